@@ -1,0 +1,86 @@
+"""What the detector of a feed is told, is shown when a bin closes, and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["gauge", "count", "distinct", "ratio", "presence"]
+State = Literal["suspected", "open", "recovering", "closed", "retracted", "rebaselined", "expired"]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+DAY = 86_400
+WEEK = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Parameters of one feed's detector, fixed for a run. Durations and widths are seconds."""
+
+    kind: Kind
+    width: int
+    budget: float = 1.0  # false alarms per 1,000 series and month
+    rebaseline_after: int | None = None  # how long a lower level must hold before it is accepted; None: never
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One closed bin of one feed: an element per row (series).
+
+    `value`: last level (gauge), sum (count), different members (distinct), successes (ratio), members up at the end of
+    the bin (presence). `size`: trials (ratio), known members (presence), else 1. `lost` and `back`: members up at the
+    start of the bin (or not known before) and down at its end, and the reverse (presence, else zeros).
+    `present`: False where nothing was measured and silence says nothing. `alive`: False where the series did not
+    exist yet in this bin: such a row's state is not touched. `group`: a code for the country of the row, 0 unknown.
+    """
+
+    start: int
+    value: Floats
+    size: Floats
+    present: Flags
+    alive: Flags
+    lost: Floats
+    back: Floats
+    group: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A fall within an outage: the start of the bin in which it was seen, and the share of normal lost after it."""
+
+    at: int
+    drop: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One revision of one outage of one row. Times are bin edges in Unix seconds.
+
+    `opened`: start of the bin whose close announced the outage first: with the series it makes the id. `started_at`
+    lies in the half-open interval `started_between`. `detected_at`: end of the bin whose evidence sufficed.
+    `evidence` in nats. `drop` and `max_drop` are shares of `expected`, 0 to 1.
+    """
+
+    row: int
+    opened: int
+    revision: int
+    state: State
+    started_at: int
+    started_between: tuple[int, int]
+    detected_at: int
+    updated_at: int
+    ended_at: int | None
+    value: float | None
+    expected: float
+    drop: float
+    max_drop: float
+    severity: Literal["total", "major", "partial"]
+    shape: Literal["sudden", "gradual", "stepwise"]
+    drops: tuple[Drop, ...]
+    evidence: float
+    explain: dict[str, int | float | str] = field(default_factory=dict)
