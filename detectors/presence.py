@@ -1,0 +1,83 @@
+"""Members that come and go: who is known, who is up, and who was lost or came back within a bin."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.bins import padded
+from detectors.observed import Floats
+
+Event = tuple[int, str, float, bool]  # row, member, event time, up
+
+
+class Presence(NamedTuple):
+    """Members up at the end of a bin, members known, and those lost and back in it: an element per row."""
+
+    up: Floats
+    known: Floats
+    lost: Floats
+    back: Floats
+
+
+class Members:
+    """Who is known of each row and whether they are up, as of the bin closed last.
+
+    >>> members = Members()
+    >>> members.add(300, [(0, "a", 301.0, True), (0, "b", 302.0, False)])
+    >>> members.close(300, rows=1)
+    Presence(up=array([1.]), known=array([2.]), lost=array([1.]), back=array([0.]))
+    """
+
+    def __init__(self) -> None:
+        self.events: dict[int, list[Event]] = {}
+        self.since: dict[int, dict[str, tuple[bool, int]]] = {}  # row: member: (up, bin since when)
+        self.up = np.zeros(0)
+        self.known = np.zeros(0)
+
+    def add(self, start: int, events: list[Event]) -> None:
+        """Hold events, in order of arrival, until the bin of that start closes."""
+        self.events.setdefault(start, []).extend(events)
+
+    def close(self, start: int, rows: int) -> Presence:
+        """Apply the events of a bin in event-time order (equal times: order of arrival) and count."""
+        self.up, self.known = padded(self.up, rows), padded(self.known, rows)
+        lost, back = np.zeros(rows), np.zeros(rows)
+        before: dict[tuple[int, str], bool | None] = {}
+        for row, member, _, up in sorted(self.events.pop(start, []), key=lambda event: event[2]):
+            before.setdefault((row, member), self._was_up(row, member, up))
+            self._set(row, member, up, start)
+        for (row, member), was_up in before.items():
+            is_up = self.since[row][member][0]
+            lost[row] += was_up is True and not is_up
+            back[row] += was_up is False and is_up
+        return Presence(self.up[:rows].copy(), self.known[:rows].copy(), lost, back)
+
+    def forget(self, row: int) -> None:
+        """Drop all members of a row."""
+        if self.since.pop(row, None):
+            self.up[row] = self.known[row] = 0.0
+
+    def forget_down(self, row: int, before: int) -> None:
+        """Drop the members of a row that have been down since before that time."""
+        known = self.since.get(row, {})
+        for member in [m for m, (up, at) in known.items() if not up and at < before]:
+            del known[member]
+            self.known[row] -= 1.0
+
+    def _was_up(self, row: int, member: str, up: bool) -> bool | None:
+        """Whether a member was up before its first event of a bin: one that goes down must have been; else unknown."""
+        state = self.since.get(row, {}).get(member)
+        if state is None:
+            return None if up else True
+        return state[0]
+
+    def _set(self, row: int, member: str, up: bool, start: int) -> None:
+        known = self.since.setdefault(row, {})
+        was_up = known[member][0] if member in known else None
+        if was_up == up:
+            return
+        known[member] = (up, start)
+        self.known[row] += was_up is None
+        self.up[row] += int(up) - int(was_up or False)

@@ -1,0 +1,82 @@
+"""Event time of one feed in one shard: what is late, what is too far ahead, which bins may close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.observed import Flags, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRule:
+    """Widths and waits of a feed, seconds. A step of more than `max_step` past all others must be confirmed."""
+
+    width: int
+    lateness: float
+    max_ahead: float
+
+    @property
+    def max_step(self) -> float:
+        """How far one measurement may lead all others before it is doubted: two bins, or `max_ahead` if longer."""
+        return max(self.max_ahead, 2.0 * self.width)
+
+    def closed_until(self, newest: Floats) -> Ints:
+        """End of the newest bin that may close, for each newest event time (seconds, any shape)."""
+        return (np.floor((newest - self.lateness) / self.width) * self.width).astype(np.int64)
+
+    def bin_of(self, ts: Floats) -> Ints:
+        """Start of the bin that holds each event time."""
+        return (np.floor(ts / self.width) * self.width).astype(np.int64)
+
+
+@dataclass(slots=True)
+class Watermark:
+    """The newest event time seen (None: nothing yet) and the start of the bin that closes next."""
+
+    rule: TimeRule
+    newest: float | None = None
+    next_close: int = 0
+
+    def leaps(self, ts: Floats) -> Flags:
+        """Which of the event times, in order of arrival, step too far past all before them; those move nothing."""
+        ahead = np.zeros(len(ts), dtype=np.bool_)
+        if not len(ts):
+            return ahead
+        seen = ts[0] if self.newest is None else self.newest
+        steps = np.maximum.accumulate(np.concatenate(([seen], ts)))
+        if np.all(np.diff(steps) <= self.rule.max_step):
+            return ahead
+        return self._walk(ts, float(seen), ahead)
+
+    def _walk(self, ts: Floats, seen: float, ahead: Flags) -> Flags:
+        for i, t in enumerate(ts.tolist()):
+            ahead[i] = t > seen + self.rule.max_step
+            if not ahead[i]:
+                seen = max(seen, t)
+        return ahead
+
+    def admit(self, ts: Floats) -> tuple[Ints, Flags]:
+        """Take event times in order of arrival: (end of closable bins as each arrived, which are late)."""
+        if self.newest is None:
+            self.newest = float(ts[0])
+            self.next_close = int(self.rule.closed_until(ts[:1])[0])
+        newest = np.maximum(np.maximum.accumulate(ts), self.newest)
+        closed = self.rule.closed_until(newest)
+        self.newest = float(newest[-1])
+        return closed, self.rule.bin_of(ts) < closed
+
+    def advance(self, newest: float) -> None:
+        """Follow the clock of the feed, never backwards. A feed that has seen nothing stays where it is."""
+        if self.newest is not None:
+            self.newest = max(self.newest, newest)
+
+    def due(self) -> range:
+        """Starts of the bins that may close now, oldest first; they count as closed from here on."""
+        if self.newest is None:
+            return range(0)
+        until = int(self.rule.closed_until(np.array(self.newest)))
+        starts = range(self.next_close, until, self.rule.width)
+        self.next_close = max(self.next_close, until)
+        return starts
