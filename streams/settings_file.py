@@ -1,0 +1,127 @@
+"""Reading settings: the TOML file first, then `EBBTIDE_…` from the environment over it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from streams.errors import SettingsError
+from streams.settings import Feed, Settings, from_builtins
+
+PREFIX = "EBBTIDE_"
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return checked settings. Raises SettingsError with one line that names the file, line and key."""
+    text = _read(path) if path else ""
+    values = _parse(text, path)
+    _overlay(values, environ)
+    try:
+        return from_builtins(values)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise SettingsError(_explain(str(error), text, path)) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8 text") from None
+
+
+def _parse(text: str, path: Path | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: is not TOML: {error}") from None
+
+
+def _sections() -> dict[str, list[str]]:
+    """Return the keys of each plain section, by the section's name."""
+    hints = get_type_hints(Settings)
+    return {
+        name: [field.name for field in msgspec.structs.fields(kind)]
+        for name, kind in hints.items()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    }
+
+
+def known_variables(feeds: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return each environment variable that is read and the path of the key that it sets."""
+    known: dict[str, tuple[str, ...]] = {
+        f"{section}_{key}": (section, key) for section, keys in _sections().items() for key in keys
+    }
+    for feed in feeds:
+        for field in msgspec.structs.fields(Feed):
+            known[f"feeds_{re.sub('[^A-Za-z0-9]', '_', feed)}_{field.name}"] = ("feeds", feed, field.name)
+    return {PREFIX + name.upper(): path for name, path in known.items()}
+
+
+def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    known = known_variables(values.get("feeds", {}) if isinstance(values.get("feeds"), dict) else {})
+    sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds"))
+    for name in sorted(environ):
+        if name in known:
+            _put(values, known[name], _value(name, environ[name]))
+        elif name.startswith(sections):
+            raise SettingsError(f"environment variable {name}: no such setting")
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401
+    for key in path[:-1]:
+        values = values.setdefault(key, {})
+    values[path[-1]] = value
+
+
+def _value(name: str, text: str) -> Any:  # noqa: ANN401
+    """Read a variable as a TOML value; what is not one is plain text; lists may be written with commas."""
+    if name.endswith("_BOOTSTRAP_SERVERS") and not text.startswith("["):
+        return [part.strip() for part in text.split(",")]
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(message: str, text: str, path: Path | None) -> str:
+    """Turn a validation error into `file:line: key: what`."""
+    what, _, where = message.partition(" - at `$")
+    keys = [key for key in re.split(r"[.\[\]`]+", where) if key]
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
+    if unknown:
+        keys, what = [*keys, unknown[1]], "no such setting"
+    line = _line_of(text, keys)
+    place = f"{path or 'settings'}:{line}" if line else str(path or "settings")
+    return f"{place}: {'.'.join(keys) + ': ' if keys else ''}{what}"
+
+
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """Return the line, from 1, on which a key of a table stands; None when it is not in the text."""
+    lines = text.splitlines()
+    for cut in range(len(keys), -1, -1):
+        name = r"\s*\.\s*".join(f"[\"']?{re.escape(key)}[\"']?" for key in keys[:cut])
+        table = re.compile(rf"\s*\[\[?\s*{name}\s*\]")
+        starts = [n for n, line in enumerate(lines) if table.match(line)] if cut else [-1]
+        for start in starts:
+            found = _key_line(lines, start, keys[cut:])
+            if found is not None:
+                return found
+    return None
+
+
+def _key_line(lines: list[str], start: int, keys: list[str]) -> int | None:
+    if not keys:
+        return start + 1 or None
+    for n in range(start + 1, len(lines)):
+        if lines[n].lstrip().startswith("["):
+            return None
+        if re.match(rf"\s*[\"']?{re.escape(keys[0])}[\"']?\s*[=.]", lines[n]):
+            return n + 1
+    return None
