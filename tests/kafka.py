@@ -1,0 +1,112 @@
+"""Starts the Apache Kafka of deploy/kafka on a free loopback port, for the tests that need the real thing."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+DEPLOY = Path(__file__).parent.parent / "deploy" / "kafka"
+READY_SECONDS = 90.0
+STOP_SECONDS = 20.0
+
+
+class KafkaUnavailableError(Exception):
+    """Apache Kafka cannot be run here; the text says what is missing."""
+
+
+def install() -> None:
+    """Copy the jars of Apache Kafka once; raises KafkaUnavailableError without Java, or without jars and Maven."""
+    if shutil.which("java") is None:
+        raise KafkaUnavailableError("java is not installed")
+    done = subprocess.run([DEPLOY / "install"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KafkaUnavailableError((done.stderr + done.stdout).strip()[-2000:])
+
+
+def free_ports(count: int) -> list[int]:
+    """Return that many different free loopback ports."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class ApacheKafka:
+    """One Apache Kafka in a directory of its own, from `with` to its end; `address` is HOST:PORT."""
+
+    def __init__(self) -> None:
+        self.port, self._controller_port = free_ports(2)
+        self.address = f"127.0.0.1:{self.port}"
+        self._directory = Path(tempfile.mkdtemp(prefix="ebbtide-kafka-"))
+        self._log = self._directory / "kafka.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> ApacheKafka:
+        """Start it and wait until it answers an administrator's call."""
+        command = [str(DEPLOY / "run"), str(self.port), str(self._directory), str(self._controller_port)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End the process and remove its directory."""
+        self.stop()
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        end = time.monotonic() + READY_SECONDS
+        while process.poll() is None and time.monotonic() < end:
+            if self._answers():
+                return
+        raise KafkaUnavailableError(f"Apache Kafka did not start: {self._log.read_text()[-2000:]}")
+
+    def _answers(self) -> bool:
+        try:
+            with self.admin(timeout_ms=1000) as admin:
+                admin.list_topics()
+        except (KafkaError, OSError):
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the process by its id, waiting until it is gone; a second call does nothing."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def admin(self, timeout_ms: int = 30_000) -> KafkaAdminClient:
+        """Return an administrator's client that connects within `timeout_ms`; close it, or use it in `with`."""
+        return KafkaAdminClient(
+            bootstrap_servers=self.address, bootstrap_timeout_ms=timeout_ms, reconnect_backoff_max_ms=500
+        )
+
+    def create_topic(self, name: str, partitions: int, **configs: str) -> None:
+        """Make a topic and wait until it has leaders; configs in Python spelling (`cleanup_policy="compact"`)."""
+        wanted = {key.replace("_", "."): value for key, value in configs.items()}
+        topic: Mapping[str, Any] = {"num_partitions": partitions, "replication_factor": 1, "configs": wanted}
+        with self.admin() as admin:
+            admin.create_topics({name: topic}, wait_for_metadata=True)
