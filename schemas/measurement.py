@@ -1,0 +1,68 @@
+"""The measurement: one observation at one instant of event time, as it stands in the topic `measurements`."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import product
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from schemas.times import END_OF_TIME
+
+Access: TypeAlias = Literal["mobile", "fixed"]
+Direction: TypeAlias = Literal["domestic", "international"]
+
+if TYPE_CHECKING:
+    Country: TypeAlias = str
+else:
+    # An enumeration is checked by one lookup in C and shares its strings; a pattern costs a call into `re`.
+    Country = Literal[tuple("".join(pair) for pair in product(ascii_uppercase, repeat=2))]
+
+#: `CC-name`, at most 64 characters, none of them a control, a line separator, or invisible; same in ECMA 262 and `re`.
+REGION_PATTERN: Final = (
+    r"^[A-Z]{2}-[^\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]{1,61}"
+    r"(?![\s\S])"
+)
+_REGION: Final = re.compile(REGION_PATTERN)
+
+
+class Measurement(msgspec.Struct, gc=False, omit_defaults=True):
+    """One observation; after `schemas.decode.decode` every `ts` is Unix seconds and an entity is there."""
+
+    feed: Annotated[str, Meta(min_length=1, max_length=64)]
+    ts: (
+        Annotated[int, Meta(ge=0, lt=END_OF_TIME)]
+        | Annotated[float, Meta(ge=0, lt=END_OF_TIME)]
+        | Annotated[str, Meta(max_length=64)]
+    )
+    asn: Annotated[int, Meta(ge=1, le=4_294_967_295)] | None = None
+    country: Country | None = None
+    region: str | None = None
+    access: Access | None = None
+    direction: Direction | None = None
+    service: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    value: Annotated[float, Meta(ge=0)] = 1.0
+    of: Annotated[float, Meta(ge=0)] = 1.0
+    member: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    up: bool | None = None
+
+
+def entity_of(measurement: Measurement) -> str:
+    """The finest entity named: `asn/N`, else `region/CC-name`, else `country/CC`; ValueError when there is none."""
+    if measurement.asn is not None:
+        return f"asn/{measurement.asn}"
+    if measurement.region is not None:
+        return f"region/{measurement.region}"
+    if measurement.country is not None:
+        return f"country/{measurement.country}"
+    raise ValueError("a measurement needs one of asn, region, country")
+
+
+@lru_cache(maxsize=65_536)
+def is_region(name: str) -> bool:
+    """Whether the name has the form `CC-name`; remembered, since regions repeat."""
+    return _REGION.match(name) is not None

@@ -1,0 +1,71 @@
+"""Why a message is a dead letter: the closed set of reasons, each with its meaning."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias, get_args
+
+import msgspec
+
+Reason: TypeAlias = Literal[
+    "empty",
+    "too-large",
+    "not-utf8",
+    "not-json",
+    "wrong-type",
+    "missing-field",
+    "out-of-range",
+    "bad-time",
+    "no-entity",
+    "unknown-feed",
+    "too-far-ahead",
+    "bad-key",
+    "unusable",
+]
+
+#: Every reason and what it means, one line each; for the documentation and as the closed set of a metric's label.
+REASONS: Final[dict[Reason, str]] = {
+    "empty": "the message has no value: null, no bytes, or white space only",
+    "too-large": "more than 1 MiB, more than 10,000 measurements in an array, or nested deeper than 64 levels",
+    "not-utf8": "the bytes are not UTF-8",
+    "not-json": "the text is not JSON (NaN and Infinity are not)",
+    "wrong-type": "the message or a field is of another JSON type than its rule says",
+    "missing-field": "`feed` or `ts` is missing",
+    "out-of-range": "a field breaks its rule: bounds, length, form, enumeration, or `of` below `value`",
+    "bad-time": "`ts` is no RFC 3339 time with an offset, or lies outside the years 1970 to 9999",
+    "no-entity": "none of `asn`, `region` and `country` is there",
+    "unknown-feed": "no feed of that name is configured",
+    "too-far-ahead": "the event time is further ahead of the receive time than the feed allows",
+    "bad-key": "the key is not UTF-8",
+    "unusable": "the feed's kind needs a field that is not there, such as `member` or `up`",
+}
+assert tuple(REASONS) == get_args(Reason)
+
+DETAIL_LENGTH: Final = 200
+
+
+class RejectedError(Exception):
+    """A message or an element of one that is to be a dead letter."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason: Reason = reason
+        self.detail = one_line(detail)
+
+
+def one_line(text: str) -> str:
+    """The text with everything unprintable escaped, cut to 200 characters."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:DETAIL_LENGTH])
+    return text if len(text) <= DETAIL_LENGTH else text[: DETAIL_LENGTH - 1] + "…"
+
+
+def reason_of(error: msgspec.DecodeError) -> Reason:
+    """The reason in an error of msgspec, told from its text: it has one class for all that breaks a rule."""
+    text = str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        return "not-json"
+    if text.startswith("Object missing required field"):
+        return "missing-field"
+    if ", got `" in text:
+        return "wrong-type"
+    return "bad-time" if text.endswith("`$.ts`") else "out-of-range"
