@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 import orjson
 from msgspec import Meta
 
-from schemas.measurement import Access, Country, Direction
+from schemas.measurement import Country
 
 SCHEMA: Final = 1
 
 State: TypeAlias = Literal["suspected", "open", "recovering", "closed", "retracted", "rebaselined", "expired"]
-Severity: TypeAlias = Literal["minor", "major", "total"]
+Severity: TypeAlias = Literal["partial", "major", "total"]
 Shape: TypeAlias = Literal["sudden", "stepwise", "gradual"]
 
 Time: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$")]
 Number: TypeAlias = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
+#: What narrows a series within its entity, by the facet's name; an absent facet means all of it.
+Facets: TypeAlias = dict[
+    Annotated[str, Meta(pattern=r"^(access|direction|service)$")], Annotated[str, Meta(min_length=1, max_length=64)]
+]
 Share: TypeAlias = Annotated[int, Meta(ge=0, le=1)] | Annotated[float, Meta(ge=0, le=1)]
-
-
-class Facets(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What narrows a series within its entity; an absent facet means all of it."""
-
-    access: Access | None = None
-    direction: Direction | None = None
-    service: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -48,15 +45,15 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     entity: Annotated[str, Meta(pattern=r"^(asn|region|country)/")]
     country: Country | None = None
     region: str | None = None
-    facets: Facets = Facets()
+    facets: Facets
     feed: Annotated[str, Meta(min_length=1, max_length=64)]
     signal: Annotated[str, Meta(min_length=1)]
     started_at: Time
     started_between: tuple[Time, Time]
-    detected_at: Time | None = None
+    detected_at: Time
     updated_at: Time
     ended_at: Time | None = None
-    value: Number
+    value: Number | None
     expected: Number
     drop: Share
     max_drop: Share
@@ -75,6 +72,7 @@ _decoder: Final = msgspec.json.Decoder(Outage)
 def encode(outage: Outage) -> bytes:
     """The message's bytes, the same for equal outages; ValueError for a number that is not finite."""
     fields = msgspec.to_builtins(outage)
+    fields["facets"] = dict(sorted(outage.facets.items()))
     _demand_finite(fields)
     return orjson.dumps(fields)
 
@@ -84,9 +82,9 @@ def decode_outage(value: bytes) -> Outage:
     return _decoder.decode(value)
 
 
-def outage_id(feed: str, entity: str, facets: Facets, opened: int) -> str:
+def outage_id(feed: str, entity: str, facets: Mapping[str, str], opened: int) -> str:
     """16 hex digits that are a function of the series and the start of the opening bin, in Unix seconds."""
-    series = orjson.dumps([feed, entity, facets.access, facets.direction, facets.service, opened])
+    series = orjson.dumps([feed, entity, sorted(facets.items()), opened])
     return hashlib.blake2b(series, digest_size=8).hexdigest()
 
 
