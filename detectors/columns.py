@@ -1,0 +1,76 @@
+"""The state of a feed's series: growing columns with one row per series, and what a new series starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .evidence import RHOS
+from .observed import Ints
+from .season import SLOTS
+
+# name: (type, columns or 0 for a flat one, value of a new row)
+LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
+    "level": (np.float32, 0, 0.0),  # recent level without the season, in the unit of the value
+    "anchor": (np.float32, 0, 0.0),  # the level of the last weeks; on the first day, the unit of the profile
+    "norm": (np.float32, 0, 0.0),  # mean of the profile; 0 on the first day
+    "noise": (np.float32, 0, -1.0),  # relative variance of a bin beyond counting; -1 before the first bin
+    "rough": (np.float32, 0, 0.0),  # half the relative variance of the steps from bin to bin
+    "wander": (np.float32, 0, 4e-4),  # relative variance of the level over half a day
+    "lean": (np.float32, 0, 0.0),  # mean relative deviation of the last half day
+    "last": (np.float32, 0, np.nan),  # value of the last normal bin
+    "quantum": (np.float32, 0, np.inf),  # smallest step seen
+    "above": (np.float32, 0, 0.0),  # share of the last day spent far above the baseline
+    "seen": (np.uint32, 0, 0),  # normal bins learnt
+    "fit": (np.float32, 4, 0.0),  # how well the profile predicts: products and squares, of hours and of weekdays
+    "filling": (np.float32, 0, 0.0),  # sum of this hour, in the profile's unit
+    "filled": (np.uint16, 0, 0),  # bins in that sum
+    "sums": (np.float32, len(RHOS), 0.0),  # evidence that the level has fallen; while an outage is open, its course
+    "runs": (np.uint16, len(RHOS), 0),  # bins since that evidence left zero
+    "gap": (np.uint16, 0, 0),  # bins missing just before this one
+    "hole": (np.uint16, 0, 0),  # bins missing just before the evidence left zero
+    "phase": (np.uint8, 0, 0),  # 0 normal, 1 evidence announced, 2 an outage is followed
+}
+
+Columns = dict[str, NDArray[Any]]
+
+
+class Store:
+    """Columns that grow at the end in amortised constant time; `hot` and `slots` are views of the rows in use."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._buffers: Columns = {name: _fresh(name, 0) for name in LAYOUT}
+        self._profiles: NDArray[np.float16] = np.full((0, SLOTS), -1, np.float16)
+        self.hot: Columns = {}
+        self.slots = self._profiles
+        self.grow(0)
+
+    def grow(self, rows: int) -> None:
+        """Append rows in warm-up."""
+        need = self.rows + rows
+        if need > len(self._profiles):
+            extra = max(need, 2 * len(self._profiles), 64) - len(self._profiles)
+            self._buffers = {k: np.concatenate([v, _fresh(k, extra)]) for k, v in self._buffers.items()}
+            self._profiles = np.concatenate([self._profiles, np.full((extra, SLOTS), -1, np.float16)])
+        self.rows = need
+        self.hot = {name: buffer[:need] for name, buffer in self._buffers.items()}
+        self.slots = self._profiles[:need]
+
+    def reset(self, rows: Ints) -> None:
+        """Make rows new again."""
+        for name, column in self.hot.items():
+            column[rows] = LAYOUT[name][2]
+        self.slots[rows] = -1
+
+
+def _fresh(name: str, rows: int) -> NDArray[Any]:
+    kind, width, start = LAYOUT[name]
+    return np.full((rows, width) if width else rows, start, kind)
+
+
+def chunk(columns: Columns, rows: slice) -> Columns:
+    """Views of some rows."""
+    return {name: column[rows] for name, column in columns.items()}

@@ -1,0 +1,45 @@
+"""Cumulative sums of evidence, one per depth of fall, and the discount for noise that does not average out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .baseline import Expected
+from .columns import Columns
+from .evidence import RHOS, Singles, fallen
+from .observed import Flags, Rule
+
+NEARLY_GONE = np.float32(0.1)
+DEEP = 0.3  # on the first day only falls to this share or below count
+
+
+def advance(
+    rule: Rule, c: Columns, e: Expected, value: Singles, size: Singles, seen: Flags, cap: float
+) -> tuple[Singles, Singles]:
+    """Add a bin where `seen`; return the largest discounted sum, and which it is. Page 1954.
+
+    One bin adds at most `cap` unless nearly all is gone. A run of n bins is discounted by the variance of its mean:
+    correlation of neighbours, and wander that stays.
+    """
+    limit = np.where(value <= NEARLY_GONE * e.low, np.float32(np.inf), np.float32(cap))
+    best = np.zeros(len(value), np.float32)
+    winner = np.zeros(len(value), np.float32)
+    for index, rho in enumerate(RHOS):
+        step = np.clip(fallen(rule.kind, value, size, e.low, e.noise, rho), np.float32(-cap), limit)
+        if rho > DEEP:
+            step = np.where(e.young, np.float32(-cap), step)
+        old, run = c["sums"][:, index], c["runs"][:, index]
+        total = np.maximum(np.where(seen, old + step, old), 0)
+        length = np.where(total > 0, np.minimum(run, 65_000) + 1, 0)
+        c["hole"][:] = np.where((run == 0) & (length == 1), c["gap"], c["hole"])
+        c["sums"][:, index], c["runs"][:, index] = total, length
+        worth = total / _discount(e, length)
+        winner = np.where(worth > best, np.float32(index), winner)
+        best = np.maximum(best, worth)
+    return best, winner
+
+
+def _discount(e: Expected, length: Singles) -> Singles:
+    """Variance of a run's mean against that of independent bins."""
+    more = np.maximum(length - 1, 0).astype(np.float32)
+    return 1 + 2 * e.echo * more / (1 + more * (1 - e.echo)) + length * e.wander * e.inform

@@ -1,0 +1,103 @@
+"""The detector of one feed: scores a closed bin of all series, decides, then learns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import judge, losses, scan
+from .columns import Columns
+from .learning import turn
+from .lifecycle import FOLLOWED, Ongoing
+from .observed import Change, Floats, Ints, Observed, Rule
+from .season import SLOTS, Slots, slot_of
+
+
+class Deviation(NamedTuple):
+    """The bin closed last, per row; NaN while warming up. `spread` in the unit of the value, `evidence` in nats."""
+
+    value: Floats
+    expected: Floats
+    spread: Floats
+    evidence: Floats
+
+
+class Detector:
+    """All series of one feed. `hot`, `slots`, `ongoing` and `scalars` are its state: copies continue exactly."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._desk = scan.Desk(rule)
+        self._dirty: set[int] = set()
+        self._scored = scan.Scored(0)
+
+    @property
+    def rule(self) -> Rule:
+        """The feed's parameters."""
+        return self._desk.rule
+
+    @property
+    def rows(self) -> int:
+        """How many series there are."""
+        return self._desk.store.rows
+
+    @property
+    def hot(self) -> Columns:
+        """Columns that change when bins close, rows on axis 0."""
+        return self._desk.store.hot
+
+    @property
+    def slots(self) -> Slots:
+        """Seasonal profiles, see `season`."""
+        return self._desk.store.slots
+
+    @property
+    def ongoing(self) -> dict[int, Ongoing]:
+        """Outages that have not ended, by row."""
+        return self._desk.ongoing
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """Numbers of the whole feed."""
+        return self._desk.scalars
+
+    def grow(self, rows: int) -> None:
+        """Append series in warm-up."""
+        self._desk.store.grow(rows)
+
+    def reset(self, rows: Ints) -> None:
+        """Make rows new series in warm-up; they have no open outage."""
+        self._desk.store.reset(rows)
+
+    def dirty_slots(self) -> tuple[int, ...]:
+        """Columns of `slots` that changed since the last call."""
+        dirty, self._dirty = tuple(sorted(self._dirty)), set()
+        return dirty
+
+    def deviations(self) -> Deviation:
+        """What the bin closed last showed."""
+        s = self._scored
+        columns = (s.value, s.mid, s.mid / np.sqrt(s.inform), s.worth)
+        return Deviation(*(np.where(s.warm & s.ok, column, np.nan).astype(np.float64) for column in columns))
+
+    def close(self, seen: Observed) -> list[Change]:
+        """Score, decide, then learn one bin. Changes in row order."""
+        desk, presence = self._desk, self.rule.kind == "presence"
+        followed = np.flatnonzero(self.hot["phase"] == FOLLOWED)
+        scored = self._scored = scan.presence(desk, seen) if presence else scan.levels(desk, seen)
+        held = judge.fault(desk, seen, scored)
+        changes = judge.openings(desk, seen, scored, held) + judge.course(desk, followed, seen, scored, held)
+        self._learn(seen)
+        return sorted(changes, key=lambda change: change.row)
+
+    def _learn(self, seen: Observed) -> None:
+        """Members at the end of each bin, profiles at the end of each hour."""
+        if self.rule.kind == "presence":
+            losses.learn(self.hot, seen, self.rule.width)
+        elif slot_of(seen.start) != slot_of(seen.start + self.rule.width):
+            grown = turn(self._desk.pace, self.hot, self.slots, seen.start, self.rule.width)
+            self._dirty.update(range(SLOTS) if grown else (slot_of(seen.start),))
+
+    def expire(self, at: int) -> list[Change]:
+        """The feed stopped: open outages become expired, suspicions are withdrawn."""
+        return judge.expired(self._desk, at)

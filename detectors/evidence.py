@@ -1,0 +1,67 @@
+"""How much a bin says that the level has fallen: log-likelihood ratios of "fallen to rho" against "normal", in nats."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .observed import Kind
+
+Singles = NDArray[np.floating[Any]]
+Share = np.floating[Any] | Singles
+
+# The shares of normal that a level may have fallen to; each has a cumulative sum of its own.
+RHOS = tuple(np.float32(rho) for rho in (0.95, 0.85, 0.6, 0.3, 0.02))
+MONTH = 30 * 86_400
+
+
+def threshold(budget: float, width: int) -> float:
+    """Nats that pay for `budget` false alarms per 1,000 series and month of bins of `width` seconds (Lorden 1971)."""
+    return math.log(1000.0 * MONTH / width / budget)
+
+
+def information(kind: Kind, size: Singles, expected: Singles, noise: Singles) -> Singles:
+    """What one bin knows about the relative level: one over the relative variance of a normal bin, per row.
+
+    `noise`: relative variance beyond counting (negative binomial and beta-binomial over-dispersion, all of a gauge's).
+    """
+    if kind == "gauge":
+        return np.float32(1) / noise
+    if kind == "ratio":
+        odds = (1 - expected) / np.maximum(expected * size, np.float32(1e-6))
+        return np.float32(1) / (odds + noise)
+    return np.float32(1) / (1 / np.maximum(expected, np.float32(1e-6)) + noise)
+
+
+def gaussian(ratio: Singles, inform: Singles, rho: Share) -> Singles:
+    """Normal location: `ratio` of value and expected, `inform` one over its variance."""
+    step = 1 - rho
+    return (1 - step / 2 - ratio) * (step * inform)
+
+
+def negative_binomial(value: Singles, expected: Singles, noise: Singles, rho: Share) -> Singles:
+    """Counts with variance m + noise m²; Poisson as noise goes to 0."""
+    lost = np.log((1 + noise * expected) / (1 + noise * rho * expected))
+    total: Singles = value * (np.log(rho) + lost) + lost / noise
+    return total
+
+
+def binomial(value: Singles, size: Singles, expected: Singles, noise: Singles, rho: Share) -> Singles:
+    """Successes of `size` trials with chance `expected`, divided by how much they stray beyond a binomial."""
+    chance = np.minimum(expected, np.float32(0.995))
+    missed = np.log((1 - rho * chance) / (1 - chance))
+    plain = value * np.log(rho) + (size - value) * missed
+    total: Singles = plain / (1 + noise * size * chance / (1 - chance))
+    return total
+
+
+def fallen(kind: Kind, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
+    """Log-likelihood ratio of a fall to `rho` of `low`; `value` is a share for a ratio, `noise` a gauge's variance."""
+    if kind == "gauge":
+        return gaussian(value / low, 1 / noise, rho)
+    if kind == "ratio":
+        return binomial(value * size, size, low, noise, rho)
+    return negative_binomial(value, low, noise, rho)

@@ -1,0 +1,217 @@
+"""Decide what a scored bin means: announce, open, hold, revise, end."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from . import feedfault, follow
+from .baseline import EMPTY
+from .columns import Columns
+from .evidence import RHOS
+from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, revise, tell
+from .observed import Change, Flags, Ints, Observed, State
+from .scan import EARLY, Desk, Scored
+
+FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
+
+
+def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
+    """Whether the feed itself is in doubt in this bin; what it made rows doubt is dropped when it ends."""
+    active = scored.ok & scored.warm
+    if desk.rule.kind == "presence" or not active.any():
+        return bool(desk.scalars["fault"])
+    short = 1 - scored.value / np.maximum(scored.low, EMPTY)
+    falling = short >= np.maximum(0.1, 1.5 / np.sqrt(scored.inform))
+    now = feedfault.suspect(falling, active, seen.group)
+    if desk.scalars["fault"] and not now:
+        settled = desk.store.hot["phase"] < FOLLOWED
+        desk.store.hot["sums"][settled] = 0
+        desk.store.hot["runs"][settled] = 0
+        scored.worth[settled] = 0
+    desk.scalars["fault"] = float(now)
+    return now
+
+
+def openings(desk: Desk, seen: Observed, scored: Scored, held: bool) -> list[Change]:
+    """Rows not followed yet: announce, open, hold or let go."""
+    phase = desk.store.hot["phase"]
+    near = (phase < FOLLOWED) & scored.ok & (scored.worth >= desk.threshold - EARLY)
+    rows = np.flatnonzero(near | ((phase == ANNOUNCED) & scored.ok))
+    changes = [_decide(desk, row, seen, scored, held) for row in rows.tolist()]
+    return [change for change in changes if change]
+
+
+def _decide(desk: Desk, row: int, seen: Observed, scored: Scored, held: bool) -> Change | None:
+    old, hot = desk.ongoing.get(row), desk.store.hot
+    worth, shown = float(scored.worth[row]), show(desk, row, seen, scored)
+    if held or worth >= desk.threshold:
+        now = begin(desk, row, old, shown, scored, "suspected" if held else "open", held)
+        hot["phase"][row] = FOLLOWED
+        follow.start(hot, row, 1 - now.drop)
+    elif old is None:
+        now = begin(desk, row, None, shown, scored, "suspected", False)
+        hot["phase"][row] = ANNOUNCED
+    elif worth < FADED * desk.threshold:
+        del desk.ongoing[row]
+        follow.stop(hot, row)
+        return tell(revise(old, shown, "retracted", "the evidence faded"), shown)
+    else:
+        return None
+    desk.ongoing[row] = now
+    return tell(now, shown)
+
+
+def show(desk: Desk, row: int, seen: Observed, scored: Scored) -> Seen:
+    """A row of a scored bin, in the unit of the measurement."""
+    scale = float(seen.size[row]) if desk.rule.kind == "ratio" else 1.0
+    value = float(seen.value[row]) if scored.ok[row] else None
+    return Seen(row, seen.start, seen.start + desk.rule.width, value, float(scored.mid[row]) * scale)
+
+
+def begin(desk: Desk, row: int, old: Ongoing | None, shown: Seen, scored: Scored, state: State, held: bool) -> Ongoing:
+    """What is known of an outage at its opening, or of the suspicion."""
+    width, worth, inform = desk.rule.width, float(scored.worth[row]), float(scored.inform[row])
+    index = int(scored.winner[row])
+    bins = max(int(desk.store.hot["runs"][row, index]), 1)
+    drop = _drop(float(scored.value[row] / max(scored.mid[row], EMPTY)), float(RHOS[index]), inform)
+    start = shown.at - (bins - 1) * width
+    return Ongoing(
+        opened=old.opened if old else shown.at,
+        revision=old.revision + 1 if old else 1,
+        state=state,
+        started_at=start,
+        started_from=start - int(desk.store.hot["hole"][row]) * width,
+        started_to=start + width,
+        detected_at=shown.end,
+        drop=drop,
+        max_drop=drop,
+        shape=_shape(desk.threshold, bins, inform * drop * drop / 2),
+        drops=((start, round(drop, 4)),),
+        evidence=worth,
+        bins=bins,
+        baseline=_baseline(desk, row),
+        spread=shown.expected / math.sqrt(inform),
+        threshold=desk.threshold,
+        held="feed" if held else "",
+        reason=_reason(worth, bins, drop, held),
+    )
+
+
+def _drop(ratio: float, rho: float, inform: float) -> float:
+    """Share lost: as measured where one bin knows it well, else more and more the depth that explains the run best."""
+    weight = min(1.0, inform / 400)
+    return min(max(1 - weight * ratio - (1 - weight) * min(ratio, rho), 0.01), 1.0)
+
+
+def _shape(threshold: float, bins: int, per_bin: float) -> Shape:
+    """Gradual when a fall to this depth, had it been sudden, would have been found in a third of the bins."""
+    return "gradual" if bins > 3 * threshold / max(per_bin, 1e-9) + 3 else "sudden"
+
+
+def _baseline(desk: Desk, row: int) -> str:
+    if desk.rule.kind == "presence" or desk.store.hot["norm"][row] <= 0:
+        return "recent level"
+    return "hour-of-week" if desk.store.hot["seen"][row] >= desk.pace.week else "hour-of-day"
+
+
+def _reason(worth: float, bins: int, drop: float, held: bool) -> str:
+    said = f"{worth:.1f} nats in {bins} bins say that {drop:.0%} of normal is lost"
+    return said + "; most series of the feed fell with it" if held else said
+
+
+def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -> list[Change]:
+    """Outages followed since an earlier bin: partial returns, further falls, ends."""
+    hot = desk.store.hot
+    rows = rows[scored.ok[rows]]
+    if not rows.size:
+        return []
+    c: Columns = {name: hot[name][rows] for name in ("sums", "runs")}
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        now = _course(desk, c, rows, seen, scored)
+    steady = _steady(desk, c, now)
+    for name, column in c.items():
+        hot[name][rows] = column
+    told = c["sums"][:, follow.RETURNING] > 0
+    busy = now.back | (now.returning != told) | now.changed | steady
+    if not held:
+        busy |= np.array([bool(desk.ongoing[row].held) for row in rows.tolist()])
+    return [
+        _revise(desk, int(rows[i]), i, now, bool(steady[i]), seen, scored, held) for i in np.flatnonzero(busy).tolist()
+    ]
+
+
+def _course(desk: Desk, c: Columns, rows: Ints, seen: Observed, scored: Scored) -> follow.Course:
+    value, mid = scored.value[rows], np.maximum(scored.mid[rows], EMPTY)
+    if desk.rule.kind == "presence":
+        return follow.members(c, value, mid)
+    size = seen.size[rows].astype(np.float32)
+    return follow.levels(desk.rule.kind, c, value, size, mid, scored.noise[rows], scored.inform[rows])
+
+
+def _steady(desk: Desk, c: Columns, now: follow.Course) -> Flags:
+    """Rows whose lower level has held for as long as the operator wants before it is the new normal."""
+    c["runs"][:, 1] = np.where(now.changed | now.returning, 0, np.minimum(c["runs"][:, 1], 65_000) + 1)
+    after = desk.rule.rebaseline_after
+    if after is None:
+        return np.zeros(len(now.back), np.bool_)
+    return ~now.back & (c["runs"][:, 1].astype(np.int64) * desk.rule.width >= after)
+
+
+def _revise(
+    desk: Desk, row: int, i: int, now: follow.Course, steady: bool, seen: Observed, scored: Scored, held: bool
+) -> Change:
+    old, hot, shown = desk.ongoing[row], desk.store.hot, show(desk, row, seen, scored)
+    drop = 1 - min(float(hot["sums"][row, follow.SMOOTH]), 1.0)
+    if now.back[i]:
+        return _end(desk, row, old, shown)
+    if steady and not old.held:
+        return _accept(desk, row, old, shown, drop)
+    if now.returning[i]:
+        state: State = "suspected" if old.held else "recovering"
+        after = revise(old, shown, state, "back to normal for now; being confirmed", None)
+        hot["sums"][row, follow.RETURNING] = 1
+    else:
+        relapse = old.state == "recovering"
+        after = revise(old, shown, "suspected" if old.held and held else "open", _moved(relapse, drop), drop)
+        after = follow.release(after, held)
+        hot["sums"][row, follow.TOLD], hot["sums"][row, follow.RETURNING] = 1 - drop, 0
+    desk.ongoing[row] = after
+    return tell(after, shown)
+
+
+def _moved(relapse: bool, drop: float) -> str:
+    return f"fell again, {drop:.0%} of normal is lost" if relapse else f"{drop:.0%} of normal is lost now"
+
+
+def _end(desk: Desk, row: int, old: Ongoing, shown: Seen) -> Change:
+    """Back to normal: closed at the start of the first bin of the return; a doubt about the feed is withdrawn."""
+    bins = max(int(desk.store.hot["runs"][row, 0]), 1)
+    state: State = "retracted" if old.held else "closed"
+    reason = "the feed is well again" if old.held else f"back to normal for {bins} bins"
+    follow.stop(desk.store.hot, row)
+    del desk.ongoing[row]
+    return tell(revise(old, shown, state, reason, 0.0), shown, shown.at - (bins - 1) * desk.rule.width)
+
+
+def _accept(desk: Desk, row: int, old: Ongoing, shown: Seen, drop: float) -> Change:
+    """The lower level becomes the new normal, as the operator asked."""
+    hot = desk.store.hot
+    hot["level"][row] *= 1 - drop
+    hot["anchor"][row] = hot["level"][row]
+    follow.stop(hot, row)
+    del desk.ongoing[row]
+    return tell(revise(old, shown, "rebaselined", f"held at {1 - drop:.0%} for long enough", drop), shown, shown.end)
+
+
+def expired(desk: Desk, at: int) -> list[Change]:
+    """The feed stopped: what is open is unknown from now on."""
+    changes = []
+    for row in sorted(desk.ongoing):
+        old, shown = desk.ongoing[row], Seen(row, at, at, None, float(desk.store.hot["level"][row]))
+        state: State = "retracted" if old.state == "suspected" else "expired"
+        changes.append(tell(revise(old, shown, state, "the feed stopped"), shown))
+    follow.stop(desk.store.hot, sorted(desk.ongoing))
+    desk.ongoing.clear()
+    return changes

@@ -1,0 +1,107 @@
+"""An outage from suspicion to its end: what is remembered of it, and the revisions that are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .observed import Change, Drop, State
+
+Severity = Literal["total", "major", "partial"]
+Shape = Literal["sudden", "gradual", "stepwise"]
+NORMAL, ANNOUNCED, FOLLOWED = 0, 1, 2  # phases of a row
+MATERIAL = 0.1  # change of the drop that is worth a revision
+
+
+@dataclass(frozen=True, slots=True)
+class Ongoing:
+    """An outage that has not ended: all that its next revision repeats. Plain values, so that it can be stored."""
+
+    opened: int
+    revision: int
+    state: State
+    started_at: int
+    started_from: int
+    started_to: int
+    detected_at: int
+    drop: float
+    max_drop: float
+    shape: Shape
+    drops: tuple[tuple[int, float], ...]
+    evidence: float
+    bins: int
+    baseline: str
+    spread: float
+    threshold: float
+    held: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a bin showed of one row."""
+
+    row: int
+    at: int
+    end: int
+    value: float | None
+    expected: float
+
+
+def severity(drop: float) -> Severity:
+    """Total from 90 % down, major from half."""
+    return "total" if drop >= 0.9 else "major" if drop >= 0.5 else "partial"
+
+
+def revise(old: Ongoing, seen: Seen, state: State, reason: str, drop: float | None = None) -> Ongoing:
+    """The next revision: a new state, a new drop, or both."""
+    share = old.drop if drop is None else drop
+    fell = share >= old.drop + MATERIAL or (old.state == "recovering" and state == "open")
+    drops = (*old.drops, (seen.at, round(share, 4))) if fell else old.drops
+    shape: Shape = "stepwise" if len(drops) >= 3 and fell else old.shape
+    return replace(
+        old,
+        revision=old.revision + 1,
+        state=state,
+        reason=reason,
+        drop=share,
+        max_drop=max(old.max_drop, share),
+        drops=drops,
+        shape=shape,
+    )
+
+
+def tell(now: Ongoing, seen: Seen, ended_at: int | None = None) -> Change:
+    """The message of a revision."""
+    return Change(
+        row=seen.row,
+        opened=now.opened,
+        revision=now.revision,
+        state=now.state,
+        started_at=now.started_at,
+        started_between=(now.started_from, now.started_to),
+        detected_at=now.detected_at,
+        updated_at=seen.end,
+        ended_at=ended_at,
+        value=seen.value,
+        expected=round(seen.expected, 4),
+        drop=round(now.drop, 4),
+        max_drop=round(now.max_drop, 4),
+        severity=severity(now.max_drop),
+        shape=now.shape,
+        drops=tuple(Drop(at, drop) for at, drop in now.drops),
+        evidence=round(now.evidence, 2),
+        explain=explain(now),
+    )
+
+
+def explain(now: Ongoing) -> dict[str, int | float | str]:
+    """Why: the bins of evidence, the baseline it was measured against, its spread, the threshold, and a sentence."""
+    told: dict[str, int | float | str] = {
+        "bins": now.bins,
+        "baseline": now.baseline,
+        "spread": round(now.spread, 4),
+        "threshold": round(now.threshold, 2),
+        "reason": now.reason,
+    }
+    return told | ({"held": now.held} if now.held else {})

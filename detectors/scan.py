@@ -1,0 +1,119 @@
+"""Score a bin of all rows, and learn the rows that are plainly normal while their columns are in the cache."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import losses
+from .baseline import EMPTY, Expected, Pace, predict
+from .columns import LAYOUT, Columns, Store, chunk
+from .cusum import advance
+from .evidence import Singles, threshold
+from .learning import learn
+from .lifecycle import FOLLOWED, NORMAL, Ongoing
+from .observed import Flags, Ints, Observed, Rule
+
+CHUNK = 8_192
+EARLY = math.log(10)  # a suspicion is told at ten times the budget
+CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
+LEARNT = tuple(name for name in LAYOUT if name not in ("sums", "runs", "gap", "hole", "phase"))
+
+
+@dataclass
+class Desk:
+    """All that the detector of one feed knows."""
+
+    rule: Rule
+    store: Store = field(default_factory=Store)
+    ongoing: dict[int, Ongoing] = field(default_factory=dict)
+    scalars: dict[str, float] = field(default_factory=lambda: {"rate": 0.003, "tie": 0.05, "fresh": 0.5, "fault": 0.0})
+    pace: Pace = field(init=False)
+    threshold: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace.of(self.rule.width)
+        self.threshold = threshold(self.rule.budget, self.rule.width)
+
+
+class Scored:
+    """A scored bin, a number per row. `value` of a ratio is a share; `ok`: measured; `warm`: has a baseline."""
+
+    def __init__(self, rows: int) -> None:
+        self.value, self.mid, self.low, self.noise, self.inform, self.worth = np.full((6, rows), np.nan, np.float32)
+        self.winner = np.zeros(rows, np.int8)
+        self.ok, self.warm = np.zeros((2, rows), np.bool_)
+
+
+@contextmanager
+def untouched(c: Columns, names: Sequence[str], rows: Ints) -> Iterator[None]:
+    """Put some rows of some columns back as they were."""
+    kept = {name: c[name][rows] for name in names} if rows.size else {}
+    yield
+    for name, column in kept.items():
+        c[name][rows] = column
+
+
+def levels(desk: Desk, seen: Observed) -> Scored:
+    """Score all kinds but presence, in chunks that fit the cache."""
+    rows = desk.store.rows
+    scored = Scored(rows)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for first in range(0, rows, CHUNK):
+            _chunk(desk, seen, slice(first, min(first + CHUNK, rows)), scored)
+    return scored
+
+
+def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
+    rule, pace, c = desk.rule, desk.pace, chunk(desk.store.hot, part)
+    size = seen.size[part].astype(np.float32)
+    ok = seen.present[part] & seen.alive[part] & (size > 0)
+    value = np.where(ok, seen.value[part], 0).astype(np.float32)
+    if rule.kind == "ratio":
+        value /= np.maximum(size, 1)
+    e = predict(rule, pace, c, desk.store.slots[part], seen.start, value, size)
+    warm = (c["seen"] >= pace.warm) & (e.low > EMPTY)
+    free = c["phase"] < FOLLOWED
+    with untouched(c, ("sums", "runs", "hole"), np.flatnonzero(~free)):
+        worth, winner = advance(rule, c, e, value, size, ok & warm & free, CAP * desk.threshold)
+    worth[~free] = 0
+    _put(scored, part, value, e, worth, winner, ok, warm)
+    c["gap"][:] = np.where(ok, 0, np.minimum(c["gap"], 65_000) + seen.alive[part])
+    limit = np.float32(desk.threshold - EARLY)
+    normal = ok & (c["phase"] == NORMAL) & (worth < limit)
+    if desk.scalars["fault"] == 0 and normal.any():
+        with untouched(c, LEARNT, np.flatnonzero(~normal)):
+            learn(rule, pace, c, e, value, size, np.maximum(1 - worth / limit, 0))
+
+
+def _put(
+    scored: Scored, part: slice, value: Singles, e: Expected, worth: Singles, winner: Singles, ok: Flags, warm: Flags
+) -> None:
+    for name, column in (("value", value), ("mid", e.mid), ("low", e.low), ("noise", e.noise), ("inform", e.inform)):
+        getattr(scored, name)[part] = column
+    scored.worth[part], scored.winner[part], scored.ok[part], scored.warm[part] = worth, winner, ok, warm
+
+
+def presence(desk: Desk, seen: Observed) -> Scored:
+    """Score all rows from the members that were lost. A network of very few members never has enough evidence."""
+    c, s, scored = desk.store.hot, desk.scalars, Scored(desk.store.rows)
+    feed = losses.Feed(s["rate"], s["tie"], s["fresh"])
+    ok = seen.alive & seen.present
+    losses.score(c, seen, feed)
+    before = seen.value + seen.lost - seen.back
+    fresh = np.minimum(seen.lost, np.maximum(seen.size - c["anchor"], 0))
+    followed = c["phase"] == FOLLOWED
+    mid = np.where(followed, np.maximum(c["level"] + fresh, seen.value), np.maximum(c["level"], before))
+    c["level"][followed & ok] = mid[followed & ok]
+    enough = ok & ~followed & (mid >= losses.FEWEST) & (mid - seen.value >= losses.FEWEST)
+    scored.worth[:] = np.where(enough, c["sums"].max(axis=1, initial=0), 0)
+    scored.value[:], scored.mid[:], scored.low[:], scored.inform[:] = seen.value, mid, mid, 1e4
+    scored.noise[:], scored.winner[:] = 0, c["sums"].argmax(axis=1)
+    scored.ok[:], scored.warm[:] = ok, ok
+    after = losses.feed_after(feed, c, seen, c["anchor"], desk.rule.width)
+    s["rate"], s["tie"], s["fresh"] = after.rate, after.tie, after.fresh
+    return scored
