@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from operator import itemgetter
-from typing import Annotated, Any, Final, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Annotated, Final, cast
 
 import msgspec
 from msgspec import Meta
 
-from schemas.judge import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, SPACE, is_sound, judge
+from schemas.judge import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, is_sound, judge, openings
 from schemas.measurement import Measurement
 from schemas.reasons import Reason
 
-_FAN_OUT: Final = 16
-_OPENERS: Final = frozenset(b"{[")
-_CLOSERS: Final = frozenset(b"}]")
-_first: Final[Any] = itemgetter(0)
-_last: Final[Any] = itemgetter(-1)
+#: What is decoded and checked before the next part is begun: more would not stay in the processor's cache.
+_PART_BYTES: Final = 100_000
+_FAN_OUT: Final = 8
 
 _Items = list[Measurement | list[Measurement]]
 _decoder: Final[msgspec.json.Decoder[Measurement | list[Measurement]]] = msgspec.json.Decoder(
@@ -50,77 +48,74 @@ def decode(values: Sequence[bytes | None]) -> Decoded:
 
     The outcome is that of judging each value alone, whatever stands beside it.
     """
-    items = _at_once(values)
-    if items is None:
-        bare = [value and value.strip(SPACE) for value in values]
-        items = _at_once(bare) if bare != list(values) else None
-    return _in_parts(values) if items is None else _flat(items)
+    size = max(1, _PART_BYTES // (len(values[0] or b"") + 1)) if values else 1
+    return _joined(
+        [part for start in range(0, len(values), size) for part in _part(start, values[start : start + size])]
+    )
 
 
-def _at_once(values: Sequence[bytes | None]) -> _Items | None:
-    """All values decoded in one call, or None when one is or may be bad."""
-    if not values:
-        return []
+def _part(start: int, values: Sequence[bytes | None]) -> Iterator[Decoded]:
+    """Values whose first has the index `start`: at once, or in ever smaller parts, so that a bad one slows down few."""
+    whole = _at_once(start, values)
+    if whole is not None:
+        yield whole
+    elif len(values) <= _FAN_OUT:
+        yield from map(_alone, range(start, start + len(values)), values)
+    else:
+        size = -(-len(values) // _FAN_OUT)
+        for at in range(0, len(values), size):
+            yield from _part(start + at, values[at : at + size])
+
+
+def _at_once(start: int, values: Sequence[bytes | None]) -> Decoded | None:
+    """All values decoded, or None when one is or may be bad."""
     try:
-        text = b"\n".join(cast("Sequence[bytes]", values))
-        # Why no value can hide in its neighbours: a line feed is illegal inside a JSON string, and inside an array or
-        # object a closing bracket is never followed by an opening one without a comma. So where each value begins with
-        # an opening and ends with a closing bracket, no item reaches across a join; and n items in n values that are
-        # not blank are one item each.
-        if not (_OPENERS.issuperset(map(_first, values)) and _CLOSERS.issuperset(map(_last, values))):
-            return None
-        items = _decoder.decode_lines(text)
+        # One call for each value costs no more than one call for all of them joined and the proof that none of
+        # them hides in its neighbours (measured), and needs no proof.
+        items = list(map(_decoder.decode, cast("Sequence[bytes]", values)))
+        text = b"".join(cast("Sequence[bytes]", values))
         if not text.isascii():
             text.decode()
-    except (TypeError, IndexError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+    except (TypeError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    return items if _is_plain(values, text, items) else None
-
-
-def _is_plain(values: Sequence[bytes | None], text: bytes, items: _Items) -> bool:
-    """Whether the items are one for each value, none too large or nested too deep, and every measurement is sound."""
-    if len(items) != len(values):
-        return False
+    found = _flat(start, items) if b"[" in text else Decoded(_singles(items), range(start, start + len(items)), [])
     if len(text) > MAX_BYTES and max(map(len, cast("Sequence[bytes]", values))) > MAX_BYTES:
-        return False
-    arrays = [item for item in items if item.__class__ is list] if b"[" in text else []
-    found = _flat(items).measurements
-    spare = text.count(b"{") + text.count(b"[") - len(found) - len(arrays)
-    return spare < MAX_DEPTH and is_sound(found)
+        return None
+    return found if _is_shallow(text, items, found) and is_sound(found.measurements) else None
 
 
-def _flat(items: _Items) -> Decoded:
+def _is_shallow(text: bytes, items: _Items, found: Decoded) -> bool:
+    """Whether no item is nested too deep, told from the number of brackets in all of them."""
+    arrays = 0 if isinstance(found.source, range) else sum(item.__class__ is list for item in items)
+    return openings(text) - len(found.measurements) - arrays < MAX_DEPTH
+
+
+def _flat(start: int, items: _Items) -> Decoded:
     """The measurements of the items in order, arrays opened."""
     if list not in set(map(type, items)):
-        return Decoded(cast("list[Measurement]", items), range(len(items)), [])
-    measurements: list[Measurement] = []
-    source: list[int] = []
-    for index, item in enumerate(items):
-        group = item if isinstance(item, list) else [item]
-        measurements += group
-        source += [index] * len(group)
-    return Decoded(measurements, source, [])
+        return Decoded(_singles(items), range(start, start + len(items)), [])
+    groups = [item if isinstance(item, list) else [item] for item in items]
+    source = [index for index, group in enumerate(groups, start) for _ in group]
+    return Decoded(list(chain.from_iterable(groups)), source, [])
 
 
-def _in_parts(values: Sequence[bytes | None]) -> Decoded:
-    """The same in parts, so that a bad value slows down only those next to it; small parts value by value."""
-    size = -(-len(values) // _FAN_OUT)
-    out = Decoded([], [], [])
-    for start in range(0, len(values), size):
-        part = values[start : start + size]
-        _append(out, start, decode(part) if size > 1 else _one(part[0]))
-    return out
+def _singles(items: _Items) -> list[Measurement]:
+    return cast("list[Measurement]", items)
 
 
-def _append(out: Decoded, start: int, part: Decoded) -> None:
-    """Add a part whose first message has this index."""
-    out.measurements.extend(part.measurements)
-    cast("list[int]", out.source).extend(start + index for index in part.source)
-    out.dead.extend(replace(dead, index=start + dead.index) for dead in part.dead)
-
-
-def _one(value: bytes | None) -> Decoded:
-    """One value, judged alone."""
+def _alone(index: int, value: bytes | None) -> Decoded:
+    """One value judged alone."""
     measurements, rejected = judge(value)
-    dead = [Dead(0, payload, error.reason, error.detail) for payload, error in rejected]
-    return Decoded(measurements, [0] * len(measurements), dead)
+    dead = [Dead(index, payload, error.reason, error.detail) for payload, error in rejected]
+    return Decoded(measurements, [index] * len(measurements), dead)
+
+
+def _joined(parts: list[Decoded]) -> Decoded:
+    """The parts as one; the source stays a range when every message was one measurement."""
+    if len(parts) == 1:
+        return parts[0]
+    measurements = list(chain.from_iterable(part.measurements for part in parts))
+    dead = list(chain.from_iterable(part.dead for part in parts))
+    if all(isinstance(part.source, range) for part in parts):
+        return Decoded(measurements, range(len(measurements)), dead)
+    return Decoded(measurements, list(chain.from_iterable(part.source for part in parts)), dead)

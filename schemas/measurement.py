@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from itertools import product
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
@@ -28,6 +27,10 @@ REGION_PATTERN: Final = (
     r"(?![\s\S])"
 )
 _REGION: Final = re.compile(REGION_PATTERN)
+
+#: Names that have the form already; a cache, which never changes an answer.
+KNOWN_REGIONS: Final[set[str]] = set()
+_MAX_KNOWN: Final = 65_536
 
 
 class Measurement(msgspec.Struct, gc=False, omit_defaults=True):
@@ -62,7 +65,13 @@ def entity_of(measurement: Measurement) -> str:
     raise ValueError("a measurement needs one of asn, region, country")
 
 
-@lru_cache(maxsize=65_536)
 def is_region(name: str) -> bool:
-    """Whether the name has the form `CC-name`; remembered, since regions repeat."""
-    return _REGION.match(name) is not None
+    """Whether the name has the form `CC-name`; good names are remembered, since regions repeat."""
+    if name in KNOWN_REGIONS:
+        return True
+    if _REGION.match(name) is None:
+        return False
+    if len(KNOWN_REGIONS) >= _MAX_KNOWN:
+        KNOWN_REGIONS.clear()
+    KNOWN_REGIONS.add(name)
+    return True
