@@ -25,7 +25,8 @@ class Members:
     """Who is known of each row and whether they are up, as of the bin closed last.
 
     >>> members = Members()
-    >>> members.add(300, [(0, "a", 301.0, True), (0, "b", 302.0, False)])
+    >>> members.add(300, (0, "a", 301.0, True))
+    >>> members.add(300, (0, "b", 302.0, False))
     >>> members.close(300, rows=1)
     Presence(up=array([1.]), known=array([2.]), lost=array([1.]), back=array([0.]))
     """
@@ -36,9 +37,9 @@ class Members:
         self.up = np.zeros(0)
         self.known = np.zeros(0)
 
-    def add(self, start: int, events: list[Event]) -> None:
-        """Hold events, in order of arrival, until the bin of that start closes."""
-        self.events.setdefault(start, []).extend(events)
+    def add(self, start: int, event: Event) -> None:
+        """Hold an event, in order of arrival, until the bin of that start closes."""
+        self.events.setdefault(start, []).append(event)
 
     def close(self, start: int, rows: int) -> Presence:
         """Apply the events of a bin in event-time order (equal times: order of arrival) and count."""
@@ -53,6 +54,12 @@ class Members:
             lost[row] += was_up is True and not is_up
             back[row] += was_up is False and is_up
         return Presence(self.up[:rows].copy(), self.known[:rows].copy(), lost, back)
+
+    def put(self, row: int, known: dict[str, tuple[bool, int]]) -> None:
+        """Set who is known of a row: member to (up, start of the bin since when)."""
+        self.up, self.known = padded(self.up, row + 1), padded(self.known, row + 1)
+        self.since[row] = known
+        self.up[row], self.known[row] = sum(up for up, _ in known.values()), len(known)
 
     def forget(self, row: int) -> None:
         """Drop all members of a row."""

@@ -39,23 +39,11 @@ class Watermark:
     newest: float | None = None
     next_close: int = 0
 
-    def leaps(self, ts: Floats) -> Flags:
-        """Which of the event times, in order of arrival, step too far past all before them; those move nothing."""
-        ahead = np.zeros(len(ts), dtype=np.bool_)
-        if not len(ts):
-            return ahead
+    def first_leap(self, ts: Floats) -> int:
+        """Index of the first event time, in order of arrival, that steps too far past all before it; else the length."""
         seen = ts[0] if self.newest is None else self.newest
-        steps = np.maximum.accumulate(np.concatenate(([seen], ts)))
-        if np.all(np.diff(steps) <= self.rule.max_step):
-            return ahead
-        return self._walk(ts, float(seen), ahead)
-
-    def _walk(self, ts: Floats, seen: float, ahead: Flags) -> Flags:
-        for i, t in enumerate(ts.tolist()):
-            ahead[i] = t > seen + self.rule.max_step
-            if not ahead[i]:
-                seen = max(seen, t)
-        return ahead
+        steps = np.diff(np.maximum.accumulate(np.concatenate(([seen], ts)))) > self.rule.max_step
+        return int(np.argmax(steps)) if steps.any() else len(ts)
 
     def admit(self, ts: Floats) -> tuple[Ints, Flags]:
         """Take event times in order of arrival: (end of closable bins as each arrived, which are late)."""

@@ -72,6 +72,7 @@ class Worker(Section, frozen=True):
     idle_after: Duration = Duration(60)
     snapshot_every: Duration = Duration(60)
     forget_after: Duration = Duration(8 * 604_800)
+    expire_after: Duration = Duration(86_400)
     max_records: Natural = 4000
     data_dir: str = "var"
 

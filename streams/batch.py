@@ -1,0 +1,58 @@
+"""A batch of one partition: what was decoded of a run of messages, and where each measurement came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+from msgspec import to_builtins
+
+from detectors.observed import Floats, Ints
+from schemas.measurement import Measurement
+
+
+class Origin(NamedTuple):
+    """Where a measurement came from: the offset of its message, and its own bytes."""
+
+    offset: int
+    payload: bytes
+
+
+class Rejected(NamedTuple):
+    """A measurement, or a whole message, that is a dead letter."""
+
+    origin: Origin
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Measurements in order of arrival. `source`: index of each one's message in `values` and `offsets`.
+
+    `received`: when each message came in (Unix seconds), or one time for all.
+    """
+
+    measurements: list[Measurement]
+    source: Sequence[int]
+    values: Sequence[bytes | None]
+    offsets: Sequence[int]
+    received: Sequence[float] | float
+
+    def origin(self, position: int) -> Origin:
+        """Return where the measurement at that position came from; of an array, only its own element's bytes."""
+        message = self.source[position]
+        value = self.values[message] or b""
+        payload = orjson.dumps(to_builtins(self.measurements[position])) if value.lstrip()[:1] == b"[" else value
+        return Origin(self.offsets[message], payload)
+
+    def received_at(self, positions: Ints) -> Floats | float:
+        """Return when the messages of the measurements at these positions came in (Unix seconds)."""
+        if isinstance(self.received, float | int):
+            return float(self.received)
+        received = np.asarray(self.received, dtype=np.float64)
+        whole = isinstance(self.source, range)
+        return received[positions] if whole else received[np.asarray(self.source)[positions]]

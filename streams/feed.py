@@ -1,0 +1,234 @@
+"""One feed in one shard: measurements in, bins closed by event time, changes of outages out."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.bins import Arrivals, OpenBins
+from detectors.detector import Detector
+from detectors.doubt import Claim, Doubt
+from detectors.observed import DAY, Change, Flags, Floats, Ints, Observed, Rule
+from detectors.presence import Members
+from detectors.watermark import TimeRule, Watermark
+from schemas.measurement import Measurement
+from streams.batch import Batch, Origin, Rejected
+from streams.series import KEY, SeriesIndex
+
+FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
+TS, VALUE, OF, MEMBER, UP = map(attrgetter, ("ts", "value", "of", "member", "up"))
+
+
+class FeedRules(NamedTuple):
+    """Parameters of a feed, fixed for a run; durations in seconds."""
+
+    detector: Rule
+    time: TimeRule
+    silence_is_zero: bool
+    forget_after: float
+    expire_after: float
+
+
+class Step(NamedTuple):
+    """What came of a batch: changes, each with the position of the measurement that made its bin close; and counts."""
+
+    changes: list[tuple[int, Change]]
+    rejected: list[Rejected]
+    binned: int
+    late: int
+
+
+class Part(NamedTuple):
+    """Measurements of one feed in order of arrival, with their positions in the batch and their event times (s)."""
+
+    measurements: list[Measurement]
+    positions: Ints
+    ts: Floats
+
+    @classmethod
+    def of(cls, measurements: list[Measurement], positions: Ints) -> Part:
+        """Return a part with the times that the measurements carry."""
+        return cls(measurements, positions, _floats(TS, measurements))
+
+    def where(self, keep: Flags) -> Part:
+        """Return those flagged, in order."""
+        kept = [m for m, k in zip(self.measurements, keep.tolist(), strict=True) if k]
+        return Part(kept, self.positions[keep], self.ts[keep])
+
+    def cut(self, start: int, stop: int) -> Part:
+        """Return those from `start` up to `stop`."""
+        return Part(self.measurements[start:stop], self.positions[start:stop], self.ts[start:stop])
+
+
+class Feed:
+    """State of one feed in one shard: columns by row, never an object per series."""
+
+    def __init__(self, rules: FeedRules) -> None:
+        self.rules = rules
+        self.index = SeriesIndex()
+        self.bins = OpenBins(rules.detector.kind)
+        self.members = Members()
+        self.watermark = Watermark(rules.time)
+        self.doubt: Doubt[tuple[Measurement, Origin]] = Doubt(rules.time.max_step, rules.time.width)
+        self.detector = Detector(rules.detector)
+        self.active = 0  # rows measured in the newest closed bin that was not empty
+        self.silent_since: int | None = None
+        self.closings = 0  # bins closed since the last snapshot
+
+    def take(self, part: Part, batch: Batch) -> Step:
+        """Bin measurements, in order of arrival, and close the bins that are due."""
+        part, rejected = self._sift(part, batch)
+        steps = [Step([], rejected, 0, 0)]
+        while part.measurements:
+            leap = self.watermark.first_leap(part.ts)
+            if leap:
+                refuted = [_too_far(origin) for _, origin in self.doubt.refute()]
+                steps += [self._admit(part.cut(0, leap)), Step([], refuted, 0, 0)]
+            if leap < len(part.measurements):
+                steps.append(self._doubt(part.cut(leap, leap + 1), batch))
+            part = part.cut(leap + 1, len(part.measurements))
+        return _joined(steps)
+
+    def advance(self, newest: float) -> list[Change]:
+        """Follow the clock of the feed, which is alive elsewhere: silence here is real. Return what closed with it."""
+        self.watermark.advance(newest)
+        return [change for start in self.watermark.due() for change in self._close(start, feed_speaks=True)]
+
+    def _sift(self, part: Part, batch: Batch) -> tuple[Part, list[Rejected]]:
+        """Take out what the feed cannot use and what lies too far ahead of its receipt."""
+        kind, rejected = self.rules.detector.kind, []
+        if kind in ("presence", "distinct"):
+            lacking = np.array([m.member is None or (kind == "presence" and m.up is None) for m in part.measurements])
+            rejected += _rejections(part, lacking, batch, "unusable", f"a {kind} feed needs {_NEEDS[kind]}")
+            part = part.where(~lacking) if rejected else part
+        if kind == "ratio":
+            impossible = np.array([m.value > m.of for m in part.measurements], dtype=np.bool_)
+            rejected += _rejections(part, impossible, batch, "out-of-range", "a ratio needs `of` of at least `value`")
+            part = part.where(~impossible) if rejected else part
+        ahead = part.ts > batch.received_at(part.positions) + self.rules.time.max_ahead
+        if ahead.any():
+            rejected += _rejections(part, ahead, batch, "too-far-ahead", "the time is ahead of its receipt")
+            part = part.where(~ahead)
+        return part, rejected
+
+    def _doubt(self, one: Part, batch: Batch) -> Step:
+        """Hold a measurement that leaps ahead of all others; take in those that are believed now."""
+        position, measurement = int(one.positions[0]), one.measurements[0]
+        claim = Claim(float(measurement.ts), KEY(measurement), (measurement, batch.origin(position)))
+        believed = [m for m, _ in self.doubt.claim(claim, self.active)]
+        return self._admit(Part.of(believed, np.full(len(believed), position))) if believed else Step([], [], 0, 0)
+
+    def _admit(self, part: Part) -> Step:
+        """Take measurements that are in step. A day's end is a cut: series are forgotten there."""
+        before = part.ts[0] if self.watermark.newest is None else self.watermark.newest
+        newest = np.maximum.accumulate(np.concatenate(([before], part.ts)))
+        days = self.rules.time.closed_until(newest) // DAY
+        bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(part.ts)]
+        spans = [(a, b) for a, b in pairwise(bounds) if a < b]
+        return _joined([self._admit_day(part.cut(a, b)) for a, b in spans])
+
+    def _admit_day(self, part: Part) -> Step:
+        closed, late = self.watermark.admit(part.ts)
+        on_time = part.where(~late) if late.any() else part
+        if on_time.measurements:
+            self._bin(on_time)
+        changes: list[tuple[int, Change]] = []
+        for start in self.watermark.due():
+            trigger = int(np.searchsorted(closed, start + self.rules.time.width))
+            changes += [(int(part.positions[trigger]), change) for change in self._close(start)]
+        return Step(changes, [], len(on_time.measurements), int(late.sum()))
+
+    def _bin(self, part: Part) -> None:
+        rows, starts = self.index.look_up(part.measurements), self.rules.time.bin_of(part.ts)
+        self.index.touch(rows, starts)
+        kind = self.rules.detector.kind
+        members = list(map(MEMBER, part.measurements)) if kind == "distinct" else []
+        of = _floats(OF, part.measurements) if kind == "ratio" else part.ts
+        self.bins.add(starts, Arrivals(rows, part.ts, _floats(VALUE, part.measurements), of, members), len(self.index))
+        if kind == "presence":
+            whole = zip(starts.tolist(), rows.tolist(), part.measurements, strict=True)
+            for start, row, m in whole:
+                self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
+
+    def _close(self, start: int, *, feed_speaks: bool = False) -> list[Change]:
+        rows = len(self.index)
+        self.closings += 1
+        self.detector.grow(rows - self.detector.rows)
+        seen, observed = self._observe(start, rows, feed_speaks)
+        changes = self._expired(start, seen or feed_speaks)
+        changes += self.detector.close(observed)
+        if start // DAY != (start + self.rules.time.width) // DAY:
+            self._forget(start)
+        return changes
+
+    def _observe(self, start: int, rows: int, feed_speaks: bool) -> tuple[bool, Observed]:
+        """Return whether the feed spoke at all in the bin, and what it said."""
+        closing = self.bins.take(start, rows)
+        alive = self.index.born[:rows] <= start
+        measured = closing.seen[:rows]
+        spoke = bool(measured.any())
+        self.active = int(measured.sum()) if spoke else self.active
+        value, size, lost, back = closing.value[:rows], np.ones(rows), np.zeros(rows), np.zeros(rows)
+        present = measured & alive
+        if self.rules.detector.kind == "presence":
+            value, size, lost, back = self.members.close(start, rows)
+            present = alive
+        elif self.rules.detector.kind == "ratio":
+            size = closing.size[:rows]
+        if self.rules.silence_is_zero and (spoke or feed_speaks or int(alive.sum()) < FEW):
+            present = alive
+        return spoke, Observed(start, value, size, present, alive, lost, back, self.index.group[:rows])
+
+    def _expired(self, start: int, spoke: bool) -> list[Change]:
+        """Give up open outages once the whole feed has been silent for too long: unknown is not recovered."""
+        if spoke or self.rules.detector.kind == "presence":
+            self.silent_since = None
+            return []
+        self.silent_since = start if self.silent_since is None else self.silent_since
+        if start - self.silent_since < self.rules.expire_after:
+            return []
+        return self.detector.expire(start)
+
+    def _forget(self, start: int) -> None:
+        """Free the series that have been silent for long, unless an outage of theirs is going on."""
+        rows = len(self.index)
+        cutoff = int(start - self.rules.forget_after)
+        old = (self.index.last_seen[:rows] < cutoff) & (self.index.born[:rows] <= start)
+        gone = [row for row in np.flatnonzero(old).tolist() if row not in self.detector.ongoing]
+        for row in gone:
+            self.members.forget(row)
+        for row in sorted(set(self.members.since) - set(self.detector.ongoing)):
+            self.members.forget_down(row, cutoff)
+        if gone:
+            self.index.forget(np.array(gone))
+            self.detector.reset(np.array(gone))
+
+
+_NEEDS = {"presence": "`member` and `up`", "distinct": "`member`"}
+
+
+def _floats(number: attrgetter[float], measurements: list[Measurement]) -> Floats:
+    """Return one number of each measurement as a column."""
+    return np.fromiter(map(number, measurements), dtype=np.float64, count=len(measurements))
+
+
+def _rejections(part: Part, which: Flags, batch: Batch, reason: str, detail: str) -> list[Rejected]:
+    return [Rejected(batch.origin(position), reason, detail) for position in part.positions[which].tolist()]
+
+
+def _too_far(origin: Origin) -> Rejected:
+    return Rejected(origin, "too-far-ahead", "the time is far ahead of all other measurements of the feed")
+
+
+def _joined(steps: list[Step]) -> Step:
+    if len(steps) == 1:
+        return steps[0]
+    return Step(
+        [change for step in steps for change in step.changes],
+        [rejected for step in steps for rejected in step.rejected],
+        sum(step.binned for step in steps),
+        sum(step.late for step in steps),
+    )

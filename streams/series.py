@@ -1,0 +1,107 @@
+"""Which row a measurement belongs to: series by entity and facets, and what is known of each."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.bins import padded
+from detectors.observed import Ints
+from schemas.measurement import Measurement, entity_of
+
+Key = tuple[int | None, str | None, str | None, str | None, str | None, str | None]
+KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
+FACETS = ("access", "direction", "service")
+NEVER = np.iinfo(np.int64).max
+
+
+class Series(NamedTuple):
+    """One series of a feed: its entity, its facets, and the place that its first measurement named."""
+
+    entity: str
+    facets: tuple[tuple[str, str], ...]
+    country: str | None
+    region: str | None
+
+
+class SeriesIndex:
+    """Rows of a feed's series. `born` and `last_seen`: starts of the first and newest bin with a measurement."""
+
+    def __init__(self) -> None:
+        self.rows: list[Series | None] = []
+        self.keys: dict[Key, int] = {}
+        self.by_series: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
+        self.countries: dict[str, int] = {}
+        self.free: list[int] = []
+        self.changed: set[int] = set()  # rows given or freed since the last snapshot
+        self.born: Ints = np.zeros(0, dtype=np.int64)
+        self.last_seen: Ints = np.zeros(0, dtype=np.int64)
+        self.group: Ints = np.zeros(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def look_up(self, measurements: list[Measurement]) -> Ints:
+        """Return the row of each measurement; new series get a row, one that was forgotten or one at the end."""
+        keys = list(map(KEY, measurements))
+        rows = list(map(self.keys.get, keys))
+        if None in rows:
+            found = zip(rows, keys, measurements, strict=True)
+            rows = [self._row(key, m) if row is None else row for row, key, m in found]
+        return np.array(rows, dtype=np.int64)
+
+    def touch(self, rows: Ints, starts: Ints) -> None:
+        """Note that the rows were measured in the bins of these starts."""
+        np.minimum.at(self.born, rows, starts)
+        np.maximum.at(self.last_seen, rows, starts)
+
+    def forget(self, rows: Ints) -> None:
+        """Free rows for other series."""
+        gone = set(rows.tolist())
+        self.keys = {key: row for key, row in self.keys.items() if row not in gone}
+        self.by_series = {key: row for key, row in self.by_series.items() if row not in gone}
+        for row in sorted(gone):
+            self.rows[row] = None
+            self.free.append(row)
+            self.changed.add(row)
+        self.born[rows] = NEVER
+
+    def _row(self, key: Key, measurement: Measurement) -> int:
+        row = self.keys.get(key)
+        if row is None:
+            series = series_of(measurement)
+            row = self.by_series.get((series.entity, series.facets))
+            row = self.append(series) if row is None else row
+            self.keys[key] = row
+        return row
+
+    def append(self, series: Series) -> int:
+        """Give a series a row: one that was freed, or one at the end."""
+        row = self.free.pop() if self.free else len(self.rows)
+        self.put(row, series)
+        return row
+
+    def put(self, row: int, series: Series | None) -> None:
+        """Give a series this row, which is free or the next one; None leaves it free."""
+        if row == len(self.rows):
+            self.rows.append(None)
+            self.born, self.last_seen = padded(self.born, row + 1), padded(self.last_seen, row + 1)
+            self.group = padded(self.group, row + 1)
+        self.rows[row] = series
+        self.changed.add(row)
+        self.born[row], self.last_seen[row], self.group[row] = NEVER, 0, 0
+        if series is not None:
+            self.by_series[series.entity, series.facets] = row
+            self.group[row] = self._code(series.country)
+
+    def _code(self, country: str | None) -> int:
+        return self.countries.setdefault(country, len(self.countries) + 1) if country else 0
+
+
+def series_of(measurement: Measurement) -> Series:
+    """Return the series that a measurement belongs to."""
+    facets = tuple((name, value) for name in FACETS if (value := getattr(measurement, name)) is not None)
+    region = measurement.region if measurement.asn is None else None
+    return Series(entity_of(measurement), facets, measurement.country, region)

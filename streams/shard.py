@@ -1,0 +1,116 @@
+"""The pure pipeline that the worker, `ebbtide detect`, the scenarios and the benchmarks run: batch in, outages out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.observed import Change
+from schemas.measurement import Measurement
+from schemas.outage import Outage
+from streams.batch import Batch, Rejected
+from streams.feed import Feed, FeedRules, Part
+from streams.messages import outage_of
+from streams.settings import Settings
+
+
+@dataclass(slots=True)
+class Counts:
+    """Measurements by what became of them: taken = binned + late + rejected + those still held in doubt."""
+
+    taken: int = 0
+    binned: int = 0
+    late: int = 0
+    rejected: int = 0
+    outages: int = 0
+
+
+class Output(NamedTuple):
+    """Revisions of outages in order, and dead letters."""
+
+    outages: list[Outage]
+    rejected: list[Rejected]
+
+
+@dataclass(slots=True)
+class Shard:
+    """State of one partition. The same messages give the same outages, however they are cut into batches."""
+
+    settings: Settings
+    feeds: dict[str, Feed] = field(default_factory=dict)
+    counts: dict[str, Counts] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.feeds = {name: Feed(feed_rules(self.settings, name)) for name in self.settings.feeds}
+        self.counts = {name: Counts() for name in self.settings.feeds}
+
+    def apply(self, batch: Batch) -> Output:
+        """Bin the measurements of a batch and return what came of the bins that closed."""
+        found: list[tuple[int, str, Change]] = []
+        rejected: list[Rejected] = []
+        for name, part in _by_feed(batch.measurements):
+            if name not in self.feeds:
+                rejected += _unknown(name, part, batch)
+                continue
+            step = self.feeds[name].take(part, batch)
+            found += [(position, name, change) for position, change in step.changes]
+            rejected += step.rejected
+            self._count(name, len(part.measurements), step.binned, step.late, len(step.rejected))
+        found.sort(key=lambda one: one[0])
+        return Output([self._outage(name, change) for _, name, change in found], rejected)
+
+    def advance(self, feed: str, newest: float) -> Output:
+        """Follow the clock of a feed that is alive elsewhere; the caller knows that this partition has nothing new."""
+        changes = self.feeds[feed].advance(newest) if feed in self.feeds else []
+        return Output([self._outage(feed, change) for change in changes], [])
+
+    def newest(self) -> dict[str, float]:
+        """Return the newest event time of each feed that has seen anything (Unix seconds)."""
+        return {name: feed.watermark.newest for name, feed in self.feeds.items() if feed.watermark.newest is not None}
+
+    def held(self) -> int:
+        """Return how many measurements wait for others to agree on the time."""
+        return sum(len(feed.doubt.held) for feed in self.feeds.values())
+
+    def _outage(self, name: str, change: Change) -> Outage:
+        series = self.feeds[name].index.rows[change.row]
+        assert series is not None, "a row with an outage is never forgotten"
+        self.counts[name].outages += change.revision == 1
+        return outage_of(name, self.settings.feeds[name].signal, series, change)
+
+    def _count(self, name: str, taken: int, binned: int, late: int, rejected: int) -> None:
+        counts = self.counts[name]
+        counts.taken += taken
+        counts.binned += binned
+        counts.late += late
+        counts.rejected += rejected
+
+
+def feed_rules(settings: Settings, name: str) -> FeedRules:
+    """Return a feed's parameters out of the settings."""
+    return FeedRules(
+        detector=settings.rule(name),
+        time=settings.time_rule(name),
+        silence_is_zero=settings.feeds[name].silence_is_zero,
+        forget_after=float(settings.worker.forget_after),
+        expire_after=float(settings.worker.expire_after),
+    )
+
+
+def _by_feed(measurements: list[Measurement]) -> Iterable[tuple[str, Part]]:
+    """Split measurements by feed, in the order in which the feeds first occur, each in order of arrival."""
+    names = [m.feed for m in measurements]
+    if names and names.count(names[0]) == len(names):
+        return [(names[0], Part.of(measurements, np.arange(len(measurements))))]
+    positions: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        positions.setdefault(name, []).append(position)
+    return [(name, Part.of([measurements[p] for p in at], np.array(at))) for name, at in positions.items()]
+
+
+def _unknown(name: str, part: Part, batch: Batch) -> list[Rejected]:
+    detail = f"no feed {name!r} in the settings"
+    return [Rejected(batch.origin(position), "unknown-feed", detail) for position in part.positions.tolist()]

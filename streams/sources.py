@@ -1,0 +1,45 @@
+"""Files of measurements: JSON lines, plain or gzip, read in chunks as if each line were a message."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from streams.errors import InputError
+
+LINES = 4000
+STDIN = "-"
+
+
+def read_lines(name: str) -> Iterator[bytes]:
+    """Yield the lines of a file, without their ends; blank ones are left out. `-` is standard input.
+
+    Raises InputError with a line that names the file.
+    """
+    try:
+        with _open(name) as lines:
+            yield from (bare for line in lines if (bare := line.strip(b" \t\r\n")))
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name}: cannot be read: {reason}") from None
+
+
+def read_chunks(names: Iterable[str], size: int = LINES) -> Iterator[list[bytes]]:
+    """Yield the lines of all files, one after the other, in lists of at most `size`."""
+    lines = (line for name in names for line in read_lines(name))
+    while chunk := list(islice(lines, size)):
+        yield chunk
+
+
+def _open(name: str) -> BinaryIO:
+    if name == STDIN:
+        return sys.stdin.buffer
+    path = Path(name)
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return cast("BinaryIO", gzip.open(path, "rb") if zipped else path.open("rb"))
