@@ -15,15 +15,18 @@ from schemas.times import END_OF_TIME
 Access: TypeAlias = Literal["mobile", "fixed"]
 Direction: TypeAlias = Literal["domestic", "international"]
 
+#: Every code of two capital letters: ISO 3166-1 changes, and its user-assigned codes are in use.
+COUNTRIES: Final = tuple("".join(pair) for pair in product(ascii_uppercase, repeat=2))
+
 if TYPE_CHECKING:
     Country: TypeAlias = str
 else:
     # An enumeration is checked by one lookup in C and shares its strings; a pattern costs a call into `re`.
-    Country = Literal[tuple("".join(pair) for pair in product(ascii_uppercase, repeat=2))]
+    Country = Literal[COUNTRIES]
 
 #: `CC-name`, at most 64 characters, none of them a control, a line separator, or invisible; same in ECMA 262 and `re`.
 REGION_PATTERN: Final = (
-    r"^[A-Z]{2}-[^\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]{1,61}"
+    r"^[A-Z]{2}-[^\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]{1,61}"
     r"(?![\s\S])"
 )
 _REGION: Final = re.compile(REGION_PATTERN)
@@ -34,7 +37,9 @@ _MAX_KNOWN: Final = 65_536
 
 
 class Measurement(msgspec.Struct, gc=False, omit_defaults=True):
-    """One observation; after `schemas.decode.decode` every `ts` is Unix seconds and an entity is there."""
+    """One observation at one instant of event time. Fields that nobody knows are ignored."""
+
+    # After `schemas.decode.decode` every `ts` is a number and an entity is there.
 
     feed: Annotated[str, Meta(min_length=1, max_length=64)]
     ts: (

@@ -13,10 +13,12 @@ END_OF_TIME: Final = 253_402_300_800
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 (all arithmetic here is in UTC)
 _EPOCH_DAY: Final = _EPOCH.toordinal()
-_RFC_3339: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(\.[0-9]+)?"
-    r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+#: The form that is read; for `re` and, with the same meaning, for ECMA 262 in the JSON Schemas.
+PATTERN: Final = (
+    r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(\.[0-9]+)?"
+    r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$"
 )
+_RFC_3339: Final = re.compile(PATTERN)
 
 
 @lru_cache(maxsize=65_536)

@@ -1,0 +1,135 @@
+"""The AsyncAPI 3.0 document: the topics, their keys, values and headers (https://www.asyncapi.com/docs/reference)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from schemas.outage import SCHEMA
+from schemas.reasons import REASONS
+
+_BINDING: Final = "0.5.0"
+_JSON_SCHEMA: Final = "application/schema+json;version=draft-2020-12"
+_KEEP: Final = {"cleanup.policy": ["delete"]}
+_COMPACT: Final = {"cleanup.policy": ["compact"]}
+
+_TITLES: Final = {
+    "measurements": "Measurements, keyed by entity, so that one entity is always in one partition.",
+    "measurements.dead": "Dead letters: the bytes as they came, with the reason.",
+    "outages": "Every revision of every outage; compaction keeps the newest of each.",
+    "clock": "Which event time each feed has reached, heard by every partition.",
+}
+_ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
+_FEED_KEY: Final = {"type": "string", "description": "The feed."}
+_OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
+_DEAD_KEY: Final = {"description": "The key as it came."}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:ebbtide",
+        "info": {
+            "title": "Ebbtide",
+            "version": f"{SCHEMA}.0.0",
+            "description": "Says within one bin which networks have gone dark, how much of them, since when, and when "
+            "they are back.",
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": _channels(),
+        "operations": _operations(),
+        "components": {"messages": _messages()},
+    }
+
+
+def _channels() -> dict[str, Any]:
+    return {
+        "measurements": _channel("measurements", "measurements", _KEEP),
+        "deadLetters": _channel("measurements.dead", "deadLetter", _KEEP),
+        "outages": _channel("outages", "outage", _COMPACT),
+        "clock": _channel("clock", "clock", _KEEP),
+    }
+
+
+def _channel(topic: str, message: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "address": topic,
+        "description": _TITLES[topic],
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {"kafka": {"topicConfiguration": dict(configuration), "bindingVersion": _BINDING}},
+    }
+
+
+def _operations() -> dict[str, Any]:
+    return {
+        "receiveMeasurements": _operation("receive", "measurements"),
+        "sendDeadLetters": _operation("send", "deadLetters"),
+        "sendOutages": _operation("send", "outages"),
+        "sendClock": _operation("send", "clock"),
+        "receiveClock": _operation("receive", "clock"),
+    }
+
+
+def _operation(action: str, channel: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+
+
+def _messages() -> dict[str, Any]:
+    return {
+        "measurements": _message("One measurement, or an array of them.", _ENTITY_KEY, "measurements"),
+        "deadLetter": {
+            "summary": "A rejected message, whole, or one rejected element of an array.",
+            "contentType": "application/octet-stream",
+            "headers": _headers(_DEAD_HEADERS),
+            "payload": {"description": "The bytes as they came, which need not be JSON or text."},
+            "bindings": _key(_DEAD_KEY),
+        },
+        "outage": {
+            **_message("One revision of an outage, as a CloudEvent in binary mode.", _OUTAGE_KEY, "outage"),
+            "headers": _headers(_EVENT_HEADERS),
+        },
+        "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
+    }
+
+
+def _message(summary: str, key: Mapping[str, Any], schema: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "contentType": "application/json",
+        "payload": {"schemaFormat": _JSON_SCHEMA, "schema": {"$ref": f"./{schema}.schema.json"}},
+        "bindings": _key(key),
+    }
+
+
+def _key(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kafka": {"key": dict(schema), "bindingVersion": _BINDING}}
+
+
+def _headers(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    properties = {name: {"type": "string", **rule} for name, rule in fields.items()}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_DEAD_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "reason": {
+        "enum": list(REASONS),
+        "description": "; ".join(f"{reason}: {text}" for reason, text in REASONS.items()),
+    },
+    "detail": {"maxLength": 200, "description": "One line that says what is wrong."},
+    "topic": {"description": "The topic that it came from."},
+    "partition": {"pattern": "^[0-9]+$", "description": "The partition that it came from."},
+    "offset": {"pattern": "^[0-9]+$", "description": "Its offset there."},
+}
+
+_EVENT_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
+    "ce_id": {"pattern": "^[0-9a-f]{16}/[0-9]+$", "description": "`outage_id/revision`: tells duplicates."},
+    "ce_source": {"format": "uri-reference", "description": "`/ebbtide/feeds/` and the name of the feed."},
+    "ce_type": {"pattern": r"^ebbtide\.outage\.[a-z]+$", "description": "`ebbtide.outage.` and the state."},
+    "ce_time": {"format": "date-time", "description": "Event time of the revision."},
+    "ce_subject": {"description": "The entity."},
+    "ce_dataschema": {"const": f"urn:ebbtide:schema:outage:{SCHEMA}", "description": "The schema of the value."},
+    "content-type": {"const": "application/json", "description": "The form of the value."},
+}

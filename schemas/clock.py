@@ -1,0 +1,35 @@
+"""The clock message: a shard tells every partition that a feed has reached a new bin."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Final
+
+import msgspec
+import orjson
+from msgspec import Meta
+
+from schemas.times import END_OF_TIME
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """The newest event time of a feed, in Unix seconds, and the partition of the measurement topic that had it."""
+
+    feed: Annotated[str, Meta(min_length=1, max_length=64)]
+    newest: Annotated[int, Meta(ge=0, lt=END_OF_TIME)] | Annotated[float, Meta(ge=0, lt=END_OF_TIME)]
+    partition: Annotated[int, Meta(ge=0)]
+
+
+_decoder: Final = msgspec.json.Decoder(Clock)
+
+
+def encode(clock: Clock) -> bytes:
+    """The message's bytes, the same for equal clocks; ValueError for a time that is not finite."""
+    if not math.isfinite(clock.newest):
+        raise ValueError(f"not a time: {clock.newest}")
+    return orjson.dumps(msgspec.to_builtins(clock))
+
+
+def decode_clock(value: bytes) -> Clock:
+    """The clock in a message; msgspec.DecodeError when it is none."""
+    return _decoder.decode(value)

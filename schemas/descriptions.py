@@ -1,0 +1,60 @@
+"""What the fields of the messages mean: the text of their JSON Schemas."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MEASUREMENT: Final = {
+    "feed": "The configured feed.",
+    "ts": "Event time: Unix seconds, or RFC 3339 in any offset.",
+    "asn": "Autonomous system number. At least one of `asn`, `region` and `country` is there.",
+    "country": "ISO 3166-1 alpha-2 code.",
+    "region": "ISO 3166-2 code, or any `CC-name` of at most 64 printable characters.",
+    "access": "Facet: the kind of access network.",
+    "direction": "Facet: where the traffic goes.",
+    "service": "Facet: one service, such as `whatsapp`.",
+    "value": "The number observed.",
+    "of": "Trials, for a ratio: at least `value`.",
+    "member": "Who was seen, for feeds of kind `distinct` and `presence`.",
+    "up": "Whether the member came (true) or went (false), for feeds of kind `presence`.",
+}
+
+OUTAGE: Final = {
+    "schema": "Number of the message's schema.",
+    "outage_id": "A function of the series and the opening bin; the key of the message.",
+    "revision": "Grows by one with each change; a repeated one has the same bytes.",
+    "state": "`retracted`: a feed fault explains it. `rebaselined`: accepted as normal. `expired`: the feed stopped.",
+    "entity": "What is out: `asn/N`, `region/CC-name` or `country/CC`.",
+    "country": "Country of the entity, where its measurements name one.",
+    "region": "Region of the entity, where its measurements name one.",
+    "facets": "What narrows the series within its entity; an absent facet means all of it.",
+    "feed": "The feed that shows it.",
+    "signal": "How the feed observes the Internet.",
+    "started_at": "When it began.",
+    "started_between": "The earliest and the latest time at which it can have begun.",
+    "detected_at": "End of the bin whose evidence sufficed.",
+    "updated_at": "Event time of this revision.",
+    "ended_at": "When it ended; null before that.",
+    "value": "The level in the newest bin; null when it is unknown.",
+    "expected": "The level that the baseline expects there.",
+    "drop": "Share of the expected level that is missing now.",
+    "max_drop": "The largest such share so far.",
+    "severity": "How much of the entity is gone.",
+    "shape": "How it fell.",
+    "drops": "The distinct falls, oldest first.",
+    "evidence": "Log-likelihood ratio that the level has fallen, in nats.",
+    "suppressed_by": "What keeps it from alerting, such as a calendar entry; null when nothing does.",
+    "incident_id": "The incident that it belongs to; null while there is none.",
+    "explain": "Why it was decided so.",
+}
+
+DROP: Final = {
+    "at": "Start of the bin of the fall.",
+    "drop": "Share of the expected level lost by then.",
+}
+
+CLOCK: Final = {
+    "feed": "The feed that has reached a new bin.",
+    "newest": "Its newest event time, in Unix seconds.",
+    "partition": "The partition of the measurement topic that had it.",
+}

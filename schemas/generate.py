@@ -1,0 +1,140 @@
+"""JSON Schemas and the AsyncAPI document, made from the types: `python -m schemas.generate [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from schemas import descriptions
+from schemas.asyncapi import document
+from schemas.clock import Clock
+from schemas.judge import MAX_ELEMENTS
+from schemas.measurement import COUNTRIES, REGION_PATTERN, Measurement
+from schemas.outage import SCHEMA, Drop, Outage
+from schemas.times import END_OF_TIME, PATTERN
+
+FOLDER: Final = Path(__file__).parent / "json"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_DEFS: Final = "#/$defs/{name}"
+_MAX_FLOAT: Final = sys.float_info.max
+
+#: Rules of a measurement that its type leaves to the decoder.
+_TS: Final = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "exclusiveMaximum": END_OF_TIME},
+        {"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": 64},
+    ]
+}
+_REGION: Final = {"anyOf": [{"type": "string", "maxLength": 64, "pattern": REGION_PATTERN}, {"type": "null"}]}
+_ENTITY: Final = [
+    {"required": [field], "properties": {field: {"not": {"type": "null"}}}} for field in ("asn", "region", "country")
+]
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Every generated document by its file name."""
+    measurement = _measurement()
+    many = {
+        "description": "A message of the topic `measurements`: one measurement, or an array of them.",
+        "anyOf": [
+            {"$ref": "#/$defs/Measurement"},
+            {"type": "array", "items": {"$ref": "#/$defs/Measurement"}, "maxItems": MAX_ELEMENTS},
+        ],
+        "$defs": {"Measurement": measurement},
+    }
+    outage = _described(_component(Outage), descriptions.OUTAGE)
+    outage["properties"]["region"] |= _REGION
+    outage["required"] = list(outage["properties"])
+    outage["$defs"] = {"Drop": _described(_component(Drop), descriptions.DROP)}
+    return {
+        "measurement.schema.json": _headed("measurement", measurement),
+        "measurements.schema.json": _headed("measurements", many),
+        "outage.schema.json": _headed("outage", outage),
+        "clock.schema.json": _headed("clock", _described(_component(Clock), descriptions.CLOCK)),
+        "asyncapi.json": document(),
+    }
+
+
+def _measurement() -> dict[str, Any]:
+    """The schema of one measurement, the rules that span fields included as far as JSON Schema can say them."""
+    schema = _described(_component(Measurement), descriptions.MEASUREMENT)
+    fields = schema["properties"]
+    fields["ts"] |= _TS
+    fields["region"] |= _REGION
+    fields["value"]["maximum"] = fields["of"]["maximum"] = _MAX_FLOAT
+    return schema | {"anyOf": _ENTITY}
+
+
+def _component(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema of a type as msgspec makes it, without those of the types inside."""
+    _, components = msgspec.json.schema_components([kind], ref_template=_DEFS)
+    schema: dict[str, Any] = _without_country_list(components[kind.__name__])
+    return schema
+
+
+def _without_country_list(schema: object) -> Any:  # noqa: ANN401 (JSON of any shape, the same as went in)
+    """The schema with the form of a country's code in place of the list of all."""
+    if isinstance(schema, list):
+        return [_without_country_list(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("enum") == list(COUNTRIES):
+        return {"type": "string", "pattern": "^[A-Z]{2}$", "minLength": 2, "maxLength": 2}
+    return {key: _without_country_list(inner) for key, inner in schema.items()}
+
+
+def _described(schema: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """The schema with a description of each field; KeyError when one has none."""
+    fields = {name: {"description": texts[name], **rule} for name, rule in schema["properties"].items()}
+    return schema | {"properties": fields}
+
+
+def _headed(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with its dialect, its name and the number of its version."""
+    head = {
+        "$schema": DIALECT,
+        "$id": f"urn:ebbtide:schema:{name}:{SCHEMA}",
+        "$comment": f"schema {SCHEMA}; made by python -m schemas.generate, do not edit",
+        "title": name,
+    }
+    return head | {key: rule for key, rule in schema.items() if key != "title"}
+
+
+def _bytes(made: dict[str, Any]) -> bytes:
+    return orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """Names of the files in the folder that are missing or differ from what would be made."""
+    files = {name: folder / name for name in documents()}
+    return [name for name, made in documents().items() if not _holds(files[name], _bytes(made))]
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the documents, or with `--check` exit with 1 when they are out of date."""
+    parser = argparse.ArgumentParser(prog="python -m schemas.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is out of date")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the files are")
+    options = parser.parse_args(arguments)
+    old = stale(options.folder)
+    if not options.check:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        for name in old:
+            (options.folder / name).write_bytes(_bytes(documents()[name]))
+    for name in old:
+        sys.stdout.write(f"{name}: {'out of date' if options.check else 'written'}\n")
+    return 1 if options.check and old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
