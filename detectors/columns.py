@@ -16,7 +16,7 @@ LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
     "level": (np.float32, 0, 0.0),  # recent level without the season, in the unit of the value
     "anchor": (np.float32, 0, 0.0),  # the level of the last weeks; on the first day, the unit of the profile
     "norm": (np.float32, 0, 0.0),  # mean of the profile; 0 on the first day
-    "noise": (np.float32, 0, -1.0),  # relative variance of a bin beyond counting; -1 before the first bin
+    "noise": (np.float32, 0, 0.0),  # relative variance of a bin beyond counting; how often members come and go
     "rough": (np.float32, 0, 0.0),  # half the relative variance of the steps from bin to bin
     "wander": (np.float32, 0, 4e-4),  # relative variance of the level over half a day
     "lean": (np.float32, 0, 0.0),  # mean relative deviation of the last half day

@@ -23,7 +23,7 @@ def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
     if desk.rule.kind == "presence" or not active.any():
         return bool(desk.scalars["fault"])
     short = 1 - scored.value / np.maximum(scored.low, EMPTY)
-    falling = short >= np.maximum(0.1, 1.5 / np.sqrt(scored.inform))
+    falling = short >= np.maximum(np.where(scored.young, 0.8, 0.1), 1.5 / np.sqrt(scored.inform))
     now = feedfault.suspect(falling, active, seen.group)
     if desk.scalars["fault"] and not now:
         settled = desk.store.hot["phase"] < FOLLOWED

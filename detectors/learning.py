@@ -13,10 +13,12 @@ from .season import Slots, slot_of
 
 PRIOR = {"gauge": 0.0025, "count": 0.01, "distinct": 0.01, "ratio": 0.01, "presence": 0.01}
 
+ALMOST = 0.95  # share of a day that is a first day
+
 
 def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, use: Singles) -> None:
     """Learn one bin into the columns of rows that are all normal now; `use` (0 to 1) holds the level back."""
-    first = c["noise"] < 0
+    first = c["seen"] == 0
     if first.any():
         begin(rule, c, first, value)
     mid = np.maximum(np.where(first, value, e.mid), EMPTY)
@@ -93,7 +95,7 @@ def turn(pace: Pace, c: Columns, slots: Slots, at: int, width: int) -> bool:
     old = slots[rows, slot].astype(np.float32)
     slots[rows, slot] = np.where(old < 0, mean, old + np.float32(0.35) * (mean - old))
     c["filling"][rows], c["filled"][rows] = 0, 0
-    done = np.flatnonzero((c["norm"] <= 0) & (c["seen"] >= pace.day))
+    done = np.flatnonzero((c["norm"] <= 0) & (c["seen"] >= ALMOST * pace.day))
     if done.size:
         _graduate(pace, c, slots, done, width)
     return bool(done.size)

@@ -12,6 +12,7 @@ from .evidence import RHOS
 from .observed import DAY, Flags, Floats, Ints, Observed
 
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
+FEW = 8  # members below which a few comings and goings say little about how steady a network is
 HOURS = 2 * 3600
 
 
@@ -90,11 +91,11 @@ def learn(c: Columns, seen: Observed, width: int) -> None:
     normal = alive & (c["phase"] == 0)
     top = np.maximum(np.maximum(c["level"], before), seen.value)
     fade = max(width / DAY, 1e-6)
-    level = np.where(normal, top + fade * (seen.value - top), c["level"])
-    c["level"][:] = np.maximum(level, np.where(normal, seen.value, 0))
-    moved = (seen.lost + seen.back) / np.maximum(seen.size, 1)
+    level = np.where(normal, np.maximum(top + fade * (seen.value - top), seen.value), top)
+    c["level"][alive] = level[alive]
+    moved = (seen.lost + seen.back) / (seen.size + FEW)
     pace = min(width / HOURS, 1.0)
-    c["noise"][alive] += (pace * (moved - np.maximum(c["noise"], 0)) + (c["noise"] < 0))[alive].astype(np.float32)
+    c["noise"][alive] += (pace * (moved - c["noise"]))[alive].astype(np.float32)
     c["anchor"][alive] = seen.size[alive]
     c["seen"][alive] += 1
 

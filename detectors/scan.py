@@ -41,12 +41,14 @@ class Desk:
 
 
 class Scored:
-    """A scored bin, a number per row. `value` of a ratio is a share; `ok`: measured; `warm`: has a baseline."""
+    """A scored bin, a number per row. `value` of a ratio is a share; `ok`: measured; `warm`: has a baseline;
+    `young`: has no season yet.
+    """
 
     def __init__(self, rows: int) -> None:
         self.value, self.mid, self.low, self.noise, self.inform, self.worth = np.full((6, rows), np.nan, np.float32)
         self.winner = np.zeros(rows, np.int8)
-        self.ok, self.warm = np.zeros((2, rows), np.bool_)
+        self.ok, self.warm, self.young = np.zeros((3, rows), np.bool_)
 
 
 @contextmanager
@@ -85,7 +87,7 @@ def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
     c["gap"][:] = np.where(ok, 0, np.minimum(c["gap"], 65_000) + seen.alive[part])
     limit = np.float32(desk.threshold - EARLY)
     normal = ok & (c["phase"] == NORMAL) & (worth < limit)
-    if desk.scalars["fault"] == 0 and normal.any():
+    if normal.any():
         with untouched(c, LEARNT, np.flatnonzero(~normal)):
             learn(rule, pace, c, e, value, size, np.maximum(1 - worth / limit, 0))
 
@@ -96,6 +98,7 @@ def _put(
     for name, column in (("value", value), ("mid", e.mid), ("low", e.low), ("noise", e.noise), ("inform", e.inform)):
         getattr(scored, name)[part] = column
     scored.worth[part], scored.winner[part], scored.ok[part], scored.warm[part] = worth, winner, ok, warm
+    scored.young[part] = e.young
 
 
 def presence(desk: Desk, seen: Observed) -> Scored:

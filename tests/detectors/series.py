@@ -1,0 +1,84 @@
+"""Small series for the detector's tests: bins from arrays, and outages told by their last revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.detector import Detector
+from detectors.observed import Change, Kind, Observed, Rule
+
+Matrix = NDArray[Any]
+START = 1_577_664_000  # Monday 30 December 2019, midnight
+
+
+def bins(
+    values: Matrix, width: int, size: Matrix | None = None, start: int = START, group: int = 0
+) -> Iterator[Observed]:
+    """One bin per row of a matrix (bins, series); NaN is a bin without a measurement."""
+    count = values.shape[1]
+    zeros = np.zeros(count)
+    alive = np.zeros(count, np.bool_)
+    for index, line in enumerate(values):
+        present = ~np.isnan(line)
+        alive = alive | present
+        trials = np.ones(count) if size is None else size[index].astype(float)
+        yield Observed(
+            start=start + index * width,
+            value=np.where(present, line, 0.0),
+            size=trials,
+            present=present,
+            alive=alive,
+            lost=zeros,
+            back=zeros,
+            group=np.full(count, group),
+        )
+
+
+def members(up: NDArray[np.bool_], width: int, start: int = START) -> Iterator[Observed]:
+    """Presence bins of one network from who is up at the end of each bin, a matrix (bins, members)."""
+    before = up[0]
+    for index, now in enumerate(up):
+        one = np.ones(1, np.bool_)
+        yield Observed(
+            start=start + index * width,
+            value=np.array([float(now.sum())]),
+            size=np.array([float(len(now))]),
+            present=one,
+            alive=one,
+            lost=np.array([float((before & ~now).sum())]),
+            back=np.array([float((~before & now).sum())]),
+            group=np.zeros(1, np.int64),
+        )
+        before = now
+
+
+def watch(kind: Kind, width: int, values: Matrix, rebaseline_after: int | None = None, group: int = 0) -> list[Change]:
+    """Every revision that a detector tells of some series."""
+    rule = Rule(kind, width, rebaseline_after=rebaseline_after)
+    return run(Detector(rule), bins(values, width, group=group))
+
+
+def run(detector: Detector, seen: Iterator[Observed]) -> list[Change]:
+    """Close all bins."""
+    changes: list[Change] = []
+    for bin_ in seen:
+        if detector.rows < len(bin_.value):
+            detector.grow(len(bin_.value) - detector.rows)
+        changes += detector.close(bin_)
+    return changes
+
+
+def outages(changes: list[Change]) -> list[Change]:
+    """The last revision of each outage that was more than a suspicion, in order of opening."""
+    last = {(change.row, change.opened): change for change in changes}
+    return [change for change in last.values() if change.state not in ("suspected", "retracted")]
+
+
+def daily(days: int, width: int, depth: float = 0.3) -> NDArray[np.float64]:
+    """A smooth day and night around 1, one number per bin."""
+    at = np.arange(days * 86_400 // width) * width
+    return 1 - depth * np.cos(2 * np.pi * at / 86_400)
