@@ -1,0 +1,93 @@
+"""The messages of the contract, as they stand there, and ways to make others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+MEASUREMENTS = [
+    b'{"feed": "atlas", "ts": 1466089620, "asn": 43754, "member": "12345", "up": false}',
+    b'{"feed": "bgp", "ts": "2019-12-25T06:05:00Z", "asn": 197207, "country": "IR", "value": 1312}',
+    b'{"feed": "reach", "ts": 1577254200, "asn": 44244, "country": "IR", "region": "IR-30", "access": "mobile", '
+    b'"direction": "international", "value": 3, "of": 60}',
+    b'{"feed": "voip", "ts": 1433116800, "asn": 29049, "country": "AZ", "service": "skype", "value": 0, "of": 1}',
+]
+
+OUTAGE = (
+    b'{"schema":1,"outage_id":"4e423aff2ba6c822","revision":3,"state":"open","entity":"asn/43754","country":"IR",'
+    b'"region":null,"facets":{},"feed":"atlas","signal":"ripe-atlas","started_at":"2016-06-16T15:05:00Z",'
+    b'"started_between":["2016-06-16T15:05:00Z","2016-06-16T15:10:00Z"],"detected_at":"2016-06-16T15:10:00Z",'
+    b'"updated_at":"2016-06-16T15:15:00Z","ended_at":null,"value":1,"expected":11.0,"drop":0.91,"max_drop":0.91,'
+    b'"severity":"total","shape":"sudden","drops":[{"at":"2016-06-16T15:05:00Z","drop":0.91}],"evidence":37.2,'
+    b'"suppressed_by":null,"incident_id":"0123456789abcdef","explain":{"bins":2,"baseline":"hour-of-week",'
+    b'"spread":0.4,"reason":"almost everything is gone"}}'
+)
+
+CLOCK = b'{"feed":"atlas","newest":1466089620,"partition":2}'
+
+
+def message(**fields: object) -> bytes:
+    """One good measurement as JSON, with these fields changed."""
+    return json.dumps({"feed": "bgp", "ts": 1577254200, "asn": 44244, **fields}).encode()
+
+
+_TEXT = st.text(max_size=70)
+_NUMBERS = st.one_of(
+    st.integers(min_value=-2, max_value=10**12), st.floats(allow_nan=False, allow_infinity=False), st.booleans()
+)
+_ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.none() | _NUMBERS | _TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+_TIMES = st.one_of(
+    st.integers(min_value=0, max_value=253_402_300_799),
+    st.floats(min_value=0, max_value=253_402_300_799),
+    st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
+    st.sampled_from(["2019-12-25t06:05:00z", "2019-12-25T06:05:00+03:30", "1969-12-31T23:59:59Z", "yesterday"]),
+)
+_FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "asn": st.integers(min_value=1, max_value=4_294_967_295) | st.none(),
+    "country": st.sampled_from(["IR", "KZ", "ZZ", "ir", "IRN", "IR\n"]) | st.none(),
+    "region": st.from_regex(r"\A[A-Z]{2}-.{0,66}\Z") | st.sampled_from(["IR-30", "IR-30\n", "VE-Anzoátegui", "30"]),
+    "access": st.sampled_from(["mobile", "fixed", "wifi"]) | st.none(),
+    "direction": st.sampled_from(["domestic", "international", "up"]) | st.none(),
+    "service": _TEXT | st.none(),
+    "value": st.integers(min_value=-1, max_value=100) | st.floats(min_value=0, max_value=1e9),
+    "of": st.integers(min_value=0, max_value=100) | st.floats(min_value=0, max_value=1e9),
+    "member": st.text(max_size=130) | st.none(),
+    "up": st.booleans() | st.none(),
+    "unknown": _ANYTHING,
+}
+
+#: Objects that are measurements or nearly so, as Python values.
+NEARLY = st.fixed_dictionaries({"feed": st.text(min_size=1, max_size=64), "ts": _TIMES}, optional=_FIELDS)
+#: The same with any field of any type, or gone.
+SPOILT = st.builds(
+    lambda good, field, anything: {**good, field: anything},
+    NEARLY,
+    st.sampled_from(["feed", "ts", *_FIELDS]),
+    _ANYTHING,
+)
+OBJECTS = st.one_of(NEARLY, SPOILT, _ANYTHING)
+JSON = st.one_of(OBJECTS, st.lists(OBJECTS, max_size=4)).map(lambda value: json.dumps(value).encode())
+_SHARDS = st.builds(lambda text, cut: text[: cut % (len(text) + 1)], JSON, st.integers(min_value=0, max_value=500))
+_HALVES = st.sampled_from([*MEASUREMENTS, b"[%b, %b]" % tuple(MEASUREMENTS[:2])]).flatmap(
+    lambda text: st.integers(min_value=0, max_value=len(text)).map(lambda cut: (text[:cut], text[cut:]))
+)
+#: Values as Kafka may hand them over: JSON with or without white space, parts of it, any bytes, nothing at all.
+VALUES = st.one_of(
+    st.sampled_from(MEASUREMENTS),
+    JSON,
+    JSON.map(lambda text: b" \n" + text + b"\r\n\t"),
+    _SHARDS,
+    st.binary(max_size=20),
+    st.none(),
+    st.sampled_from([b"", b" ", b"[", b"]", b"{", b"}", b"{}\n{}", b"[]", b"null", b'{"feed":"\xff","ts":1,"asn":1}']),
+)
+#: Runs of values, some of them cut in two so that the halves are good JSON only when they are joined.
+RUNS = st.lists(st.one_of(VALUES.map(lambda value: (value,)), _HALVES), max_size=12).map(
+    lambda groups: [value for group in groups for value in group]
+)

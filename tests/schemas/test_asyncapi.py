@@ -1,0 +1,77 @@
+"""The AsyncAPI document: every topic, and nothing that points nowhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import reduce
+from typing import Any
+
+from schemas.cloudevents import outage_headers
+from schemas.deadletter import headers
+from schemas.generate import FOLDER
+from schemas.outage import decode_outage
+from schemas.reasons import REASONS
+from tests.schemas.examples import OUTAGE
+
+DOCUMENT: dict[str, Any] = json.loads((FOLDER / "asyncapi.json").read_bytes())
+CHANNELS = {channel["address"]: channel for channel in DOCUMENT["channels"].values()}
+MESSAGES = DOCUMENT["components"]["messages"]
+
+
+def references(node: object) -> Iterator[str]:
+    """Every `$ref` in the document."""
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for inner in node:
+            yield from references(inner)
+
+
+def policy(topic: str) -> list[str]:
+    """The clean-up policy of a topic."""
+    result: list[str] = CHANNELS[topic]["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"]
+    return result
+
+
+def test_every_topic_is_there() -> None:
+    """The document is AsyncAPI 3.0 and describes the four topics."""
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert set(CHANNELS) == {"measurements", "measurements.dead", "outages", "clock"}
+
+
+def test_only_outages_are_compacted() -> None:
+    """The newest revision of each outage stays; measurements and clocks pass."""
+    assert policy("outages") == ["compact"]
+    assert [policy(topic) for topic in ("measurements", "measurements.dead", "clock")] == [["delete"]] * 3
+
+
+def test_references_lead_somewhere() -> None:
+    """Each reference is a node of the document or a checked-in schema."""
+    found = list(references(DOCUMENT))
+    assert len(found) >= 10
+    for reference in found:
+        file, _, path = reference.partition("#/")
+        if file:
+            assert (FOLDER / file).is_file()
+        else:
+            assert reduce(lambda node, name: node[name], path.split("/"), DOCUMENT)
+
+
+def test_every_message_has_a_key_and_a_payload() -> None:
+    """A consumer learns from the document how messages are keyed and what they hold."""
+    for message in MESSAGES.values():
+        assert message["bindings"]["kafka"]["key"]["description"]
+        assert message["payload"]
+        assert message["contentType"] in {"application/json", "application/octet-stream"}
+
+
+def test_headers_are_those_that_are_sent() -> None:
+    """The headers described are the headers made, by name."""
+    outage = MESSAGES["outage"]["headers"]
+    dead = MESSAGES["deadLetter"]["headers"]
+    assert outage["required"] == [name for name, _ in outage_headers(decode_outage(OUTAGE))]
+    assert dead["required"] == [name for name, _ in headers("empty", "", "measurements", 0, 0)]
+    assert dead["properties"]["reason"]["enum"] == list(REASONS)
