@@ -6,15 +6,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .columns import Columns
 from .evidence import Singles, information
-from .observed import DAY, Rule
-from .season import Slots, shape
+from .observed import DAY, Flags, Rule
+from .season import Shape, Slots, shape, slot_of
 
 EMPTY = np.float32(1e-6)
 STEADY = np.float32(0.003**2)  # no gauge is trusted to be steadier than this
+FIRST_DAY = np.float32(0.02)
+WEEKEND = 0.08**2
 QUIET = np.float32(3e-4)  # nor a count or a ratio
 
 
@@ -50,7 +51,7 @@ class Expected:
     factor: Singles  # season, 1 on average
     hours: Singles  # what the hour of the day adds to 1, before trust
     weeks: Singles  # what this weekday adds to that
-    young: NDArray[np.bool_]  # first day: no profile yet
+    young: Flags  # first day: no profile yet
 
 
 def predict(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, value: Singles, size: Singles) -> Expected:
@@ -64,17 +65,33 @@ def predict(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, value: Si
     trust = np.clip(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY), 0, 1)
     finer = np.clip(c["fit"][:, 2] / (c["fit"][:, 3] + 4 * np.maximum(c["noise"], STEADY)), 0, 1)
     factor = np.maximum(1 + trust * hours + finer * weeks, np.float32(0.01))
-    lowest = np.where(known, 1 + trust * (profile.low / norm - 1), 1)
+    mid = c["level"] * factor
+    noise, coarse = _noise(rule, c, mid, value)
+    inform = information(rule.kind, size, np.maximum(mid, EMPTY), noise)
+    lowest = _lowest(rule, profile, known, norm, trust, inform)
     base = np.where(young, c["level"], np.maximum(c["level"], np.float32(0.8) * c["anchor"]))
-    mid, low = c["level"] * factor, base * np.maximum(np.minimum(factor, lowest), np.float32(0.01))
+    low = base * np.maximum(np.minimum(factor, lowest), np.float32(0.01))
     if rule.kind == "ratio":
         mid, low = np.minimum(mid, 1), np.minimum(low, 1)
-    noise, coarse = _noise(rule, c, mid, value)
-    inform = information(rule.kind, size, np.maximum(low, EMPTY), noise)
     settle = np.float32(0.5 / pace.day) / inform
-    wander = np.maximum(c["wander"], 0) + coarse + settle + np.where(young, np.float32(0.02), 0)
+    wander = np.maximum(c["wander"], 0) + coarse + settle + _caution(young, profile, at)
     echo = np.clip(1 - c["rough"] * inform, 0, np.float32(0.95))
     return Expected(mid, np.maximum(low, EMPTY), noise, inform, wander, echo, factor, hours, weeks, young)
+
+
+def _lowest(rule: Rule, profile: Shape, known: Flags, norm: Singles, trust: Singles, inform: Singles) -> Singles:
+    """The lowest factor that the profile makes plausible: an hour early or late, or a holiday like a quiet weekday."""
+    around = trust * (profile.low / norm - 1)
+    lower = (profile.quiet - profile.day) / norm
+    blur = np.float32(4 * min(1.0, rule.width / 3600)) / inform
+    sure = np.maximum(1 - blur / np.maximum(lower * lower, EMPTY), 0)
+    return np.where(known, 1 + around + sure * lower, 1)
+
+
+def _caution(young: Flags, profile: Shape, at: int) -> Singles:
+    """Wander not yet seen: the season on the first day, a weekend (or Friday) on the first of its kind."""
+    weekend = np.float32(WEEKEND if slot_of(at) % 7 >= 4 else 0)
+    return np.where(young, FIRST_DAY, np.where(profile.fresh, weekend, np.float32(0)))
 
 
 def _noise(rule: Rule, c: Columns, mid: Singles, value: Singles) -> tuple[Singles, Singles]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .evidence import Singles
+from .observed import Flags
 
 SLOTS = 168
 HOUR = 3600
@@ -35,6 +36,8 @@ class Shape:
     day: Singles
     week: Singles
     low: Singles
+    quiet: Singles  # this hour on the quietest weekday: a holiday is not a fall either
+    fresh: Flags  # this weekday's hour was never seen
 
 
 def shape(slots: Slots, at: int, width: int) -> Shape:
@@ -42,16 +45,16 @@ def shape(slots: Slots, at: int, width: int) -> Shape:
     hour, weekday = at // HOUR % 24, slot_of(at) % 7
     before, here, after = (hours(slots, h) for h in ((hour - 1) % 24, hour, (hour + 1) % 24))
     pooled = [mean_known(block) for block in (before, here, after)]
+    pooled[1] = np.where(pooled[1] >= 0, pooled[1], np.where(pooled[0] >= 0, pooled[0], pooled[2]))
     sides = [np.where(side >= 0, side, pooled[1]) for side in (pooled[0], pooled[2])]
     ahead = np.float32((at % HOUR + min(width, HOUR) / 2) / HOUR - 0.5)
     day = pooled[1] + abs(ahead) * (sides[int(ahead > 0)] - pooled[1])
     own = here[:, weekday]
-    week = np.where(own >= 0, day + (own - pooled[1]), day)
-    return Shape(
-        day,
-        np.where(pooled[1] >= 0, np.maximum(week, 0), np.float32(-1)),
-        np.minimum(np.minimum(sides[0], sides[1]), pooled[1]),
-    )
+    shift = day - pooled[1]
+    week = np.where(own >= 0, np.maximum(own + shift, 0), day)
+    quiet = np.maximum(np.where(here >= 0, here, np.float32(np.inf)).min(axis=1) + shift, 0)
+    low = np.minimum(np.minimum(sides[0], sides[1]), pooled[1])
+    return Shape(day, week, low, np.minimum(quiet, day), own < 0)
 
 
 def hours(slots: Slots, hour: int) -> Singles:
