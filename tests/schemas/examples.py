@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from hypothesis import strategies as st
@@ -62,16 +63,36 @@ _FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "unknown": _ANYTHING,
 }
 
-#: Objects that are measurements or nearly so, as Python values.
+_GOOD_TIMES = st.integers(min_value=0, max_value=253_402_300_799) | st.datetimes(
+    min_value=datetime(1970, 1, 1)  # noqa: DTZ001 (the zone is written behind it)
+).map(lambda moment: f"{moment.isoformat()}Z")
+#: Objects that are measurements, as Python values.
+SOUND = st.fixed_dictionaries(
+    {"feed": st.text(min_size=1, max_size=64), "ts": _GOOD_TIMES, "asn": st.integers(1, 4_294_967_295)},
+    optional={
+        "country": st.sampled_from(["IR", "KZ", "ZZ"]) | st.none(),
+        "region": st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=61).map("IR-{}".format)
+        | st.none(),
+        "access": st.sampled_from(["mobile", "fixed"]) | st.none(),
+        "direction": st.sampled_from(["domestic", "international"]) | st.none(),
+        "service": st.text(min_size=1, max_size=64) | st.none(),
+        "value": st.integers(min_value=0, max_value=60) | st.floats(min_value=0, max_value=60),
+        "of": st.integers(min_value=60, max_value=100) | st.floats(min_value=60, max_value=1e308),
+        "member": st.text(min_size=1, max_size=128) | st.none(),
+        "up": st.booleans() | st.none(),
+        "unknown": _ANYTHING,
+    },
+)
+#: The same with fields that may break a rule.
 NEARLY = st.fixed_dictionaries({"feed": st.text(min_size=1, max_size=64), "ts": _TIMES}, optional=_FIELDS)
-#: The same with any field of any type, or gone.
+#: The same with one field of any type.
 SPOILT = st.builds(
     lambda good, field, anything: {**good, field: anything},
-    NEARLY,
+    SOUND,
     st.sampled_from(["feed", "ts", *_FIELDS]),
     _ANYTHING,
 )
-OBJECTS = st.one_of(NEARLY, SPOILT, _ANYTHING)
+OBJECTS = st.one_of(SOUND, NEARLY, SPOILT, _ANYTHING)
 JSON = st.one_of(OBJECTS, st.lists(OBJECTS, max_size=4)).map(lambda value: json.dumps(value).encode())
 _SHARDS = st.builds(lambda text, cut: text[: cut % (len(text) + 1)], JSON, st.integers(min_value=0, max_value=500))
 _HALVES = st.sampled_from([*MEASUREMENTS, b"[%b, %b]" % tuple(MEASUREMENTS[:2])]).flatmap(

@@ -17,7 +17,7 @@ from schemas.decode import decode
 from schemas.generate import FOLDER, documents, main, stale
 from schemas.measurement import Measurement
 from schemas.outage import Drop, Outage
-from tests.schemas.examples import CLOCK, JSON, MEASUREMENTS, OBJECTS, OUTAGE, message
+from tests.schemas.examples import CLOCK, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
 
 SCHEMAS = sorted(name for name in documents() if name.endswith(".schema.json"))
 
@@ -111,6 +111,13 @@ def test_what_decodes_validates(text: bytes) -> None:
     """Whatever message the decoder takes without a dead letter, the schema takes."""
     if not decode([text]).dead:
         MESSAGE.validate(json.loads(text))
+
+
+@given(SOUND)
+def test_sound_measurements_validate_and_decode(value: dict[str, Any]) -> None:
+    """Measurements that keep every rule are taken by both."""
+    MEASUREMENT.validate(value)
+    assert decode([json.dumps(value).encode()]).dead == []
 
 
 @given(OBJECTS)
