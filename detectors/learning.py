@@ -14,6 +14,7 @@ from .season import Slots, slot_of
 PRIOR = {"gauge": 0.0025, "count": 0.01, "distinct": 0.01, "ratio": 0.01, "presence": 0.01}
 
 ALMOST = 0.95  # share of a day that is a first day
+AFTER = 0.85  # spread on the first day counts as that of the rest of a day: its level was still looked for
 
 
 def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, use: Singles) -> None:
@@ -55,15 +56,16 @@ def _spread(
     rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, mid: Singles, held: Singles
 ) -> None:
     """Noise of a bin, roughness from bin to bin, and wander over half a day."""
-    gain = np.maximum(1 / (c["seen"] + np.float32(8)), np.float32(1 / pace.week))
+    learnt = np.where(e.young, c["seen"] + np.float32(8), c["seen"] - np.float32(AFTER * pace.day))
+    gain = np.maximum(1 / learnt, np.float32(1 / pace.week))
     most = 9 / e.inform
+    counting: Share = np.float32(0)
     if rule.kind == "gauge":
-        counting: Share = np.float32(0)
-        step = np.abs(value - c["last"])
-        c["quantum"] *= np.float32(1 + 0.25 / pace.week)
-        np.minimum(c["quantum"], step, out=c["quantum"], where=step > 0)
+        _quantum(pace, c, value)
+        most = np.minimum(most, 1)
     else:
         counting = 1 / information(rule.kind, size, mid, np.full_like(mid, QUIET)) - QUIET
+        gain = gain * np.minimum(mid * size if rule.kind == "ratio" else mid, 1)
     c["noise"] += gain * (np.minimum(held * held, most) - counting - c["noise"])
     leap = (value - c["last"]) / mid
     stepped = np.minimum(leap * leap / 2, most) - c["rough"]
@@ -71,6 +73,13 @@ def _spread(
     slow = np.maximum(1 / (c["seen"] + np.float32(1)), np.float32(1 / pace.week))
     c["wander"] += np.where(e.young, 0, slow * (held * c["lean"] - c["wander"]))
     c["lean"] += np.where(e.young, 0, np.float32(1 / pace.half) * (held - c["lean"]))
+
+
+def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
+    """Smallest step of a gauge, let go within months."""
+    step = np.abs(value - c["last"])
+    c["quantum"] *= np.float32(1 + 0.25 / pace.week)
+    np.minimum(c["quantum"], step, out=c["quantum"], where=step > 0)
 
 
 def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, held: Singles) -> None:
@@ -87,7 +96,7 @@ def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, h
     c["filled"] += 1
 
 
-def turn(pace: Pace, c: Columns, slots: Slots, at: int, width: int) -> bool:
+def turn(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int) -> bool:
     """At the end of an hour put its mean into its slot; a row whose first day is over gets its profile. True then."""
     rows = np.flatnonzero(c["filled"])
     slot = slot_of(at)
@@ -97,11 +106,11 @@ def turn(pace: Pace, c: Columns, slots: Slots, at: int, width: int) -> bool:
     c["filling"][rows], c["filled"][rows] = 0, 0
     done = np.flatnonzero((c["norm"] <= 0) & (c["seen"] >= ALMOST * pace.day))
     if done.size:
-        _graduate(pace, c, slots, done, width)
+        _graduate(rule, pace, c, slots, done)
     return bool(done.size)
 
 
-def _graduate(pace: Pace, c: Columns, slots: Slots, rows: NDArray[np.intp], width: int) -> None:
+def _graduate(rule: Rule, pace: Pace, c: Columns, slots: Slots, rows: NDArray[np.intp]) -> None:
     """The first day is over: mean and trust of the profile. One surge in it must not be expected again."""
     profile = slots[rows].astype(np.float32).reshape(len(rows), 24, 7)
     known = profile >= 0
@@ -115,11 +124,13 @@ def _graduate(pace: Pace, c: Columns, slots: Slots, rows: NDArray[np.intp], widt
     hourly = np.minimum(hourly, top[:, None])
     norm = np.maximum(hourly.mean(axis=1), EMPTY)
     vary = ((hourly / norm[:, None] - 1) ** 2).mean(axis=1)
-    per_hour = max(1, 3600 // width)
+    per_hour = max(1, 3600 // rule.width)
     trust = np.clip(1 - c["rough"][rows] / per_hour / np.maximum(vary, EMPTY), 0, 1)
     c["norm"][rows] = norm
-    c["level"][rows] = norm * c["anchor"][rows]
-    c["anchor"][rows] = c["level"][rows]
+    level = norm * c["anchor"][rows]
+    c["level"][rows], c["anchor"][rows] = level, level
+    counted = 1 / np.maximum(level, EMPTY) if rule.kind in ("count", "distinct") else 0
+    c["noise"][rows] = np.minimum(c["noise"][rows], 3 * np.maximum(c["rough"][rows] - counted, QUIET))
     c["fit"][rows] = 0
     c["fit"][rows, 1] = 0.5 * pace.day * vary
     c["fit"][rows, 0] = trust * c["fit"][rows, 1]

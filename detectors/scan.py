@@ -20,6 +20,8 @@ from .observed import Flags, Ints, Observed, Rule
 
 CHUNK = 8_192
 EARLY = math.log(10)  # a suspicion is told at ten times the budget
+# A count that is mostly zero says too little in a bin to tell silence from darkness.
+LEAST = {"gauge": EMPTY, "count": np.float32(0.5), "distinct": np.float32(0.5), "ratio": EMPTY}
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
 LEARNT = tuple(name for name in LAYOUT if name not in ("sums", "runs", "gap", "hole", "phase"))
 
@@ -78,7 +80,7 @@ def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
     if rule.kind == "ratio":
         value /= np.maximum(size, 1)
     e = predict(rule, pace, c, desk.store.slots[part], seen.start, value, size)
-    warm = (c["seen"] >= pace.warm) & (e.low > EMPTY)
+    warm = (c["seen"] >= pace.warm) & (e.low > LEAST[rule.kind])
     free = c["phase"] < FOLLOWED
     with untouched(c, ("sums", "runs", "hole"), np.flatnonzero(~free)):
         worth, winner = advance(rule, c, e, value, size, ok & warm & free, CAP * desk.threshold)
