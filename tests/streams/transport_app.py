@@ -1,6 +1,7 @@
 """A Faust app for the transport's tests: writes down what reaches its agents, one line an event.
 
-Run as `python -m tests.streams.transport_app BROKER APP_ID DIRECTORY LOG [key=value ...]`.
+Run as `python -m tests.streams.transport_app BROKER APP_ID DIRECTORY LOG [key=value ...]`. It reads APP_ID-batches in
+batches and APP_ID-words record by record.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ import faust
 from faust import EventT, StreamT
 from faust.types import TP
 
-from streams.transport import RecordBatch, batch_topic, lag
+from streams.transport import BatchSchema, RecordBatch, batch_topic, lag
 
-OPTIONS = {"pause": "0", "ack_every": "1", "max_records": "100", "buffer": "4", "session": "6", "reset": "earliest"}
+OPTIONS = {"pause": "0", "ack_every": "1", "max_records": "100", "buffer": "4", "table": "yes"}
 
 
 class Journal:
@@ -33,7 +33,7 @@ class Journal:
         os.write(self._file, (" ".join(map(str, fields)) + "\n").encode())
 
 
-def new_app(broker: str, app_id: str, directory: Path, options: dict[str, str]) -> faust.App:
+def new_app(broker: str, app_id: str, directory: Path) -> faust.App:
     """Return the app with Faust's settings as the worker has them, and short times."""
     return faust.App(
         app_id,
@@ -45,18 +45,15 @@ def new_app(broker: str, app_id: str, directory: Path, options: dict[str, str]) 
         stream_wait_empty=False,
         web_enabled=False,
         broker_commit_interval=0.5,
-        broker_session_timeout=float(options["session"]),
-        broker_heartbeat_interval=1.0,
-        consumer_metadata_max_age_ms=5000,
-        consumer_auto_offset_reset=options["reset"],
+        broker_session_timeout=3.0,
+        broker_heartbeat_interval=0.5,
     )
 
 
 def add_batch_agent(app: faust.App, journal: Journal, options: dict[str, str]) -> None:
-    """Read topic `batches`: each batch is a line `batch partition first last size`, acknowledged some batches later."""
-    topic = batch_topic(
-        app, "batches", max_records=int(options["max_records"]), buffer=int(options["buffer"]), partitions=3
-    )
+    """Write a line `batch partition first last size` for each batch, and acknowledge some batches later."""
+    name = f"{app.conf.id}-batches"
+    topic = batch_topic(app, name, max_records=int(options["max_records"]), buffer=int(options["buffer"]))
     pause, ack_every = float(options["pause"]), int(options["ack_every"])
 
     @app.agent(topic)  # type: ignore[untyped-decorator]
@@ -64,7 +61,7 @@ def add_batch_agent(app: faust.App, journal: Journal, options: dict[str, str]) -
         pending: list[EventT[RecordBatch]] = []
         async for event in stream.noack().events():
             batch = event.value
-            journal.write("batch", batch.tp.partition, batch.first_offset, batch.offset, len(batch), batches_waiting())
+            journal.write("batch", batch.tp.partition, batch.first_offset, batch.offset, len(batch))
             batch.release()
             pending.append(event)
             await asyncio.sleep(pause)
@@ -73,15 +70,11 @@ def add_batch_agent(app: faust.App, journal: Journal, options: dict[str, str]) -
                     done.ack()
                 pending.clear()
 
-    def batches_waiting() -> int:
-        return sum(channel.queue.qsize() for channel in app.topics if "batches" in channel.topics)
-
 
 def add_ordinary_agent(app: faust.App, journal: Journal) -> None:
-    """Read topic `words` record by record and count each word in a table with a changelog."""
+    """Read words record by record, count each in a table and write `word partition offset word count`."""
     counts = app.Table("counts", default=int, partitions=3)
-
-    topic = app.topic("words", key_type=str, value_type=str, value_serializer="raw", partitions=3)
+    topic = app.topic(f"{app.conf.id}-words", key_type=str, value_serializer="raw")
 
     @app.agent(topic)  # type: ignore[untyped-decorator]
     async def words(stream: StreamT[Any]) -> AsyncIterator[None]:
@@ -92,29 +85,30 @@ def add_ordinary_agent(app: faust.App, journal: Journal) -> None:
 
 
 def add_watch(app: faust.App, journal: Journal) -> None:
-    """Write a line `lag partition number` four times a second for each assigned partition of `batches`."""
+    """Write a line for each assignment; four times a second `waiting batches` and `lag partition number` for each."""
 
     @app.timer(0.25)  # type: ignore[untyped-decorator]
     async def watch() -> None:
+        waiting = [channel.queue.qsize() for channel in app.topics if isinstance(channel.schema, BatchSchema)]
+        journal.write("waiting", sum(waiting))
         for tp in sorted(app.consumer.assignment()):
-            if tp.topic == "batches":
-                journal.write("lag", tp.partition, lag(app, TP(tp.topic, tp.partition)))
-        journal.write("at", time.monotonic())
+            if tp.topic.endswith("-batches"):
+                journal.write("lag", tp.partition, lag(app, tp))
+
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
+    async def assigned(_: object, partitions: set[TP], **__: object) -> None:
+        journal.write("assigned", *sorted(tp.partition for tp in partitions if tp.topic.endswith("-batches")))
 
 
 def main(broker: str, app_id: str, directory: str, log: str, *pairs: str) -> None:
     """Run the worker until SIGTERM."""
     options = OPTIONS | dict(pair.split("=", 1) for pair in pairs)
-    app = new_app(broker, app_id, Path(directory), options)
+    app = new_app(broker, app_id, Path(directory))
     journal = Journal(Path(log))
     add_batch_agent(app, journal, options)
-    add_ordinary_agent(app, journal)
+    if options["table"] == "yes":
+        add_ordinary_agent(app, journal)
     add_watch(app, journal)
-
-    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
-    async def assigned(_: object, partitions: set[TP], **__: object) -> None:
-        journal.write("assigned", *sorted(tp.partition for tp in partitions if tp.topic == "batches"))
-
     faust.Worker(app, loglevel="WARNING").execute_from_commandline()
 
 
