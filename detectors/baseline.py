@@ -63,7 +63,8 @@ def predict(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, value: Si
     hours = np.where(known, profile.day / norm - 1, 0)
     weeks = np.where(known, (profile.week - profile.day) / norm, 0)
     trust = np.clip(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY), 0, 1)
-    finer = np.clip(c["fit"][:, 2] / (c["fit"][:, 3] + 4 * np.maximum(c["noise"], STEADY)), 0, 1)
+    spread = 1 / information(rule.kind, size, np.maximum(c["level"], EMPTY), np.maximum(c["noise"], STEADY))
+    finer = np.clip(c["fit"][:, 2] / (c["fit"][:, 3] + 4 * spread), 0, 1)
     factor = np.maximum(1 + trust * hours + finer * weeks, np.float32(0.01))
     mid = c["level"] * factor
     noise, coarse = _noise(rule, c, mid, value)

@@ -25,9 +25,10 @@ def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size:
     mid = np.maximum(np.where(first, value, e.mid), EMPTY)
     strayed, held = _clip(rule, pace, c, e, value, mid)
     gain = np.where(e.young, np.maximum(1 / (c["seen"] + np.float32(1)), 1 / pace.recent), 1 / pace.day)
-    _spread(rule, pace, c, e, value, size, mid, held)
+    _spread(rule, pace, c, e, value, size, mid, held, use)
     _season(pace, c, e, value, mid, held)
-    c["level"] += (gain * use).astype(np.float32) * (mid * (1 + held) / e.factor - c["level"])
+    # A quiet hour knows less of the level: what it misses is not scaled up.
+    c["level"] += (gain * use).astype(np.float32) * (mid * (1 + held) - e.factor * c["level"]) / np.maximum(e.factor, 1)
     c["anchor"] += np.where(e.young, 0, np.float32(1 / pace.month)) * (c["level"] - c["anchor"])
     c["above"] += np.float32(1 / pace.day) * (strayed - c["above"])
     c["last"][:] = value
@@ -53,11 +54,19 @@ def _clip(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, mid: 
 
 
 def _spread(
-    rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, mid: Singles, held: Singles
+    rule: Rule,
+    pace: Pace,
+    c: Columns,
+    e: Expected,
+    value: Singles,
+    size: Singles,
+    mid: Singles,
+    held: Singles,
+    use: Singles,
 ) -> None:
     """Noise of a bin, roughness from bin to bin, and wander over half a day."""
     learnt = np.where(e.young, c["seen"] + np.float32(8), c["seen"] - np.float32(AFTER * pace.day))
-    gain = np.maximum(1 / learnt, np.float32(1 / pace.week))
+    gain = use * np.maximum(1 / learnt, np.float32(1 / pace.week))
     most = 9 / e.inform
     counting: Share = np.float32(0)
     if rule.kind == "gauge":
@@ -70,9 +79,9 @@ def _spread(
     leap = (value - c["last"]) / mid
     stepped = np.minimum(leap * leap / 2, most) - c["rough"]
     c["rough"] += gain * np.where(np.isnan(leap), 0, stepped)
-    slow = np.maximum(1 / (c["seen"] + np.float32(1)), np.float32(1 / pace.week))
+    slow = use * np.maximum(1 / (c["seen"] + np.float32(1)), np.float32(1 / pace.week))
     c["wander"] += np.where(e.young, 0, slow * (held * c["lean"] - c["wander"]))
-    c["lean"] += np.where(e.young, 0, np.float32(1 / pace.half) * (held - c["lean"]))
+    c["lean"] += np.where(e.young, 0, use * np.float32(1 / pace.half) * (held - c["lean"]))
 
 
 def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
