@@ -114,6 +114,7 @@ def test_arrays_are_opened_in_order() -> None:
         (message(ts="2019-12-25T06:05:00"), "bad-time"),
         (message(ts="2019-02-30T06:05:00Z"), "bad-time"),
         (message(ts="1969-12-31T23:59:59Z"), "bad-time"),
+        (message(ts="9999-12-31T23:59:60Z"), "bad-time"),
         (message(ts="x" * 65), "bad-time"),
         (message(asn=None), "no-entity"),
         (b'{"feed": "bgp", "ts": 1577254200}', "no-entity"),
@@ -188,9 +189,11 @@ def test_oversized_values() -> None:
     """A value of 1 MiB is read, one byte more is dead; so is an array of more than 10,000 elements."""
     full = GOOD + b" " * (MAX_BYTES - len(GOOD))
     assert decode([GOOD, full]).dead == []
+    assert len(decode([b"x", full]).measurements) == 1
     assert dead_of(full + b" ").reason == "too-large"
     small = b'{"feed":"a","ts":1,"asn":1}'
-    assert len(decode([b"[" + b",".join([small] * MAX_ELEMENTS) + b"]"]).measurements) == MAX_ELEMENTS
+    most = b"[" + b",".join([small] * MAX_ELEMENTS) + b"]"
+    assert len(decode([most]).measurements) == len(decode([b"x", most]).measurements) == MAX_ELEMENTS
     assert dead_of(b"[" + b",".join([small] * (MAX_ELEMENTS + 1)) + b"]").reason == "too-large"
 
 
@@ -205,9 +208,11 @@ def test_nesting_is_limited(brackets: tuple[bytes, bytes]) -> None:
 
     assert decode([nested(most), message(service="{[" * 30), message(unknown="[" * 1000)]).dead == []
     assert decode([b"[" + nested(most) + b"]"]).dead == []
+    assert len(decode([b"[1," + nested(most) + b"]"]).measurements) == 1
     for levels in (most + 1, 500, 100_000):
         assert dead_of(nested(levels)).reason == "too-large"
-        assert dead_of(b"[" + nested(levels) + b"]").reason == "too-large"
+        dead = dead_of(b"[" + nested(levels) + b"]")
+        assert (dead.payload, dead.reason) == (b"[" + nested(levels) + b"]", "too-large")
 
 
 def test_brackets_that_nobody_closes_are_too_deep() -> None:
@@ -222,7 +227,6 @@ def test_details_are_one_printable_line() -> None:
         detail = dead_of(value).detail
         assert detail.isprintable()
         assert 0 < len(detail) <= 200
-    assert "é" in dead_of(message(region="é")).detail
 
 
 def test_bad_values_among_thousands() -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
 from schemas import measurement as module
 from schemas.measurement import COUNTRIES, Measurement, entity_of, is_region
-from schemas.reasons import REASONS, Reason
 
 
 def test_the_finest_entity_wins() -> None:
@@ -53,9 +50,3 @@ def test_known_regions_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(is_region(f"IR-{number}") for number in range(100))
     assert len(module.KNOWN_REGIONS) <= 10
     assert not is_region("IR-")
-
-
-def test_every_reason_has_a_meaning() -> None:
-    """The closed set of reasons and their meanings are the same, each one line."""
-    assert tuple(REASONS) == get_args(Reason)
-    assert all(text and text.isprintable() for text in REASONS.values())
