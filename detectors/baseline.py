@@ -14,8 +14,9 @@ from .season import Shape, Slots, shape, slot_of
 
 EMPTY = np.float32(1e-6)
 STEADY = np.float32(0.003**2)  # no gauge is trusted to be steadier than this
-FIRST_DAY = np.float32(0.02)
-WEEKEND = 0.08**2
+FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
+WEEKEND = np.float32(0.7)  # the first weekend of a series, Friday's or Sunday's, may be as quiet as this
+FRIDAY = 4
 QUIET = np.float32(3e-4)  # nor a count or a ratio
 
 
@@ -72,10 +73,12 @@ def predict(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, value: Si
     lowest = _lowest(rule, profile, known, norm, trust, inform)
     base = np.where(young, c["level"], np.maximum(c["level"], np.float32(0.8) * c["anchor"]))
     low = base * np.maximum(np.minimum(factor, lowest), np.float32(0.01))
+    if slot_of(at) % 7 >= FRIDAY:
+        low = np.where(profile.fresh & known, WEEKEND * low, low)
     if rule.kind == "ratio":
         mid, low = np.minimum(mid, 1), np.minimum(low, 1)
     settle = np.float32(0.5 / pace.day) / inform
-    wander = np.maximum(c["wander"], 0) + coarse + settle + _caution(young, profile, at)
+    wander = np.maximum(c["wander"], 0) + coarse + settle + np.where(young, FIRST_DAY, np.float32(0))
     echo = np.clip(1 - c["rough"] * inform, 0, np.float32(0.95))
     return Expected(mid, np.maximum(low, EMPTY), noise, inform, wander, echo, factor, hours, weeks, young)
 
@@ -87,12 +90,6 @@ def _lowest(rule: Rule, profile: Shape, known: Flags, norm: Singles, trust: Sing
     blur = np.float32(4 * min(1.0, rule.width / 3600)) / inform
     sure = np.maximum(1 - blur / np.maximum(lower * lower, EMPTY), 0)
     return np.where(known, 1 + around + sure * lower, 1)
-
-
-def _caution(young: Flags, profile: Shape, at: int) -> Singles:
-    """Wander not yet seen: the season on the first day, a weekend (or Friday) on the first of its kind."""
-    weekend = np.float32(WEEKEND if slot_of(at) % 7 >= 4 else 0)
-    return np.where(young, FIRST_DAY, np.where(profile.fresh, weekend, np.float32(0)))
 
 
 def _noise(rule: Rule, c: Columns, mid: Singles, value: Singles) -> tuple[Singles, Singles]:

@@ -19,7 +19,7 @@ def advance(
     """Add a bin where `seen`; return the largest discounted sum, and which it is. Page 1954.
 
     A run of n bins is discounted by the variance of its mean: correlation of neighbours, and wander that stays. It is
-    worth at most `cap` a bin unless nearly all is gone.
+    worth at most `cap` a bin unless nearly all is gone, and no more than that in a bin that speaks against it.
     """
     sway = 3 * e.low / np.sqrt(e.inform)
     gone = value <= NEARLY_GONE * e.low
@@ -36,7 +36,7 @@ def advance(
         c["hole"][:] = np.where((run == 0) & (length == 1), c["gap"], c["hole"])
         c["sums"][:, index], c["runs"][:, index] = total, length
         worth = total / _discount(e, length)
-        worth = np.where(gone, worth, np.minimum(worth, np.float32(cap) * length))
+        worth = np.where(gone, worth, np.minimum(worth, np.float32(cap) * np.where(step > 0, length, 1)))
         winner = np.where(worth > best, np.float32(index), winner)
         best = np.maximum(best, worth)
     return best, winner
