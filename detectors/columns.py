@@ -31,6 +31,7 @@ LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
     "runs": (np.uint16, len(RHOS), 0),  # bins since that evidence left zero
     "gap": (np.uint16, 0, 0),  # bins missing just before this one
     "hole": (np.uint16, 0, 0),  # bins missing just before the evidence left zero
+    "flaps": (np.uint8, 0, 0),  # outages begun of late; one is forgotten every day
     "phase": (np.uint8, 0, 0),  # 0 normal, 1 evidence announced, 2 an outage is followed
 }
 

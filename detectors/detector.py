@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import judge, losses, scan
+from . import follow, judge, losses, scan
 from .columns import Columns
 from .learning import turn
 from .lifecycle import FOLLOWED, Ongoing
@@ -87,6 +87,7 @@ class Detector:
         scored = self._scored = scan.presence(desk, seen) if presence else scan.levels(desk, seen)
         held = judge.fault(desk, seen, scored)
         changes = judge.openings(desk, seen, scored, held) + judge.course(desk, followed, seen, scored, held)
+        follow.forget(self.hot, seen.start, self.rule.width)
         self._learn(seen)
         return sorted(changes, key=lambda change: change.row)
 

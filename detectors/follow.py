@@ -13,7 +13,7 @@ import numpy as np
 from .columns import Columns
 from .evidence import Share, Singles, fallen
 from .lifecycle import MATERIAL, Ongoing
-from .observed import Flags, Kind
+from .observed import DAY, Flags, Kind
 
 # Columns of sums: evidence of a return, of a whole one, ratio now, ratio told, 1 while "recovering" was told last.
 BACK, WHOLE, SMOOTH, TOLD, RETURNING = range(5)
@@ -34,6 +34,7 @@ class Course:
 
 def start(c: Columns, row: int, ratio: float) -> None:
     """Begin to follow a row at a share of normal."""
+    c["flaps"][row] = min(int(c["flaps"][row]) + 1, 8)
     c["sums"][row] = (0, 0, ratio, ratio, 0)
     c["runs"][row] = 0
 
@@ -50,13 +51,26 @@ def stop(c: Columns, rows: int | list[int]) -> None:
     c["phase"][rows] = 0
 
 
+def forget(c: Columns, at: int, width: int) -> None:
+    """Every day one outage less counts against a row that comes and goes."""
+    if at // DAY != (at + width) // DAY:
+        c["flaps"] -= c["flaps"] > 0
+
+
+def confirm(c: Columns, least: int) -> Singles:
+    """Bins for which a return must hold: doubled by each outage of late, so that flapping is one outage."""
+    doubled: Singles = np.minimum(least * 2.0 ** np.maximum(c["flaps"].astype(np.float32) - 1, 0), 64)
+    return doubled
+
+
 def members(c: Columns, value: Singles, expected: Singles) -> Course:
-    """Presence: that members are up is a fact, no noise. Back at four fifths, in one bin."""
+    """Presence: that members are up is a fact, no noise. Back at four fifths."""
     ratio = np.clip(value / np.maximum(expected, 1), 0, 2).astype(np.float32)
     c["sums"][:, SMOOTH] = ratio
     back = ratio >= np.float32(0.8)
-    c["runs"][:, 0] = np.where(back, c["runs"][:, 0] + 1, 0)
-    return Course(back, np.zeros_like(back), _changed(c, ~back), ratio)
+    c["runs"][:, 0] = np.where(back, np.minimum(c["runs"][:, 0], 65_000) + 1, 0)
+    done = back & (c["runs"][:, 0] >= confirm(c, 1))
+    return Course(done, back & ~done, _changed(c, ~back), ratio)
 
 
 def levels(
@@ -81,7 +95,7 @@ def levels(
     sums[:, WHOLE] = np.where(again, 0, whole)
     runs[:, 0] = np.where(again, 0, np.minimum(runs[:, 0], 65_000) + 1)
     sure = ~again & (back >= ENOUGH)
-    done = sure & (whole >= -1) & (runs[:, 0] >= 2)
+    done = sure & (whole >= -1) & (runs[:, 0] >= confirm(c, 2))
     return Course(done, sure & ~done, _changed(c, again & (weight > 0)), ratio)
 
 

@@ -127,7 +127,7 @@ def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -
     rows = rows[scored.ok[rows]]
     if not rows.size:
         return []
-    c: Columns = {name: hot[name][rows] for name in ("sums", "runs")}
+    c: Columns = {name: hot[name][rows] for name in ("sums", "runs", "flaps")}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         now = _course(desk, c, rows, seen, scored)
     steady = _steady(desk, c, now)

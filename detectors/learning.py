@@ -14,11 +14,14 @@ from .season import Slots, slot_of
 PRIOR = {"gauge": 0.0025, "count": 0.01, "distinct": 0.01, "ratio": 0.01, "presence": 0.01}
 
 ALMOST = 0.95  # share of a day that is a first day
+CALM = 2  # nats of evidence from which on a bin says nothing about the season
+SILENT = 12  # nor about level and spread
 AFTER = 0.85  # spread on the first day counts as that of the rest of a day: its level was still looked for
 
 
-def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, use: Singles) -> None:
-    """Learn one bin into the columns of rows that are all normal now; `use` (0 to 1) holds the level back."""
+def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, worth: Singles) -> None:
+    """Learn one bin into the columns of rows that are all normal now, less the more evidence of a fall there is."""
+    use = np.maximum(1 - worth / np.float32(SILENT), 0)
     first = c["seen"] == 0
     if first.any():
         begin(rule, c, first, value)
@@ -26,7 +29,7 @@ def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size:
     strayed, held = _clip(rule, pace, c, e, value, mid)
     gain = np.where(e.young, np.maximum(1 / (c["seen"] + np.float32(1)), 1 / pace.recent), 1 / pace.day)
     _spread(rule, pace, c, e, value, size, mid, held, use)
-    _season(pace, c, e, value, mid, held)
+    _season(pace, c, e, value, mid, held, worth < CALM)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     c["level"] += (gain * use).astype(np.float32) * (mid * (1 + held) - e.factor * c["level"]) / np.maximum(e.factor, 1)
     c["anchor"] += np.where(e.young, 0, np.float32(1 / pace.month)) * (c["level"] - c["anchor"])
@@ -79,8 +82,9 @@ def _spread(
     leap = (value - c["last"]) / mid
     stepped = np.minimum(leap * leap / 2, most) - c["rough"]
     c["rough"] += gain * np.where(np.isnan(leap), 0, stepped)
-    slow = use * np.maximum(1 / (c["seen"] + np.float32(1)), np.float32(1 / pace.week))
-    c["wander"] += np.where(e.young, 0, slow * (held * c["lean"] - c["wander"]))
+    # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
+    slow = np.maximum(1 / (c["seen"] + np.float32(1)), np.float32(1 / pace.week))
+    c["wander"] += np.where(e.young, 0, slow * (2 * held * np.maximum(c["lean"], 0) - c["wander"]))
     c["lean"] += np.where(e.young, 0, use * np.float32(1 / pace.half) * (held - c["lean"]))
 
 
@@ -91,16 +95,18 @@ def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
     np.minimum(c["quantum"], step, out=c["quantum"], where=step > 0)
 
 
-def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, held: Singles) -> None:
-    """How well the profile predicted this bin, and the bin's part in its hour."""
+def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, held: Singles, calm: Flags) -> None:
+    """How well the profile predicted this bin, and the bin's part in its hour; nothing new unless `calm`."""
     kept = mid * (1 + held)
     share = kept / np.maximum(c["level"], EMPTY)
     keep = np.float32(1 - 0.5 / pace.week)
     left = share - 1
     trust = np.clip(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY), 0, 1)
-    for at, by, rest in ((0, e.hours, left), (2, e.weeks, left - trust * e.hours)):
+    for at, part, rest in ((0, e.hours, left), (2, e.weeks, left - trust * e.hours)):
+        by = np.where(calm, part, 0)
         c["fit"][:, at] = keep * c["fit"][:, at] + by * rest
         c["fit"][:, at + 1] = keep * c["fit"][:, at + 1] + by * by
+    share = np.where(calm, share, e.factor)
     c["filling"] += np.where(e.young, value / np.maximum(c["anchor"], EMPTY), share * c["norm"])
     c["filled"] += 1
 

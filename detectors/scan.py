@@ -23,7 +23,7 @@ EARLY = math.log(10)  # a suspicion is told at ten times the budget
 # A count that is mostly zero says too little in a bin to tell silence from darkness.
 LEAST = {"gauge": EMPTY, "count": np.float32(0.5), "distinct": np.float32(0.5), "ratio": EMPTY}
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
-LEARNT = tuple(name for name in LAYOUT if name not in ("sums", "runs", "gap", "hole", "phase"))
+LEARNT = tuple(name for name in LAYOUT if name not in ("sums", "runs", "gap", "hole", "flaps", "phase"))
 
 
 @dataclass
@@ -87,11 +87,10 @@ def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
     worth[~free] = 0
     _put(scored, part, value, e, worth, winner, ok, warm)
     c["gap"][:] = np.where(ok, 0, np.minimum(c["gap"], 65_000) + seen.alive[part])
-    limit = np.float32(desk.threshold - EARLY)
-    normal = ok & (c["phase"] == NORMAL) & (worth < limit)
+    normal = ok & (c["phase"] == NORMAL) & (worth < desk.threshold - EARLY)
     if normal.any():
         with untouched(c, LEARNT, np.flatnonzero(~normal)):
-            learn(rule, pace, c, e, value, size, np.maximum(1 - worth / limit, 0))
+            learn(rule, pace, c, e, value, size, worth)
 
 
 def _put(
