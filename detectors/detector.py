@@ -96,7 +96,7 @@ class Detector:
         if self.rule.kind == "presence":
             losses.learn(self.hot, seen, self.rule.width)
         elif slot_of(seen.start) != slot_of(seen.start + self.rule.width):
-            grown = turn(self.rule, self._desk.pace, self.hot, self.slots, seen.start)
+            grown = turn(self.rule, self._desk.pace, self.hot, self.slots, seen.start, self._scored.worth)
             self._dirty.update(range(SLOTS) if grown else (slot_of(seen.start),))
 
     def expire(self, at: int) -> list[Change]:

@@ -10,6 +10,7 @@ from . import feedfault, follow
 from .baseline import EMPTY
 from .columns import Columns
 from .evidence import RHOS
+from .learning import unlearn
 from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, revise, tell
 from .observed import Change, Flags, Ints, Observed, State
 from .scan import EARLY, Desk, Scored
@@ -49,6 +50,7 @@ def _decide(desk: Desk, row: int, seen: Observed, scored: Scored, held: bool) ->
     if held or worth >= desk.threshold:
         now = begin(desk, row, old, shown, scored, "suspected" if held else "open", held)
         hot["phase"][row] = FOLLOWED
+        unlearn(desk.pace, hot, row, now.bins, now.drop)
         follow.start(hot, row, 1 - now.drop)
     elif old is None:
         now = begin(desk, row, None, shown, scored, "suspected", False)

@@ -111,8 +111,20 @@ def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, h
     c["filled"] += 1
 
 
-def turn(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int) -> bool:
-    """At the end of an hour put its mean into its slot; a row whose first day is over gets its profile. True then."""
+def unlearn(pace: Pace, c: Columns, row: int, bins: int, drop: float) -> None:
+    """An outage opens: give back what the level lost to its bins so far, at about half weight, and drop this hour."""
+    if c["norm"][row] > 0:
+        c["level"][row] *= 1 + 0.5 * drop * min(bins, pace.half) / pace.day
+    c["filled"][row], c["filling"][row] = 0, 0
+
+
+def turn(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, worth: Singles) -> bool:
+    """At the end of an hour put its mean into its slot; a row whose first day is over gets its profile. True then.
+
+    An hour that ends in doubt may be the first of an outage, and is left out.
+    """
+    doubt = (worth >= CALM) & (c["norm"] > 0)
+    c["filled"][doubt], c["filling"][doubt] = 0, 0
     rows = np.flatnonzero(c["filled"])
     slot = slot_of(at)
     mean = np.minimum(c["filling"][rows] / c["filled"][rows], 6e4)
