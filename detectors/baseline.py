@@ -71,7 +71,7 @@ def predict(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, value: Si
     mid = c["level"] * factor
     noise, coarse = _noise(rule, c, mid, value)
     inform = information(rule.kind, size, np.maximum(mid, EMPTY), noise)
-    lowest = _lowest(rule, profile, known, norm, trust, inform)
+    lowest = _lowest(rule, profile, known, norm, trust, weeks, inform)
     base = np.where(young, c["level"], np.maximum(c["level"], SLIDE * c["anchor"]))
     low = base * np.maximum(np.minimum(factor, lowest), np.float32(0.01))
     if slot_of(at) % 7 >= FRIDAY:
@@ -84,13 +84,20 @@ def predict(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, value: Si
     return Expected(mid, np.maximum(low, EMPTY), noise, inform, wander, echo, factor, hours, weeks, young)
 
 
-def _lowest(rule: Rule, profile: Shape, known: Flags, norm: Singles, trust: Singles, inform: Singles) -> Singles:
+def _lowest(
+    rule: Rule, profile: Shape, known: Flags, norm: Singles, trust: Singles, weeks: Singles, inform: Singles
+) -> Singles:
     """The lowest factor that the profile makes plausible: an hour early or late, or a holiday like a quiet weekday."""
     around = trust * (profile.low / norm - 1)
-    lower = (profile.quiet - profile.day) / norm
-    blur = np.float32(4 * min(1.0, rule.width / 3600)) / inform
-    sure = np.maximum(1 - blur / np.maximum(lower * lower, EMPTY), 0)
-    return np.where(known, 1 + around + sure * lower, 1)
+    blur = np.float32(min(1.0, rule.width / 3600)) / inform
+    own = _shrunk(np.minimum(weeks, 0), blur)
+    holiday = _shrunk((profile.quiet - profile.day) / norm, 4 * blur)
+    return np.where(known, 1 + around + np.minimum(own, holiday), 1)
+
+
+def _shrunk(effect: Singles, variance: Singles) -> Singles:
+    """An effect measured with an error, drawn towards none (James and Stein 1961)."""
+    return effect * np.maximum(1 - variance / np.maximum(effect * effect, EMPTY), 0)
 
 
 def _noise(rule: Rule, c: Columns, mid: Singles, value: Singles) -> tuple[Singles, Singles]:

@@ -112,9 +112,9 @@ def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, h
 
 
 def unlearn(pace: Pace, c: Columns, row: int, bins: int, drop: float) -> None:
-    """An outage opens: give back what the level lost to its bins so far, at about half weight, and drop this hour."""
+    """An outage opens: give back a quarter of what the level may have lost to its bins so far, and drop this hour."""
     if c["norm"][row] > 0:
-        c["level"][row] *= 1 + 0.5 * drop * min(bins, pace.half) / pace.day
+        c["level"][row] *= 1 + 0.25 * drop * min(bins, pace.half) / pace.day
     c["filled"][row], c["filling"][row] = 0, 0
 
 
