@@ -10,7 +10,7 @@ import numpy as np
 from .columns import Columns
 from .evidence import Singles, information
 from .observed import DAY, Flags, Rule
-from .season import Shape, Slots, shape, slot_of
+from .season import Around, Shape, shape, slot_of
 
 EMPTY = np.float32(1e-6)
 STEADY = np.float32(0.003**2)  # no gauge is trusted to be steadier than this
@@ -56,9 +56,9 @@ class Expected:
     young: Flags  # first day: no profile yet
 
 
-def predict(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, value: Singles, size: Singles) -> Expected:
+def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Singles, size: Singles) -> Expected:
     """Level times season, with how far it may stray. `value` only narrows the step of a quantised gauge."""
-    profile = shape(slots, at, rule.width)
+    profile = shape(near, at, rule.width)
     young = c["norm"] <= 0
     norm = np.where(young, np.float32(1), c["norm"])
     known = ~young & (profile.day >= 0)

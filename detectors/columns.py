@@ -1,4 +1,7 @@
-"""The state of a feed's series: growing columns with one row per series, and what a new series starts with."""
+"""The state of a feed's series: growing columns with one row per series, and what a new series starts with.
+
+A column of several numbers a row keeps each of them together in memory: it is the transpose of a plain array.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .evidence import RHOS
 from .observed import Ints
-from .season import SLOTS
+from .season import SLOTS, Around, around, slot_of
 
 # name: (type, columns or 0 for a flat one, value of a new row)
 LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
@@ -47,16 +50,32 @@ class Store:
         self._profiles: NDArray[np.float16] = np.full((0, SLOTS), -1, np.float16)
         self.hot: Columns = {}
         self.slots = self._profiles
+        self._near: dict[tuple[int, int], Around] = {}  # by chunk; of one slot, never part of the state
+        self._near_slot = -1
         self.grow(0)
+
+    def near(self, part: slice, at: int) -> Around:
+        """The profile around the hour of a time, of the rows of a chunk; kept until the hour ends."""
+        if self._near_slot != slot_of(at):
+            self._near, self._near_slot = {}, slot_of(at)
+        key = (part.start, part.stop)
+        if key not in self._near:
+            self._near[key] = around(self.slots[part], at)
+        return self._near[key]
+
+    def stale(self) -> None:
+        """The profiles have changed."""
+        self._near_slot = -1
 
     def grow(self, rows: int) -> None:
         """Append rows in warm-up."""
         need = self.rows + rows
         if need > len(self._profiles):
             extra = max(need, 2 * len(self._profiles), 64) - len(self._profiles)
-            self._buffers = {k: np.concatenate([v, _fresh(k, extra)]) for k, v in self._buffers.items()}
+            self._buffers = {k: np.concatenate([v.T, _fresh(k, extra).T], axis=-1).T for k, v in self._buffers.items()}
             self._profiles = np.concatenate([self._profiles, np.full((extra, SLOTS), -1, np.float16)])
         self.rows = need
+        self.stale()
         self.hot = {name: buffer[:need] for name, buffer in self._buffers.items()}
         self.slots = self._profiles[:need]
 
@@ -65,11 +84,12 @@ class Store:
         for name, column in self.hot.items():
             column[rows] = LAYOUT[name][2]
         self.slots[rows] = -1
+        self.stale()
 
 
 def _fresh(name: str, rows: int) -> NDArray[Any]:
     kind, width, start = LAYOUT[name]
-    return np.full((rows, width) if width else rows, start, kind)
+    return np.full((width, rows), start, kind).T if width else np.full(rows, start, kind)
 
 
 def chunk(columns: Columns, rows: slice) -> Columns:

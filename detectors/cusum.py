@@ -7,44 +7,70 @@ import numpy as np
 from .baseline import Expected
 from .columns import Columns
 from .evidence import RHOS, Singles, fallen
-from .observed import Flags, Rule
+from .observed import Flags, Ints, Rule
 
 NEARLY_GONE = np.float32(0.1)
+FAINT = 2  # nats
+LONGEST = np.uint16(65_000)  # bins that a run counts up to
 DEEP = 0.3  # on the first day only falls to this share or below count
 
 
 def advance(
     rule: Rule, c: Columns, e: Expected, value: Singles, size: Singles, seen: Flags, cap: float
 ) -> tuple[Singles, Singles]:
-    """Add a bin where `seen`; return the largest discounted sum, and which it is. Page 1954.
+    """Add a bin where `seen`; return what each row's evidence is worth, and which sum says so. Page 1954.
 
     A run of n bins is discounted by the variance of its mean: correlation of neighbours, and wander that stays. A bin
     adds at most `cap` to what it is worth unless nearly all is gone; one that speaks against a fall leaves no more.
+    Sums below `FAINT` nats are worth nothing yet.
     """
     sway = 3 * e.low / np.sqrt(e.inform)
-    gone = value <= NEARLY_GONE * e.low
-    best = np.zeros(len(value), np.float32)
+    usable, blind = seen & ~e.young, np.flatnonzero(~seen)
+    shallow = np.flatnonzero(~usable)
+    steps, olds = [], []
     top = np.zeros(len(value), np.float32)
-    winner = np.zeros(len(value), np.float32)
+    starts = np.zeros(len(value), np.bool_)
     for index, rho in enumerate(RHOS):
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
-        held = np.clip(value, rho * e.low - sway, (2 - rho) * e.low + sway)
-        step = fallen(rule.kind, np.maximum(held, 0), size, e.low, e.noise, rho)
-        usable = seen & ~e.young if rho > DEEP else seen
+        held = np.minimum(np.maximum(value, np.maximum(rho * e.low - sway, 0)), (2 - rho) * e.low + sway)
+        step = fallen(rule.kind, held, size, e.low, e.noise, rho).astype(np.float32, copy=False)
+        step[shallow if rho > DEEP else blind] = 0
         old, run = c["sums"][:, index].copy(), c["runs"][:, index]
-        total = np.where(usable, np.maximum(old + step, 0), old)
-        length = np.where(total > 0, np.minimum(run, 65_000) + 1, 0)
-        c["hole"][:] = np.where((run == 0) & (length == 1), c["gap"], c["hole"])
-        c["sums"][:, index], c["runs"][:, index] = total, length
-        discount = _discount(e, length)
-        full = total / discount
-        winner = np.where(full > top, np.float32(index), winner)
+        total = np.maximum(old + step, 0)
+        begun = total > 0
+        starts |= begun & (run == 0)
+        c["sums"][:, index] = total
+        c["runs"][:, index] = (np.minimum(run, LONGEST) + 1) * begun
+        top = np.maximum(top, total)
+        steps.append(step)
+        olds.append(old)
+    if c["gap"].any() or c["hole"].any():
+        c["hole"][:] = np.where(starts, c["gap"], c["hole"])
+    return _weigh(c, e, value, steps, olds, np.flatnonzero(top >= FAINT), cap)
+
+
+def _weigh(
+    c: Columns, e: Expected, value: Singles, steps: list[Singles], olds: list[Singles], rows: Ints, cap: float
+) -> tuple[Singles, Singles]:
+    """Discount the sums of a few rows, and find the largest."""
+    worth, winner = np.zeros((2, len(value)), np.float32)
+    if not rows.size:
+        return worth, winner
+    gone = value[rows] <= NEARLY_GONE * e.low[rows]
+    best, top, first = np.zeros((3, rows.size), np.float32)
+    for index in range(len(RHOS)):
+        discount = _discount(c["runs"][rows, index], e.echo[rows], e.wander[rows] * e.inform[rows])
+        full = c["sums"][rows, index] / discount
+        before = np.where(steps[index][rows] > 0, olds[index][rows] / discount, 0)
+        first = np.where(full > top, np.float32(index), first)
         top = np.maximum(top, full)
-        best = np.maximum(best, np.where(gone, full, np.minimum(full, np.where(step > 0, old / discount, 0) + cap)))
-    return best, winner
+        best = np.maximum(best, np.where(gone, full, np.minimum(full, before + np.float32(cap))))
+    worth[rows], winner[rows] = best, first
+    return worth, winner
 
 
-def _discount(e: Expected, length: Singles) -> Singles:
+def _discount(length: Singles, echo: Singles, stays: Singles) -> Singles:
     """Variance of a run's mean against that of independent bins."""
-    more = np.maximum(length - 1, 0).astype(np.float32)
-    return 1 + 2 * e.echo * more / (1 + more * (1 - e.echo)) + length * e.wander * e.inform
+    more = np.maximum(length.astype(np.float32) - 1, 0)
+    total: Singles = 1 + 2 * echo * more / (1 + more * (1 - echo)) + length * stays
+    return total

@@ -27,12 +27,13 @@ def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size:
         begin(rule, c, first, value)
     mid = np.maximum(np.where(first, value, e.mid), EMPTY)
     strayed, held = _clip(rule, pace, c, e, value, mid)
-    gain = np.where(e.young, np.maximum(1 / (c["seen"] + np.float32(1)), 1 / pace.recent), 1 / pace.day)
+    quick = np.maximum(1 / (c["seen"].astype(np.float32) + 1), np.float32(1 / pace.recent))
+    gain = np.where(e.young, quick, np.float32(1 / pace.day))
     _spread(rule, pace, c, e, value, size, mid, held, use)
     _season(pace, c, e, value, mid, held, worth < CALM)
     # A quiet hour knows less of the level: what it misses is not scaled up.
-    c["level"] += (gain * use).astype(np.float32) * (mid * (1 + held) - e.factor * c["level"]) / np.maximum(e.factor, 1)
-    c["anchor"] += np.where(e.young, 0, np.float32(1 / pace.month)) * (c["level"] - c["anchor"])
+    c["level"] += gain * use * (mid * (1 + held) - e.factor * c["level"]) / np.maximum(e.factor, 1)
+    c["anchor"] += ~e.young * np.float32(1 / pace.month) * (c["level"] - c["anchor"])
     c["above"] += np.float32(1 / pace.day) * (strayed - c["above"])
     c["last"][:] = value
     c["seen"] += 1
@@ -68,7 +69,8 @@ def _spread(
     use: Singles,
 ) -> None:
     """Noise of a bin, roughness from bin to bin, and wander over half a day."""
-    learnt = np.where(e.young, c["seen"] + np.float32(8), c["seen"] - np.float32(AFTER * pace.day))
+    seen = c["seen"].astype(np.float32)
+    learnt = np.where(e.young, seen + 8, seen - np.float32(AFTER * pace.day))
     gain = use * np.maximum(1 / learnt, np.float32(1 / pace.week))
     most = 9 / e.inform
     counting: Share = np.float32(0)
@@ -83,9 +85,9 @@ def _spread(
     stepped = np.minimum(leap * leap / 2, most) - c["rough"]
     c["rough"] += gain * np.where(np.isnan(leap), 0, stepped)
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
-    slow = np.maximum(1 / (c["seen"] + np.float32(1)), np.float32(1 / pace.week))
-    c["wander"] += np.where(e.young, 0, slow * (2 * held * np.maximum(c["lean"], 0) - c["wander"]))
-    c["lean"] += np.where(e.young, 0, use * np.float32(1 / pace.half) * (held - c["lean"]))
+    slow = ~e.young * np.maximum(1 / (seen + 1), np.float32(1 / pace.week))
+    c["wander"] += slow * (2 * held * np.maximum(c["lean"], 0) - c["wander"])
+    c["lean"] += ~e.young * use * np.float32(1 / pace.half) * (held - c["lean"])
 
 
 def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
@@ -103,7 +105,7 @@ def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, h
     left = share - 1
     trust = np.clip(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY), 0, 1)
     for at, part, rest in ((0, e.hours, left), (2, e.weeks, left - trust * e.hours)):
-        by = np.where(calm, part, 0)
+        by = part * calm
         c["fit"][:, at] = keep * c["fit"][:, at] + by * rest
         c["fit"][:, at + 1] = keep * c["fit"][:, at + 1] + by * by
     share = np.where(calm, share, e.factor)

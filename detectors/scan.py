@@ -18,7 +18,7 @@ from .learning import learn
 from .lifecycle import FOLLOWED, NORMAL, Ongoing
 from .observed import Flags, Ints, Observed, Rule
 
-CHUNK = 8_192
+CHUNK = 32_768
 EARLY = math.log(10)  # a suspicion is told at ten times the budget
 # A count that is mostly zero says too little in a bin to tell silence from darkness.
 LEAST = {"gauge": EMPTY, "count": np.float32(0.5), "distinct": np.float32(0.5), "ratio": EMPTY}
@@ -79,7 +79,7 @@ def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
     value = np.where(ok, seen.value[part], 0).astype(np.float32)
     if rule.kind == "ratio":
         value /= np.maximum(size, 1)
-    e = predict(rule, pace, c, desk.store.slots[part], seen.start, value, size)
+    e = predict(rule, pace, c, desk.store.near(part, seen.start), seen.start, value, size)
     warm = (c["seen"] >= pace.warm) & (e.low > LEAST[rule.kind])
     free = c["phase"] < FOLLOWED
     with untouched(c, ("sums", "runs", "hole"), np.flatnonzero(~free)):
