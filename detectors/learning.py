@@ -98,7 +98,7 @@ def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
 
 
 def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, held: Singles, calm: Flags) -> None:
-    """How well the profile predicted this bin, and the bin's part in its hour; nothing new unless `calm`."""
+    """How well the profile predicted this bin, if `calm`, and the bin's part in its hour."""
     kept = mid * (1 + held)
     share = kept / np.maximum(c["level"], EMPTY)
     keep = np.float32(1 - 0.5 / pace.week)
@@ -108,7 +108,6 @@ def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, h
         by = part * calm
         c["fit"][:, at] = keep * c["fit"][:, at] + by * rest
         c["fit"][:, at + 1] = keep * c["fit"][:, at + 1] + by * by
-    share = np.where(calm, share, e.factor)
     c["filling"] += np.where(e.young, value / np.maximum(c["anchor"], EMPTY), share * c["norm"])
     c["filled"] += 1
 

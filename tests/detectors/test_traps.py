@@ -52,13 +52,13 @@ def test_seventy_dark_nights_of_a_stream_of_one_or_two_events() -> None:
 
 def test_six_months_dark_stays_open_and_the_first_normal_bin_is_normal() -> None:
     """A trickle of one in a hundred closes nothing; the return is told at once and starts nothing new."""
-    level = 200 * daily(230, HOUR)
-    level[20 * 24 : 200 * 24] *= 0.01
-    told = watch("count", HOUR, counted(level, 3))
+    level = 200 * daily(200, 2 * HOUR)
+    level[10 * 12 : 190 * 12] *= 0.01
+    told = watch("count", 2 * HOUR, counted(level, 3))
     (outage,) = outages(told)
-    assert outage.ended_at == START + 200 * DAY
-    assert outage.started_at == START + 20 * DAY
-    assert outage.updated_at <= START + 200 * DAY + 3 * HOUR
+    assert outage.ended_at == START + 190 * DAY
+    assert outage.started_at == START + 10 * DAY
+    assert outage.updated_at <= START + 190 * DAY + 6 * HOUR
     assert len(told) < 12
 
 
@@ -105,9 +105,9 @@ def test_growth_is_followed() -> None:
 @pytest.mark.parametrize("hours", [1, 6, 24])
 def test_a_surge_is_no_outage_and_not_learnt_into_one(hours: int) -> None:
     """Ten times as much for some hours: nothing then, nothing when it ends, nothing a day or a week later."""
-    level = 300 * daily(30, 600)
-    level[12 * 144 : 12 * 144 + hours * 6] *= 10
-    assert outages(watch("count", 600, counted(level, 8))) == []
+    level = 300 * daily(24, HOUR)
+    level[12 * 24 : 12 * 24 + hours] *= 10
+    assert outages(watch("count", HOUR, counted(level, 8))) == []
 
 
 def test_a_surge_on_the_first_day_is_not_expected_again() -> None:
@@ -128,8 +128,8 @@ def test_an_outage_leaves_no_echo() -> None:
 @pytest.mark.parametrize("shift", [-1, 1])
 def test_a_change_to_summer_time_is_no_outage(shift: int) -> None:
     """The whole daily pattern comes an hour earlier or later from one day on."""
-    before, after = daily(25, 600, 0.6), np.roll(daily(25, 600, 0.6), 6 * shift)
-    assert outages(watch("gauge", 600, noisy(500 * np.concatenate([before, after]), 11))) == []
+    before, after = daily(15, 1800, 0.6), np.roll(daily(15, 1800, 0.6), 2 * shift)
+    assert outages(watch("gauge", 1800, noisy(500 * np.concatenate([before, after]), 11))) == []
 
 
 def test_a_new_network_knows_nothing_then_is_careful() -> None:
@@ -179,8 +179,8 @@ def test_an_index_that_never_moved_and_then_moves_by_one_step() -> None:
 def test_mostly_zeros_never_alarm() -> None:
     """An event now and then, and long silences."""
     rng = np.random.default_rng(16)
-    values = rng.poisson(0.1, (30 * 144, 50)).astype(float)
-    values[25 * 144 :] = 0
+    values = rng.poisson(0.1, (9 * 144, 200)).astype(float)
+    values[6 * 144 :] = 0
     assert outages(watch("count", 600, values)) == []
 
 
