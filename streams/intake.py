@@ -25,6 +25,7 @@ class Tally:
     """Measurements by what became of them: in = binned + late + dead + held. A bad message counts as one."""
 
     received: int = 0
+    skipped: int = 0
     dead: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: Batch, dead: list[Rejected], undecoded: int) -> None:

@@ -1,0 +1,96 @@
+"""The Faust app of a worker: its settings, agents, timers and pages, put together."""
+
+from __future__ import annotations
+
+import gc
+import time
+from importlib.metadata import version
+from typing import Any
+
+import faust
+from prometheus_client import CollectorRegistry
+
+from schemas.reasons import REASONS
+from streams.metrics import Metrics
+from streams.sending import Sender
+from streams.settings import Settings
+from streams.topics import TABLE
+from streams.transport import batch_topic
+from streams.web import add_pages
+from streams.worker import Worker, hear, measure
+
+TICK = 1.0
+MAX_ROW = 4_000_000
+
+
+def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
+    """Return the app of a worker for topics with that many partitions; `app.ebbtide` is its Worker."""
+    app = _app(settings, partitions, data_dir)
+    table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
+    metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
+    metrics.build.info({"version": version("ebbtide")})
+    worker = Worker(settings, app, table, metrics, Sender(app, settings.kafka), time.monotonic)
+    app.ebbtide = worker
+    _add_agents(app, worker)
+    _add_signals(app, worker, table)
+    add_pages(app, worker)
+    return app
+
+
+def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
+    kafka = settings.kafka
+    return faust.App(
+        kafka.app_id,
+        broker=[f"batchkafka://{server}" for server in kafka.bootstrap_servers],
+        store="memory://",
+        datadir=data_dir,
+        topic_partitions=partitions,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,  # unacknowledged batches would block every rebalance
+        agent_supervisor="mode.CrashingSupervisor",  # a batch that cannot be handled must not be skipped
+        broker_session_timeout=float(kafka.session_timeout),
+        broker_heartbeat_interval=float(kafka.session_timeout) / 4,
+        producer_max_request_size=MAX_ROW,
+        web_bind=settings.web.bind,
+        web_host=settings.web.bind,
+        web_port=settings.web.port,
+        web_tables_enabled=False,
+        autodiscover=False,
+    )
+
+
+def _add_agents(app: faust.App, worker: Worker) -> None:
+    kafka = worker.settings.kafka
+    measurements = batch_topic(app, kafka.measurements, max_records=worker.settings.worker.max_records)
+    clock = app.topic(kafka.clock, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+
+    @app.agent(measurements, name="measure")  # type: ignore[untyped-decorator]
+    async def _measure(stream: Any) -> None:  # noqa: ANN401
+        await measure(worker, stream)
+
+    @app.agent(clock, name="hear")  # type: ignore[untyped-decorator]
+    async def _hear(stream: Any) -> None:  # noqa: ANN401
+        await hear(worker, stream)
+
+    @app.timer(TICK, name="tick")  # type: ignore[untyped-decorator]
+    async def _tick() -> None:
+        if not app.rebalancing and not app.in_recovery:
+            await worker.tick()
+
+
+def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: ANN401
+    @app.on_partitions_revoked.connect(weak=False)  # type: ignore[untyped-decorator]
+    async def _revoked(app: faust.App, revoked: set[Any], **_: Any) -> None:  # noqa: ANN401
+        worker.let_go()
+
+    @table.on_recover  # type: ignore[untyped-decorator]
+    async def _recovered(*_: Any) -> None:  # noqa: ANN401
+        worker.let_go()
+
+    @app.on_worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+    def _settle_memory(*_: Any, **__: Any) -> None:  # noqa: ANN401
+        # A measurement that goes through costs no garbage collection: what was loaded so far stays, runs are long.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)

@@ -1,0 +1,97 @@
+"""The command line: `ebbtide COMMAND`. Exit codes: 0 done, 1 failed, 2 wrong use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from streams import commands
+from streams.errors import EbbtideError
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; what goes wrong is one line on standard error."""
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.command(arguments)
+    except EbbtideError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has left; without this the interpreter complains once more at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"ebbtide: {text}\n")
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = argparse.ArgumentParser(prog="ebbtide", description="Says which networks have gone dark, and since when.")
+    whole.add_argument("--version", action="version", version=f"ebbtide {version('ebbtide')}")
+    kinds = whole.add_subparsers(required=True, metavar="COMMAND")
+    for name, (run, text, add) in _COMMANDS.items():
+        one = kinds.add_parser(name, help=text, description=text)
+        one.set_defaults(command=run)
+        one.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: ./ebbtide.toml)")
+        add(one)
+    return whole
+
+
+def _files(one: argparse.ArgumentParser) -> None:
+    one.add_argument("files", nargs="+", metavar="FILE", help="JSON lines, plain or gzip; - is standard input")
+
+
+def _demo(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--file", metavar="FILE", help="another recording, with --settings for its feeds")
+    one.add_argument("--broker", metavar="HOST:PORT", help="a real Kafka in place of the embedded broker")
+    one.add_argument("--keep", action="store_true", help="stay up when the recording is over")
+
+
+def _worker(one: argparse.ArgumentParser) -> None:
+    levels = ("debug", "info", "warning", "error")
+    one.add_argument("--log-level", choices=levels, default="warning", help="what is logged (default: warning)")
+
+
+def _replay(one: argparse.ArgumentParser) -> None:
+    _files(one)
+    one.add_argument("--speed", type=_speed, metavar="N", help="N times the recorded time (default: full speed)")
+
+
+def _topics(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--check", action="store_true", help="create nothing, fail when one is missing")
+
+
+def _settings(one: argparse.ArgumentParser) -> None:
+    one.add_argument("what", choices=("check",), help="check: say whether the settings are right")
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed < float("inf"):
+        raise ValueError(text)
+    return speed
+
+
+_COMMANDS = {
+    "demo": (commands.demo, "Run a broker, a worker and a recorded day, and print the outages in it.", _demo),
+    "worker": (commands.worker, "Read measurements from Kafka and send outages, until told to stop.", _worker),
+    "replay": (commands.replay_files, "Send files of measurements to Kafka.", _replay),
+    "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _files),
+    "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
+    "settings": (commands.settings, "Check the settings.", _settings),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What each command does, once its arguments are known."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from schemas.outage import encode
+from streams import topics
+from streams.demo import Demo, run_demo
+from streams.detect import detect
+from streams.errors import UsageError
+from streams.intake import Tally
+from streams.replay import Pace, replay
+from streams.report import summary
+from streams.run_worker import run_worker
+from streams.settings import Settings
+from streams.settings_file import load
+from streams.shard import Shard
+
+DEFAULT_SETTINGS = Path("ebbtide.toml")
+RECORDING = Path("atlas-2016-06-16")
+
+
+def demo(arguments: Namespace) -> None:
+    """Run the demo on the shipped recording, or on another with its own settings."""
+    shipped = _recording()
+    file = arguments.settings or (DEFAULT_SETTINGS if arguments.file else shipped / "feeds.toml")
+    recording = arguments.file or str(shipped / "measurements.jsonl.gz")
+    run_demo(Demo(load(file, os.environ), file, recording, arguments.broker, arguments.keep), Console())
+
+
+def worker(arguments: Namespace) -> None:
+    """Run a worker."""
+    run_worker(_settings(arguments), arguments.log_level.upper())
+
+
+def replay_files(arguments: Namespace) -> None:
+    """Send files to Kafka."""
+    kafka = _settings(arguments).kafka
+    topics.check(kafka)
+    with _spinner() as progress:
+        task = progress.add_task("measurements sent", total=None)
+        for replayed in replay(kafka, arguments.files, Pace(arguments.speed, time.time, time.sleep)):
+            progress.update(task, completed=replayed.sent)
+    _say(summary({"messages sent": replayed.sent}))
+
+
+def detect_files(arguments: Namespace) -> None:
+    """Write every revision of every outage as one JSON object a line, and a summary on standard error."""
+    settings = _settings(arguments)
+    if not settings.feeds:
+        raise UsageError("the settings name no feeds: give --settings FILE.toml")
+    shard, tally, revisions = Shard(settings), Tally(), 0
+    with _spinner() as progress:
+        task = progress.add_task("measurements", total=None)
+        for outages in detect(shard, tally, arguments.files, time.time):
+            sys.stdout.buffer.writelines(encode(outage) + b"\n" for outage in outages)
+            revisions += len(outages)
+            progress.update(task, completed=tally.received)
+    sys.stdout.flush()
+    _say(_detect_summary(shard, tally, revisions))
+
+
+def _detect_summary(shard: Shard, tally: Tally, revisions: int) -> str:
+    counts = shard.counts.values()
+    return summary(
+        {
+            "measurements in": tally.received,
+            "binned": sum(count.binned for count in counts),
+            "late": sum(count.late for count in counts),
+            "held": shard.held(),
+            **{f"dead ({reason})": number for reason, number in sorted(tally.dead.items())},
+            "outages": sum(count.outages for count in counts),
+            "revisions": revisions,
+        }
+    )
+
+
+def topics_(arguments: Namespace) -> None:
+    """Create or check the topics."""
+    kafka = _settings(arguments).kafka
+    made = [] if arguments.check else topics.create(kafka)
+    partitions = topics.check(kafka)
+    sys.stdout.writelines(f"created {name}\n" for name in made)
+    sys.stdout.write(f"all topics are there, {partitions} partitions of {kafka.measurements}\n")
+
+
+def settings(arguments: Namespace) -> None:
+    """Say that the settings are right, and which feeds they name."""
+    feeds = _settings(arguments).feeds
+    sys.stdout.write(f"settings are right: {len(feeds)} feeds{': ' if feeds else ''}{', '.join(feeds)}\n")
+
+
+def _settings(arguments: Namespace) -> Settings:
+    default = DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None
+    return load(arguments.settings or default, os.environ)
+
+
+def _recording() -> Path:
+    """Return the folder of the shipped recording: beside this module when installed, else in the checkout."""
+    here = Path(__file__).parent
+    installed = here / "recording" / RECORDING
+    return installed if installed.exists() else here.parent / "tests" / "data" / RECORDING
+
+
+def _spinner() -> Progress:
+    console = Console(stderr=True)
+    parts = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"), TimeElapsedColumn())
+    return Progress(*parts, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")

@@ -1,0 +1,204 @@
+"""`ebbtide demo`: a broker, a worker, a recorded day replayed through both, and the outages in it on the screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from schemas.outage import decode_outage
+from streams import topics
+from streams.embedded import embedded_broker
+from streams.errors import EbbtideError
+from streams.processes import child, free_port
+from streams.replay import Pace, Replayed, replay
+from streams.report import HEADER, line, summary
+from streams.settings import Settings
+from streams.sources import read_chunks
+
+PATIENCE = 120.0  # seconds without progress after which the worker is given up
+POLL_MS = 100
+SETTLE_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What to show: settings and the file that they come from, a recording, and where to run it."""
+
+    settings: Settings
+    settings_file: Path
+    recording: str
+    broker: str | None
+    keep: bool
+
+
+def run_demo(demo: Demo, console: Console) -> None:
+    """Run the whole demo; every child process is gone when this returns or raises."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="ebbtide-")))
+        broker = demo.broker or stack.enter_context(embedded_broker(directory))
+        settings = _settings(demo.settings, broker)
+        topics.create(settings.kafka)
+        outages = stack.enter_context(_reader(settings))
+        console.print(f"broker {broker}, worker http://{settings.web.bind}:{settings.web.port}", highlight=False)
+        console.print(f"recording {demo.recording}", highlight=False, soft_wrap=True)
+        worker = stack.enter_context(child(_command(demo), directory, "worker", _environment(settings, directory)))
+        watch = Watch(settings, worker, directory / "worker.log")
+        watch.wait_ready()
+        _show(demo, settings, watch, outages, console)
+        if demo.keep:
+            console.print("Still running, Ctrl-C ends it.")
+            _follow(outages, watch, console)
+
+
+def _settings(settings: Settings, broker: str) -> Settings:
+    """Return the settings of this run: a group and topics of its own, one partition, so that all is read in order."""
+    name = f"ebbtide-demo-{os.getpid()}"
+    kafka = msgspec.structs.replace(
+        settings.kafka,
+        bootstrap_servers=(broker,),
+        app_id=name,
+        partitions=1,
+        replication=1,
+        measurements=f"{name}.measurements",
+        outages=f"{name}.outages",
+        dead=f"{name}.dead",
+        clock=f"{name}.clock",
+    )
+    web = msgspec.structs.replace(settings.web, port=free_port(settings.web.bind))
+    return msgspec.structs.replace(settings, kafka=kafka, web=web)
+
+
+def _command(demo: Demo) -> list[str]:
+    program = [sys.executable, "-m", "streams.cli"]
+    return [*program, "worker", "--settings", str(demo.settings_file.resolve())]
+
+
+def _environment(settings: Settings, directory: Path) -> dict[str, str]:
+    """Return what the worker must be told over the settings file."""
+    kafka, web = settings.kafka, settings.web
+    return {
+        "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": ",".join(kafka.bootstrap_servers),
+        "EBBTIDE_KAFKA_PARTITIONS": str(kafka.partitions),
+        **{f"EBBTIDE_KAFKA_{key.upper()}": json.dumps(getattr(kafka, key)) for key in _NAMES},
+        "EBBTIDE_WEB_PORT": str(web.port),
+        "EBBTIDE_WORKER_DATA_DIR": json.dumps(str(directory / "state")),
+    }
+
+
+_NAMES = ("app_id", "measurements", "outages", "dead", "clock")
+
+
+@contextmanager
+def _reader(settings: Settings) -> Iterator[Any]:
+    consumer = KafkaConsumer(bootstrap_servers=list(settings.kafka.bootstrap_servers))
+    try:
+        partition = TopicPartition(settings.kafka.outages, 0)
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        yield consumer
+    finally:
+        consumer.close()
+
+
+class Watch:
+    """Asks the worker how far it is."""
+
+    def __init__(self, settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.url = f"http://{settings.web.bind}:{settings.web.port}"
+        self.process, self.log = process, log
+
+    def wait_ready(self) -> None:
+        """Wait until the worker is ready. Raises EbbtideError with its last line when it ends or takes too long."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if self.status().get("ready"):
+                return
+            time.sleep(0.1)
+        raise EbbtideError(f"the worker is not ready after {PATIENCE:g} s: {self._last_line()}")
+
+    def status(self) -> dict[str, Any]:
+        """Return what the worker says of itself; nothing while it does not answer. Raises EbbtideError when it died."""
+        if self.process.poll() is not None:
+            raise EbbtideError(f"the worker ended with status {self.process.returncode}: {self._last_line()}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/status", timeout=5) as answer:
+                return dict(json.load(answer))
+        except (urllib.error.URLError, OSError, ValueError):
+            return {}
+
+    def partition(self) -> dict[str, Any]:
+        """Return the counts of the only partition."""
+        return dict(self.status().get("partitions", {}).get("0", {}))
+
+    def _last_line(self) -> str:
+        return self.log.read_text(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
+
+
+def _show(demo: Demo, settings: Settings, watch: Watch, outages: Any, console: Console) -> None:  # noqa: ANN401
+    total = sum(len(lines) for lines in read_chunks([demo.recording]))
+    console.print(HEADER, style="bold", highlight=False, soft_wrap=True)
+    sent = Replayed()
+    with _progress(console) as progress:
+        task = progress.add_task("measurements", total=total)
+        for replayed in replay(settings.kafka, [demo.recording], Pace(None, time.time, time.sleep)):
+            sent = replayed
+            _print_new(outages, console)
+            progress.update(task, completed=watch.partition().get("applied", -1) + 1)
+        counts = _wait_applied(watch, sent.offsets.get(0, -1), lambda: _print_new(outages, console))
+        progress.update(task, completed=total)
+    while _print_new(outages, console, SETTLE_MS):
+        pass
+    console.print(summary(_counts(counts)))
+
+
+def _progress(console: Console) -> Progress:
+    parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*parts, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _wait_applied(watch: Watch, offset: int, meanwhile: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Wait until the worker has applied everything up to an offset and return its counts."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        counts = watch.partition()
+        meanwhile()
+        if offset < 0 or counts.get("applied", -1) >= offset:
+            return counts
+    raise EbbtideError(f"the worker has not read everything after {PATIENCE:g} s")
+
+
+def _print_new(outages: Any, console: Console, timeout_ms: int = POLL_MS) -> int:  # noqa: ANN401
+    """Print revisions of outages that have come in; return how many."""
+    records = [record for batch in outages.poll(timeout_ms).values() for record in batch]
+    for record in records:
+        console.print(line(decode_outage(record.value)), highlight=False, markup=False, soft_wrap=True)
+    return len(records)
+
+
+def _counts(counts: dict[str, Any]) -> dict[str, int]:
+    dead = sum(counts["dead"].values())
+    held = {"held": counts["held"]} if counts["held"] else {}
+    by_name = {"measurements in": counts["received"], "binned": counts["binned"], "late": counts["late"]}
+    return {**by_name, **held, "dead": dead, "outages": counts["outages"]}
+
+
+def _follow(outages: Any, watch: Watch, console: Console) -> None:  # noqa: ANN401
+    while True:
+        _print_new(outages, console, 1000)
+        watch.status()

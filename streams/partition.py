@@ -1,0 +1,147 @@
+"""One partition in a worker: its shard, its snapshots, and the clock that it may follow. Knows nothing of Faust."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+from msgspec import convert, to_builtins
+
+from schemas.outage import Outage
+from streams import snapshot
+from streams.intake import Taken, Tally, take
+from streams.packing import pack, unpack
+from streams.restore import restore
+from streams.settings import Settings
+from streams.shard import Shard
+from streams.store import Store
+
+RUNNING = ("suspected", "open", "recovering")
+Totals = Counter[tuple[str, str]]
+SETTLE = 1.0  # seconds between snapshots that bins closing ask for
+
+
+class Partition:
+    """State of one partition. `now` is wall time in seconds of any steady origin, told by the caller.
+
+    `applied`: the newest offset that the state includes, -1 when there is none.
+    """
+
+    def __init__(self, settings: Settings, number: int, table: MutableMapping[bytes, bytes], now: float) -> None:
+        self.number = number
+        self.settings = settings
+        self.shard = Shard(settings)
+        self.tally = Tally()
+        self.store = Store(table, number)
+        self.applied = -1
+        self.heard: dict[str, float] = {}
+        self.last_new = self.last_saved = now
+        self.unsaved = False
+        self.running: dict[str, Outage] = {}  # newest revision of each outage that has not ended
+        self._load()
+
+    def take(
+        self,
+        values: Sequence[bytes | None],
+        keys: Sequence[bytes | None],
+        offsets: Sequence[int],
+        received: Sequence[float],
+        now: float,
+    ) -> Taken:
+        """Apply messages, in order of offsets, and return what came of them; what the state includes is skipped."""
+        self.last_new, self.unsaved = now, True
+        skip = sum(offset <= self.applied for offset in offsets) if offsets[0] <= self.applied else 0
+        self.tally.skipped += skip
+        if skip == len(offsets):
+            return Taken([], [])
+        self.applied = offsets[-1]
+        bad_keys = _not_utf8(keys[skip:])
+        taken = take(self.shard, self.tally, values[skip:], offsets[skip:], received[skip:], bad_keys)
+        self._note(taken.outages)
+        return taken
+
+    def totals(self) -> Totals:
+        """Return what has been counted so far, by name and label."""
+        found: Totals = Counter({("received", ""): self.tally.received, ("skipped", ""): self.tally.skipped})
+        found.update({("dead", reason): count for reason, count in self.tally.dead.items()})
+        for feed, counts in self.shard.counts.items():
+            found.update({("binned", feed): counts.binned, ("late", feed): counts.late})
+        return found
+
+    def hear(self, feed: str, newest: float) -> None:
+        """Note how far a feed has come elsewhere."""
+        self.heard[feed] = max(newest, self.heard.get(feed, newest))
+
+    def follow(self, lag: int | None, now: float) -> list[Outage]:
+        """Follow what was heard, if this partition was read to its end and has been idle for long enough."""
+        if not self.may_follow(lag, now):
+            return []
+        behind = [(feed, newest) for feed, newest in sorted(self.heard.items()) if self._is_behind(feed)]
+        self.unsaved = True
+        outages = [outage for feed, newest in behind for outage in self.shard.advance(feed, newest).outages]
+        self._note(outages)
+        return outages
+
+    def _note(self, outages: list[Outage]) -> None:
+        for outage in outages:
+            if outage.state in RUNNING:
+                self.running[outage.outage_id] = outage
+            else:
+                self.running.pop(outage.outage_id, None)
+
+    def may_follow(self, lag: int | None, now: float) -> bool:
+        """Whether the clock of the feeds decides here: read to the end, idle, and behind what was heard."""
+        idle = now - self.last_new >= self.settings.worker.idle_after
+        return lag == 0 and idle and any(self._is_behind(feed) for feed in self.heard)
+
+    def _is_behind(self, feed: str) -> bool:
+        newest = self.shard.newest().get(feed)
+        return newest is not None and newest < self.heard[feed]
+
+    def due(self, now: float) -> bool:
+        """Whether a snapshot should be written: bins closed, or `snapshot_every` is over and there is news."""
+        since = now - self.last_saved
+        closed = any(feed.closings for feed in self.shard.feeds.values())
+        return self.unsaved and (since >= self.settings.worker.snapshot_every or (closed and since >= SETTLE))
+
+    def save(self, now: float) -> int:
+        """Write a snapshot of everything up to `applied` and return the bytes written."""
+        before = self.store.bytes_written
+        rows = snapshot.dump(self.shard)
+        rows["running"] = pack({"outages": [to_builtins(outage) for outage in self.running.values()]}, {})
+        self.store.save(self._head(), rows, snapshot.gone(self.shard, self.store.places))
+        self.last_saved, self.unsaved = now, False
+        return self.store.bytes_written - before
+
+    def _head(self) -> dict[str, Any]:
+        tally = {"received": self.tally.received, "skipped": self.tally.skipped, "dead": dict(self.tally.dead)}
+        return {"offset": self.applied, "tally": tally, **snapshot.heads(self.shard)}
+
+    def _load(self) -> None:
+        loaded = self.store.load()
+        if loaded is None:
+            return
+        restore(self.shard, loaded.values, loaded.rows)
+        self._note([convert(outage, Outage) for outage in unpack(loaded.rows["running"]).values["outages"]])
+        self.applied = loaded.values["offset"]
+        tally = loaded.values["tally"]
+        self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]
+        self.tally.dead.update(tally["dead"])
+
+
+def _not_utf8(keys: Sequence[bytes | None]) -> list[int]:
+    """Return the indices of keys that are not UTF-8."""
+    try:
+        b"\n".join([key or b"" for key in keys]).decode()
+    except UnicodeDecodeError:
+        return [index for index, key in enumerate(keys) if not _is_utf8(key or b"")]
+    return []
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

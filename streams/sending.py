@@ -1,0 +1,62 @@
+"""What a worker sends: outages, dead letters, the clock. Deliveries are awaited before a snapshot counts them in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any, cast
+
+import faust
+from faust.types import TP
+
+from schemas import clock as clocks
+from schemas import deadletter
+from schemas.clock import Clock
+from schemas.cloudevents import Headers, outage_headers
+from schemas.outage import Outage, encode
+from schemas.reasons import Reason
+from streams.batch import Rejected
+from streams.settings import Kafka
+
+
+class Sender:
+    """Sends to the topics of the settings; `settle` waits until all that was sent has arrived."""
+
+    def __init__(self, app: faust.App, kafka: Kafka) -> None:
+        self._outages = _raw_topic(app, kafka.outages)
+        self._dead = _raw_topic(app, kafka.dead)
+        self._clock = _raw_topic(app, kafka.clock)
+        self._pending: dict[int, list[Awaitable[Any]]] = {}
+
+    async def outages(self, partition: int, outages: Iterable[Outage]) -> None:
+        """Send revisions of outages, in order, keyed by the outage."""
+        for outage in outages:
+            key = outage.outage_id.encode()
+            await self._send(partition, self._outages, key, encode(outage), outage_headers(outage))
+
+    async def dead(self, tp: TP, rejected: Iterable[Rejected]) -> None:
+        """Send dead letters with where they came from and why."""
+        for letter in rejected:
+            reason = cast("Reason", letter.reason)
+            headers = deadletter.headers(reason, letter.detail, tp.topic, tp.partition, letter.origin.offset)
+            await self._send(tp.partition, self._dead, None, letter.origin.payload, headers)
+
+    async def clock(self, clock: Clock, partitions: Iterable[int]) -> None:
+        """Tell partitions how far a feed has come; a lost one is made good by the next."""
+        for partition in partitions:
+            key = clock.feed.encode()
+            await self._clock.send(key=key, value=clocks.encode(clock), partition=partition, force=True)
+
+    async def settle(self, partition: int) -> None:
+        """Wait until everything sent for a partition is in its topic. Raises the broker's error when it is not."""
+        pending = self._pending.pop(partition, [])
+        if pending:
+            await asyncio.gather(*pending)
+
+    async def _send(self, partition: int, topic: Any, key: bytes | None, value: bytes, headers: Headers) -> None:  # noqa: ANN401
+        delivery = await topic.send(key=key, value=value, headers=headers, force=True)
+        self._pending.setdefault(partition, []).append(delivery)
+
+
+def _raw_topic(app: faust.App, name: str) -> Any:  # noqa: ANN401
+    return app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)

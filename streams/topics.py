@@ -1,0 +1,99 @@
+"""Topics: what must exist, creating it, and checking it before a worker starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError
+
+from streams.errors import BrokerError
+from streams.settings import Kafka
+
+CONNECT_MS = 8000
+TABLE = "snapshots"
+
+
+class Topic(NamedTuple):
+    """A topic as it should be."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+def changelog(kafka: Kafka) -> str:
+    """Return the name that Faust gives the changelog topic of the snapshot table."""
+    return f"{kafka.app_id}-{TABLE}-changelog"
+
+
+def wanted(kafka: Kafka) -> list[Topic]:
+    """Return all topics that a worker reads or writes. The clock and the snapshots go with the measurements."""
+    compacted = {"cleanup.policy": "compact"}
+    hot = {**compacted, "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": "600000"}
+    return [
+        Topic(kafka.measurements, kafka.partitions, {}),
+        Topic(kafka.clock, kafka.partitions, {"retention.ms": "86400000"}),
+        Topic(changelog(kafka), kafka.partitions, hot),
+        Topic(kafka.outages, kafka.partitions, compacted),
+        Topic(kafka.dead, kafka.partitions, {}),
+    ]
+
+
+def address(kafka: Kafka) -> str:
+    """Return the broker addresses as one line."""
+    return ",".join(kafka.bootstrap_servers)
+
+
+@contextmanager
+def connected(kafka: Kafka) -> Iterator[Any]:
+    """Yield an admin client. Raises BrokerError, which names the address, when no broker answers or one refuses."""
+    client = None
+    try:
+        client = KafkaAdminClient(bootstrap_servers=list(kafka.bootstrap_servers), bootstrap_timeout_ms=CONNECT_MS)
+        yield client
+    except (KafkaError, OSError, ValueError) as error:
+        raise BrokerError(f"kafka.bootstrap_servers {address(kafka)}: no Kafka broker answers: {error}") from None
+    finally:
+        if client is not None:
+            client.close()
+
+
+def existing(kafka: Kafka) -> dict[str, int]:
+    """Return how many partitions each topic of ours has that exists. Raises BrokerError."""
+    with connected(kafka) as client:
+        found = client.describe_topics([topic.name for topic in wanted(kafka)])
+    return {topic["name"]: len(topic["partitions"]) for topic in found if not topic["error_code"]}
+
+
+def create(kafka: Kafka) -> list[str]:
+    """Create the topics that are missing and return their names. Raises BrokerError."""
+    there = existing(kafka)
+    missing = [topic for topic in wanted(kafka) if topic.name not in there]
+    with connected(kafka) as client:
+        if missing:
+            client.create_topics([_new(topic, kafka.replication) for topic in missing])
+    return [topic.name for topic in missing]
+
+
+def check(kafka: Kafka) -> int:
+    """Return the number of partitions of the measurements.
+
+    Raises BrokerError when a topic is missing, or when the clock or the snapshots are cut otherwise.
+    """
+    there = existing(kafka)
+    for topic in wanted(kafka):
+        if topic.name not in there:
+            raise BrokerError(f"topic {topic.name} does not exist at {address(kafka)}: create it with `ebbtide topics`")
+    partitions = there[kafka.measurements]
+    for name in (kafka.clock, changelog(kafka)):
+        if there[name] != partitions:
+            raise BrokerError(f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}")
+    return partitions
+
+
+def _new(topic: Topic, replication: int) -> NewTopic:
+    return NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.config)

@@ -1,0 +1,135 @@
+"""The Faust agents and timers around partitions: Faust carries messages and keeps state, it decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from schemas.clock import Clock, decode_clock
+from schemas.outage import Outage
+from streams.metrics import Metrics
+from streams.partition import RUNNING, Partition
+from streams.sending import Sender
+from streams.settings import Settings
+from streams.transport import RecordBatch, lag
+
+
+class Worker:
+    """The partitions assigned to this process. `clock` is steady wall time in seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: faust.App,
+        table: MutableMapping[bytes, bytes],
+        metrics: Metrics,
+        sender: Sender,
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings, self.app, self.table = settings, app, table
+        self.metrics, self.sender, self.clock = metrics, sender, clock
+        self.partitions: dict[int, Partition] = {}
+        self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._waiting: dict[int, list[tuple[Any, Any]]] = {}
+        self._announced: dict[str, float] = {}
+
+    def partition(self, number: int) -> Partition:
+        """Return a partition's state, out of its newest snapshot when it was not here yet."""
+        if number not in self.partitions:
+            self.partitions[number] = Partition(self.settings, number, self.table, self.clock())
+        return self.partitions[number]
+
+    def let_go(self) -> None:
+        """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
+        self.partitions.clear()
+        self._waiting.clear()
+
+    async def on_batch(self, stream: Any, event: Any) -> None:  # noqa: ANN401
+        """Take a run of records; acknowledge it once a snapshot includes it."""
+        batch: RecordBatch = event.value
+        number = batch.tp.partition
+        async with self._lock(number):
+            with self.metrics.batch_seconds.time():
+                partition = self.partition(number)
+                before = partition.totals()
+                received = [stamp / 1000.0 for stamp in batch.timestamps()]
+                taken = partition.take(batch.values(), batch.keys(), batch.offsets(), received, self.clock())
+                batch.release()
+                self.metrics.add(partition.totals() - before)
+            self._waiting.setdefault(number, []).append((stream, event))
+            await self.sender.dead(batch.tp, taken.dead)
+            await self._publish(partition, taken.outages)
+            await self._announce(partition)
+            await self._save_if_due(partition)
+
+    async def on_clock(self, clock: Clock, number: int) -> None:
+        """Hear how far a feed has come elsewhere, or that it is time to look; act on it if this partition may."""
+        async with self._lock(number):
+            partition = self.partition(number)
+            partition.hear(clock.feed, clock.newest)
+            await self._publish(partition, partition.follow(self.lag(number), self.clock()))
+            await self._save_if_due(partition)
+
+    async def tick(self) -> None:
+        """Wake partitions that have something to do but no measurement coming; only a message may change state."""
+        for number, partition in list(self.partitions.items()):
+            now = self.clock()
+            if partition.due(now) or partition.may_follow(self.lag(number), now):
+                for feed, newest in list(partition.shard.newest().items())[:1]:
+                    await self.sender.clock(Clock(feed, newest, number), [number])
+
+    def lag(self, number: int) -> int | None:
+        """Return how many messages of a partition have not been taken; None when that is not known."""
+        return lag(self.app, TP(self.settings.kafka.measurements, number))
+
+    def _lock(self, number: int) -> asyncio.Lock:
+        return self._locks.setdefault(number, asyncio.Lock())
+
+    async def _publish(self, partition: Partition, outages: list[Outage]) -> None:
+        await self.sender.outages(partition.number, outages)
+        for outage in outages:
+            self.metrics.outages.labels(outage.feed).inc()
+            if outage.state not in RUNNING:
+                self.ended.append(outage)
+
+    async def _announce(self, partition: Partition) -> None:
+        """Tell all partitions when a feed has come to a new bin."""
+        for feed, newest in partition.shard.newest().items():
+            width = float(self.settings.feeds[feed].bin)
+            if newest // width > self._announced.get(feed, -1.0) // width:
+                self._announced[feed] = newest
+                await self.sender.clock(Clock(feed, newest, partition.number), range(self.settings.kafka.partitions))
+
+    async def _save_if_due(self, partition: Partition) -> None:
+        if partition.due(self.clock()):
+            await self.save(partition)
+
+    async def save(self, partition: Partition) -> None:
+        """Write a snapshot once all that it includes has been sent, then acknowledge what it includes."""
+        waiting = self._waiting.pop(partition.number, [])
+        await self.sender.settle(partition.number)
+        if self.partitions.get(partition.number) is not partition:
+            return  # it went to another worker while we waited: its snapshots are not ours to write
+        self.metrics.snapshot_bytes.inc(partition.save(self.clock()))
+        self.metrics.snapshots.inc()
+        for stream, event in waiting:
+            await stream.ack(event)
+
+
+async def hear(worker: Worker, stream: Any) -> None:  # noqa: ANN401
+    """Run the agent of the clock topic."""
+    async for event in stream.events():
+        await worker.on_clock(decode_clock(event.value), event.message.partition)
+
+
+async def measure(worker: Worker, stream: Any) -> None:  # noqa: ANN401
+    """Run the agent of the measurements."""
+    unacknowledged = stream.noack()
+    async for event in unacknowledged.events():
+        await worker.on_batch(unacknowledged, event)
