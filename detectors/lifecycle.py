@@ -50,7 +50,8 @@ class Seen:
 
 def severity(drop: float) -> Severity:
     """Total from 90 % down, major from half."""
-    return "total" if drop >= 0.9 else "major" if drop >= 0.5 else "partial"
+    share = round(drop, 3)
+    return "total" if share >= 0.9 else "major" if share >= 0.5 else "partial"
 
 
 def revise(old: Ongoing, seen: Seen, state: State, reason: str, drop: float | None = None) -> Ongoing:

@@ -110,6 +110,9 @@ def feed_after(feed: Feed, c: Columns, seen: Observed, known_before: Floats, wid
         return feed
     pairs, chances_ = float((lost * (lost - 1)).sum()), float((lost * np.maximum(before - 1, 0)).sum())
     pace = min(width / HOURS, 1.0)
-    fresh = feed.fresh + min(1.0, total * 0.02) * ((float(new.sum()) / total if total else 0.0) - feed.fresh)
+    unseen = float(new.sum())
+    fresh = feed.fresh + min(1.0, total * 0.02) * ((unseen / total if total else 0.0) - feed.fresh)
+    if not known_before.any():
+        fresh = unseen / max(float(seen.size[use].sum()), 1)  # a feed that names its members at once hides none
     tie = feed.tie + min(0.2, chances_ * 0.0005) * ((pairs / chances_ if chances_ else 0.0) - feed.tie)
     return Feed(feed.rate + pace * (total / up - feed.rate), min(max(tie, 0.03), 0.3), min(max(fresh, 0.0), 0.95))

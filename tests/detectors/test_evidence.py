@@ -1,0 +1,76 @@
+"""Log-likelihood ratios against their definitions, and the threshold that the budget implies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from detectors.evidence import RHOS, binomial, fallen, gaussian, information, negative_binomial, threshold
+
+
+def singles(*numbers: float) -> np.ndarray:
+    """Numbers as the detector keeps them."""
+    return np.array(numbers, np.float32)
+
+
+def log_negative_binomial(value: int, mean: float, noise: float) -> float:
+    """The textbook's logarithm of the probability, with variance m + noise m²."""
+    shape = 1 / noise
+    choose = math.lgamma(value + shape) - math.lgamma(shape) - math.lgamma(value + 1)
+    return choose + shape * math.log(shape / (shape + mean)) + value * math.log(mean / (shape + mean))
+
+
+@pytest.mark.parametrize("rho", RHOS)
+@pytest.mark.parametrize(
+    ("value", "mean", "noise"), [(0, 20.0, 0.01), (7, 20.0, 0.05), (3, 2.0, 0.3), (950, 1e3, 0.01)]
+)
+def test_counts_follow_the_negative_binomial(value: int, mean: float, noise: float, rho: np.float32) -> None:
+    """The ratio of two probabilities, worked out the long way."""
+    wanted = log_negative_binomial(value, float(rho) * mean, noise) - log_negative_binomial(value, mean, noise)
+    got = negative_binomial(singles(value), singles(mean), singles(noise), rho)[0]
+    assert got == pytest.approx(wanted, rel=2e-3, abs=2e-3)
+
+
+@pytest.mark.parametrize("rho", RHOS)
+def test_ratios_follow_the_binomial(rho: np.float32) -> None:
+    """Without over-dispersion it is the textbook's ratio."""
+    value, size, chance = 30, 50, 0.8
+    fell = float(rho) * chance
+    wanted = value * math.log(fell / chance) + (size - value) * math.log((1 - fell) / (1 - chance))
+    assert binomial(singles(value), singles(size), singles(chance), singles(0), rho)[0] == pytest.approx(
+        wanted, rel=1e-4
+    )
+
+
+def test_a_gauge_speaks_for_a_fall_below_the_midpoint_only() -> None:
+    """Halfway between normal and fallen it says nothing."""
+    said = gaussian(singles(1.0, 0.8, 0.6), singles(100, 100, 100), np.float32(0.6))
+    assert said[0] == pytest.approx(-8)
+    assert said[1] == pytest.approx(0, abs=1e-4)
+    assert said[2] == pytest.approx(8)
+
+
+@pytest.mark.parametrize("kind", ["gauge", "count", "distinct", "ratio"])
+def test_less_is_more_evidence(kind: str) -> None:
+    """For every kind and depth, a lower value never speaks less for a fall."""
+    values = np.linspace(0, 1, 20, dtype=np.float32) * (0.9 if kind == "ratio" else 50)
+    size, low = np.full_like(values, 40), np.full_like(values, 0.9 if kind == "ratio" else 50)
+    noise = np.full_like(values, 0.01)
+    for rho in RHOS:
+        said = fallen(kind, values, size, low, noise, rho)  # type: ignore[arg-type]
+        assert (np.diff(said) <= 0).all()
+
+
+def test_information_is_one_over_the_relative_variance() -> None:
+    """Poisson of 50 with a tenth of noise; 40 trials of one half; a gauge of a tenth."""
+    assert information("count", singles(1), singles(50), singles(0.01))[0] == pytest.approx(1 / (1 / 50 + 0.01))
+    assert information("ratio", singles(40), singles(0.5), singles(0))[0] == pytest.approx(40)
+    assert information("gauge", singles(1), singles(9), singles(0.01))[0] == pytest.approx(100)
+
+
+def test_the_budget_sets_the_threshold() -> None:
+    """Ten times the budget is ln 10 nats less, and narrower bins cost as much as there are more of them."""
+    assert threshold(1, 300) - threshold(10, 300) == pytest.approx(math.log(10))
+    assert threshold(1, 300) - threshold(1, 3600) == pytest.approx(math.log(12))

@@ -1,0 +1,133 @@
+"""The states of an outage, what each revision says, and what never happens."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from detectors.detector import Detector
+from detectors.lifecycle import severity
+from detectors.observed import Change, Rule
+from tests.detectors.series import START, bins, outages, run, watch
+
+HOUR = 3_600
+AFTER = {
+    "suspected": {"open", "retracted"},
+    "open": {"open", "recovering", "closed", "rebaselined"},
+    "recovering": {"open", "recovering", "closed"},
+}
+
+
+def steps(*parts: tuple[int, float], seed: int = 1) -> np.ndarray:
+    """A gauge of 400 with a little noise, at shares of normal for some hours each; NaN is missing."""
+    level = np.concatenate([np.full(hours, 400.0 * share) for hours, share in parts])
+    return (level * (1 + 0.02 * np.random.default_rng(seed).standard_normal(len(level))))[:, None]
+
+
+STORIES = {
+    "plain": steps((100, 1), (10, 0.1), (40, 1)),
+    "staged": steps((100, 1), (20, 0.05), (20, 0.5), (40, 1)),
+    "relapse": steps((100, 1), (10, 0.1), (1, 1), (10, 0.1), (40, 1)),
+    "faint": steps((200, 1), (8, 0.9), (40, 1)),
+    "holes": steps((100, 1), (3, np.nan), (10, 0.1), (2, np.nan), (10, 0.1), (40, 1)),
+}
+
+
+def told(name: str) -> list[Change]:
+    """All revisions of a story."""
+    return watch("gauge", HOUR, STORIES[name])
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_revisions_count_up_and_states_follow_the_order(name: str) -> None:
+    """Within an outage: revision after revision, no state out of place, nothing after its end."""
+    changes = told(name)
+    for opened in {change.opened for change in changes}:
+        own = [change for change in changes if change.opened == opened]
+        assert [change.revision for change in own] == list(range(1, len(own) + 1))
+        assert all(later.state in AFTER[earlier.state] for earlier, later in pairwise(own))
+        assert all(earlier.updated_at < later.updated_at for earlier, later in pairwise(own))
+        assert all(change.ended_at is None for change in own[:-1])
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_end_closes_every_outage_at_the_return(name: str) -> None:
+    """All of them are normal for forty hours at the end, and the outage ended when they began."""
+    for outage in outages(told(name)):
+        assert outage.state == "closed"
+        assert outage.ended_at == START + (len(STORIES[name]) - 40) * HOUR
+
+
+def test_start_and_detection_are_apart() -> None:
+    """A loss of an eighth takes some bins, and they count back to the first."""
+    changes = watch("gauge", HOUR, steps((200, 1), (30, 0.88)))
+    (outage,) = outages(changes)
+    assert outage.started_at == START + 200 * HOUR
+    assert outage.detected_at > outage.started_at + HOUR
+    assert outage.severity == "partial"
+    assert outage.explain["bins"] == (outage.detected_at - outage.started_at) // HOUR
+
+
+def test_a_hole_before_the_fall_widens_the_start() -> None:
+    """It may have begun in any of the three missing hours or the one after."""
+    (outage,) = outages(told("holes"))
+    assert outage.started_between == (START + 100 * HOUR, START + 104 * HOUR)
+    assert outage.started_at == START + 103 * HOUR
+
+
+def test_a_relapse_goes_on_under_the_same_id_with_a_new_drop() -> None:
+    """One hour of normal is told as recovering, and no end."""
+    changes = told("relapse")
+    (outage,) = outages(changes)
+    states = [change.state for change in changes if change.opened == outage.opened]
+    assert states.index("recovering") < len(states) - 2
+    assert len(outage.drops) == 2
+
+
+def test_a_partial_return_is_an_update() -> None:
+    """Half of it back is told once, as an open outage of a smaller drop; the severity stays that of the worst."""
+    changes = told("staged")
+    halves = [change for change in changes if change.state == "open" and 0.4 < change.drop < 0.6]
+    assert len(halves) == 1
+    assert halves[0].severity == "total"
+    assert halves[0].max_drop > 0.85
+
+
+def test_no_revision_says_what_the_last_one_said() -> None:
+    """Twenty dark hours are silent between the opening and the return."""
+    changes = watch("gauge", HOUR, steps((100, 1), (200, 0.1), (20, 1)))
+    assert len(changes) <= 3
+
+
+def test_changes_explain_themselves() -> None:
+    """Bins, baseline, spread, threshold and a sentence, all plain values."""
+    for change in told("plain"):
+        assert set(change.explain) == {"bins", "baseline", "spread", "threshold", "reason"}
+        assert all(type(value) in (int, float, str) for value in change.explain.values())
+
+
+def test_numbers_of_a_change_are_plain() -> None:
+    """No NumPy number leaves the detector: the messages are made of these."""
+    for change in told("staged"):
+        flat = [value for value in asdict(change).values() if not isinstance(value, (tuple, dict))]
+        assert all(value is None or type(value) in (int, float, str) for value in flat)
+
+
+def test_an_open_outage_expires_with_the_feed_and_a_suspicion_is_withdrawn() -> None:
+    """The feed stopped: neither is an end."""
+    detector = Detector(Rule("gauge", HOUR))
+    run(detector, bins(STORIES["plain"][:105], HOUR))
+    (change,) = detector.expire(START + 105 * HOUR)
+    assert (change.state, change.ended_at, change.value) == ("expired", None, None)
+    assert detector.expire(START + 106 * HOUR) == []
+
+
+@pytest.mark.parametrize(
+    ("drop", "word"), [(1.0, "total"), (0.9, "total"), (0.89, "major"), (0.5, "major"), (0.1, "partial")]
+)
+def test_severity(drop: float, word: str) -> None:
+    """Total from nine tenths, major from a half."""
+    assert severity(drop) == word

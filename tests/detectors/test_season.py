@@ -1,0 +1,57 @@
+"""The weekly profile: its slots, its pooling, its numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from detectors.season import SLOTS, around, shape, slot_of, widen
+
+MONDAY = 1_577_664_000  # 30 December 2019
+
+
+def test_slots_are_hours_of_the_week_ordered_by_hour() -> None:
+    """Every hour of a week has a slot of its own, and it is the one that its date says."""
+    times = [MONDAY + 3600 * hour for hour in range(SLOTS)]
+    assert sorted(slot_of(at) for at in times) == list(range(SLOTS))
+    for at in times:
+        when = datetime.fromtimestamp(at, UTC)
+        assert slot_of(at) == 7 * when.hour + when.weekday()
+
+
+def test_halves_widen_exactly() -> None:
+    """Finite 16-bit numbers, the smallest included, become the processor's own 32-bit number."""
+    halves = np.arange(31_738, dtype=np.uint16).view(np.float16).reshape(-1, 7)
+    value, known = widen(halves)
+    assert known.all()
+    assert np.array_equal(value, halves.astype(np.float32).T)
+
+
+def test_unknown_hours_borrow_from_beside_them() -> None:
+    """Nothing known: -1. One hour known on one weekday: that is the hour beside it too."""
+    slots = np.full((2, SLOTS), -1, np.float16)
+    slots[1, 7 * 5 + 0] = 1.5
+    seen = shape(around(slots, MONDAY + 6 * 3600), MONDAY + 6 * 3600, 3600)
+    assert seen.day.tolist() == [-1.0, 1.5]
+    assert seen.fresh.all()
+
+
+def test_the_middle_between_two_hours_is_between_them() -> None:
+    """At a quarter to seven the profile is a quarter of the way from six's to seven's middle."""
+    slots = np.full((1, SLOTS), 1.0, np.float16)
+    slots[0, 7 * 7 : 7 * 8] = 2.0
+    at = MONDAY + 6 * 3600 + 2520
+    assert shape(around(slots, at), at, 360).day[0] == np.float32(1.25)
+
+
+def test_low_is_the_lowest_hour_around_and_quiet_the_quietest_weekday() -> None:
+    """What an early or late clock, or a holiday, would show."""
+    slots = np.full((1, SLOTS), 2.0, np.float16)
+    slots[0, 7 * 7 : 7 * 8] = 1.0
+    slots[0, 7 * 6 + 6] = 0.5
+    at = MONDAY + 6 * 3600
+    seen = shape(around(slots, at), at, 3600)
+    assert seen.low[0] == 1.0
+    assert seen.quiet[0] == 0.5
+    assert seen.week[0] == 2.0
