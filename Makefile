@@ -1,0 +1,41 @@
+# Two commands are enough: `make demo` and `make test`. Both install what they need and work again offline.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo test check lint bench schemas clean
+
+demo: $(STAMP)
+	$(BIN)/ebbtide demo
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+check: lint test
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.generate --check
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.benchmarks
+
+schemas: $(STAMP)
+	$(BIN)/python -m schemas.generate
+
+# Installed again only when what is wanted has changed, so that a second run needs no network.
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 with venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,bench]' --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist var .mypy_cache .pytest_cache .ruff_cache .hypothesis
