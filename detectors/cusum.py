@@ -6,7 +6,7 @@ import numpy as np
 
 from .baseline import Expected
 from .columns import Columns
-from .evidence import RHOS, Singles, fallen
+from .evidence import RHOS, Singles, bounded, fallen
 from .observed import Flags, Ints, Rule
 
 NEARLY_GONE = np.float32(0.1)
@@ -24,7 +24,8 @@ def advance(
     adds at most `cap` to what it is worth unless nearly all is gone; one that speaks against a fall leaves no more.
     Sums below `FAINT` nats are worth nothing yet.
     """
-    sway = 3 * e.low / np.sqrt(e.inform)
+    value, size, low = bounded(rule.kind, value, size, e.low)
+    sway = 3 * low / np.sqrt(e.inform)
     usable, blind = seen & ~e.young, np.flatnonzero(~seen)
     shallow = np.flatnonzero(~usable)
     steps, olds = [], []
@@ -32,8 +33,8 @@ def advance(
     starts = np.zeros(len(value), np.bool_)
     for index, rho in enumerate(RHOS):
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
-        held = np.minimum(np.maximum(value, np.maximum(rho * e.low - sway, 0)), (2 - rho) * e.low + sway)
-        step = fallen(rule.kind, held, size, e.low, e.noise, rho).astype(np.float32, copy=False)
+        held = np.minimum(np.maximum(value, np.maximum(rho * low - sway, 0)), (2 - rho) * low + sway)
+        step = fallen(rule.kind, held, size, low, e.noise, rho).astype(np.float32, copy=False)
         step[shallow if rho > DEEP else blind] = 0
         old, run = c["sums"][:, index].copy(), c["runs"][:, index]
         total = np.maximum(old + step, 0)
@@ -46,17 +47,16 @@ def advance(
         olds.append(old)
     if c["gap"].any() or c["hole"].any():
         c["hole"][:] = np.where(starts, c["gap"], c["hole"])
-    return _weigh(c, e, value, steps, olds, np.flatnonzero(top >= FAINT), cap)
+    return _weigh(c, e, value <= NEARLY_GONE * low, steps, olds, np.flatnonzero(top >= FAINT), cap)
 
 
 def _weigh(
-    c: Columns, e: Expected, value: Singles, steps: list[Singles], olds: list[Singles], rows: Ints, cap: float
+    c: Columns, e: Expected, gone: Flags, steps: list[Singles], olds: list[Singles], rows: Ints, cap: float
 ) -> tuple[Singles, Singles]:
     """Discount the sums of a few rows, and find the largest."""
-    worth, winner = np.zeros((2, len(value)), np.float32)
+    worth, winner = np.zeros((2, len(gone)), np.float32)
     if not rows.size:
         return worth, winner
-    gone = value[rows] <= NEARLY_GONE * e.low[rows]
     best, top, first = np.zeros((3, rows.size), np.float32)
     for index in range(len(RHOS)):
         discount = _discount(c["runs"][rows, index], e.echo[rows], e.wander[rows] * e.inform[rows])
@@ -64,7 +64,7 @@ def _weigh(
         before = np.where(steps[index][rows] > 0, olds[index][rows] / discount, 0)
         first = np.where(full > top, np.float32(index), first)
         top = np.maximum(top, full)
-        best = np.maximum(best, np.where(gone, full, np.minimum(full, before + np.float32(cap))))
+        best = np.maximum(best, np.where(gone[rows], full, np.minimum(full, before + np.float32(cap))))
     worth[rows], winner[rows] = best, first
     return worth, winner
 

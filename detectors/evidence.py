@@ -15,6 +15,7 @@ Share = np.floating[Any] | Singles
 
 # The shares of normal that a level may have fallen to; each has a cumulative sum of its own.
 RHOS = tuple(np.float32(rho) for rho in (0.95, 0.85, 0.6, 0.3, 0.02))
+MANY = np.float32(3e4)
 EXCESS = 1.0
 MONTH = 30 * 86_400
 
@@ -60,6 +61,19 @@ def binomial(value: Singles, size: Singles, expected: Singles, noise: Singles, r
     plain = value * np.log(rho) + (size - value) * missed
     total: Singles = plain / (1 + noise * size * chance / (1 - chance))
     return total
+
+
+def bounded(kind: Kind, value: Singles, size: Singles, low: Singles) -> tuple[Singles, Singles, Singles]:
+    """Counts and trials scaled down where there are so many that over-dispersion is all that matters.
+
+    The ratios of larger numbers would be lost in the rounding of 32-bit arithmetic.
+    """
+    if kind == "ratio":
+        return value, np.minimum(size, MANY), low
+    if kind == "gauge" or not (low > MANY).any():
+        return value, size, low
+    scale = np.minimum(MANY / np.maximum(low, 1), 1)
+    return value * scale, size, low * scale
 
 
 def fallen(kind: Kind, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .columns import Columns
-from .evidence import Share, Singles, fallen
+from .evidence import Share, Singles, bounded, fallen
 from .lifecycle import MATERIAL, Ongoing
 from .observed import DAY, Flags, Kind
 
@@ -84,6 +84,8 @@ def levels(
     depth = 1 - np.minimum(sums[:, TOLD], 1)
     down = np.clip(1 - depth, np.float32(0.02), np.float32(0.95))
     partly = 1 - np.clip(depth / 2, np.float32(0.05), np.float32(0.2))
+
+    value, size, mid = bounded(kind, value, size, mid)
 
     def against(rho: Share) -> Singles:
         return np.clip(-fallen(kind, value, size, mid, noise, rho), -STEP, STEP)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from detectors.evidence import RHOS, binomial, fallen, gaussian, information, negative_binomial, threshold
+from detectors.evidence import RHOS, binomial, bounded, fallen, gaussian, information, negative_binomial, threshold
 
 
 def singles(*numbers: float) -> np.ndarray:
@@ -61,6 +61,17 @@ def test_less_is_more_evidence(kind: str) -> None:
     for rho in RHOS:
         said = fallen(kind, values, size, low, noise, rho)  # type: ignore[arg-type]
         assert (np.diff(said) <= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["count", "ratio"])
+def test_very_many_are_no_noise_of_rounding(kind: str) -> None:
+    """A billion a bin, a tenth of noise: a normal value says as little as it does of a thousand."""
+    scale, share = (1, 0.9) if kind == "ratio" else (1e9, 1.0)
+    value, low = singles(share * scale), singles(share * scale)
+    kept = bounded(kind, value, singles(1e9), low)  # type: ignore[arg-type]
+    said = [float(fallen(kind, *kept, singles(0.01), rho)[0]) for rho in RHOS]  # type: ignore[arg-type]
+    assert all(-10_000 < each < 0 for each in said)
+    assert said == sorted(said, reverse=True)
 
 
 def test_information_is_one_over_the_relative_variance() -> None:
