@@ -136,7 +136,7 @@ class Feed:
         if on_time.measurements:
             self._bin(on_time)
         changes: list[tuple[int, Change]] = []
-        for start in self.watermark.due():
+        for start in filter(self._matters, self.watermark.due()):
             trigger = int(np.searchsorted(closed, start + self.rules.time.width))
             changes += [(int(part.positions[trigger]), change) for change in self._close(start)]
         return Step(changes, [], len(on_time.measurements), int(late.sum()))
@@ -157,15 +157,20 @@ class Feed:
         rows = len(self.index)
         self.closings += 1
         self.detector.grow(rows - self.detector.rows)
-        seen, observed = self._observe(start, rows, feed_speaks)
-        changes = self._expired(start, seen or feed_speaks)
+        observed = self._observe(start, rows, feed_speaks)
+        changes = self._expired(start, bool(observed.present.any()) or feed_speaks)
         changes += self.detector.close(observed)
         if start // DAY != (start + self.rules.time.width) // DAY:
             self._forget(start)
         return changes
 
-    def _observe(self, start: int, rows: int, feed_speaks: bool) -> tuple[bool, Observed]:
-        """Return whether the feed spoke at all in the bin, and what it said."""
+    def _matters(self, start: int) -> bool:
+        """Whether closing a bin can change anything: once a silent feed is given up, its empty bins cannot."""
+        given_up = self.silent_since is not None and start - self.silent_since > self.rules.expire_after
+        return not given_up or start in self.bins.bins
+
+    def _observe(self, start: int, rows: int, feed_speaks: bool) -> Observed:
+        """Return what the bin held; where silence says nothing, its rows are not present."""
         closing = self.bins.take(start, rows)
         alive = self.index.born[:rows] <= start
         measured = closing.seen[:rows]
@@ -180,11 +185,11 @@ class Feed:
             size = closing.size[:rows]
         if self.rules.silence_is_zero and (spoke or feed_speaks or int(alive.sum()) < FEW):
             present = alive
-        return spoke, Observed(start, value, size, present, alive, lost, back, self.index.group[:rows])
+        return Observed(start, value, size, present, alive, lost, back, self.index.group[:rows])
 
     def _expired(self, start: int, spoke: bool) -> list[Change]:
         """Give up open outages once the whole feed has been silent for too long: unknown is not recovered."""
-        if spoke or self.rules.detector.kind == "presence":
+        if spoke:
             self.silent_since = None
             return []
         self.silent_since = start if self.silent_since is None else self.silent_since
