@@ -10,6 +10,7 @@ from .evidence import RHOS, Singles, bounded, fallen
 from .observed import Flags, Ints, Rule
 
 NEARLY_GONE = np.float32(0.1)
+SURPLUS = np.float32(1.05)  # no bin speaks against a fall more than this and three sigma do
 FAINT = 2  # nats
 LONGEST = np.uint16(65_000)  # bins that a run counts up to
 DEEP = 0.3  # on the first day only falls to this share or below count
@@ -26,6 +27,8 @@ def advance(
     """
     value, size, low = bounded(rule.kind, value, size, e.low)
     sway = 3 * low / np.sqrt(e.inform)
+    value = np.minimum(value, SURPLUS * low + sway)
+    gone, begins = value <= NEARLY_GONE * low, bool(c["gap"].any() or c["hole"].any())
     usable, blind = seen & ~e.young, np.flatnonzero(~seen)
     shallow = np.flatnonzero(~usable)
     steps, olds = [], []
@@ -33,21 +36,22 @@ def advance(
     starts = np.zeros(len(value), np.bool_)
     for index, rho in enumerate(RHOS):
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
-        held = np.minimum(np.maximum(value, np.maximum(rho * low - sway, 0)), (2 - rho) * low + sway)
+        held = np.maximum(value, rho * low - sway)
         step = fallen(rule.kind, held, size, low, e.noise, rho).astype(np.float32, copy=False)
         step[shallow if rho > DEEP else blind] = 0
         old, run = c["sums"][:, index].copy(), c["runs"][:, index]
         total = np.maximum(old + step, 0)
         begun = total > 0
-        starts |= begun & (run == 0)
+        if begins:
+            starts |= begun & (run == 0)
         c["sums"][:, index] = total
         c["runs"][:, index] = (np.minimum(run, LONGEST) + 1) * begun
         top = np.maximum(top, total)
         steps.append(step)
         olds.append(old)
-    if c["gap"].any() or c["hole"].any():
+    if begins:
         c["hole"][:] = np.where(starts, c["gap"], c["hole"])
-    return _weigh(c, e, value <= NEARLY_GONE * low, steps, olds, np.flatnonzero(top >= FAINT), cap)
+    return _weigh(c, e, gone, steps, olds, np.flatnonzero(top >= FAINT), cap)
 
 
 def _weigh(

@@ -49,7 +49,8 @@ def gaussian(ratio: Singles, inform: Singles, rho: Share) -> Singles:
 
 def negative_binomial(value: Singles, expected: Singles, noise: Singles, rho: Share) -> Singles:
     """Counts with variance m + noise m²; Poisson as noise goes to 0."""
-    lost = np.log((1 + noise * expected) / (1 + noise * rho * expected))
+    spread = noise * expected
+    lost = np.log((1 + spread) / (1 + rho * spread))
     total: Singles = value * (np.log(rho) + lost) + lost / noise
     return total
 
