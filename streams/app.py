@@ -14,13 +14,12 @@ from schemas.reasons import REASONS
 from streams.metrics import Metrics
 from streams.sending import Sender
 from streams.settings import Settings
-from streams.topics import TABLE
+from streams.topics import MAX_MESSAGE, TABLE
 from streams.transport import batch_topic
 from streams.web import add_pages
 from streams.worker import Worker, hear, measure
 
 TICK = 1.0
-MAX_ROW = 4_000_000
 
 
 def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
@@ -41,6 +40,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
     kafka = settings.kafka
     return faust.App(
         kafka.app_id,
+        env_prefix="EBBTIDE_FAUST",  # WEB_PORT, BROKER_URL and the like of the machine are not for us
         broker=[f"batchkafka://{server}" for server in kafka.bootstrap_servers],
         store="memory://",
         datadir=data_dir,
@@ -51,7 +51,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         agent_supervisor="mode.CrashingSupervisor",  # a batch that cannot be handled must not be skipped
         broker_session_timeout=float(kafka.session_timeout),
         broker_heartbeat_interval=float(kafka.session_timeout) / 4,
-        producer_max_request_size=MAX_ROW,
+        producer_max_request_size=MAX_MESSAGE,
         web_bind=settings.web.bind,
         web_host=settings.web.bind,
         web_port=settings.web.port,

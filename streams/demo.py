@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
+import secrets
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,12 +25,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from schemas.outage import decode_outage
 from streams import topics
 from streams.embedded import embedded_broker
-from streams.errors import EbbtideError
+from streams.errors import EbbtideError, UsageError
 from streams.processes import child, free_port
 from streams.replay import Pace, Replayed, replay
 from streams.report import HEADER, line, summary
 from streams.settings import Settings
-from streams.sources import read_chunks
+from streams.sources import STDIN, read_chunks
 
 PATIENCE = 120.0  # seconds without progress after which the worker is given up
 POLL_MS = 100
@@ -48,27 +49,52 @@ class Demo:
 
 
 def run_demo(demo: Demo, console: Console) -> None:
-    """Run the whole demo; every child process is gone when this returns or raises."""
+    """Run the whole demo; every child process is gone when this returns or raises, whatever the signal."""
+    total = _check(demo)
     with ExitStack() as stack:
+        stack.enter_context(_ended_by_signals())
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="ebbtide-")))
         broker = demo.broker or stack.enter_context(embedded_broker(directory))
         settings = _settings(demo.settings, broker)
         topics.create(settings.kafka)
+        if demo.broker:
+            stack.callback(topics.delete, settings.kafka)
         outages = stack.enter_context(_reader(settings))
         console.print(f"broker {broker}, worker http://{settings.web.bind}:{settings.web.port}", highlight=False)
         console.print(f"recording {demo.recording}", highlight=False, soft_wrap=True)
         worker = stack.enter_context(child(_command(demo), directory, "worker", _environment(settings, directory)))
         watch = Watch(settings, worker, directory / "worker.log")
         watch.wait_ready()
-        _show(demo, settings, watch, outages, console)
+        _show(demo.recording, total, watch, outages, console)
         if demo.keep:
             console.print("Still running, Ctrl-C ends it.")
-            _follow(outages, watch, console)
+            with suppress(KeyboardInterrupt):
+                _follow(outages, watch, console)
+
+
+def _check(demo: Demo) -> int:
+    """Return how many lines the recording has. Raises an EbbtideError for what would fail after a long start."""
+    if not demo.settings.feeds:
+        raise UsageError(f"{demo.settings_file}: the settings name no feeds")
+    if demo.recording == STDIN:
+        raise UsageError("demo --file: standard input cannot be read twice, give a file")
+    return sum(len(lines) for lines in read_chunks([demo.recording]))
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let a request to end, or the terminal's end, do what Ctrl-C does, so that no child is left behind."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _settings(settings: Settings, broker: str) -> Settings:
     """Return the settings of this run: a group and topics of its own, one partition, so that all is read in order."""
-    name = f"ebbtide-demo-{os.getpid()}"
+    name = f"ebbtide-demo-{secrets.token_hex(4)}"
     kafka = msgspec.structs.replace(
         settings.kafka,
         bootstrap_servers=(broker,),
@@ -121,7 +147,7 @@ class Watch:
 
     def __init__(self, settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
         self.url = f"http://{settings.web.bind}:{settings.web.port}"
-        self.process, self.log = process, log
+        self.settings, self.process, self.log = settings, process, log
 
     def wait_ready(self) -> None:
         """Wait until the worker is ready. Raises EbbtideError with its last line when it ends or takes too long."""
@@ -150,13 +176,12 @@ class Watch:
         return self.log.read_text(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
 
 
-def _show(demo: Demo, settings: Settings, watch: Watch, outages: Any, console: Console) -> None:  # noqa: ANN401
-    total = sum(len(lines) for lines in read_chunks([demo.recording]))
+def _show(recording: str, total: int, watch: Watch, outages: Any, console: Console) -> None:  # noqa: ANN401
     console.print(HEADER, style="bold", highlight=False, soft_wrap=True)
     sent = Replayed()
     with _progress(console) as progress:
         task = progress.add_task("measurements", total=total)
-        for replayed in replay(settings.kafka, [demo.recording], Pace(None, time.time, time.sleep)):
+        for replayed in replay(watch.settings.kafka, [recording], Pace(None, time.time, time.sleep)):
             sent = replayed
             _print_new(outages, console)
             progress.update(task, completed=watch.partition().get("applied", -1) + 1)
@@ -174,13 +199,18 @@ def _progress(console: Console) -> Progress:
 
 def _wait_applied(watch: Watch, offset: int, meanwhile: Any) -> dict[str, Any]:  # noqa: ANN401
     """Wait until the worker has applied everything up to an offset and return its counts."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    reached, deadline = -2, 0.0
+    while True:
         counts = watch.partition()
         meanwhile()
-        if offset < 0 or counts.get("applied", -1) >= offset:
+        applied = counts.get("applied", -1)
+        if applied >= offset:
             return counts
-    raise EbbtideError(f"the worker has not read everything after {PATIENCE:g} s")
+        if applied > reached:
+            reached, deadline = applied, time.monotonic() + PATIENCE
+        if time.monotonic() > deadline:
+            break
+    raise EbbtideError(f"the worker has read nothing more for {PATIENCE:g} s")
 
 
 def _print_new(outages: Any, console: Console, timeout_ms: int = POLL_MS) -> int:  # noqa: ANN401
@@ -192,10 +222,12 @@ def _print_new(outages: Any, console: Console, timeout_ms: int = POLL_MS) -> int
 
 
 def _counts(counts: dict[str, Any]) -> dict[str, int]:
-    dead = sum(counts["dead"].values())
-    held = {"held": counts["held"]} if counts["held"] else {}
-    by_name = {"measurements in": counts["received"], "binned": counts["binned"], "late": counts["late"]}
-    return {**by_name, **held, "dead": dead, "outages": counts["outages"]}
+    """Return what the summary says; an empty recording has no partition to ask."""
+    dead = sum(counts.get("dead", {}).values())
+    held = {"held": counts["held"]} if counts.get("held") else {}
+    by_name = {"measurements in": "received", "binned": "binned", "late": "late"}
+    found = {name: counts.get(key, 0) for name, key in by_name.items()}
+    return {**found, **held, "dead": dead, "outages": counts.get("outages", 0)}
 
 
 def _follow(outages: Any, watch: Watch, console: Console) -> None:  # noqa: ANN401

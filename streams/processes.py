@@ -23,7 +23,8 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 def demand_port(host: str, port: int, key: str) -> None:
     """Raise AddressInUseError, which names the key and the address, when we cannot listen there."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -64,4 +65,7 @@ def end(process: subprocess.Popen[bytes], patience: float = PATIENCE) -> None:
             process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
+        except BaseException:  # a second Ctrl-C
+            process.kill()
+            raise
     process.wait()

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import faust
+import msgspec
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams import topics
 from streams.app import build
-from streams.errors import UsageError
+from streams.errors import SettingsError, UsageError
 from streams.faust_check import check_faust
 from streams.processes import demand_port
 from streams.settings import Settings
+
+
+class Runner(faust.Worker):  # type: ignore[misc]
+    """Faust's worker without a spinner on standard output, which lets ours finish before anything is taken down."""
+
+    def __init__(self, app: faust.App, log_level: str) -> None:
+        super().__init__(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
+        # The spinner writes control codes, and has every debugging message of every library formatted.
+        self.spinner = None
+
+    async def stop(self) -> None:
+        """Save and acknowledge what was taken, then stop."""
+        app = self.app
+        if not (self.should_stop or app.should_stop or app.rebalancing or app.in_recovery):
+            await app.ebbtide.finish()
+        await super().stop()
 
 
 def run_worker(settings: Settings, log_level: str) -> None:
@@ -21,7 +40,22 @@ def run_worker(settings: Settings, log_level: str) -> None:
     check_faust()
     demand_port(settings.web.bind, settings.web.port, "web.bind, web.port")
     partitions = topics.check(settings.kafka)
-    data_dir = Path(settings.worker.data_dir)
-    data_dir.mkdir(parents=True, exist_ok=True)
-    app = build(settings, partitions, str(data_dir))
-    faust.Worker(app, loglevel=log_level, quiet=True, redirect_stdouts=False).execute_from_commandline()
+    # The topic knows better than the settings how it is cut.
+    settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
+    app = build(settings, partitions, _directory(settings.worker.data_dir))
+    logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
+    Runner(app, log_level).execute_from_commandline()
+
+
+def _directory(name: str) -> str:
+    try:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"worker.data_dir {name}: cannot be made: {error.strerror}") from None
+    return name
+
+
+def _not_a_retry(record: logging.LogRecord) -> bool:
+    """Leave out what a broker says that is new: it has no group coordinator yet, and aiokafka tries again."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    return not any(isinstance(one, GroupCoordinatorNotAvailableError) for one in arguments)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError
@@ -15,6 +14,7 @@ from streams.settings import Kafka
 
 CONNECT_MS = 8000
 TABLE = "snapshots"
+MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
 
 
 class Topic(NamedTuple):
@@ -33,13 +33,20 @@ def changelog(kafka: Kafka) -> str:
 def wanted(kafka: Kafka) -> list[Topic]:
     """Return all topics that a worker reads or writes. The clock and the snapshots go with the measurements."""
     compacted = {"cleanup.policy": "compact"}
-    hot = {**compacted, "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": "600000"}
+    large = {"max.message.bytes": str(MAX_MESSAGE)}
+    hot = {
+        **compacted,
+        **large,
+        "segment.ms": "600000",
+        "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": "600000",
+    }
     return [
         Topic(kafka.measurements, kafka.partitions, {}),
         Topic(kafka.clock, kafka.partitions, {"retention.ms": "86400000"}),
         Topic(changelog(kafka), kafka.partitions, hot),
         Topic(kafka.outages, kafka.partitions, compacted),
-        Topic(kafka.dead, kafka.partitions, {}),
+        Topic(kafka.dead, kafka.partitions, large),
     ]
 
 
@@ -51,15 +58,16 @@ def address(kafka: Kafka) -> str:
 @contextmanager
 def connected(kafka: Kafka) -> Iterator[Any]:
     """Yield an admin client. Raises BrokerError, which names the address, when no broker answers or one refuses."""
-    client = None
     try:
         client = KafkaAdminClient(bootstrap_servers=list(kafka.bootstrap_servers), bootstrap_timeout_ms=CONNECT_MS)
-        yield client
     except (KafkaError, OSError, ValueError) as error:
         raise BrokerError(f"kafka.bootstrap_servers {address(kafka)}: no Kafka broker answers: {error}") from None
+    try:
+        yield client
+    except (KafkaError, OSError) as error:
+        raise BrokerError(f"kafka.bootstrap_servers {address(kafka)}: the broker refuses: {error}") from None
     finally:
-        if client is not None:
-            client.close()
+        client.close()
 
 
 def existing(kafka: Kafka) -> dict[str, int]:
@@ -75,8 +83,15 @@ def create(kafka: Kafka) -> list[str]:
     missing = [topic for topic in wanted(kafka) if topic.name not in there]
     with connected(kafka) as client:
         if missing:
-            client.create_topics([_new(topic, kafka.replication) for topic in missing])
+            client.create_topics(_new(missing, kafka.replication), wait_for_metadata=True)
     return [topic.name for topic in missing]
+
+
+def delete(kafka: Kafka) -> None:
+    """Delete all topics of the settings that exist. Raises BrokerError."""
+    there = existing(kafka)
+    with connected(kafka) as client:
+        client.delete_topics(list(there))
 
 
 def check(kafka: Kafka) -> int:
@@ -95,5 +110,8 @@ def check(kafka: Kafka) -> int:
     return partitions
 
 
-def _new(topic: Topic, replication: int) -> NewTopic:
-    return NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.config)
+def _new(topics: list[Topic], replication: int) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"num_partitions": partitions, "replication_factor": replication, "configs": config}
+        for name, partitions, config in topics
+    }

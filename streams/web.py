@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 import faust
@@ -99,8 +100,10 @@ def refresh(worker: Worker) -> None:
     """Bring the gauges up to date: they are read off the state when somebody asks."""
     metrics, partitions = worker.metrics, worker.partitions.values()
     metrics.ready.set(not_ready(worker) is None)
+    metrics.lag.clear()
     for number in assigned(worker):
-        metrics.lag.labels(str(number)).set(worker.lag(number) or 0)
+        lag = worker.lag(number)
+        metrics.lag.labels(str(number)).set(nan if lag is None else lag)
     for feed in worker.settings.feeds:
         newest = [p.shard.newest()[feed] for p in partitions if feed in p.shard.newest()]
         metrics.series.labels(feed).set(sum(len(p.shard.feeds[feed].index) for p in partitions))

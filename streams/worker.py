@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import faust
 from faust.types import TP
+from msgspec import DecodeError
 
 from schemas.clock import Clock, decode_clock
 from schemas.outage import Outage
@@ -17,6 +20,9 @@ from streams.partition import RUNNING, Partition
 from streams.sending import Sender
 from streams.settings import Settings
 from streams.transport import RecordBatch, lag
+
+LAST_SAVE_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -38,6 +44,7 @@ class Worker:
         self._locks: dict[int, asyncio.Lock] = {}
         self._waiting: dict[int, list[tuple[Any, Any]]] = {}
         self._announced: dict[str, float] = {}
+        self._stopping = False
 
     def partition(self, number: int) -> Partition:
         """Return a partition's state, out of its newest snapshot when it was not here yet."""
@@ -55,6 +62,9 @@ class Worker:
         batch: RecordBatch = event.value
         number = batch.tp.partition
         async with self._lock(number):
+            if self._stopping:
+                batch.release()  # not acknowledged: whoever comes next reads it
+                return
             with self.metrics.batch_seconds.time():
                 partition = self.partition(number)
                 before = partition.totals()
@@ -75,14 +85,32 @@ class Worker:
             partition.hear(clock.feed, clock.newest)
             await self._publish(partition, partition.follow(self.lag(number), self.clock()))
             await self._save_if_due(partition)
+            if self._stopping and partition.unsaved:
+                await self.save(partition)
 
     async def tick(self) -> None:
         """Wake partitions that have something to do but no measurement coming; only a message may change state."""
         for number, partition in list(self.partitions.items()):
             now = self.clock()
             if partition.due(now) or partition.may_follow(self.lag(number), now):
-                for feed, newest in list(partition.shard.newest().items())[:1]:
-                    await self.sender.clock(Clock(feed, newest, number), [number])
+                await self._wake(number)
+
+    async def finish(self) -> None:
+        """Take no more, and have everything saved and acknowledged; what is not after a while will be read again."""
+        self._stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SAVE_SECONDS):
+                for number in self._unsaved():
+                    await self._wake(number)
+                while self._unsaved():
+                    await asyncio.sleep(0.05)
+
+    def _unsaved(self) -> list[int]:
+        return [number for number, partition in self.partitions.items() if partition.unsaved]
+
+    async def _wake(self, number: int) -> None:
+        """Send a partition to ourselves: Faust lets a table be written only while a message is handled."""
+        await self.sender.clock(Clock(next(iter(self.settings.feeds)), 0, number), [number])
 
     def lag(self, number: int) -> int | None:
         """Return how many messages of a partition have not been taken; None when that is not known."""
@@ -125,7 +153,13 @@ class Worker:
 async def hear(worker: Worker, stream: Any) -> None:  # noqa: ANN401
     """Run the agent of the clock topic."""
     async for event in stream.events():
-        await worker.on_clock(decode_clock(event.value), event.message.partition)
+        try:
+            clock = decode_clock(event.value)
+        except (DecodeError, TypeError) as error:
+            where = f"partition {event.message.partition}, offset {event.message.offset}"
+            log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, where, error)
+            continue
+        await worker.on_clock(clock, event.message.partition)
 
 
 async def measure(worker: Worker, stream: Any) -> None:  # noqa: ANN401
