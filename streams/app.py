@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import faust
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from schemas.reasons import REASONS
@@ -28,6 +29,8 @@ def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     metrics.build.info({"version": version("ebbtide")})
+    kafka = msgspec.structs.replace(settings.kafka, partitions=partitions)  # as they are, not as they would be created
+    settings = msgspec.structs.replace(settings, kafka=kafka)
     worker = Worker(settings, app, table, metrics, Sender(app, settings.kafka), time.monotonic)
     app.ebbtide = worker
     _add_agents(app, worker)
