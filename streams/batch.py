@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
-import orjson
-from msgspec import to_builtins
 
 from detectors.observed import Floats, Ints
+from schemas.judge import judge
 from schemas.measurement import Measurement
+
+_splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Origin(NamedTuple):
@@ -46,8 +50,9 @@ class Batch:
         """Return where the measurement at that position came from; of an array, only its own element's bytes."""
         message = self.source[position]
         value = self.values[message] or b""
-        payload = orjson.dumps(to_builtins(self.measurements[position])) if value.lstrip()[:1] == b"[" else value
-        return Origin(self.offsets[message], payload)
+        if value.lstrip()[:1] == b"[":
+            value = _good_elements(value)[position - bisect_left(self.source, message)]
+        return Origin(self.offsets[message], value)
 
     def received_at(self, positions: Ints) -> Floats | float:
         """Return when the messages of the measurements at these positions came in (Unix seconds)."""
@@ -56,3 +61,10 @@ class Batch:
         received = np.asarray(self.received, dtype=np.float64)
         whole = isinstance(self.source, range)
         return received[positions] if whole else received[np.asarray(self.source)[positions]]
+
+
+@lru_cache(maxsize=1)  # all elements of an array may be dead letters
+def _good_elements(array: bytes) -> list[bytes]:
+    """Return the raw elements of an array that are measurements, as they came."""
+    elements = map(bytes, _splitter.decode(array))
+    return [element for element in elements if element[:1] == b"{" and judge(element)[0]]

@@ -1,0 +1,136 @@
+"""What the tests of the pipeline share: settings of five feeds, a day of made-up traffic, and runs of a shard."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+
+from detectors.observed import Kind
+from schemas.outage import encode
+from streams.batch import Rejected
+from streams.intake import Tally, take
+from streams.settings import Duration, Feed, Settings, Worker
+from streams.shard import Shard
+
+START = 1_577_664_000  # Monday 30 December 2019, midnight
+HOUR = 3600
+DAY = 86_400
+LATER = 4e9  # a time of receipt after which no measurement of the tests lies
+KINDS: tuple[Kind, ...] = ("gauge", "count", "distinct", "ratio", "presence")
+LETTER = tuple[int, str, bytes]
+
+
+def settings(kinds: Sequence[Kind] = KINDS, width: float = HOUR, lateness: float = 600, **worker: float) -> Settings:
+    """Return settings with one feed of each kind, named like it; durations in seconds."""
+    feeds = {kind: Feed(signal="test", kind=kind, bin=Duration(width), lateness=Duration(lateness)) for kind in kinds}
+    return Settings(feeds=feeds, worker=msgspec.structs.replace(Worker(), **worker))
+
+
+def message(feed: str, ts: float, asn: int = 1, **fields: object) -> bytes:
+    """Return one measurement as the bytes of a message."""
+    return orjson.dumps({"feed": feed, "ts": ts, "asn": asn, **fields})
+
+
+class Ran(NamedTuple):
+    """All that came of some messages: bytes of outages in order, dead letters by offset, what was counted."""
+
+    outages: list[bytes]
+    dead: list[LETTER]
+    counts: dict[str, Any]
+    received: int
+    held: int
+
+
+class Run:
+    """A shard that is given messages bit by bit."""
+
+    def __init__(self, shard: Shard, offset: int = 0) -> None:
+        self.shard, self.tally, self.offset = shard, Tally(), offset
+        self.outages: list[bytes] = []
+        self.dead: list[LETTER] = []
+
+    def take(self, values: Sequence[bytes | None], received: float = LATER) -> None:
+        """Apply messages with the next offsets."""
+        offsets = range(self.offset, self.offset + len(values))
+        taken = take(self.shard, self.tally, values, offsets, received)
+        self.offset += len(values)
+        self.outages += [encode(outage) for outage in taken.outages]
+        self.dead += [letter(one) for one in taken.dead]
+
+    def ran(self) -> Ran:
+        """Return all that came so far."""
+        counts = {name: (c.taken, c.binned, c.late, c.rejected, c.outages) for name, c in self.shard.counts.items()}
+        return Ran(self.outages, sorted(self.dead), counts, self.tally.received, self.shard.held())
+
+
+def letter(one: Rejected) -> LETTER:
+    """Return a dead letter as a value that sorts."""
+    return one.origin.offset, one.reason, one.origin.payload
+
+
+def run(its: Settings, values: Sequence[bytes | None], cuts: Sequence[int] = ()) -> Run:
+    """Run a new shard over messages, cut into batches before these indices."""
+    running = Run(Shard(its))
+    for start, end in pairwise([0, *sorted({cut for cut in cuts if 0 < cut < len(values)}), len(values)]):
+        running.take(values[start:end])
+    return running
+
+
+def states(outages: list[bytes]) -> Counter[str]:
+    """Count revisions by state."""
+    return Counter(orjson.loads(outage)["state"] for outage in outages)
+
+
+def traffic(seed: int, bins: int = 16, dark: range = range(9, 13), feeds: Sequence[str] = KINDS) -> list[bytes | None]:
+    """Return messages of six networks in hourly bins, two of them dark for a while, with all that can go wrong."""
+    rng = random.Random(seed)
+    timed: list[tuple[float, bytes | None]] = []
+    for start in range(START, START + bins * HOUR, HOUR):
+        for asn in range(1, 7):
+            out = asn <= 2 and (start - START) // HOUR in dark
+            for feed in feeds:
+                timed += [(at + _delay(rng), value) for at, value in _measured(rng, feed, start, asn, out)]
+        timed += _noise(rng, start)
+    return [value for _, value in sorted(timed, key=lambda one: one[0])]
+
+
+def _delay(rng: random.Random) -> float:
+    """Mostly none, often within lateness, sometimes beyond."""
+    return rng.choice([0, 0, 0, 0, rng.uniform(0, 600), rng.uniform(0, 3 * HOUR)])
+
+
+def _measured(rng: random.Random, feed: str, start: int, asn: int, out: bool) -> list[tuple[float, bytes]]:
+    at = [start + rng.randrange(HOUR) for _ in range(4)]
+    if feed == "gauge":
+        return [(t, message(feed, t, asn, value=3.3 if out else 100.1 + rng.random())) for t in at[:2]]
+    if feed == "count":
+        return [] if out else [(t, message(feed, t, asn, value=rng.choice([10.1, 10.7, 9.3]))) for t in at]
+    if feed == "distinct":
+        return [] if out else [(t, message(feed, t, asn, member=f"m{i % 20}")) for i, t in enumerate(at * 6)]
+    if feed == "ratio":
+        return [(t, message(feed, t, asn, country="IR", value=0 if out else 59, of=60)) for t in at[:2]]
+    first, last = start == START, not out
+    lot = range(12) if first else rng.sample(range(12), 3)
+    return [(t, message(feed, t, asn, member=f"p{m}", up=last)) for m in (range(12) if out else lot) for t in at[:1]]
+
+
+def _noise(rng: random.Random, start: int) -> list[tuple[float, bytes | None]]:
+    """Messages that are bad, unknown, doubled, in arrays, or far ahead of all others."""
+    at = start + rng.randrange(HOUR)
+    twice = message("count", at, rng.randrange(1, 7), value=1)
+    good, bad = message("gauge", at, 3, value=100), message("ratio", at, 3, value=2)
+    choices: list[list[bytes | None]] = [
+        [None, b"", b"{", b"\xff", b"7"],
+        [message("nobody", at)],
+        [twice, twice],
+        [b"[%b,%b, %b]" % (good, bad, message("presence", at))],
+        [message(rng.choice(KINDS), at + rng.choice([5, 50, 500]) * HOUR, 3, value=1, member="p1", up=True)],
+        [b"[%b]" % message("nobody", at, unknown=[1]), message("distinct", at)],
+    ]
+    return [(at + _delay(rng), value) for value in rng.choice(choices)]
