@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -77,6 +78,7 @@ class Feed:
         self.active = 0  # rows measured in the newest closed bin that was not empty
         self.silent_since: int | None = None
         self.closings = 0  # bins closed since the last snapshot
+        self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
     def take(self, part: Part, batch: Batch) -> Step:
         """Bin measurements, in order of arrival, and close the bins that are due."""
@@ -160,6 +162,8 @@ class Feed:
         observed = self._observe(start, rows, feed_speaks)
         changes = self._expired(start, bool(observed.present.any()) or feed_speaks)
         changes += self.detector.close(observed)
+        if self.observer:
+            self.observer(observed, changes)
         if start // DAY != (start + self.rules.time.width) // DAY:
             self._forget(start)
         return changes
