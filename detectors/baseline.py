@@ -15,9 +15,9 @@ from .season import Around, Shape, shape, slot_of
 EMPTY = np.float32(1e-6)
 STEADY = np.float32(0.003**2)  # no gauge is trusted to be steadier than this
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
-WEEKEND = np.float32(0.7)  # the first weekend of a series, Friday's or Sunday's, may be as quiet as this
+WEEKEND = np.float32(0.7)  # the first Saturday and Sunday of a series may be as quiet as this
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
-FRIDAY = 4
+SATURDAY = 5
 QUIET = np.float32(3e-4)  # nor a count or a ratio
 
 
@@ -74,7 +74,7 @@ def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Si
     lowest = _lowest(rule, profile, known, norm, trust, weeks, inform)
     base = np.where(young, c["level"], np.maximum(c["level"], SLIDE * c["anchor"]))
     low = base * np.maximum(np.minimum(factor, lowest), np.float32(0.01))
-    if slot_of(at) % 7 >= FRIDAY:
+    if slot_of(at) % 7 >= SATURDAY:
         low = np.where(profile.fresh & known, WEEKEND * low, low)
     if rule.kind == "ratio":
         mid, low = np.minimum(mid, 1), np.minimum(low, 1)

@@ -75,9 +75,12 @@ class Detector:
         return dirty
 
     def deviations(self) -> Deviation:
-        """What the bin closed last showed."""
+        """What the bin closed last showed; the evidence of an outage that is followed is that of its opening."""
         s = self._scored
-        columns = (s.value, s.mid, s.mid / np.sqrt(s.inform), s.worth)
+        told = s.worth.copy()
+        for row, one in self.ongoing.items():
+            told[row] = max(float(told[row]), one.evidence)
+        columns = (s.value, s.mid, s.mid / np.sqrt(s.inform), told)
         return Deviation(*(np.where(s.warm & s.ok, column, np.nan).astype(np.float64) for column in columns))
 
     def close(self, seen: Observed) -> list[Change]:
