@@ -16,6 +16,8 @@ from schemas.measurement import Country
 SCHEMA: Final = 1
 
 State: TypeAlias = Literal["suspected", "open", "recovering", "closed", "retracted", "rebaselined", "expired"]
+#: States of an outage that has not ended.
+RUNNING: Final[tuple[State, ...]] = ("suspected", "open", "recovering")
 Severity: TypeAlias = Literal["partial", "major", "total"]
 Shape: TypeAlias = Literal["sudden", "stepwise", "gradual"]
 

@@ -69,6 +69,12 @@ def _replay(one: argparse.ArgumentParser) -> None:
     one.add_argument("--speed", type=_speed, metavar="N", help="N times the recorded time (default: full speed)")
 
 
+def _outages(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--worker", metavar="URL", help="the worker's web server (default: as in the settings)")
+    one.add_argument("--all", action="store_true", help="those that have ended lately too")
+    one.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
 def _topics(one: argparse.ArgumentParser) -> None:
     one.add_argument("--check", action="store_true", help="create nothing, fail when one is missing")
 
@@ -89,6 +95,7 @@ _COMMANDS = {
     "worker": (commands.worker, "Read measurements from Kafka and send outages, until told to stop.", _worker),
     "replay": (commands.replay_files, "Send files of measurements to Kafka.", _replay),
     "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _files),
+    "outages": (commands.outages, "Print what is going on now, as a running worker says.", _outages),
     "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
     "settings": (commands.settings, "Check the settings.", _settings),
 }

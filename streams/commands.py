@@ -8,17 +8,19 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+from msgspec import convert
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from schemas.outage import encode
+from schemas.outage import RUNNING, Outage, encode
 from streams import topics
+from streams.client import ask
 from streams.demo import Demo, run_demo
 from streams.detect import detect
 from streams.errors import UsageError
 from streams.intake import Tally
 from streams.replay import Pace, replay
-from streams.report import summary
+from streams.report import HEADER, line, summary
 from streams.run_worker import run_worker
 from streams.settings import Settings
 from streams.settings_file import load
@@ -81,6 +83,18 @@ def _detect_summary(shard: Shard, tally: Tally, revisions: int) -> str:
             "revisions": revisions,
         }
     )
+
+
+def outages(arguments: Namespace) -> None:
+    """Print the outages that a running worker knows of: those that are going on, or all."""
+    web = _settings(arguments).web
+    answer = ask(arguments.worker or f"http://{web.bind}:{web.port}", "/api/v1/outages")
+    known = [convert(outage, Outage) for outage in answer["outages"]]
+    shown = [outage for outage in known if arguments.all or outage.state in RUNNING]
+    if arguments.json:
+        sys.stdout.buffer.writelines(encode(outage) + b"\n" for outage in shown)
+        return
+    sys.stdout.writelines(text + "\n" for text in [HEADER, *map(line, shown)])
 
 
 def topics_(arguments: Namespace) -> None:

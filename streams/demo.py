@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from schemas.outage import decode_outage
 from streams import topics
+from streams.client import WorkerUnreachableError, ask
 from streams.embedded import embedded_broker
 from streams.errors import EbbtideError, UsageError
 from streams.processes import child, free_port
@@ -163,9 +162,8 @@ class Watch:
         if self.process.poll() is not None:
             raise EbbtideError(f"the worker ended with status {self.process.returncode}: {self._last_line()}")
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/status", timeout=5) as answer:
-                return dict(json.load(answer))
-        except (urllib.error.URLError, OSError, ValueError):
+            return ask(self.url, "/api/v1/status")
+        except WorkerUnreachableError:
             return {}
 
     def partition(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import convert, to_builtins
 
-from schemas.outage import Outage
+from schemas.outage import RUNNING, Outage
 from streams import snapshot
 from streams.intake import Taken, Tally, take
 from streams.packing import pack, unpack
@@ -17,7 +17,6 @@ from streams.settings import Settings
 from streams.shard import Shard
 from streams.store import Store
 
-RUNNING = ("suspected", "open", "recovering")
 Totals = Counter[tuple[str, str]]
 SETTLE = 1.0  # seconds between snapshots that bins closing ask for
 

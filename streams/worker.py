@@ -14,9 +14,9 @@ from faust.types import TP
 from msgspec import DecodeError
 
 from schemas.clock import Clock, decode_clock
-from schemas.outage import Outage
+from schemas.outage import RUNNING, Outage
 from streams.metrics import Metrics
-from streams.partition import RUNNING, Partition
+from streams.partition import Partition
 from streams.sending import Sender
 from streams.settings import Settings
 from streams.transport import RecordBatch, lag
