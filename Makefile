@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 with venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[embedded,bench]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,bench,plot]' --group dev
 	touch $@
 
 clean:
