@@ -11,8 +11,9 @@ from detectors.bins import padded
 from detectors.observed import Ints
 from schemas.measurement import Measurement, entity_of
 
-Key = tuple[int | None, str | None, str | None, str | None, str | None, str | None]
+Key = tuple[int | str | None, ...]
 KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
+ASN_KEY = attrgetter("asn", "access", "direction", "service")  # the places of an ASN tell none of its series apart
 FACETS = ("access", "direction", "service")
 NEVER = np.iinfo(np.int64).max
 
@@ -45,11 +46,11 @@ class SeriesIndex:
 
     def look_up(self, measurements: list[Measurement]) -> Ints:
         """Return the row of each measurement; new series get a row, one that was forgotten or one at the end."""
-        keys = list(map(KEY, measurements))
-        rows = list(map(self.keys.get, keys))
+        # Most feeds measure either ASNs or areas; whatever is unlike the first is looked up one by one.
+        key = KEY if measurements and measurements[0].asn is None else ASN_KEY
+        rows = list(map(self.keys.get, map(key, measurements)))
         if None in rows:
-            found = zip(rows, keys, measurements, strict=True)
-            rows = [self._row(key, m) if row is None else row for row, key, m in found]
+            rows = [self._row(m) if row is None else row for row, m in zip(rows, measurements, strict=True)]
         return np.array(rows, dtype=np.int64)
 
     def touch(self, rows: Ints, starts: Ints) -> None:
@@ -68,7 +69,8 @@ class SeriesIndex:
             self.changed.add(row)
         self.born[rows] = NEVER
 
-    def _row(self, key: Key, measurement: Measurement) -> int:
+    def _row(self, measurement: Measurement) -> int:
+        key = KEY(measurement) if measurement.asn is None else ASN_KEY(measurement)
         row = self.keys.get(key)
         if row is None:
             series = series_of(measurement)
