@@ -1,0 +1,207 @@
+"""Runs `ebbtide` as its users do, in processes of its own, for the tests from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams import topics
+from streams.settings import Settings
+from streams.settings_file import load
+from tests.kafka import free_ports
+
+PATIENCE_SECONDS = 90.0
+RECORDING = Path(__file__).parent / "data" / "atlas-2016-06-16"
+MEASUREMENTS, FEEDS = RECORDING / "measurements.jsonl.gz", RECORDING / "feeds.toml"
+PROGRAM = [sys.executable, "-m", "streams.cli"]
+
+
+def wait_for(what: str, condition: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Return the condition's value once it is true; fail, naming it, when it does not come true."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s in vain for: {what}"
+        time.sleep(0.05)
+    return value
+
+
+def ebbtide(
+    *arguments: object, environment: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end, with nothing of `EBBTIDE_…` in its environment but what is given."""
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, check=False, timeout=PATIENCE_SECONDS, env=env(environment), **options
+    )
+
+
+def env(more: Mapping[str, str] | None) -> dict[str, str]:
+    """Return our environment without settings of ours, and with these."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("EBBTIDE_")}
+    return {**ours, **(more or {})}
+
+
+class Cluster:
+    """A set of topics of their own in a Kafka, with settings for them, and the processes that work on them."""
+
+    def __init__(self, address: str, name: str, directory: Path, feeds: Path = FEEDS, **settings: str) -> None:
+        self.directory, self.feeds, self.workers = directory, feeds, list[Worker]()
+        names = ("measurements", "outages", "dead", "clock")
+        self.environment = {
+            "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": address,
+            "EBBTIDE_KAFKA_APP_ID": name,
+            **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in names},
+            "EBBTIDE_KAFKA_PARTITIONS": "1",
+            "EBBTIDE_KAFKA_SESSION_TIMEOUT": "6s",
+            **settings,
+        }
+        self.settings: Settings = load(feeds, self.environment)
+        self.kafka = self.settings.kafka
+        topics.create(self.kafka)
+
+    def run(self, command: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+        """Run a command with these settings to its end."""
+        return ebbtide(command, "--settings", self.feeds, *arguments, environment=self.environment)
+
+    def worker(self) -> Worker:
+        """Start a worker."""
+        self.workers.append(Worker(self, self.directory / f"worker-{len(self.workers)}"))
+        return self.workers[-1]
+
+    def close(self) -> None:
+        """End what still runs."""
+        for worker in self.workers:
+            worker.kill()
+
+    def records(self, topic: str, partition: int = 0) -> list[Any]:
+        """Return all records of a partition from its beginning to its end."""
+        tp = TopicPartition(topic, partition)
+        consumer = KafkaConsumer(bootstrap_servers=list(self.kafka.bootstrap_servers))
+        try:
+            consumer.assign([tp])
+            consumer.seek_to_beginning(tp)
+            end = consumer.end_offsets([tp])[tp]
+            found: list[Any] = []
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while consumer.position(tp) < end:
+                assert time.monotonic() < deadline, f"{topic}/{partition} could not be read to {end}"
+                found += [record for batch in consumer.poll(500).values() for record in batch]
+            return found
+        finally:
+            consumer.close()
+
+    def all_records(self, topic: str) -> list[Any]:
+        """Return all records of a topic, partition after partition."""
+        return [record for number in range(self.kafka.partitions) for record in self.records(topic, number)]
+
+    def send(self, *messages: tuple[int, bytes | None, bytes | None]) -> list[int]:
+        """Send partition, key and value of measurements as they are, compressed; return their offsets."""
+        producer = KafkaProducer(
+            bootstrap_servers=list(self.kafka.bootstrap_servers),
+            compression_type="gzip",
+            max_request_size=16_000_000,
+            linger_ms=20,
+        )
+        try:
+            name = self.kafka.measurements
+            sent = [producer.send(name, value, key=key, partition=number) for number, key, value in messages]
+            return [future.get(PATIENCE_SECONDS).offset for future in sent]
+        finally:
+            producer.close()
+
+    def committed(self) -> dict[int, int]:
+        """Return the committed offset of each partition of the measurements."""
+        with topics.connected(self.kafka) as admin:
+            offsets = admin.list_group_offsets([self.kafka.app_id])[self.kafka.app_id]
+        name = self.kafka.measurements
+        return {tp.partition: at.offset for tp, at in offsets.items() if tp.topic == name and at.offset >= 0}
+
+
+class Worker:
+    """One `ebbtide worker`, with its pages."""
+
+    def __init__(self, cluster: Cluster, path: Path) -> None:
+        (self.port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.error_file = path.with_suffix(".err")
+        environment = {
+            **cluster.environment,
+            "EBBTIDE_WEB_PORT": str(self.port),
+            "EBBTIDE_WORKER_DATA_DIR": json.dumps(str(path)),
+        }
+        self._out = path.with_suffix(".out").open("w+b")
+        with self.error_file.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [*PROGRAM, "worker", "--settings", str(cluster.feeds.resolve())],
+                env=env(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=self._out,
+                stderr=errors,
+            )
+
+    def get(self, page: str) -> tuple[int, bytes]:
+        """Return the status and body of a page; 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(self.url + page, timeout=10) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except OSError:
+            assert self.process.poll() is None, f"the worker ended: {self.errors()}"
+            return 0, b""
+
+    def status(self) -> dict[int, dict[str, Any]]:
+        """Return what the worker says of each of its partitions."""
+        code, body = self.get("/api/v1/status")
+        return {int(number): one for number, one in json.loads(body)["partitions"].items()} if code == 200 else {}
+
+    def wait_ready(self) -> None:
+        """Wait until it is ready."""
+        wait_for("a worker that is ready", lambda: self.get("/readyz")[0] == 200)
+
+    def wait_applied(self, ends: Mapping[int, int]) -> dict[int, dict[str, Any]]:
+        """Wait until it has applied these offsets, each by its partition, and return what it says of itself."""
+
+        def reached() -> dict[int, dict[str, Any]] | None:
+            status = self.status()
+            done = all(status.get(number, {}).get("applied", -1) >= offset for number, offset in ends.items())
+            return status if done else None
+
+        return dict(wait_for(f"a worker that has applied {ends}", reached))
+
+    def errors(self) -> str:
+        """Return what it has written on standard error."""
+        return self.error_file.read_text(errors="replace")
+
+    def complaints(self) -> list[str]:
+        """Return the lines of standard error, without those on a busy broker that changes the group's coordinator."""
+        return [line for line in self.errors().splitlines() if "Marking the coordinator dead" not in line]
+
+    def output(self) -> bytes:
+        """Return what it has written on standard output."""
+        self._out.seek(0)
+        return self._out.read()
+
+    def stop(self) -> int:
+        """End it by SIGTERM and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it by kill -9."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
