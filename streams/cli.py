@@ -11,6 +11,7 @@ from pathlib import Path
 
 from streams import commands
 from streams.errors import EbbtideError
+from streams.explain import entity_named, time_named
 
 INTERRUPTED = 130
 
@@ -49,8 +50,8 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def _files(one: argparse.ArgumentParser) -> None:
-    one.add_argument("files", nargs="+", metavar="FILE", help="JSON lines, plain or gzip; - is standard input")
+def _files(one: argparse.ArgumentParser) -> argparse.Action:
+    return one.add_argument("files", nargs="+", metavar="FILE", help="JSON lines, plain or gzip; - is standard input")
 
 
 def _demo(one: argparse.ArgumentParser) -> None:
@@ -75,6 +76,16 @@ def _outages(one: argparse.ArgumentParser) -> None:
     one.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
+def _explain(one: argparse.ArgumentParser) -> None:
+    one.add_argument("entity", type=entity_named, metavar="ENTITY", help="such as asn/43754 (or AS43754) or country/IR")
+    _files(one).required = False  # a worker is asked without files
+    one.add_argument("--feed", help="this feed only (default: all that measure the entity)")
+    one.add_argument("--at", type=_time, metavar="TIME", help="time in UTC (default: the newest outage, else the end)")
+    one.add_argument("--bins", type=_natural, default=12, metavar="N", help="bins before and after (default: 12)")
+    one.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the bins as well (needs matplotlib)")
+    one.add_argument("--worker", metavar="URL", help="what the worker there knows, such as http://127.0.0.1:6066")
+
+
 def _topics(one: argparse.ArgumentParser) -> None:
     one.add_argument("--check", action="store_true", help="create nothing, fail when one is missing")
 
@@ -90,12 +101,27 @@ def _speed(text: str) -> float:
     return speed
 
 
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _time(text: str) -> float:
+    try:
+        return time_named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 _COMMANDS = {
     "demo": (commands.demo, "Run a broker, a worker and a recorded day, and print the outages in it.", _demo),
     "worker": (commands.worker, "Read measurements from Kafka and send outages, until told to stop.", _worker),
     "replay": (commands.replay_files, "Send files of measurements to Kafka.", _replay),
     "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _files),
     "outages": (commands.outages, "Print what is going on now, as a running worker says.", _outages),
+    "explain": (commands.explain_, "Say bin by bin why an entity was told to be down, or was not.", _explain),
     "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
     "settings": (commands.settings, "Check the settings.", _settings),
 }

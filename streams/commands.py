@@ -18,7 +18,10 @@ from streams.client import ask
 from streams.demo import Demo, run_demo
 from streams.detect import detect
 from streams.errors import UsageError
+from streams.explain import Question, explain, report
+from streams.explain_worker import explain_worker
 from streams.intake import Tally
+from streams.plot import demand_matplotlib, write_svg
 from streams.replay import Pace, replay
 from streams.report import HEADER, line, summary
 from streams.run_worker import run_worker
@@ -95,6 +98,35 @@ def outages(arguments: Namespace) -> None:
         sys.stdout.buffer.writelines(encode(outage) + b"\n" for outage in shown)
         return
     sys.stdout.writelines(text + "\n" for text in [HEADER, *map(line, shown)])
+
+
+def explain_(arguments: Namespace) -> None:
+    """Say what fired or what kept it from firing: bin by bin on files, or what a running worker knows."""
+    question = Question(arguments.entity, arguments.feed, arguments.at, arguments.bins)
+    if arguments.worker and not (arguments.files or arguments.plot):
+        sys.stdout.writelines(text + "\n" for text in explain_worker(arguments.worker, question))
+    elif arguments.files and not arguments.worker:
+        _explain_files(arguments, question)
+    else:
+        raise UsageError("explain needs FILE…, or --worker URL without files and without --plot")
+
+
+def _explain_files(arguments: Namespace, question: Question) -> None:
+    if arguments.plot:
+        demand_matplotlib()
+    counts: dict[str, int] = {}
+    with _spinner() as progress:
+        task = progress.add_task("measurements", total=None)
+
+        def tick(tally: Tally) -> None:
+            counts.update({"measurements in": tally.received, "dead": tally.dead.total()})
+            progress.update(task, completed=tally.received)
+
+        views = explain(_settings(arguments), question, arguments.files, time.time, tick)
+    sys.stdout.writelines(text + "\n" for text in report(views, question))
+    if arguments.plot:
+        write_svg(arguments.plot, views, question.entity)
+    _say(summary(counts))
 
 
 def topics_(arguments: Namespace) -> None:

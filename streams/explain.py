@@ -68,17 +68,22 @@ def time_named(text: str) -> float:
 
 
 def explain(
-    settings: Settings, question: Question, files: Sequence[str], now: Callable[[], float], tally: Tally
+    settings: Settings,
+    question: Question,
+    files: Sequence[str],
+    now: Callable[[], float],
+    tick: Callable[[Tally], None],
 ) -> list[View]:
     """Run the pipeline on files and return the bins asked for, a view per series, in order of feed and facets.
 
-    Raises UsageError for a feed that is not in the settings, UnknownEntityError when nothing of the entity was
-    measured, InputError when a file cannot be read.
+    `now` tells when measurements are received (Unix seconds); `tick` is told the counts after each chunk. Raises
+    UsageError for a feed that is not in the settings, UnknownEntityError when nothing of the entity was measured,
+    InputError when a file cannot be read.
     """
-    shard = Shard(settings)
+    shard, tally = Shard(settings), Tally()
     watches = [Watch(name, shard.feeds[name], question.entity) for name in _feeds(settings, question.feed)]
     for _ in detect(shard, tally, files, now):
-        pass
+        tick(tally)
     histories = [history for watch in watches for _, history in sorted(watch.histories.items())]
     if not histories:
         raise UnknownEntityError(_missing(shard, question))
@@ -87,8 +92,10 @@ def explain(
 
 
 def _feeds(settings: Settings, feed: str | None) -> list[str]:
+    if not settings.feeds:
+        raise UsageError("the settings name no feeds: give --settings FILE.toml")
     if feed is not None and feed not in settings.feeds:
-        raise UsageError(f"no feed {feed!r} in the settings; they name {', '.join(settings.feeds) or 'none'}")
+        raise UsageError(f"no feed {feed!r} in the settings; they name {', '.join(settings.feeds)}")
     return [feed] if feed is not None else list(settings.feeds)
 
 
