@@ -78,6 +78,7 @@ class Feed:
         self.active = 0  # rows measured in the newest closed bin that was not empty
         self.silent_since: int | None = None
         self.closings = 0  # bins closed since the last snapshot
+        self.forgot = False  # whether rows were freed since then
         self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
     def take(self, part: Part, batch: Batch) -> Step:
@@ -212,6 +213,7 @@ class Feed:
         for row in sorted(set(self.members.since) - set(self.detector.ongoing)):
             self.members.forget_down(row, cutoff)
         if gone:
+            self.forgot = True
             self.index.forget(np.array(gone))
             self.detector.reset(np.array(gone))
 

@@ -40,7 +40,10 @@ def unpack(row: bytes) -> Packed:
     _, version, header_size = _PREFIX.unpack_from(row)
     if version != FORMAT:
         raise StateError(f"a snapshot row has format {version}, this version reads {FORMAT}")
-    content = zlib.decompress(row[_PREFIX.size :])
+    try:
+        content = zlib.decompress(row[_PREFIX.size :])
+    except zlib.error as error:
+        raise StateError(f"a snapshot row is damaged: {error}") from None
     header = orjson.loads(content[:header_size])
     columns, at = {}, header_size
     for name, dtype, shape in header["columns"]:

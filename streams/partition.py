@@ -38,6 +38,7 @@ class Partition:
         self.last_new = self.last_saved = now
         self.unsaved = False
         self.running: dict[str, Outage] = {}  # newest revision of each outage that has not ended
+        self.useless: frozenset[str] = frozenset()  # rows of the snapshot that the settings of now have no use for
         self._load()
 
     def take(
@@ -89,6 +90,10 @@ class Partition:
             else:
                 self.running.pop(outage.outage_id, None)
 
+    def _knows(self, feed: str) -> bool:
+        """Whether the feed's state was restored: outages of one that starts anew will never end."""
+        return feed in self.shard.feeds and len(self.shard.feeds[feed].index) > 0
+
     def may_follow(self, lag: int | None, now: float) -> bool:
         """Whether the clock of the feeds decides here: read to the end, idle, and behind what was heard."""
         idle = now - self.last_new >= self.settings.worker.idle_after
@@ -109,7 +114,8 @@ class Partition:
         before = self.store.bytes_written
         rows = snapshot.dump(self.shard)
         rows["running"] = pack({"outages": [to_builtins(outage) for outage in self.running.values()]}, {})
-        self.store.save(self._head(), rows, snapshot.gone(self.shard, self.store.places))
+        self.store.save(self._head(), rows, snapshot.gone(self.shard, self.store.places) | self.useless)
+        self.useless = frozenset()
         self.last_saved, self.unsaved = now, False
         return self.store.bytes_written - before
 
@@ -121,8 +127,9 @@ class Partition:
         loaded = self.store.load()
         if loaded is None:
             return
-        restore(self.shard, loaded.values, loaded.rows)
-        self._note([convert(outage, Outage) for outage in unpack(loaded.rows["running"]).values["outages"]])
+        self.useless = restore(self.shard, loaded.values, loaded.rows)
+        running = [convert(outage, Outage) for outage in unpack(loaded.rows["running"]).values["outages"]]
+        self._note([outage for outage in running if self._knows(outage.feed)])
         self.applied = loaded.values["offset"]
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]

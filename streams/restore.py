@@ -20,21 +20,29 @@ from streams.shard import Counts, Shard
 from streams.snapshot import CHUNK, SLOT_CHUNK
 
 
-def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> None:
-    """Fill a fresh shard from what `heads` and `dump` gave. Feeds that the settings no longer name stay out.
+def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> frozenset[str]:
+    """Fill a fresh shard from what `heads` and `dump` gave and return the names of the rows that were of no use.
 
-    Raises StateError when a row has a format that this version cannot read.
+    Feeds that the settings no longer name, or give another kind or width of bin, stay out. Raises StateError when a
+    row has a format that this version cannot read.
     """
-    for name, feed in shard.feeds.items():
-        if name not in values["feeds"]:
-            continue
+    fits = [name for name, feed in shard.feeds.items() if _fits(feed, values["feeds"].get(name))]
+    for name in fits:
+        feed = shard.feeds[name]
         own = {row.removeprefix(f"{name}/"): unpack(rows[row]) for row in rows if row.startswith(f"{name}/")}
-        _restore_head(feed, values["feeds"][name])
+        _restore_head(feed, values["feeds"][name], own)
         _restore_series(feed, own)
         _restore_bins(feed, own)
         _restore_members(feed, own)
         _restore_detector(feed, own, values["feeds"][name]["scalars"])
         shard.counts[name] = Counts(**values["counts"][name])
+    return frozenset(row for row in rows if "/" in row and row.partition("/")[0] not in fits)
+
+
+def _fits(feed: Feed, head: Mapping[str, Any] | None) -> bool:
+    """Whether a feed's snapshot means the same under the settings of now."""
+    rules = feed.rules
+    return head is not None and (head["kind"], head["width"]) == (rules.detector.kind, rules.time.width)
 
 
 def _family(rows: Mapping[str, Packed], family: str) -> list[tuple[list[str], Packed]]:
@@ -43,10 +51,10 @@ def _family(rows: Mapping[str, Packed], family: str) -> list[tuple[list[str], Pa
     return sorted(found, key=lambda one: [int(part) for part in one[0]])
 
 
-def _restore_head(feed: Feed, head: Mapping[str, Any]) -> None:
+def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed]) -> None:
     feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
     feed.active, feed.silent_since = head["active"], head["silent_since"]
-    for held in head["held"]:
+    for held in rows["held"].values["held"]:
         measurement = convert(held["measurement"], Measurement)
         origin = Origin(held["offset"], base64.b64decode(held["payload"]))
         feed.doubt.held.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
@@ -80,7 +88,7 @@ def _restore_members(feed: Feed, rows: Mapping[str, Packed]) -> None:
     for _, row in _family(rows, "members"):
         for number, known in row.values["since"]:
             feed.members.put(number, {member: (up, since) for member, (up, since) in known})
-        for start, (number, member, ts, up) in row.values["events"]:
+        for number, member, ts, up, start in row.values["events"]:
             feed.members.add(start, (number, member, ts, up))
 
 

@@ -1,16 +1,18 @@
 """A shard as named rows of bytes, split by how often they change; `streams.restore` reads them.
 
 Of each feed: `series` (who has which row), `seen` (when each was measured), `open` (bins not closed yet), `members`
-(who is up), `hot` (columns that change when bins close), `slot` (one hour of the week of the seasonal profile). A row
-holds at most `CHUNK` series, so that it stays far below the message limit of a broker.
+(who is up), `held` (measurements in doubt), `hot` (columns that change when bins close), `ongoing` (outages that have
+not ended), `slot` (one hour of the week of the seasonal profile). A row holds at most `CHUNK` series, so that a change
+of one writes little.
 """
 
 from __future__ import annotations
 
 import base64
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from msgspec import to_builtins
@@ -27,6 +29,7 @@ from streams.shard import Shard
 CHUNK = 4096
 SLOT_CHUNK = 65_536
 Rows = Iterator[tuple[str, bytes]]
+Led = TypeVar("Led", bound=tuple[Any, ...])
 
 
 def dump(shard: Shard, *, whole: bool = False) -> dict[str, bytes]:
@@ -43,18 +46,20 @@ def heads(shard: Shard) -> dict[str, Any]:
 
 
 def gone(shard: Shard, names: Iterable[str]) -> frozenset[str]:
-    """Return those of the names that are bins which have closed since."""
+    """Return those of the names that are bins which have closed since, or of feeds that are not in the settings."""
     kept = {f"{name}/open/{start}" for name, feed in shard.feeds.items() for start in feed.bins.bins}
-    return frozenset(name for name in names if "/open/" in name and name.rpartition("/")[0] not in kept)
+    closed = {name for name in names if "/open/" in name and name.rpartition("/")[0] not in kept}
+    return frozenset(closed | {name for name in names if "/" in name and name.partition("/")[0] not in shard.feeds})
 
 
 def _head(feed: Feed) -> dict[str, Any]:
     return {
+        "kind": feed.rules.detector.kind,
+        "width": feed.rules.time.width,
         "newest": feed.watermark.newest,
         "next_close": feed.watermark.next_close,
         "active": feed.active,
         "silent_since": feed.silent_since,
-        "held": [_held(claim) for claim in feed.doubt.held],
         "scalars": feed.detector.scalars,
     }
 
@@ -71,15 +76,16 @@ def _feed_rows(feed: Feed, whole: bool) -> Rows:
     yield from _seen_rows(feed)
     for start, opened in feed.bins.bins.items():
         yield from _open_rows(start, opened, len(feed.index))
+    yield "held", pack({"held": [_held(claim) for claim in feed.doubt.held]}, {})
     if feed.rules.detector.kind == "presence":
         yield from _member_rows(feed.members, len(feed.index))
-    dirty = feed.detector.dirty_slots() if feed.closings else []
+    dirty = feed.detector.dirty_slots() if feed.closings else ()
     if feed.closings or whole:
         ongoing = {str(row): asdict(outage) for row, outage in sorted(feed.detector.ongoing.items())}
         yield "ongoing", pack(ongoing, {})
         yield from _hot_rows(feed)
-        yield from _slot_rows(feed, range(feed.detector.slots.shape[1]) if whole else dirty)
-    feed.closings = 0
+        yield from _slot_rows(feed, range(feed.detector.slots.shape[1]) if whole or feed.forgot else dirty)
+    feed.closings, feed.forgot = 0, False
 
 
 def _spans(rows: int, chunk: int = CHUNK) -> Iterator[tuple[int, int, int]]:
@@ -107,18 +113,26 @@ def _seen_rows(feed: Feed) -> Rows:
 
 def _open_rows(start: int, opened: Bin, rows: int) -> Rows:
     opened.grow(rows)
+    members = _by_chunk(sorted(opened.members))
     for number, at, end in _spans(rows):
         rowed = at + np.flatnonzero(opened.seen[at:end])
-        members = sorted([row, member] for row, member in opened.members if at <= row < end)
         numbers = {"value": opened.value[rowed], "size": opened.size[rowed], "last": opened.last[rowed]}
-        yield f"open/{start}/{number}", pack({"members": members}, {"row": rowed.astype(np.int32), **numbers})
+        yield f"open/{start}/{number}", pack({"members": members[number]}, {"row": rowed.astype(np.int32), **numbers})
 
 
 def _member_rows(members: Members, rows: int) -> Rows:
+    events = _by_chunk((*event, start) for start, held in sorted(members.events.items()) for event in held)
     for number, at, end in _spans(rows):
         since = [[row, sorted(members.since[row].items())] for row in range(at, end) if row in members.since]
-        events = [[start, e] for start, events in sorted(members.events.items()) for e in events if at <= e[0] < end]
-        yield f"members/{number}", pack({"since": since, "events": events}, {})
+        yield f"members/{number}", pack({"since": since, "events": events[number]}, {})
+
+
+def _by_chunk(those: Iterable[Led]) -> defaultdict[int, list[Led]]:
+    """Return tuples that start with a row by the number of its chunk, in order."""
+    chunks: defaultdict[int, list[Led]] = defaultdict(list)
+    for one in those:
+        chunks[one[0] // CHUNK].append(one)
+    return chunks
 
 
 def _hot_rows(feed: Feed) -> Rows:

@@ -2,7 +2,7 @@
 
 Each named row has two places, A and B. A snapshot writes changed rows to the place that the current one does not use,
 and last, in one record, the list of places together with the source offset that all of them include. A crash between
-any two writes leaves the snapshot before it whole.
+any two writes leaves the snapshot before it whole. A long row is stored in pieces, since brokers limit messages.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from streams.errors import StateError
 from streams.packing import pack, unpack
+
+PIECE = 800_000  # bytes; a broker takes 1 MB a message unless told otherwise
 
 
 class Loaded(NamedTuple):
@@ -28,50 +30,69 @@ class Store:
     def __init__(self, table: MutableMapping[bytes, bytes], partition: int) -> None:
         self.table = table
         self.partition = partition
-        self.places: dict[str, str] = {}  # name: A or B, and the checksum of the row there
+        self.places: dict[str, str] = {}  # by name, see _place
         self.bytes_written = 0
 
     def load(self) -> Loaded | None:
         """Return the newest whole snapshot, or None when there is none. Raises StateError for an unknown
         format, or when rows are not those that were written with the head.
         """
-        head = self.table.get(self._key("head", ""))
+        head = self.table.get(self._key("head", "", 0))
         if head is None:
             return None
         values = unpack(head).values
         self.places = values.pop("places")
         return Loaded(values, {name: self._checked(name, place) for name, place in self.places.items()})
 
+    def save(self, values: Mapping[str, Any], changed: Mapping[str, bytes], gone: frozenset[str] = frozenset()) -> None:
+        """Write the changed rows and then the head that makes them valid; other rows in `gone` are dropped after it."""
+        gone -= changed.keys()
+        places = {name: place for name, place in self.places.items() if name not in gone}
+        for name, row in changed.items():
+            if name in places and self._read(name, places[name]) == row:
+                continue
+            places[name] = _place("B" if places.get(name, "B")[0] == "A" else "A", row)
+            for number, piece in enumerate(_pieces(row)):
+                self._put(self._key(name, places[name], number), piece)
+        self._put(self._key("head", "", 0), pack({**values, "places": places}, {}))
+        for name in changed:
+            self._drop(name, places[name], _count(places[name]))
+        for name in gone & self.places.keys():
+            self._drop(name, "A", 0)
+            self._drop(name, "B", 0)
+        self.places = places
+
     def _checked(self, name: str, place: str) -> bytes:
         """Return a row if it is the one that the head was written for: another worker may have written after it."""
-        row = self.table.get(self._key(name, place[0]), b"")
+        row = self._read(name, place)
         if _place(place[0], row) != place:
             raise StateError(f"partition {self.partition}: snapshot row {name} is not the one that its head names")
         return row
 
-    def save(self, values: Mapping[str, Any], changed: Mapping[str, bytes], gone: frozenset[str] = frozenset()) -> None:
-        """Write the changed rows and then the head that makes them valid; rows in `gone` are dropped after it."""
-        places = {name: place for name, place in self.places.items() if name not in gone}
-        for name, row in changed.items():
-            if name in places and self.table.get(self._key(name, places[name][0])) == row:
-                continue
-            place = "B" if places.get(name, "B")[0] == "A" else "A"
-            self._put(self._key(name, place), row)
-            places[name] = _place(place, row)
-        self._put(self._key("head", ""), pack({**values, "places": places}, {}))
-        for name in gone & self.places.keys():
-            for place in "AB":
-                self.table.pop(self._key(name, place), None)
-        self.places = places
+    def _read(self, name: str, place: str) -> bytes:
+        return b"".join(self.table.get(self._key(name, place, n), b"") for n in range(_count(place)))
 
     def _put(self, key: bytes, row: bytes) -> None:
         self.table[key] = row
         self.bytes_written += len(key) + len(row)
 
-    def _key(self, name: str, place: str) -> bytes:
-        return f"{self.partition}/{name}/{place}".encode()
+    def _drop(self, name: str, place: str, first: int) -> None:
+        """Remove the pieces of a row from this number on."""
+        while self.table.pop(self._key(name, place, first), None) is not None:
+            first += 1
+
+    def _key(self, name: str, place: str, number: int) -> bytes:
+        return f"{self.partition}/{name}/{place[:1]}{number or ''}".encode()
 
 
 def _place(place: str, row: bytes) -> str:
-    """Return A or B with the checksum of what stands there."""
-    return f"{place}{zlib.crc32(row):08x}"
+    """Return A or B with the checksum of what stands there and in how many pieces."""
+    return f"{place}{zlib.crc32(row):08x}{len(_pieces(row))}"
+
+
+def _count(place: str) -> int:
+    return int(place[9:])
+
+
+def _pieces(row: bytes) -> list[bytes]:
+    return [row[at : at + PIECE] for at in range(0, len(row), PIECE)]

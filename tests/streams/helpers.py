@@ -28,8 +28,8 @@ LETTER = tuple[int, str, bytes]
 
 def settings(kinds: Sequence[Kind] = KINDS, width: float = HOUR, lateness: float = 600, **worker: float) -> Settings:
     """Return settings with one feed of each kind, named like it; durations in seconds."""
-    feeds = {kind: Feed(signal="test", kind=kind, bin=Duration(width), lateness=Duration(lateness)) for kind in kinds}
-    return Settings(feeds=feeds, worker=msgspec.structs.replace(Worker(), **worker))
+    feeds = [Feed(signal="test", kind=kind, bin=Duration(width), lateness=Duration(lateness)) for kind in kinds]
+    return Settings(feeds={feed.kind: feed for feed in feeds}, worker=msgspec.structs.replace(Worker(), **worker))
 
 
 def message(feed: str, ts: float, asn: int = 1, **fields: object) -> bytes:
