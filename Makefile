@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint bench schemas clean
+.PHONY: demo test check lint bench scoreboard schemas clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -25,6 +25,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
+
+scoreboard: $(STAMP)
+	$(BIN)/python -m tests.scoreboard
 
 schemas: $(STAMP)
 	$(BIN)/python -m schemas.generate

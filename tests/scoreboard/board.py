@@ -17,6 +17,28 @@ OURS = "ebbtide"
 #: How far off a label may be, in seconds, by the start of the case's name; hurricanes are known to the hour at best.
 SLACKS = {"hurricane-laura": 7_200.0, "venezuela": 21_600.0, "zhytomyr": 3_600.0}
 LOWER_IS_BETTER = score.COLUMNS[4:]
+PREFACE = """\
+# Scoreboard
+
+Written by `make scoreboard`; a test fails when a figure of ours becomes worse. One setting for all: the default. All
+rules judge the bins that our own pipeline closes, in the same run:
+
+- **ebbtide**: `ebbtide detect`.
+- **fixed fraction**: value below a fixed fraction of the trailing median (BGP 0.99 of 24 h, active probing 0.80 of 7 d,
+  telescope 0.25 of 7 d, else 0.80 of 7 d).
+- **hour-of-week MAD**: value below the median of the same hour of the week by 3 × 1.4826 × its median absolute
+  deviation, once that hour has three values.
+- **river quantile**: [river](https://riverml.xyz)'s `QuantileFilter` (0.995) over `GaussianScorer`, values below its mean.
+
+For the other rules a run of flagged bins is one alarm, members of a `presence` feed count as up until they are first
+heard of, and its networks of fewer than five members are left out.
+
+A *hit* is a label that an alarm of its entity overlaps, a little slack on either side (900 s; Laura 7,200 s, Venezuela
+21,600 s, Zhytomyr 3,600 s). *Alarms per hit* are per feed; 1.00 is best. *False alarms* overlap no label of their
+entity; some recordings hold real falls that nobody labelled. *Delay*, *start error* and *end error* are medians in
+seconds over hits whose edges are published; `inf` is an alarm that never ended. `sim-` cases are simulated and their
+truth is known; the others are recordings, of which only one is shipped.
+"""
 
 
 def recordings() -> list[Path]:
@@ -48,6 +70,14 @@ def parse(table: str) -> dict[tuple[str, str], Figures]:
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
     rows = [dict(zip(score.COLUMNS, cells, strict=True)) for cells in lines[2:]]
     return {(row["case"], row["rule"]): row for row in rows}
+
+
+def absent(table: str) -> str:
+    """Return the checked-in lines of recordings that are not here and so not in the table."""
+    here = {case for case, _ in parse(table)}
+    lines = CHECKED_IN.read_text().splitlines(keepends=True)
+    rows = [line for line in lines if line[:1] == "|"][2:]
+    return "".join(line for line in rows if line.strip("|").split("|")[0].strip() not in here)
 
 
 def worse(now: Figures, before: Figures) -> list[str]:

@@ -74,7 +74,7 @@ def _cases() -> Iterator[Simulated]:
         Network(25, (_fall(1.3, 1, 0.9), _fall(2.1, 8, 0.4))),
         Network(90, (_fall(1.7, 0.5, 0.5), _fall(2.5, 6, 0.15))),
     ]
-    yield Simulated("sim-members", Feed("ripe-atlas", "presence", 300, 3 * DAY, 0.7), _with_quiet(members, 6))
+    yield Simulated("sim-members", Feed("ripe-atlas", "presence", 300, 3 * DAY, 0.7), _with_quiet(members, 24))
     sources = [Network(4, (_fall(3.2, 8, 1.0),)), Network(25, (_fall(2.6, 3, 1.0), _fall(3.4, 10, 0.6)))]
     yield Simulated("sim-sources", Feed("telescope", "distinct", 600, 4 * DAY, 0.1), _with_quiet(sources, 1))
     quiet = _with_quiet([Network(level) for level in (1, 5, 20, 100, 1_000, 10_000)], 7)
