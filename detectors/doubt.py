@@ -48,6 +48,12 @@ class Doubt(Generic[Item]):
             believed += [held.item for held in self._release()]
         return believed
 
+    def confirm(self, newest: float) -> list[Item]:
+        """Hear that time has come to `newest` elsewhere and return those that are in step with it."""
+        confirmed = [claim.item for claim in self.held if claim.ts <= newest + self.max_step]
+        self.held[:] = [claim for claim in self.held if claim.ts > newest + self.max_step]
+        return confirmed
+
     def _agreed(self, active: int) -> bool:
         if len(self.held) < 2:
             return False

@@ -40,7 +40,7 @@ class Watermark:
     next_close: int = 0
 
     def first_leap(self, ts: Floats) -> int:
-        """Index of the first event time, in order of arrival, that steps too far past all before it; else the length."""
+        """Index of the first event time, in order of arrival, that steps too far past all before it, or the length."""
         seen = ts[0] if self.newest is None else self.newest
         steps = np.diff(np.maximum.accumulate(np.concatenate(([seen], ts)))) > self.rule.max_step
         return int(np.argmax(steps)) if steps.any() else len(ts)

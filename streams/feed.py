@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -95,10 +95,21 @@ class Feed:
             part = part.cut(leap + 1, len(part.measurements))
         return _joined(steps)
 
-    def advance(self, newest: float) -> list[Change]:
-        """Follow the clock of the feed, which is alive elsewhere: silence here is real. Return what closed with it."""
-        self.watermark.advance(newest)
-        return [change for start in self.watermark.due() for change in self._close(start, feed_speaks=True)]
+    def advance(self, newest: float, spoke: Container[int] | None = None) -> Step:
+        """Follow the clock of the feed, and return what came of it; positions mean nothing here.
+
+        `spoke`: starts of the bins in which the feed was heard elsewhere, where silence here is real (None: all).
+        """
+        confirmed = [m for m, _ in self.doubt.confirm(newest)] if self.watermark.newest is not None else []
+        if confirmed:
+            self._bin(Part.of(confirmed, np.zeros(len(confirmed), dtype=np.int64)))
+        self.watermark.advance(max([newest, *(float(m.ts) for m in confirmed)]))
+        changes = [
+            (0, change)
+            for start in self.watermark.due()
+            for change in self._close(start, elsewhere=spoke is None or start in spoke)
+        ]
+        return Step(changes, [], len(confirmed), 0)
 
     def _sift(self, part: Part, batch: Batch) -> tuple[Part, list[Rejected]]:
         """Take out what the feed cannot use and what lies too far ahead of its receipt."""
@@ -156,12 +167,12 @@ class Feed:
             for start, row, m in whole:
                 self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
 
-    def _close(self, start: int, *, feed_speaks: bool = False) -> list[Change]:
+    def _close(self, start: int, *, elsewhere: bool | None = None) -> list[Change]:
         rows = len(self.index)
         self.closings += 1
         self.detector.grow(rows - self.detector.rows)
-        observed = self._observe(start, rows, feed_speaks)
-        changes = self._expired(start, bool(observed.present.any()) or feed_speaks)
+        observed = self._observe(start, rows, elsewhere)
+        changes = self._expired(start, bool(observed.present.any() or elsewhere))
         changes += self.detector.close(observed)
         if self.observer:
             self.observer(observed, changes)
@@ -174,8 +185,11 @@ class Feed:
         given_up = self.silent_since is not None and start - self.silent_since > self.rules.expire_after
         return not given_up or start in self.bins.bins
 
-    def _observe(self, start: int, rows: int, feed_speaks: bool) -> Observed:
-        """Return what the bin held; where silence says nothing, its rows are not present."""
+    def _observe(self, start: int, rows: int, elsewhere: bool | None) -> Observed:
+        """Return what the bin held; where silence says nothing, its rows are not present.
+
+        `elsewhere`: whether the feed spoke in other shards, None when that is not known.
+        """
         closing = self.bins.take(start, rows)
         alive = self.index.born[:rows] <= start
         measured = closing.seen[:rows]
@@ -188,7 +202,8 @@ class Feed:
             present = alive
         elif self.rules.detector.kind == "ratio":
             size = closing.size[:rows]
-        if self.rules.silence_is_zero and (spoke or feed_speaks or int(alive.sum()) < FEW):
+        few = elsewhere is None and int(alive.sum()) < FEW
+        if self.rules.silence_is_zero and (spoke or elsewhere or few):
             present = alive
         return Observed(start, value, size, present, alive, lost, back, self.index.group[:rows])
 

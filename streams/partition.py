@@ -35,6 +35,7 @@ class Partition:
         self.store = Store(table, number)
         self.applied = -1
         self.heard: dict[str, float] = {}
+        self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
         self.last_new = self.last_saved = now
         self.unsaved = False
         self.running: dict[str, Outage] = {}  # newest revision of each outage that has not ended
@@ -70,8 +71,13 @@ class Partition:
         return found
 
     def hear(self, feed: str, newest: float) -> None:
-        """Note how far a feed has come elsewhere."""
+        """Note how far a feed has come elsewhere, and that it spoke in that bin."""
+        if feed not in self.shard.feeds:
+            return
         self.heard[feed] = max(newest, self.heard.get(feed, newest))
+        mark, width = self.shard.feeds[feed].watermark, int(self.settings.feeds[feed].bin)
+        spoke = {*self.spoke.get(feed, ()), int(newest // width * width)}
+        self.spoke[feed] = {start for start in spoke if start >= mark.next_close}
 
     def follow(self, lag: int | None, now: float) -> list[Outage]:
         """Follow what was heard, if this partition was read to its end and has been idle for long enough."""
@@ -79,7 +85,8 @@ class Partition:
             return []
         behind = [(feed, newest) for feed, newest in sorted(self.heard.items()) if self._is_behind(feed)]
         self.unsaved = True
-        outages = [outage for feed, newest in behind for outage in self.shard.advance(feed, newest).outages]
+        outputs = [self.shard.advance(feed, newest, self.spoke[feed]) for feed, newest in behind]
+        outages = [outage for output in outputs for outage in output.outages]
         self._note(outages)
         return outages
 

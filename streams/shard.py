@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -62,10 +62,16 @@ class Shard:
         found.sort(key=lambda one: one[0])
         return Output([self._outage(name, change) for _, name, change in found], rejected)
 
-    def advance(self, feed: str, newest: float) -> Output:
-        """Follow the clock of a feed that is alive elsewhere; the caller knows that this partition has nothing new."""
-        changes = self.feeds[feed].advance(newest) if feed in self.feeds else []
-        return Output([self._outage(feed, change) for change in changes], [])
+    def advance(self, feed: str, newest: float, spoke: Container[int] | None = None) -> Output:
+        """Follow the clock of a feed that is alive elsewhere; the caller knows that this partition has nothing new.
+
+        `spoke`: starts of the bins in which it was heard elsewhere (None: all).
+        """
+        if feed not in self.feeds:
+            return Output([], [])
+        step = self.feeds[feed].advance(newest, spoke)
+        self.counts[feed].binned += step.binned
+        return Output([self._outage(feed, change) for _, change in step.changes], [])
 
     def newest(self) -> dict[str, float]:
         """Return the newest event time of each feed that has seen anything (Unix seconds)."""
