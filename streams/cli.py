@@ -12,6 +12,7 @@ from pathlib import Path
 from streams import commands
 from streams.errors import EbbtideError
 from streams.explain import entity_named, time_named
+from streams.score import SLACK
 
 INTERRUPTED = 130
 
@@ -76,6 +77,13 @@ def _outages(one: argparse.ArgumentParser) -> None:
     one.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
+def _score(one: argparse.ArgumentParser) -> None:
+    one.add_argument("case", nargs="?", type=Path, metavar="CASE", help="folder of a recording and its labels.csv")
+    one.add_argument("events", nargs="?", metavar="EVENTS", help="outages as JSON lines; - is standard input")
+    one.add_argument("--cases", type=Path, metavar="FOLDER", help="run the pipeline on each case in this folder")
+    one.add_argument("--slack", type=_slack, default=SLACK, metavar="S", help="seconds around a label (default: 900)")
+
+
 def _explain(one: argparse.ArgumentParser) -> None:
     one.add_argument("entity", type=entity_named, metavar="ENTITY", help="such as asn/43754 (or AS43754) or country/IR")
     _files(one).required = False  # a worker is asked without files
@@ -101,6 +109,13 @@ def _speed(text: str) -> float:
     return speed
 
 
+def _slack(text: str) -> float:
+    slack = float(text)
+    if not 0 <= slack < float("inf"):
+        raise ValueError(text)
+    return slack
+
+
 def _natural(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -121,6 +136,7 @@ _COMMANDS = {
     "replay": (commands.replay_files, "Send files of measurements to Kafka.", _replay),
     "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _files),
     "outages": (commands.outages, "Print what is going on now, as a running worker says.", _outages),
+    "score": (commands.score, "Compare outages with what is known of a recording.", _score),
     "explain": (commands.explain_, "Say bin by bin why an entity was told to be down, or was not.", _explain),
     "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
     "settings": (commands.settings, "Check the settings.", _settings),

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from schemas.outage import RUNNING, Outage, encode
-from streams import topics
+from streams import cases, topics
+from streams import score as scoring
 from streams.client import ask
 from streams.demo import Demo, run_demo
 from streams.detect import detect
@@ -98,6 +99,25 @@ def outages(arguments: Namespace) -> None:
         sys.stdout.buffer.writelines(encode(outage) + b"\n" for outage in shown)
         return
     sys.stdout.writelines(text + "\n" for text in [HEADER, *map(line, shown)])
+
+
+def score(arguments: Namespace) -> None:
+    """Print how outages match the labels of a case, or how the pipeline does on each case of a folder."""
+    if arguments.cases is not None and arguments.case is None:
+        read = map(cases.read, cases.find(arguments.cases))
+        rows = [_run_case(arguments, case) for case in read]
+        sys.stdout.write(scoring.table(rows))
+    elif arguments.cases is None and arguments.events is not None:
+        alarms = scoring.read_events(arguments.events)
+        row = scoring.judge(cases.read(arguments.case), "events", alarms, arguments.slack)
+        sys.stdout.buffer.write(scoring.as_json(row) + b"\n")
+    else:
+        raise UsageError("score needs CASE and EVENTS, or --cases FOLDER")
+
+
+def _run_case(arguments: Namespace, case: cases.Case) -> scoring.Row:
+    shard = scoring.pipeline(case, os.environ, arguments.settings)
+    return scoring.judge(case, "ebbtide", scoring.run(shard, case), arguments.slack)
 
 
 def explain_(arguments: Namespace) -> None:
