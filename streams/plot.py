@@ -13,6 +13,7 @@ import numpy as np
 from detectors.observed import Floats
 from streams.errors import EbbtideError
 from streams.explain import View
+from streams.explain_text import clock
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +75,7 @@ def _figure(views: Sequence[View], entity: str) -> Figure:
         _shade(view, evidence, number, named=False)
         _draw_level(view, level, entity, number)
         _draw_evidence(view, evidence, number)
-    _label_times(axes[-1])
+    _label_times(axes[-1], views)
     return figure
 
 
@@ -138,10 +139,16 @@ def _column(view: View, name: str) -> Floats:
     return np.array([math.nan if known.get(start) is None else known[start] for start in starts])
 
 
-def _label_times(axes: Axes) -> None:
+def _label_times(axes: Axes, views: Sequence[View]) -> None:
+    """Name hours by the clock and midnights by the date; the years stand below."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator()
+    names = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
+    midnights = ["%Y", "%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M"]
+    formatter = ConciseDateFormatter(locator, tz="UTC", formats=names, zero_formats=midnights, show_offset=False)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
-    axes.set_xlabel("UTC")
+    axes.xaxis.set_major_formatter(formatter)
+    edges = [_edges(view) for view in views]
+    first, last = min(one[0] for one in edges), max(one[-1] for one in edges)
+    axes.set_xlabel(f"{clock(int(first.astype(np.int64)))} to {clock(int(last.astype(np.int64)))} UTC")
