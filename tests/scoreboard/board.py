@@ -28,7 +28,8 @@ rules judge the bins that our own pipeline closes, in the same run:
   telescope 0.25 of 7 d, else 0.80 of 7 d).
 - **hour-of-week MAD**: value below the median of the same hour of the week by 3 × 1.4826 × its median absolute
   deviation, once that hour has three values.
-- **river quantile**: [river](https://riverml.xyz)'s `QuantileFilter` (0.995) over `GaussianScorer`, values below its mean.
+- **river quantile**: [river](https://riverml.xyz)'s `QuantileFilter` (0.995) over `GaussianScorer`, where the value is
+  below the scorer's mean.
 
 For the other rules a run of flagged bins is one alarm, members of a `presence` feed count as up until they are first
 heard of, and its networks of fewer than five members are left out.

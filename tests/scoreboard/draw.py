@@ -93,7 +93,7 @@ def draw_gauge(feed: Feed, network: Network, random: Random) -> Iterator[tuple[i
 
 
 def draw_presence(feed: Feed, network: Network, random: Random) -> Iterator[tuple[int, Fields]]:
-    """Members that reconnect now and then, `noise` times a day, and those that fall, within two minutes of each other."""
+    """Members that reconnect now and then, `noise` times a day, and those that fall, all within two minutes."""
     for member in range(int(network.level)):
         away = _reconnections(feed, random)
         away += [_dark(fall, random) for fall in network.falls if member < round(network.level * fall.depth)]
