@@ -83,7 +83,7 @@ def _check(demo: Demo) -> int:
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """Let a request to end, or the terminal's end, do what Ctrl-C does, so that no child is left behind."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDINGS}
     try:
         yield
     finally:
@@ -126,6 +126,7 @@ def _environment(settings: Settings, directory: Path) -> dict[str, str]:
     }
 
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NAMES = ("app_id", "measurements", "outages", "dead", "clock")
 
 

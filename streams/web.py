@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import nan
 from typing import Any
 
 import faust
 import orjson
 from aiohttp.web import Request, Response
+from faust.exceptions import ConsumerNotStarted
 from msgspec import to_builtins
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -43,7 +45,9 @@ def _json(body: object, status: int = 200) -> Response:
 def assigned(worker: Worker) -> list[int]:
     """Return the partitions of the measurements that this worker reads."""
     topic = worker.settings.kafka.measurements
-    return sorted(tp.partition for tp in worker.app.consumer.assignment() if tp.topic == topic)
+    with suppress(ConsumerNotStarted):
+        return sorted(tp.partition for tp in worker.app.consumer.assignment() if tp.topic == topic)
+    return []
 
 
 def not_ready(worker: Worker) -> str | None:

@@ -37,7 +37,9 @@ def wait_for(what: str, condition: Callable[[], Any]) -> Any:  # noqa: ANN401
 
 
 def ebbtide(
-    *arguments: object, environment: Mapping[str, str] | None = None, **options: Any
+    *arguments: object,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,  # noqa: ANN401
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end, with nothing of `EBBTIDE_…` in its environment but what is given."""
     command = [*PROGRAM, *map(str, arguments)]
@@ -172,13 +174,18 @@ class Worker:
 
     def wait_applied(self, ends: Mapping[int, int]) -> dict[int, dict[str, Any]]:
         """Wait until it has applied these offsets, each by its partition, and return what it says of itself."""
+        status: dict[int, dict[str, Any]] = {}
 
-        def reached() -> dict[int, dict[str, Any]] | None:
-            status = self.status()
-            done = all(status.get(number, {}).get("applied", -1) >= offset for number, offset in ends.items())
-            return status if done else None
+        def reached() -> bool:
+            status.clear()
+            status.update(self.status())
+            return all(status.get(number, {}).get("applied", -1) >= offset for number, offset in ends.items())
 
-        return dict(wait_for(f"a worker that has applied {ends}", reached))
+        try:
+            wait_for(f"a worker that has applied {ends}", reached)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it has {status}, {self.get('/readyz')}, {self.errors()}") from None
+        return status
 
     def errors(self) -> str:
         """Return what it has written on standard error."""
