@@ -1,0 +1,1 @@
+"""Benchmarks of the worker against others, each on the same messages in the same Apache Kafka."""

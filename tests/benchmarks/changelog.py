@@ -1,0 +1,31 @@
+"""What a worker writes of its state when time runs as it does outside: no Kafka, a clock that follows event time."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from streams.partition import Partition
+from streams.settings import Duration, Feed, Settings
+from tests.benchmarks.messages import FEED, START, WIDTH, Load, messages
+
+SERIES = 5_000
+BINS = 36
+WARM = 12
+EACH = 500
+
+
+def bytes_per_series_and_bin() -> float:
+    """Return the bytes that one partition writes, once its series are known, for each of them and each bin."""
+    load = Load(2 * SERIES * BINS, SERIES, BINS)
+    settings = Settings(feeds={FEED: Feed(signal="traffic", kind="count", bin=Duration(WIDTH))})
+    partition = Partition(settings, 0, {}, float(START))
+    stream, before = messages(load), 0
+    for first in range(0, load.measurements, EACH):
+        now = START + first / load.measurements * BINS * WIDTH
+        values = [message.value for message in islice(stream, EACH)]
+        partition.take(values, [None] * EACH, range(first, first + EACH), [now] * EACH, now)
+        if partition.due(now):
+            partition.save(now)
+        if now <= START + WARM * WIDTH:
+            before = partition.store.bytes_written
+    return (partition.store.bytes_written - before) / (SERIES * (BINS - WARM))

@@ -1,0 +1,126 @@
+"""Runs each contestant in a process of its own, with a group of its own, and measures it from outside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from streams import topics
+from streams.processes import child, free_port
+from streams.settings import Kafka
+from tests.benchmarks.messages import FEED, WIDTH, Load
+from tests.benchmarks.reading import Reading, Result, between, read, told
+
+ROOT = Path(__file__).parents[2]
+TOPIC = "measurements"
+PARTITIONS = 4
+POLL = 0.1
+PATIENCE = 300.0
+
+
+class Place(NamedTuple):
+    """Where a contest takes place: the broker's address, a directory for its files, what is in the topic."""
+
+    address: str
+    directory: Path
+    load: Load
+
+
+class Written(NamedTuple):
+    """What a worker wrote of its state."""
+
+    snapshots: float
+    bytes: float
+
+
+def worker(place: Place, turn: int) -> tuple[Result, Written]:
+    """Run `ebbtide worker` over the whole topic, everything on."""
+    group, port = f"ebbtide-{turn}", free_port()
+    settings = place.directory / f"{group}.toml"
+    settings.write_text(_settings(place.address, group, port))
+    topics.create(Kafka(bootstrap_servers=(place.address,), app_id=group, partitions=PARTITIONS))
+    command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(settings)]
+    with child(command, place.directory, group, _ENVIRONMENT) as process:
+        result = _until(place.load.measurements, lambda: _applied(process, port), process)
+        return result, _written(port)
+
+
+def textbook(place: Place, turn: int, count: int) -> Result:
+    """Run the textbook Faust agent over the first `count` messages that it gets."""
+    directory = str(place.directory / f"textbook-{turn}")
+    return _told(place, "textbook", turn, [place.address, TOPIC, str(PARTITIONS), str(count), directory], count)
+
+
+def loop(place: Place, turn: int) -> Result:
+    """Run the hand-written loop over the whole topic."""
+    count = place.load.measurements
+    return _told(place, "loop", turn, [place.address, TOPIC, str(turn), str(count)], count)
+
+
+_ENVIRONMENT: Mapping[str, str] = {"PYTHONPATH": str(ROOT)}
+
+
+def _settings(address: str, group: str, port: int) -> str:
+    return (
+        f'[kafka]\nbootstrap_servers = ["{address}"]\napp_id = "{group}"\npartitions = {PARTITIONS}\n'
+        f'[web]\nport = {port}\n[worker]\ndata_dir = "{group}"\n'
+        f'[feeds.{FEED}]\nsignal = "traffic"\nkind = "count"\nbin = "{WIDTH}s"\n'
+    )
+
+
+def _told(place: Place, module: str, turn: int, arguments: list[str], count: int) -> Result:
+    name = f"{module}-{turn}"
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
+    log = place.directory / f"{name}.log"
+
+    def newest() -> Reading | None:
+        readings = told(log)
+        return readings[-1] if readings else None
+
+    with child(command, place.directory, name, _ENVIRONMENT) as process:
+        _until(count, newest, process)
+    readings = told(log)
+    return between(readings[0], readings[-1])
+
+
+def _until(count: int, look: Callable[[], Reading | None], process: subprocess.Popen[bytes]) -> Result:
+    """Look until all is done and return what happened since the first progress that was seen."""
+    first, end = None, time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        reading = look()
+        if reading is not None and reading.done:
+            first = first or reading
+            if reading.done >= count:
+                return between(first, reading)
+        if reading is None and process.poll() is not None:
+            break
+        time.sleep(POLL)
+    raise RuntimeError(f"{process.args!r} did not get through {count} measurements, see its log")
+
+
+def _applied(process: subprocess.Popen[bytes], port: int) -> Reading | None:
+    """Return a reading of a worker, the measurements being those that it has taken."""
+    try:
+        status = orjson.loads(_get(port, "/api/v1/status"))
+    except OSError:
+        return None
+    return read(sum(one["received"] for one in status["partitions"].values()), process.pid)
+
+
+def _written(port: int) -> Written:
+    lines = [line.split() for line in _get(port, "/metrics").decode().splitlines() if not line.startswith("#")]
+    found = {name: float(value) for name, value in lines if name.startswith("ebbtide_snapshot")}
+    return Written(found["ebbtide_snapshots_total"], found["ebbtide_snapshot_bytes_total"])
+
+
+def _get(port: int, page: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=5) as answer:
+        body: bytes = answer.read()
+    return body
