@@ -27,7 +27,7 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
 
 scoreboard: $(STAMP)
-	$(BIN)/python -m tests.scoreboard
+	$(BIN)/python -m tests.scoreboard $(CASES)
 
 schemas: $(STAMP)
 	$(BIN)/python -m schemas.generate

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import convert
@@ -104,9 +105,7 @@ def outages(arguments: Namespace) -> None:
 def score(arguments: Namespace) -> None:
     """Print how outages match the labels of a case, or how the pipeline does on each case of a folder."""
     if arguments.cases is not None and arguments.case is None:
-        read = map(cases.read, cases.find(arguments.cases))
-        rows = [_run_case(arguments, case) for case in read]
-        sys.stdout.write(scoring.table(rows))
+        sys.stdout.write(scoring.table(list(_run_cases(arguments))))
     elif arguments.cases is None and arguments.events is not None:
         alarms = scoring.read_events(arguments.events)
         row = scoring.judge(cases.read(arguments.case), "events", alarms, arguments.slack)
@@ -115,9 +114,13 @@ def score(arguments: Namespace) -> None:
         raise UsageError("score needs CASE and EVENTS, or --cases FOLDER")
 
 
-def _run_case(arguments: Namespace, case: cases.Case) -> scoring.Row:
-    shard = scoring.pipeline(case, os.environ, arguments.settings)
-    return scoring.judge(case, "ebbtide", scoring.run(shard, case), arguments.slack)
+def _run_cases(arguments: Namespace) -> Iterator[scoring.Row]:
+    with _spinner() as progress:
+        task = progress.add_task("cases", total=None)
+        for case in map(cases.read, cases.find(arguments.cases)):
+            shard = scoring.pipeline(case, os.environ, arguments.settings)
+            yield scoring.judge(case, "ebbtide", scoring.run(shard, case), arguments.slack)
+            progress.update(task, advance=1)
 
 
 def explain_(arguments: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Simulated cases, of every kind of feed and many sizes, with known truth: the same bytes on every machine."""
+"""Simulated cases, of every kind of feed and many sizes, with known truth: the same on every machine."""
 
 from __future__ import annotations
 
