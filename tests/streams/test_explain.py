@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from detectors.baseline import Pace
+from detectors.observed import Change
 from schemas.outage import encode
 from streams.cli import main
 from streams.detect import detect
-from streams.explain import Question, View, explain, report, time_named
+from streams.explain import Question, View, _around, explain, report, time_named
 from streams.history import Watch
 from streams.intake import Tally
 from streams.settings import Settings
@@ -184,6 +186,30 @@ def test_long_outage_is_shortened_unless_a_time_is_asked_for(tmp_path: Path) -> 
     assert hidden + len(rows) == len(views[0].bins)
     asked = Question("asn/1", at=START + 100 * HOUR, bins=40)
     assert "more bins" not in text_of(ask(tmp_path, settings(["gauge"]), lines, asked), asked)
+
+
+def test_each_outage_is_one_span_and_the_newest_is_shown(tmp_path: Path) -> None:
+    """Dark twice: two spans with their own ends; the answer is about the second."""
+    dark = {*range(60, 66), *range(90, 96)}
+    lines = gauge(110, lambda hour: 0.0 if hour in dark else 100.0, series=2)
+    view = ask(tmp_path, settings(["gauge"]), lines, Question("asn/1", bins=2))[0]
+    spans = [((one.start - START) // HOUR, ((one.end or 0) - START) // HOUR) for one in view.history.spans()]
+    assert spans == [(60, 66), (90, 96)]
+    assert (view.bins[0].start - START) // HOUR == 88
+
+
+def test_outage_is_shown_rather_than_a_newer_suspicion() -> None:
+    """AS43754's outage at 15:05, and a suspicion of another series that begins later: the outage is asked for."""
+    its = load(RECORDING / "feeds.toml", {})
+    outage = explain(its, Question("asn/43754"), [FILE], lambda: LATER, lambda tally: None)[0].history
+    doubt = explain(its, Question("asn/51873"), [FILE], lambda: LATER, lambda tally: None)[0].history
+    later = [one._replace(changes=tuple(_later(change) for change in one.changes)) for one in doubt.bins]
+    assert [span.certain for span in doubt.spans()] == [False]
+    assert _around([outage, replace(doubt, bins=later)], None) == (1_466_089_500, 1_466_095_500)
+
+
+def _later(change: Change) -> Change:
+    return replace(change, started_at=change.started_at + 6 * HOUR)
 
 
 def test_time_beyond_the_last_closed_bin_is_said(tmp_path: Path) -> None:
