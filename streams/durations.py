@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -17,8 +18,8 @@ def seconds(text: str | float) -> float:
     Raises ValueError with a line that shows what is wanted.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        if text < 0:
-            raise ValueError(f"a duration is not negative, got {text}")
+        if not 0 <= text < math.inf:
+            raise ValueError(f"a duration is finite and not negative, got {text}")
         return float(text)
     if not isinstance(text, str) or not re.fullmatch(f"(?:{_PART.pattern})+", text.strip()):
         raise ValueError(f'expected a duration such as "5m" or "1h30m", got {text!r}')

@@ -20,11 +20,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return checked settings. Raises SettingsError with one line that names the file, line and key."""
     text = _read(path) if path else ""
     values = _parse(text, path)
-    _overlay(values, environ)
+    overlaid = _overlay(values, environ)
     try:
         return from_builtins(values)
     except (msgspec.ValidationError, ValueError) as error:
-        raise SettingsError(_explain(str(error), text, path)) from None
+        raise SettingsError(_explain(str(error), text, path, overlaid)) from None
 
 
 def _read(path: Path) -> str:
@@ -40,7 +40,8 @@ def _parse(text: str, path: Path | None) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: is not TOML: {error}") from None
+        line = re.search(r"\(at line (\d+)", str(error))
+        raise SettingsError(f"{path}{':' + line[1] if line else ''}: is not TOML: {error}") from None
 
 
 def _sections() -> dict[str, list[str]]:
@@ -64,19 +65,25 @@ def known_variables(feeds: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {PREFIX + name.upper(): path for name, path in known.items()}
 
 
-def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Put variables over the values of the file; return which variable set which key."""
+    overlaid = {}
     known = known_variables(values.get("feeds", {}) if isinstance(values.get("feeds"), dict) else {})
     sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds"))
     for name in sorted(environ):
         if name in known:
             _put(values, known[name], _value(name, environ[name]))
+            overlaid[".".join(known[name])] = name
         elif name.startswith(sections):
             raise SettingsError(f"environment variable {name}: no such setting")
+    return overlaid
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401
     for key in path[:-1]:
         values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            return  # the check of all values says so
     values[path[-1]] = value
 
 
@@ -90,13 +97,15 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401
         return text
 
 
-def _explain(message: str, text: str, path: Path | None) -> str:
-    """Turn a validation error into `file:line: key: what`."""
+def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, str]) -> str:
+    """Turn a validation error into `file:line: key: what`, or name the variable that is at fault."""
     what, _, where = message.partition(" - at `$")
     keys = [key for key in re.split(r"[.\[\]`]+", where) if key]
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
     if unknown:
         keys, what = [*keys, unknown[1]], "no such setting"
+    if ".".join(keys) in overlaid:
+        return f"environment variable {overlaid['.'.join(keys)]}: {what}"
     line = _line_of(text, keys)
     place = f"{path or 'settings'}:{line}" if line else str(path or "settings")
     return f"{place}: {'.'.join(keys) + ': ' if keys else ''}{what}"

@@ -6,9 +6,11 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from streams.errors import InputError
 
@@ -36,10 +38,12 @@ def read_chunks(names: Iterable[str], size: int = LINES) -> Iterator[list[bytes]
         yield chunk
 
 
-def _open(name: str) -> BinaryIO:
-    if name == STDIN:
-        return sys.stdin.buffer
-    path = Path(name)
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    return cast("BinaryIO", gzip.open(path, "rb") if zipped else path.open("rb"))
+@contextmanager
+def _open(name: str) -> Iterator[Iterable[bytes]]:
+    """Open a file once, since it may be a pipe; standard input is left open."""
+    with nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb") as file:
+        if not cast("BufferedReader", file).peek(2).startswith(b"\x1f\x8b"):
+            yield file
+            return
+        with gzip.open(file) as unzipped:
+            yield unzipped
