@@ -143,7 +143,7 @@ def test_a_series_that_comes_back_after_it_was_forgotten_is_new() -> None:
     its = helpers.settings(("gauge",), forget_after=DAY)
     others = range(2, 8)
     values = steady("gauge", range(24), range(1, 8)) + steady("gauge", range(24, 80), others)
-    low = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(80, 90)]
+    low: list[bytes | None] = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(80, 90)]
     values += sorted(steady("gauge", range(80, 90), others) + low, key=lambda value: orjson.loads(value or b"")["ts"])
     assert run(its, values).outages == []
 

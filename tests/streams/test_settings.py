@@ -8,6 +8,7 @@ import pytest
 
 from streams.durations import seconds
 from streams.errors import SettingsError
+from streams.settings import Duration
 from streams.settings_file import load
 
 GOOD = """\
@@ -77,10 +78,14 @@ def test_good_settings_and_defaults(tmp_path: Path) -> None:
     """What is not said has the default of the design."""
     (tmp_path / "e.toml").write_text(GOOD, encoding="utf-8")
     its = load(tmp_path / "e.toml", {})
-    assert (its.kafka.partitions, its.worker.max_ahead, its.worker.idle_after) == (2, 600, 60)
-    assert its.worker.forget_after == 8 * 7 * 86_400
+    assert (its.kafka.partitions, its.worker.max_ahead, its.worker.idle_after) == (2, Duration(600), Duration(60))
+    assert its.worker.forget_after == Duration(8 * 7 * 86_400)
     assert list(its.feeds) == ["atlas", "a.b"]
-    assert (its.feeds["atlas"].bin, its.feeds["a.b"].bin, its.feeds["atlas"].silence_is_zero) == (300, 60, False)
+    assert (its.feeds["atlas"].bin, its.feeds["a.b"].bin, its.feeds["atlas"].silence_is_zero) == (
+        Duration(300),
+        Duration(60),
+        False,
+    )
     assert load(None, {}).feeds == {}
 
 
@@ -97,9 +102,9 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
         "HOME": "/",
     }
     its = load(tmp_path / "e.toml", environ)
-    assert (its.kafka.partitions, its.kafka.app_id, its.worker.idle_after) == (7, "other", 90)
+    assert (its.kafka.partitions, its.kafka.app_id, its.worker.idle_after) == (7, "other", Duration(90))
     assert its.kafka.bootstrap_servers == ("one:9092", "two:9092")
-    assert its.feeds["a.b"].bin == 120
+    assert its.feeds["a.b"].bin == Duration(120)
 
 
 @pytest.mark.parametrize("name", ["EBBTIDE_KAFKA_PARTITION", "EBBTIDE_FEEDS_NONE_BIN", "EBBTIDE_FEEDS_ATLAS_BINS"])

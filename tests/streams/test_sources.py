@@ -30,7 +30,7 @@ def test_lines_without_ends_and_blank_ones(tmp_path: Path, zipped: bool) -> None
 @pytest.mark.parametrize("zipped", [False, True])
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, zipped: bool) -> None:
     """`-` reads it, gzip too; it is not closed, so that naming it twice is no failure."""
-    stream = io.BufferedReader(io.BytesIO(gzip.compress(TEXT) if zipped else TEXT))  # type: ignore[arg-type]
+    stream = io.BufferedReader(io.BytesIO(gzip.compress(TEXT) if zipped else TEXT))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
     assert list(read_lines("-")) == LINES
     assert list(read_lines("-")) == []
