@@ -15,17 +15,6 @@ def test_a_line_tells_what_happened_to_whom() -> None:
     when = ["2016-06-16", "15:15"]
     told = ["open", "total", "asn/43754", "91%", "1", "11"]
     assert line(outage).split() == [*when, *told, "2016-06-16", "15:05"]
-        "2016-06-16",
-        "15:15",
-        "open",
-        "total",
-        "asn/43754",
-        "91%",
-        "1",
-        "11",
-        "2016-06-16",
-        "15:05",
-    ]
     assert line(outage).index("asn/43754") == HEADER.index("entity")
 
 
