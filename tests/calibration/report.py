@@ -1,0 +1,74 @@
+"""Tables of what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.box import MARKDOWN
+from rich.table import Table
+
+from tests.calibration.alarms import Alarms
+from tests.calibration.falls import Power
+from tests.calibration.promises import Promise
+
+
+def heads(first: Sequence[str], *rest: str) -> Table:
+    """Return an empty table: names on the left, numbers on the right."""
+    table = Table(box=MARKDOWN)
+    for name in first:
+        table.add_column(name, no_wrap=True)
+    for name in rest:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def alarms(found: Iterable[Alarms]) -> Table:
+    """Return a row for each kind, width and budget; the share is of the alarms that the budget allows."""
+    names = ("series", "days", "budget", "alarms", "of series", "allowed", "share", "95 %", "")
+    table = heads(("kind", "bin"), *names)
+    for one in found:
+        low, high = one.bounds
+        table.add_row(
+            one.kind,
+            width(one.width),
+            f"{one.series:,}",
+            str(one.days),
+            f"{one.budget:g}",
+            str(one.found),
+            str(one.rows),
+            f"{one.allowed:g}",
+            f"{one.share:.2f}",
+            f"{low:.2f}–{high:.2f}",
+            one.verdict,
+        )
+    return table
+
+
+def power(found: Sequence[Power], size: str) -> Table:
+    """Return a row for each size, a column for each depth: the share found within what was watched, median bins."""
+    depths = sorted({one.depth for one in found})
+    table = heads((), size, *(f"{depth:.0%}" for depth in depths))
+    for each in sorted({one.size for one in found}):
+        cells = {one.depth: one for one in found if one.size == each}
+        table.add_row(f"{each:,g}", *(cell(cells[depth]) for depth in depths))
+    return table
+
+
+def cell(one: Power) -> str:
+    """Return probability and median delay in bins, a dash when half were never found."""
+    delay = "–" if one.median == float("inf") else f"{one.median:.0f}"
+    return f"{one.within(10**9):.2f} / {delay}"
+
+
+def promises(kept: Iterable[Promise]) -> Table:
+    """Return a row for each promise."""
+    table = heads(("fall",), "promised bins", "found in time", "median bins", "")
+    for one in kept:
+        median = "–" if one.power.median == float("inf") else f"{one.power.median:.0f}"
+        table.add_row(one.words, str(one.within), f"{one.found:.3f}", median, "met" if one.met else "not met")
+    return table
+
+
+def width(seconds: int) -> str:
+    """Return a bin's width in words."""
+    return f"{seconds // 3_600} h" if seconds % 3_600 == 0 else f"{seconds // 60} min"
