@@ -192,8 +192,9 @@ class Worker:
         return self.error_file.read_text(errors="replace")
 
     def complaints(self) -> list[str]:
-        """Return the lines of standard error, without those on a busy broker that changes the group's coordinator."""
-        return [line for line in self.errors().splitlines() if "Marking the coordinator dead" not in line]
+        """Return the lines of standard error, without what a group that changes has said."""
+        usual = ("Marking the coordinator dead", "because it is rebalancing")
+        return [line for line in self.errors().splitlines() if not any(text in line for text in usual)]
 
     def output(self) -> bytes:
         """Return what it has written on standard output."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.outage import encode
 from streams.intake import Tally, take
 from streams.shard import Shard
 from tests.ebbtide import MEASUREMENTS, Cluster, wait_for
@@ -59,8 +60,6 @@ def hits(partition: int, asn: int, minutes: range, each: int = 1) -> list[Messag
 
 def expected(cluster: Cluster) -> set[bytes]:
     """Return the outages of each partition's log alone, through the pure pipeline."""
-    from schemas.outage import encode
-
     found: set[bytes] = set()
     for number in range(cluster.kafka.partitions):
         records = cluster.records(cluster.kafka.measurements, number)
