@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint bench scoreboard schemas clean
+.PHONY: demo test check lint bench bench-detect calibration scoreboard schemas clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -28,6 +28,14 @@ bench: $(STAMP)
 
 scoreboard: $(STAMP)
 	$(BIN)/python -m tests.scoreboard $(CASES)
+
+calibration: $(STAMP)
+	$(BIN)/python -m tests.calibration
+
+bench-detect: export OMP_NUM_THREADS = 1
+bench-detect: export OPENBLAS_NUM_THREADS = 1
+bench-detect: $(STAMP)
+	$(BIN)/python -m tests.calibration.bench
 
 schemas: $(STAMP)
 	$(BIN)/python -m schemas.generate
