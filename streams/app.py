@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from importlib.metadata import version
 from typing import Any
 
 import faust
-import msgspec
 from prometheus_client import CollectorRegistry
 
 from schemas.reasons import REASONS
@@ -29,8 +27,6 @@ def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     metrics.build.info({"version": version("ebbtide")})
-    kafka = msgspec.structs.replace(settings.kafka, partitions=partitions)  # as they are, not as they would be created
-    settings = msgspec.structs.replace(settings, kafka=kafka)
     worker = Worker(settings, app, table, metrics, Sender(app, settings.kafka), time.monotonic)
     app.ebbtide = worker
     _add_agents(app, worker)
@@ -90,10 +86,3 @@ def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: A
     @table.on_recover  # type: ignore[untyped-decorator]
     async def _recovered(*_: Any) -> None:  # noqa: ANN401
         worker.let_go()
-
-    @app.on_worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
-    def _settle_memory(*_: Any, **__: Any) -> None:  # noqa: ANN401
-        # A measurement that goes through costs no garbage collection: what was loaded so far stays, runs are long.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)

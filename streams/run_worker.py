@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from pathlib import Path
 
@@ -44,7 +45,15 @@ def run_worker(settings: Settings, log_level: str) -> None:
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     app = build(settings, partitions, _directory(settings.worker.data_dir))
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
+    settle_memory()
     Runner(app, log_level).execute_from_commandline()
+
+
+def settle_memory() -> None:
+    """Keep what was loaded so far out of garbage collection, a third of a busy worker's time otherwise."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _directory(name: str) -> str:
