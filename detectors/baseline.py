@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .columns import Columns
-from .evidence import Singles, information
-from .observed import DAY, Flags, Rule
+from .evidence import Share, Singles, counting
+from .observed import DAY, Flags, Ints, Rule
 from .season import Around, Shape, shape, slot_of
 
 EMPTY = np.float32(1e-6)
+LEAST = np.float32(0.01)  # of a seasonal factor
 STEADY = np.float32(0.003**2)  # no gauge is trusted to be steadier than this
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
 WEEKEND = np.float32(0.7)  # the first Saturday and Sunday of a series may be as quiet as this
@@ -42,15 +43,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a bin should hold, per row: `mid` for learning and display, `low` for evidence; info and wander of both."""
+    """What a bin should hold, per row: `mid` for learning and display, `low` for evidence; how far both may stray."""
 
     mid: Singles
     low: Singles
     noise: Singles  # relative variance beyond counting
     inform: Singles  # one over the relative variance of a normal bin
-    wander: Singles  # relative variance that does not average out over the bins of a run
-    echo: Singles  # correlation of neighbouring bins
+    sigma: Singles  # square root of that variance
+    coarse: Singles  # square of the relative step of a gauge; means nothing for other kinds
     factor: Singles  # season, 1 on average
+    trust: Singles  # in the hour of the day
     hours: Singles  # what the hour of the day adds to 1, before trust
     weeks: Singles  # what this weekday adds to that
     young: Flags  # first day: no profile yet
@@ -58,57 +60,82 @@ class Expected:
 
 def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Singles, size: Singles) -> Expected:
     """Level times season, with how far it may stray. `value` only narrows the step of a quantised gauge."""
-    profile = shape(near, at, rule.width)
+    profile, level = shape(near, at, rule.width), c["level"]
     young = c["norm"] <= 0
-    norm = np.where(young, np.float32(1), c["norm"])
-    known = ~young & (profile.day >= 0)
-    hours = np.where(known, profile.day / norm - 1, 0)
-    weeks = np.where(known, (profile.week - profile.day) / norm, 0)
-    trust = np.clip(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY), 0, 1)
-    spread = 1 / information(rule.kind, size, np.maximum(c["level"], EMPTY), np.maximum(c["noise"], STEADY))
-    finer = np.clip(c["fit"][:, 2] / (c["fit"][:, 3] + 4 * spread), 0, 1)
-    factor = np.maximum(1 + trust * hours + finer * weeks, np.float32(0.01))
-    mid = c["level"] * factor
+    hours, weeks = profile.day - 1, profile.week - profile.day
+    trust = unit(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY))
+    finer = _finer(rule, c, size)
+    factor = np.maximum(1 + trust * hours + finer * weeks, LEAST)
+    mid = level * factor
     noise, coarse = _noise(rule, c, mid, value)
-    inform = information(rule.kind, size, np.maximum(mid, EMPTY), noise)
-    lowest = _lowest(rule, profile, known, norm, trust, weeks, inform)
-    base = np.where(young, c["level"], np.maximum(c["level"], SLIDE * c["anchor"]))
-    low = base * np.maximum(np.minimum(factor, lowest), np.float32(0.01))
+    variance = counting(rule.kind, size, np.maximum(mid, EMPTY)) + noise
+    lowest = np.minimum(factor, _lowest(rule, profile, trust, weeks, variance))
+    base = np.maximum(level, SLIDE * np.where(young, 0, c["anchor"]))
+    low = base * np.maximum(lowest, LEAST)
     if slot_of(at) % 7 >= SATURDAY:
-        low = np.where(profile.fresh & known, WEEKEND * low, low)
+        low = np.where(profile.fresh, WEEKEND * low, low)
     if rule.kind == "ratio":
         mid, low = np.minimum(mid, 1), np.minimum(low, 1)
-    settle = np.float32(0.5 / pace.day) / inform
-    wander = np.maximum(c["wander"], 0) + coarse + settle + np.where(young, FIRST_DAY, np.float32(0))
-    echo = np.clip(1 - c["rough"] * inform, 0, np.float32(0.95))
-    return Expected(mid, np.maximum(low, EMPTY), noise, inform, wander, echo, factor, hours, weeks, young)
+    sigma = np.sqrt(variance)
+    return Expected(mid, np.maximum(low, EMPTY), noise, 1 / variance, sigma, coarse, factor, trust, hours, weeks, young)
 
 
-def _lowest(
-    rule: Rule, profile: Shape, known: Flags, norm: Singles, trust: Singles, weeks: Singles, inform: Singles
-) -> Singles:
+def unit(share: Singles) -> Singles:
+    """Between 0 and 1."""
+    bounded: Singles = np.minimum(np.maximum(share, 0), 1)
+    return bounded
+
+
+def _finer(rule: Rule, c: Columns, size: Singles) -> Singles:
+    """Trust in what the weekday adds, with a prior against it."""
+    noise: Share = np.maximum(c["noise"], STEADY) + counting(rule.kind, size, np.maximum(c["level"], EMPTY))
+    return unit(c["fit"][:, 2] / (c["fit"][:, 3] + 4 * noise))
+
+
+def memory(rule: Rule, pace: Pace, c: Columns, e: Expected, rows: Ints) -> tuple[Singles, Singles]:
+    """Of some rows, the correlation of neighbouring bins, and the part of a bin's variance that does not average out
+    over the bins of a run.
+    """
+    rough, inform, coarse = c["rough"][rows], e.inform[rows], e.coarse[rows]
+    echo = np.clip(1 - rough * inform, 0, np.float32(0.95))
+    wander = np.maximum(c["wander"][rows], 0) + np.where(e.young[rows], FIRST_DAY, np.float32(0))
+    if rule.kind == "gauge":
+        wander += coarse / 6 * np.exp(-np.minimum(np.float32(40) * rough / np.maximum(coarse, EMPTY), 30))
+    return echo, wander * inform + np.float32(0.5 / pace.day)
+
+
+def _lowest(rule: Rule, profile: Shape, trust: Singles, weeks: Singles, variance: Singles) -> Singles:
     """The lowest factor that the profile makes plausible: an hour early or late, or a holiday like a quiet weekday."""
-    around = trust * (profile.low / norm - 1)
-    blur = np.float32(min(1.0, rule.width / 3600)) / inform
+    blur = np.float32(min(1.0, rule.width / 3600)) * variance
     own = _shrunk(np.minimum(weeks, 0), blur)
-    holiday = _shrunk((profile.quiet - profile.day) / norm, 4 * blur)
-    return np.where(known, 1 + around + np.minimum(own, holiday), 1)
+    blur *= 4
+    holiday = _shrunk(profile.quiet - profile.day, blur)
+    lowest: Singles = np.minimum(own, holiday, out=own)
+    lowest += trust * (profile.low - 1)
+    lowest += 1
+    return lowest
 
 
 def _shrunk(effect: Singles, variance: Singles) -> Singles:
     """An effect measured with an error, drawn towards none (James and Stein 1961)."""
-    return effect * np.maximum(1 - variance / np.maximum(effect * effect, EMPTY), 0)
+    kept: Singles = effect * effect
+    np.maximum(kept, EMPTY, out=kept)
+    np.divide(variance, kept, out=kept)
+    np.subtract(1, kept, out=kept)
+    np.maximum(kept, 0, out=kept)
+    kept *= effect
+    return kept
 
 
 def _noise(rule: Rule, c: Columns, mid: Singles, value: Singles) -> tuple[Singles, Singles]:
-    """Relative variance beyond counting, and what rounding to steps hides for good (dithering undoes it)."""
+    """Relative variance beyond counting, and the square of a gauge's relative step."""
     if rule.kind != "gauge":
-        return np.maximum(c["noise"], QUIET), np.zeros_like(mid)
+        return np.maximum(c["noise"], QUIET), mid
     level = np.maximum(np.abs(mid), EMPTY)
     step = np.abs(value - c["last"])
-    quantum = np.where(step > 0, np.minimum(c["quantum"], step), c["quantum"])
+    stepped = step > 0
+    quantum = np.where(stepped, np.minimum(c["quantum"], step), c["quantum"])
     unseen = np.minimum(quantum, np.float32(0.1) * level)
-    relative = np.where(np.isinf(c["quantum"]), np.where(step > 0, unseen, 0), quantum) / level
+    relative = np.where(np.isinf(c["quantum"]), np.where(stepped, unseen, 0), quantum) / level
     square = np.minimum(relative, 1) ** 2
-    dither = np.exp(-np.minimum(np.float32(40) * c["rough"] / np.maximum(square, EMPTY), 30))
-    return np.maximum(np.maximum(c["noise"], STEADY), square / 12), square / 6 * dither
+    return np.maximum(np.maximum(c["noise"], STEADY), square / 12), square

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .evidence import RHOS
 from .observed import Ints
-from .season import SLOTS, Around, around, slot_of
+from .season import SLOTS, Around, Slots, around, relative, slot_of
 
 # name: (type, columns or 0 for a flat one, value of a new row)
 LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
@@ -47,7 +47,7 @@ class Store:
     def __init__(self) -> None:
         self.rows = 0
         self._buffers: Columns = {name: _fresh(name, 0) for name in LAYOUT}
-        self._profiles: NDArray[np.float16] = np.full((0, SLOTS), -1, np.float16)
+        self._profiles = _unknown(0)
         self.hot: Columns = {}
         self.slots = self._profiles
         self._near: dict[tuple[int, int], Around] = {}  # by chunk; of one slot, never part of the state
@@ -55,12 +55,12 @@ class Store:
         self.grow(0)
 
     def near(self, part: slice, at: int) -> Around:
-        """The profile around the hour of a time, of the rows of a chunk; kept until the hour ends."""
+        """The profile around the hour of a time, as shares of its mean, of a chunk; kept until the hour ends."""
         if self._near_slot != slot_of(at):
             self._near, self._near_slot = {}, slot_of(at)
         key = (part.start, part.stop)
         if key not in self._near:
-            self._near[key] = around(self.slots[part], at)
+            self._near[key] = relative(around(self.slots[part], at), self.hot["norm"][part])
         return self._near[key]
 
     def stale(self) -> None:
@@ -73,7 +73,7 @@ class Store:
         if need > len(self._profiles):
             extra = max(need, 2 * len(self._profiles), 64) - len(self._profiles)
             self._buffers = {k: np.concatenate([v.T, _fresh(k, extra).T], axis=-1).T for k, v in self._buffers.items()}
-            self._profiles = np.concatenate([self._profiles, np.full((extra, SLOTS), -1, np.float16)])
+            self._profiles = np.concatenate([self._profiles.T, _unknown(extra).T], axis=-1).T
         self.rows = need
         self.stale()
         self.hot = {name: buffer[:need] for name, buffer in self._buffers.items()}
@@ -90,6 +90,11 @@ class Store:
 def _fresh(name: str, rows: int) -> NDArray[Any]:
     kind, width, start = LAYOUT[name]
     return np.full((width, rows), start, kind).T if width else np.full(rows, start, kind)
+
+
+def _unknown(rows: int) -> Slots:
+    """Profiles of which nothing is known yet."""
+    return np.full((SLOTS, rows), -1, np.float16).T
 
 
 def chunk(columns: Columns, rows: slice) -> Columns:

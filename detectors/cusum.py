@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .baseline import Expected
+from .baseline import Expected, Pace, memory
 from .columns import Columns
 from .evidence import RHOS, Singles, bounded, fallen
 from .observed import Flags, Ints, Rule
@@ -13,11 +13,12 @@ NEARLY_GONE = np.float32(0.1)
 SURPLUS = np.float32(1.05)  # no bin speaks against a fall more than this and three sigma do
 FAINT = 2  # nats
 LONGEST = np.uint16(65_000)  # bins that a run counts up to
+EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
 DEEP = 0.3  # on the first day only falls to this share or below count
 
 
 def advance(
-    rule: Rule, c: Columns, e: Expected, value: Singles, size: Singles, seen: Flags, cap: float
+    rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, seen: Flags, cap: float
 ) -> tuple[Singles, Singles]:
     """Add a bin where `seen`; return what each row's evidence is worth, and which sum says so. Page 1954.
 
@@ -26,46 +27,59 @@ def advance(
     Sums below `FAINT` nats are worth nothing yet.
     """
     value, size, low = bounded(rule.kind, value, size, e.low)
-    sway = 3 * low / np.sqrt(e.inform)
+    sway = 3 * low * e.sigma
     value = np.minimum(value, SURPLUS * low + sway)
-    gone, begins = value <= NEARLY_GONE * low, bool(c["gap"].any() or c["hole"].any())
-    usable, blind = seen & ~e.young, np.flatnonzero(~seen)
-    shallow = np.flatnonzero(~usable)
-    steps, olds = [], []
-    top = np.zeros(len(value), np.float32)
-    starts = np.zeros(len(value), np.bool_)
+    before = c["sums"].T.copy()
+    usable = seen & ~e.young
     for index, rho in enumerate(RHOS):
+        deep = rho <= DEEP
+        # Above the middle of rho and 1 a bin speaks against the fall: where there is no sum there will be none.
+        fell = value < (EVEN if rule.kind == "ratio" else (1 + rho) / 2) * low
+        rows = _some((before[index] > 0) | (fell & (seen if deep else usable)))
+        x, n, m = value[rows], size[rows], low[rows]
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
-        held = np.maximum(value, rho * low - sway)
-        step = fallen(rule.kind, held, size, low, e.noise, rho).astype(np.float32, copy=False)
-        step[shallow if rho > DEEP else blind] = 0
-        old, run = c["sums"][:, index].copy(), c["runs"][:, index]
-        total = np.maximum(old + step, 0)
-        begun = total > 0
-        if begins:
-            starts |= begun & (run == 0)
-        c["sums"][:, index] = total
-        c["runs"][:, index] = (np.minimum(run, LONGEST) + 1) * begun
-        top = np.maximum(top, total)
-        steps.append(step)
-        olds.append(old)
-    if begins:
+        step = fallen(rule.kind, np.maximum(x, rho * m - sway[rows]), n, m, e.noise[rows], rho)
+        _add(c, index, rows, np.where((seen if deep else usable)[rows], step, 0))
+    _holes(c)
+    top = c["sums"].T.max(axis=0)
+    return _weigh(rule, pace, c, e, value <= NEARLY_GONE * low, before, np.flatnonzero(top >= FAINT), cap)
+
+
+def _some(wanted: Flags) -> Ints | slice:
+    """Which rows to compute: all of them where gathering the wanted ones would cost more."""
+    rows = np.flatnonzero(wanted)
+    return slice(None) if 2 * rows.size > wanted.size else rows
+
+
+def _add(c: Columns, index: int, rows: Ints | slice, step: Singles) -> None:
+    """Add a step to a sum of some rows, and a bin to its run."""
+    total = np.maximum(c["sums"][rows, index] + step, 0)
+    c["sums"][rows, index] = total
+    c["runs"][rows, index] = (np.minimum(c["runs"][rows, index], LONGEST) + 1) * (total > 0)
+
+
+def _holes(c: Columns) -> None:
+    """Remember how many bins were missing just before a sum left zero."""
+    if c["gap"].any():
+        starts = (c["runs"] == 1).any(axis=1)
         c["hole"][:] = np.where(starts, c["gap"], c["hole"])
-    return _weigh(c, e, gone, steps, olds, np.flatnonzero(top >= FAINT), cap)
+    elif c["hole"].any():
+        c["hole"][(c["runs"] == 1).any(axis=1)] = 0
 
 
 def _weigh(
-    c: Columns, e: Expected, gone: Flags, steps: list[Singles], olds: list[Singles], rows: Ints, cap: float
+    rule: Rule, pace: Pace, c: Columns, e: Expected, gone: Flags, olds: Singles, rows: Ints, cap: float
 ) -> tuple[Singles, Singles]:
     """Discount the sums of a few rows, and find the largest."""
     worth, winner = np.zeros((2, len(gone)), np.float32)
     if not rows.size:
         return worth, winner
+    echo, stays = memory(rule, pace, c, e, rows)
     best, top, first = np.zeros((3, rows.size), np.float32)
     for index in range(len(RHOS)):
-        discount = _discount(c["runs"][rows, index], e.echo[rows], e.wander[rows] * e.inform[rows])
-        full = c["sums"][rows, index] / discount
-        before = np.where(steps[index][rows] > 0, olds[index][rows] / discount, 0)
+        discount, now, old = _discount(c["runs"][rows, index], echo, stays), c["sums"][rows, index], olds[index, rows]
+        full = now / discount
+        before = np.where(now > old, old / discount, 0)
         first = np.where(full > top, np.float32(index), first)
         top = np.maximum(top, full)
         best = np.maximum(best, np.where(gone[rows], full, np.minimum(full, before + np.float32(cap))))

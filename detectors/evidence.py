@@ -29,16 +29,17 @@ def threshold(budget: float, width: int) -> float:
 
 
 def information(kind: Kind, size: Singles, expected: Singles, noise: Singles) -> Singles:
-    """What one bin knows about the relative level: one over the relative variance of a normal bin, per row.
+    """What one bin knows about the relative level: one over the relative variance of a normal bin, per row."""
+    return np.float32(1) / (counting(kind, size, expected) + noise)
 
-    `noise`: relative variance beyond counting (negative binomial and beta-binomial over-dispersion, all of a gauge's).
-    """
+
+def counting(kind: Kind, size: Singles, expected: Singles) -> Share:
+    """Relative variance of a bin that comes of counting alone; all of a gauge's is noise."""
     if kind == "gauge":
-        return np.float32(1) / noise
+        return np.float32(0)
     if kind == "ratio":
-        odds = (1 - expected) / np.maximum(expected * size, np.float32(1e-6))
-        return np.float32(1) / (odds + noise)
-    return np.float32(1) / (1 / np.maximum(expected, np.float32(1e-6)) + noise)
+        return (1 - expected) / np.maximum(expected * size, np.float32(1e-6))
+    return 1 / np.maximum(expected, np.float32(1e-6))
 
 
 def gaussian(ratio: Singles, inform: Singles, rho: Share) -> Singles:

@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 
 from .baseline import EMPTY, QUIET, Expected, Pace
 from .columns import Columns
-from .evidence import Share, Singles, information
+from .evidence import Share, Singles, counting
 from .observed import Flags, Rule
 from .season import Slots, slot_of
 
 PRIOR = {"gauge": 0.0025, "count": 0.01, "distinct": 0.01, "ratio": 0.01, "presence": 0.01}
 
 ALMOST = 0.95  # share of a day that is a first day
+PART = 2_048  # rows whose whole profiles are in the cache
+HALF = np.float32(0.5)
 CALM = 2  # nats of evidence from which on a bin says nothing about the season
 SILENT = 12  # nor about level and spread
 AFTER = 0.85  # spread on the first day counts as that of the rest of a day: its level was still looked for
@@ -22,18 +24,28 @@ AFTER = 0.85  # spread on the first day counts as that of the rest of a day: its
 def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, worth: Singles) -> None:
     """Learn one bin into the columns of rows that are all normal now, less the more evidence of a fall there is."""
     use = np.maximum(1 - worth / np.float32(SILENT), 0)
-    first = c["seen"] == 0
-    if first.any():
+    seen = c["seen"].astype(np.float32)
+    mid = np.maximum(e.mid, EMPTY)
+    if not seen.all():
+        first = seen == 0
         begin(rule, c, first, value)
-    mid = np.maximum(np.where(first, value, e.mid), EMPTY)
-    strayed, held = _clip(rule, pace, c, e, value, mid)
-    quick = np.maximum(1 / (c["seen"].astype(np.float32) + 1), np.float32(1 / pace.recent))
-    gain = np.where(e.young, quick, np.float32(1 / pace.day))
-    _spread(rule, pace, c, e, value, size, mid, held, use)
-    _season(pace, c, e, value, mid, held, worth < CALM)
+        mid = np.where(first, np.maximum(value, EMPTY), mid)
+    strayed, held = _clip(rule, pace, c, e, value, mid, seen)
+    kept = mid * (1 + held)
+    # The first day follows more quickly, and moves nothing that lasts.
+    rise: Share = np.float32(1 / pace.day)
+    grown: Share = np.float32(1)
+    if e.young.any():
+        rise = np.where(e.young, np.maximum(1 / (seen + 1), np.float32(1 / pace.recent)), rise)
+        grown = (~e.young).astype(np.float32)
+    _spread(rule, pace, c, e, value, size, mid, held, use, seen, grown)
+    _season(pace, c, e, value, kept, worth < CALM)
     # A quiet hour knows less of the level: what it misses is not scaled up.
-    c["level"] += gain * use * (mid * (1 + held) - e.factor * c["level"]) / np.maximum(e.factor, 1)
-    c["anchor"] += ~e.young * np.float32(1 / pace.month) * (c["level"] - c["anchor"])
+    missed = kept - e.factor * c["level"]
+    missed /= np.maximum(e.factor, 1)
+    missed *= rise * use
+    c["level"] += missed
+    c["anchor"] += (c["level"] - c["anchor"]) * (grown * np.float32(1 / pace.month))
     c["above"] += np.float32(1 / pace.day) * (strayed - c["above"])
     c["last"][:] = value
     c["seen"] += 1
@@ -47,14 +59,20 @@ def begin(rule: Rule, c: Columns, first: NDArray[np.bool_], value: Singles) -> N
     c["rough"][first] = PRIOR[rule.kind]
 
 
-def _clip(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles) -> tuple[Flags, Singles]:
+def _clip(
+    rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, seen: Singles
+) -> tuple[Flags, Singles]:
     """Whether the bin is a surge, and its relative deviation clipped at three sigma; a surge that lasts is let in."""
-    sigma = 3 / np.sqrt(e.inform)
+    sigma = 3 * e.sigma
     top = sigma + 1 / mid if rule.kind in ("count", "distinct") else sigma
-    off = value / mid - 1
-    lasting = np.float32(1) + 60 * np.maximum(c["above"] - np.float32(0.5), 0)
-    free = (c["seen"] < pace.warm) | (mid <= 10 * EMPTY)
-    return off > top, np.where(free, off, np.clip(off, -sigma, top * lasting)).astype(np.float32)
+    off = value / mid
+    off -= 1
+    strayed = off > top
+    if (c["above"] > HALF).any():
+        top = top * (np.float32(1) + 60 * np.maximum(c["above"] - HALF, 0))
+    free = (seen < pace.warm) | (mid <= 10 * EMPTY)
+    held = np.minimum(np.maximum(off, -sigma), top)
+    return strayed, np.where(free, off, held) if free.any() else held
 
 
 def _spread(
@@ -67,27 +85,29 @@ def _spread(
     mid: Singles,
     held: Singles,
     use: Singles,
+    seen: Singles,
+    grown: Share,
 ) -> None:
     """Noise of a bin, roughness from bin to bin, and wander over half a day."""
-    seen = c["seen"].astype(np.float32)
-    learnt = np.where(e.young, seen + 8, seen - np.float32(AFTER * pace.day))
+    learnt = seen - np.float32(AFTER * pace.day)
+    if e.young.any():
+        learnt = np.where(e.young, seen + 8, learnt)
     gain = use * np.maximum(1 / learnt, np.float32(1 / pace.week))
-    most = 9 / e.inform
-    counting: Share = np.float32(0)
+    most = 9 * (e.sigma * e.sigma)
     if rule.kind == "gauge":
         _quantum(pace, c, value)
         most = np.minimum(most, 1)
     else:
-        counting = 1 / information(rule.kind, size, mid, np.full_like(mid, QUIET)) - QUIET
-        gain = gain * np.minimum(mid * size if rule.kind == "ratio" else mid, 1)
-    c["noise"] += gain * (np.minimum(held * held, most) - counting - c["noise"])
+        gain *= np.minimum(mid * size if rule.kind == "ratio" else mid, 1)
+    c["noise"] += gain * (np.minimum(held * held, most) - counting(rule.kind, size, mid) - c["noise"])
     leap = (value - c["last"]) / mid
     stepped = np.minimum(leap * leap / 2, most) - c["rough"]
-    c["rough"] += gain * np.where(np.isnan(leap), 0, stepped)
+    stepped[np.isnan(leap)] = 0
+    c["rough"] += gain * stepped
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
-    slow = ~e.young * np.maximum(1 / (seen + 1), np.float32(1 / pace.week))
+    slow = grown * np.maximum(1 / (seen + 1), np.float32(1 / pace.week))
     c["wander"] += slow * (2 * held * np.maximum(c["lean"], 0) - c["wander"])
-    c["lean"] += ~e.young * use * np.float32(1 / pace.half) * (held - c["lean"])
+    c["lean"] += grown * np.float32(1 / pace.half) * (use * (held - c["lean"]))
 
 
 def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
@@ -97,18 +117,21 @@ def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
     np.minimum(c["quantum"], step, out=c["quantum"], where=step > 0)
 
 
-def _season(pace: Pace, c: Columns, e: Expected, value: Singles, mid: Singles, held: Singles, calm: Flags) -> None:
+def _season(pace: Pace, c: Columns, e: Expected, value: Singles, kept: Singles, calm: Flags) -> None:
     """How well the profile predicted this bin, if `calm`, and the bin's part in its hour."""
-    kept = mid * (1 + held)
     share = kept / np.maximum(c["level"], EMPTY)
     keep = np.float32(1 - 0.5 / pace.week)
     left = share - 1
-    trust = np.clip(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY), 0, 1)
-    for at, part, rest in ((0, e.hours, left), (2, e.weeks, left - trust * e.hours)):
+    c["fit"] *= keep
+    for at, part, rest in ((0, e.hours, left), (2, e.weeks, left - e.trust * e.hours)):
         by = part * calm
-        c["fit"][:, at] = keep * c["fit"][:, at] + by * rest
-        c["fit"][:, at + 1] = keep * c["fit"][:, at + 1] + by * by
-    c["filling"] += np.where(e.young, value / np.maximum(c["anchor"], EMPTY), share * c["norm"])
+        c["fit"][:, at] += by * rest
+        by *= by
+        c["fit"][:, at + 1] += by
+    share *= c["norm"]
+    if e.young.any():
+        share = np.where(e.young, value / np.maximum(c["anchor"], EMPTY), share)
+    c["filling"] += share
     c["filled"] += 1
 
 
@@ -124,28 +147,28 @@ def turn(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, worth: Singl
 
     An hour that ends in doubt may be the first of an outage, and is left out.
     """
-    doubt = (worth >= CALM) & (c["norm"] > 0)
-    c["filled"][doubt], c["filling"][doubt] = 0, 0
-    rows = np.flatnonzero(c["filled"])
-    slot = slot_of(at)
-    mean = np.minimum(c["filling"][rows] / c["filled"][rows], 6e4)
-    old = slots[rows, slot].astype(np.float32)
-    slots[rows, slot] = np.where(old < 0, mean, old + np.float32(0.35) * (mean - old))
-    c["filling"][rows], c["filled"][rows] = 0, 0
+    doubt = np.flatnonzero((worth >= CALM) & (c["norm"] > 0))
+    c["filled"][doubt] = 0
+    known, slot = c["filled"] > 0, slot_of(at)
+    mean = np.minimum(c["filling"] / np.maximum(c["filled"], 1), np.float32(6e4))
+    old = slots[:, slot].astype(np.float32)
+    mean = np.where(old < 0, mean, old + np.float32(0.35) * (mean - old))
+    np.copyto(slots[:, slot], mean, where=known, casting="same_kind")
+    c["filling"][:], c["filled"][:] = 0, 0
     done = np.flatnonzero((c["norm"] <= 0) & (c["seen"] >= ALMOST * pace.day))
-    if done.size:
-        _graduate(rule, pace, c, slots, done)
+    for at in range(0, done.size, PART):
+        _graduate(rule, pace, c, slots, done[at : at + PART])
     return bool(done.size)
 
 
 def _graduate(rule: Rule, pace: Pace, c: Columns, slots: Slots, rows: NDArray[np.intp]) -> None:
     """The first day is over: mean and trust of the profile. One surge in it must not be expected again."""
-    profile = slots[rows].astype(np.float32).reshape(len(rows), 24, 7)
+    profile = slots.T[:, rows].astype(np.float32).reshape(24, 7, len(rows))
     known = profile >= 0
-    count = known.sum(axis=2)
-    total = np.where(known, profile, 0).sum(axis=2)
-    mean = total.sum(axis=1) / np.maximum(count.sum(axis=1), 1)
-    hourly = np.where(count > 0, total / np.maximum(count, 1), mean[:, None])
+    count = known.sum(axis=1, dtype=np.uint8).astype(np.float32)
+    total = np.where(known, profile, 0).sum(axis=1)
+    mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
+    hourly = np.where(count > 0, total / np.maximum(count, 1), mean).T
     usual = np.sort(hourly, axis=1)[:, 17]
     top = 1.5 * np.maximum(usual, EMPTY)
     slots[rows] = np.minimum(slots[rows], top[:, None])

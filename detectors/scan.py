@@ -83,7 +83,7 @@ def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
     warm = (c["seen"] >= pace.warm) & (e.low > LEAST[rule.kind])
     free = c["phase"] < FOLLOWED
     with untouched(c, ("sums", "runs", "hole"), np.flatnonzero(~free)):
-        worth, winner = advance(rule, c, e, value, size, ok & warm & free, CAP * desk.threshold)
+        worth, winner = advance(rule, pace, c, e, value, size, ok & warm & free, CAP * desk.threshold)
     worth[~free] = 0
     _put(scored, part, value, e, worth, winner, ok, warm)
     c["gap"][:] = np.where(ok, 0, np.minimum(c["gap"], 65_000) + seen.alive[part])

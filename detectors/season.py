@@ -20,6 +20,7 @@ SIGN = np.uint16(0x8000)
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
 FAR = np.float32(np.inf)
 Slots = NDArray[np.float16]
+Bits = NDArray[np.uint16]
 
 
 def slot_of(at: int) -> int:
@@ -32,7 +33,8 @@ def slot_of(at: int) -> int:
 class Around:
     """Profile of an hour of the week and the hours beside it, per row, in the profile's unit; -1 where unknown.
 
-    `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday; `quiet`: of the quietest weekday.
+    `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday, `fresh` where that was never seen and is
+    taken from `here`; `quiet`: of the quietest weekday; `low`: the least of the three hours.
     """
 
     before: Singles
@@ -40,11 +42,13 @@ class Around:
     after: Singles
     own: Singles
     quiet: Singles
+    low: Singles
+    fresh: Flags
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Profile at one time, per row, in the profile's unit.
+    """Profile at one time, per row, in the unit of what it was made from.
 
     `day`: pooled over weekdays, -1 where unknown; `week`: of this weekday; `low`: the lowest pooled hour from one
     before to one after, so that a pattern that comes an hour early or late (daylight saving) is not a fall; `quiet`:
@@ -61,40 +65,58 @@ class Shape:
 def around(slots: Slots, at: int) -> Around:
     """Pool the profile around the hour of a time."""
     hour, weekday = at // HOUR % 24, slot_of(at) % 7
-    blocks = [widen(slots[:, 7 * h : 7 * h + 7]) for h in ((hour - 1) % 24, hour, (hour + 1) % 24)]
-    before, here, after = (pool(value, known) for value, known in blocks)
-    value, known = blocks[1]
+    blocks = [halves(slots[:, 7 * h : 7 * h + 7]) for h in ((hour - 1) % 24, hour, (hour + 1) % 24)]
+    before, here, after = (pool(block) for block in blocks)
     here = np.where(here >= 0, here, np.where(before >= 0, before, after))
-    own = np.where(known[weekday], value[weekday], np.float32(-1))
-    quiet = np.where(known, value, FAR).min(axis=0)
-    sides = (np.where(side >= 0, side, here) for side in (before, after))
-    return Around(next(sides), here, next(sides), own, np.minimum(quiet, np.maximum(here, 0)))
+    before, after = (np.where(side >= 0, side, here) for side in (before, after))
+    own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
+    # What is not known is larger than all that is, as bits.
+    least = blocks[1].min(axis=0)
+    quiet = np.minimum(np.where(least < SIGN, widen(least), FAR), np.maximum(here, 0))
+    low = np.minimum(np.minimum(before, after), here)
+    return Around(before, here, after, np.where(fresh, here, own), quiet, low, fresh)
+
+
+def relative(near: Around, norm: Singles) -> Around:
+    """The same as shares of the profile's mean `norm`; all 1 in a row of which nothing is known yet."""
+    known = (norm > 0) & (near.here >= 0)
+    scale = 1 / np.where(known, norm, 1)
+    one = np.float32(1)
+    parts = (near.before, near.here, near.after, near.own, near.quiet, near.low)
+    before, here, after, own, quiet, low = (np.where(known, part * scale, one) for part in parts)
+    return Around(before, here, after, own, quiet, low, near.fresh & known)
 
 
 def shape(near: Around, at: int, width: int) -> Shape:
     """The profile of the bin of `width` seconds that starts at `at`, on the line between the middles of the hours."""
     ahead = (at % HOUR + min(width, HOUR) / 2) / HOUR - 0.5
+    if not ahead:
+        return Shape(near.here, near.own, near.low, near.quiet, near.fresh)
     shift = np.float32(abs(ahead)) * ((near.after if ahead > 0 else near.before) - near.here)
-    fresh = near.own < 0
     day = near.here + shift
-    week = np.where(fresh, day, np.maximum(near.own + shift, 0))
+    week = np.maximum(near.own + shift, np.minimum(day, 0))
     quiet = np.minimum(np.maximum(near.quiet + shift, 0), day)
-    return Shape(day, week, np.minimum(np.minimum(near.before, near.after), near.here), quiet, fresh)
+    return Shape(day, week, near.low, quiet, near.fresh)
 
 
-def widen(block: Slots) -> tuple[Singles, Flags]:
-    """The seven weekdays of an hour as 32-bit numbers, weekdays first, and which are known.
+def halves(block: Slots) -> Bits:
+    """The bits of 16-bit numbers, rows last."""
+    return np.ascontiguousarray(block.view(np.uint16).T)
+
+
+def widen(bits: Bits) -> Singles:
+    """As 32-bit numbers; 0 where unknown.
 
     Halves that are not negative widen by moving their bits: several times faster than the processor's conversion.
     """
-    halves = np.ascontiguousarray(block.view(np.uint16).T)
-    known = halves < SIGN
-    bits = (halves * known).astype(np.uint32)
-    bits <<= 13
-    return bits.view(np.float32) * EXPONENT, known
+    wide = (bits * (bits < SIGN)).astype(np.uint32)
+    wide <<= 13
+    value: Singles = wide.view(np.float32)
+    value *= EXPONENT
+    return value
 
 
-def pool(value: Singles, known: Flags) -> Singles:
+def pool(bits: Bits) -> Singles:
     """Mean over the weekdays that are known, -1 where none is."""
-    count = known.sum(axis=0, dtype=np.float32)
-    return np.where(count > 0, value.sum(axis=0) / np.maximum(count, 1), np.float32(-1))
+    count = (bits < SIGN).view(np.uint8).sum(axis=0, dtype=np.uint8).astype(np.float32)
+    return np.where(count > 0, widen(bits).sum(axis=0) / np.maximum(count, 1), np.float32(-1))

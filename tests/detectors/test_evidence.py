@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from detectors.evidence import RHOS, binomial, bounded, fallen, gaussian, information, negative_binomial, threshold
+from detectors.observed import Kind
 
 
 def singles(*numbers: float) -> np.ndarray:
@@ -85,3 +86,14 @@ def test_the_budget_sets_the_threshold() -> None:
     """Ten times the budget is ln 10 nats less, and narrower bins cost as much as there are more of them."""
     assert threshold(1, 300) - threshold(10, 300) == pytest.approx(math.log(10))
     assert threshold(1, 300) - threshold(1, 3600) == pytest.approx(math.log(12))
+
+
+@pytest.mark.parametrize("kind", ["count", "ratio"])
+@pytest.mark.parametrize("level", [0.01, 0.3, 0.9, 5.0, 300.0, 3e4])
+@pytest.mark.parametrize("noise", [3e-4, 0.01, 1.0])
+def test_a_bin_above_the_middle_never_speaks_for_a_fall(kind: Kind, level: float, noise: float) -> None:
+    """What `advance` leaves out: above the middle of rho and 1 (a ratio: above what is expected) no sum would grow."""
+    expected = min(level, 1.0) if kind == "ratio" else level
+    for rho in RHOS:
+        value = expected * (1.0 if kind == "ratio" else (1 + float(rho)) / 2)
+        assert fallen(kind, singles(value), singles(100), singles(expected), singles(noise), rho)[0] <= 2e-3  # rounding

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from detectors.season import SLOTS, around, shape, slot_of, widen
+from detectors.season import SLOTS, around, halves, relative, shape, slot_of, widen
 
 MONDAY = 1_577_664_000  # 30 December 2019
 
@@ -22,10 +22,8 @@ def test_slots_are_hours_of_the_week_ordered_by_hour() -> None:
 
 def test_halves_widen_exactly() -> None:
     """Finite 16-bit numbers, the smallest included, become the processor's own 32-bit number."""
-    halves = np.arange(31_738, dtype=np.uint16).view(np.float16).reshape(-1, 7)
-    value, known = widen(halves)
-    assert known.all()
-    assert np.array_equal(value, halves.astype(np.float32).T)
+    small = np.arange(31_738, dtype=np.uint16).view(np.float16).reshape(-1, 7)
+    assert np.array_equal(widen(halves(small)), small.astype(np.float32).T)
 
 
 def test_unknown_hours_borrow_from_beside_them() -> None:
@@ -55,3 +53,12 @@ def test_low_is_the_lowest_hour_around_and_quiet_the_quietest_weekday() -> None:
     assert seen.low[0] == 1.0
     assert seen.quiet[0] == 0.5
     assert seen.week[0] == 2.0
+
+
+def test_shares_of_a_profile_are_one_where_nothing_is_known() -> None:
+    """A row on its first day, and one whose hours were never seen, have no season; another one's is what it is."""
+    slots = np.full((3, SLOTS), 2.0, np.float16)
+    slots[1] = -1
+    seen = relative(around(slots, MONDAY), np.array([0, 4, 4], np.float32))
+    assert seen.here.tolist() == seen.own.tolist() == seen.low.tolist() == [1.0, 1.0, 0.5]
+    assert not seen.fresh.any()
