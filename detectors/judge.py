@@ -11,7 +11,7 @@ from .baseline import EMPTY
 from .columns import Columns
 from .evidence import RHOS
 from .learning import unlearn
-from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, revise, tell
+from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, lost, revise, tell
 from .observed import Change, Flags, Ints, Observed, State
 from .scan import EARLY, Desk, Scored
 
@@ -58,7 +58,7 @@ def _decide(desk: Desk, row: int, seen: Observed, scored: Scored, held: bool) ->
     elif worth < FADED * desk.threshold:
         del desk.ongoing[row]
         follow.stop(hot, row)
-        return tell(revise(old, shown, "retracted", "the evidence faded"), shown)
+        return tell(revise(old, shown, "retracted", "the evidence faded", lost(shown)), shown)
     else:
         return None
     desk.ongoing[row] = now
@@ -172,7 +172,7 @@ def _revise(
         return _accept(desk, row, old, shown, drop)
     if now.returning[i]:
         state: State = "suspected" if old.held else "recovering"
-        after = revise(old, shown, state, "back to normal for now; being confirmed", None)
+        after = revise(old, shown, state, "back to normal for now; being confirmed", lost(shown))
         hot["sums"][row, follow.RETURNING] = 1
     else:
         relapse = old.state == "recovering"

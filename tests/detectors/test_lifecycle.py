@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.detector import Detector
-from detectors.lifecycle import severity
+from detectors.lifecycle import Seen, lost, severity
 from detectors.observed import Change, Rule
 from tests.detectors.series import START, bins, outages, run, watch
 
@@ -131,3 +131,10 @@ def test_an_open_outage_expires_with_the_feed_and_a_suspicion_is_withdrawn() -> 
 def test_severity(drop: float, word: str) -> None:
     """Total from nine tenths, major from a half."""
     assert severity(drop) == word
+
+
+def test_the_share_lost_is_that_of_the_bin() -> None:
+    """Three of five is two fifths lost; more than was expected, or nothing expected, is nothing lost."""
+    assert lost(Seen(0, 0, 300, 3.0, 5.0)) == pytest.approx(0.4)
+    assert lost(Seen(0, 0, 300, 7.0, 5.0)) == lost(Seen(0, 0, 300, 1.0, 0.0)) == 0.0
+    assert lost(Seen(0, 0, 300, 0.0, 5.0)) == 1.0
