@@ -66,7 +66,7 @@ def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Si
     trust = unit(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY))
     finer = _finer(rule, c, size)
     factor = np.maximum(1 + trust * hours + finer * weeks, LEAST)
-    mid = level * factor
+    mid = np.minimum(level * factor, 1) if rule.kind == "ratio" else level * factor
     noise, coarse = _noise(rule, c, mid, value)
     variance = counting(rule.kind, size, np.maximum(mid, EMPTY)) + noise
     lowest = np.minimum(factor, _lowest(rule, profile, trust, weeks, variance))
@@ -75,7 +75,7 @@ def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Si
     if slot_of(at) % 7 >= SATURDAY:
         low = np.where(profile.fresh, WEEKEND * low, low)
     if rule.kind == "ratio":
-        mid, low = np.minimum(mid, 1), np.minimum(low, 1)
+        low = np.minimum(low, 1)
     sigma = np.sqrt(variance)
     return Expected(mid, np.maximum(low, EMPTY), noise, 1 / variance, sigma, coarse, factor, trust, hours, weeks, young)
 
