@@ -56,6 +56,7 @@ class Expected:
     hours: Singles  # what the hour of the day adds to 1, before trust
     weeks: Singles  # what this weekday adds to that
     young: Flags  # first day: no profile yet
+    unseen: Flags | None  # a Saturday or Sunday never seen before, for which `low` is lowered; None on other days
 
 
 def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Singles, size: Singles) -> Expected:
@@ -72,12 +73,14 @@ def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Si
     lowest = np.minimum(factor, _lowest(rule, profile, trust, weeks, variance))
     base = np.maximum(level, SLIDE * np.where(young, 0, c["anchor"]))
     low = base * np.maximum(lowest, LEAST)
-    if slot_of(at) % 7 >= SATURDAY:
+    weekend = slot_of(at) % 7 >= SATURDAY
+    if weekend:
         low = np.where(profile.fresh, WEEKEND * low, low)
     if rule.kind == "ratio":
         low = np.minimum(low, 1)
     sigma = np.sqrt(variance)
-    return Expected(mid, np.maximum(low, EMPTY), noise, 1 / variance, sigma, coarse, factor, trust, hours, weeks, young)
+    low, unseen = np.maximum(low, EMPTY), profile.fresh if weekend else None
+    return Expected(mid, low, noise, 1 / variance, sigma, coarse, factor, trust, hours, weeks, young, unseen)
 
 
 def unit(share: Singles) -> Singles:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .baseline import Expected, Pace, memory
+from .baseline import WEEKEND, Expected, Pace, memory
 from .columns import Columns
 from .evidence import RHOS, Singles, bounded, fallen
 from .observed import Flags, Ints, Rule
@@ -14,6 +14,7 @@ SURPLUS = np.float32(1.05)  # no bin speaks against a fall more than this and th
 FAINT = 2  # nats
 LONGEST = np.uint16(65_000)  # bins that a run counts up to
 EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
+LAST = len(RHOS) - 1  # the sum of a total loss
 DEEP = 0.3  # on the first day only falls to this share or below count
 
 
@@ -36,13 +37,21 @@ def advance(
         # Above the middle of rho and 1 a bin speaks against the fall: where there is no sum there will be none.
         fell = value < (EVEN if rule.kind == "ratio" else (1 + rho) / 2) * low
         rows = _some((before[index] > 0) | (fell & (seen if deep else usable)))
-        x, n, m = value[rows], size[rows], low[rows]
+        x, n, m = value[rows], size[rows], (_full(rule, e, low) if index == LAST else low)[rows]
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
         step = fallen(rule.kind, np.maximum(x, rho * m - sway[rows]), n, m, e.noise[rows], rho)
         _add(c, index, rows, np.where((seen if deep else usable)[rows], step, 0))
     _holes(c)
     top = c["sums"].T.max(axis=0)
     return _weigh(rule, pace, c, e, value <= NEARLY_GONE * low, before, np.flatnonzero(top >= FAINT), cap)
+
+
+def _full(rule: Rule, e: Expected, low: Singles) -> Singles:
+    """What darkness is measured against: a first weekend may be quiet, but it is never dark."""
+    if e.unseen is None:
+        return low
+    full = np.where(e.unseen, low / WEEKEND, low)
+    return np.minimum(full, 1) if rule.kind == "ratio" else full
 
 
 def _some(wanted: Flags) -> Ints | slice:

@@ -74,3 +74,21 @@ def test_a_twentieth_of_a_steady_gauge_is_found_within_a_day() -> None:
     values = 900 * (1 + 0.01 * rng.standard_normal((11 * 24, 30)))
     values[240:] *= 0.95
     assert np.mean(found("gauge", HOUR, values, 240) <= 24) >= 0.9
+
+
+@pytest.mark.parametrize("day", [4, 5, 6])
+def test_a_first_weekend_is_quiet_but_never_dark(day: int) -> None:
+    """A total loss at twenty a bin is told after one bin, on Friday as on the first Saturday or Sunday."""
+    rng = np.random.default_rng(14)
+    onset = day * 288 + 150
+    values = rng.poisson(20.0, (onset + 2, 30)).astype(float)
+    values[onset:] = 0
+    assert (found("count", 300, values, onset) == 1).all()
+
+
+def test_a_quiet_first_weekend_is_no_outage() -> None:
+    """A Saturday and Sunday at seven tenths, in the first week."""
+    rng = np.random.default_rng(15)
+    values = rng.poisson(20.0, (7 * 288, 30)).astype(float)
+    values[5 * 288 :] = rng.poisson(14.0, (2 * 288, 30))
+    assert outages(watch("count", 300, values, group=1)) == []
