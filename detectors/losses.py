@@ -14,6 +14,7 @@ from .observed import DAY, Flags, Floats, Ints, Observed
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 FEW = 8  # members below which a few comings and goings say little about how steady a network is
 HOURS = 2 * 3600
+SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,13 @@ def chances(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> tuple[Floats,
     return np.clip(chance, 1e-4, 0.9), unseen
 
 
-def score(c: Columns, seen: Observed, feed: Feed) -> Ints:
-    """Add this bin's evidence; rows whose sums grew."""
+def score(c: Columns, seen: Observed, feed: Feed, width: int) -> Ints:
+    """Add this bin's evidence to what the last half hour left; rows whose sums grew."""
     sums, runs = c["sums"], c["runs"]
     before = seen.value + seen.lost - seen.back
     open_ = seen.alive & seen.present & (c["phase"] < 2)
     relax(c, seen, before, open_)
+    c["sums"][open_] *= np.float32(math.exp(-width / SPELL))
     rows = np.flatnonzero(open_ & (seen.lost > 0))
     if rows.size:
         chance, unseen = chances(c, rows, seen, feed)

@@ -107,7 +107,7 @@ def presence(desk: Desk, seen: Observed) -> Scored:
     c, s, scored = desk.store.hot, desk.scalars, Scored(desk.store.rows)
     feed = losses.Feed(s["rate"], s["tie"], s["fresh"])
     ok = seen.alive & seen.present
-    losses.score(c, seen, feed)
+    losses.score(c, seen, feed, desk.rule.width)
     before = seen.value + seen.lost - seen.back
     fresh = np.minimum(seen.lost, np.maximum(seen.size - c["anchor"], 0))
     followed = c["phase"] == FOLLOWED
