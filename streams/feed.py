@@ -17,7 +17,7 @@ from detectors.presence import Members
 from detectors.watermark import TimeRule, Watermark
 from schemas.measurement import Measurement
 from streams.batch import Batch, Origin, Rejected
-from streams.series import KEY, SeriesIndex
+from streams.series import KEY, Series, SeriesIndex
 
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
 TS, VALUE, OF, MEMBER, UP = map(attrgetter, ("ts", "value", "of", "member", "up"))
@@ -34,9 +34,12 @@ class FeedRules(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What came of a batch: changes, each with the position of the measurement that made its bin close; and counts."""
+    """What came of a batch: changes, each with the position of the measurement that made its bin close; and counts.
 
-    changes: list[tuple[int, Change]]
+    A change comes with its series as of then: its row may be another's before the batch ends.
+    """
+
+    changes: list[tuple[int, Series, Change]]
     rejected: list[Rejected]
     binned: int
     late: int
@@ -105,9 +108,9 @@ class Feed:
             self._bin(Part.of(confirmed, np.zeros(len(confirmed), dtype=np.int64)))
         self.watermark.advance(max([newest, *(float(m.ts) for m in confirmed)]))
         changes = [
-            (0, change)
+            (0, *told)
             for start in self.watermark.due()
-            for change in self._close(start, elsewhere=spoke is None or start in spoke)
+            for told in self._close(start, elsewhere=spoke is None or start in spoke)
         ]
         return Step(changes, [], len(confirmed), 0)
 
@@ -149,10 +152,10 @@ class Feed:
         on_time = part.where(~late) if late.any() else part
         if on_time.measurements:
             self._bin(on_time)
-        changes: list[tuple[int, Change]] = []
+        changes: list[tuple[int, Series, Change]] = []
         for start in filter(self._matters, self.watermark.due()):
             trigger = int(np.searchsorted(closed, start + self.rules.time.width))
-            changes += [(int(part.positions[trigger]), change) for change in self._close(start)]
+            changes += [(int(part.positions[trigger]), *told) for told in self._close(start)]
         return Step(changes, [], len(on_time.measurements), int(late.sum()))
 
     def _bin(self, part: Part) -> None:
@@ -167,7 +170,7 @@ class Feed:
             for start, row, m in whole:
                 self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
 
-    def _close(self, start: int, *, elsewhere: bool | None = None) -> list[Change]:
+    def _close(self, start: int, *, elsewhere: bool | None = None) -> list[tuple[Series, Change]]:
         rows = len(self.index)
         self.closings += 1
         self.detector.grow(rows - self.detector.rows)
@@ -176,9 +179,10 @@ class Feed:
         changes += self.detector.close(observed)
         if self.observer:
             self.observer(observed, changes)
+        told = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
         if start // DAY != (start + self.rules.time.width) // DAY:
             self._forget(start)
-        return changes
+        return told
 
     def _matters(self, start: int) -> bool:
         """Whether closing a bin can change anything: once a silent feed is given up, its empty bins cannot."""

@@ -14,6 +14,7 @@ from schemas.outage import Outage
 from streams.batch import Batch, Rejected
 from streams.feed import Feed, FeedRules, Part
 from streams.messages import outage_of
+from streams.series import Series
 from streams.settings import Settings
 
 
@@ -49,18 +50,18 @@ class Shard:
 
     def apply(self, batch: Batch) -> Output:
         """Bin the measurements of a batch and return what came of the bins that closed."""
-        found: list[tuple[int, str, Change]] = []
+        found: list[tuple[int, str, Series, Change]] = []
         rejected: list[Rejected] = []
         for name, part in _by_feed(batch.measurements):
             if name not in self.feeds:
                 rejected += _unknown(name, part, batch)
                 continue
             step = self.feeds[name].take(part, batch)
-            found += [(position, name, change) for position, change in step.changes]
+            found += [(position, name, series, change) for position, series, change in step.changes]
             rejected += step.rejected
             self._count(name, len(part.measurements), step.binned, step.late, len(step.rejected))
         found.sort(key=lambda one: one[0])
-        return Output([self._outage(name, change) for _, name, change in found], rejected)
+        return Output([self._outage(name, series, change) for _, name, series, change in found], rejected)
 
     def advance(self, feed: str, newest: float, spoke: Container[int] | None = None) -> Output:
         """Follow the clock of a feed that is alive elsewhere; the caller knows that this partition has nothing new.
@@ -71,7 +72,7 @@ class Shard:
             return Output([], [])
         step = self.feeds[feed].advance(newest, spoke)
         self.counts[feed].binned += step.binned
-        return Output([self._outage(feed, change) for _, change in step.changes], [])
+        return Output([self._outage(feed, series, change) for _, series, change in step.changes], [])
 
     def newest(self) -> dict[str, float]:
         """Return the newest event time of each feed that has seen anything (Unix seconds)."""
@@ -81,9 +82,7 @@ class Shard:
         """Return how many measurements wait for others to agree on the time."""
         return sum(len(feed.doubt.held) for feed in self.feeds.values())
 
-    def _outage(self, name: str, change: Change) -> Outage:
-        series = self.feeds[name].index.rows[change.row]
-        assert series is not None, "a row with an outage is never forgotten"
+    def _outage(self, name: str, series: Series, change: Change) -> Outage:
         self.counts[name].outages += change.revision == 1
         return outage_of(name, self.settings.feeds[name].signal, series, change)
 
