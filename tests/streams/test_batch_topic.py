@@ -126,7 +126,7 @@ def test_first_untaken_is_where_the_agents_stand() -> None:
 
 
 @pytest.fixture
-def app() -> faust.App:
+async def app() -> faust.App:
     """Return an app that is not started."""
     return faust.App("test", broker="batchkafka://127.0.0.1:1")
 
@@ -145,7 +145,7 @@ def test_only_topics_with_the_schema_are_batch_topics(app: faust.App) -> None:
     assert batch_limits(app) == {"measurements": 7}
 
 
-def test_topic_cannot_be_read_both_ways(app: faust.App) -> None:
+async def test_topic_cannot_be_read_both_ways(app: faust.App) -> None:
     """One topic in batches and record by record is an error that names it."""
     app.topics.add(batch_topic(app, "measurements"))
     app.topics.add(app.topic("measurements"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -102,6 +103,7 @@ class Idle:
 async def app() -> AsyncIterator[faust.App]:
     """Return an app that reads `measurements` in batches of 2 and `clock` record by record, generation 1."""
     app = faust.App("test", broker="batchkafka://127.0.0.1:1", broker_commit_every=None)
+    app.loop = asyncio.get_running_loop()  # Faust asks the policy, which may still name the loop of another test
     app.finalize()
     app.producer = Idle()
     for topic in (batch_topic(app, "measurements", max_records=2), app.topic("clock")):
@@ -243,7 +245,7 @@ async def test_faust_does_not_take_what_comes_again_for_read(app: faust.App, log
     del log.states[OTHER]
     app.consumer._active_partitions = log.assignment()
     handed: list[Message] = []
-    fetcher = faust.Service()
+    fetcher = faust.Service(loop=asyncio.get_running_loop())
 
     async def take(message: Message) -> None:
         handed.append(message)
