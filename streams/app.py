@@ -10,7 +10,9 @@ import faust
 from prometheus_client import CollectorRegistry
 
 from schemas.reasons import REASONS
+from streams.guard import application_options
 from streams.metrics import Metrics
+from streams.security import credentials
 from streams.sending import Sender
 from streams.settings import Settings
 from streams.topics import MAX_MESSAGE, TABLE
@@ -41,6 +43,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         kafka.app_id,
         env_prefix="EBBTIDE_FAUST",  # WEB_PORT, BROKER_URL and the like of the machine are not for us
         broker=[f"batchkafka://{server}" for server in kafka.bootstrap_servers],
+        broker_credentials=credentials(kafka),
         store="memory://",
         datadir=data_dir,
         topic_partitions=partitions,
@@ -55,6 +58,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         web_host=settings.web.bind,
         web_port=settings.web.port,
         web_tables_enabled=False,
+        web_application_options=application_options(settings.web),
         autodiscover=False,
     )
 

@@ -8,24 +8,41 @@ import urllib.request
 from typing import Any
 
 from streams.errors import EbbtideError
+from streams.secret import Secret
 
 TIMEOUT = 5.0
+MAX_BYTES = 256 * 1024 * 1024
 
 
 class WorkerUnreachableError(EbbtideError):
     """No worker answers at the address."""
 
 
-def ask(url: str, path: str) -> dict[str, Any]:
-    """Return the JSON object at a path of a worker's web server.
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A token goes to whom it was meant for, and no further."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none."""
+
+
+_opener = urllib.request.build_opener(_NoRedirect)
+
+
+def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
+    """Return the JSON object at a path of a worker's web server, which may want a token.
 
     Raises WorkerUnreachableError, which names the address, when nobody answers there or the answer is no such object.
     """
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}{path}", timeout=TIMEOUT) as answer:
-            return dict(json.load(answer))
+        headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
+        request = urllib.request.Request(f"{url.rstrip('/')}{path}", headers=headers)
+        with _opener.open(request, timeout=TIMEOUT) as answer:
+            content = answer.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"an answer of more than {MAX_BYTES} bytes")
+        return dict(json.loads(content))
     except urllib.error.HTTPError as error:
         raise WorkerUnreachableError(f"{url}: answers {error.code} {error.reason} for {path}") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         reason = getattr(error, "reason", None) or error
         raise WorkerUnreachableError(f"{url}: no worker answers: {reason}") from None

@@ -22,6 +22,7 @@ from streams.detect import detect
 from streams.errors import UsageError
 from streams.explain import Question, explain, report
 from streams.explain_worker import explain_worker
+from streams.guard import token_of
 from streams.intake import Tally
 from streams.plot import demand_matplotlib, write_svg
 from streams.replay import Pace, replay
@@ -93,7 +94,7 @@ def _detect_summary(shard: Shard, tally: Tally, revisions: int) -> str:
 def outages(arguments: Namespace) -> None:
     """Print the outages that a running worker knows of: those that are going on, or all."""
     web = _settings(arguments).web
-    answer = ask(arguments.worker or f"http://{web.bind}:{web.port}", "/api/v1/outages")
+    answer = ask(arguments.worker or f"http://{web.bind}:{web.port}", "/api/v1/outages", token_of(web))
     known = [convert(outage, Outage) for outage in answer["outages"]]
     shown = [outage for outage in known if arguments.all or outage.state in RUNNING]
     if arguments.json:
@@ -127,7 +128,8 @@ def explain_(arguments: Namespace) -> None:
     """Say what fired or what kept it from firing: bin by bin on files, or what a running worker knows."""
     question = Question(arguments.entity, arguments.feed, arguments.at, arguments.bins)
     if arguments.worker and not (arguments.files or arguments.plot):
-        sys.stdout.writelines(text + "\n" for text in explain_worker(arguments.worker, question))
+        answer = explain_worker(arguments.worker, question, token_of(_settings(arguments).web))
+        sys.stdout.writelines(text + "\n" for text in answer)
     elif arguments.files and not arguments.worker:
         _explain_files(arguments, question)
     else:

@@ -25,9 +25,11 @@ from streams import topics
 from streams.client import WorkerUnreachableError, ask
 from streams.embedded import embedded_broker
 from streams.errors import EbbtideError, UsageError
+from streams.guard import token_of
 from streams.processes import child, free_port
 from streams.replay import Pace, Replayed, replay
 from streams.report import HEADER, line, summary
+from streams.security import client_options
 from streams.settings import Settings
 from streams.sources import STDIN, read_chunks
 
@@ -75,6 +77,8 @@ def _check(demo: Demo) -> int:
     """Return how many lines the recording has. Raises an EbbtideError for what would fail after a long start."""
     if not demo.settings.feeds:
         raise UsageError(f"{demo.settings_file}: the settings name no feeds")
+    if not demo.broker and demo.settings.kafka.security_protocol != "PLAINTEXT":
+        raise UsageError(f"{demo.settings_file}: the embedded broker knows no TLS and no SASL, give --broker")
     if demo.recording == STDIN:
         raise UsageError("demo --file: standard input cannot be read twice, give a file")
     return sum(len(lines) for lines in read_chunks([demo.recording]))
@@ -132,7 +136,7 @@ _NAMES = ("app_id", "measurements", "outages", "dead", "clock")
 
 @contextmanager
 def _reader(settings: Settings) -> Iterator[Any]:
-    consumer = KafkaConsumer(bootstrap_servers=list(settings.kafka.bootstrap_servers))
+    consumer = KafkaConsumer(**client_options(settings.kafka))
     try:
         partition = TopicPartition(settings.kafka.outages, 0)
         consumer.assign([partition])
@@ -163,7 +167,7 @@ class Watch:
         if self.process.poll() is not None:
             raise EbbtideError(f"the worker ended with status {self.process.returncode}: {self._last_line()}")
         try:
-            return ask(self.url, "/api/v1/status")
+            return ask(self.url, "/api/v1/status", token_of(self.settings.web))
         except WorkerUnreachableError:
             return {}
 

@@ -13,6 +13,7 @@ from streams.client import ask
 from streams.errors import EbbtideError
 from streams.explain import Question
 from streams.report import HEADER, line
+from streams.secret import Secret
 
 LIMITS = (
     "A worker keeps no past bins: above are the newest revisions of its outages, with what they carry themselves. For "
@@ -20,9 +21,9 @@ LIMITS = (
 )
 
 
-def explain_worker(url: str, question: Question) -> Iterator[str]:
+def explain_worker(url: str, question: Question, token: Secret | None = None) -> Iterator[str]:
     """Yield the lines of the answer of the worker at a URL. Raises WorkerUnreachableError or EbbtideError."""
-    outages = _outages(url)
+    outages = _outages(url, token)
     mine = [one for one in outages if one.entity == question.entity and _asked(one, question)]
     if not mine:
         yield _none(question, outages)
@@ -32,9 +33,9 @@ def explain_worker(url: str, question: Question) -> Iterator[str]:
     yield LIMITS
 
 
-def _outages(url: str) -> list[Outage]:
+def _outages(url: str, token: Secret | None) -> list[Outage]:
     try:
-        return msgspec.convert(ask(url, "/api/v1/outages")["outages"], list[Outage])
+        return msgspec.convert(ask(url, "/api/v1/outages", token)["outages"], list[Outage])
     except (KeyError, msgspec.ValidationError) as error:
         raise EbbtideError(f"{url}: does not answer as a worker of this version: {error}") from None
 

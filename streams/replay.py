@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 from schemas.decode import decode
 from schemas.measurement import entity_of
 from streams.errors import BrokerError
+from streams.security import client_options
 from streams.settings import Kafka
 from streams.sources import read_chunks
 from streams.topics import CONNECT_MS, address
@@ -83,7 +84,7 @@ class _producer:  # noqa: N801
     def __init__(self, kafka: Kafka) -> None:
         try:
             self.producer = KafkaProducer(
-                bootstrap_servers=list(kafka.bootstrap_servers),
+                **client_options(kafka),
                 bootstrap_timeout_ms=CONNECT_MS,
                 linger_ms=5,
                 batch_size=262_144,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.outage import Outage
+from schemas.reasons import one_line
 
 COLUMNS = f"{'when (UTC)':16}  {'state':11}  {'severity':8}  {'entity':24}"
 HEADER = f"{COLUMNS}  {'lost':>5}  {'value':>9}  {'expected':>9}  since"
@@ -12,7 +13,7 @@ def line(outage: Outage) -> str:
     """Return one revision as one line of a table, under `HEADER`."""
     value = "-" if outage.value is None else f"{outage.value:g}"
     until = f" until {_clock(outage.ended_at)}" if outage.ended_at else ""
-    who = " ".join([outage.entity, *outage.facets.values()])
+    who = one_line(" ".join([outage.entity, *outage.facets.values()]))  # names may hold a terminal's control codes
     return (
         f"{_clock(outage.updated_at):16}  {outage.state:11}  {outage.severity:8}  {who:24}  {outage.drop:5.0%}  "
         f"{value:>9}  {outage.expected:9.6g}  {_clock(outage.started_at)}{until}"

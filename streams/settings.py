@@ -9,6 +9,7 @@ import msgspec
 from detectors.observed import Kind, Rule
 from detectors.watermark import TimeRule
 from streams.durations import seconds
+from streams.secret import Secret
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -36,6 +37,54 @@ class Kafka(Section, frozen=True):
     partitions: Part = 4
     replication: Part = 1
     session_timeout: Duration = Duration(10)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: Secret | None = None
+    sasl_password_file: str | None = None
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    ssl_key_password: Secret | None = None
+    ssl_key_password_file: str | None = None
+    ssl_check_hostname: bool = True
+
+    def __post_init__(self) -> None:
+        _check_protocol(self)
+        _check_secrets(self, ("sasl_password", "ssl_key_password"))
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether a client says who it is by name and password."""
+        return self.security_protocol.startswith("SASL_")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.security_protocol.endswith("SSL")
+
+
+def _check_protocol(kafka: Kafka) -> None:
+    """Refuse keys that the protocol would leave unused, since somebody counts on them, and those that it lacks."""
+    given = {key for key in kafka.__struct_fields__ if getattr(kafka, key) is not None}
+    sasl = {key for key in given if key.startswith("sasl_")}
+    tls = {key for key in given if key.startswith("ssl_")} - (
+        {"ssl_check_hostname"} if kafka.ssl_check_hostname else set()
+    )
+    for unused in sorted((set() if kafka.uses_sasl else sasl) | (set() if kafka.uses_tls else tls)):
+        raise ValueError(f"`{unused}` has no effect with `security_protocol` {kafka.security_protocol}")
+    if kafka.uses_sasl and not {"sasl_mechanism", "sasl_username"} <= sasl:
+        raise ValueError(f"{kafka.security_protocol} needs `sasl_mechanism` and `sasl_username`")
+    if kafka.uses_sasl and not sasl & {"sasl_password", "sasl_password_file"}:
+        raise ValueError(f"{kafka.security_protocol} needs `sasl_password` or `sasl_password_file`")
+    if "ssl_certfile" not in given and given & {"ssl_keyfile", "ssl_key_password", "ssl_key_password_file"}:
+        raise ValueError("a key without `ssl_certfile` has no effect")
+
+
+def _check_secrets(section: Section, keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if getattr(section, key) is not None and getattr(section, f"{key}_file") is not None:
+            raise ValueError(f"`{key}` and `{key}_file`: give one of them")
 
 
 class Detection(Section, frozen=True):
@@ -83,6 +132,11 @@ class Web(Section, frozen=True):
     bind: str = "127.0.0.1"
     port: Port = 6066
     recent: Natural = 1000
+    token: Secret | None = None
+    token_file: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_secrets(self, ("token",))
 
 
 class Settings(Section, frozen=True):
@@ -116,19 +170,23 @@ def from_builtins(values: object) -> Settings:
     feeds = values.get("feeds") if isinstance(values, dict) else None
     for name, feed in feeds.items() if isinstance(feeds, dict) else ():
         _check_feed(str(name), feed)
-    return msgspec.convert(values, Settings, strict=True, dec_hook=_duration)
+    return msgspec.convert(values, Settings, strict=True, dec_hook=_custom)
 
 
 def _check_feed(name: str, values: object) -> None:
     """Check one feed by itself, since the library's own path to a feed does not say which."""
     try:
-        msgspec.convert(values, Feed, strict=True, dec_hook=_duration)
+        msgspec.convert(values, Feed, strict=True, dec_hook=_custom)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         raise msgspec.ValidationError(f"{what} - at `$.feeds.{name}{where or '`'}") from None
 
 
-def _duration(kind: type, value: object) -> object:
+def _custom(kind: type, value: object) -> object:
+    if kind is Secret:
+        if isinstance(value, str) and value:
+            return Secret(value)
+        raise ValueError("expected a text that is not empty")  # what came instead may be the secret
     if kind is Duration and isinstance(value, str | int | float):
         return Duration(seconds(value))
     raise ValueError(f'expected a duration such as "5m", got {value!r}')

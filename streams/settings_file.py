@@ -14,6 +14,8 @@ from streams.errors import SettingsError
 from streams.settings import Feed, Settings, from_builtins
 
 PREFIX = "EBBTIDE_"
+# A password of digits is still a text, and one that looks like TOML is not TOML.
+_LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_WEB_TOKEN")
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -91,6 +93,8 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401
     """Read a variable as a TOML value; what is not one is plain text; lists may be written with commas."""
     if name.endswith("_BOOTSTRAP_SERVERS") and not text.startswith("["):
         return [part.strip() for part in text.split(",")]
+    if name.endswith(_LITERAL):
+        return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -10,6 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError
+from streams.security import client_options
 from streams.settings import Kafka
 
 CONNECT_MS = 8000
@@ -59,7 +60,7 @@ def address(kafka: Kafka) -> str:
 def connected(kafka: Kafka) -> Iterator[Any]:
     """Yield an admin client. Raises BrokerError, which names the address, when no broker answers or one refuses."""
     try:
-        client = KafkaAdminClient(bootstrap_servers=list(kafka.bootstrap_servers), bootstrap_timeout_ms=CONNECT_MS)
+        client = KafkaAdminClient(**client_options(kafka), bootstrap_timeout_ms=CONNECT_MS)
     except (KafkaError, OSError, ValueError) as error:
         raise BrokerError(f"kafka.bootstrap_servers {address(kafka)}: no Kafka broker answers: {error}") from None
     try:

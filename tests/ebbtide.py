@@ -17,6 +17,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams import topics
+from streams.security import client_options
 from streams.settings import Settings
 from streams.settings_file import load
 from tests.kafka import free_ports
@@ -76,9 +77,9 @@ class Cluster:
         """Run a command with these settings to its end."""
         return ebbtide(command, "--settings", self.feeds, *arguments, environment=self.environment)
 
-    def worker(self) -> Worker:
+    def worker(self, *arguments: str) -> Worker:
         """Start a worker."""
-        self.workers.append(Worker(self, self.directory / f"worker-{len(self.workers)}"))
+        self.workers.append(Worker(self, self.directory / f"worker-{len(self.workers)}", *arguments))
         return self.workers[-1]
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class Cluster:
     def records(self, topic: str, partition: int = 0) -> list[Any]:
         """Return all records of a partition from its beginning to its end."""
         tp = TopicPartition(topic, partition)
-        consumer = KafkaConsumer(bootstrap_servers=list(self.kafka.bootstrap_servers))
+        consumer = KafkaConsumer(**client_options(self.kafka))
         try:
             consumer.assign([tp])
             consumer.seek_to_beginning(tp)
@@ -110,7 +111,7 @@ class Cluster:
     def send(self, *messages: tuple[int, bytes | None, bytes | None]) -> list[int]:
         """Send partition, key and value of measurements as they are, compressed; return their offsets."""
         producer = KafkaProducer(
-            bootstrap_servers=list(self.kafka.bootstrap_servers),
+            **client_options(self.kafka),
             compression_type="gzip",
             max_request_size=16_000_000,
             linger_ms=20,
@@ -133,7 +134,7 @@ class Cluster:
 class Worker:
     """One `ebbtide worker`, with its pages."""
 
-    def __init__(self, cluster: Cluster, path: Path) -> None:
+    def __init__(self, cluster: Cluster, path: Path, *arguments: str) -> None:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         self.error_file = path.with_suffix(".err")
@@ -145,7 +146,7 @@ class Worker:
         self._out = path.with_suffix(".out").open("w+b")
         with self.error_file.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*PROGRAM, "worker", "--settings", str(cluster.feeds.resolve())],
+                [*PROGRAM, "worker", "--settings", str(cluster.feeds.resolve()), *arguments],
                 env=env(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=self._out,
