@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -58,7 +59,7 @@ class ApacheKafka:
     def __enter__(self) -> ApacheKafka:
         """Start it and wait until it answers an administrator's call."""
         command = [str(DEPLOY / "run"), str(self.port), str(self._directory), str(self._controller_port)]
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self._wait_until_ready(self._process)
@@ -87,16 +88,25 @@ class ApacheKafka:
         return True
 
     def stop(self) -> None:
-        """End the process by its id, waiting until it is gone; a second call does nothing."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End the process by its id, waiting until it is gone, and remove its directory; a second call does nothing."""
+        self._end(kill=False)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def restart(self, *, kill: bool = False) -> None:
+        """End the process, by kill -9 or in order, and start it again on what it has stored; wait until it answers."""
+        self._end(kill=kill)
+        self.__enter__()
+
+    def _end(self, *, kill: bool) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if not kill:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        process.kill()
+        process.wait()
 
     def admin(self, timeout_ms: int = 30_000) -> KafkaAdminClient:
         """Return an administrator's client that connects within `timeout_ms`; close it, or use it in `with`."""

@@ -66,3 +66,14 @@ def test_topics_are_made_on_request_only(kafka: ApacheKafka) -> None:
         (asked,) = admin.describe_topics(["mistyped"])
         assert asked["error_code"] == UnknownTopicOrPartitionError.errno
         assert "mistyped" not in admin.list_topics()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_restart_keeps_what_is_stored(kafka: ApacheKafka, kill: bool) -> None:
+    """Topics are there again, at the same address, after an orderly restart and after kill -9."""
+    with ApacheKafka() as own:
+        own.create_topic("kept", 2)
+        own.restart(kill=kill)
+        with own.admin() as admin:
+            assert "kept" in admin.list_topics()
