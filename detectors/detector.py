@@ -79,7 +79,8 @@ class Detector:
         s = self._scored
         told = s.worth.copy()
         for row, one in self.ongoing.items():
-            told[row] = max(float(told[row]), one.evidence)
+            if self.hot["phase"][row] == FOLLOWED:
+                told[row] = max(float(told[row]), one.evidence)
         columns = (s.value, s.mid, s.mid / np.sqrt(s.inform), told)
         return Deviation(*(np.where(s.warm & s.ok, column, np.nan).astype(np.float64) for column in columns))
 

@@ -11,7 +11,7 @@ from .baseline import EMPTY
 from .columns import Columns
 from .evidence import RHOS
 from .learning import unlearn
-from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, lost, revise, tell
+from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, lost, plural, revise, tell
 from .observed import Change, Flags, Ints, Observed, State
 from .scan import EARLY, Desk, Scored
 
@@ -119,7 +119,7 @@ def _baseline(desk: Desk, row: int) -> str:
 
 
 def _reason(worth: float, bins: int, drop: float, held: bool) -> str:
-    said = f"{worth:.1f} nats in {bins} bins say that {drop:.0%} of normal is lost"
+    said = f"{worth:.1f} nats in {plural(bins)} say that {drop:.0%} of normal is lost"
     return said + "; most series of the feed fell with it" if held else said
 
 
@@ -191,7 +191,7 @@ def _end(desk: Desk, row: int, old: Ongoing, shown: Seen) -> Change:
     """Back to normal: closed at the start of the first bin of the return; a doubt about the feed is withdrawn."""
     bins = max(int(desk.store.hot["runs"][row, 0]), 1)
     state: State = "retracted" if old.held else "closed"
-    reason = "the feed is well again" if old.held else f"back to normal for {bins} bins"
+    reason = "the feed is well again" if old.held else f"back to normal for {plural(bins)}"
     follow.stop(desk.store.hot, row)
     del desk.ongoing[row]
     return tell(revise(old, shown, state, reason, 0.0), shown, shown.at - (bins - 1) * desk.rule.width)

@@ -54,6 +54,11 @@ def severity(drop: float) -> Severity:
     return "total" if share >= 0.9 else "major" if share >= 0.5 else "partial"
 
 
+def plural(bins: int) -> str:
+    """How many bins, in words: one of them is a bin."""
+    return f"{bins} bin" if bins == 1 else f"{bins} bins"
+
+
 def lost(seen: Seen) -> float:
     """Share of the expected that a bin lacks, 0 to 1."""
     return min(max(1 - (seen.value or 0.0) / max(seen.expected, 1e-6), 0.0), 1.0)
