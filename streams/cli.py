@@ -13,6 +13,7 @@ from streams import commands
 from streams.errors import EbbtideError
 from streams.explain import entity_named, time_named
 from streams.score import SLACK
+from streams.simulate.situations import SCENARIOS
 
 INTERRUPTED = 130
 
@@ -84,6 +85,15 @@ def _score(one: argparse.ArgumentParser) -> None:
     one.add_argument("--slack", type=_slack, default=SLACK, metavar="S", help="seconds around a label (default: 900)")
 
 
+def _simulate(one: argparse.ArgumentParser) -> None:
+    one.add_argument("scenario", nargs="?", choices=tuple(SCENARIOS), metavar="SCENARIO", help="its name; see --list")
+    one.add_argument("--list", action="store_true", help="name the scenarios and say what happens in each")
+    one.add_argument("--seed", type=_natural, default=1, metavar="N", help="another draw of the same (default: 1)")
+    one.add_argument("--output", type=Path, metavar="DIR", help="folder to write (default: the scenario's name)")
+    one.add_argument("--kafka", action="store_true", help="send the measurements to Kafka, too")
+    one.add_argument("--speed", type=_speed, metavar="N", help="to Kafka: N times its time (default: full speed)")
+
+
 def _explain(one: argparse.ArgumentParser) -> None:
     one.add_argument("entity", type=entity_named, metavar="ENTITY", help="such as asn/43754 (or AS43754) or country/IR")
     _files(one).required = False  # a worker is asked without files
@@ -137,6 +147,7 @@ _COMMANDS = {
     "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _files),
     "outages": (commands.outages, "Print what is going on now, as a running worker says.", _outages),
     "score": (commands.score, "Compare outages with what is known of a recording.", _score),
+    "simulate": (commands.simulate, "Write measurements of a situation, and what must come out of them.", _simulate),
     "explain": (commands.explain_, "Say bin by bin why an entity was told to be down, or was not.", _explain),
     "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
     "settings": (commands.settings, "Check the settings.", _settings),

@@ -31,6 +31,8 @@ from streams.run_worker import run_worker
 from streams.settings import Settings
 from streams.settings_file import load
 from streams.shard import Shard
+from streams.simulate.situations import SCENARIOS
+from streams.simulate.writer import write
 
 DEFAULT_SETTINGS = Path("ebbtide.toml")
 RECORDING = Path("atlas-2016-06-16")
@@ -58,6 +60,19 @@ def replay_files(arguments: Namespace) -> None:
         for replayed in replay(kafka, arguments.files, Pace(arguments.speed, time.time, time.sleep)):
             progress.update(task, completed=replayed.sent)
     _say(summary({"messages sent": replayed.sent}))
+
+
+def simulate(arguments: Namespace) -> None:
+    """Write a scenario's measurements and truth to a folder and, if told so, send the measurements to Kafka."""
+    if arguments.list:
+        sys.stdout.writelines(f"{one.name:23} {one.text}\n" for one in SCENARIOS.values())
+        return
+    if arguments.scenario is None or (arguments.speed and not arguments.kafka):
+        raise UsageError("simulate needs SCENARIO, or --list; --speed needs --kafka")
+    folder = arguments.output or Path(arguments.scenario)
+    _say(summary({f"measurements in {folder}": write(SCENARIOS[arguments.scenario], arguments.seed, folder)}))
+    if arguments.kafka:
+        replay_files(Namespace(**vars(arguments), files=[str(folder / cases.MEASUREMENTS)]))
 
 
 def detect_files(arguments: Namespace) -> None:
