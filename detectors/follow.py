@@ -6,6 +6,7 @@ While a row is followed its `sums` hold the course, see the numbers below, and `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,9 @@ from .observed import DAY, Flags, Kind
 
 # Columns of sums: evidence of a return, of a whole one, ratio now, ratio told, 1 while "recovering" was told last.
 BACK, WHOLE, SMOOTH, TOLD, RETURNING = range(5)
-ENOUGH = np.float32(5)  # nats that a return must show against staying down
+ENOUGH = np.float32(8)  # nats that a return must show against staying down
+REST = np.float32(0.1)  # share of the deepest drop that may be missing still when an outage is over
+LITTLE = np.float32(0.025)  # and of normal, however small the drop was
 DOUBT = np.float32(-3)  # evidence that the return is a partial one
 STEP = np.float32(8)
 
@@ -74,16 +77,25 @@ def members(c: Columns, value: Singles, expected: Singles) -> Course:
 
 
 def levels(
-    kind: Kind, c: Columns, value: Singles, size: Singles, mid: Singles, noise: Singles, inform: Singles
+    kind: Kind,
+    c: Columns,
+    value: Singles,
+    size: Singles,
+    mid: Singles,
+    noise: Singles,
+    inform: Singles,
+    worst: Singles,
 ) -> Course:
-    """Other kinds: a CUSUM of "whole again" against "still down", which "only partly back" can veto."""
+    """Other kinds: a CUSUM of "whole again" against "still down", which "only partly back" can veto.
+
+    Both change sign where the `rest` of the deepest drop so far, `worst`, is missing.
+    """
     sums, runs = c["sums"], c["runs"]
     ratio = np.clip(value / mid, 0, 2).astype(np.float32)
-    weight = np.clip(inform * np.float32(0.0025), np.float32(0.02), np.float32(1))
+    weight = weigh(inform)
     sums[:, SMOOTH] += weight * (ratio - sums[:, SMOOTH])
-    depth = 1 - np.minimum(sums[:, TOLD], 1)
-    down = np.clip(1 - depth, np.float32(0.02), np.float32(0.95))
-    partly = 1 - np.clip(depth / 2, np.float32(0.05), np.float32(0.2))
+    partly = 1 - 2 * rest(worst)
+    down = np.clip(sums[:, TOLD], np.float32(0.02), partly)
 
     value, size, mid = bounded(kind, value, size, mid)
 
@@ -99,6 +111,27 @@ def levels(
     sure = ~again & (back >= ENOUGH)
     done = sure & (whole >= -1) & (runs[:, 0] >= confirm(c, 2))
     return Course(done, sure & ~done, _changed(c, again & (weight > 0)), ratio)
+
+
+def rest(worst: Share) -> Share:
+    """Share of normal that may be missing when an outage is over: little of a small drop, a tenth of a total loss."""
+    least: Share = np.maximum(REST * worst, LITTLE)
+    return least
+
+
+def weigh(inform: Share) -> Share:
+    """Weight of a bin in the smooth ratio: a bin that knows the level within a twentieth is believed whole."""
+    weight: Share = np.clip(inform * np.float32(0.0025), np.float32(0.02), np.float32(1))
+    return weight
+
+
+def missing(c: Columns, row: int, worst: float, inform: float) -> float:
+    """Share of normal that a return has left out beyond two standard deviations; none while it is not well known."""
+    weight, bins = float(weigh(np.float32(inform))), int(c["runs"][row, 0])
+    if (1 - weight) ** bins > 0.1:
+        return 0
+    short = 1 - float(c["sums"][row, SMOOTH]) - 2 * math.sqrt(weight / (2 - weight) / inform)
+    return min(max(short, 0.0), float(rest(np.float32(worst))))
 
 
 def _changed(c: Columns, down: Flags) -> Flags:

@@ -149,7 +149,8 @@ def _course(desk: Desk, c: Columns, rows: Ints, seen: Observed, scored: Scored) 
     if desk.rule.kind == "presence":
         return follow.members(c, value, mid)
     size = seen.size[rows].astype(np.float32)
-    return follow.levels(desk.rule.kind, c, value, size, mid, scored.noise[rows], scored.inform[rows])
+    worst = np.array([desk.ongoing[row].max_drop for row in rows.tolist()], np.float32)
+    return follow.levels(desk.rule.kind, c, value, size, mid, scored.noise[rows], scored.inform[rows], worst)
 
 
 def _steady(desk: Desk, c: Columns, now: follow.Course) -> Flags:
@@ -167,7 +168,7 @@ def _revise(
     old, hot, shown = desk.ongoing[row], desk.store.hot, show(desk, row, seen, scored)
     drop = 1 - min(float(hot["sums"][row, follow.SMOOTH]), 1.0)
     if now.back[i]:
-        return _end(desk, row, old, shown)
+        return _end(desk, row, old, shown, float(scored.inform[row]))
     if steady and not old.held:
         return _accept(desk, row, old, shown, drop)
     if now.returning[i]:
@@ -187,14 +188,26 @@ def _moved(relapse: bool, drop: float) -> str:
     return f"fell again, {drop:.0%} of normal is lost" if relapse else f"{drop:.0%} of normal is lost now"
 
 
-def _end(desk: Desk, row: int, old: Ongoing, shown: Seen) -> Change:
-    """Back to normal: closed at the start of the first bin of the return; a doubt about the feed is withdrawn."""
-    bins = max(int(desk.store.hot["runs"][row, 0]), 1)
+def _end(desk: Desk, row: int, old: Ongoing, shown: Seen, inform: float) -> Change:
+    """Back to normal: closed at the start of the first bin of the return; a doubt about the feed is withdrawn.
+
+    What little is missing is no outage of its own: the level goes on from there.
+    """
+    hot = desk.store.hot
+    bins = max(int(hot["runs"][row, 0]), 1)
+    counted = desk.rule.kind == "presence" or bool(old.held)
+    short = 0.0 if counted else follow.missing(hot, row, old.max_drop, inform)
+    hot["level"][row] *= 1 - short
     state: State = "retracted" if old.held else "closed"
-    reason = "the feed is well again" if old.held else f"back to normal for {plural(bins)}"
+    reason = "the feed is well again" if old.held else _back(bins, short)
     follow.stop(desk.store.hot, row)
     del desk.ongoing[row]
     return tell(revise(old, shown, state, reason, 0.0), shown, shown.at - (bins - 1) * desk.rule.width)
+
+
+def _back(bins: int, short: float) -> str:
+    rest = f", {short:.0%} below what was expected; the baseline goes on from there" if short >= 0.01 else ""
+    return f"back to normal for {plural(bins)}{rest}"
 
 
 def _accept(desk: Desk, row: int, old: Ongoing, shown: Seen, drop: float) -> Change:

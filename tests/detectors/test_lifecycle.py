@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from detectors.detector import Detector
-from detectors.lifecycle import Seen, lost, severity
+from detectors.lifecycle import Seen, lost, plural, severity
 from detectors.observed import Change, Rule
 from tests.detectors.series import START, bins, outages, run, watch
 
@@ -96,6 +97,34 @@ def test_a_partial_return_is_an_update() -> None:
     assert halves[0].max_drop > 0.85
 
 
+@pytest.mark.parametrize("width", [600, HOUR])
+def test_the_last_users_do_not_keep_an_outage_open(width: int) -> None:
+    """All gone, then 1 - exp(-t / 6 h) of it back: over within two hours of nine tenths, and nothing after it."""
+    hours = np.arange(0, 72, width / HOUR)
+    level = np.concatenate([np.ones(100 * HOUR // width), np.zeros(10 * HOUR // width), 1 - np.exp(-hours / 6)])
+    rng = np.random.default_rng(3)
+    changes = watch("gauge", width, (400 * level * (1 + 0.01 * rng.standard_normal(len(level))))[:, None])
+    (outage,) = outages(changes)
+    nine_tenths = START + (110 + 6 * np.log(10)) * HOUR
+    assert abs((outage.ended_at or 0) - nine_tenths) <= 2 * HOUR
+    assert all(change.opened == outage.opened for change in changes if change.opened >= outage.opened)
+
+
+def test_what_is_missing_at_the_end_is_told_and_is_no_outage() -> None:
+    """Of a total loss 7 % stay away for good: closed at the return, which says so, and a fall from there is found."""
+    changes = watch("gauge", HOUR, steps((100, 1), (10, 0), (100, 0.93), (10, 0.4)))
+    ended, fell = outages(changes)
+    assert (ended.state, ended.ended_at) == ("closed", START + 110 * HOUR)
+    assert re.search("[3-9]% below what was expected", str(ended.explain["reason"]))
+    assert fell.started_at == START + 210 * HOUR
+
+
+def test_the_smaller_the_loss_the_more_of_it_must_be_back() -> None:
+    """Nine tenths of normal end a total loss; of a loss of a third they are a return in part."""
+    (outage,) = outages(watch("gauge", HOUR, steps((100, 1), (20, 0.67), (60, 0.9))))
+    assert outage.state == "open"
+
+
 def test_no_revision_says_what_the_last_one_said() -> None:
     """Twenty dark hours are silent between the opening and the return."""
     changes = watch("gauge", HOUR, steps((100, 1), (200, 0.1), (20, 1)))
@@ -107,6 +136,12 @@ def test_changes_explain_themselves() -> None:
     for change in told("plain"):
         assert set(change.explain) == {"bins", "baseline", "spread", "threshold", "reason"}
         assert all(type(value) in (int, float, str) for value in change.explain.values())
+
+
+def test_one_bin_is_a_bin() -> None:
+    """Sentences count in English."""
+    assert (plural(1), plural(2), plural(0)) == ("1 bin", "2 bins", "0 bins")
+    assert "in 1 bin say" in str(told("plain")[0].explain["reason"])
 
 
 def test_numbers_of_a_change_are_plain() -> None:
