@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .baseline import EMPTY, QUIET, Expected, Pace
-from .columns import Columns
+from .columns import Columns, chunk
 from .evidence import Share, Singles, counting
 from .observed import Flags, Rule
-from .season import Slots, slot_of
+from .season import SIGN, Bits, Slots, narrow, slot_of, widen
 
 PRIOR = {"gauge": 0.0025, "count": 0.01, "distinct": 0.01, "ratio": 0.01, "presence": 0.01}
 
 ALMOST = 0.95  # share of a day that is a first day
+PIECE = 32_768  # rows whose columns of an hour are in the cache
 PART = 2_048  # rows whose whole profiles are in the cache
 HALF = np.float32(0.5)
 CALM = 2  # nats of evidence from which on a bin says nothing about the season
@@ -147,18 +148,27 @@ def turn(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, worth: Singl
 
     An hour that ends in doubt may be the first of an outage, and is left out.
     """
-    doubt = np.flatnonzero((worth >= CALM) & (c["norm"] > 0))
-    c["filled"][doubt] = 0
-    known, slot = c["filled"] > 0, slot_of(at)
-    mean = np.minimum(c["filling"] / np.maximum(c["filled"], 1), np.float32(6e4))
-    old = slots[:, slot].astype(np.float32)
-    mean = np.where(old < 0, mean, old + np.float32(0.35) * (mean - old))
-    np.copyto(slots[:, slot], mean, where=known, casting="same_kind")
+    for first in range(0, len(worth), PIECE):
+        part = slice(first, first + PIECE)
+        _put_hour(chunk(c, part), slots[part, slot_of(at)].view(np.uint16), worth[part])
     c["filling"][:], c["filled"][:] = 0, 0
     done = np.flatnonzero((c["norm"] <= 0) & (c["seen"] >= ALMOST * pace.day))
     for at in range(0, done.size, PART):
         _graduate(rule, pace, c, slots, done[at : at + PART])
     return bool(done.size)
+
+
+def _put_hour(c: Columns, slot: Bits, worth: Singles) -> None:
+    """Put the mean of the hour into its slot, a third of the way from what it held, where the hour has a mean."""
+    known = (c["filled"] > 0) & ~((worth >= CALM) & (c["norm"] > 0))
+    mean = c["filling"] / np.maximum(c["filled"], 1)
+    np.minimum(mean, np.float32(6e4), out=mean)
+    old = widen(slot)
+    moved = mean - old
+    moved *= np.float32(0.35)
+    moved += old
+    np.copyto(mean, moved, where=slot < SIGN)
+    np.copyto(slot, narrow(mean), where=known)
 
 
 def _graduate(rule: Rule, pace: Pace, c: Columns, slots: Slots, rows: NDArray[np.intp]) -> None:

@@ -18,7 +18,7 @@ SLOTS = 168
 HOUR = 3600
 SIGN = np.uint16(0x8000)
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
-FAR = np.float32(np.inf)
+NORMAL = np.float32(2.0**-14)  # the least 16-bit number with all its digits
 Slots = NDArray[np.float16]
 Bits = NDArray[np.uint16]
 
@@ -64,27 +64,34 @@ class Shape:
 
 def around(slots: Slots, at: int) -> Around:
     """Pool the profile around the hour of a time."""
-    hour, weekday = at // HOUR % 24, slot_of(at) % 7
-    blocks = [halves(slots[:, 7 * h : 7 * h + 7]) for h in ((hour - 1) % 24, hour, (hour + 1) % 24)]
+    bits, hour, weekday = slots.T.view(np.uint16), at // HOUR % 24, slot_of(at) % 7
+    blocks = [bits[7 * h : 7 * h + 7] for h in ((hour - 1) % 24, hour, (hour + 1) % 24)]
     before, here, after = (pool(block) for block in blocks)
-    here = np.where(here >= 0, here, np.where(before >= 0, before, after))
-    before, after = (np.where(side >= 0, side, here) for side in (before, after))
+    for side in (before, after):
+        np.copyto(here, side, where=here < 0)
+    for side in (before, after):
+        np.copyto(side, here, where=side < 0)
     own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
-    # What is not known is larger than all that is, as bits.
-    least = blocks[1].min(axis=0)
-    quiet = np.minimum(np.where(least < SIGN, widen(least), FAR), np.maximum(here, 0))
-    low = np.minimum(np.minimum(before, after), here)
-    return Around(before, here, after, np.where(fresh, here, own), quiet, low, fresh)
+    np.copyto(own, here, where=fresh)
+    # What is not known is larger than all that is, as bits and as a number.
+    quiet = widen(blocks[1].min(axis=0))
+    low = np.maximum(here, 0)
+    np.minimum(quiet, low, out=quiet)
+    np.minimum(before, after, out=low)
+    np.minimum(low, here, out=low)
+    return Around(before, here, after, own, quiet, low, fresh)
 
 
 def relative(near: Around, norm: Singles) -> Around:
-    """The same as shares of the profile's mean `norm`; all 1 in a row of which nothing is known yet."""
-    known = (norm > 0) & (near.here >= 0)
-    scale = 1 / np.where(known, norm, 1)
-    one = np.float32(1)
-    parts = (near.before, near.here, near.after, near.own, near.quiet, near.low)
-    before, here, after, own, quiet, low = (np.where(known, part * scale, one) for part in parts)
-    return Around(before, here, after, own, quiet, low, near.fresh & known)
+    """The same, in place, as shares of the profile's mean `norm`; all 1 in a row of which nothing is known yet."""
+    unknown = ~((norm > 0) & (near.here >= 0))
+    scale = np.where(unknown, np.float32(1), norm)
+    np.divide(1, scale, out=scale)
+    for part in (near.before, near.here, near.after, near.own, near.quiet, near.low):
+        part *= scale
+        np.copyto(part, np.float32(1), where=unknown)
+    np.copyto(near.fresh, False, where=unknown)
+    return near
 
 
 def shape(near: Around, at: int, width: int) -> Shape:
@@ -99,24 +106,41 @@ def shape(near: Around, at: int, width: int) -> Shape:
     return Shape(day, week, near.low, quiet, near.fresh)
 
 
-def halves(block: Slots) -> Bits:
-    """The bits of 16-bit numbers, rows last."""
-    return np.ascontiguousarray(block.view(np.uint16).T)
-
-
 def widen(bits: Bits) -> Singles:
-    """As 32-bit numbers; 0 where unknown.
+    """The 32-bit numbers of the bits of 16-bit numbers that are not negative; 2**32 where unknown.
 
-    Halves that are not negative widen by moving their bits: several times faster than the processor's conversion.
+    Moving the bits is several times faster than the processor's conversion.
     """
-    wide = (bits * (bits < SIGN)).astype(np.uint32)
+    wide = bits.astype(np.uint32)
     wide <<= 13
     value: Singles = wide.view(np.float32)
     value *= EXPONENT
     return value
 
 
+def narrow(numbers: Singles) -> Bits:
+    """The bits of the nearest 16-bit numbers, ties to even: numbers from 0 to 65,504."""
+    wide = (numbers / EXPONENT).view(np.uint32)
+    wide += ((wide >> 13) & 1) + 0xFFF
+    wide >>= 13
+    bits = wide.astype(np.uint16)
+    odd = np.flatnonzero(~(numbers >= NORMAL))
+    bits[odd] = numbers[odd].astype(np.float16).view(np.uint16)
+    return bits
+
+
 def pool(bits: Bits) -> Singles:
     """Mean over the weekdays that are known, -1 where none is."""
-    count = (bits < SIGN).view(np.uint8).sum(axis=0, dtype=np.uint8).astype(np.float32)
-    return np.where(count > 0, widen(bits).sum(axis=0) / np.maximum(count, 1), np.float32(-1))
+    signed = bits.view(np.int16)
+    kept = signed >> 15  # all bits set where unknown
+    unknown = -kept.sum(axis=0, dtype=np.int16)
+    np.invert(kept, out=kept)
+    kept &= signed
+    wide = kept.astype(np.uint32)
+    wide <<= 13
+    # Whether the exponents are put right before or after the sum, it rounds the same.
+    mean: Singles = wide.view(np.float32).sum(axis=0)
+    mean *= EXPONENT
+    mean /= np.maximum(7 - unknown, 1).astype(np.float32)
+    np.copyto(mean, np.float32(-1), where=unknown == 7)
+    return mean

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from detectors.season import SLOTS, around, halves, relative, shape, slot_of, widen
+from detectors.season import SLOTS, around, narrow, pool, relative, shape, slot_of, widen
 
 MONDAY = 1_577_664_000  # 30 December 2019
 
@@ -20,10 +20,31 @@ def test_slots_are_hours_of_the_week_ordered_by_hour() -> None:
         assert slot_of(at) == 7 * when.hour + when.weekday()
 
 
+FINITE = np.arange(0x7C00, dtype=np.uint16)  # the bits of every 16-bit number that may be in a profile
+
+
 def test_halves_widen_exactly() -> None:
     """Finite 16-bit numbers, the smallest included, become the processor's own 32-bit number."""
-    small = np.arange(31_738, dtype=np.uint16).view(np.float16).reshape(-1, 7)
-    assert np.array_equal(widen(halves(small)), small.astype(np.float32).T)
+    assert np.array_equal(widen(FINITE), FINITE.view(np.float16).astype(np.float32))
+
+
+def test_numbers_narrow_as_the_processor_rounds_them() -> None:
+    """Every 16-bit number, the middle between neighbours, and what lies just beside those, subnormals included."""
+    exact = FINITE.view(np.float16).astype(np.float32)
+    middle = (exact[1:] + exact[:-1]) / 2
+    near = np.concatenate([exact, middle, np.nextafter(middle, np.float32(0)), np.nextafter(middle, np.float32(1e5))])
+    assert np.array_equal(narrow(near), near.astype(np.float16).view(np.uint16))
+
+
+def test_a_pooled_hour_is_the_mean_of_the_weekdays_that_are_known() -> None:
+    """Bit for bit what plain 32-bit arithmetic gives, whatever the numbers and whichever weekdays are known."""
+    rng = np.random.default_rng(1)
+    days = rng.choice(FINITE, (7, 2_000)).view(np.float16)
+    days[rng.random(days.shape) < rng.random(2_000)] = -1
+    known = days >= 0
+    total = np.where(known, days, 0).astype(np.float32).sum(axis=0)
+    mean = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1).astype(np.float32), np.float32(-1))
+    assert np.array_equal(pool(days.view(np.uint16)), mean)
 
 
 def test_unknown_hours_borrow_from_beside_them() -> None:
