@@ -44,7 +44,7 @@ class Batch:
     source: Sequence[int]
     values: Sequence[bytes | None]
     offsets: Sequence[int]
-    received: Sequence[float] | float
+    received: Sequence[float] | Floats | float
 
     def origin(self, position: int) -> Origin:
         """Return where the measurement at that position came from; of an array, only its own element's bytes."""

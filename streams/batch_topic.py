@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import faust
 from faust.exceptions import ImproperlyConfigured
 from faust.types import TP
 
+from streams.runs import Run
+
 MAX_RECORDS = 4000
 BUFFER = 4
-
-
-class Record(Protocol):
-    """What is used of a fetched record; aiokafka's ConsumerRecord has it."""
-
-    @property
-    def offset(self) -> int:
-        """Offset in the partition; between two records offsets may be missing."""
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970 in UTC."""
-
-    @property
-    def timestamp_type(self) -> int:
-        """0 when the producer set the timestamp, 1 when the broker did."""
-
-    @property
-    def key(self) -> bytes | None:
-        """Key, None when the producer sent none."""
-
-    @property
-    def value(self) -> bytes | None:
-        """Value, None for a null value."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Name and value of each header."""
 
 
 class RecordBatch:
@@ -48,19 +21,18 @@ class RecordBatch:
     holes (compaction, transactions), so `offset - first_offset + 1` can be more than `len`.
     """
 
-    __slots__ = ("_records", "_size", "first_offset", "offset", "timestamp", "timestamp_type", "tp")
+    __slots__ = ("_run", "_size", "first_offset", "offset", "timestamp", "timestamp_type", "tp")
 
-    def __init__(self, tp: TP, records: Sequence[Record]) -> None:
-        if not records:
+    def __init__(self, tp: TP, run: Run) -> None:
+        if not run.values:
             raise ValueError(f"a record batch of {tp} needs at least one record")
-        last = records[-1]
         self.tp = tp
-        self.first_offset = records[0].offset
-        self.offset = last.offset
-        self.timestamp = last.timestamp
-        self.timestamp_type = last.timestamp_type
-        self._size = len(records)
-        self._records: Sequence[Record] | None = records
+        self.first_offset = run.offsets[0]
+        self.offset = run.offset
+        self.timestamp = int(run.timestamps[-1])
+        self.timestamp_type = run.timestamp_type
+        self._size = len(run.values)
+        self._run: Run | None = run
 
     def __len__(self) -> int:
         """Number of records, also after they have been released."""
@@ -70,31 +42,15 @@ class RecordBatch:
         return f"<RecordBatch {self.tp.topic}/{self.tp.partition} {self.first_offset}..{self.offset} ({self._size})>"
 
     @property
-    def records(self) -> Sequence[Record]:
-        """The records; raises ValueError once they have been released."""
-        if self._records is None:
+    def run(self) -> Run:
+        """The records by column; raises ValueError once they have been released."""
+        if self._run is None:
             raise ValueError(f"the records of {self!r} were released")
-        return self._records
-
-    def values(self) -> list[bytes | None]:
-        """Value of each record; None for a null value."""
-        return [record.value for record in self.records]
-
-    def keys(self) -> list[bytes | None]:
-        """Key of each record; None where there is none."""
-        return [record.key for record in self.records]
-
-    def offsets(self) -> list[int]:
-        """Offset of each record."""
-        return [record.offset for record in self.records]
-
-    def timestamps(self) -> list[int]:
-        """Timestamp of each record in milliseconds since 1970."""
-        return [record.timestamp for record in self.records]
+        return self._run
 
     def release(self) -> None:
         """Let the records' memory go while the batch still waits for its acknowledgement."""
-        self._records = None
+        self._run = None
 
 
 class BatchSchema(faust.Schema):  # type: ignore[misc]

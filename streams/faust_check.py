@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import subscription_state as aiokafka_state
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from faust import Schema
 from faust.app import App
 from faust.transport import consumer as base
@@ -33,7 +34,9 @@ METHODS: Mapping[tuple[type, str], str] = {
     (driver.Consumer, "commit"): "self topics start_new_transaction",
     (driver.Consumer, "seek_wait"): "self partitions",
     (driver.Consumer, "assignment"): "self",
+    (driver.Consumer, "_new_consumer_thread"): "self",
     (driver.AIOKafkaConsumerThread, "_ensure_consumer"): "self",
+    (driver.AIOKafkaConsumerThread, "_fetch_records"): "self consumer active_partitions timeout max_records",
     (driver.AIOKafkaConsumerThread, "seek_to_beginning"): "self partitions",
     (tuples.ConsumerMessage, "__init__"): (
         "self topic partition offset timestamp timestamp_type headers key value checksum serialized_key_size "
@@ -43,6 +46,9 @@ METHODS: Mapping[tuple[type, str], str] = {
     (Schema, "loads_key"): "self app message loads serializer",
     (Schema, "loads_value"): "self app message loads serializer",
     (aiokafka_state.Assignment, "state_value"): "self tp",
+    (Fetcher, "_proc_fetch_request"): "self assignment node_id request",
+    (FetchResult, "has_more"): "self",
+    (PartitionRecords, "_consumer_record"): "self tp record",
 }
 
 # Attributes that a class declares in its body, by annotation, by slot or by value.
@@ -57,7 +63,10 @@ DECLARED: Mapping[type, str] = {
 # Attributes that a class sets in `__init__` only.
 INITIALISED: Mapping[type, str] = {
     base.Consumer: "app in_transaction _acked _acked_index _committed_offset _read_offset",
-    AIOKafkaConsumer: "_subscription",
+    AIOKafkaConsumer: "_subscription _fetcher",
+    Fetcher: "_records",
+    FetchResult: "_partition_records",
+    PartitionRecords: "_records next_fetch_offset",
     aiokafka_state.TopicPartitionState: "highwater lso timestamp",
 }
 

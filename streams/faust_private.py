@@ -9,6 +9,7 @@ rebalance, flow control, recovery, acknowledgement and the commit itself. What i
 - `_new_offset` commits behind the acknowledged run of batches, never past a batch in flight.
 - `perform_seek` and `on_partitions_revoked` forget what is in flight: all that is not committed comes again. Before
   partitions go, what is acknowledged is committed, so that less comes again.
+- `Thread` has batch topics fetched in runs: columns of whole batches of the log, not a Python object per record.
 - `on_buffer_full` and `on_buffer_drop` leave batch topics alone: the full queue itself makes reading wait. Faust would
   stop fetching, and idle for a second each time.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.consumer import ensure_TP
@@ -25,8 +27,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from faust.types.tuples import ack_lock
 
-from streams.batch_topic import Record, RecordBatch, batch_limits
+from streams.batch_topic import RecordBatch, batch_limits
 from streams.in_flight import InFlight
+from streams.runs import Run, WholeBatches, joined
 
 REBALANCE_PAUSE_SECONDS = 0.1
 
@@ -53,6 +56,46 @@ class BatchMessage(ConsumerMessage):  # type: ignore[misc]
         self.epoch = epoch
 
 
+class RunRecords(PartitionRecords):  # type: ignore[misc]
+    """What aiokafka fetched of a partition, handed out in runs: a Python object per record costs more than decoding."""
+
+    @classmethod
+    def adopt(cls, records: PartitionRecords) -> None:
+        """Have the records handed out in runs; what is to be skipped, and what comes next, is left to aiokafka."""
+        if not isinstance(records, cls):
+            records._records = WholeBatches(records._records)
+            records.__class__ = cls
+
+    def _consumer_record(self, tp: TP, record: Run) -> Run:
+        return record.since(self.next_fetch_offset)
+
+
+class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's thread around aiokafka's consumer. `batched`: names of the topics whose records come in runs."""
+
+    batched: Collection[str] = ()
+    _watched: Fetcher | None = None
+
+    async def _fetch_records(self, consumer: Any, active_partitions: set[TP], **options: Any) -> Any:  # noqa: ANN401
+        if self._watched is not consumer._fetcher:
+            self._watch(consumer._fetcher)
+        return await super()._fetch_records(consumer, active_partitions, **options)
+
+    def _watch(self, fetcher: Fetcher) -> None:
+        """Look through each answer of a broker before anybody can take records of it."""
+        self._watched = fetcher
+        process = fetcher._proc_fetch_request
+
+        async def watched(*request: Any) -> bool:  # noqa: ANN401
+            needs_wakeup: bool = await process(*request)
+            for tp, result in fetcher._records.items():
+                if tp.topic in self.batched and isinstance(result, FetchResult) and result.has_more():
+                    RunRecords.adopt(result._partition_records)
+            return needs_wakeup
+
+        fetcher._proc_fetch_request = watched
+
+
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer on aiokafka, which reads batch topics in runs of records."""
 
@@ -63,6 +106,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         # The epoch grows whenever positions are no longer known; batches of an earlier one are void.
         self._epoch = 0
         self._sought_epoch = -1
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield the messages of one fetch; batches that a seek has overtaken are left out."""
@@ -75,7 +121,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             yield tp, message
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
-        limits = batch_limits(self.app)
+        self._thread.batched = limits = batch_limits(self.app)
         wanted = await self._readable(active_partitions, limits)
         if wanted is not None and not wanted:
             await self.sleep(REBALANCE_PAUSE_SECONDS)
@@ -134,13 +180,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
         return assignment.state_value(tp) if assignment is not None else None
 
-    def _cut(self, key: TP, records: list[Record], limits: Mapping[str, int]) -> list[Any]:
+    def _cut(self, key: TP, records: list[Any], limits: Mapping[str, int]) -> list[Any]:
         """Return the messages of a batch topic's records; the records themselves of any other."""
         size = limits.get(key.topic)
         if size is None:
             return records
         tp = ensure_TP(key)
-        messages = [self._message(RecordBatch(tp, records[at : at + size])) for at in range(0, len(records), size)]
+        run = joined(records)
+        cuts = [run.cut(at, at + size) for at in range(0, len(run.values), size)]
+        messages = [self._message(RecordBatch(tp, cut)) for cut in cuts]
         in_flight = self._in_flight.setdefault(tp, InFlight())
         for message in messages:
             in_flight.add(message)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from detectors.observed import Floats
 from schemas.decode import Dead, decode
 from schemas.outage import Outage
 from streams.batch import Batch, Origin, Rejected
@@ -39,7 +40,7 @@ def take(
     tally: Tally,
     values: Sequence[bytes | None],
     offsets: Sequence[int],
-    received: Sequence[float] | float,
+    received: Sequence[float] | Floats | float,
     bad_keys: Sequence[int] = (),
 ) -> Taken:
     """Decode messages, apply them to the shard, and count. `bad_keys`: indices of messages whose key is not UTF-8."""

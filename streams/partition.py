@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import convert, to_builtins
 
+from detectors.observed import Floats
 from schemas.outage import RUNNING, Outage
 from streams import snapshot
 from streams.intake import Taken, Tally, take
@@ -47,7 +48,7 @@ class Partition:
         values: Sequence[bytes | None],
         keys: Sequence[bytes | None],
         offsets: Sequence[int],
-        received: Sequence[float],
+        received: Sequence[float] | Floats,
         now: float,
     ) -> Taken:
         """Apply messages, in order of offsets, and return what came of them; what the state includes is skipped."""
@@ -57,8 +58,9 @@ class Partition:
         if skip == len(offsets):
             return Taken([], [])
         self.applied = offsets[-1]
-        bad_keys = _not_utf8(keys[skip:])
-        taken = take(self.shard, self.tally, values[skip:], offsets[skip:], received[skip:], bad_keys)
+        if skip:
+            values, keys, offsets, received = values[skip:], keys[skip:], offsets[skip:], received[skip:]
+        taken = take(self.shard, self.tally, values, offsets, received, _not_utf8(keys))
         self._note(taken.outages)
         return taken
 
@@ -145,11 +147,9 @@ class Partition:
 
 def _not_utf8(keys: Sequence[bytes | None]) -> list[int]:
     """Return the indices of keys that are not UTF-8."""
-    try:
-        b"\n".join([key or b"" for key in keys]).decode()
-    except UnicodeDecodeError:
-        return [index for index, key in enumerate(keys) if not _is_utf8(key or b"")]
-    return []
+    if b"".join(filter(None, keys)).isascii():
+        return []
+    return [index for index, key in enumerate(keys) if not _is_utf8(key or b"")]
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -68,8 +68,8 @@ class Worker:
             with self.metrics.batch_seconds.time():
                 partition = self.partition(number)
                 before = partition.totals()
-                received = [stamp / 1000.0 for stamp in batch.timestamps()]
-                taken = partition.take(batch.values(), batch.keys(), batch.offsets(), received, self.clock())
+                run = batch.run
+                taken = partition.take(run.values, run.keys, run.offsets, run.timestamps / 1000.0, self.clock())
                 batch.release()
                 self.metrics.add(partition.totals() - before)
             self._waiting.setdefault(number, []).append((stream, event))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import faust
+import numpy as np
 import pytest
 from aiokafka import ConsumerRecord
 from faust.exceptions import ImproperlyConfigured
@@ -15,18 +16,19 @@ from hypothesis import strategies as st
 
 from streams.batch_topic import BatchSchema, RecordBatch, batch_limits, batch_topic
 from streams.in_flight import InFlight
+from streams.runs import Run
 
 TP0 = TP("measurements", 0)
 
 
-def record(offset: int, key: bytes | None = b"key", value: bytes | None = b"value") -> ConsumerRecord[bytes, bytes]:
+def record(offset: int) -> ConsumerRecord[bytes, bytes]:
     """Return a record as aiokafka delivers it; its timestamp is 1000 ms more than the offset."""
-    return ConsumerRecord(TP0.topic, TP0.partition, offset, 1000 + offset, 0, key, value, None, 3, 5, ())
+    return ConsumerRecord(TP0.topic, TP0.partition, offset, 1000 + offset, 0, b"key", b"value", None, 3, 5, ())
 
 
 def batch(*offsets: int) -> RecordBatch:
     """Return a batch of records with these offsets."""
-    return RecordBatch(TP0, [record(offset) for offset in offsets])
+    return RecordBatch(TP0, Run.of([record(offset) for offset in offsets]))
 
 
 @dataclass
@@ -46,15 +48,11 @@ def in_flight(*batches: RecordBatch) -> tuple[InFlight, list[Envelope]]:
     return book, envelopes
 
 
-def test_batch_gives_columns_of_its_records() -> None:
-    """Values, keys, offsets and timestamps come in the order of the records; null keys and values are None."""
-    records = [record(5), record(6, key=None, value=None), record(9, value=b"")]
-    found = RecordBatch(TP0, records)
-    assert found.values() == [b"value", None, b""]
-    assert found.keys() == [b"key", None, b"key"]
-    assert found.offsets() == [5, 6, 9]
-    assert found.timestamps() == [1005, 1006, 1009]
-    assert (found.tp, found.first_offset, found.offset, len(found)) == (TP0, 5, 9, 3)
+def test_batch_names_its_first_and_last_record() -> None:
+    """Offsets, the time and the size are those of its records."""
+    found = batch(5, 6, 9)
+    assert (found.tp, found.first_offset, found.offset, found.timestamp, len(found)) == (TP0, 5, 9, 1009, 3)
+    assert found.run.offsets == [5, 6, 9]
 
 
 def test_released_batch_keeps_its_place_and_loses_its_records() -> None:
@@ -63,13 +61,13 @@ def test_released_batch_keeps_its_place_and_loses_its_records() -> None:
     found.release()
     assert (found.first_offset, found.offset, len(found)) == (5, 6, 2)
     with pytest.raises(ValueError, match=r"measurements/0 5..6 .* released"):
-        found.values()
+        _ = found.run
 
 
 def test_empty_batch_is_refused() -> None:
     """A batch without records has no offset, so there is none."""
     with pytest.raises(ValueError, match="at least one record"):
-        RecordBatch(TP0, [])
+        RecordBatch(TP0, Run(range(0), np.zeros(0, dtype=np.int64), [], []))
 
 
 def test_nothing_is_committable_before_an_acknowledgement() -> None:

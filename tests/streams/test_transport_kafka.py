@@ -119,9 +119,9 @@ def app(kafka: ApacheKafka, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def produce(kafka: ApacheKafka, topic: str, count: int) -> None:
+def produce(kafka: ApacheKafka, topic: str, count: int, **options: object) -> None:
     """Send that many records to each partition."""
-    producer = KafkaProducer(bootstrap_servers=kafka.address, linger_ms=20)
+    producer = KafkaProducer(bootstrap_servers=kafka.address, **{"linger_ms": 20, **options})
     for number in range(count):
         for partition in range(PARTITIONS):
             producer.send(topic, b"%d" % number, key=b"key", partition=partition)
@@ -197,6 +197,24 @@ def test_late_acknowledgements_hold_the_commit_back(kafka: ApacheKafka, app: str
     assert 40 < len(worker.lines("batch")) < 80
     order = [(int(partition), int(last) + 1) for partition, _, last, _ in worker.lines("batch")]
     assert committed(kafka, app) == dict(order[:40]), "what was taken but not acknowledged must come again"
+
+
+def test_reading_goes_on_within_a_compressed_batch_of_the_log(kafka: ApacheKafka, app: str, start: Start) -> None:
+    """What is committed lies in the middle of a batch that the broker gives as a whole; nothing comes again."""
+    produce(kafka, f"{app}-batches", 700, linger_ms=500, batch_size=1 << 20, compression_type="gzip")
+    first = start("first", table="no", ack_every=5, pause=0.1)
+    wait_until(lambda: len(first.lines("batch")) >= 12, "some batches are acknowledged")
+    assert first.stop() == 0
+    then = committed(kafka, app)
+    assert any(0 < offset < 700 for offset in then.values())
+    second = start("second", table="no")
+    wait_until(lambda: len(first.offsets() | second.offsets()) == 3 * 700, "all is read")
+    assert {number: runs[-1][0][0] for number, runs in second.runs().items() if runs[-1]} == {
+        number: then.get(number, 0) for number in range(PARTITIONS) if then.get(number, 0) < 700
+    }
+    assert_contiguous(second)
+    assert second.stop() == 0
+    assert committed(kafka, app) == dict.fromkeys(range(PARTITIONS), 700)
 
 
 def test_slow_agent_holds_reading_back(kafka: ApacheKafka, app: str, start: Start) -> None:
