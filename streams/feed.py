@@ -82,6 +82,7 @@ class Feed:
         self.silent_since: int | None = None
         self.closings = 0  # bins closed since the last snapshot
         self.forgot = False  # whether rows were freed since then
+        self.spoke: set[int] = set()  # bins that a measurement came for since somebody asked
         self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
     def take(self, part: Part, batch: Batch) -> Step:
@@ -161,6 +162,7 @@ class Feed:
     def _bin(self, part: Part) -> None:
         rows, starts = self.index.look_up(part.measurements), self.rules.time.bin_of(part.ts)
         self.index.touch(rows, starts)
+        self.spoke.update(np.unique(starts).tolist())
         kind = self.rules.detector.kind
         members = list(map(MEMBER, part.measurements)) if kind == "distinct" else []
         of = _floats(OF, part.measurements) if kind == "ratio" else part.ts

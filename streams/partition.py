@@ -37,7 +37,7 @@ class Partition:
         self.applied = -1
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
-        self.last_new = self.last_saved = now
+        self.quiet_since = self.last_saved = now
         self.unsaved = False
         self.running: dict[str, Outage] = {}  # newest revision of each outage that has not ended
         self.useless: frozenset[str] = frozenset()  # rows of the snapshot that the settings of now have no use for
@@ -52,7 +52,7 @@ class Partition:
         now: float,
     ) -> Taken:
         """Apply messages, in order of offsets, and return what came of them; what the state includes is skipped."""
-        self.last_new, self.unsaved = now, True
+        self.quiet_since, self.unsaved = now, True
         skip = sum(offset <= self.applied for offset in offsets) if offsets[0] <= self.applied else 0
         self.tally.skipped += skip
         if skip == len(offsets):
@@ -73,13 +73,15 @@ class Partition:
         return found
 
     def hear(self, feed: str, newest: float) -> None:
-        """Note how far a feed has come elsewhere, and that it spoke in that bin."""
-        if feed not in self.shard.feeds:
+        """Note how far a feed has come elsewhere, and that it spoke in that bin. One never seen here has no silence."""
+        mark = self.shard.feeds[feed].watermark if feed in self.shard.feeds else None
+        if mark is None or mark.newest is None:
             return
+        width, known = int(self.settings.feeds[feed].bin), self.spoke.get(feed, set())
+        start = int(newest // width * width)
+        self.unsaved |= start not in known and start >= mark.next_close
         self.heard[feed] = max(newest, self.heard.get(feed, newest))
-        mark, width = self.shard.feeds[feed].watermark, int(self.settings.feeds[feed].bin)
-        spoke = {*self.spoke.get(feed, ()), int(newest // width * width)}
-        self.spoke[feed] = {start for start in spoke if start >= mark.next_close}
+        self.spoke[feed] = {start for start in {*known, start} if start >= mark.next_close}
 
     def follow(self, lag: int | None, now: float) -> list[Outage]:
         """Follow what was heard, if this partition was read to its end and has been idle for long enough."""
@@ -103,9 +105,14 @@ class Partition:
         """Whether the feed's state was restored: outages of one that starts anew will never end."""
         return feed in self.shard.feeds and len(self.shard.feeds[feed].index) > 0
 
+    def watch(self, lag: int | None, now: float) -> None:
+        """Hear once in a while how much is unread: time in which that was something, or not known, is not idle."""
+        if lag != 0:
+            self.quiet_since = now
+
     def may_follow(self, lag: int | None, now: float) -> bool:
         """Whether the clock of the feeds decides here: read to the end, idle, and behind what was heard."""
-        idle = now - self.last_new >= self.settings.worker.idle_after
+        idle = now - self.quiet_since >= self.settings.worker.idle_after
         return lag == 0 and idle and any(self._is_behind(feed) for feed in self.heard)
 
     def _is_behind(self, feed: str) -> bool:
@@ -130,7 +137,14 @@ class Partition:
 
     def _head(self) -> dict[str, Any]:
         tally = {"received": self.tally.received, "skipped": self.tally.skipped, "dead": dict(self.tally.dead)}
-        return {"offset": self.applied, "tally": tally, **snapshot.heads(self.shard)}
+        spoke = {feed: sorted(starts) for feed, starts in self.spoke.items()}
+        return {
+            "offset": self.applied,
+            "tally": tally,
+            "heard": self.heard,
+            "spoke": spoke,
+            **snapshot.heads(self.shard),
+        }
 
     def _load(self) -> None:
         loaded = self.store.load()
@@ -140,6 +154,8 @@ class Partition:
         running = [convert(outage, Outage) for outage in unpack(loaded.rows["running"]).values["outages"]]
         self._note([outage for outage in running if self._knows(outage.feed)])
         self.applied = loaded.values["offset"]
+        self.heard.update(loaded.values.get("heard", {}))
+        self.spoke.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]
         self.tally.dead.update(tally["dead"])

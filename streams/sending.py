@@ -42,10 +42,11 @@ class Sender:
             await self._send(tp.partition, self._dead, None, letter.origin.payload, headers)
 
     async def clock(self, clock: Clock, partitions: Iterable[int]) -> None:
-        """Tell partitions how far a feed has come; a lost one is made good by the next."""
+        """Tell partitions how far a feed has come."""
         for partition in partitions:
             key = clock.feed.encode()
-            await self._clock.send(key=key, value=clocks.encode(clock), partition=partition, force=True)
+            delivery = await self._clock.send(key=key, value=clocks.encode(clock), partition=partition, force=True)
+            self._pending.setdefault(clock.partition, []).append(delivery)
 
     async def settle(self, partition: int) -> None:
         """Wait until everything sent for a partition is in its topic. Raises the broker's error when it is not."""

@@ -78,6 +78,13 @@ class Shard:
         """Return the newest event time of each feed that has seen anything (Unix seconds)."""
         return {name: feed.watermark.newest for name, feed in self.feeds.items() if feed.watermark.newest is not None}
 
+    def spoke(self) -> dict[str, set[int]]:
+        """Return the starts of the bins that each feed was heard in since the last call."""
+        told = {name: feed.spoke for name, feed in self.feeds.items() if feed.spoke}
+        for name in told:
+            self.feeds[name].spoke = set()
+        return told
+
     def held(self) -> int:
         """Return how many measurements wait for others to agree on the time."""
         return sum(len(feed.doubt.held) for feed in self.feeds.values())

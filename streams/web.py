@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from math import nan
 from typing import Any
 
 import faust
 import orjson
 from aiohttp.web import Request, Response
-from faust.exceptions import ConsumerNotStarted
 from msgspec import to_builtins
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -42,20 +40,12 @@ def _json(body: object, status: int = 200) -> Response:
     return Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
 
-def assigned(worker: Worker) -> list[int]:
-    """Return the partitions of the measurements that this worker reads."""
-    topic = worker.settings.kafka.measurements
-    with suppress(ConsumerNotStarted):
-        return sorted(tp.partition for tp in worker.app.consumer.assignment() if tp.topic == topic)
-    return []
-
-
 def not_ready(worker: Worker) -> str | None:
     """Return why the worker is not ready: not assigned, not recovered, or not caught up; None when it is."""
     app = worker.app
     if app.rebalancing or app.in_recovery or not app.tables.recovery.completed.is_set():
         return "recovering"
-    numbers = assigned(worker)
+    numbers = worker.assigned()
     lags = {number: worker.lag(number) for number in numbers}
     behind = [number for number, lag in lags.items() if lag is None or lag > worker.settings.worker.max_records]
     return f"partitions {behind} are behind" if behind else None
@@ -105,7 +95,7 @@ def refresh(worker: Worker) -> None:
     metrics, partitions = worker.metrics, worker.partitions.values()
     metrics.ready.set(not_ready(worker) is None)
     metrics.lag.clear()
-    for number in assigned(worker):
+    for number in worker.assigned():
         lag = worker.lag(number)
         metrics.lag.labels(str(number)).set(nan if lag is None else lag)
     for feed in worker.settings.feeds:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import faust
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 from msgspec import DecodeError
 
@@ -19,6 +20,7 @@ from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.sending import Sender
 from streams.settings import Settings
+from streams.tidings import Tidings
 from streams.transport import RecordBatch, lag
 
 LAST_SAVE_SECONDS = 5.0
@@ -43,7 +45,7 @@ class Worker:
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
         self._locks: dict[int, asyncio.Lock] = {}
         self._waiting: dict[int, list[tuple[Any, Any]]] = {}
-        self._announced: dict[str, float] = {}
+        self._tidings = {feed: Tidings(settings.time_rule(feed)) for feed in settings.feeds}
         self._stopping = False
 
     def partition(self, number: int) -> Partition:
@@ -88,10 +90,23 @@ class Worker:
             if self._stopping and partition.unsaved:
                 await self.save(partition)
 
+    def assigned(self) -> list[int]:
+        """Return the partitions of the measurements that this worker reads."""
+        with suppress(ConsumerNotStarted):
+            mine = self.app.consumer.assignment()
+            return sorted(tp.partition for tp in mine if tp.topic == self.settings.kafka.measurements)
+        return []
+
     async def tick(self) -> None:
-        """Wake partitions that have something to do but no measurement coming; only a message may change state."""
+        """Wake partitions that have something to do but no measurement coming; only a message may change state.
+
+        One that nothing has come for since it was assigned is loaded: what is open in it is going on.
+        """
+        for number in self.assigned():
+            self.partition(number)
         for number, partition in list(self.partitions.items()):
             now = self.clock()
+            partition.watch(self.lag(number), now)
             if partition.due(now) or partition.may_follow(self.lag(number), now):
                 await self._wake(number)
 
@@ -127,12 +142,11 @@ class Worker:
                 self.ended.append(outage)
 
     async def _announce(self, partition: Partition) -> None:
-        """Tell all partitions when a feed has come to a new bin."""
-        for feed, newest in partition.shard.newest().items():
-            width = float(self.settings.feeds[feed].bin)
-            if newest // width > self._announced.get(feed, -1.0) // width:
-                self._announced[feed] = newest
-                await self.sender.clock(Clock(feed, newest, partition.number), range(self.settings.kafka.partitions))
+        """Tell all partitions in which bins a feed was heard, and how far it has come."""
+        newest = partition.shard.newest()
+        for feed, spoke in partition.shard.spoke().items():
+            for time in self._tidings[feed].news(spoke, newest[feed]):
+                await self.sender.clock(Clock(feed, time, partition.number), range(self.settings.kafka.partitions))
 
     async def _save_if_due(self, partition: Partition) -> None:
         if partition.due(self.clock()):

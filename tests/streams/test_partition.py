@@ -96,6 +96,33 @@ def test_new_messages_start_the_wait_again() -> None:
     assert partition.may_follow(0, 50.0 + IDLE)
 
 
+def test_time_in_which_nobody_knew_what_is_unread_is_not_idle() -> None:
+    """While the broker is away a partition is not silent but out of reach: the wait starts when it is back."""
+    partition = opened()
+    hear_all(partition, BINS + 3)
+    partition.watch(0, IDLE / 2)
+    partition.watch(None, IDLE - 1)
+    assert not partition.may_follow(0, IDLE)
+    partition.watch(5, 2 * IDLE)
+    assert not partition.may_follow(0, 3 * IDLE - 1)
+    assert partition.may_follow(0, 3 * IDLE)
+
+
+def test_what_was_heard_survives_a_restart() -> None:
+    """The clock is not read again, so a snapshot is due for it, and the networks are dark since the same bin."""
+    table: dict[bytes, bytes] = {}
+    partition = Partition(helpers.settings(("count",), idle_after=IDLE, snapshot_every=30), 0, table, 0.0)
+    feed(partition, lively(), 0)
+    partition.save(0.0)
+    hear_all(partition, BINS + 3)
+    assert partition.due(30.0)
+    partition.save(30.0)
+    hear_all(partition, BINS + 3)
+    assert not partition.due(1e6)
+    again = Partition(partition.settings, 0, table, 30.0)
+    assert again.follow(0, 30.0 + IDLE) == partition.follow(0, 30.0 + IDLE) != []
+
+
 def test_a_clock_that_is_not_ahead_is_not_followed() -> None:
     """An older clock, one of an unknown feed, or one of a feed that this partition never saw, asks for nothing."""
     partition = Partition(helpers.settings(("count", "gauge"), idle_after=IDLE), 0, {}, 0.0)
