@@ -1,0 +1,112 @@
+"""The workers of the drill: started, killed, replaced, and watched for progress."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from tests.ebbtide import Cluster, Worker
+
+POLL = 0.05
+LAST_WORDS = 5
+
+
+class StuckError(Exception):
+    """Nothing has moved for too long; the text says what was waited for and how things stood."""
+
+
+class Crew:
+    """The workers that should be running. `tell` writes a line of the time line."""
+
+    def __init__(self, cluster: Cluster, tell: Callable[[str], None], patience: float) -> None:
+        self.cluster, self.tell, self.patience = cluster, tell, patience
+        self.live: dict[int, Worker] = {}
+        self.furthest: dict[int, int] = {}  # offset behind the newest measurement that was ever applied, by partition
+        self.moved = time.monotonic()
+        self.fallen = 0
+
+    @property
+    def applied(self) -> int:
+        """How many messages have been applied at least once."""
+        return sum(self.furthest.values())
+
+    def start(self) -> int:
+        """Start a worker and return its number."""
+        number = len(self.cluster.workers)
+        self.live[number] = self.cluster.worker("--log-level", "info")
+        return number
+
+    def kill(self, pick: float) -> int:
+        """End one of the workers by kill -9 and return its number."""
+        number = sorted(self.live)[int(pick * len(self.live))]
+        self.live.pop(number).kill()
+        return number
+
+    def stop(self, number: int) -> int:
+        """End a worker by SIGTERM and return its exit code."""
+        return self.live.pop(number).stop()
+
+    def status(self) -> dict[int, dict[str, Any]]:
+        """Return what the workers say of the partitions that they have."""
+        return {number: one for worker in list(self.live.values()) for number, one in _status(worker).items()}
+
+    def here(self) -> int:
+        """Return how many messages the state of the workers of now includes."""
+        return sum(one["applied"] + 1 for one in self.status().values())
+
+    def look(self) -> None:
+        """Note how far the workers are, and put others in the place of those that have ended by themselves."""
+        for number, one in self.status().items():
+            if one["applied"] + 1 > self.furthest.get(number, 0):
+                self.furthest[number] = one["applied"] + 1
+                self.moved = time.monotonic()
+        for number, worker in list(self.live.items()):
+            if worker.process.poll() is not None:
+                self._replace(number, worker)
+
+    def _replace(self, number: int, worker: Worker) -> None:
+        self.fallen += 1
+        words = worker.errors().strip().splitlines()[-LAST_WORDS:]
+        self.tell(f"worker {number} ended by itself, code {worker.process.returncode}: {' / '.join(words)[-600:]}")
+        del self.live[number]
+        self.tell(f"worker {self.start()} starts in its place")
+
+    def wait(self, what: str, condition: Callable[[], bool], also: Callable[[], None] = lambda: None) -> None:
+        """Watch until the condition is true, doing `also` each time. Raises StuckError when nothing moves for long."""
+        self.moved = time.monotonic()
+        while not condition():
+            self.look()
+            also()
+            if time.monotonic() - self.moved > self.patience:
+                raise StuckError(f"waited {self.patience:.0f} s without progress for {what}; {self._state()}")
+            time.sleep(POLL)
+
+    def generation(self) -> int:
+        """Return the newest generation of the group that a worker has told of: how often it was rebalanced."""
+        told = [number for worker in self.cluster.workers for number in _generations(worker)]
+        return max(told, default=0)
+
+    def _state(self) -> str:
+        state = {number: worker.get("/readyz")[1].decode() for number, worker in self.live.items()}
+        return f"applied {self.furthest}, workers {state}"
+
+
+def _status(worker: Worker) -> dict[int, dict[str, Any]]:
+    """Return what a worker says of its partitions; nothing while it does not answer."""
+    with (
+        suppress(urllib.error.URLError, OSError, ValueError),
+        urllib.request.urlopen(worker.url + "/api/v1/status", timeout=5) as answer,
+    ):
+        return {int(number): one for number, one in json.load(answer)["partitions"].items()}
+    return {}
+
+
+def _generations(worker: Worker) -> Iterator[int]:
+    for found in re.finditer(r"\(generation (\d+)\)", worker.errors()):
+        yield int(found[1])

@@ -1,0 +1,97 @@
+"""Sends the drill's messages to Kafka: paced, never far ahead of the workers, one partition's first hours at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from threading import Event, Thread
+
+from confluent_kafka import Producer
+
+from tests.drill.stream import PARTITIONS, Message
+
+AT_ONCE = 200
+PATIENCE = 600.0
+LAGGARD = 3  # the partition that starts with a backlog
+BACKLOG_BINS = 10
+
+
+class Feeder(Thread):
+    """Sends in order within each partition, each message once, also while the broker is down.
+
+    The messages of the laggard's first bins are kept back until all others of these bins were sent and `release` says
+    so. `sent`: messages by partition. `limit`: how many may have been sent, the laggard's backlog aside.
+    """
+
+    def __init__(self, address: str, topic: str, messages: Iterable[Message], rate: float) -> None:
+        super().__init__(daemon=True)
+        self.topic, self.messages, self.rate = topic, messages, rate
+        self.sent = [0] * PARTITIONS
+        self.limit = 0
+        self.error: str | None = None
+        self.waiting, self.release, self.released, self.done = Event(), Event(), Event(), Event()
+        self._held: list[Message] = []
+        self._producer = Producer(
+            {
+                "bootstrap.servers": address,
+                "enable.idempotence": True,
+                "linger.ms": 20,
+                "message.timeout.ms": int(PATIENCE * 1000),
+                "reconnect.backoff.max.ms": 1000,
+                "log_level": 2,
+            }
+        )
+
+    def run(self) -> None:
+        """Send everything, then wait until it has arrived."""
+        try:
+            for message in self.messages:
+                self._take(message)
+            left = self._producer.flush(PATIENCE)
+            self.error = self.error or (f"{left} messages were not sent" if left else None)
+        except Exception as error:  # noqa: BLE001 - the main thread tells it
+            self.error = repr(error)
+        self.done.set()
+
+    def _take(self, message: Message) -> None:
+        early = message.bin < BACKLOG_BINS
+        if early and message.partition == LAGGARD:
+            self._held.append(message)
+            return
+        if not early and not self.released.is_set():
+            self._let_go()
+        if sum(self.sent) % AT_ONCE == 0:
+            self._pace()
+        self._send(message)
+
+    def _let_go(self) -> None:
+        """Send the laggard's backlog."""
+        self._producer.flush(PATIENCE)
+        self.waiting.set()
+        self.release.wait()
+        for message in self._held:
+            self._send(message)
+        self._held.clear()
+        self._producer.flush(PATIENCE)
+        self.released.set()
+
+    def _pace(self) -> None:
+        time.sleep(AT_ONCE / self.rate)
+        while sum(self.sent) > self.limit:
+            self._producer.poll(0.02)
+
+    def _send(self, message: Message) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    self.topic, message.value, partition=message.partition, on_delivery=self._delivered
+                )
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+        self._producer.poll(0)
+        self.sent[message.partition] += 1
+
+    def _delivered(self, error: object, _: object) -> None:
+        if error is not None:
+            self.error = str(error)

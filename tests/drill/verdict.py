@@ -1,0 +1,138 @@
+"""What the workers sent and counted, against what `ebbtide detect` says of the same input undisturbed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.drill.stream import BY_SHARD
+from tests.ebbtide import PROGRAM, env
+
+SHOWN = 5
+Key = tuple[str, int]  # outage_id, revision
+COUNTED = ("received", "binned", "late", "dead")
+
+
+class Undisturbed(NamedTuple):
+    """What `ebbtide detect` wrote: revisions by id and number, and its counts."""
+
+    revisions: dict[Key, bytes]
+    counts: dict[str, int]
+
+
+def detect(feeds: Path, file: Path) -> Undisturbed:
+    """Run `ebbtide detect` on a file. Raises CalledProcessError when it fails."""
+    command = [*PROGRAM, "detect", "--settings", str(feeds), str(file)]
+    done = subprocess.run(command, capture_output=True, check=True, env=env(None))
+    return Undisturbed({key_of(line): line for line in done.stdout.splitlines()}, counts_of(done.stderr.decode()))
+
+
+def counts_of(summary: str) -> dict[str, int]:
+    """Return the counts in the summary of `ebbtide detect`, named like those of the worker's status page."""
+    found = {}
+    for part in summary.strip().split(" · "):
+        number, _, name = part.partition(" ")
+        found[name] = int(number.replace(",", ""))
+    dead = sum(number for name, number in found.items() if name.startswith("dead"))
+    return {"received": found["measurements in"], "binned": found["binned"], "late": found["late"], "dead": dead}
+
+
+def key_of(value: bytes) -> Key:
+    """Return an outage message's id and revision."""
+    outage = json.loads(value)
+    return outage["outage_id"], outage["revision"]
+
+
+@dataclass
+class Verdict:
+    """The table of results, and what is wrong: nothing, if all is well.
+
+    `sent`: messages by partition. `status`: what the workers said of each at the end. `codes`: with which they ended.
+    """
+
+    sent: Sequence[int]
+    status: Mapping[int, Mapping[str, Any]]
+    codes: Sequence[int]
+    table: dict[str, int]
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._note("workers that did not end in order", [f"codes {self.codes}"] if any(self.codes) else [])
+
+    def outages(self, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
+        """Compare all that was sent, in order, with what should have been."""
+        found: dict[Key, set[bytes]] = {}
+        newest: dict[str, bytes] = {}
+        for value in sent:
+            key = key_of(value)
+            found.setdefault(key, set()).add(value)
+            newest[key[0]] = value
+        conflicts = [key for key, values in found.items() if len(values) > 1]
+        last = {name: value for (name, _), value in sorted(whole.items())}
+        differing = [name for name in sorted(last.keys() | newest.keys()) if last.get(name) != newest.get(name)]
+        odd = sorted(key for key in found.keys() | whole.keys() if whole.get(key) not in found.get(key, ()))
+        self.table["outages compared"] = len(last)
+        self.table["revisions compared"] = len(whole)
+        self.table["outage messages sent"] = len(sent)
+        self.table["sent again, same bytes"] = len(sent) - sum(len(values) for values in found.values())
+        self._note("outages differing", [f"{name}: {newest.get(name)!r}, not {last.get(name)!r}" for name in differing])
+        self._note(
+            "revisions missing, not expected, or other",
+            [f"{key}: {found.get(key)}, not {whole.get(key)!r}" for key in odd],
+        )
+        self._note("conflicting revisions", [f"{key}: {sorted(found[key])}" for key in conflicts])
+
+    def merged(self, by_partition: Mapping[Key, bytes], merged: Mapping[Key, bytes]) -> None:
+        """Compare `detect` on the partitions one by one with `detect` on all in one: equal but for `BY_SHARD`."""
+        one, other = _of_series(by_partition), _of_series(merged)
+        odd = [key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+        self.table["of them in feeds that do not depend on shards"] = len(other)
+        self._note(
+            "of these other in one merged stream", [f"{key}: {one.get(key)!r}, not {other.get(key)!r}" for key in odd]
+        )
+
+    def counters(self, whole: Sequence[Undisturbed]) -> None:
+        """The counts of each partition add up, and are those of an undisturbed run."""
+        told = {number: flat(one) for number, one in sorted(self.status.items())}
+        for name in (*COUNTED, "skipped"):
+            self.table[f"measurements {name}"] = sum(one[name] for one in told.values())
+        odd = [
+            f"partition {n}: {one} do not add up"
+            for n, one in told.items()
+            if one["received"] != one["binned"] + one["late"] + one["dead"]
+        ]
+        for number, expected in enumerate(whole):
+            here = {name: told.get(number, {}).get(name) for name in COUNTED}
+            if here != expected.counts:
+                odd.append(f"partition {number}: {here}, not {expected.counts}")
+        self._note("counters that are off", odd)
+
+    def dead(self, letters: Sequence[tuple[int, int]]) -> None:
+        """Each dead letter is there, by the partition and offset of its message."""
+        found, counted = len(set(letters)), self.table["measurements dead"]
+        self.table["dead letters sent again"] = len(letters) - found
+        self._note("dead letters missing or too many", [] if found == counted else [f"{found}, not {counted}"])
+
+    def log(self, ends: Sequence[int]) -> None:
+        """The topic holds what was sent, once: else nothing can be compared."""
+        same = list(ends) == list(self.sent)
+        self._note("partitions with another log than was sent", [] if same else [f"{ends}, not {self.sent}"])
+
+    def _note(self, name: str, wrong: list[str]) -> None:
+        self.table[name] = len(wrong)
+        self.wrong += [f"{name}: {text}" for text in wrong[:SHOWN]]
+
+
+def flat(status: Mapping[str, Any]) -> dict[str, int]:
+    """Return a partition's counts, dead letters of all reasons as one."""
+    return {name: int(status[name]) for name in ("received", "binned", "late", "skipped")} | {
+        "dead": sum(status["dead"].values())
+    }
+
+
+def _of_series(revisions: Mapping[Key, bytes]) -> dict[Key, bytes]:
+    return {key: value for key, value in revisions.items() if json.loads(value)["feed"] not in BY_SHARD}
