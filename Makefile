@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint bench bench-detect calibration scoreboard schemas clean
+.PHONY: demo test check lint bench bench-detect calibration drill scoreboard schemas clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -28,6 +28,9 @@ bench: $(STAMP)
 
 scoreboard: $(STAMP)
 	$(BIN)/python -m tests.scoreboard $(CASES)
+
+drill: $(STAMP)
+	$(BIN)/python -m tests.drill $(DRILL)
 
 calibration: $(STAMP)
 	$(BIN)/python -m tests.calibration
