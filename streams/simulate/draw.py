@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from detectors.observed import Flags, Floats, Ints, Kind
+from detectors.observed import DAY, Flags, Floats, Ints, Kind
 from streams.simulate.noise import around, relative_level
 from streams.simulate.series import Series, gone, overlap
-from streams.simulate.world import Event, Fault, Feed
+from streams.simulate.world import HOUR, Event, Fault, Feed
 
 ANSWERED = 0.95  # share of trials that succeed on a normal day
+MONTH = 30 * DAY
 POOL = 4  # different members that there are for each that is seen in a bin
 
 
@@ -45,7 +46,7 @@ def draw(
     """Draw one feed in the bins of these starts."""
     its = _bins(rng, feed, series, events, faults, starts)
     measured, rests = DRAW[feed.kind](rng, feed, its)
-    measured = measured * (rng.random(its.at.shape) >= feed.missing)
+    measured = measured * _read(rng, feed, starts, len(series))
     number = measured.ravel().astype(np.int64)
     who = np.broadcast_to(np.arange(len(series)), its.at.shape).ravel()
     return Drawn(np.repeat(its.at.ravel(), number), np.repeat(who, number), rests(measured > 0))
@@ -65,6 +66,16 @@ def _bins(
     level = levels(feed, series)
     mean = level * relative_level(rng, feed, series, starts.astype(np.float64)) * (1 - lost)
     return Bins(at, mean, lost, level)
+
+
+def _read(rng: Generator, feed: Feed, starts: Ints, count: int) -> Flags:
+    """Return where a series is measured: single bins are missing, and an hour to six about once a month."""
+    read = rng.random((len(starts), count)) >= feed.missing
+    holes = rng.poisson((starts[-1] - starts[0]) / MONTH if feed.missing else 0, count)
+    for number in np.repeat(np.arange(count), holes).tolist():
+        first, hours = rng.choice(starts), rng.uniform(1, 6)
+        read[(starts >= first) & (starts < first + hours * HOUR), number] = False
+    return read
 
 
 def struck(fault: Fault, count: int) -> Ints:
