@@ -20,7 +20,7 @@ SCENARIO = Scenario(
     "2019-12-09T00:00:00Z",
     "2019-12-26T00:00:00Z",
     provinces("IR", IRAN) + countries("TR", "PK", "IQ"),
-    (feeds.reach(20 * MINUTE, directions=True), feeds.bgp(20 * MINUTE), feeds.telescope(20 * MINUTE)),
+    (feeds.reach(20 * MINUTE, directions=True), feeds.bgp(20 * MINUTE), feeds.probing(20 * MINUTE)),
     (
         Incident(
             (
