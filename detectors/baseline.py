@@ -54,7 +54,7 @@ class Expected:
     factor: Singles  # season, 1 on average
     trust: Singles  # in the hour of the day
     hours: Singles  # what the hour of the day adds to 1, before trust
-    weeks: Singles  # what this weekday adds to that
+    weeks: Singles  # what this weekday adds to the trusted hour
     young: Flags  # first day: no profile yet
     unseen: Flags | None  # a Saturday or Sunday never seen before, for which `low` is lowered; None on other days
 
@@ -63,14 +63,16 @@ def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Si
     """Level times season, with how far it may stray. `value` only narrows the step of a quantised gauge."""
     profile, level = shape(near, at, rule.width), c["level"]
     young = c["norm"] <= 0
-    hours, weeks = profile.day - 1, profile.week - profile.day
+    hours = profile.day - 1
     trust = unit(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY))
-    finer = _finer(rule, c, size)
-    factor = np.maximum(1 + trust * hours + finer * weeks, LEAST)
+    usual = 1 + trust * hours
+    weeks = profile.week - usual
+    factor = np.maximum(usual + _finer(rule, c, size) * weeks, LEAST)
     mid = np.minimum(level * factor, 1) if rule.kind == "ratio" else level * factor
     noise, coarse = _noise(rule, c, mid, value)
     variance = counting(rule.kind, size, np.maximum(mid, EMPTY)) + noise
-    lowest = np.minimum(factor, _lowest(rule, profile, trust, weeks, variance))
+    blur = variance * np.float32(min(1.0, rule.width / 3600))
+    lowest = np.minimum(factor, _lowest(profile, trust, usual, weeks, c["rest"] > 0, blur))
     base = np.maximum(level, SLIDE * np.where(young, 0, c["anchor"]))
     low = base * np.maximum(lowest, LEAST)
     weekend = slot_of(at) % 7 >= SATURDAY
@@ -107,12 +109,15 @@ def memory(rule: Rule, pace: Pace, c: Columns, e: Expected, rows: Ints) -> tuple
     return echo, wander * inform + np.float32(0.5 / pace.day)
 
 
-def _lowest(rule: Rule, profile: Shape, trust: Singles, weeks: Singles, variance: Singles) -> Singles:
-    """The lowest factor that the profile makes plausible: an hour early or late, or a holiday like a quiet weekday."""
-    blur = np.float32(min(1.0, rule.width / 3600)) * variance
+def _lowest(profile: Shape, trust: Singles, usual: Singles, weeks: Singles, rests: Flags, blur: Singles) -> Singles:
+    """The lowest factor that the profile makes plausible: an hour early or late, or a holiday like the day of rest.
+
+    Where none is known the quietest weekday is, which may be the lowest of seven by chance. `blur`: the variance of an
+    hour's mean.
+    """
     own = _shrunk(np.minimum(weeks, 0), blur)
-    blur *= 4
-    holiday = _shrunk(profile.quiet - profile.day, blur)
+    blur *= np.where(rests, np.float32(0), np.float32(4))
+    holiday = _shrunk(profile.quiet - usual, blur)
     lowest: Singles = np.minimum(own, holiday, out=own)
     lowest += trust * (profile.low - 1)
     lowest += 1
@@ -133,7 +138,8 @@ def _shrunk(effect: Singles, variance: Singles) -> Singles:
 def _noise(rule: Rule, c: Columns, mid: Singles, value: Singles) -> tuple[Singles, Singles]:
     """Relative variance beyond counting, and the square of a gauge's relative step."""
     if rule.kind != "gauge":
-        return np.maximum(c["noise"], QUIET), mid
+        # Of a quiet hour the events may come in as large clusters as of a usual one: fewer, so that they stray more.
+        return np.maximum(c["noise"] * np.maximum(c["level"] / np.maximum(mid, EMPTY), 1), QUIET), mid
     level = np.maximum(np.abs(mid), EMPTY)
     step = np.abs(value - c["last"])
     stepped = step > 0

@@ -28,6 +28,7 @@ LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
     "above": (np.float32, 0, 0.0),  # share of the last day spent far above the baseline
     "seen": (np.uint32, 0, 0),  # normal bins learnt
     "fit": (np.float32, 4, 0.0),  # how well the profile predicts: products and squares, of hours and of weekdays
+    "rest": (np.uint8, 0, 0),  # 1 + the weekday that is a day of rest, 0 where none is known
     "filling": (np.float32, 0, 0.0),  # sum of this hour, in the profile's unit
     "filled": (np.uint16, 0, 0),  # bins in that sum
     "sums": (np.float32, len(RHOS), 0.0),  # evidence that the level has fallen; while an outage is open, its course
@@ -60,7 +61,8 @@ class Store:
             self._near, self._near_slot = {}, slot_of(at)
         key = (part.start, part.stop)
         if key not in self._near:
-            self._near[key] = relative(around(self.slots[part], at), self.hot["norm"][part])
+            near = around(self.slots[part], at, self.hot["rest"][part])
+            self._near[key] = relative(near, self.hot["norm"][part])
         return self._near[key]
 
     def stale(self) -> None:

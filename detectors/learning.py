@@ -9,7 +9,7 @@ from .baseline import EMPTY, QUIET, Expected, Pace
 from .columns import Columns, chunk
 from .evidence import Share, Singles, counting
 from .observed import Flags, Rule
-from .season import SIGN, Bits, Slots, narrow, slot_of, widen
+from .season import LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
 
 PRIOR = {"gauge": 0.0025, "count": 0.01, "distinct": 0.01, "ratio": 0.01, "presence": 0.01}
 
@@ -39,8 +39,13 @@ def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size:
     if e.young.any():
         rise = np.where(e.young, np.maximum(1 / (seen + 1), np.float32(1 / pace.recent)), rise)
         grown = (~e.young).astype(np.float32)
+    calm = worth < CALM
+    if e.unseen is not None and e.unseen.any():
+        # What a first weekend has lacked for hours is its own: no noise, no lower level, no fault of the profile.
+        use = use * ~(e.unseen & (c["lean"] < -HALF * e.sigma))
+        calm &= ~e.unseen
     _spread(rule, pace, c, e, value, size, mid, held, use, seen, grown)
-    _season(pace, c, e, value, kept, worth < CALM)
+    _season(pace, c, e, value, np.minimum(kept, np.maximum(value, e.low)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - e.factor * c["level"]
     missed /= np.maximum(e.factor, 1)
@@ -108,7 +113,7 @@ def _spread(
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
     slow = grown * np.maximum(1 / (seen + 1), np.float32(1 / pace.week))
     c["wander"] += slow * (2 * held * np.maximum(c["lean"], 0) - c["wander"])
-    c["lean"] += grown * np.float32(1 / pace.half) * (use * (held - c["lean"]))
+    c["lean"] += grown * np.float32(1 / pace.half) * (held - c["lean"])
 
 
 def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
@@ -122,9 +127,9 @@ def _season(pace: Pace, c: Columns, e: Expected, value: Singles, kept: Singles, 
     """How well the profile predicted this bin, if `calm`, and the bin's part in its hour."""
     share = kept / np.maximum(c["level"], EMPTY)
     keep = np.float32(1 - 0.5 / pace.week)
-    left = share - 1
+    usual = e.trust * e.hours
     c["fit"] *= keep
-    for at, part, rest in ((0, e.hours, left), (2, e.weeks, left - e.trust * e.hours)):
+    for at, part, rest in ((0, e.hours, share - e.factor + usual), (2, e.weeks, share - 1 - usual)):
         by = part * calm
         c["fit"][:, at] += by * rest
         by *= by
@@ -150,7 +155,10 @@ def turn(rule: Rule, pace: Pace, c: Columns, slots: Slots, at: int, worth: Singl
     """
     for first in range(0, len(worth), PIECE):
         part = slice(first, first + PIECE)
-        _put_hour(chunk(c, part), slots[part, slot_of(at)].view(np.uint16), worth[part])
+        piece = chunk(c, part)
+        _put_hour(piece, slots[part, slot_of(at)].view(np.uint16), worth[part])
+        if slot_of(at) == SLOTS - 1:
+            _put_rest(rule, piece, slots[part])
     c["filling"][:], c["filled"][:] = 0, 0
     done = np.flatnonzero((c["norm"] <= 0) & (c["seen"] >= ALMOST * pace.day))
     for at in range(0, done.size, PART):
@@ -169,6 +177,12 @@ def _put_hour(c: Columns, slot: Bits, worth: Singles) -> None:
     moved += old
     np.copyto(mean, moved, where=slot < SIGN)
     np.copyto(slot, narrow(mean), where=known)
+
+
+def _put_rest(rule: Rule, c: Columns, slots: Slots) -> None:
+    """At the end of a week say which weekday is one of rest."""
+    hours = LOOKED * max(1, 3600 // rule.width)
+    c["rest"][:] = quietest(slots, c["rough"] / hours + HALF * np.maximum(c["wander"], 0))
 
 
 def _graduate(rule: Rule, pace: Pace, c: Columns, slots: Slots, rows: NDArray[np.intp]) -> None:

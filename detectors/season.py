@@ -16,11 +16,13 @@ from .observed import Flags
 
 SLOTS = 168
 HOUR = 3600
+LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of them must be known
 SIGN = np.uint16(0x8000)
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
 NORMAL = np.float32(2.0**-14)  # the least 16-bit number with all its digits
 Slots = NDArray[np.float16]
 Bits = NDArray[np.uint16]
+Days = NDArray[np.uint8]
 
 
 def slot_of(at: int) -> int:
@@ -34,7 +36,8 @@ class Around:
     """Profile of an hour of the week and the hours beside it, per row, in the profile's unit; -1 where unknown.
 
     `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday, `fresh` where that was never seen and is
-    taken from `here`; `quiet`: of the quietest weekday; `low`: the least of the three hours.
+    taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
+    of the three hours.
     """
 
     before: Singles
@@ -62,8 +65,8 @@ class Shape:
     fresh: Flags
 
 
-def around(slots: Slots, at: int) -> Around:
-    """Pool the profile around the hour of a time."""
+def around(slots: Slots, at: int, rest: Days) -> Around:
+    """Pool the profile around the hour of a time; `rest`: 1 + the weekday of rest, 0 where there is none."""
     bits, hour, weekday = slots.T.view(np.uint16), at // HOUR % 24, slot_of(at) % 7
     blocks = [bits[7 * h : 7 * h + 7] for h in ((hour - 1) % 24, hour, (hour + 1) % 24)]
     before, here, after = (pool(block) for block in blocks)
@@ -74,7 +77,8 @@ def around(slots: Slots, at: int) -> Around:
     own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
     np.copyto(own, here, where=fresh)
     # What is not known is larger than all that is, as bits and as a number.
-    quiet = widen(blocks[1].min(axis=0))
+    resting = np.take_along_axis(blocks[1], np.maximum(rest, 1)[None] - 1, axis=0)[0]
+    quiet = widen(np.where(rest > 0, resting, blocks[1].min(axis=0)))
     low = np.maximum(here, 0)
     np.minimum(quiet, low, out=quiet)
     np.minimum(before, after, out=low)
@@ -144,3 +148,22 @@ def pool(bits: Bits) -> Singles:
     mean /= np.maximum(7 - unknown, 1).astype(np.float32)
     np.copyto(mean, np.float32(-1), where=unknown == 7)
     return mean
+
+
+def quietest(slots: Slots, variance: Singles) -> Days:
+    """The weekday that lies lowest as 1 + its number, where chance does not explain it; else 0.
+
+    `variance`: of the mean of a weekday's hours by chance, relative to the mean of all.
+    """
+    bits = slots.T.view(np.uint16)
+    total, known = np.zeros((2, 7, len(slots)), np.float32)
+    level = np.zeros(len(slots), np.float32)
+    for hour in range(0, 24, 24 // LOOKED):
+        block = bits[7 * hour : 7 * hour + 7]
+        usual = np.maximum(pool(block), 0)
+        total += np.where(block < SIGN, widen(block) - usual, 0)
+        known += block < SIGN
+        level += usual
+    effect = np.where(2 * known >= LOOKED, total / np.maximum(known, 1), 0)
+    surely = -3 * np.sqrt(variance) * level / LOOKED
+    return np.where(effect.min(axis=0) < surely, effect.argmin(axis=0) + 1, 0).astype(np.uint8)

@@ -63,22 +63,27 @@ def _wander(rng: np.random.Generator, steps: int, count: int, width: int) -> Mat
 
 
 def _dispersed(rng: np.random.Generator, mean: Matrix) -> Matrix:
-    """Poisson around a gamma: relative variance beyond counting of up to 0.05."""
+    """Rates around a mean, a gamma: relative variance beyond counting of up to 0.05."""
     spread = rng.uniform(1e-4, 0.05, mean.shape[1])
-    return rng.poisson(mean * rng.gamma(1 / spread, spread, mean.shape))
+    rates: Matrix = mean * rng.gamma(1 / spread, spread, mean.shape)
+    return rates
 
 
 def counts(rng: np.random.Generator, shape: Matrix) -> tuple[Matrix, None]:
     """1 to 10,000 a bin."""
-    return _dispersed(rng, shape * 10 ** rng.uniform(0, 4, shape.shape[1])).astype(np.float32), None
+    rates = _dispersed(rng, shape * 10 ** rng.uniform(0, 4, shape.shape[1]))
+    return rng.poisson(rates).astype(np.float32), None
 
 
 def distinct(rng: np.random.Generator, shape: Matrix) -> tuple[Matrix, None]:
-    """Different members behind 1 to 10,000 events a bin, of a pool of half to ten times as many."""
+    """Different members behind 1 to 10,000 events a bin, of a pool of half to ten times as many.
+
+    A member is seen when any of its events falls in the bin, and these are Poisson.
+    """
     base = 10 ** rng.uniform(0, 4, shape.shape[1])
     pool = np.maximum(base * rng.uniform(0.5, 10, shape.shape[1]), 2).astype(np.int64)
-    events = _dispersed(rng, shape * base)
-    return rng.binomial(pool, 1 - np.exp(-events / pool)).astype(np.float32), None
+    rates = _dispersed(rng, shape * base)
+    return rng.binomial(pool, 1 - np.exp(-rates / pool)).astype(np.float32), None
 
 
 def gauges(rng: np.random.Generator, shape: Matrix) -> tuple[Matrix, None]:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from detectors.season import SLOTS, around, narrow, pool, relative, shape, slot_of, widen
+from detectors.season import SLOTS, around, narrow, pool, quietest, relative, shape, slot_of, widen
 
 MONDAY = 1_577_664_000  # 30 December 2019
+NONE = np.zeros(1, np.uint8)  # no day of rest is known
 
 
 def test_slots_are_hours_of_the_week_ordered_by_hour() -> None:
@@ -51,7 +52,7 @@ def test_unknown_hours_borrow_from_beside_them() -> None:
     """Nothing known: -1. One hour known on one weekday: that is the hour beside it too."""
     slots = np.full((2, SLOTS), -1, np.float16)
     slots[1, 7 * 5 + 0] = 1.5
-    seen = shape(around(slots, MONDAY + 6 * 3600), MONDAY + 6 * 3600, 3600)
+    seen = shape(around(slots, MONDAY + 6 * 3600, NONE), MONDAY + 6 * 3600, 3600)
     assert seen.day.tolist() == [-1.0, 1.5]
     assert seen.fresh.all()
 
@@ -61,7 +62,7 @@ def test_the_middle_between_two_hours_is_between_them() -> None:
     slots = np.full((1, SLOTS), 1.0, np.float16)
     slots[0, 7 * 7 : 7 * 8] = 2.0
     at = MONDAY + 6 * 3600 + 2520
-    assert shape(around(slots, at), at, 360).day[0] == np.float32(1.25)
+    assert shape(around(slots, at, NONE), at, 360).day[0] == np.float32(1.25)
 
 
 def test_low_is_the_lowest_hour_around_and_quiet_the_quietest_weekday() -> None:
@@ -70,7 +71,7 @@ def test_low_is_the_lowest_hour_around_and_quiet_the_quietest_weekday() -> None:
     slots[0, 7 * 7 : 7 * 8] = 1.0
     slots[0, 7 * 6 + 6] = 0.5
     at = MONDAY + 6 * 3600
-    seen = shape(around(slots, at), at, 3600)
+    seen = shape(around(slots, at, NONE), at, 3600)
     assert seen.low[0] == 1.0
     assert seen.quiet[0] == 0.5
     assert seen.week[0] == 2.0
@@ -80,6 +81,22 @@ def test_shares_of_a_profile_are_one_where_nothing_is_known() -> None:
     """A row on its first day, and one whose hours were never seen, have no season; another one's is what it is."""
     slots = np.full((3, SLOTS), 2.0, np.float16)
     slots[1] = -1
-    seen = relative(around(slots, MONDAY), np.array([0, 4, 4], np.float32))
+    seen = relative(around(slots, MONDAY, np.zeros(3, np.uint8)), np.array([0, 4, 4], np.float32))
     assert seen.here.tolist() == seen.own.tolist() == seen.low.tolist() == [1.0, 1.0, 0.5]
     assert not seen.fresh.any()
+
+
+def test_a_day_of_rest_is_told_from_chance() -> None:
+    """A Friday a fifth below the other days is one of rest; by less than chance makes, or half unknown, it is not."""
+    slots = np.full((3, SLOTS), 1.0, np.float16)
+    slots[:, 4::7] = 0.8
+    slots[2, 4 : 14 * 7 : 7] = -1
+    assert quietest(slots, np.array([0.001, 0.01, 0.001], np.float32)).tolist() == [5, 0, 0]
+
+
+def test_a_holiday_is_expected_like_the_day_of_rest() -> None:
+    """Not like a weekday that happens to be lower in this hour."""
+    slots = np.full((1, SLOTS), 2.0, np.float16)
+    slots[0, 5::7] = 1.5
+    slots[0, 2] = 1.0
+    assert [around(slots, MONDAY, np.array([day], np.uint8)).quiet[0] for day in (0, 6)] == [1.0, 1.5]
