@@ -10,14 +10,20 @@ import pytest
 from streams import cases, cli
 from streams.simulate.situations import SCENARIOS
 from streams.sources import read_lines
+from tests.ebbtide import Cluster
+from tests.kafka import ApacheKafka
 
 
-def test_a_scenario_is_a_case_with_its_truth(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The folder can be scored like a recording, and says what must come out."""
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three days of a scenario in the place of the whole."""
     whole = SCENARIOS["xinjiang-2015"]
     monkeypatch.setitem(SCENARIOS, whole.name, whole._replace(start="2015-11-15T00:00:00Z", end="2015-11-18T00:00:00Z"))
+
+
+@pytest.mark.usefixtures("short")
+def test_a_scenario_is_a_case_with_its_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder can be scored like a recording, and says what must come out."""
     folder = tmp_path / "small"
     assert cli.main(["simulate", "xinjiang-2015", "--seed", "3", "--output", str(folder)]) == 0
     assert [label.entity for label in cases.read(folder).labels] == ["region/CN-XJ"]
@@ -25,6 +31,18 @@ def test_a_scenario_is_a_case_with_its_truth(
     assert incident["scope"] == {"countries": ["CN"], "regions": ["CN-XJ"], "asns": [9808, 17816]}
     written = len(list(read_lines(str(folder / cases.MEASUREMENTS))))
     assert capsys.readouterr() == ("", f"{written:,} measurements in {folder}\n")
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("short")
+def test_a_scenario_goes_to_kafka(kafka: ApacheKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line of the folder is a message, in order."""
+    cluster = Cluster(kafka.address, "simulated", tmp_path)
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["simulate", "xinjiang-2015", "--output", str(tmp_path), "--kafka"]) == 0
+    sent = [record.value for record in cluster.all_records(cluster.kafka.measurements)]
+    assert sent == list(read_lines(str(tmp_path / cases.MEASUREMENTS)))
 
 
 def test_all_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
