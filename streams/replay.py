@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 from schemas.decode import decode
 from schemas.measurement import entity_of
 from streams.errors import BrokerError
-from streams.security import client_options
+from streams.security import FirstCause, client_options, no_answer
 from streams.settings import Kafka
 from streams.sources import read_chunks
 from streams.topics import CONNECT_MS, address
@@ -82,15 +82,13 @@ class _producer:  # noqa: N801
     """A producer that is closed at the end; its errors are ours."""
 
     def __init__(self, kafka: Kafka) -> None:
-        try:
-            self.producer = KafkaProducer(
-                **client_options(kafka),
-                bootstrap_timeout_ms=CONNECT_MS,
-                linger_ms=5,
-                batch_size=262_144,
-            )
-        except (KafkaError, OSError, ValueError) as error:
-            raise BrokerError(f"kafka.bootstrap_servers {address(kafka)}: no Kafka broker answers: {error}") from None
+        with FirstCause() as cause:
+            try:
+                self.producer = KafkaProducer(
+                    **client_options(kafka), bootstrap_timeout_ms=CONNECT_MS, linger_ms=5, batch_size=262_144
+                )
+            except (KafkaError, OSError, ValueError) as error:
+                raise no_answer(kafka, error, cause) from None
 
     def __enter__(self) -> Any:  # noqa: ANN401
         return self.producer

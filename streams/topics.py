@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError
-from streams.security import client_options
+from streams.security import FirstCause, client_options, no_answer
 from streams.settings import Kafka
 
 CONNECT_MS = 8000
@@ -59,10 +59,11 @@ def address(kafka: Kafka) -> str:
 @contextmanager
 def connected(kafka: Kafka) -> Iterator[Any]:
     """Yield an admin client. Raises BrokerError, which names the address, when no broker answers or one refuses."""
-    try:
-        client = KafkaAdminClient(**client_options(kafka), bootstrap_timeout_ms=CONNECT_MS)
-    except (KafkaError, OSError, ValueError) as error:
-        raise BrokerError(f"kafka.bootstrap_servers {address(kafka)}: no Kafka broker answers: {error}") from None
+    with FirstCause() as cause:
+        try:
+            client = KafkaAdminClient(**client_options(kafka), bootstrap_timeout_ms=CONNECT_MS)
+        except (KafkaError, OSError, ValueError) as error:
+            raise no_answer(kafka, error, cause) from None
     try:
         yield client
     except (KafkaError, OSError) as error:

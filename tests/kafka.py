@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,11 +49,20 @@ def free_ports(count: int) -> list[int]:
 
 
 class ApacheKafka:
-    """One Apache Kafka in a directory of its own, from `with` to its end; `address` is HOST:PORT."""
+    """One Apache Kafka in a directory of its own, from `with` to its end; `address` is HOST:PORT.
 
-    def __init__(self) -> None:
-        self.port, self._controller_port = free_ports(2)
+    `environment` goes to deploy/kafka/run, `client` is what an administrator's client needs to be let in.
+    """
+
+    def __init__(
+        self,
+        ports: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+        client: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.port, self._controller_port = ports or free_ports(2)
         self.address = f"127.0.0.1:{self.port}"
+        self._environment, self._client = {**os.environ, **(environment or {})}, client or {}
         self._directory = Path(tempfile.mkdtemp(prefix="ebbtide-kafka-"))
         self._log = self._directory / "kafka.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,7 +71,9 @@ class ApacheKafka:
         """Start it and wait until it answers an administrator's call."""
         command = [str(DEPLOY / "run"), str(self.port), str(self._directory), str(self._controller_port)]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
+            )
         try:
             self._wait_until_ready(self._process)
         except BaseException:
@@ -97,6 +110,16 @@ class ApacheKafka:
         self._end(kill=kill)
         self.__enter__()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """In `with`: it holds its connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def _end(self, *, kill: bool) -> None:
         process, self._process = self._process, None
         if process is None:
@@ -111,7 +134,10 @@ class ApacheKafka:
     def admin(self, timeout_ms: int = 30_000) -> KafkaAdminClient:
         """Return an administrator's client that connects within `timeout_ms`; close it, or use it in `with`."""
         return KafkaAdminClient(
-            bootstrap_servers=self.address, bootstrap_timeout_ms=timeout_ms, reconnect_backoff_max_ms=500
+            bootstrap_servers=self.address,
+            bootstrap_timeout_ms=timeout_ms,
+            reconnect_backoff_max_ms=500,
+            **self._client,
         )
 
     def create_topic(self, name: str, partitions: int, **configs: str) -> None:
