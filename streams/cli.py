@@ -112,6 +112,13 @@ def _settings(one: argparse.ArgumentParser) -> None:
     one.add_argument("what", choices=("check",), help="check: say whether the settings are right")
 
 
+def _state(one: argparse.ArgumentParser) -> None:
+    one.add_argument("what", choices=("export", "import", "reset"), help="to a file, from a file, or away")
+    one.add_argument("file", nargs="?", type=Path, metavar="FILE", help="of export and import")
+    one.add_argument("--force", action="store_true", help="import: replace the state that is there")
+    one.add_argument("--yes", action="store_true", help="reset: delete all that the group has learnt")
+
+
 def _speed(text: str) -> float:
     speed = float(text)
     if not 0 < speed < float("inf"):
@@ -150,6 +157,7 @@ _COMMANDS = {
     "simulate": (commands.simulate, "Write measurements of a situation, and what must come out of them.", _simulate),
     "explain": (commands.explain_, "Say bin by bin why an entity was told to be down, or was not.", _explain),
     "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
+    "state": (commands.state_, "Export, import or reset what a group of workers has learnt.", _state),
     "settings": (commands.settings, "Check the settings.", _settings),
 }
 

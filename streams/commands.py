@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from schemas.outage import RUNNING, Outage, encode
-from streams import cases, topics
+from streams import cases, state, topics
 from streams import score as scoring
 from streams.client import ask
 from streams.demo import Demo, run_demo
@@ -33,6 +33,7 @@ from streams.settings_file import load
 from streams.shard import Shard
 from streams.simulate.situations import SCENARIOS
 from streams.simulate.writer import write
+from streams.state_file import State
 
 DEFAULT_SETTINGS = Path("ebbtide.toml")
 RECORDING = Path("atlas-2016-06-16")
@@ -176,6 +177,40 @@ def topics_(arguments: Namespace) -> None:
     partitions = topics.check(kafka)
     sys.stdout.writelines(f"created {name}\n" for name in made)
     sys.stdout.write(f"all topics are there, {partitions} partitions of {kafka.measurements}\n")
+
+
+def state_(arguments: Namespace) -> None:
+    """Write a group's state to a file, read it from one, or delete it."""
+    what, file, its = arguments.what, arguments.file, _settings(arguments)
+    _check_state(arguments)
+    with _spinner() as progress:
+        task = progress.add_task("records of the changelog", total=None)
+
+        def tick(records: int) -> None:
+            progress.update(task, completed=records)
+
+        if what == "reset":
+            done = f"deleted {state.reset(its.kafka, tick)} rows of group {its.kafka.app_id} and its offsets"
+        elif what == "import":
+            done = f"imported {_offsets(state.import_(its, file, arguments.force, tick))}"
+        else:
+            done = f"exported {_offsets(state.export(its.kafka, file, tick))}"
+    sys.stdout.write(f"{done}\n")
+
+
+def _check_state(arguments: Namespace) -> None:
+    what = arguments.what
+    if (arguments.file is None) != (what == "reset"):
+        raise UsageError(f"state {what} takes {'no file' if arguments.file else 'a FILE'}")
+    if (arguments.force and what != "import") or (arguments.yes and what != "reset"):
+        raise UsageError("--force is of state import, --yes of state reset")
+    if what == "reset" and not arguments.yes:
+        raise UsageError("state reset deletes all that the group has learnt: say --yes if you mean it")
+
+
+def _offsets(its: State) -> str:
+    ends = ", ".join(f"{number} to offset {offset}" for number, offset in sorted(its.offsets().items()))
+    return f"the state of {its.header.measurements}, partition {ends}"
 
 
 def settings(arguments: Namespace) -> None:

@@ -33,3 +33,7 @@ class AddressInUseError(EbbtideError):
 
 class StateError(EbbtideError):
     """A snapshot cannot be read by this version."""
+
+
+class StateInUseError(EbbtideError):
+    """The state of a group cannot be changed while a worker of it is alive."""

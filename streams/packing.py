@@ -11,9 +11,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from schemas.reasons import one_line
 from streams.errors import StateError
 
-FORMAT = 1
+FORMAT = 1  # grows with every change of what rows hold; a row of another one is refused, see docs/state.md
+MAX_CONTENT = 1 << 30  # bytes
 _MAGIC = b"EBBT"
 _PREFIX = struct.Struct("<4sHI")  # magic, format, length of the header
 
@@ -39,15 +41,34 @@ def unpack(row: bytes) -> Packed:
         raise StateError("a snapshot row is not one of ours")
     _, version, header_size = _PREFIX.unpack_from(row)
     if version != FORMAT:
-        raise StateError(f"a snapshot row has format {version}, this version reads {FORMAT}")
+        raise StateError(
+            f"a snapshot row has format {version}, this version reads {FORMAT}: run the version that wrote it, or see "
+            "docs/state.md"
+        )
     try:
-        content = zlib.decompress(row[_PREFIX.size :])
-    except zlib.error as error:
-        raise StateError(f"a snapshot row is damaged: {error}") from None
+        return _content(_inflated(row[_PREFIX.size :]), header_size)
+    except (zlib.error, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise StateError(f"a snapshot row is damaged: {one_line(str(error))}") from None
+
+
+def _inflated(body: bytes) -> bytes:
+    """Decompress, but no more than a row can hold: a few bytes may ask for gigabytes."""
+    stream = zlib.decompressobj()
+    content = stream.decompress(body, MAX_CONTENT)
+    if not stream.eof or stream.unused_data:
+        raise ValueError(f"cut off, or more than {MAX_CONTENT} bytes")
+    return content
+
+
+def _content(content: bytes, header_size: int) -> Packed:
     header = orjson.loads(content[:header_size])
     columns, at = {}, header_size
     for name, dtype, shape in header["columns"]:
         count = int(np.prod(shape, dtype=np.int64))
+        if count < 0 or not isinstance(name, str) or not isinstance(dtype, str):
+            raise ValueError("a column that cannot be")
         columns[name] = np.frombuffer(content, dtype=dtype, count=count, offset=at).reshape(shape).copy()
         at += count * np.dtype(dtype).itemsize
+    if not isinstance(header["values"], dict):
+        raise ValueError("no values")
     return Packed(header["values"], columns)

@@ -6,15 +6,16 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import convert
+from msgspec import ValidationError, convert
 
 from detectors.bins import Bin
 from detectors.doubt import Claim
 from detectors.lifecycle import Ongoing
 from schemas.measurement import Measurement
 from streams.batch import Origin
+from streams.errors import StateError
 from streams.feed import Feed
-from streams.packing import Packed, unpack
+from streams.packing import FORMAT, Packed, unpack
 from streams.series import KEY, Series
 from streams.shard import Counts, Shard
 from streams.snapshot import CHUNK, SLOT_CHUNK
@@ -24,8 +25,15 @@ def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) 
     """Fill a fresh shard from what `heads` and `dump` gave and return the names of the rows that were of no use.
 
     Feeds that the settings no longer name, or give another kind or width of bin, stay out. Raises StateError when a
-    row has a format that this version cannot read.
+    row has a format that this version cannot read, or does not hold what its format says.
     """
+    try:
+        return _restore(shard, values, rows)
+    except (KeyError, IndexError, TypeError, ValueError, ValidationError) as error:
+        raise StateError(f"a snapshot is not one of format {FORMAT}: {type(error).__name__}: {error}") from None
+
+
+def _restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> frozenset[str]:
     fits = [name for name, feed in shard.feeds.items() if _fits(feed, values["feeds"].get(name))]
     for name in fits:
         feed = shard.feeds[name]
@@ -97,6 +105,8 @@ def _restore_detector(feed: Feed, rows: Mapping[str, Packed], scalars: dict[str,
     detector.grow(len(feed.index))
     for (number,), row in _family(rows, "hot"):
         at = int(number) * CHUNK
+        if row.columns.keys() != detector.hot.keys():  # a column that starts anew unsaid would be a silent reset
+            raise ValueError(f"columns {sorted(row.columns.keys() ^ detector.hot.keys())}")
         for name, column in row.columns.items():
             detector.hot[name][at : at + len(column)] = column
     for (slot, number), row in _family(rows, "slot"):

@@ -62,6 +62,11 @@ class Store:
             self._drop(name, "B", 0)
         self.places = places
 
+    def keys(self) -> set[bytes]:
+        """Return the keys in the table that the snapshot written or loaded last consists of."""
+        rows = {self._key(name, place, n) for name, place in self.places.items() for n in range(_count(place))}
+        return rows | {self._key("head", "", 0)}
+
     def _checked(self, name: str, place: str) -> bytes:
         """Return a row if it is the one that the head was written for: another worker may have written after it."""
         row = self._read(name, place)

@@ -11,6 +11,7 @@ import pytest
 from schemas.cloudevents import outage_headers
 from schemas.outage import decode_outage
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, Worker, ebbtide, wait_for
+from tests.halves import halves
 from tests.kafka import ApacheKafka
 
 pytestmark = pytest.mark.kafka
@@ -78,7 +79,7 @@ def test_kill_in_the_middle_changes_no_outage(cluster: Cluster, detected: list[b
     cluster.environment["EBBTIDE_WORKER_SNAPSHOT_EVERY"] = "1s"
     worker = cluster.worker()
     worker.wait_ready()
-    head, tail = _halves(cluster.directory)
+    head, tail = halves(cluster.directory)
     assert cluster.run("replay", head).returncode == 0
     wait_for("an open outage", lambda: _open_outages(worker))
     wait_for("a snapshot", lambda: b"ebbtide_snapshots_total 0.0" not in worker.get("/metrics")[1])
@@ -92,18 +93,6 @@ def test_kill_in_the_middle_changes_no_outage(cluster: Cluster, detected: list[b
     assert set(values) == set(detected)
     assert values[-len(detected) :][-1] == detected[-1]
     assert _last(values) == _last(detected)
-
-
-def _halves(directory: Path) -> tuple[Path, Path]:
-    """Return the recording cut in the middle of its outage, at 16:00."""
-    import gzip
-
-    lines = gzip.decompress(MEASUREMENTS.read_bytes()).splitlines(keepends=True)
-    early = [line for line in lines if json.loads(line)["ts"] < 1_466_092_800]
-    parts = directory / "head.jsonl", directory / "tail.jsonl"
-    parts[0].write_bytes(b"".join(early))
-    parts[1].write_bytes(b"".join(lines[len(early) :]))
-    return parts
 
 
 def _open_outages(worker: Worker) -> list[str]:

@@ -1,0 +1,106 @@
+"""The changelog of the snapshots, read and written without Faust, while no worker runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.errors import BrokerError
+from streams.security import client_options
+from streams.settings import Kafka
+from streams.topics import MAX_MESSAGE, address, changelog
+
+PATIENCE = 60.0  # seconds without a record after which the broker is given up
+Tables = dict[int, dict[bytes, bytes]]
+
+
+@contextmanager
+def consumer(kafka: Kafka) -> Iterator[Any]:
+    """Yield a consumer of no group. Raises BrokerError for what the broker refuses."""
+    reading = KafkaConsumer(**client_options(kafka), enable_auto_commit=False)
+    try:
+        yield reading
+    except KafkaError as error:
+        raise BrokerError(f"{address(kafka)}: cannot be read: {error}") from None
+    finally:
+        reading.close()
+
+
+def read(kafka: Kafka, partitions: int, tick: Callable[[int], None]) -> Tables:
+    """Return what each partition of the changelog holds; `tick` is told how many records were read."""
+    tables: Tables = {number: {} for number in range(partitions)}
+    with consumer(kafka) as reading:
+        parts = [TopicPartition(changelog(kafka), number) for number in tables]
+        reading.assign(parts)
+        reading.seek_to_beginning(*parts)
+        ends, records = reading.end_offsets(parts), 0
+        deadline = time.monotonic() + PATIENCE
+        while any(reading.position(tp) < ends[tp] for tp in parts):
+            for record in (one for batch in reading.poll(500).values() for one in batch):
+                _apply(tables[record.partition], record.key, record.value)
+                records, deadline = records + 1, time.monotonic() + PATIENCE
+            tick(records)
+            if time.monotonic() > deadline:
+                raise BrokerError(f"topic {changelog(kafka)} at {address(kafka)} cannot be read to its end")
+    return tables
+
+
+def _apply(table: dict[bytes, bytes], key: bytes | None, value: bytes | None) -> None:
+    if key is None:
+        return
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
+
+
+class Changelog(MutableMapping[bytes, bytes]):
+    """One partition of the changelog as a table: what is put in it is sent, in order."""
+
+    def __init__(self, rows: dict[bytes, bytes], send: Callable[[bytes, bytes | None], None]) -> None:
+        self._rows, self._send = rows, send
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._rows[key]
+
+    def __setitem__(self, key: bytes, row: bytes) -> None:
+        self._send(key, row)
+        self._rows[key] = row
+
+    def __delitem__(self, key: bytes) -> None:
+        del self._rows[key]
+        self._send(key, None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self._rows))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+@contextmanager
+def writing(kafka: Kafka, tables: Tables) -> Iterator[dict[int, Changelog]]:
+    """Yield the partitions as tables; at the end all that was sent has arrived. Raises BrokerError when it has not."""
+    futures: list[Any] = []
+    producer = KafkaProducer(**client_options(kafka), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE)
+
+    def sender(partition: int) -> Callable[[bytes, bytes | None], None]:
+        def send(key: bytes, row: bytes | None) -> None:
+            futures.append(producer.send(changelog(kafka), key=key, value=row, partition=partition))
+
+        return send
+
+    try:
+        yield {number: Changelog(rows, sender(number)) for number, rows in tables.items()}
+        producer.flush()
+        for future in futures:
+            future.get(PATIENCE)
+    except KafkaError as error:
+        raise BrokerError(f"{address(kafka)}: topic {changelog(kafka)} was not written: {error}") from None
+    finally:
+        producer.close()
