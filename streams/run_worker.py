@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import faust
 import msgspec
@@ -12,10 +17,12 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams import topics
 from streams.app import build
-from streams.errors import SettingsError, UsageError
+from streams.errors import EbbtideError, SettingsError, UsageError
 from streams.faust_check import check_faust
 from streams.processes import demand_port
 from streams.settings import Settings
+
+STOP_SECONDS = 9.0
 
 
 class Runner(faust.Worker):  # type: ignore[misc]
@@ -27,11 +34,25 @@ class Runner(faust.Worker):  # type: ignore[misc]
         self.spinner = None
 
     async def stop(self) -> None:
-        """Save and acknowledge what was taken, then stop."""
+        """Save and acknowledge what was taken, then stop; whatever hangs, the process ends in time."""
+        _end_anyway()
         app = self.app
         if not (self.should_stop or app.should_stop or app.rebalancing or app.in_recovery):
             await app.ebbtide.finish()
         await super().stop()
+
+
+def _end_anyway() -> None:
+    """End the process once the time for it is up: a broker that hangs must not hold it, and nothing is lost by it."""
+
+    def give_up() -> None:
+        sys.stderr.write(f"ebbtide: not ended after {STOP_SECONDS:g} s: what was not saved will be read again\n")
+        sys.stderr.flush()
+        os._exit(1)
+
+    timer = threading.Timer(STOP_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
 
 
 def run_worker(settings: Settings, log_level: str) -> None:
@@ -45,6 +66,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     app = build(settings, partitions, _directory(settings.worker.data_dir))
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
+    logging.setLogRecordFactory(_without_trace(logging.getLogRecordFactory()))
     settle_memory()
     Runner(app, log_level).execute_from_commandline()
 
@@ -62,6 +84,18 @@ def _directory(name: str) -> str:
     except OSError as error:
         raise SettingsError(f"worker.data_dir {name}: cannot be made: {error.strerror}") from None
     return name
+
+
+def _without_trace(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    """Return a maker of records whose errors of ours have no traceback: their one line says what is wrong."""
+
+    def record(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401
+        made = make(*arguments, **more)
+        if made.exc_info and isinstance(made.exc_info[1], EbbtideError):
+            made.exc_info = None
+        return made
+
+    return record
 
 
 def _not_a_retry(record: logging.LogRecord) -> bool:
