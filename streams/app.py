@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from schemas.reasons import REASONS
 from streams.guard import application_options
 from streams.metrics import Metrics
+from streams.pulse import Pulse
 from streams.security import credentials
 from streams.sending import Sender
 from streams.settings import Settings
@@ -24,12 +25,17 @@ TICK = 1.0
 
 
 def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
-    """Return the app of a worker for topics with that many partitions; `app.ebbtide` is its Worker."""
+    """Return the app of a worker for topics with that many partitions: `app.ebbtide` is its Worker.
+
+    Its `app.pulse` is to be started when it runs.
+    """
     app = _app(settings, partitions, data_dir)
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     metrics.build.info({"version": version("ebbtide")})
-    worker = Worker(settings, app, table, metrics, Sender(app, settings.kafka), time.monotonic)
+    app.pulse = Pulse(float(settings.kafka.session_timeout) / 2)
+    sender = Sender(app, settings.kafka, app.pulse.demand)
+    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand)
     app.ebbtide = worker
     _add_agents(app, worker)
     _add_signals(app, worker, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import faust
@@ -20,9 +20,13 @@ from streams.settings import Kafka
 
 
 class Sender:
-    """Sends to the topics of the settings; `settle` waits until all that was sent has arrived."""
+    """Sends to the topics of the settings; `settle` waits until all that was sent has arrived.
 
-    def __init__(self, app: faust.App, kafka: Kafka) -> None:
+    `demand_pulse` raises when the partitions of this process may be another's.
+    """
+
+    def __init__(self, app: faust.App, kafka: Kafka, demand_pulse: Callable[[], None]) -> None:
+        self._demand_pulse = demand_pulse
         self._outages = _raw_topic(app, kafka.outages)
         self._dead = _raw_topic(app, kafka.dead)
         self._clock = _raw_topic(app, kafka.clock)
@@ -55,6 +59,7 @@ class Sender:
             await asyncio.gather(*pending)
 
     async def _send(self, partition: int, topic: Any, key: bytes | None, value: bytes, headers: Headers) -> None:  # noqa: ANN401
+        self._demand_pulse()
         delivery = await topic.send(key=key, value=value, headers=headers, force=True)
         self._pending.setdefault(partition, []).append(delivery)
 

@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """The partitions assigned to this process. `clock` is steady wall time in seconds."""
+    """The partitions assigned to this process. `clock` is steady wall time in seconds; `demand_pulse` raises when they
+    may be another's.
+    """
 
     def __init__(
         self,
@@ -38,9 +40,11 @@ class Worker:
         metrics: Metrics,
         sender: Sender,
         clock: Callable[[], float],
+        demand_pulse: Callable[[], None],
     ) -> None:
         self.settings, self.app, self.table = settings, app, table
         self.metrics, self.sender, self.clock = metrics, sender, clock
+        self.demand_pulse = demand_pulse
         self.partitions: dict[int, Partition] = {}
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
         self._locks: dict[int, asyncio.Lock] = {}
@@ -158,6 +162,7 @@ class Worker:
         await self.sender.settle(partition.number)
         if self.partitions.get(partition.number) is not partition:
             return  # it went to another worker while we waited: its snapshots are not ours to write
+        self.demand_pulse()
         self.metrics.snapshot_bytes.inc(partition.save(self.clock()))
         self.metrics.snapshots.inc()
         for stream, event in waiting:
