@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"the drill needs Apache Kafka: {error}\n")
         return 1
     load = Load(arguments.measurements, arguments.series, arguments.seed)
-    options = Options(load, arguments.kills, arguments.restarts, arguments.rate, arguments.patience)
+    options = Options(load, arguments.kills, arguments.restarts, arguments.stalls, arguments.rate, arguments.patience)
     tell(f"seed {load.seed}")
     directory = Path(tempfile.mkdtemp(prefix="ebbtide-drill-"))
     try:
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--series", type=int, default=20_000, help="ASNs")
     parser.add_argument("--kills", type=int, default=20, help="kill -9 of a worker")
     parser.add_argument("--restarts", type=int, default=2, help="restarts of the broker, every other by kill -9")
+    parser.add_argument("--stalls", type=int, default=2, help="times that a worker stands still for too long")
     parser.add_argument("--rate", type=float, default=20_000, help="measurements sent a second, at most")
     parser.add_argument("--patience", type=float, default=240, help="seconds without any progress that end the drill")
     return parser

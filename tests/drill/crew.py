@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +28,7 @@ class Crew:
     def __init__(self, cluster: Cluster, tell: Callable[[str], None], patience: float) -> None:
         self.cluster, self.tell, self.patience = cluster, tell, patience
         self.live: dict[int, Worker] = {}
+        self.frozen: dict[int, Worker] = {}
         self.furthest: dict[int, int] = {}  # offset behind the newest measurement that was ever applied, by partition
         self.moved = time.monotonic()
         self.fallen = 0
@@ -44,9 +46,24 @@ class Crew:
 
     def kill(self, pick: float) -> int:
         """End one of the workers by kill -9 and return its number."""
-        number = sorted(self.live)[int(pick * len(self.live))]
+        number = self._picked(pick)
         self.live.pop(number).kill()
         return number
+
+    def freeze(self, pick: float) -> int:
+        """Make one of the workers stand still, as on a machine that swaps, and return its number."""
+        number = self._picked(pick)
+        self.frozen[number] = self.live.pop(number)
+        self.frozen[number].process.send_signal(signal.SIGSTOP)
+        return number
+
+    def thaw(self, number: int) -> None:
+        """Let a worker go on that stands still."""
+        self.live[number] = self.frozen.pop(number)
+        self.live[number].process.send_signal(signal.SIGCONT)
+
+    def _picked(self, pick: float) -> int:
+        return sorted(self.live)[int(pick * len(self.live))]
 
     def stop(self, number: int) -> int:
         """End a worker by SIGTERM and return its exit code."""

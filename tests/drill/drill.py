@@ -21,6 +21,7 @@ SETTINGS = {
     "EBBTIDE_WORKER_SNAPSHOT_EVERY": "5s",
     "EBBTIDE_WORKER_MAX_RECORDS": "1000",
 }
+STALL_SECONDS = 12.0  # longer than a worker's session lasts
 Tell = Callable[[str], None]
 
 
@@ -30,6 +31,7 @@ class Options(NamedTuple):
     load: Load
     kills: int
     restarts: int
+    stalls: int
     rate: float
     patience: float
 
@@ -110,13 +112,14 @@ class Course:
         self.second: int | None = None
         self.status: dict[int, dict[str, Any]] = {}
         self.codes: list[int] = []  # of the workers that were asked to end
-        self.done: dict[str, int] = dict.fromkeys(("kill", "join", "leave", "restart", "crash"), 0)
+        self.done: dict[str, int] = dict.fromkeys(("kill", "join", "leave", "restart", "crash", "stall"), 0)
 
     def run(self) -> None:
         """Feed and disturb the workers until all is applied, then let them end in order."""
         self.crew.start()
         self.feeder.start()
-        moves = plan(self.given.total, self.options.kills, self.options.restarts, self.options.load.seed)
+        asked = self.options
+        moves = plan(self.given.total, asked.kills, asked.restarts, asked.stalls, asked.load.seed)
         early = [move for move in moves if move.at < self.given.before]
         for move in early:
             self._move(move)
@@ -181,6 +184,14 @@ class Course:
         self._stop(number)
         self._say(f"worker {number} leaves")
 
+    def _stall(self, move: Move) -> None:
+        number = self.crew.freeze(move.pick)
+        self._say(f"worker {number} stands still")
+        until = time.monotonic() + STALL_SECONDS
+        self.crew.wait("a session that ends", lambda: time.monotonic() >= until, self._feed)
+        self.crew.thaw(number)
+        self._say(f"worker {number} goes on")
+
     def _restart(self, _: Move) -> None:
         self._say("the broker is restarted in order")
         self.kafka.restart()
@@ -201,6 +212,7 @@ class Course:
         """Return a verdict that knows what was done, and what was sent and counted."""
         done = {
             "kills": self.done["kill"],
+            "workers that stood still": self.done["stall"],
             "broker restarts": self.done["restart"] + self.done["crash"],
             "rebalances": self.crew.generation(),
             "workers that ended by themselves": self.crew.fallen,

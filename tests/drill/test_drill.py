@@ -38,9 +38,16 @@ def test_the_input_is_the_same_for_the_same_seed() -> None:
 
 def test_the_plan_is_a_function_of_the_seed() -> None:
     """As many kills as asked for, in order, and a second worker that joins before it leaves."""
-    moves = plan(100_000, 20, 2, 7)
-    assert moves == plan(100_000, 20, 2, 7) != plan(100_000, 20, 2, 8)
-    assert Counter(move.kind for move in moves) == {"kill": 20, "restart": 1, "crash": 1, "join": 1, "leave": 1}
+    moves = plan(100_000, 20, 2, 3, 7)
+    assert moves == plan(100_000, 20, 2, 3, 7) != plan(100_000, 20, 2, 3, 8)
+    assert Counter(move.kind for move in moves) == {
+        "kill": 20,
+        "restart": 1,
+        "crash": 1,
+        "stall": 3,
+        "join": 1,
+        "leave": 1,
+    }
     assert all(one.at <= other.at for one, other in pairwise(moves))
     order = [move.kind for move in moves]
     assert order.index("join") < order.index("leave")
@@ -116,7 +123,7 @@ def test_a_short_drill(kafka: ApacheKafka, tmp_path: Path) -> None:
     The broker stays up here: other tests use it too.
     """
     told: list[str] = []
-    options = Options(Load(40_000, 400, 11), kills=3, restarts=0, rate=10_000, patience=120)
+    options = Options(Load(40_000, 400, 11), kills=3, restarts=0, stalls=0, rate=10_000, patience=120)
     verdict = run(options, kafka, tmp_path, told.append)
     assert verdict.wrong == [], "\n".join(told)
     assert verdict.table["kills"] == 3
