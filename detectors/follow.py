@@ -67,10 +67,10 @@ def confirm(c: Columns, least: int) -> Singles:
 
 
 def members(c: Columns, value: Singles, expected: Singles) -> Course:
-    """Presence: that members are up is a fact, no noise. Back at four fifths."""
+    """Presence: that members are up is a fact, no noise. Back at four fifths, or when one alone is still away."""
     ratio = np.clip(value / np.maximum(expected, 1), 0, 2).astype(np.float32)
     c["sums"][:, SMOOTH] = ratio
-    back = ratio >= np.float32(0.8)
+    back = (ratio >= np.float32(0.8)) | (expected - value <= np.float32(1))
     c["runs"][:, 0] = np.where(back, np.minimum(c["runs"][:, 0], 65_000) + 1, 0)
     done = back & (c["runs"][:, 0] >= confirm(c, 1))
     return Course(done, back & ~done, _changed(c, ~back), ratio)
@@ -120,8 +120,9 @@ def rest(worst: Share) -> Share:
 
 
 def weigh(inform: Share) -> Share:
-    """Weight of a bin in the smooth ratio: a bin that knows the level within a twentieth is believed whole."""
-    weight: Share = np.clip(inform * np.float32(0.0025), np.float32(0.02), np.float32(1))
+    """Weight of a bin in the smooth ratio, so that noise moves it by a quarter of what is worth a revision."""
+    known = inform * np.float32((MATERIAL / 4) ** 2)
+    weight: Share = np.clip(2 * known / (1 + known), np.float32(0.02), np.float32(1))
     return weight
 
 

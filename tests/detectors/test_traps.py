@@ -74,6 +74,18 @@ def test_a_return_in_stages_over_two_weeks_is_one_outage() -> None:
     assert len(told) < 15
 
 
+def test_stages_of_a_noisy_count_are_told_once_each() -> None:
+    """Bins of ten minutes that stray by a twelfth: as many revisions as stages, nearly, and not one a wiggle."""
+    level = 300 * daily(22, 600, 0.2)
+    for day, share in ((6, 0.1), (10, 0.4), (14, 0.65)):
+        level[day * 144 : (day + 4) * 144] *= share
+    told = watch("count", 600, counted(level, 19))
+    (outage,) = outages(told)
+    assert abs((outage.ended_at or 0) - START - 18 * DAY) <= 1200
+    assert len(told) <= 12
+    assert len(outage.drops) == 1
+
+
 def test_a_staircase_down_is_one_outage_of_several_drops() -> None:
     """Each further fall is in the list of drops, and the shape says so."""
     level = 500 * daily(20, HOUR, 0.2)
