@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from detectors.baseline import Pace
 from detectors.losses import FEWEST
@@ -65,9 +65,17 @@ def sentences(history: History, bins: Sequence[Bin], at: float | None) -> Iterat
     for one in bins:
         whys.setdefault(one.why, []).append(one)
     for why, those in whys.items():
-        yield f"{_count(those)}: {_because(why, those, history)}."
+        if those != there:
+            yield f"{_count(those)}: {_because(why, those, history)}."
     if any(one.first_day and one.evidence is not None for one in bins):
         yield "No season is known on a series' first day: only falls to 30 % of normal or less count."
+    if history.rule.kind == "presence" and any(_revealed(*pair) for pair in pairwise(bins)):
+        yield "Expected rose with members never heard of before: whoever goes down was up."
+
+
+def _revealed(before: Bin, now: Bin) -> bool:
+    """Whether members became known by their fall."""
+    return now.value is not None and (now.expected or 0) - max(before.expected or 0, now.value) >= 2
 
 
 def _count(bins: Sequence[Bin]) -> str:
@@ -94,13 +102,17 @@ def _because(why: Why, bins: Sequence[Bin], history: History) -> str:
         where = "" if len(bins) == 1 else f" at {clock(best.start)}"
         most = "evidence" if len(bins) == 1 else "the most evidence"
         return f"{most}{where} is {best.evidence:.2f} nats, {'past' if why == 'fired' else 'below'} {limit}"
+    if why == "followed":
+        end = _ENDS.get(history.rule.kind, _ENDED)
+        return f"an outage is followed, over {end}; evidence of a fall begins anew after it"
     return _WORDS[why]
 
 
+_ENDED = "when less than a tenth of its deepest drop is missing, and that is sure"
+_ENDS = {"presence": "when four fifths of the members are up"}
 _WORDS: dict[Why, str] = {
     "silent": "nothing was measured, and in this feed silence is unknown, not zero",
     "fault": "held as a feed fault, most series of the feed fell together",
-    "followed": "an outage is followed, and evidence of a fall is not gathered again until it has ended",
     "sparse": "so little is expected in a bin that silence cannot be told from darkness",
     "few": f"too few members are missing, a fall is looked for from {FEWEST} on",
 }

@@ -82,7 +82,8 @@ def test_newest_outage_is_shown_without_a_time(capsys: pytest.CaptureFixture[str
     assert row_of(text, "2016-06-16 15:30")[3:] == ["-", "14.97", "open"]
     assert row_of(text, "2016-06-16 16:45")[-1] == "closed"
     assert "closed (revision 3, since 2016-06-16 15:05 until 2016-06-16 16:45)" in text
-    assert "evidence of a fall is not gathered again until it has ended" in text
+    assert "over when four fifths of the members are up; evidence of a fall begins anew after it" in text
+    assert "Expected rose with members never heard of before" in text
 
 
 def test_suspicion_says_how_much_evidence_was_missing(capsys: pytest.CaptureFixture[str]) -> None:
