@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--series", type=int, default=20_000, help="ASNs")
     parser.add_argument("--kills", type=int, default=20, help="kill -9 of a worker")
     parser.add_argument("--restarts", type=int, default=2, help="restarts of the broker, every other by kill -9")
-    parser.add_argument("--stalls", type=int, default=2, help="times that a worker stands still for too long")
+    parser.add_argument("--stalls", type=int, default=0, help="times that a worker stands still for too long")
     parser.add_argument("--rate", type=float, default=20_000, help="measurements sent a second, at most")
     parser.add_argument("--patience", type=float, default=240, help="seconds without any progress that end the drill")
     return parser

@@ -65,6 +65,7 @@ def test_recording_gives_the_bytes_of_detect_and_a_restart_repeats_nothing(
 
     again = cluster.worker()
     again.wait_ready()
+    again.wait_applied({0: last})  # what is known is there before anything new comes
     assert again.get("/api/v1/outages")[0] == 200
     later = b'{"feed":"atlas","ts":1466121600,"asn":1,"member":"a","up":true}'
     cluster.send((0, b"asn/1", later))
