@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +16,41 @@ FEWEST = 3  # members that a network must have and lose: less is the members' ow
 FEW = 8  # members below which a few comings and goings say little about how steady a network is
 HOURS = 2 * 3600
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
+MEMORY = 3 * DAY  # how long a network's own losses are remembered
+STEADY = 3000  # members and bins that must be seen before the feed's rate is another
+HEARD = 10_000  # losses by which the feed's tie is known, at most
+WITNESSES = 50  # members abroad that tell a country's outage from a fault of the feed
+SHAKEN = 0.3  # share of the feed's members above whose losses this bin's tie counts more than the usual one
+FRESH = 0.95  # more than this share is never taken to be hidden
+OFTEN, GONE, TOGETHER, LATE = range(4)  # columns of `fit`: members × bins, losses, those in pairs; noise, later
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What the whole feed showed: `rate` of losses per member and bin, `tie` between members of a network, `fresh`
-    the share of the lost that had never been seen before (the stream does not say who was up at its start).
+    """What the whole feed showed: `rate` of losses per member and bin, `tie` between members of a network (how often
+    another is lost with one, beyond chance) from `heard` losses, `fresh` the share of the lost that had never been seen
+    before (the stream does not say who was up at its start).
     """
 
     rate: float
     tie: float
     fresh: float
+    heard: float
+
+    @classmethod
+    def of(cls, scalars: Mapping[str, float]) -> Feed:
+        """What is known of a feed; before its first bin, what feeds are like."""
+        if "heard" not in scalars:
+            return cls(0.003, 0.03, 0.5, 40.0)
+        return cls(scalars["rate"], scalars["tie"], scalars["fresh"], scalars["heard"])
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What a normal bin does to each of some rows: `chance` that a member is lost, `tie` between its members."""
+
+    chance: Floats
+    tie: Floats
 
 
 def log_rising(start: Floats, count: Floats) -> Floats:
@@ -40,47 +65,88 @@ def _log_gamma(x: Floats) -> Floats:
     return (y - 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi) + 1 / (12 * y) - 1 / (360 * y**3) - shift
 
 
-def evidence(lost: Floats, stayed: Floats, chance: Floats, tie: float) -> Floats:
-    """Log-likelihood ratio per row and rho: members fell together to rho, against a beta-binomial of `chance`."""
-    weight = 1 / tie - 1
-    first, second = chance * weight, (1 - chance) * weight
-    normal = (
-        log_rising(first, lost) + log_rising(second, stayed) - log_rising(np.full_like(lost, weight), lost + stayed)
-    )
+def evidence(lost: Floats, stayed: Floats, normal: Normal) -> Floats:
+    """Log-likelihood ratio per row and rho: members fell together to rho, against a beta-binomial."""
+    weight = 1 / normal.tie - 1
+    first, second = normal.chance * weight, (1 - normal.chance) * weight
+    null = log_rising(first, lost) + log_rising(second, stayed) - log_rising(weight, lost + stayed)
     parts = [lost * math.log(1 - rho) + stayed * math.log(rho) for rho in RHOS]
-    return np.stack(parts, axis=1) - normal[:, None]
+    return np.stack(parts, axis=1) - null[:, None]
 
 
-def chances(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> tuple[Floats, Floats]:
-    """Chance that a member is lost in this bin for reasons of its own or of the whole feed, and unseen members up."""
-    before = seen.value + seen.lost - seen.back
-    alive = seen.alive & seen.present
-    lost, up = float(seen.lost[alive].sum()), float(before[alive].sum())
-    others = (lost - seen.lost[rows]) / (up - before[rows] + 20)
-    chance = np.maximum(np.maximum(others, c["noise"][rows]), feed.rate)
-    unseen = (c["anchor"][rows] + 1) * min(feed.fresh / (1 - feed.fresh), 20)
-    return np.clip(chance, 1e-4, 0.9), unseen
+def hidden(named: Floats, fresh: float, chance: Floats) -> Floats:
+    """What the members nobody has heard of add to the evidence, per row and rho: they all stayed up.
+
+    When each member has been named with chance 1 − fresh, those that were not are negative binomial given `named`.
+    """
+    parts = [np.log((1 - fresh * (1 - chance)) / (1 - fresh * float(rho))) for rho in RHOS]
+    return np.asarray((named + 1)[:, None] * np.minimum(np.stack(parts, axis=1), 0))
 
 
-def score(c: Columns, seen: Observed, feed: Feed, width: int) -> Ints:
-    """Add this bin's evidence to what the last half hour left; rows whose sums grew."""
-    sums, runs = c["sums"], c["runs"]
-    before = seen.value + seen.lost - seen.back
+def before(seen: Observed) -> Floats:
+    """Members up at the start of the bin, with those that its losses revealed."""
+    return seen.value + seen.lost - seen.back
+
+
+def likely(c: Columns, seen: Observed, feed: Feed) -> Floats:
+    """Members likely to have been up at the start of the bin, those nobody has heard of among them."""
+    return before(seen) + (c["anchor"] + 1) * feed.fresh / (1 - feed.fresh)
+
+
+def usual(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Normal:
+    """What is normal in this bin, from the row's own past, from the feed's, and from what the others lose now.
+
+    The row's own rate and tie are drawn towards the feed's: gamma priors of shape 1. Half a standard deviation is
+    added to the tie, since networks differ.
+    """
+    past, shake = c["fit"][rows].astype(np.float64), others(c, rows, seen, feed)
+    pairs = 1 + np.maximum(past[:, TOGETHER], 0)
+    tie = (pairs + np.sqrt(pairs) / 2) / (1 / feed.tie + past[:, GONE])
+    chance = np.maximum(np.maximum(shake.chance, past[:, LATE]), own_rate(past, feed.rate))
+    return Normal(np.clip(chance, 1e-4, 0.9), np.clip(np.maximum(tie, shake.tie), 1e-4, 0.9))
+
+
+def others(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Normal:
+    """What the networks of other countries lose in this bin; without enough of them, all other networks."""
+    alive, up = seen.alive & seen.present, likely(c, seen, feed)
+    each = np.where(alive, np.stack((seen.lost, up, together(seen, up))), 0)
+    whole, own = each.sum(axis=1)[:, None], each[:, rows]
+    home = np.stack([np.bincount(seen.group, weights=one) for one in each])[:, seen.group[rows]]
+    abroad = (seen.group[rows] > 0) & (whole[1] - home[1] >= WITNESSES)
+    lost, there, pairs = np.maximum(whole - np.where(abroad, home, own), 0)
+    return Normal(lost / (there + 20), (pairs - lost * feed.tie) / (lost + SHAKEN * there + 20) + feed.tie)
+
+
+def own_rate(past: Floats, rate: float) -> Floats:
+    """Losses per member and bin of each row, from its own past, drawn towards a rate by a gamma prior of shape 1."""
+    return np.asarray((1 + past[:, GONE]) / (1 / rate + past[:, OFTEN]))
+
+
+def score(c: Columns, seen: Observed, feed: Feed, width: int) -> None:
+    """Add this bin's evidence to what the last half hour left."""
+    sums, runs, was = c["sums"], c["runs"], before(seen)
     open_ = seen.alive & seen.present & (c["phase"] < 2)
-    relax(c, seen, before, open_)
-    c["sums"][open_] *= np.float32(math.exp(-width / SPELL))
+    relax(c, seen, was, open_)
+    sums[open_] *= np.float32(math.exp(-width / SPELL))
     rows = np.flatnonzero(open_ & (seen.lost > 0))
     if rows.size:
-        chance, unseen = chances(c, rows, seen, feed)
-        stayed = np.maximum(before[rows] - seen.lost[rows], 0) + unseen
-        sums[rows] = np.maximum(sums[rows] + evidence(seen.lost[rows], stayed, chance, feed.tie), 0)
+        sums[rows] = np.maximum(sums[rows] + weigh(c, rows, seen, feed), 0)
     runs[:] = np.where((sums > 0) & open_[:, None], np.minimum(runs, 65_000) + 1, np.where(sums > 0, runs, 0))
-    return rows
 
 
-def relax(c: Columns, seen: Observed, before: Floats, open_: Flags) -> None:
+def weigh(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Floats:
+    """Evidence of this bin's losses, per row and rho."""
+    normal = usual(c, rows, seen, feed)
+    lost, stayed = seen.lost[rows], np.maximum(before(seen)[rows] - seen.lost[rows], 0)
+    named = np.maximum(seen.size[rows], c["anchor"][rows])
+    weight = 1 / normal.tie - 1
+    after = (normal.chance * weight + lost) / (weight + lost + stayed)
+    return evidence(lost, stayed, normal) + hidden(named, feed.fresh, after)
+
+
+def relax(c: Columns, seen: Observed, was: Floats, open_: Flags) -> None:
     """Members that come back take their part of the evidence with them."""
-    missing = np.maximum(c["level"] - before, seen.back)
+    missing = np.maximum(c["level"] - was, seen.back)
     left = 1 - seen.back / np.maximum(missing, 1)
     c["sums"][open_] *= left[open_, None].astype(np.float32)
     c["sums"][c["sums"] < 0.05] = 0
@@ -89,11 +155,11 @@ def relax(c: Columns, seen: Observed, before: Floats, open_: Flags) -> None:
 def learn(c: Columns, seen: Observed, width: int) -> None:
     """Members expected up: at once upward, over a day downward; how often members come and go, over two hours."""
     alive = seen.alive & seen.present
-    before = seen.value + seen.lost - seen.back
-    normal = alive & (c["phase"] == 0)
-    top = np.maximum(np.maximum(c["level"], before), seen.value)
+    was = before(seen)
+    calm = alive & (c["phase"] == 0)
+    top = np.maximum(np.maximum(c["level"], was), seen.value)
     fade = max(width / DAY, 1e-6)
-    level = np.where(normal, np.maximum(top + fade * (seen.value - top), seen.value), top)
+    level = np.where(calm, np.maximum(top + fade * (seen.value - top), seen.value), top)
     c["level"][alive] = level[alive]
     moved = (seen.lost + seen.back) / (seen.size + FEW)
     pace = min(width / HOURS, 1.0)
@@ -102,19 +168,48 @@ def learn(c: Columns, seen: Observed, width: int) -> None:
     c["seen"][alive] += 1
 
 
-def feed_after(feed: Feed, c: Columns, seen: Observed, known_before: Floats, width: int) -> Feed:
-    """The feed's own rates after this bin, from rows with no outage."""
-    use = seen.alive & seen.present & (c["phase"] == 0)
-    lost, before = seen.lost[use], (seen.value + seen.lost - seen.back)[use]
-    new = np.minimum(lost, np.maximum(seen.size[use] - known_before[use], 0))
-    total, up = float(lost.sum()), float(before.sum())
-    if up <= 0:
+def remember(c: Columns, seen: Observed, feed: Feed, calm: Flags, width: int) -> None:
+    """Own losses of the rows flagged, and how many of them came together; their noise, half an hour late."""
+    fit, up, share = c["fit"], before(seen), own_weight(c, seen, feed, calm)
+    own = fit[:, GONE] / np.maximum(fit[:, OFTEN], 1)
+    new = np.stack((up, share * seen.lost, share * (together(seen, up) - seen.lost * own)), axis=1)
+    fit[calm, :LATE] *= np.float32(math.exp(-width / MEMORY))
+    fit[calm, :LATE] += new[calm].astype(np.float32)
+    fit[:, LATE] += np.float32(min(width / SPELL, 1.0)) * (c["noise"] - fit[:, LATE])
+
+
+def own_weight(c: Columns, seen: Observed, feed: Feed, calm: Flags) -> float:
+    """What a loss of this bin counts in what networks are like: a shake of the whole feed says little of each."""
+    common = feed.rate * float(likely(c, seen, feed)[calm].sum())
+    return min((3 * common + 5) / max(float(seen.lost[calm].sum()), 1), 1.0)
+
+
+def together(seen: Observed, up: Floats) -> Floats:
+    """Losses, each counted by the share of its network's other members that were lost with it."""
+    share = np.maximum(seen.lost - 1, 0) / np.maximum(up - 1, 1)
+    return np.asarray(seen.lost * np.minimum(share, 1))
+
+
+def feed_after(feed: Feed, c: Columns, seen: Observed, calm: Flags, width: int) -> Feed:
+    """The feed's own rates after this bin, from the rows flagged: those with neither an outage nor a suspicion."""
+    use = seen.alive & seen.present & calm
+    named = c["anchor"][use]
+    lost, up = seen.lost[use], likely(c, seen, feed)[use]
+    new = np.minimum(lost, np.maximum(seen.size[use] - named, 0))
+    total, members, unseen = float(lost.sum()), float(up.sum()), float(new.sum())
+    if members <= 0:
         return feed
-    pairs, chances_ = float((lost * (lost - 1)).sum()), float((lost * np.maximum(before - 1, 0)).sum())
-    pace = min(width / HOURS, 1.0)
-    unseen = float(new.sum())
+    pace = min(width / HOURS, members / STEADY, 1.0)
     fresh = feed.fresh + min(1.0, total * 0.02) * ((unseen / total if total else 0.0) - feed.fresh)
-    if not known_before.any():
+    if not named.any():
         fresh = unseen / max(float(seen.size[use].sum()), 1)  # a feed that names its members at once hides none
-    tie = feed.tie + min(0.2, chances_ * 0.0005) * ((pairs / chances_ if chances_ else 0.0) - feed.tie)
-    return Feed(feed.rate + pace * (total / up - feed.rate), min(max(tie, 0.03), 0.3), min(max(fresh, 0.0), 0.95))
+    two = use & (before(seen) >= 2)
+    weight = own_weight(c, seen, feed, use)
+    several = weight * float(seen.lost[two].sum())
+    pairs = weight * float(
+        (together(seen, likely(c, seen, feed)) - seen.lost * own_rate(c["fit"], feed.rate))[two].sum()
+    )
+    heard = min(feed.heard + several, HEARD)
+    tie = feed.tie + (pairs - several * feed.tie) / max(heard, 1)
+    rate = feed.rate + pace * (total / members - feed.rate)
+    return Feed(max(rate, 1e-5), min(max(tie, 1e-4), 0.3), min(max(fresh, 0.0), FRESH), heard)

@@ -105,19 +105,20 @@ def _put(
 def presence(desk: Desk, seen: Observed) -> Scored:
     """Score all rows from the members that were lost. A network of very few members never has enough evidence."""
     c, s, scored = desk.store.hot, desk.scalars, Scored(desk.store.rows)
-    feed = losses.Feed(s["rate"], s["tie"], s["fresh"])
+    feed = losses.Feed.of(s)
     ok = seen.alive & seen.present
     losses.score(c, seen, feed, desk.rule.width)
-    before = seen.value + seen.lost - seen.back
     fresh = np.minimum(seen.lost, np.maximum(seen.size - c["anchor"], 0))
     followed = c["phase"] == FOLLOWED
-    mid = np.where(followed, np.maximum(c["level"] + fresh, seen.value), np.maximum(c["level"], before))
+    mid = np.where(followed, np.maximum(c["level"] + fresh, seen.value), np.maximum(c["level"], losses.before(seen)))
     c["level"][followed & ok] = mid[followed & ok]
     enough = ok & ~followed & (mid >= losses.FEWEST) & (mid - seen.value >= losses.FEWEST)
     scored.worth[:] = np.where(enough, c["sums"].max(axis=1, initial=0), 0)
     scored.value[:], scored.mid[:], scored.low[:], scored.inform[:] = seen.value, mid, mid, 1e4
     scored.noise[:], scored.winner[:] = 0, c["sums"].argmax(axis=1)
     scored.ok[:], scored.warm[:] = ok, ok
-    after = losses.feed_after(feed, c, seen, c["anchor"], desk.rule.width)
-    s["rate"], s["tie"], s["fresh"] = after.rate, after.tie, after.fresh
+    calm = ok & (c["phase"] == NORMAL) & (scored.worth < desk.threshold - EARLY)
+    after = losses.feed_after(feed, c, seen, calm, desk.rule.width)
+    losses.remember(c, seen, feed, calm, desk.rule.width)
+    s["rate"], s["tie"], s["fresh"], s["heard"] = after.rate, after.tie, after.fresh, after.heard
     return scored
