@@ -20,6 +20,7 @@ class Clock(msgspec.Struct, frozen=True):
     partition: Annotated[int, Meta(ge=0)]
 
 
+MAX_BYTES: Final = 4096
 _decoder: Final = msgspec.json.Decoder(Clock)
 
 
@@ -31,5 +32,10 @@ def encode(clock: Clock) -> bytes:
 
 
 def decode_clock(value: bytes) -> Clock:
-    """The clock in a message; msgspec.DecodeError when it is none."""
-    return _decoder.decode(value)
+    """The clock in a message; msgspec.DecodeError when it is none, or is longer than any clock."""
+    if len(value) > MAX_BYTES:
+        raise msgspec.DecodeError(f"{len(value)} bytes, at most {MAX_BYTES}")
+    try:
+        return _decoder.decode(value)
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise msgspec.DecodeError(str(error)) from None

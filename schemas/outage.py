@@ -81,7 +81,10 @@ def encode(outage: Outage) -> bytes:
 
 def decode_outage(value: bytes) -> Outage:
     """The outage in a message; msgspec.DecodeError when it is none."""
-    return _decoder.decode(value)
+    try:
+        return _decoder.decode(value)
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def outage_id(feed: str, entity: str, facets: Mapping[str, str], opened: int) -> str:

@@ -16,6 +16,7 @@ from msgspec import DecodeError
 
 from schemas.clock import Clock, decode_clock
 from schemas.outage import RUNNING, Outage
+from schemas.reasons import one_line
 from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.sending import Sender
@@ -176,7 +177,8 @@ async def hear(worker: Worker, stream: Any) -> None:  # noqa: ANN401
             clock = decode_clock(event.value)
         except (DecodeError, TypeError) as error:
             where = f"partition {event.message.partition}, offset {event.message.offset}"
-            log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, where, error)
+            what = one_line(str(error))
+            log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, where, what)
             continue
         await worker.on_clock(clock, event.message.partition)
 
