@@ -27,7 +27,7 @@ SCENARIO = Scenario(
         feeds.probing(30 * MINUTE),
         feeds.telescope(30 * MINUTE),
         feeds.traffic(30 * MINUTE),
-        feeds.atlas(30 * MINUTE),
+        feeds.atlas(10 * MINUTE),
         feeds.bgp(30 * MINUTE),
     ),
     (Incident(tuple(_falls(number, asn) for number, asn in enumerate(_NETWORKS))),),

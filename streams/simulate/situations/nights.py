@@ -27,7 +27,7 @@ EXAMS = Scenario(
         feeds.probing(30 * MINUTE),
         feeds.telescope(30 * MINUTE),
         feeds.bgp(30 * MINUTE),
-        feeds.atlas(30 * MINUTE),
+        feeds.atlas(10 * MINUTE),
     ),
     _off("IQ", "2019-06-20T02:00:00Z", 8),
 )
