@@ -67,10 +67,15 @@ def confirm(c: Columns, least: int) -> Singles:
 
 
 def members(c: Columns, value: Singles, expected: Singles) -> Course:
-    """Presence: that members are up is a fact, no noise. Back at four fifths, or when one alone is still away."""
+    """Presence: that members are up is a fact, no noise.
+
+    Back at four fifths, and half of the deepest fall, or when one alone is still away. `BACK` holds that deepest fall.
+    """
     ratio = np.clip(value / np.maximum(expected, 1), 0, 2).astype(np.float32)
     c["sums"][:, SMOOTH] = ratio
-    back = (ratio >= np.float32(0.8)) | (expected - value <= np.float32(1))
+    deepest = np.maximum(1 - np.minimum(c["sums"][:, TOLD], ratio), c["sums"][:, BACK])
+    c["sums"][:, BACK] = deepest
+    back = (ratio >= 1 - np.minimum(deepest / 2, np.float32(0.2))) | (expected - value <= np.float32(1))
     c["runs"][:, 0] = np.where(back, np.minimum(c["runs"][:, 0], 65_000) + 1, 0)
     done = back & (c["runs"][:, 0] >= confirm(c, 1))
     return Course(done, back & ~done, _changed(c, ~back), ratio)

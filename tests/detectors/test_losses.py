@@ -200,6 +200,20 @@ def test_a_network_is_back_at_four_fifths_or_when_one_alone_is_away(up: int, who
     assert course.back.tolist() == [back]
 
 
+def test_a_shallow_fall_is_over_when_half_of_it_is_back() -> None:
+    """A sixth of ninety are away for two hours: five sixths up are not back."""
+    size = np.full(20, 90.0)
+    detector = lived(size, 288)
+    gone = np.where(np.arange(20) == 3, 15.0, 0.0)
+    none = np.zeros(20)
+    told = detector.close(feed(gone, size, START + 300 * 288))
+    for index in range(289, 313):
+        told += detector.close(replace(feed(none, size - gone, START + 300 * index), size=size))
+    assert outages(told)[0].state == "open"
+    back = replace(feed(none, size, START + 300 * 313), back=gone)
+    assert [(c.state, c.ended_at) for c in detector.close(back)] == [("closed", START + 300 * 313)]
+
+
 def test_an_outage_that_the_end_of_the_feed_cuts_off_is_expired() -> None:
     """Unknown is not recovered."""
     story = up(30, 12)
