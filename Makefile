@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint bench bench-detect calibration drill scoreboard schemas clean
+.PHONY: demo test check lint lock audit fuzz bench bench-detect calibration drill scoreboard schemas clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -39,6 +39,23 @@ bench-detect: export OMP_NUM_THREADS = 1
 bench-detect: export OPENBLAS_NUM_THREADS = 1
 bench-detect: $(STAMP)
 	$(BIN)/python -m tests.calibration.bench
+
+# What is locked: what an operator installs, and with it what the checks need. Both with hashes, for all platforms.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group audit
+	$(BIN)/$(LOCK) pyproject.toml -o requirements.lock $(UPGRADE)
+	$(BIN)/$(LOCK) pyproject.toml --extra embedded --extra bench --extra plot --group dev -o requirements-dev.lock $(UPGRADE)
+
+audit: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group audit
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+
+SECONDS := 600
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group fuzz
+	mkdir -p var/fuzz
+	$(BIN)/python -m tests.fuzz -max_total_time=$(SECONDS) -artifact_prefix=var/fuzz/ var/fuzz tests/fuzz/corpus
 
 schemas: $(STAMP)
 	$(BIN)/python -m schemas.generate
