@@ -74,7 +74,7 @@ def phones(width: int, keys: tuple[Key, ...] = (("asn", "access"),)) -> Feed:
 
 def atlas(width: int) -> Feed:
     """Probes that connect and disconnect."""
-    return Feed("atlas", "ripe-atlas", "presence", width, scale=0.1, least=6, most=20, noise=0.3)
+    return Feed("atlas", "ripe-atlas", "presence", width, scale=0.1, least=6, most=20, noise=0.7)
 
 
 def reach(width: int, directions: bool = False) -> Feed:
