@@ -48,10 +48,14 @@ def decode(values: Sequence[bytes | None]) -> Decoded:
 
     The outcome is that of judging each value alone, whatever stands beside it.
     """
+    return joined(list(parts(values)))
+
+
+def parts(values: Sequence[bytes | None]) -> Iterator[Decoded]:
+    """Decode as `decode` does, part by part: what is asked of measurements at once need not be fetched again."""
     size = max(1, _PART_BYTES // (len(values[0] or b"") + 1)) if values else 1
-    return _joined(
-        [part for start in range(0, len(values), size) for part in _part(start, values[start : start + size])]
-    )
+    for start in range(0, len(values), size):
+        yield from _part(start, values[start : start + size])
 
 
 def _part(start: int, values: Sequence[bytes | None]) -> Iterator[Decoded]:
@@ -110,7 +114,7 @@ def _alone(index: int, value: bytes | None) -> Decoded:
     return Decoded(measurements, [index] * len(measurements), dead)
 
 
-def _joined(parts: list[Decoded]) -> Decoded:
+def joined(parts: list[Decoded]) -> Decoded:
     """The parts as one; the source stays a range when every message was one measurement."""
     if len(parts) == 1:
         return parts[0]

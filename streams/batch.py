@@ -14,6 +14,7 @@ import numpy as np
 from detectors.observed import Floats, Ints
 from schemas.judge import judge
 from schemas.measurement import Measurement
+from streams.columns import Columns
 
 _splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -35,7 +36,7 @@ class Rejected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Measurements in order of arrival. `source`: index of each one's message in `values` and `offsets`.
+    """Measurements in order of arrival, and by column. `source`: index of each one's message in `values`, `offsets`.
 
     `received`: when each message came in (Unix seconds), or one time for all.
     """
@@ -45,6 +46,7 @@ class Batch:
     values: Sequence[bytes | None]
     offsets: Sequence[int]
     received: Sequence[float] | Floats | float
+    columns: Columns
 
     def origin(self, position: int) -> Origin:
         """Return where the measurement at that position came from; of an array, only its own element's bytes."""

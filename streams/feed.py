@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -17,10 +17,11 @@ from detectors.presence import Members
 from detectors.watermark import TimeRule, Watermark
 from schemas.measurement import Measurement
 from streams.batch import Batch, Origin, Rejected
+from streams.columns import Columns
 from streams.series import KEY, Series, SeriesIndex
 
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
-TS, VALUE, OF, MEMBER, UP = map(attrgetter, ("ts", "value", "of", "member", "up"))
+OF, MEMBER = attrgetter("of"), attrgetter("member")
 
 
 class FeedRules(NamedTuple):
@@ -46,25 +47,47 @@ class Step(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Measurements of one feed in order of arrival, with their positions in the batch and their event times (s)."""
+    """Measurements of one feed in order of arrival: columns, their positions in the batch, and where they are found.
 
-    measurements: list[Measurement]
+    `place`: index of each one in `pool`, where its other fields are.
+    """
+
+    pool: Sequence[Measurement]
+    place: Ints
     positions: Ints
-    ts: Floats
+    columns: Columns
 
     @classmethod
-    def of(cls, measurements: list[Measurement], positions: Ints) -> Part:
-        """Return a part with the times that the measurements carry."""
-        return cls(measurements, positions, _floats(TS, measurements))
+    def of(cls, measurements: Sequence[Measurement], positions: Ints) -> Part:
+        """Return a part of measurements whose series are not told yet."""
+        return cls(measurements, np.arange(len(measurements)), positions, Columns.bare(measurements))
 
-    def where(self, keep: Flags) -> Part:
-        """Return those flagged, in order."""
-        kept = [m for m, k in zip(self.measurements, keep.tolist(), strict=True) if k]
-        return Part(kept, self.positions[keep], self.ts[keep])
+    @property
+    def ts(self) -> Floats:
+        """Event times (s)."""
+        return self.columns.ts
+
+    @property
+    def size(self) -> int:
+        """Number of measurements."""
+        return len(self.columns.ts)
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """The measurements themselves."""
+        return self.some(slice(None))
+
+    def some(self, which: slice | Ints) -> list[Measurement]:
+        """Return the measurements with these indices."""
+        return [self.pool[place] for place in self.place[which].tolist()]
+
+    def where(self, keep: slice | Flags) -> Part:
+        """Return those flagged, or of a slice, in order."""
+        return Part(self.pool, self.place[keep], self.positions[keep], self.columns.at(keep))
 
     def cut(self, start: int, stop: int) -> Part:
         """Return those from `start` up to `stop`."""
-        return Part(self.measurements[start:stop], self.positions[start:stop], self.ts[start:stop])
+        return self.where(slice(start, stop))
 
 
 class Feed:
@@ -89,14 +112,14 @@ class Feed:
         """Bin measurements, in order of arrival, and close the bins that are due."""
         part, rejected = self._sift(part, batch)
         steps = [Step([], rejected, 0, 0)]
-        while part.measurements:
+        while part.size:
             leap = self.watermark.first_leap(part.ts)
             if leap:
                 refuted = [_too_far(origin) for _, origin in self.doubt.refute()]
                 steps += [self._admit(part.cut(0, leap)), Step([], refuted, 0, 0)]
-            if leap < len(part.measurements):
+            if leap < part.size:
                 steps.append(self._doubt(part.cut(leap, leap + 1), batch))
-            part = part.cut(leap + 1, len(part.measurements))
+            part = part.cut(leap + 1, part.size)
         return _joined(steps)
 
     def advance(self, newest: float, spoke: Container[int] | None = None) -> Step:
@@ -151,22 +174,22 @@ class Feed:
     def _admit_day(self, part: Part) -> Step:
         closed, late = self.watermark.admit(part.ts)
         on_time = part.where(~late) if late.any() else part
-        if on_time.measurements:
+        if on_time.size:
             self._bin(on_time)
         changes: list[tuple[int, Series, Change]] = []
         for start in filter(self._matters, self.watermark.due()):
             trigger = int(np.searchsorted(closed, start + self.rules.time.width))
             changes += [(int(part.positions[trigger]), *told) for told in self._close(start)]
-        return Step(changes, [], len(on_time.measurements), int(late.sum()))
+        return Step(changes, [], on_time.size, int(late.sum()))
 
     def _bin(self, part: Part) -> None:
-        rows, starts = self.index.look_up(part.measurements), self.rules.time.bin_of(part.ts)
+        rows, starts = self.index.rows_of(part.columns.code, part.some), self.rules.time.bin_of(part.ts)
         self.index.touch(rows, starts)
         self.spoke.update(np.unique(starts).tolist())
         kind = self.rules.detector.kind
         members = list(map(MEMBER, part.measurements)) if kind == "distinct" else []
         of = _floats(OF, part.measurements) if kind == "ratio" else part.ts
-        self.bins.add(starts, Arrivals(rows, part.ts, _floats(VALUE, part.measurements), of, members), len(self.index))
+        self.bins.add(starts, Arrivals(rows, part.ts, part.columns.value, of, members), len(self.index))
         if kind == "presence":
             whole = zip(starts.tolist(), rows.tolist(), part.measurements, strict=True)
             for start, row, m in whole:

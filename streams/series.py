@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ class SeriesIndex:
         self.keys: dict[Key, int] = {}
         self.by_series: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
         self.countries: dict[str, int] = {}
+        self.codes: Ints = np.zeros(0, dtype=np.int64)  # sorted; the row of each in `coded`
+        self.coded: Ints = np.zeros(0, dtype=np.int64)
         self.free: list[int] = []
         self.changed: set[int] = set()  # rows given or freed since the last snapshot
         self.born: Ints = np.zeros(0, dtype=np.int64)
@@ -53,6 +56,28 @@ class SeriesIndex:
             rows = [self._row(m) if row is None else row for row, m in zip(rows, measurements, strict=True)]
         return np.array(rows, dtype=np.int64)
 
+    def rows_of(self, codes: Ints, some: Callable[[Ints], list[Measurement]]) -> Ints:
+        """Return the row of each code (see `streams.columns`); `some` gives measurements by their index."""
+        at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        rows = np.where(self.codes[at] == codes, self.coded[at], -1) if len(self.codes) else np.full(len(codes), -1)
+        new = np.flatnonzero(rows < 0)
+        if len(new):
+            rows[new] = self.look_up(some(new))
+            self._learn(codes[new], rows[new])
+        return rows
+
+    def _learn(self, codes: Ints, rows: Ints) -> None:
+        """Note the rows of codes not seen before, keeping the codes sorted."""
+        codes, first = np.unique(codes, return_index=True)
+        rows, codes = rows[first][codes >= 0], codes[codes >= 0]
+        codes, rows = np.concatenate([self.codes, codes]), np.concatenate([self.coded, rows])
+        order = np.argsort(codes, kind="stable")  # quick, as nearly all are in order
+        self.codes, self.coded = codes[order], rows[order]
+
+    def forget_codes(self) -> None:
+        """Forget which code is of which row: codes are given anew."""
+        self.codes = self.coded = np.zeros(0, dtype=np.int64)
+
     def touch(self, rows: Ints, starts: Ints) -> None:
         """Note that the rows were measured in the bins of these starts."""
         np.minimum.at(self.born, rows, starts)
@@ -61,6 +86,8 @@ class SeriesIndex:
     def forget(self, rows: Ints) -> None:
         """Free rows for other series."""
         gone = set(rows.tolist())
+        kept = ~np.isin(self.coded, rows)
+        self.codes, self.coded = self.codes[kept], self.coded[kept]
         self.keys = {key: row for key, row in self.keys.items() if row not in gone}
         self.by_series = {key: row for key, row in self.by_series.items() if row not in gone}
         for row in sorted(gone):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from detectors.observed import Change
-from schemas.measurement import Measurement
 from schemas.outage import Outage
 from streams.batch import Batch, Rejected
+from streams.columns import Reader
 from streams.feed import Feed, FeedRules, Part
 from streams.messages import outage_of
 from streams.series import Series
@@ -43,6 +43,7 @@ class Shard:
     settings: Settings
     feeds: dict[str, Feed] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
+    reader: Reader = field(default_factory=Reader)
 
     def __post_init__(self) -> None:
         self.feeds = {name: Feed(feed_rules(self.settings, name)) for name in self.settings.feeds}
@@ -52,14 +53,18 @@ class Shard:
         """Bin the measurements of a batch and return what came of the bins that closed."""
         found: list[tuple[int, str, Series, Change]] = []
         rejected: list[Rejected] = []
-        for name, part in _by_feed(batch.measurements):
+        for name, part in _by_feed(batch, self.reader.feeds):
             if name not in self.feeds:
                 rejected += _unknown(name, part, batch)
                 continue
             step = self.feeds[name].take(part, batch)
             found += [(position, name, series, change) for position, series, change in step.changes]
             rejected += step.rejected
-            self._count(name, len(part.measurements), step.binned, step.late, len(step.rejected))
+            self._count(name, part.size, step.binned, step.late, len(step.rejected))
+        if self.reader.is_full():
+            self.reader = Reader()
+            for feed in self.feeds.values():
+                feed.index.forget_codes()
         found.sort(key=lambda one: one[0])
         return Output([self._outage(name, series, change) for _, name, series, change in found], rejected)
 
@@ -112,15 +117,14 @@ def feed_rules(settings: Settings, name: str) -> FeedRules:
     )
 
 
-def _by_feed(measurements: list[Measurement]) -> Iterable[tuple[str, Part]]:
+def _by_feed(batch: Batch, feeds: Mapping[str, int]) -> Iterable[tuple[str, Part]]:
     """Split measurements by feed, in the order in which the feeds first occur, each in order of arrival."""
-    names = [m.feed for m in measurements]
-    if names and names.count(names[0]) == len(names):
-        return [(names[0], Part.of(measurements, np.arange(len(measurements))))]
-    positions: dict[str, list[int]] = {}
-    for position, name in enumerate(names):
-        positions.setdefault(name, []).append(position)
-    return [(name, Part.of([measurements[p] for p in at], np.array(at))) for name, at in positions.items()]
+    column = batch.columns.feed
+    names = {number: name for name, number in feeds.items()}
+    everything = Part(batch.measurements, np.arange(len(column)), np.arange(len(column)), batch.columns)
+    if len(column) and (column == column[0]).all():
+        return [(names[int(column[0])], everything)]
+    return [(names[number], everything.where(column == number)) for number in dict.fromkeys(column.tolist())]
 
 
 def _unknown(name: str, part: Part, batch: Batch) -> list[Rejected]:

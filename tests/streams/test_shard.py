@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from detectors.observed import Kind
 from streams.batch import Batch
+from streams.columns import Columns
 from streams.intake import Tally, take
 from streams.shard import Shard
 from streams.snapshot import dump, heads
@@ -140,5 +141,5 @@ def test_what_a_kind_cannot_use_is_dead(kind: Kind, fields: dict[str, object], r
 
 def test_an_empty_batch_is_nothing() -> None:
     """No measurements, no output."""
-    output = Shard(helpers.settings()).apply(Batch([], range(0), [], [], 0.0))
+    output = Shard(helpers.settings()).apply(Batch([], range(0), [], [], 0.0, Columns.bare([])))
     assert (output.outages, output.rejected) == ([], [])
