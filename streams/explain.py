@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from schemas.reasons import one_line
 from schemas.times import parse_time
 from streams.detect import detect
 from streams.errors import EbbtideError, UsageError
@@ -42,7 +43,7 @@ class View(NamedTuple):
     def title(self, entity: str) -> str:
         """Return the series in words: entity, facets and feed."""
         facets = "".join(f" {value}" for _, value in self.history.facets)
-        return f"{entity}{facets}, feed {self.history.feed}"
+        return one_line(f"{entity}{facets}, feed {self.history.feed}")  # names may hold a terminal's control codes
 
 
 def entity_named(text: str) -> str:

@@ -27,6 +27,13 @@ def application_options(web: Web) -> dict[str, Any]:
     return {"middlewares": [_guard(token_of(web))], "client_max_size": MAX_BODY}
 
 
+def exposed(web: Web) -> str | None:
+    """Return a warning when the pages can be read from elsewhere without a token."""
+    if web.bind in LOOPBACK or token_of(web) is not None:
+        return None
+    return f"web.bind {web.bind} without web.token: whoever reaches port {web.port} can read all pages"
+
+
 def _guard(token: Secret | None) -> Any:  # noqa: ANN401
     @middleware
     async def guard(request: Request, handler: Handler) -> StreamResponse:

@@ -19,6 +19,7 @@ from streams import topics
 from streams.app import build
 from streams.errors import EbbtideError, SettingsError, UsageError
 from streams.faust_check import check_faust
+from streams.guard import exposed
 from streams.processes import demand_port
 from streams.settings import Settings
 
@@ -60,6 +61,8 @@ def run_worker(settings: Settings, log_level: str) -> None:
     if not settings.feeds:
         raise UsageError("the settings name no feeds: a worker has nothing to watch")
     check_faust()
+    if warning := exposed(settings.web):
+        sys.stderr.write(f"ebbtide: {warning}\n")
     demand_port(settings.web.bind, settings.web.port, "web.bind, web.port")
     partitions = topics.check(settings.kafka)
     # The topic knows better than the settings how it is cut.

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from streams import sources
 from streams.errors import InputError
 from streams.sources import read_chunks, read_lines
 
@@ -84,3 +85,13 @@ def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
         list(read_lines(str(tmp_path / "nothere")))
     with pytest.raises(InputError, match=r"cannot be read: Is a directory"):
         list(read_lines(str(tmp_path)))
+
+
+def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is none of ours does not fill the memory; a line up to the limit is read."""
+    monkeypatch.setattr(sources, "MAX_LINE", 10)
+    (tmp_path / "a").write_bytes(b"123456789\n\n12345678\n1234567890")
+    with pytest.raises(InputError, match="a: has a line of more than 10 bytes"):
+        list(sources.read_lines(str(tmp_path / "a")))
+    (tmp_path / "a").write_bytes(b"123456789\n\n12345678\n123456789")
+    assert list(sources.read_lines(str(tmp_path / "a"))) == [b"123456789", b"12345678", b"123456789"]
