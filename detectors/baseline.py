@@ -102,7 +102,11 @@ def memory(rule: Rule, pace: Pace, c: Columns, e: Expected, rows: Ints) -> tuple
     over the bins of a run.
     """
     rough, inform, coarse = c["rough"][rows], e.inform[rows], e.coarse[rows]
-    echo = np.clip(1 - rough * inform, 0, np.float32(0.95))
+    echo = 1 - rough * inform
+    if rule.kind != "gauge":
+        # What counting makes of a bin is known: what else there is may be the error of two weeks.
+        echo = _shrunk(echo, np.float32(4 / pace.week))
+    echo = np.clip(echo, 0, np.float32(0.95))
     wander = np.maximum(c["wander"][rows], 0) + np.where(e.young[rows], FIRST_DAY, np.float32(0))
     if rule.kind == "gauge":
         wander += coarse / 6 * np.exp(-np.minimum(np.float32(40) * rough / np.maximum(coarse, EMPTY), 30))
@@ -124,7 +128,7 @@ def _lowest(profile: Shape, trust: Singles, usual: Singles, weeks: Singles, rest
     return lowest
 
 
-def _shrunk(effect: Singles, variance: Singles) -> Singles:
+def _shrunk(effect: Singles, variance: Share) -> Singles:
     """An effect measured with an error, drawn towards none (James and Stein 1961)."""
     kept: Singles = effect * effect
     np.maximum(kept, EMPTY, out=kept)

@@ -19,7 +19,7 @@ from .lifecycle import FOLLOWED, NORMAL, Ongoing
 from .observed import Flags, Ints, Observed, Rule
 
 CHUNK = 32_768
-EARLY = math.log(10)  # a suspicion is told at ten times the budget
+EARLY = math.log(50)  # a suspicion is told at fifty times the budget
 # A count that is mostly zero says too little in a bin to tell silence from darkness.
 LEAST = {"gauge": EMPTY, "count": np.float32(0.5), "distinct": np.float32(0.5), "ratio": EMPTY}
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone

@@ -16,7 +16,10 @@ MONTH = 30
 
 
 class Alarms(NamedTuple):
-    """Alarms of `series` quiet series in `days`; `allowed` by the budget, `rows` different series that alarmed."""
+    """Alarms of `series` quiet series in `days`; `allowed` by the budget, `rows` different series that alarmed.
+
+    `suspected`: suspicions that were withdrawn, which are no alarms.
+    """
 
     kind: Kind
     width: int
@@ -25,6 +28,7 @@ class Alarms(NamedTuple):
     budget: float
     found: int
     rows: int
+    suspected: int
 
     @property
     def allowed(self) -> float:
@@ -54,12 +58,16 @@ def calibrate(
 ) -> list[Alarms]:
     """Run the same quiet series through a detector for each budget; each lot is a feed of its own."""
     found: dict[float, list[tuple[int, int]]] = {budget: [] for budget in budgets}
+    doubts = dict.fromkeys(budgets, 0)
     for lot in range(lots):
         seen = list(quiet(kind, series, days, width, lot))
         for budget in budgets:
-            changes = outages(run(Detector(Rule(kind, width, budget)), iter(seen)))
-            found[budget] += [(lot, change.row) for change in changes]
-    return [Alarms(kind, width, lots * series, days, b, len(rows), len(set(rows))) for b, rows in found.items()]
+            changes = run(Detector(Rule(kind, width, budget)), iter(seen))
+            alarms = [(lot, change.row) for change in outages(changes)]
+            found[budget] += alarms
+            doubts[budget] += len({(change.row, change.opened) for change in changes}) - len(alarms)
+    count = lots * series
+    return [Alarms(kind, width, count, days, b, len(rows), len(set(rows)), doubts[b]) for b, rows in found.items()]
 
 
 def interval(count: int) -> tuple[float, float]:

@@ -36,20 +36,33 @@ class Trial(NamedTuple):
 
 
 class Power(NamedTuple):
-    """What became of falls of one size and depth: bins until each was found, infinite where it was not."""
+    """What became of falls of one size and depth: bins until each was found, infinite where it was not.
+
+    `told`: the same until it was reported, that is suspected or found.
+    """
 
     size: float
     depth: float
     delays: Matrix
+    told: Matrix
 
     def within(self, bins_: int) -> float:
         """Share found in so many bins."""
         return float(np.mean(self.delays <= bins_))
 
+    def reported(self, bins_: int) -> float:
+        """Share reported in so many bins."""
+        return float(np.mean(self.told <= bins_))
+
     @property
     def median(self) -> float:
         """Bins until half of the falls were found; infinite when fewer were."""
-        return float(np.sort(self.delays)[math.ceil(len(self.delays) / 2) - 1])
+        return middle(self.delays)
+
+
+def middle(delays: Matrix) -> float:
+    """Bins until half of the falls were over; infinite when fewer were."""
+    return float(np.sort(delays)[math.ceil(len(delays) / 2) - 1])
 
 
 def falls(trial: Trial, seed: int = 0) -> list[Power]:
@@ -59,14 +72,16 @@ def falls(trial: Trial, seed: int = 0) -> list[Power]:
     size, depth = (np.repeat(column, trial.series) for column in np.array(cells).T)
     onset = trial.history * DAY // trial.width
     value, trials = _measured(trial, rng, size, _level(trial, rng, depth, onset))
-    first = np.full(len(size), np.inf)
+    first, told = np.full((2, len(size)), np.inf)
     rule = Rule(trial.kind, trial.width, trial.budget)
     for change in run(Detector(rule), bins(value, trial.width, trials, group=1)):
         delay = (change.detected_at - START) // trial.width - onset
+        if change.state in ("open", "suspected") and delay > 0:
+            told[change.row] = min(told[change.row], delay)
         if change.state == "open" and delay > 0:
             first[change.row] = min(first[change.row], delay)
-    parts = np.split(first, len(cells))
-    return [Power(*cell, part) for cell, part in zip(cells, parts, strict=True)]
+    parts = zip(cells, np.split(first, len(cells)), np.split(told, len(cells)), strict=True)
+    return [Power(*cell, found, reported) for cell, found, reported in parts]
 
 
 def _level(trial: Trial, rng: np.random.Generator, depth: Matrix, onset: int) -> Matrix:

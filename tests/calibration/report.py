@@ -8,7 +8,7 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from tests.calibration.alarms import Alarms
-from tests.calibration.falls import Power
+from tests.calibration.falls import Power, middle
 from tests.calibration.promises import Promise
 
 
@@ -24,7 +24,7 @@ def heads(first: Sequence[str], *rest: str) -> Table:
 
 def alarms(found: Iterable[Alarms]) -> Table:
     """Return a row for each kind, width and budget; the share is of the alarms that the budget allows."""
-    names = ("series", "days", "budget", "alarms", "of series", "allowed", "share", "95 %", "")
+    names = ("series", "days", "budget", "alarms", "of series", "allowed", "share", "95 %", "", "suspected")
     table = heads(("kind", "bin"), *names)
     for one in found:
         low, high = one.bounds
@@ -40,6 +40,7 @@ def alarms(found: Iterable[Alarms]) -> Table:
             f"{one.share:.2f}",
             f"{low:.2f}–{high:.2f}",
             one.verdict,
+            str(one.suspected),
         )
     return table
 
@@ -56,17 +57,23 @@ def power(found: Sequence[Power], size: str) -> Table:
 
 def cell(one: Power) -> str:
     """Return probability and median delay in bins, a dash when half were never found."""
-    delay = "–" if one.median == float("inf") else f"{one.median:.0f}"
-    return f"{one.within(10**9):.2f} / {delay}"
+    return f"{one.within(10**9):.2f} / {bins(one.median)}"
 
 
 def promises(kept: Iterable[Promise]) -> Table:
     """Return a row for each promise."""
-    table = heads(("fall",), "promised bins", "found in time", "median bins", "")
+    names = ("promised bins", "reported in time", "median bins", "open in time", "median bins", "")
+    table = heads(("fall",), *names)
     for one in kept:
-        median = "–" if one.power.median == float("inf") else f"{one.power.median:.0f}"
-        table.add_row(one.words, str(one.within), f"{one.found:.3f}", median, "met" if one.met else "not met")
+        reported, found = (f"{share:.3f}" for share in (one.reported, one.found))
+        told, opened = bins(middle(one.power.told)), bins(one.power.median)
+        table.add_row(one.words, str(one.within), reported, told, found, opened, "met" if one.met else "not met")
     return table
+
+
+def bins(median: float) -> str:
+    """Return a number of bins, a dash when half were never found."""
+    return "–" if median == float("inf") else f"{median:.0f}"
 
 
 def width(seconds: int) -> str:

@@ -24,6 +24,13 @@ def test_false_alarms_stay_within_a_raised_budget(kind: Kind) -> None:
     assert found.verdict != "over"
 
 
+def test_weekends_do_not_alarm_week_after_week() -> None:
+    """Eight quiet weekends of 1,000 hourly gauges, at the budget at which a few of them used to make up all alarms."""
+    [found] = calibrate("gauge", HOUR, 60, (1.0,))
+    assert found.verdict != "over"
+    assert found.found <= found.rows + 1
+
+
 def test_a_larger_budget_is_spent() -> None:
     """A detector that never alarms would keep to any budget: a hundred times the budget brings more alarms."""
     few, many = calibrate("distinct", HOUR, 15, (10.0, 1_000.0), series=200)
@@ -72,13 +79,13 @@ def test_the_verdict_allows_for_chance() -> None:
     """20 are allowed: 28 may be chance, 40 is over; none would be far below a tenth only where 37 are allowed."""
 
     def verdict(found: int, days: int = 60) -> str:
-        return Alarms("count", HOUR, 1_000, days, 10.0, found, found).verdict
+        return Alarms("count", HOUR, 1_000, days, 10.0, found, found, 0).verdict
 
     assert [verdict(28), verdict(40), verdict(0), verdict(0, 120)] == ["within", "over", "within", "far below"]
 
 
 def test_the_median_counts_falls_that_were_never_found() -> None:
     """Half of four is two: the second delay; with three never found there is no median."""
-    never = float("inf")
-    assert Power(1, 1, np.array([5, never, 3, 4])).median == 4
-    assert Power(1, 1, np.array([5, never, never, never])).median == never
+    never, one = float("inf"), np.ones(4)
+    assert Power(1, 1, np.array([5, never, 3, 4]), one).median == 4
+    assert Power(1, 1, np.array([5, never, never, never]), one).median == never

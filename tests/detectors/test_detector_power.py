@@ -1,4 +1,4 @@
-"""How seldom a quiet series alarms, and how soon a fall is found: the tables of docs/detection.md in small."""
+"""How seldom a quiet series alarms, and how soon a fall is found: the tables of docs/figures.md in small."""
 
 from __future__ import annotations
 
@@ -92,14 +92,3 @@ def test_a_quiet_first_weekend_is_no_outage() -> None:
     values = rng.poisson(20.0, (7 * 288, 30)).astype(float)
     values[5 * 288 :] = rng.poisson(14.0, (2 * 288, 30))
     assert outages(watch("count", 300, values, group=1)) == []
-
-
-@pytest.mark.parametrize("depth", [0.15, 0.3])
-def test_weekends_and_holidays_of_a_steady_gauge_are_no_outages(depth: float) -> None:
-    """Noise of one to six per cent, five weekends and two holidays that are as quiet as they are."""
-    rng = np.random.default_rng(16)
-    day = np.arange(35 * 24)[:, None] // 24
-    quiet_day = (day % 7 >= 5) | (day == 10) | (day == 24)
-    noise = np.linspace(0.01, 0.06, 60)
-    values = 500 * (1 - depth * quiet_day) * (1 + noise * rng.standard_normal((35 * 24, 60)))
-    assert outages(watch("gauge", HOUR, values, group=1)) == []
