@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kafka import KafkaConsumer, TopicPartition
+
+from streams.security import client_options
 from tests.drill.crew import Crew
 from tests.drill.feeder import BACKLOG_BINS, LAGGARD, Feeder
 from tests.drill.plan import Move, plan
-from tests.drill.stream import FEEDS, PARTITIONS, Load, messages
+from tests.drill.stream import FEEDS, PARTITIONS, Load, messages, struck
 from tests.drill.verdict import Undisturbed, Verdict, detect
 from tests.ebbtide import Cluster
 from tests.kafka import ApacheKafka
@@ -82,6 +85,7 @@ def run(options: Options, kafka: ApacheKafka, directory: Path, tell: Tell) -> Ve
         course.run()
         verdict = course.verdict()
         _compare(verdict, cluster, undisturbed, merged)
+        verdict.found(struck(options.load), merged.revisions)
     finally:
         cluster.close()
     verdict.table["seconds"] = round(time.monotonic() - began)
@@ -97,7 +101,18 @@ def _compare(verdict: Verdict, cluster: Cluster, undisturbed: list[Undisturbed],
     verdict.counters(undisturbed)
     letters = (dict(record.headers) for record in cluster.all_records(names.dead))
     verdict.dead([(int(headers["partition"]), int(headers["offset"])) for headers in letters])
-    verdict.log([len(cluster.records(names.measurements, number)) for number in range(PARTITIONS)])
+    verdict.log(_ends(cluster))
+
+
+def _ends(cluster: Cluster) -> list[int]:
+    """Return how many messages each partition of the measurements holds."""
+    partitions = [TopicPartition(cluster.kafka.measurements, number) for number in range(PARTITIONS)]
+    consumer = KafkaConsumer(**client_options(cluster.kafka))
+    try:
+        ends = consumer.end_offsets(partitions)
+    finally:
+        consumer.close()
+    return [ends[partition] for partition in partitions]
 
 
 class Course:

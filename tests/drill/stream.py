@@ -78,6 +78,12 @@ def messages(load: Load) -> Iterator[Message]:
         waiting = waiting[len(arrived) :]
 
 
+def struck(load: Load) -> set[str]:
+    """Return the entities that have an outage in the input."""
+    share = left(load.series, load.bins, np.random.default_rng(load.seed))
+    return {f"asn/{FIRST_ASN + asn}" for asn in np.flatnonzero(share.min(axis=1) < 1).tolist()}
+
+
 def _times(chance: Generator, start: int, count: int) -> tuple[list[float], list[float]]:
     """Return event times in a bin, and when each arrives: one in ten is delayed, within lateness."""
     ts = start + np.round(chance.random(count) * WIDTH, 3)

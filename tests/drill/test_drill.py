@@ -55,7 +55,8 @@ def test_the_plan_is_a_function_of_the_seed() -> None:
 
 def outage(name: str, revision: int, drop: float = 0.5) -> bytes:
     """An outage message, as far as the verdict reads it."""
-    return json.dumps({"outage_id": name, "revision": revision, "drop": drop, "feed": "hits"}).encode()
+    fields = {"outage_id": name, "revision": revision, "entity": f"asn/{name}", "drop": drop, "feed": "hits"}
+    return json.dumps(fields).encode()
 
 
 GOOD = [outage("a", 1), outage("a", 2), outage("b", 1)]
@@ -64,13 +65,19 @@ COUNTS = {"received": 10, "binned": 7, "late": 1, "dead": 2}
 
 
 def judged(
-    sent: list[bytes], status: dict[str, Any] = STATUS, letters: int = 2, log: int = 10, code: int = 0
+    sent: list[bytes],
+    status: dict[str, Any] = STATUS,
+    letters: int = 2,
+    log: int = 10,
+    code: int = 0,
+    struck: frozenset[str] = frozenset(),
 ) -> Verdict:
     """The verdict on a run of one partition that should have sent the good outages."""
     whole = {key_of(value): value for value in GOOD}
     verdict = Verdict([10], {0: status}, [0, code], {})
     verdict.outages(sent, whole)
     verdict.merged(whole, whole)
+    verdict.found(struck, whole)
     verdict.counters([Undisturbed(whole, COUNTS)])
     verdict.dead([(0, number) for number in range(letters)])
     verdict.log([log])
@@ -102,6 +109,7 @@ def test_a_run_that_only_repeats_itself_is_right() -> None:
         ("counters that are off: partition 0", lambda: judged(GOOD, {**STATUS, "binned": 6, "late": 2})),
         ("dead letters missing or too many", lambda: judged(GOOD, letters=1)),
         ("partitions with another log than was sent", lambda: judged(GOOD, log=11)),
+        ("too few outages found: 1 of 2", lambda: judged(GOOD, struck=frozenset({"asn/a", "asn/x"}))),
         ("workers that did not end in order", lambda: judged(GOOD, code=1)),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from tests.drill.stream import BY_SHARD
 from tests.ebbtide import PROGRAM, env
 
 SHOWN = 5
+FOUND = 0.9
 Key = tuple[str, int]  # outage_id, revision
 COUNTED = ("received", "binned", "late", "dead")
 
@@ -85,6 +87,13 @@ class Verdict:
             [f"{key}: {found.get(key)}, not {whole.get(key)!r}" for key in odd],
         )
         self._note("conflicting revisions", [f"{key}: {sorted(found[key])}" for key in conflicts])
+
+    def found(self, struck: AbstractSet[str], whole: Mapping[Key, bytes]) -> None:
+        """Of the ASNs that had an outage, nearly all were told of: else the drill compares too little."""
+        told = {json.loads(value)["entity"] for value in whole.values()}
+        self.table["ASNs with an outage"], self.table["of them found"] = len(struck), len(struck & told)
+        few = len(struck & told) < FOUND * len(struck)
+        self._note("too few outages found", [f"{len(struck & told)} of {len(struck)}"] if few else [])
 
     def merged(self, by_partition: Mapping[Key, bytes], merged: Mapping[Key, bytes]) -> None:
         """Compare `detect` on the partitions one by one with `detect` on all in one: equal but for `BY_SHARD`."""
