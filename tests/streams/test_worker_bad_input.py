@@ -175,10 +175,11 @@ def test_pages_answer_on_loopback_alone(worker: Worker) -> None:
 def test_bad_clock_message_is_passed_over(cluster: Cluster, worker: Worker) -> None:
     """A clock message that is none is logged and harms nothing; measurements go on being taken."""
     producer = KafkaProducer(bootstrap_servers=list(cluster.kafka.bootstrap_servers))
-    for value in (b"not a clock", b"", None, b'{"feed":"hits"}'):
+    deep, broken = b'{"x":' + b"[" * 3000, b'{"feed":"\xff","newest":1,"partition":0}'
+    for value in (b"not a clock", b"", None, b'{"feed":"hits"}', deep, broken):
         producer.send(cluster.kafka.clock, value, key=b"hits", partition=0)
     producer.close()
-    wait_for("four lines on bad clocks", lambda: worker.errors().count("not a clock message") == 4)
+    wait_for("six lines on bad clocks", lambda: worker.errors().count("not a clock message") == 6)
     (last,) = cluster.send((0, b"asn/64500", GOOD))
     worker.wait_applied({0: last})
 
