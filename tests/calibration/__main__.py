@@ -59,7 +59,7 @@ def _powers(series: int, console: Console) -> None:
     )
     for size, (kind, sizes) in TRIED.items():
         console.print(report.power(falls(Trial(kind, FIVE, 8, 288, sizes, DEPTHS, series)), size))
-    console.print(f"Promises, met when {ENOUGH:.0%} are found in time; {series} falls each, bins of five minutes.")
+    console.print(f"Promises, met when {ENOUGH:.0%} are reported in time; {series} falls each, bins of five minutes.")
     console.print(report.promises(promises(series)))
 
 
