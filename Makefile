@@ -23,8 +23,15 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
 
-bench: $(STAMP)
-	$(BIN)/python -m tests.benchmarks
+# Bytewax and Quix Streams pin what we do not: they have an environment of their own, and are left out without it.
+RIVALS := .venv-rivals
+bench: $(STAMP) $(RIVALS)/installed
+	$(BIN)/python -m tests.benchmarks $$(test -s $(RIVALS)/installed && echo --rivals $(RIVALS)/bin/python) $(BENCH)
+
+$(RIVALS)/installed: tests/benchmarks/rivals.txt
+	$(PYTHON) -m venv $(RIVALS)
+	if $(RIVALS)/bin/python -m pip install --quiet --requirement $<; then echo yes > $@; \
+		else echo "make: Bytewax and Quix Streams cannot be installed here, the benchmark runs without them" >&2; : > $@; fi
 
 scoreboard: $(STAMP)
 	$(BIN)/python -m tests.scoreboard $(CASES)
@@ -69,4 +76,4 @@ $(STAMP): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(RIVALS) build dist var .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: the worker, the textbook Faust agent and a hand-written loop on the same messages."""
+"""`python -m tests.benchmarks`: the worker and what else there is, on the same messages in the same hour."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import argparse
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 from rich.console import Console
 
 from tests.benchmarks.changelog import bytes_per_series_and_bin
-from tests.benchmarks.contestants import PARTITIONS, TOPIC, Place, Written, loop, textbook, worker
-from tests.benchmarks.fill import fill
+from tests.benchmarks.contestants import ARRAYS, PARTITIONS, TOPIC, Place, Written, loop, rival, textbook, worker
+from tests.benchmarks.fill import fill, fill_arrays
 from tests.benchmarks.messages import Load
 from tests.benchmarks.reading import Result
-from tests.benchmarks.report import TEXTBOOK, table
+from tests.benchmarks.report import TEXTBOOK, WORKER, table
 from tests.kafka import ApacheKafka, KafkaUnavailableError, install
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table; 1 when Apache Kafka cannot be run here."""
     arguments = _parser().parse_args(argv)
-    console = Console(width=120)
+    console = Console(width=140)
     try:
         install()
     except KafkaUnavailableError as error:
@@ -39,30 +40,56 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--measurements", type=int, default=1_000_000, help="messages in the topic")
     parser.add_argument("--textbook", type=int, default=30_000, help="messages for the textbook agent, which is slow")
+    parser.add_argument("--some", type=int, default=200_000, help="messages for Bytewax and Quix Streams")
+    parser.add_argument(
+        "--rivals", metavar="PYTHON", help="interpreter that has Bytewax and Quix Streams; none: left out"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="how often each runs; the median is told")
     return parser
 
 
 def _run(place: Place, kafka: ApacheKafka, arguments: argparse.Namespace, console: Console) -> None:
-    load = place.load
-    kafka.create_topic(TOPIC, PARTITIONS)
+    load, rounds = place.load, range(arguments.rounds)
+    for topic in (TOPIC, ARRAYS):
+        kafka.create_topic(topic, PARTITIONS)
     size = fill(place.address, TOPIC, load) / load.measurements
+    fill_arrays(place.address, ARRAYS, load, PARTITIONS)
     console.print(
         f"{load.measurements:,} messages of {size:.0f} bytes, {load.asns:,} ASNs, {load.bins} bins, "
         f"{PARTITIONS} partitions; median of {arguments.rounds} rounds by CPU time"
     )
-    few = min(arguments.textbook, load.measurements)
-    names = ("ebbtide worker, everything on", TEXTBOOK, "confluent-kafka + msgspec loop, keeps nothing")
-    results: dict[str, list[Result]] = {name: [] for name in names}
     written: list[Written] = []
-    for turn in range(arguments.rounds):
-        ours, wrote = worker(place, turn)
-        written.append(wrote)
-        for name, result in zip(names, (ours, textbook(place, turn, few), loop(place, turn)), strict=True):
-            results[name].append(result)
-            console.print(f"  round {turn + 1}: {name}: {result.per_cpu_second:,.0f} a CPU second")
+    contestants = _contestants(place, arguments, written)
+    results: dict[str, list[Result]] = {name: [] for name in contestants}
+    for turn, (name, run) in product(rounds, contestants.items()):
+        results[name].append(run(turn))
+        console.print(f"  round {turn + 1}: {name}: {results[name][-1].per_cpu_second:,.0f} a CPU second")
     console.print(table({name: _median(found) for name, found in results.items()}))
     _tell_snapshots(written[-1], load, console)
+
+
+def _contestants(
+    place: Place, arguments: argparse.Namespace, written: list[Written]
+) -> dict[str, Callable[[int], Result]]:
+    """Return what runs in each round, in this order; those of other libraries only where these are installed."""
+    few, total = min(arguments.textbook, place.load.measurements), place.load.measurements
+
+    def ours(turn: int) -> Result:
+        result, wrote = worker(place, turn)
+        written.append(wrote)
+        return result
+
+    found: dict[str, Callable[[int], Result]] = {
+        WORKER: ours,
+        "ebbtide worker, arrays of 500 a message": lambda turn: worker(place, turn, ARRAYS)[0],
+        TEXTBOOK: lambda turn: textbook(place, turn, few),
+        "confluent-kafka + msgspec loop, keeps nothing": lambda turn: loop(place, turn),
+    }
+    rivals, some = arguments.rivals, min(arguments.some, total)
+    if rivals:
+        found["Bytewax 0.21, rolling mean per key"] = lambda t: rival(place, t, "rolling_bytewax", rivals, some)
+        found["Quix Streams 3.28, rolling mean per key"] = lambda t: rival(place, t, "rolling_quix", rivals, some)
+    return found
 
 
 def _median(results: list[Result]) -> Result:

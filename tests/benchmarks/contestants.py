@@ -20,6 +20,7 @@ from tests.benchmarks.reading import Reading, Result, between, read, told
 
 ROOT = Path(__file__).parents[2]
 TOPIC = "measurements"
+ARRAYS = "arrays"
 PARTITIONS = 4
 POLL = 0.1
 PATIENCE = 300.0
@@ -40,12 +41,13 @@ class Written(NamedTuple):
     bytes: float
 
 
-def worker(place: Place, turn: int) -> tuple[Result, Written]:
+def worker(place: Place, turn: int, topic: str = TOPIC) -> tuple[Result, Written]:
     """Run `ebbtide worker` over the whole topic, everything on."""
-    group, port = f"ebbtide-{turn}", free_port()
+    group, port = f"ebbtide-{topic}-{turn}", free_port()
     settings = place.directory / f"{group}.toml"
-    settings.write_text(_settings(place.address, group, port))
-    topics.create(Kafka(bootstrap_servers=(place.address,), app_id=group, partitions=PARTITIONS))
+    settings.write_text(_settings(place.address, group, port, topic))
+    kafka = Kafka(bootstrap_servers=(place.address,), app_id=group, partitions=PARTITIONS, measurements=topic)
+    topics.create(kafka)
     command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(settings)]
     with child(command, place.directory, group, _ENVIRONMENT) as process:
         result = _until(place.load.measurements, lambda: _applied(process, port), process)
@@ -64,20 +66,28 @@ def loop(place: Place, turn: int) -> Result:
     return _told(place, "loop", turn, [place.address, TOPIC, str(turn), str(count)], count)
 
 
+def rival(place: Place, turn: int, module: str, python: str, count: int) -> Result:
+    """Run the program of another library, with the interpreter that has it, over the first `count` messages."""
+    return _told(place, module, turn, [place.address, TOPIC, str(turn), str(count)], count, python)
+
+
 _ENVIRONMENT: Mapping[str, str] = {"PYTHONPATH": str(ROOT)}
 
 
-def _settings(address: str, group: str, port: int) -> str:
+def _settings(address: str, group: str, port: int, topic: str) -> str:
     return (
         f'[kafka]\nbootstrap_servers = ["{address}"]\napp_id = "{group}"\npartitions = {PARTITIONS}\n'
+        f'measurements = "{topic}"\n'
         f'[web]\nport = {port}\n[worker]\ndata_dir = "{group}"\n'
         f'[feeds.{FEED}]\nsignal = "traffic"\nkind = "count"\nbin = "{WIDTH}s"\n'
     )
 
 
-def _told(place: Place, module: str, turn: int, arguments: list[str], count: int) -> Result:
+def _told(
+    place: Place, module: str, turn: int, arguments: list[str], count: int, python: str = sys.executable
+) -> Result:
     name = f"{module}-{turn}"
-    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
+    command = [python, "-m", f"tests.benchmarks.{module}", *arguments]
     log = place.directory / f"{name}.log"
 
     def newest() -> Reading | None:
