@@ -54,7 +54,7 @@ def _snapshots(tables: Tables) -> list[tuple[int, dict[str, bytes]]]:
 def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
     """Put a file in the place of a group's state, which must be empty unless forced. Raises an EbbtideError.
 
-    Stopped at any point, it leaves a group that starts with its old state or with the new one, each exact.
+    Stopped at any point, it leaves in each partition the old state or the new one, and both go on exactly.
     """
     state = state_file.read(path)
     kafka, partitions = settings.kafka, topics.check(settings.kafka)

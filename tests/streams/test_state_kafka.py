@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
 
 from streams.cli import main
-from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, env
+from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, env, wait_for
 from tests.halves import halves
 from tests.kafka import ApacheKafka
 
@@ -63,6 +64,7 @@ def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None
     last = len(head.read_bytes().splitlines()) - 1
     worker.wait_applied({0: last})
     assert "has workers (Stable): stop them first" in refused(cluster, "reset", "--yes")
+    wait_for("an export from under a worker", lambda: run(cluster, "export", first)[0] == 0)
     assert worker.stop() == 0
 
     assert f"partition 0 to offset {last}\n" in state(cluster, "export", first)
@@ -86,8 +88,8 @@ def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None
     assert [record.value for record in cluster.records(cluster.kafka.outages)] == detected
 
 
-def test_a_file_that_does_not_fit_is_refused(cluster: Cluster) -> None:
-    """Another topic, another number of partitions, a topic that ends before the state: nothing is written."""
+def test_a_file_fits_its_topic_under_any_group_and_no_other_topic(cluster: Cluster) -> None:
+    """A new group takes it; another topic, number of partitions, or one that ends before it: nothing is written."""
     worker, file = cluster.worker(), cluster.directory / "one.state"
     cluster.send((0, b"asn/1", b'{"feed":"atlas","ts":1466121600,"asn":1,"member":"a","up":true}'))
     worker.wait_applied({0: 0})
@@ -98,5 +100,9 @@ def test_a_file_that_does_not_fit_is_refused(cluster: Cluster) -> None:
     assert "includes other.measurements/0 up to 0, which ends at -1" in refused(other, "import", file, "--force")
     wider = Cluster(cluster.kafka.bootstrap_servers[0], "wider", cluster.directory, EBBTIDE_KAFKA_PARTITIONS="2")
     assert "is of 1 partitions, wider.measurements has 2" in refused(wider, "import", file, "--force")
+    same = {"EBBTIDE_KAFKA_MEASUREMENTS": cluster.kafka.measurements}
+    moved = Cluster(cluster.kafka.bootstrap_servers[0], "moved", cluster.directory, **cast("Any", same))
+    assert "partition 0 to offset 0\n" in state(moved, "import", file)
+    assert moved.committed() == {0: 1}
     for empty in (other, wider):
         assert empty.all_records(f"{empty.kafka.app_id}-snapshots-changelog") == []
