@@ -7,6 +7,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import msgspec
+
+from schemas.outage import Outage
 from streams.errors import EbbtideError
 from streams.secret import Secret
 
@@ -46,3 +49,11 @@ def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, RecursionError) as error:
         reason = getattr(error, "reason", None) or error
         raise WorkerUnreachableError(f"{url}: no worker answers: {reason}") from None
+
+
+def known_outages(url: str, token: Secret | None = None) -> list[Outage]:
+    """Return the outages that a worker knows of. Raises WorkerUnreachableError, or EbbtideError for another answer."""
+    try:
+        return msgspec.convert(ask(url, "/api/v1/outages", token)["outages"], list[Outage])
+    except (KeyError, msgspec.ValidationError) as error:
+        raise EbbtideError(f"{url}: does not answer as a worker of this version: {error}") from None

@@ -9,14 +9,13 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import convert
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from schemas.outage import RUNNING, Outage, encode
+from schemas.outage import RUNNING, encode
 from streams import cases, state, topics
 from streams import score as scoring
-from streams.client import ask
+from streams.client import known_outages
 from streams.demo import Demo, run_demo
 from streams.detect import detect
 from streams.errors import UsageError
@@ -110,8 +109,7 @@ def _detect_summary(shard: Shard, tally: Tally, revisions: int) -> str:
 def outages(arguments: Namespace) -> None:
     """Print the outages that a running worker knows of: those that are going on, or all."""
     web = _settings(arguments).web
-    answer = ask(arguments.worker or f"http://{web.bind}:{web.port}", "/api/v1/outages", token_of(web))
-    known = [convert(outage, Outage) for outage in answer["outages"]]
+    known = known_outages(arguments.worker or f"http://{web.bind}:{web.port}", token_of(web))
     shown = [outage for outage in known if arguments.all or outage.state in RUNNING]
     if arguments.json:
         sys.stdout.buffer.writelines(encode(outage) + b"\n" for outage in shown)

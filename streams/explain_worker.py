@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-import msgspec
-
 from schemas.outage import Outage
 from schemas.times import parse_time
-from streams.client import ask
-from streams.errors import EbbtideError
+from streams.client import known_outages
 from streams.explain import Question
 from streams.report import HEADER, line
 from streams.secret import Secret
@@ -23,7 +20,7 @@ LIMITS = (
 
 def explain_worker(url: str, question: Question, token: Secret | None = None) -> Iterator[str]:
     """Yield the lines of the answer of the worker at a URL. Raises WorkerUnreachableError or EbbtideError."""
-    outages = _outages(url, token)
+    outages = known_outages(url, token)
     mine = [one for one in outages if one.entity == question.entity and _asked(one, question)]
     if not mine:
         yield _none(question, outages)
@@ -31,13 +28,6 @@ def explain_worker(url: str, question: Question, token: Secret | None = None) ->
     for outage in sorted(mine, key=lambda one: (one.started_at, one.feed), reverse=True):
         yield from _told(outage)
     yield LIMITS
-
-
-def _outages(url: str, token: Secret | None) -> list[Outage]:
-    try:
-        return msgspec.convert(ask(url, "/api/v1/outages", token)["outages"], list[Outage])
-    except (KeyError, msgspec.ValidationError) as error:
-        raise EbbtideError(f"{url}: does not answer as a worker of this version: {error}") from None
 
 
 def _asked(outage: Outage, question: Question) -> bool:

@@ -74,3 +74,12 @@ def test_nobody_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """An address where nobody listens is named."""
     assert main(["outages", "--worker", "http://127.0.0.1:1"]) == 1
     assert "http://127.0.0.1:1: no worker answers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"outages": 1}', b'{"outages": [{}]}'])
+def test_another_server_is_told_apart(body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever answers otherwise is no worker of this version: one line."""
+    with worker(200, body) as url:
+        assert main(["outages", "--worker", url]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{url}: does not answer as a worker of this version" in line
