@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.changelog import Changelog
+from streams.cli import main
 from streams.errors import InputError, StateError
 from streams.packing import FORMAT, pack
 from streams.partition import Partition
@@ -80,6 +81,25 @@ def test_a_right_checksum_does_not_excuse_a_wrong_content(old: bytes, new: bytes
     assert old in WHOLE
     with pytest.raises(StateError, match=what):
         parse(io.BytesIO(signed(WHOLE[:-65].replace(old, new, 1))))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["reset"], "say --yes if you mean it"),
+        (["reset", "a.state", "--yes"], "state reset takes no file"),
+        (["export"], "state export takes a FILE"),
+        (["import", "a.state", "--yes"], "--force is of state import, --yes of state reset"),
+        (["export", "a.state", "--force"], "--force is of state import, --yes of state reset"),
+    ],
+)
+def test_wrong_use_is_told_before_any_broker_is_asked(
+    arguments: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is deleted by a slip."""
+    assert main(["state", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert what in line
 
 
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
