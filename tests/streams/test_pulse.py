@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from streams.pulse import Pulse, StoodStillError
+from streams.pulse import Pulse
+
+PROBE = """
+import atexit
+from streams.pulse import Pulse
+times = iter([100.0, 106.0])  # of the first beat, and of the first question
+pulse = Pulse(5.0, lambda: next(times))
+atexit.register(print, "sent what was waiting")
+pulse.beat()
+pulse.demand()
+"""
 
 
 class Wall:
@@ -18,24 +31,31 @@ class Wall:
 
 
 def test_a_pulse_that_beats_lets_everything_through() -> None:
-    """Beats closer than the limit are fine, however many."""
-    wall = Wall()
-    pulse = Pulse(5.0, wall)
+    """Beats closer than the limit are fine, however many; before the first, there is no pulse to fail."""
+    wall, ended = Wall(), list[str]()
+    pulse = Pulse(5.0, wall, ended.append)
+    wall.now = 200.0
     pulse.beat()
-    for wall.now in (104.9, 109.8, 114.7):
+    for wall.now in (204.9, 209.8, 214.7):
         pulse.demand()
         pulse.beat()
-    pulse.demand()
+    assert ended == []
 
 
-@pytest.mark.parametrize("beats_again", [False, True])
-def test_a_pulse_that_stopped_lets_nothing_through_any_more(beats_again: bool) -> None:
-    """Also when it beats again before anybody asks."""
-    wall = Wall()
-    pulse = Pulse(5.0, wall)
+@pytest.mark.parametrize("notices", [Pulse.beat, Pulse.demand])
+def test_whoever_notices_first_ends_it(notices: object) -> None:
+    """The beat that comes late, or the work that goes on before it."""
+    wall, ended = Wall(), list[str]()
+    pulse = Pulse(5.0, wall, ended.append)
     pulse.beat()
     wall.now = 105.1
-    if beats_again:
-        pulse.beat()
-    with pytest.raises(StoodStillError, match=r"stood still for 5\.1 s"):
-        pulse.demand()
+    assert callable(notices)
+    notices(pulse)
+    assert [text[:21] for text in ended] == ["stood still for 5.1 s"]
+
+
+def test_the_process_ends_without_its_last_words() -> None:
+    """What an orderly end would still send is another's to send now."""
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ebbtide: stood still for 6.0 s")
