@@ -22,7 +22,7 @@ from streams.settings import Kafka
 class Sender:
     """Sends to the topics of the settings; `settle` waits until all that was sent has arrived.
 
-    `demand_pulse` raises when the partitions of this process may be another's.
+    `demand_pulse` ends the process when its partitions may be another's.
     """
 
     def __init__(self, app: faust.App, kafka: Kafka, demand_pulse: Callable[[], None]) -> None:

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """The partitions assigned to this process. `clock` is steady wall time in seconds; `demand_pulse` raises when they
-    may be another's.
+    """The partitions assigned to this process. `clock` is steady wall time in seconds; `demand_pulse` ends the process
+    when they may be another's.
     """
 
     def __init__(
