@@ -71,8 +71,7 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
 def _restore_series(feed: Feed, rows: Mapping[str, Packed]) -> None:
     index = feed.index
     for _, row in _family(rows, "series"):
-        for values in row.values["rows"]:
-            index.put(len(index), values and Series(values[0], tuple(map(tuple, values[1])), *values[2:]))
+        index.extend(convert(row.values["rows"], list[Series | None]))
     index.free = rows["free"].values["free"] if "free" in rows else []
     for (number,), row in _family(rows, "seen"):
         at = int(number) * CHUNK

@@ -115,15 +115,31 @@ class SeriesIndex:
     def put(self, row: int, series: Series | None) -> None:
         """Give a series this row, which is free or the next one; None leaves it free."""
         if row == len(self.rows):
-            self.rows.append(None)
-            self.born, self.last_seen = padded(self.born, row + 1), padded(self.last_seen, row + 1)
-            self.group = padded(self.group, row + 1)
+            self.extend([series])
+            return
         self.rows[row] = series
-        self.changed.add(row)
-        self.born[row], self.last_seen[row], self.group[row] = NEVER, 0, 0
-        if series is not None:
-            self.by_series[series.entity, series.facets] = row
-            self.group[row] = self._code(series.country)
+        self._start(row, [series])
+
+    def extend(self, many: list[Series | None]) -> None:
+        """Append a row for each of these series; None leaves it free."""
+        first = len(self.rows)
+        self.rows += many
+        self.born, self.last_seen = padded(self.born, len(self.rows)), padded(self.last_seen, len(self.rows))
+        self.group = padded(self.group, len(self.rows))
+        self._start(first, many)
+
+    def _start(self, first: int, many: list[Series | None]) -> None:
+        """Begin with nothing in these rows."""
+        rows = slice(first, first + len(many))
+        self.changed.update(range(rows.start, rows.stop))
+        self.born[rows], self.last_seen[rows] = NEVER, 0
+        self.group[rows] = [0 if series is None else self._code(series.country) for series in many]
+        self.by_series.update({self.identity(s): row for row, s in enumerate(many, first) if s is not None})
+
+    @staticmethod
+    def identity(series: Series) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Name the series among all of the feed."""
+        return series.entity, series.facets
 
     def _code(self, country: str | None) -> int:
         return self.countries.setdefault(country, len(self.countries) + 1) if country else 0
