@@ -57,6 +57,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,  # unacknowledged batches would block every rebalance
         agent_supervisor="mode.CrashingSupervisor",  # a batch that cannot be handled must not be skipped
+        consumer_group_instance_id=kafka.instance,  # who starts again under its name need not wait for its old session
         broker_session_timeout=float(kafka.session_timeout),
         broker_heartbeat_interval=float(kafka.session_timeout) / 4,
         producer_max_request_size=MAX_MESSAGE,

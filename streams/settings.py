@@ -37,6 +37,7 @@ class Kafka(Section, frozen=True):
     partitions: Part = 4
     replication: Part = 1
     session_timeout: Duration = Duration(10)
+    instance: Name | None = None
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
