@@ -182,6 +182,7 @@ def test_bad_clock_message_is_passed_over(cluster: Cluster, worker: Worker) -> N
     wait_for("six lines on bad clocks", lambda: worker.errors().count("not a clock message") == 6)
     (last,) = cluster.send((0, b"asn/64500", GOOD))
     worker.wait_applied({0: last})
+    assert worker.get("/readyz")[0] == 200
 
 
 def test_dead_letters_alone_are_acknowledged(cluster: Cluster, worker: Worker) -> None:
