@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from .evidence import Singles
 from .observed import Flags, Ints
 
 LEAST = 10  # scored series below which a common fall says nothing about the feed
 SHARE = 0.5
+SURE = 4.0  # standard deviations by which the countries other than the worst hit must have fallen together
+STILL = 0.5  # of all that, for a fault to go on
 
 
-def suspect(falling: Flags, scored: Flags, group: Ints) -> bool:
-    """Whether this bin looks like a fault: half the series fall, and not those of one country alone."""
-    count = int(scored.sum())
-    if count < LEAST or int((falling & scored).sum()) < SHARE * count:
+def suspect(falling: Flags, scored: Flags, group: Ints, short: Singles, going: bool = False) -> bool:
+    """Whether this bin looks like a fault: half the series fall, and not those of one country alone.
+
+    `short`: standard deviations that each lies below what is expected. What falls beside the country that is hit worst
+    must be half of the series there, too, and more than noise: by Stouffer's sum. A fault `going` on needs half.
+    """
+    ease, count = STILL if going else 1.0, int(scored.sum())
+    down, known = falling & scored, scored & (group > 0)
+    if count < LEAST or int(down.sum()) < ease * SHARE * count:
         return False
-    known = scored & (group > 0)
     if not known.any():
-        return True
+        return _together(down, scored, short, ease)
     totals = np.bincount(group[known])
-    hit = np.bincount(group[known & falling], minlength=len(totals))
+    hit = np.bincount(group[known & down], minlength=len(totals))
     countries = int((totals > 0).sum())
-    return countries >= 2 and int((hit >= SHARE * np.maximum(totals, 1)).sum()) >= max(2, countries / 2)
+    many = int((hit >= ease * SHARE * np.maximum(totals, 1)).sum()) >= max(2, countries / 2)
+    return countries >= 2 and many and _together(down, known & (group != int(hit.argmax())), short, ease)
+
+
+def _together(down: Flags, those: Flags, short: Singles, ease: float) -> bool:
+    """Whether enough of some series are down, and so far that it is no chance."""
+    count = int(those.sum())
+    score = np.where(down, np.clip(short, 0, 6), np.clip(short, -3, 0))[those]
+    enough = int((down & those).sum()) >= ease * SHARE * count
+    return enough and float(score.sum()) >= ease * SURE * math.sqrt(count)

@@ -16,23 +16,33 @@ from .observed import Change, Flags, Ints, Observed, State
 from .scan import EARLY, Desk, Scored
 
 FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
+SETTLING = 3.0  # bins after a fault of the feed before what it held is judged: what a return needs, and one
 
 
 def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
     """Whether the feed itself is in doubt in this bin; what it made rows doubt is dropped when it ends."""
-    active = scored.ok & scored.warm
+    active, s = scored.ok & scored.warm, desk.scalars
     if desk.rule.kind == "presence" or not active.any():
-        return bool(desk.scalars["fault"])
+        return bool(s["fault"])
     short = 1 - scored.value / np.maximum(scored.low, EMPTY)
-    falling = short >= np.maximum(np.where(scored.young, 0.8, 0.1), 1.5 / np.sqrt(scored.inform))
-    now = feedfault.suspect(falling, active, seen.group)
-    if desk.scalars["fault"] and not now:
-        settled = desk.store.hot["phase"] < FOLLOWED
-        desk.store.hot["sums"][settled] = 0
-        desk.store.hot["runs"][settled] = 0
-        scored.worth[settled] = 0
-    desk.scalars["fault"] = float(now)
+    sigmas = short * np.sqrt(scored.inform)
+    falling = (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 1.5)
+    now = feedfault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]))
+    if s["fault"] and not now:
+        _clear(desk, scored, s["fault"] + 1)
+    s["fault"] = s["fault"] + 1 if now else 0.0
+    s["settling"] = SETTLING if now else max(s["settling"] - 1, 0.0)
     return now
+
+
+def _clear(desk: Desk, scored: Scored, bins: float) -> None:
+    """Take the last bins, those of a fault and this one, out of the evidence: the share that they are of its run."""
+    hot, rows = desk.store.hot, np.flatnonzero(desk.store.hot["phase"] < FOLLOWED)
+    runs = np.maximum(hot["runs"][rows].astype(np.float32), 1)
+    kept = np.maximum(1 - np.float32(bins) / runs, 0)
+    hot["sums"][rows] *= kept
+    hot["runs"][rows] *= kept > 0
+    scored.worth[rows] *= kept[np.arange(len(rows)), scored.winner[rows]]
 
 
 def openings(desk: Desk, seen: Observed, scored: Scored, held: bool) -> list[Change]:
@@ -124,8 +134,11 @@ def _reason(worth: float, bins: int, drop: float, held: bool) -> str:
 
 
 def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -> list[Change]:
-    """Outages followed since an earlier bin: partial returns, further falls, ends."""
-    hot = desk.store.hot
+    """Outages followed since an earlier bin: partial returns, further falls, ends.
+
+    Those that are held are judged when the feed has settled, and are neither back nor on their way.
+    """
+    hot, held = desk.store.hot, held or desk.scalars["settling"] > 0
     rows = rows[scored.ok[rows]]
     if not rows.size:
         return []
@@ -138,7 +151,7 @@ def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -
     told = c["sums"][:, follow.RETURNING] > 0
     busy = now.back | (now.returning != told) | now.changed | steady
     if not held:
-        busy |= np.array([bool(desk.ongoing[row].held) for row in rows.tolist()])
+        busy |= np.array([bool(desk.ongoing[row].held) for row in rows.tolist()]) & (c["runs"][:, 0] == 0)
     return [
         _revise(desk, int(rows[i]), i, now, bool(steady[i]), seen, scored, held) for i in np.flatnonzero(busy).tolist()
     ]

@@ -33,7 +33,7 @@ class Desk:
     rule: Rule
     store: Store = field(default_factory=Store)
     ongoing: dict[int, Ongoing] = field(default_factory=dict)
-    scalars: dict[str, float] = field(default_factory=lambda: {"rate": 0.003, "tie": 0.05, "fresh": 0.5, "fault": 0.0})
+    scalars: dict[str, float] = field(default_factory=lambda: {"fault": 0.0, "settling": 0.0})
     pace: Pace = field(init=False)
     threshold: float = field(init=False)
 

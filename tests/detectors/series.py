@@ -16,9 +16,9 @@ START = 1_577_664_000  # Monday 30 December 2019, midnight
 
 
 def bins(
-    values: Matrix, width: int, size: Matrix | None = None, start: int = START, group: int = 0
+    values: Matrix, width: int, size: Matrix | None = None, start: int = START, group: int | Matrix = 0
 ) -> Iterator[Observed]:
-    """One bin per row of a matrix (bins, series); NaN is a bin without a measurement."""
+    """One bin per row of a matrix (bins, series); NaN is a bin without a measurement. `group`: of all, or of each."""
     count = values.shape[1]
     zeros = np.zeros(count)
     alive = np.zeros(count, np.bool_)
@@ -34,7 +34,7 @@ def bins(
             alive=alive,
             lost=zeros,
             back=zeros,
-            group=np.full(count, group),
+            group=np.broadcast_to(group, count),
         )
 
 
