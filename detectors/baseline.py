@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .columns import Columns
-from .evidence import Share, Singles, counting
+from .evidence import Share, Singles, at_least, at_most, counting
 from .observed import DAY, Flags, Ints, Rule
 from .season import Around, Shape, shape, slot_of
 
@@ -64,36 +64,36 @@ def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Si
     profile, level = shape(near, at, rule.width), c["level"]
     young = c["norm"] <= 0
     hours = profile.day - 1
-    trust = unit(c["fit"][:, 0] / np.maximum(c["fit"][:, 1], EMPTY))
+    trust = unit(c["fit"][:, 0] / at_least(c["fit"][:, 1], EMPTY))
     usual = 1 + trust * hours
     weeks = profile.week - usual
-    factor = np.maximum(usual + _finer(rule, c, size) * weeks, LEAST)
-    mid = np.minimum(level * factor, 1) if rule.kind == "ratio" else level * factor
+    factor = at_least(usual + _finer(rule, c, size) * weeks, LEAST)
+    mid = at_most(level * factor, 1) if rule.kind == "ratio" else level * factor
     noise, coarse = _noise(rule, c, mid, value)
-    variance = counting(rule.kind, size, np.maximum(mid, EMPTY)) + noise
+    variance = counting(rule.kind, size, mid) + noise
     blur = variance * np.float32(min(1.0, rule.width / 3600))
     lowest = np.minimum(factor, _lowest(profile, trust, usual, weeks, c["rest"] > 0, blur))
-    base = np.maximum(level, SLIDE * np.where(young, 0, c["anchor"]))
-    low = base * np.maximum(lowest, LEAST)
+    base = np.maximum(level, SLIDE * (c["anchor"] * ~young))
+    low = base * at_least(lowest, LEAST)
     weekend = slot_of(at) % 7 >= SATURDAY
     if weekend:
         low = np.where(profile.fresh, WEEKEND * low, low)
     if rule.kind == "ratio":
-        low = np.minimum(low, 1)
+        low = at_most(low, 1)
     sigma = np.sqrt(variance)
-    low, unseen = np.maximum(low, EMPTY), profile.fresh if weekend else None
+    low, unseen = at_least(low, EMPTY), profile.fresh if weekend else None
     return Expected(mid, low, noise, 1 / variance, sigma, coarse, factor, trust, hours, weeks, young, unseen)
 
 
 def unit(share: Singles) -> Singles:
     """Between 0 and 1."""
-    bounded: Singles = np.minimum(np.maximum(share, 0), 1)
+    bounded: Singles = share.clip(0, 1)
     return bounded
 
 
 def _finer(rule: Rule, c: Columns, size: Singles) -> Singles:
     """Trust in what the weekday adds, with a prior against it."""
-    noise: Share = np.maximum(c["noise"], STEADY) + counting(rule.kind, size, np.maximum(c["level"], EMPTY))
+    noise: Share = at_least(c["noise"], STEADY) + counting(rule.kind, size, c["level"])
     return unit(c["fit"][:, 2] / (c["fit"][:, 3] + 4 * noise))
 
 
@@ -119,8 +119,8 @@ def _lowest(profile: Shape, trust: Singles, usual: Singles, weeks: Singles, rest
     Where none is known the quietest weekday is, which may be the lowest of seven by chance. `blur`: the variance of an
     hour's mean.
     """
-    own = _shrunk(np.minimum(weeks, 0), blur)
-    blur *= np.where(rests, np.float32(0), np.float32(4))
+    own = _shrunk(at_most(weeks, 0), blur)
+    blur *= np.float32(4) * ~rests
     holiday = _shrunk(profile.quiet - usual, blur)
     lowest: Singles = np.minimum(own, holiday, out=own)
     lowest += trust * (profile.low - 1)
@@ -131,10 +131,10 @@ def _lowest(profile: Shape, trust: Singles, usual: Singles, weeks: Singles, rest
 def _shrunk(effect: Singles, variance: Share) -> Singles:
     """An effect measured with an error, drawn towards none (James and Stein 1961)."""
     kept: Singles = effect * effect
-    np.maximum(kept, EMPTY, out=kept)
+    at_least(kept, EMPTY, out=kept)
     np.divide(variance, kept, out=kept)
     np.subtract(1, kept, out=kept)
-    np.maximum(kept, 0, out=kept)
+    at_least(kept, 0, out=kept)
     kept *= effect
     return kept
 
@@ -143,12 +143,19 @@ def _noise(rule: Rule, c: Columns, mid: Singles, value: Singles) -> tuple[Single
     """Relative variance beyond counting, and the square of a gauge's relative step."""
     if rule.kind != "gauge":
         # Of a quiet hour the events may come in as large clusters as of a usual one: fewer, so that they stray more.
-        return np.maximum(c["noise"] * np.maximum(c["level"] / np.maximum(mid, EMPTY), 1), QUIET), mid
-    level = np.maximum(np.abs(mid), EMPTY)
-    step = np.abs(value - c["last"])
-    stepped = step > 0
-    quantum = np.where(stepped, np.minimum(c["quantum"], step), c["quantum"])
-    unseen = np.minimum(quantum, np.float32(0.1) * level)
-    relative = np.where(np.isinf(c["quantum"]), np.where(stepped, unseen, 0), quantum) / level
-    square = np.minimum(relative, 1) ** 2
-    return np.maximum(np.maximum(c["noise"], STEADY), square / 12), square
+        return at_least(c["noise"] * at_least(c["level"] / at_least(mid, EMPTY), 1), QUIET), mid
+    level = at_least(np.abs(mid), EMPTY)
+    step = leap(c, value)
+    quantum = np.minimum(c["quantum"], step)
+    new = np.flatnonzero(np.isinf(c["quantum"]))
+    quantum[new] = np.where(np.isinf(step[new]), 0, np.minimum(quantum[new], np.float32(0.1) * level[new]))
+    quantum /= level
+    square = at_most(quantum, 1) ** 2
+    return np.maximum(at_least(c["noise"], STEADY), square / 12), square
+
+
+def leap(c: Columns, value: Singles) -> Singles:
+    """How far a gauge has gone since its last normal bin; infinite where it has not moved."""
+    step: Singles = np.abs(value - c["last"])
+    step[np.flatnonzero(~(step > 0))] = np.inf
+    return step

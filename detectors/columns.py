@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .evidence import RHOS
+from .evidence import RHOS, Singles
 from .observed import Ints
-from .season import SLOTS, Around, Slots, around, relative, slot_of
+from .season import HOUR, SLOTS, Around, Slots, around, relative
 
 # name: (type, columns or 0 for a flat one, value of a new row)
 LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
@@ -51,23 +51,26 @@ class Store:
         self._profiles = _unknown(0)
         self.hot: Columns = {}
         self.slots = self._profiles
-        self._near: dict[tuple[int, int], Around] = {}  # by chunk; of one slot, never part of the state
-        self._near_slot = -1
+        self._near: dict[tuple[int, int], Around] = {}  # by chunk; of one hour, never part of the state
+        self._ahead: dict[tuple[int, int], Singles] = {}  # that hour pooled, as it was the hour before
+        self._hour = -1
         self.grow(0)
 
     def near(self, part: slice, at: int) -> Around:
         """The profile around the hour of a time, as shares of its mean, of a chunk; kept until the hour ends."""
-        if self._near_slot != slot_of(at):
-            self._near, self._near_slot = {}, slot_of(at)
+        hour = at // HOUR
+        if self._hour != hour:
+            self._ahead = {key: near.ahead for key, near in self._near.items()} if self._hour == hour - 1 else {}
+            self._near, self._hour = {}, hour
         key = (part.start, part.stop)
         if key not in self._near:
-            near = around(self.slots[part], at, self.hot["rest"][part])
+            near = around(self.slots[part], at, self.hot["rest"][part], self._ahead.pop(key, None))
             self._near[key] = relative(near, self.hot["norm"][part])
         return self._near[key]
 
     def stale(self) -> None:
-        """The profiles have changed."""
-        self._near_slot = -1
+        """The profiles have changed, other than by an hour that ended."""
+        self._near, self._ahead = {}, {}
 
     def grow(self, rows: int) -> None:
         """Append rows in warm-up."""

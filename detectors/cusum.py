@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .baseline import WEEKEND, Expected, Pace, memory
 from .columns import Columns
-from .evidence import RHOS, Singles, bounded, fallen
+from .evidence import RHOS, Singles, at_least, at_most, bounded, fallen
 from .observed import Flags, Ints, Rule
 
 NEARLY_GONE = np.float32(0.1)
@@ -33,14 +34,15 @@ def advance(
     before = c["sums"].T.copy()
     usable = seen & ~e.young
     for index, rho in enumerate(RHOS):
-        deep = rho <= DEEP
+        counted = seen if rho <= DEEP else usable
         # Above the middle of rho and 1 a bin speaks against the fall: where there is no sum there will be none.
         fell = value < (EVEN if rule.kind == "ratio" else (1 + rho) / 2) * low
-        rows = _some((before[index] > 0) | (fell & (seen if deep else usable)))
+        rows = _some((before[index] > 0) | (fell & counted))
         x, n, m = value[rows], size[rows], (_full(rule, e, low) if index == LAST else low)[rows]
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
         step = fallen(rule.kind, np.maximum(x, rho * m - sway[rows]), n, m, e.noise[rows], rho)
-        _add(c, index, rows, np.where((seen if deep else usable)[rows], step, 0))
+        step[np.flatnonzero(~counted[rows])] = 0
+        _add(c["sums"].T[index], c["runs"].T[index], rows, step)
     _holes(c)
     top = c["sums"].T.max(axis=0)
     return _weigh(rule, pace, c, e, value <= NEARLY_GONE * low, before, np.flatnonzero(top >= FAINT), cap)
@@ -51,7 +53,7 @@ def _full(rule: Rule, e: Expected, low: Singles) -> Singles:
     if e.unseen is None:
         return low
     full = np.where(e.unseen, low / WEEKEND, low)
-    return np.minimum(full, 1) if rule.kind == "ratio" else full
+    return at_most(full, 1) if rule.kind == "ratio" else full
 
 
 def _some(wanted: Flags) -> Ints | slice:
@@ -60,11 +62,14 @@ def _some(wanted: Flags) -> Ints | slice:
     return slice(None) if 2 * rows.size > wanted.size else rows
 
 
-def _add(c: Columns, index: int, rows: Ints | slice, step: Singles) -> None:
+def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Singles) -> None:
     """Add a step to a sum of some rows, and a bin to its run."""
-    total = np.maximum(c["sums"][rows, index] + step, 0)
-    c["sums"][rows, index] = total
-    c["runs"][rows, index] = (np.minimum(c["runs"][rows, index], LONGEST) + 1) * (total > 0)
+    step += sums[rows]
+    sums[rows] = total = at_least(step, 0)
+    length = np.minimum(runs[rows], LONGEST)
+    length += 1
+    length *= total > 0
+    runs[rows] = length
 
 
 def _holes(c: Columns) -> None:
@@ -85,19 +90,25 @@ def _weigh(
         return worth, winner
     echo, stays = memory(rule, pace, c, e, rows)
     best, top, first = np.zeros((3, rows.size), np.float32)
+    most = np.where(gone[rows], np.float32(np.inf), np.float32(cap))
     for index in range(len(RHOS)):
-        discount, now, old = _discount(c["runs"][rows, index], echo, stays), c["sums"][rows, index], olds[index, rows]
+        now = c["sums"].T[index][rows]
+        at = _some(now > 0)
+        some, now = rows[at], now[at]
+        discount, old = _discount(c["runs"].T[index][some], echo[at], stays[at]), olds[index][some]
         full = now / discount
-        before = np.where(now > old, old / discount, 0)
-        first = np.where(full > top, np.float32(index), first)
-        top = np.maximum(top, full)
-        best = np.maximum(best, np.where(gone[rows], full, np.minimum(full, before + np.float32(cap))))
+        before = old / discount * (now > old)
+        # The last to be the largest so far is the largest.
+        first[at] = np.maximum(first[at], index * (full > top[at]))
+        top[at] = np.maximum(top[at], full)
+        best[at] = np.maximum(best[at], np.minimum(full, before + most[at]))
     worth[rows], winner[rows] = best, first
     return worth, winner
 
 
 def _discount(length: Singles, echo: Singles, stays: Singles) -> Singles:
     """Variance of a run's mean against that of independent bins."""
-    more = np.maximum(length.astype(np.float32) - 1, 0)
-    total: Singles = 1 + 2 * echo * more / (1 + more * (1 - echo)) + length * stays
+    bins = length.astype(np.float32)
+    more = at_least(bins - 1, 0)
+    total: Singles = 1 + 2 * echo * more / (1 + more * (1 - echo)) + bins * stays
     return total

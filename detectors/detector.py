@@ -101,7 +101,8 @@ class Detector:
             losses.learn(self.hot, seen, self.rule.width)
         elif slot_of(seen.start) != slot_of(seen.start + self.rule.width):
             grown = turn(self.rule, self._desk.pace, self.hot, self.slots, seen.start, self._scored.worth)
-            self._desk.store.stale()
+            if grown:
+                self._desk.store.stale()
             self._dirty.update(range(SLOTS) if grown else (slot_of(seen.start),))
 
     def expire(self, at: int) -> list[Change]:

@@ -20,6 +20,18 @@ EXCESS = 1.0
 MONTH = 30 * 86_400
 
 
+def at_least(numbers: Singles, least: float | Share, out: Singles | None = None) -> Singles:
+    """The larger of each number and one other: clipping on both sides is three times as fast as `np.maximum`."""
+    larger: Singles = numbers.clip(least, np.inf, out=out)
+    return larger
+
+
+def at_most(numbers: Singles, most: float | Share, out: Singles | None = None) -> Singles:
+    """The smaller of each number and one other."""
+    smaller: Singles = numbers.clip(-np.inf, most, out=out)
+    return smaller
+
+
 def threshold(budget: float, width: int) -> float:
     """Nats that pay for `budget` false alarms per 1,000 series and month of bins of `width` seconds.
 
@@ -37,9 +49,10 @@ def counting(kind: Kind, size: Singles, expected: Singles) -> Share:
     """Relative variance of a bin that comes of counting alone; all of a gauge's is noise."""
     if kind == "gauge":
         return np.float32(0)
+    least = at_least(expected, np.float32(1e-6))
     if kind == "ratio":
-        return (1 - expected) / np.maximum(expected * size, np.float32(1e-6))
-    return 1 / np.maximum(expected, np.float32(1e-6))
+        return (1 - least) / at_least(least * size, np.float32(1e-6))
+    return 1 / least
 
 
 def gaussian(ratio: Singles, inform: Singles, rho: Share) -> Singles:
@@ -58,7 +71,7 @@ def negative_binomial(value: Singles, expected: Singles, noise: Singles, rho: Sh
 
 def binomial(value: Singles, size: Singles, expected: Singles, noise: Singles, rho: Share) -> Singles:
     """Successes of `size` trials with chance `expected`, divided by how much they stray beyond a binomial."""
-    chance = np.minimum(expected, np.float32(0.995))
+    chance = at_most(expected, np.float32(0.995))
     missed = np.log((1 - rho * chance) / (1 - chance))
     plain = value * np.log(rho) + (size - value) * missed
     total: Singles = plain / (1 + noise * size * chance / (1 - chance))
@@ -71,7 +84,7 @@ def bounded(kind: Kind, value: Singles, size: Singles, low: Singles) -> tuple[Si
     The ratios of larger numbers would be lost in the rounding of 32-bit arithmetic.
     """
     if kind == "ratio":
-        return value, np.minimum(size, MANY), low
+        return value, at_most(size, MANY), low
     if kind == "gauge" or not (low > MANY).any():
         return value, size, low
     scale = np.minimum(MANY / np.maximum(low, 1), 1)

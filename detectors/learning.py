@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .baseline import EMPTY, QUIET, Expected, Pace
+from .baseline import EMPTY, QUIET, Expected, Pace, leap
 from .columns import Columns, chunk
-from .evidence import Share, Singles, counting
+from .evidence import Share, Singles, at_least, at_most, counting
 from .observed import Flags, Rule
 from .season import LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
 
@@ -24,9 +24,9 @@ AFTER = 0.85  # spread on the first day counts as that of the rest of a day: its
 
 def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, worth: Singles) -> None:
     """Learn one bin into the columns of rows that are all normal now, less the more evidence of a fall there is."""
-    use = np.maximum(1 - worth / np.float32(SILENT), 0)
+    use = at_least(1 - worth / np.float32(SILENT), 0)
     seen = c["seen"].astype(np.float32)
-    mid = np.maximum(e.mid, EMPTY)
+    mid = at_least(e.mid, EMPTY)
     if not seen.all():
         first = seen == 0
         begin(rule, c, first, value)
@@ -48,7 +48,7 @@ def learn(rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size:
     _season(pace, c, e, value, np.minimum(kept, np.maximum(value, e.low)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - e.factor * c["level"]
-    missed /= np.maximum(e.factor, 1)
+    missed /= at_least(e.factor, 1)
     missed *= rise * use
     c["level"] += missed
     c["anchor"] += (c["level"] - c["anchor"]) * (grown * np.float32(1 / pace.month))
@@ -76,9 +76,10 @@ def _clip(
     strayed = off > top
     if (c["above"] > HALF).any():
         top = top * (np.float32(1) + 60 * np.maximum(c["above"] - HALF, 0))
-    free = (seen < pace.warm) | (mid <= 10 * EMPTY)
+    free = np.flatnonzero((seen < pace.warm) | (mid <= 10 * EMPTY))
     held = np.minimum(np.maximum(off, -sigma), top)
-    return strayed, np.where(free, off, held) if free.any() else held
+    held[free] = off[free]
+    return strayed, held
 
 
 def _spread(
@@ -98,34 +99,33 @@ def _spread(
     learnt = seen - np.float32(AFTER * pace.day)
     if e.young.any():
         learnt = np.where(e.young, seen + 8, learnt)
-    gain = use * np.maximum(1 / learnt, np.float32(1 / pace.week))
-    most = 9 * (e.sigma * e.sigma)
+    gain = use * at_least(1 / learnt, np.float32(1 / pace.week))
+    most: Singles = 9 * (e.sigma * e.sigma)
     if rule.kind == "gauge":
         _quantum(pace, c, value)
-        most = np.minimum(most, 1)
+        most = at_most(most, 1)
     else:
-        gain *= np.minimum(mid * size if rule.kind == "ratio" else mid, 1)
+        gain *= at_most(mid * size if rule.kind == "ratio" else mid, 1)
     c["noise"] += gain * (np.minimum(held * held, most) - counting(rule.kind, size, mid) - c["noise"])
-    leap = (value - c["last"]) / mid
-    stepped = np.minimum(leap * leap / 2, most) - c["rough"]
-    stepped[np.isnan(leap)] = 0
+    moved = (value - c["last"]) / mid
+    stepped = np.minimum(moved * moved / 2, most) - c["rough"]
+    stepped[np.flatnonzero(np.isnan(moved))] = 0
     c["rough"] += gain * stepped
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
-    slow = grown * np.maximum(1 / (seen + 1), np.float32(1 / pace.week))
-    c["wander"] += slow * (2 * held * np.maximum(c["lean"], 0) - c["wander"])
+    slow = grown * at_least(1 / (seen + 1), np.float32(1 / pace.week))
+    c["wander"] += slow * (2 * held * at_least(c["lean"], 0) - c["wander"])
     c["lean"] += grown * np.float32(1 / pace.half) * (held - c["lean"])
 
 
 def _quantum(pace: Pace, c: Columns, value: Singles) -> None:
     """Smallest step of a gauge, let go within months."""
-    step = np.abs(value - c["last"])
     c["quantum"] *= np.float32(1 + 0.25 / pace.week)
-    np.minimum(c["quantum"], step, out=c["quantum"], where=step > 0)
+    np.minimum(c["quantum"], leap(c, value), out=c["quantum"])
 
 
 def _season(pace: Pace, c: Columns, e: Expected, value: Singles, kept: Singles, calm: Flags) -> None:
     """How well the profile predicted this bin, if `calm`, and the bin's part in its hour."""
-    share = kept / np.maximum(c["level"], EMPTY)
+    share = kept / at_least(c["level"], EMPTY)
     keep = np.float32(1 - 0.5 / pace.week)
     usual = e.trust * e.hours
     c["fit"] *= keep
@@ -170,13 +170,16 @@ def _put_hour(c: Columns, slot: Bits, worth: Singles) -> None:
     """Put the mean of the hour into its slot, a third of the way from what it held, where the hour has a mean."""
     known = (c["filled"] > 0) & ~((worth >= CALM) & (c["norm"] > 0))
     mean = c["filling"] / np.maximum(c["filled"], 1)
-    np.minimum(mean, np.float32(6e4), out=mean)
+    at_most(mean, np.float32(6e4), out=mean)
     old = widen(slot)
     moved = mean - old
     moved *= np.float32(0.35)
     moved += old
-    np.copyto(mean, moved, where=slot < SIGN)
-    np.copyto(slot, narrow(mean), where=known)
+    new = np.flatnonzero(slot >= SIGN)
+    moved[new] = mean[new]
+    bits, kept = narrow(moved), np.flatnonzero(~known)
+    bits[kept] = slot[kept]
+    slot[:] = bits
 
 
 def _put_rest(rule: Rule, c: Columns, slots: Slots) -> None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .evidence import Singles
-from .observed import Flags
+from .evidence import Singles, at_least, at_most
+from .observed import Flags, Ints
 
 SLOTS = 168
 HOUR = 3600
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of them must be known
+WEEKDAYS = np.arange(1, 8, dtype=np.uint8)[:, None]
 SIGN = np.uint16(0x8000)
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
 NORMAL = np.float32(2.0**-14)  # the least 16-bit number with all its digits
@@ -37,7 +38,7 @@ class Around:
 
     `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday, `fresh` where that was never seen and is
     taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
-    of the three hours.
+    of the three hours; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit.
     """
 
     before: Singles
@@ -47,6 +48,7 @@ class Around:
     quiet: Singles
     low: Singles
     fresh: Flags
+    ahead: Singles
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +67,50 @@ class Shape:
     fresh: Flags
 
 
-def around(slots: Slots, at: int, rest: Days) -> Around:
-    """Pool the profile around the hour of a time; `rest`: 1 + the weekday of rest, 0 where there is none."""
+def around(slots: Slots, at: int, rest: Days, pooled: Singles | None = None) -> Around:
+    """Pool the profile around the hour of a time; `rest`: 1 + the weekday of rest, 0 where there is none.
+
+    `pooled`: the hour itself, where it has been pooled already.
+    """
     bits, hour, weekday = slots.T.view(np.uint16), at // HOUR % 24, slot_of(at) % 7
     blocks = [bits[7 * h : 7 * h + 7] for h in ((hour - 1) % 24, hour, (hour + 1) % 24)]
-    before, here, after = (pool(block) for block in blocks)
+    before, after = pool(blocks[0]), pool(blocks[2])
+    here, ahead = pool(blocks[1]) if pooled is None else pooled, after.copy()
     for side in (before, after):
-        np.copyto(here, side, where=here < 0)
+        _fill(here, np.flatnonzero(here < 0), side)
     for side in (before, after):
-        np.copyto(side, here, where=side < 0)
+        _fill(side, np.flatnonzero(side < 0), here)
     own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
-    np.copyto(own, here, where=fresh)
-    # What is not known is larger than all that is, as bits and as a number.
-    resting = np.take_along_axis(blocks[1], np.maximum(rest, 1)[None] - 1, axis=0)[0]
-    quiet = widen(np.where(rest > 0, resting, blocks[1].min(axis=0)))
-    low = np.maximum(here, 0)
+    _fill(own, np.flatnonzero(fresh), here)
+    quiet, low = widen(_resting(blocks[1], rest)), at_least(here, 0)
     np.minimum(quiet, low, out=quiet)
     np.minimum(before, after, out=low)
     np.minimum(low, here, out=low)
-    return Around(before, here, after, own, quiet, low, fresh)
+    return Around(before, here, after, own, quiet, low, fresh, ahead)
+
+
+def _fill(part: Singles, rows: Ints, other: Singles) -> None:
+    """Take some rows from another hour."""
+    part[rows] = other[rows]
+
+
+def _resting(bits: Bits, rest: Days) -> Bits:
+    """The hour of the day of rest, or of the quietest weekday; what is not known is larger than all that is."""
+    others = (rest != WEEKDAYS) & (rest > 0)
+    lowest: Bits = (bits | np.negative(others.astype(np.uint16))).min(axis=0)
+    return lowest
 
 
 def relative(near: Around, norm: Singles) -> Around:
     """The same, in place, as shares of the profile's mean `norm`; all 1 in a row of which nothing is known yet."""
-    unknown = ~((norm > 0) & (near.here >= 0))
-    scale = np.where(unknown, np.float32(1), norm)
+    unknown = np.flatnonzero(~((norm > 0) & (near.here >= 0)))
+    scale = norm.copy()
+    scale[unknown] = 1
     np.divide(1, scale, out=scale)
     for part in (near.before, near.here, near.after, near.own, near.quiet, near.low):
         part *= scale
-        np.copyto(part, np.float32(1), where=unknown)
-    np.copyto(near.fresh, False, where=unknown)
+        part[unknown] = 1
+    near.fresh[unknown] = False
     return near
 
 
@@ -105,8 +121,8 @@ def shape(near: Around, at: int, width: int) -> Shape:
         return Shape(near.here, near.own, near.low, near.quiet, near.fresh)
     shift = np.float32(abs(ahead)) * ((near.after if ahead > 0 else near.before) - near.here)
     day = near.here + shift
-    week = np.maximum(near.own + shift, np.minimum(day, 0))
-    quiet = np.minimum(np.maximum(near.quiet + shift, 0), day)
+    week = np.maximum(near.own + shift, at_most(day, 0))
+    quiet = np.minimum(at_least(near.quiet + shift, 0), day)
     return Shape(day, week, near.low, quiet, near.fresh)
 
 
@@ -136,17 +152,16 @@ def narrow(numbers: Singles) -> Bits:
 def pool(bits: Bits) -> Singles:
     """Mean over the weekdays that are known, -1 where none is."""
     signed = bits.view(np.int16)
-    kept = signed >> 15  # all bits set where unknown
-    unknown = -kept.sum(axis=0, dtype=np.int16)
-    np.invert(kept, out=kept)
-    kept &= signed
-    wide = kept.astype(np.uint32)
+    known = (signed >= 0).view(np.uint8).sum(axis=0, dtype=np.uint8)
+    # A row of zeros, for with a number this takes ten times as long.
+    wide = np.maximum(signed, np.zeros(signed.shape[1], np.int16)).astype(np.uint32)
     wide <<= 13
     # Whether the exponents are put right before or after the sum, it rounds the same.
     mean: Singles = wide.view(np.float32).sum(axis=0)
     mean *= EXPONENT
-    mean /= np.maximum(7 - unknown, 1).astype(np.float32)
-    np.copyto(mean, np.float32(-1), where=unknown == 7)
+    none = known == 0
+    mean /= known + none
+    mean[np.flatnonzero(none)] = -1
     return mean
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from detectors.season import SLOTS, around, narrow, pool, quietest, relative, shape, slot_of, widen
+from detectors.columns import Store
+from detectors.season import SLOTS, Around, around, narrow, pool, quietest, relative, shape, slot_of, widen
 
 MONDAY = 1_577_664_000  # 30 December 2019
 NONE = np.zeros(1, np.uint8)  # no day of rest is known
@@ -100,3 +101,32 @@ def test_a_holiday_is_expected_like_the_day_of_rest() -> None:
     slots[0, 5::7] = 1.5
     slots[0, 2] = 1.0
     assert [around(slots, MONDAY, np.array([day], np.uint8)).quiet[0] for day in (0, 6)] == [1.0, 1.5]
+
+
+def test_an_hour_is_pooled_once() -> None:
+    """What an hour kept of the next one serves there as well as pooling it again, whatever is known."""
+    rng = np.random.default_rng(1)
+    slots = rng.random((168, 500)).astype(np.float16).T
+    slots[rng.random(slots.shape) < rng.random((500, 1))] = -1
+    rest = rng.integers(0, 8, 500).astype(np.uint8)
+    for hour in (5, 23):
+        ahead = around(slots, MONDAY + hour * 3600, rest).ahead
+        after = MONDAY + (hour + 1) * 3600
+        once, again = around(slots, after, rest, ahead), around(slots, after, rest)
+        assert all(np.array_equal(getattr(once, name), getattr(again, name)) for name in Around.__slots__)
+
+
+def test_the_end_of_an_hour_changes_the_profile_beside_the_next() -> None:
+    """A store that goes from hour to hour shows what one shows that starts there."""
+    rng = np.random.default_rng(1)
+    one = Store()
+    one.grow(40)
+    one.hot["norm"][:] = 1
+    for hour in range(30):
+        at = MONDAY + hour * 3600
+        other = Store()
+        other.grow(40)
+        other.hot["norm"][:], other.slots[:] = 1, one.slots
+        mine, fresh = (store.near(slice(0, 40), at) for store in (one, other))
+        assert all(np.array_equal(getattr(mine, name), getattr(fresh, name)) for name in Around.__slots__)
+        one.slots[:, slot_of(at)] = rng.random(40)
