@@ -18,7 +18,7 @@ from detectors.watermark import TimeRule, Watermark
 from schemas.measurement import Measurement
 from streams.batch import Batch, Origin, Rejected
 from streams.columns import Columns
-from streams.series import KEY, Series, SeriesIndex
+from streams.series import KEY, Series, SeriesIndex, series_of
 
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
 OF, MEMBER = attrgetter("of"), attrgetter("member")
@@ -99,7 +99,7 @@ class Feed:
         self.bins = OpenBins(rules.detector.kind)
         self.members = Members()
         self.watermark = Watermark(rules.time)
-        self.doubt: Doubt[tuple[Measurement, Origin]] = Doubt(rules.time.max_step, rules.time.width)
+        self.doubt: Doubt[tuple[Measurement, Origin]] = Doubt(rules.time.max_step, rules.time.lateness)
         self.detector = Detector(rules.detector)
         self.active = 0  # rows measured in the newest closed bin that was not empty
         self.silent_since: int | None = None
@@ -114,12 +114,16 @@ class Feed:
         steps = [Step([], rejected, 0, 0)]
         while part.size:
             leap = self.watermark.first_leap(part.ts)
-            if leap:
-                refuted = [_too_far(origin) for _, origin in self.doubt.refute()]
-                steps += [self._admit(part.cut(0, leap)), Step([], refuted, 0, 0)]
-            if leap < part.size:
-                steps.append(self._doubt(part.cut(leap, leap + 1), batch))
-            part = part.cut(leap + 1, part.size)
+            voice = self.doubt.first_voice(part.ts[:leap], self.watermark.newest)
+            stop = min(voice + 1, leap)
+            if stop:
+                steps.append(self._admit(part.cut(0, stop)))
+            if voice < leap:
+                steps += self._settle(part.cut(voice, stop))
+            elif leap < part.size:
+                stop += 1
+                steps.append(self._doubt(part.cut(leap, stop), batch))
+            part = part.cut(stop, part.size)
         return _joined(steps)
 
     def advance(self, newest: float, spoke: Container[int] | None = None) -> Step:
@@ -159,8 +163,16 @@ class Feed:
         """Hold a measurement that leaps ahead of all others; take in those that are believed now."""
         position, measurement = int(one.positions[0]), one.measurements[0]
         claim = Claim(float(measurement.ts), KEY(measurement), (measurement, batch.origin(position)))
-        believed = [m for m, _ in self.doubt.claim(claim, self.active)]
-        return self._admit(Part.of(believed, np.full(len(believed), position))) if believed else Step([], [], 0, 0)
+        return self._believe([m for m, _ in self.doubt.claim(claim, self.active)], position)
+
+    def _settle(self, one: Part) -> list[Step]:
+        """Take in what was held and is in order with a measurement just admitted, and reject the rest."""
+        believed, refuted = self.doubt.settle(float(one.ts[0]))
+        steps = [self._believe([m for m, _ in believed], int(one.positions[0]))]
+        return [*steps, Step([], [_too_far(origin) for _, origin in refuted], 0, 0)]
+
+    def _believe(self, held: list[Measurement], position: int) -> Step:
+        return self._admit(Part.of(held, np.full(len(held), position))) if held else Step([], [], 0, 0)
 
     def _admit(self, part: Part) -> Step:
         """Take measurements that are in step. A day's end is a cut: series are forgotten there."""
@@ -176,6 +188,8 @@ class Feed:
         on_time = part.where(~late) if late.any() else part
         if on_time.size:
             self._bin(on_time)
+        if self.rules.detector.kind == "presence" and late.any():
+            self._correct(part.where(late), closed[late])
         changes: list[tuple[int, Series, Change]] = []
         for start in filter(self._matters, self.watermark.due()):
             trigger = int(np.searchsorted(closed, start + self.rules.time.width))
@@ -193,6 +207,17 @@ class Feed:
         if kind == "presence":
             whole = zip(starts.tolist(), rows.tolist(), part.measurements, strict=True)
             for start, row, m in whole:
+                self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
+
+    def _correct(self, part: Part, until: Ints) -> None:
+        """Let late measurements put right who is up, as of the bin that was the next to close when each came.
+
+        Only of series measured in a bin before that one: all such measurements had come by then, however they are cut.
+        """
+        for m, start in zip(part.measurements, until.tolist(), strict=True):
+            series = series_of(m)
+            row = self.index.by_series.get((series.entity, series.facets))
+            if row is not None and self.index.born[row] < start:
                 self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
 
     def _close(self, start: int, *, elsewhere: bool | None = None) -> list[tuple[Series, Change]]:

@@ -12,6 +12,7 @@ import base64
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from streams.shard import Shard
 
 CHUNK = 4096
 SLOT_CHUNK = 65_536
+_TIME = itemgetter(2)  # of an event: late ones are held with those of a bin that came before and after them
 Rows = Iterator[tuple[str, bytes]]
 Led = TypeVar("Led", bound=tuple[Any, ...])
 
@@ -121,7 +123,8 @@ def _open_rows(start: int, opened: Bin, rows: int) -> Rows:
 
 
 def _member_rows(members: Members, rows: int) -> Rows:
-    events = _by_chunk((*event, start) for start, held in sorted(members.events.items()) for event in held)
+    held = [(start, event) for start, events in sorted(members.events.items()) for event in sorted(events, key=_TIME)]
+    events = _by_chunk((*event, start) for start, event in held)
     for number, at, end in _spans(rows):
         since = [[row, sorted(members.since[row].items())] for row in range(at, end) if row in members.since]
         yield f"members/{number}", pack({"since": since, "events": events[number]}, {})

@@ -8,7 +8,9 @@ import orjson
 import pytest
 
 from detectors.observed import Kind
+from streams.restore import restore
 from streams.shard import Shard
+from streams.snapshot import dump, heads
 from tests.streams import helpers
 from tests.streams.helpers import DAY, HOUR, START, Run, message, run, states
 
@@ -81,6 +83,39 @@ def test_a_pause_of_the_whole_feed_is_no_outage_and_costs_nothing(kind: Kind, pa
     done = run(helpers.settings((kind,)), values)
     assert (done.dead, done.outages, done.shard.held()) == ([], [], 0)
     assert done.shard.counts[kind].binned == len(values)
+
+
+def test_a_gap_whose_first_measurements_are_out_of_order_costs_nothing() -> None:
+    """After three silent hours the newest of a network comes before one that is a minute older: both are binned."""
+    values = steady("count", range(10))
+    back = [message("count", START + 13 * HOUR + 300 - 60 * n, 1 + n) for n in range(2)]
+    done = run(helpers.settings(("count",)), [*values, *back, *steady("count", range(14, 16))])
+    assert (done.dead, done.shard.held()) == ([], 0)
+
+
+@pytest.mark.parametrize("behind", [HOUR, DAY])
+def test_a_slow_clock_refutes_nobody(behind: int) -> None:
+    """Its late measurements come between those of the first two networks after a pause, which lose none."""
+    values, back = steady("count", range(10)), steady("count", range(13, 20))
+    slow = [message("count", START + 9 * HOUR - behind + n, 7) for n in range(len(back))]
+    mixed = [one for pair in zip(back, slow, strict=True) for one in pair]
+    done = run(helpers.settings(("count",)), [*values, *mixed])
+    assert (done.dead, done.shard.held()) == ([], 0)
+    assert done.shard.counts["count"].late == len(slow)
+
+
+def test_a_clock_that_leaps_twice_closes_nothing_for_others() -> None:
+    """Eight minutes ahead, which is let in, then a day ahead while all others are late: all of that is refuted."""
+    its = helpers.settings(("count",), width=60, lateness=30)
+    values: list[bytes | None] = [
+        message("count", START + 60 * n + asn, asn, value=20) for n in range(60) for asn in range(1, 7)
+    ]
+    odd = [message("count", START + 30 * 60 + 500, 9), *(message("count", START + DAY + 60 * n, 9) for n in range(10))]
+    for n, one in reversed(list(enumerate(odd))):
+        values.insert(6 * (30 + n), one)
+    done = run(its, values)
+    assert len(done.dead) == 10
+    assert done.shard.newest()["count"] == START + 59 * 60 + 6
 
 
 def test_a_pause_ends_although_one_clock_stands_still() -> None:
@@ -175,6 +210,25 @@ def test_a_first_going_says_that_the_member_was_up_before() -> None:
     members = done.shard.feeds["presence"].members
     row = done.shard.feeds["presence"].index.by_series["asn/9", ()]
     assert (members.up[row], members.known[row]) == (0, 12)
+
+
+def test_a_late_going_puts_right_who_is_up() -> None:
+    """A member's going comes two hours late: late and counted so, nobody's loss, and it is down from then on."""
+    up = [message("presence", START + n * HOUR, 1 + n % 3, member=f"m{n % 6}", up=True) for n in range(24)]
+    gone = message("presence", START + 21 * HOUR + 60, 1, member="m0", up=False)
+    unknown = message("presence", START + 21 * HOUR + 60, 77, member="m0", up=False)
+    done = run(helpers.settings(("presence",)), [*up, gone, unknown])
+    feed = done.shard.feeds["presence"]
+    row = feed.index.by_series["asn/1", ()]
+    assert (done.shard.counts["presence"].late, len(feed.index)) == (2, 3)
+    assert feed.members.up[row] == 2
+    later = [message("presence", START + n * HOUR, 2, member="m1", up=True) for n in range(24, 27)]
+    restored = Run(Shard(done.shard.settings), done.offset)
+    restore(restored.shard, heads(done.shard), dump(done.shard, whole=True))
+    for one in (done, restored):
+        one.take(later)
+        assert one.shard.feeds["presence"].members.up[row] == 1
+        assert one.outages == []
 
 
 def test_hourly_measurements_of_short_bins_are_no_leaps() -> None:
