@@ -27,7 +27,8 @@ LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
     "quantum": (np.float32, 0, np.inf),  # smallest step seen
     "above": (np.float32, 0, 0.0),  # share of the last day spent far above the baseline
     "seen": (np.uint32, 0, 0),  # normal bins learnt
-    "fit": (np.float32, 4, 0.0),  # how well the profile predicts: products and squares, of hours and of weekdays
+    # How well the profile predicts: products and squares, of hours and of weekdays. Presence: see `churn`.
+    "fit": (np.float32, 4, 0.0),
     "rest": (np.uint8, 0, 0),  # 1 + the weekday that is a day of rest, 0 where none is known
     "filling": (np.float32, 0, 0.0),  # sum of this hour, in the profile's unit
     "filled": (np.uint16, 0, 0),  # bins in that sum

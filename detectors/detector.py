@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import follow, judge, losses, scan
+from . import churn, follow, judge, scan
 from .columns import Columns
 from .learning import turn
 from .lifecycle import FOLLOWED, Ongoing
@@ -98,7 +98,7 @@ class Detector:
     def _learn(self, seen: Observed) -> None:
         """Members at the end of each bin, profiles at the end of each hour."""
         if self.rule.kind == "presence":
-            losses.learn(self.hot, seen, self.rule.width)
+            churn.learn(self.hot, seen, self.rule.width)
         elif slot_of(seen.start) != slot_of(seen.start + self.rule.width):
             grown = turn(self.rule, self._desk.pace, self.hot, self.slots, seen.start, self._scored.worth)
             if grown:

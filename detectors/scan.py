@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import losses
+from . import churn, losses
 from .baseline import EMPTY, Expected, Pace, predict
 from .columns import LAYOUT, Columns, Store, chunk
 from .cusum import advance
@@ -118,7 +118,7 @@ def presence(desk: Desk, seen: Observed) -> Scored:
     scored.noise[:], scored.winner[:] = 0, c["sums"].argmax(axis=1)
     scored.ok[:], scored.warm[:] = ok, ok
     calm = ok & (c["phase"] == NORMAL) & (scored.worth < desk.threshold - EARLY)
-    after = losses.feed_after(feed, c, seen, calm, desk.rule.width)
-    losses.remember(c, seen, feed, calm, desk.rule.width)
+    after = churn.feed_after(feed, c, seen, calm, desk.rule.width)
+    churn.remember(c, seen, feed, calm, desk.rule.width)
     s["rate"], s["tie"], s["fresh"], s["heard"] = after.rate, after.tie, after.fresh, after.heard
     return scored

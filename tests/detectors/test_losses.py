@@ -10,7 +10,7 @@ import pytest
 
 from detectors import follow
 from detectors.detector import Detector
-from detectors.losses import Feed, Normal, evidence, hidden, log_rising, usual
+from detectors.losses import Feed, Normal, evidence, hidden, log_rising, others, usual
 from detectors.observed import Change, Floats, Observed, Rule
 from tests.detectors.series import START, members, outages, run
 
@@ -32,14 +32,16 @@ def feed(lost: Floats, size: Floats, at: int, group: int = 0) -> Observed:
     return Observed(at, size - lost, size, yes, yes, lost, np.zeros(len(size)), group_of)
 
 
-def lived(size: Floats, bins: int, tie: float = 0.0, group: int = 0) -> Detector:
-    """A detector after bins in which one member in 200 is lost, alone or with correlation `tie`; seed 5."""
-    detector, rng = Detector(Rule("presence", 300)), np.random.default_rng(5)
-    share = np.full((bins, len(size)), 0.005)
+def lived(
+    size: Floats, bins: int, tie: float = 0.0, group: int = 0, width: int = 300, chance: float = 0.005
+) -> Detector:
+    """A detector after bins in which members are lost with this chance, alone or with correlation `tie`; seed 5."""
+    detector, rng = Detector(Rule("presence", width)), np.random.default_rng(5)
+    share = np.full((bins, len(size)), chance)
     if tie:
-        share = rng.beta(0.005 * (1 / tie - 1), 0.995 * (1 / tie - 1), share.shape)
+        share = rng.beta(chance * (1 / tie - 1), (1 - chance) * (1 / tie - 1), share.shape)
     drawn = rng.binomial(size.astype(int), share).astype(float)
-    run(detector, (feed(lost, size, START + 300 * i, group) for i, lost in enumerate(drawn)))
+    run(detector, (feed(lost, size, START + width * i, group) for i, lost in enumerate(drawn)))
     return detector
 
 
@@ -169,6 +171,31 @@ def test_a_controller_that_has_some_networks_to_itself_explains_them() -> None:
     assert detector.scalars["tie"] < before["tie"] + 0.015
     lone = np.where(np.arange(200) == 7, 12.0, 0.0)
     assert [c.row for c in outages(detector.close(feed(lone, size, START + 300 * 300)))] == [7]
+
+
+@pytest.mark.parametrize(("width", "chance"), [(600, 0.03), (1_800, 0.09), (3_600, 0.15)])
+def test_a_restless_feed_does_not_hide_a_network_that_vanishes(width: int, chance: float) -> None:
+    """Each member is lost four times a day, so that some of each network are in any long bin: eight of eight
+    lost at once are told, however wide the bins.
+    """
+    size = np.array([8.0, *[12.0] * 60])
+    detector = lived(size, 3 * 86_400 // width, width=width, chance=chance)
+    losing = np.random.default_rng(6).binomial(12, chance, 60).astype(float)
+    told = detector.close(feed(np.array([8.0, *losing]), size, START + 3 * 86_400))
+    assert [(c.row, c.state) for c in told] == [(0, "open")]
+
+
+def test_losses_that_chance_puts_together_are_no_tie() -> None:
+    """A tenth of all members of twelve are lost, each alone: two of a network at times, which ties nobody's."""
+    size, losing = np.full(60, 12.0), np.random.default_rng(6).binomial(12, 0.1, 60).astype(float)
+    hot = lived(size, 288, chance=0.1).hot
+    known = Feed(0.1, 0.001, 0.0, 1_000.0)
+    alone, tied = (
+        others(hot, np.arange(1), feed(lost, size, START), known).tie[0]
+        for lost in (losing, np.where(np.arange(60) % 10 == 1, 12.0, 0.0))
+    )
+    assert alone < 0.01
+    assert tied > 0.1
 
 
 def test_a_country_is_judged_by_what_others_lose() -> None:
