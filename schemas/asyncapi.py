@@ -17,11 +17,13 @@ _TITLES: Final = {
     "measurements": "Measurements, keyed by entity, so that one entity is always in one partition.",
     "measurements.dead": "Dead letters: the bytes as they came, with the reason.",
     "outages": "Every revision of every outage; compaction keeps the newest of each.",
+    "incidents": "Every revision of every incident; compaction keeps the newest of each.",
     "clock": "Which event time each feed has reached, heard by every partition.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
 _FEED_KEY: Final = {"type": "string", "description": "The feed."}
 _OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
+_INCIDENT_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The incident_id."}
 _DEAD_KEY: Final = {"description": "The key as it came."}
 
 
@@ -49,6 +51,7 @@ def _channels() -> dict[str, Any]:
         "measurements": _channel("measurements", "measurements", _KEEP),
         "deadLetters": _channel("measurements.dead", "deadLetter", _KEEP),
         "outages": _channel("outages", "outage", _COMPACT),
+        "incidents": _channel("incidents", "incident", _COMPACT),
         "clock": _channel("clock", "clock", _KEEP),
     }
 
@@ -67,6 +70,7 @@ def _operations() -> dict[str, Any]:
         "receiveMeasurements": _operation("receive", "measurements"),
         "sendDeadLetters": _operation("send", "deadLetters"),
         "sendOutages": _operation("send", "outages"),
+        "sendIncidents": _operation("send", "incidents"),
         "sendClock": _operation("send", "clock"),
         "receiveClock": _operation("receive", "clock"),
     }
@@ -86,12 +90,26 @@ def _messages() -> dict[str, Any]:
             "payload": {"description": "The bytes as they came, which need not be JSON or text."},
             "bindings": _key(_DEAD_KEY),
         },
-        "outage": {
-            **_message("One revision of an outage, as a CloudEvent in binary mode.", _OUTAGE_KEY, "outage"),
-            "headers": _headers(_EVENT_HEADERS),
-        },
+        "outage": _event("outage", _OUTAGE_KEY, "`/ebbtide/feeds/` and the name of the feed.", "The entity."),
+        "incident": _event("incident", _INCIDENT_KEY, "`/ebbtide/incidents`.", "The incident_id."),
         "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
     }
+
+
+def _event(name: str, key: Mapping[str, Any], source: str, subject: str) -> dict[str, Any]:
+    """A message that is a CloudEvent in binary mode."""
+    headers = {
+        "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
+        "ce_id": {"pattern": "^[0-9a-f]{16}/[0-9]+$", "description": f"`{name}_id/revision`: tells duplicates."},
+        "ce_source": {"format": "uri-reference", "description": source},
+        "ce_type": {"pattern": rf"^ebbtide\.{name}\.[a-z]+$", "description": f"`ebbtide.{name}.` and the state."},
+        "ce_time": {"format": "date-time", "description": "Event time of the revision."},
+        "ce_subject": {"description": subject},
+        "ce_dataschema": {"const": f"urn:ebbtide:schema:{name}:{SCHEMA}", "description": "The schema of the value."},
+        "content-type": {"const": "application/json", "description": "The form of the value."},
+    }
+    message = _message(f"One revision of an {name}, as a CloudEvent in binary mode.", key, name)
+    return {**message, "headers": _headers(headers)}
 
 
 def _message(summary: str, key: Mapping[str, Any], schema: str) -> dict[str, Any]:
@@ -121,15 +139,4 @@ _DEAD_HEADERS: Final[dict[str, dict[str, Any]]] = {
     "topic": {"description": "The topic that it came from."},
     "partition": {"pattern": "^[0-9]+$", "description": "The partition that it came from."},
     "offset": {"pattern": "^[0-9]+$", "description": "Its offset there."},
-}
-
-_EVENT_HEADERS: Final[dict[str, dict[str, Any]]] = {
-    "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
-    "ce_id": {"pattern": "^[0-9a-f]{16}/[0-9]+$", "description": "`outage_id/revision`: tells duplicates."},
-    "ce_source": {"format": "uri-reference", "description": "`/ebbtide/feeds/` and the name of the feed."},
-    "ce_type": {"pattern": r"^ebbtide\.outage\.[a-z]+$", "description": "`ebbtide.outage.` and the state."},
-    "ce_time": {"format": "date-time", "description": "Event time of the revision."},
-    "ce_subject": {"description": "The entity."},
-    "ce_dataschema": {"const": f"urn:ebbtide:schema:outage:{SCHEMA}", "description": "The schema of the value."},
-    "content-type": {"const": "application/json", "description": "The form of the value."},
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 from urllib.parse import quote
 
+from schemas.incident import Incident
 from schemas.outage import Outage
 
 Headers: TypeAlias = list[tuple[str, bytes]]
@@ -42,4 +43,16 @@ def outage_headers(outage: Outage) -> Headers:
         time=outage.updated_at,
         subject=outage.entity,
         schema="urn:ebbtide:schema:outage:1",
+    )
+
+
+def incident_headers(incident: Incident) -> Headers:
+    """Headers of one revision of an incident: type by state, time and subject those of the incident."""
+    return headers(
+        kind=f"ebbtide.incident.{incident.state}",
+        source="/ebbtide/incidents",
+        identity=revision_id(incident.incident_id, incident.revision),
+        time=incident.updated_at,
+        subject=incident.incident_id,
+        schema="urn:ebbtide:schema:incident:1",
     )

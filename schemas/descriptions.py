@@ -58,3 +58,44 @@ CLOCK: Final = {
     "newest": "Its newest event time, in Unix seconds.",
     "partition": "The partition of the measurement topic that had it.",
 }
+
+INCIDENT: Final = {
+    "schema": "Number of the message's schema.",
+    "incident_id": "A function of the id of its first outage; the key of the message.",
+    "revision": "Grows by one with each change; a repeated one has the same bytes.",
+    "state": "`expired`: the feeds stopped while it went on. A merged one is `ended` and says into which.",
+    "scope": "Where.",
+    "kinds": "`total` or `partial`, and what it is confined to where the rest is measured; or `feed-fault` alone.",
+    "severity": "How much of what has fallen is gone.",
+    "affected_share": "The largest share lost so far of what is measured in the countries; null for a feed's fault.",
+    "services": "The services that fail.",
+    "headline": "One sentence: what, where, how much, since when, how sure, and whether it is over.",
+    "started_at": "When it began.",
+    "detected_at": "End of the bin whose evidence sufficed for its first outage.",
+    "updated_at": "Event time of this revision.",
+    "ended_at": "When it ended; null before that, and when it expired or was merged.",
+    "drops": "The distinct falls of what had fallen by then, oldest first.",
+    "spread": "When each region and network first fell, or the country when no smaller place is known.",
+    "feeds": "The feeds that show it; of a feed's fault, that feed.",
+    "outage_ids": "Its outages.",
+    "confidence": "Which feeds bear it out.",
+    "suppressed_by": "What keeps it from alerting, such as a calendar entry; null when nothing does.",
+    "merged_into": "The older incident that it was found to be a part of; null when there is none.",
+    "absorbed": "The younger incidents that were found to be parts of this one.",
+}
+
+SCOPE: Final = {
+    "countries": "ISO 3166-1 alpha-2 codes.",
+    "regions": "ISO 3166-2 codes or `CC-name`.",
+    "asns": "Autonomous system numbers.",
+}
+
+JOINED: Final = {"at": "Start of the bin of its first fall.", "entity": "The region, network or country."}
+
+CONFIDENCE: Final = {
+    "for": "Feeds that show it.",
+    "against": "Feeds that could have shown it and do not.",
+    "silent": "Feeds that cannot tell.",
+    "evidence": "Log-likelihood ratios of its outages, summed, in nats.",
+    "note": "What the feeds say together, such as routes that are up while all else is down.",
+}

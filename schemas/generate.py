@@ -14,6 +14,7 @@ import orjson
 from schemas import descriptions
 from schemas.asyncapi import document
 from schemas.clock import Clock
+from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.judge import MAX_ELEMENTS
 from schemas.measurement import COUNTRIES, REGION_PATTERN, Measurement
 from schemas.outage import SCHEMA, Drop, Outage
@@ -56,9 +57,23 @@ def documents() -> dict[str, dict[str, Any]]:
         "measurement.schema.json": _headed("measurement", measurement),
         "measurements.schema.json": _headed("measurements", many),
         "outage.schema.json": _headed("outage", outage),
+        "incident.schema.json": _headed("incident", _incident()),
         "clock.schema.json": _headed("clock", _described(_component(Clock), descriptions.CLOCK)),
         "asyncapi.json": document(),
     }
+
+
+def _incident() -> dict[str, Any]:
+    """The schema of an incident, with those of its parts."""
+    schema = _described(_component(Incident), descriptions.INCIDENT)
+    schema["required"] = list(schema["properties"])
+    parts: dict[type[msgspec.Struct], Mapping[str, str]] = {
+        Drop: descriptions.DROP,
+        Scope: descriptions.SCOPE,
+        Joined: descriptions.JOINED,
+        Confidence: descriptions.CONFIDENCE,
+    }
+    return schema | {"$defs": {kind.__name__: _described(_component(kind), texts) for kind, texts in parts.items()}}
 
 
 def _measurement() -> dict[str, Any]:

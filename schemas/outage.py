@@ -75,7 +75,7 @@ def encode(outage: Outage) -> bytes:
     """The message's bytes, the same for equal outages; ValueError for a number that is not finite."""
     fields = msgspec.to_builtins(outage)
     fields["facets"] = dict(sorted(outage.facets.items()))
-    _demand_finite(fields)
+    demand_finite(fields)
     return orjson.dumps(fields)
 
 
@@ -100,7 +100,7 @@ def rounded(x: float, digits: int = 4) -> float:
     return round(float(x), digits) + 0.0
 
 
-def _demand_finite(value: object) -> None:
+def demand_finite(value: object) -> None:
     """ValueError when a number anywhere inside is not finite: orjson would write it as null."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"not a finite number: {value}")
@@ -108,4 +108,4 @@ def _demand_finite(value: object) -> None:
         value = list(value.values())
     if isinstance(value, list | tuple):
         for inner in value:
-            _demand_finite(inner)
+            demand_finite(inner)

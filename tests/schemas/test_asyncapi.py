@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
-from schemas.cloudevents import outage_headers
+from schemas.cloudevents import incident_headers, outage_headers
 from schemas.deadletter import headers
 from schemas.generate import FOLDER
+from schemas.incident import decode_incident
 from schemas.outage import decode_outage
 from schemas.reasons import REASONS
-from tests.schemas.examples import OUTAGE
+from tests.schemas.examples import INCIDENT, OUTAGE
 
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "asyncapi.json").read_bytes())
 CHANNELS = {channel["address"]: channel for channel in DOCUMENT["channels"].values()}
@@ -37,14 +38,14 @@ def policy(topic: str) -> list[str]:
 
 
 def test_every_topic_is_there() -> None:
-    """The document is AsyncAPI 3.0 and describes the four topics."""
+    """The document is AsyncAPI 3.0 and describes the five topics."""
     assert DOCUMENT["asyncapi"] == "3.0.0"
-    assert set(CHANNELS) == {"measurements", "measurements.dead", "outages", "clock"}
+    assert set(CHANNELS) == {"measurements", "measurements.dead", "outages", "incidents", "clock"}
 
 
-def test_only_outages_are_compacted() -> None:
-    """The newest revision of each outage stays; measurements and clocks pass."""
-    assert policy("outages") == ["compact"]
+def test_what_has_revisions_is_compacted() -> None:
+    """The newest revision of each outage and incident stays; measurements and clocks pass."""
+    assert [policy(topic) for topic in ("outages", "incidents")] == [["compact"]] * 2
     assert [policy(topic) for topic in ("measurements", "measurements.dead", "clock")] == [["delete"]] * 3
 
 
@@ -71,7 +72,9 @@ def test_every_message_has_a_key_and_a_payload() -> None:
 def test_headers_are_those_that_are_sent() -> None:
     """The headers described are the headers made, by name."""
     outage = MESSAGES["outage"]["headers"]
+    incident = MESSAGES["incident"]["headers"]
     dead = MESSAGES["deadLetter"]["headers"]
     assert outage["required"] == [name for name, _ in outage_headers(decode_outage(OUTAGE))]
+    assert incident["required"] == [name for name, _ in incident_headers(decode_incident(INCIDENT))]
     assert dead["required"] == [name for name, _ in headers("empty", "", "measurements", 0, 0)]
     assert dead["properties"]["reason"]["enum"] == list(REASONS)

@@ -7,9 +7,10 @@ import pytest
 
 from schemas import deadletter
 from schemas.clock import Clock, decode_clock, encode
-from schemas.cloudevents import headers, outage_headers, revision_id
+from schemas.cloudevents import headers, incident_headers, outage_headers, revision_id
+from schemas.incident import decode_incident
 from schemas.outage import decode_outage
-from tests.schemas.examples import CLOCK, OUTAGE
+from tests.schemas.examples import CLOCK, INCIDENT, OUTAGE
 
 
 def test_headers_of_an_outage() -> None:
@@ -24,6 +25,15 @@ def test_headers_of_an_outage() -> None:
         ("ce_dataschema", b"urn:ebbtide:schema:outage:1"),
         ("content-type", b"application/json"),
     ]
+
+
+def test_headers_of_an_incident() -> None:
+    """An incident is one, too: of no feed, its subject and id are its own."""
+    its = dict(incident_headers(decode_incident(INCIDENT)))
+    assert its["ce_id"] == b"9b5c1d27a0e4f386/7"
+    assert (its["ce_type"], its["ce_source"]) == (b"ebbtide.incident.spreading", b"/ebbtide/incidents")
+    assert (its["ce_subject"], its["ce_time"]) == (b"9b5c1d27a0e4f386", b"2019-12-25T10:00:00Z")
+    assert its["ce_dataschema"] == b"urn:ebbtide:schema:incident:1"
 
 
 def test_the_source_is_a_uri_reference() -> None:

@@ -15,9 +15,10 @@ from schemas import descriptions
 from schemas.clock import Clock
 from schemas.decode import decode
 from schemas.generate import FOLDER, documents, main, stale
+from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
 from schemas.outage import Drop, Outage
-from tests.schemas.examples import CLOCK, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
+from tests.schemas.examples import CLOCK, INCIDENT, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
 
 SCHEMAS = sorted(name for name in documents() if name.endswith(".schema.json"))
 
@@ -70,11 +71,15 @@ def test_schemas_are_schemas(name: str) -> None:
         (Outage, descriptions.OUTAGE),
         (Drop, descriptions.DROP),
         (Clock, descriptions.CLOCK),
+        (Incident, descriptions.INCIDENT),
+        (Scope, descriptions.SCOPE),
+        (Joined, descriptions.JOINED),
+        (Confidence, descriptions.CONFIDENCE),
     ],
 )
 def test_every_field_is_described(kind: type[msgspec.Struct], texts: dict[str, str]) -> None:
     """The descriptions name the fields of the type, all of them, in their order."""
-    assert list(texts) == list(kind.__struct_fields__)
+    assert list(texts) == list(kind.__struct_encode_fields__)
 
 
 @pytest.mark.parametrize("text", MEASUREMENTS)
@@ -87,7 +92,7 @@ def test_examples_of_measurements(text: bytes) -> None:
 
 
 def test_examples_of_what_comes_out() -> None:
-    """The examples of an outage and of a clock validate."""
+    """The examples of an outage, an incident and a clock validate."""
     assert validator("outage").is_valid(json.loads(OUTAGE))
     assert validator("clock").is_valid(json.loads(CLOCK))
 
