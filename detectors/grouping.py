@@ -1,0 +1,148 @@
+"""Which incidents belong together: the same entity, a place inside another, one operator, or too many for chance."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from .chance import HOUR, at_least, rate
+from .incident import Book, Coverage, Facets, Fall, Incident
+
+WINDOW = 6 * HOUR  # an outage that begins later than this after all others has a reason of its own
+CLOSE = HOUR  # as near as the start of a network's and of its region's outage are to one another
+SELDOM = 0.25  # the chance of an unrelated outage below which a country's incident takes in a network or region
+RARE = 0.05  # the same for the incident of a region and a network of its country
+LEAST = 3
+NEVER = 1e-5  # the chance of so many at once below which they are one
+HALF = 1e-3  # the same when they are half of what is measured
+DEEP = 0.5  # a country that has lost as much explains whatever falls in it
+
+
+def near(one: Incident, other: Incident) -> float:
+    """Seconds between the nearest signs of life of two incidents: an entity's first fall, or a further one."""
+    mine, others = _signs(one), _signs(other)
+    return min(abs(a - b) for a in mine for b in others)
+
+
+def _signs(incident: Incident) -> list[float]:
+    areas = [fall for fall in incident.members if fall.kind != "asn"]
+    further = [at for fall in areas for at, _ in fall.drops[1:]]
+    return sorted({fall.started_at for fall in incident.members} | set(further))
+
+
+def together(book: Book, one: Incident, other: Incident, coverage: Coverage) -> bool:
+    """Whether two incidents of one country are one."""
+    if _part_of(one, other) or _part_of(other, one):
+        return True
+    if one.is_service != other.is_service:
+        return False
+    gap = near(one, other)
+    if _entities(one) & _entities(other) and gap <= WINDOW:
+        return True
+    if gap <= CLOSE and _operators(one, coverage) & _operators(other, coverage):
+        return True
+    return one.country is not None and _is_no_chance(book, one, other, gap, coverage)
+
+
+def _is_no_chance(book: Book, one: Incident, other: Incident, gap: float, coverage: Coverage) -> bool:
+    """Whether so near to an incident of their country or region an unrelated one would be seldom, or it explains it."""
+    if explains(one, other) or explains(other, one):
+        return True
+    is_near = is_wide(one) or is_wide(other)
+    if gap > (WINDOW if is_near else CLOSE) or not (is_near or _has_region(one) != _has_region(other)):
+        return False
+    pace = _rate(book, min(one.start, other.start), str(one.country), coverage)
+    return at_least(1, max(gap, CLOSE / 2) * pace) <= (SELDOM if is_near else RARE)
+
+
+def related(incidents: Sequence[Incident], incident: Incident, coverage: Coverage) -> list[Incident]:
+    """The incidents that this one can be one with at all: two lone networks of different operators cannot."""
+    others = [other for other in incidents if other is not incident]
+    if is_wide(incident) or _has_region(incident):
+        return others
+    mine = _entities(incident) | _operators(incident, coverage)
+    return [o for o in others if is_wide(o) or _has_region(o) or mine & (_entities(o) | _operators(o, coverage))]
+
+
+def _entities(incident: Incident) -> set[str]:
+    return {fall.entity for fall in incident.members}
+
+
+def _part_of(part: Incident, whole: Incident) -> bool:
+    """Whether each outage of a part is another round of one of the whole, or inside one that goes on."""
+    return all(
+        any(
+            inner.entity == outer.entity
+            and inner.started_at >= outer.started_at - CLOSE
+            and (_series(inner) == _series(outer) or (outer.running and set(outer.facets) <= set(inner.facets)))
+            for outer in whole.members
+        )
+        for inner in part.members
+    )
+
+
+def _series(fall: Fall) -> tuple[str, Facets]:
+    return fall.feed, fall.facets
+
+
+def is_wide(incident: Incident) -> bool:
+    """Whether it is of a country, not of single networks or regions in it."""
+    return bool(incident.confirmed) and (incident.broad or any(fall.kind == "country" for fall in incident.members))
+
+
+def _has_region(incident: Incident) -> bool:
+    return any(fall.kind == "region" for fall in incident.confirmed)
+
+
+def explains(whole: Incident, part: Incident) -> bool:
+    """Whether a country that is deeply down explains whatever of the same facets falls in it by then."""
+    return any(
+        fall.kind == "country"
+        and fall.state == "open"
+        and fall.max_drop >= DEEP
+        and fall.started_at <= part.start
+        and all(set(fall.facets) <= set(inner.facets) for inner in part.members)
+        for fall in whole.members
+    )
+
+
+def _operators(incident: Incident, coverage: Coverage) -> set[str]:
+    known = coverage.operators
+    return {known[fall.entity] for fall in incident.confirmed if fall.entity in known}
+
+
+def _rate(book: Book, before: float, country: str, coverage: Coverage) -> float:
+    """Independent incidents a second that this country has."""
+    starts = book.begun.get(country, {}).values()
+    watched = before - (before if book.since is None else book.since)
+    return rate(starts, before, max(watched, 0.0), max(len(coverage.entities(country)), len(starts)))
+
+
+def crowd(book: Book, country: str, incidents: Sequence[Incident], coverage: Coverage) -> list[Incident]:
+    """The most incidents of a country that begin too close together for chance; none when there are no such.
+
+    Only confirmed ones that are not wide count, one each, however many networks they have.
+    """
+    lone = sorted((i for i in incidents if i.confirmed and not is_wide(i)), key=lambda i: (i.start, i.root))
+    found: list[Incident] = []
+    for is_service in (False, True):
+        some = [incident for incident in lone if incident.is_service == is_service]
+        starts = [incident.start for incident in some]
+        for first, start in enumerate(starts):
+            pace = _rate(book, start, country, coverage)
+            for last in range(first + max(LEAST, len(found) + 1), bisect_right(starts, start + WINDOW) + 1):
+                if _is_crowd(some[first:last], starts[last - 1] - start, pace, coverage):
+                    found = some[first:last]
+    return found
+
+
+def _is_crowd(part: Sequence[Incident], span: float, pace: float, coverage: Coverage) -> bool:
+    """Whether so many within a span are not by chance, where one expects `pace` a second."""
+    chance = at_least(len(part) - 1, max(span, HOUR) * pace)
+    if chance > HALF:
+        return False
+    falls = [fall for incident in part for fall in incident.confirmed]
+    shared = set.intersection(*(set(fall.facets) for fall in falls))
+    measured = coverage.entities(str(part[0].country), tuple(sorted(shared)))
+    fallen = measured & {fall.entity for fall in falls}
+    return chance <= (HALF if measured and 2 * len(fallen) >= len(measured) else NEVER)

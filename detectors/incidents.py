@@ -1,0 +1,154 @@
+"""Incidents: revisions of outages in the order of event time go in, revisions of incidents come out.
+
+Pure: the same revisions and the same coverage give the same incidents, whatever came in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+
+from .chance import MONTH
+from .grouping import crowd, related, together
+from .incident import FAULT, OVER, Book, Coverage, Fall, Incident, Told
+from .telling import is_news, quiet_at, spread_until, view
+
+
+def take(book: Book, falls: Sequence[Fall], now: float, coverage: Coverage) -> list[Told]:
+    """Apply the revisions of one instant, after whatever fell due before it. One revision an incident and instant."""
+    told = advance(book, now, coverage)
+    touched = {root for root, incident in book.incidents.items() if _due(incident, book.now) == now}
+    book.now, book.since = now, now if book.since is None else book.since
+    touched |= {root for fall in sorted(falls, key=_order) for root in _place(book, fall)}
+    fresh = _count(book, touched)
+    merged = _regroup(book, touched, fresh, coverage)
+    return told + merged + _tell(book, touched, now, coverage)
+
+
+def advance(book: Book, now: float, coverage: Coverage) -> list[Told]:
+    """Tell what changed by the passing of time alone before `now`, each at its own instant."""
+    told: list[Told] = []
+    while (due := min((_due(one, book.now) for one in book.incidents.values()), default=now)) < now:
+        ready = {root for root, incident in book.incidents.items() if _due(incident, book.now) == due}
+        book.now = due
+        told += _tell(book, ready, due, coverage)
+    return told
+
+
+def _order(fall: Fall) -> tuple[float, str, int]:
+    return fall.started_at, fall.outage_id, fall.revision
+
+
+def _place(book: Book, fall: Fall) -> list[str]:
+    """Put an outage into its incident, or into one of its own; return the roots of those that changed."""
+    home = book.incidents.get(book.homes.get(fall.outage_id, ""))
+    known = home.falls.get(fall.outage_id) if home else None
+    if (known and known.revision >= fall.revision) or (home is None and not fall.running):
+        return []
+    left = []
+    if home and home.fault and not fall.held and fall.running:  # another feed agrees: it was no fault
+        home.falls[fall.outage_id] = replace(fall, state="retracted", held=True)
+        left, home = [home.root], None
+    home = home or _home(book, fall)
+    book.homes[fall.outage_id] = home.root
+    home.falls[fall.outage_id] = fall
+    return [*left, home.root]
+
+
+def _home(book: Book, fall: Fall) -> Incident:
+    """The incident of the feed's fault, or a new one."""
+    if fall.held:
+        found = next((one for one in book.incidents.values() if one.fault == fall.feed), None)
+        root, fault = f"{FAULT}/{fall.outage_id}", fall.feed
+    else:
+        found, root, fault = None, fall.outage_id, ""
+    return found or book.incidents.setdefault(root, Incident(root, fall.updated_at, fall.country, fault))
+
+
+def _count(book: Book, touched: set[str]) -> set[str]:
+    """Note when newly confirmed incidents began; return the countries that have such."""
+    fresh = set()
+    for incident in (book.incidents[root] for root in sorted(touched)):
+        if incident.country and not incident.fault and incident.confirmed:
+            begun = book.begun.setdefault(incident.country, {})
+            if incident.root not in begun:
+                fresh.add(incident.country)
+            begun[incident.root] = incident.start
+            for old in [root for root, start in begun.items() if start < book.now - 2 * MONTH]:
+                del begun[old]
+    return fresh
+
+
+def _regroup(book: Book, touched: set[str], fresh: set[str], coverage: Coverage) -> list[Told]:
+    """Join what belongs together, starting from what changed; return the last revisions of those that were joined."""
+    told: list[Told] = []
+    queue = sorted(touched)
+    while queue:
+        root = queue.pop(0)
+        incident = book.incidents.get(root)
+        if incident is None or incident.fault:
+            continue
+        alive = _neighbours(book, incident.country)
+        pair = next((o for o in related(alive, incident, coverage) if together(book, incident, o, coverage)), None)
+        if pair:
+            told += _merge(book, [incident, pair], touched)
+            queue.append(min(incident, pair, key=_age).root)
+    for country in sorted(fresh):
+        many = crowd(book, country, _neighbours(book, country), coverage)
+        if many:
+            min(many, key=_age).broad = True
+            told += _merge(book, many, touched)
+            told += _regroup(book, touched, set(), coverage)
+    return told
+
+
+def _age(incident: Incident) -> tuple[float, str]:
+    return incident.opened, incident.root
+
+
+def _neighbours(book: Book, country: str | None) -> list[Incident]:
+    """Incidents of networks in a country, oldest first."""
+    return sorted((one for one in book.incidents.values() if one.country == country and not one.fault), key=_age)
+
+
+def _merge(book: Book, incidents: Sequence[Incident], touched: set[str]) -> list[Told]:
+    """Join incidents to the oldest; the younger ones that somebody was told of say where they went."""
+    oldest, *rest = sorted(incidents, key=_age)
+    told = []
+    for young in rest:
+        oldest.falls |= young.falls
+        oldest.broad |= young.broad
+        book.homes |= dict.fromkeys(young.falls, oldest.root)
+        del book.incidents[young.root]
+        book.begun.get(young.country or "", {}).pop(young.root, None)
+        touched.discard(young.root)
+        if young.told:
+            oldest.absorbed.append(young.root)
+            last = replace(young.told, revision=young.told.revision + 1, updated_at=book.now, ended_at=None)
+            told.append(replace(last, state="ended", merged_into=oldest.root))
+    touched.add(oldest.root)
+    return told
+
+
+def _tell(book: Book, roots: set[str], now: float, coverage: Coverage) -> list[Told]:
+    """The next revisions of incidents, of those that have something to say; those that are over are forgotten."""
+    told = []
+    for root in sorted(roots):
+        incident = book.incidents[root]
+        new = view(incident, now, coverage)
+        if incident.told is None or is_news(incident.told, new):
+            incident.told = new
+            told.append(new)
+        if new.state in OVER:
+            del book.incidents[root]
+            for outage_id in incident.falls:
+                if book.homes.get(outage_id) == root:
+                    del book.homes[outage_id]
+    return told
+
+
+def _due(incident: Incident, after: float) -> float:
+    """When time alone changes it next, after a time; infinite when it does not."""
+    times = [quiet_at(incident), spread_until(incident)]
+    return min((at for at in times if at is not None and at > after), default=inf)

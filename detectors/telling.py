@@ -1,0 +1,109 @@
+"""One revision of an incident out of what is remembered of it: its state, its scope, its figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import bearing
+from .chance import HOUR
+from .incident import Course, Coverage, Fall, Incident, Told, units
+from .lifecycle import severity
+
+QUIET = HOUR / 2  # after the last outage's end, before the incident is over
+STAGGER = HOUR / 2  # later than this after the first is not at once
+SPREADING = 2 * HOUR  # after the newest entity fell
+FAINT = 0.05  # a change of a share that is not worth a revision
+
+
+def quiet_at(incident: Incident) -> float | None:
+    """When it is over, unless something comes; None while an outage goes on."""
+    if any(fall.running for fall in incident.falls.values()):
+        return None
+    wait = QUIET if incident.confirmed else 0.0
+    return max(fall.updated_at for fall in incident.falls.values()) + wait
+
+
+def spread_until(incident: Incident) -> float | None:
+    """When it no longer counts as spreading; None when all fell at once."""
+    fell = units(incident.confirmed).values()
+    if incident.fault or not fell or max(fell) - min(fell) < STAGGER:
+        return None
+    return max(fell) + SPREADING
+
+
+def course(incident: Incident, now: float) -> Course:
+    """The state at an instant."""
+    over, until = quiet_at(incident), spread_until(incident)
+    members = incident.members
+    if over is not None and now >= over:
+        is_lost = any(fall.state == "expired" for fall in members) and all(fall.state != "closed" for fall in members)
+        return "expired" if is_lost else "ended"
+    if not incident.confirmed and not incident.fault:
+        return "suspected"
+    if all(fall.state == "recovering" or not fall.running for fall in members):
+        return "recovering"
+    return "spreading" if until is not None and now < until else "ongoing"
+
+
+def view(incident: Incident, now: float, coverage: Coverage) -> Told:
+    """The revision that would be told now."""
+    members, state = incident.members, course(incident, now)
+    loss = bearing.loss(incident, coverage)
+    incident.affected = max(incident.affected, 0.0 if incident.fault else loss.affected)
+    seen = bearing.witnesses(incident, coverage)
+    places = [] if incident.fault else members
+    return Told(
+        root=incident.root,
+        revision=incident.told.revision + 1 if incident.told else 1,
+        state=state,
+        is_sure=bool(incident.confirmed),
+        is_wide=_is_wide(incident, coverage),
+        countries=tuple(sorted({fall.country for fall in places if fall.country})),
+        regions=tuple(sorted({_name(fall) for fall in places if fall.kind == "region"})),
+        asns=tuple(sorted({int(_name(fall)) for fall in places if fall.kind == "asn"})),
+        kinds=bearing.kinds(incident, loss.drop, coverage),
+        severity=severity(loss.drop),
+        drop=round(loss.drop, 4),
+        affected_share=None if incident.fault else round(incident.affected, 4),
+        services=tuple(sorted({dict(fall.facets)["service"] for fall in members if "service" in dict(fall.facets)})),
+        started_at=incident.start,
+        detected_at=min(fall.detected_at for fall in members),
+        updated_at=now,
+        ended_at=_ended_at(members) if state == "ended" else None,
+        drops=() if incident.fault else loss.drops,
+        spread=tuple((at, entity) for entity, at in units(places).items()),
+        feeds=seen.seen_by,
+        outage_ids=tuple(sorted(incident.falls)),
+        seen_by=seen.seen_by,
+        against=seen.against,
+        silent=seen.silent,
+        routes_up=None if incident.fault else seen.routes_up,
+        evidence=round(sum(fall.evidence for fall in members), 2),
+        merged_into=None,
+        absorbed=tuple(incident.absorbed),
+    )
+
+
+def _is_wide(incident: Incident, coverage: Coverage) -> bool:
+    """Whether it is told as one of the country: by a series of the country, or half of its networks."""
+    fallen = {fall.entity for fall in incident.members}
+    networks = {e for e in coverage.entities(incident.country or "") if e.startswith("asn/")}
+    if any(fall.kind == "country" for fall in incident.members):
+        return True
+    return incident.broad and 2 * len(fallen & networks) >= len(networks) > 0
+
+
+def _name(fall: Fall) -> str:
+    return fall.entity.partition("/")[2]
+
+
+def _ended_at(members: list[Fall]) -> float:
+    return max(fall.updated_at if fall.ended_at is None else fall.ended_at for fall in members)
+
+
+def is_news(old: Told, new: Told) -> bool:
+    """Whether there is more to say than what was told last: a changed share alone must have changed enough."""
+    moved = [abs(old.drop - new.drop), abs((old.affected_share or 0) - (new.affected_share or 0))]
+    same = {name: getattr(old, name) for name in ("revision", "updated_at", "evidence", "drop", "affected_share")}
+    steady = tuple(drop[0] for drop in old.drops) == tuple(drop[0] for drop in new.drops)
+    return max(moved) >= FAINT or not steady or replace(new, **same, drops=old.drops) != old

@@ -1,0 +1,104 @@
+"""Outages made by hand on a time line, and the incidents that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from detectors.incident import Book, Coverage, Facets, Fall, Measured, Told
+from detectors.incidents import advance, take
+from detectors.observed import State
+
+START = 1_573_862_400.0  # 16 November 2019, midnight
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+MOBILE: Facets = (("access", "mobile"),)
+FIXED: Facets = (("access", "fixed"),)
+
+
+def fall(
+    entity: str,
+    at: float,
+    state: State = "open",
+    *,
+    country: str | None = "IR",
+    feed: str = "probing",
+    facets: Facets = (),
+    drop: float = 1.0,
+    late: float = 0.0,
+    held: bool = False,
+) -> Fall:
+    """One outage that begins at this hour and is told a tenth of an hour (and `late` hours) after."""
+    started = START + at * HOUR
+    told = started + (0.1 + late) * HOUR
+    return Fall(
+        outage_id=f"{feed}/{entity}/{facets}/{at}",
+        revision=1,
+        state=state,
+        entity=entity,
+        country=country,
+        region=entity[7:] if entity.startswith("region/") else None,
+        facets=facets,
+        feed=feed,
+        started_at=started,
+        detected_at=told,
+        updated_at=told,
+        ended_at=None,
+        expected=100.0,
+        max_drop=drop,
+        drops=((started, drop),),
+        evidence=20.0,
+        held=held,
+    )
+
+
+def then(old: Fall, at: float, state: State = "closed", **more: object) -> Fall:
+    """Its next revision, at this hour."""
+    now = START + at * HOUR
+    ended = now if state in ("closed", "retracted") else None
+    fields = {"revision": old.revision + 1, "state": state, "updated_at": now, "ended_at": ended} | more
+    return replace(old, **fields)  # type: ignore[arg-type]
+
+
+def coverage(
+    entities: Iterable[str],
+    country: str = "IR",
+    feeds: Sequence[str] = ("probing",),
+    facets: Sequence[Facets] = ((),),
+    operators: dict[str, str] | None = None,
+) -> Coverage:
+    """All feeds measure all entities, each facet of them at the same level."""
+    series = [Measured(feed, entity, one, 100.0) for feed in feeds for entity in entities for one in facets]
+    return Coverage(tuple(feeds), (), ("bgp",), {country: series}, operators or {})
+
+
+def networks(count: int, first: int = 1) -> list[str]:
+    """So many networks."""
+    return [f"asn/{number}" for number in range(first, first + count)]
+
+
+@dataclass
+class Line:
+    """A book, and all that was told by it."""
+
+    known: Coverage
+    book: Book = field(default_factory=Book)
+    told: list[Told] = field(default_factory=list)
+
+    def run(self, falls: Iterable[Fall], until: float | None = None) -> Line:
+        """Take revisions in the order of event time, and then let time pass to this hour."""
+        for now, some in groupby(sorted(falls, key=lambda one: one.updated_at), key=lambda one: one.updated_at):
+            self.told += take(self.book, list(some), now, self.known)
+        if until is not None:
+            self.told += advance(self.book, START + until * HOUR, self.known)
+        return self
+
+    @property
+    def last(self) -> list[Told]:
+        """The newest revision of each incident that is its own, in the order of their first."""
+        newest = {one.root: one for one in self.told}
+        return [one for one in newest.values() if one.merged_into is None]
+
+    def states(self, root: str) -> list[str]:
+        """The states of one incident, without repetitions."""
+        return [state for state, _ in groupby(one.state for one in self.told if one.root == root)]
