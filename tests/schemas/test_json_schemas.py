@@ -94,6 +94,7 @@ def test_examples_of_measurements(text: bytes) -> None:
 def test_examples_of_what_comes_out() -> None:
     """The examples of an outage, an incident and a clock validate."""
     assert validator("outage").is_valid(json.loads(OUTAGE))
+    assert validator("incident").is_valid(json.loads(INCIDENT))
     assert validator("clock").is_valid(json.loads(CLOCK))
 
 
