@@ -37,11 +37,12 @@ def advance(
         counted = seen if rho <= DEEP else usable
         # Above the middle of rho and 1 a bin speaks against the fall: where there is no sum there will be none.
         fell = value < (EVEN if rule.kind == "ratio" else (1 + rho) / 2) * low
-        rows = _some((before[index] > 0) | (fell & counted))
+        wanted = (before[index] > 0) | (fell & counted)
+        rows = _some(wanted)
         x, n, m = value[rows], size[rows], (_full(rule, e, low) if index == LAST else low)[rows]
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
         step = fallen(rule.kind, np.maximum(x, rho * m - sway[rows]), n, m, e.noise[rows], rho)
-        step[np.flatnonzero(~counted[rows])] = 0
+        step *= (wanted & counted)[rows]
         _add(c["sums"].T[index], c["runs"].T[index], rows, step)
     _holes(c)
     top = c["sums"].T.max(axis=0)
@@ -59,7 +60,7 @@ def _full(rule: Rule, e: Expected, low: Singles) -> Singles:
 def _some(wanted: Flags) -> Ints | slice:
     """Which rows to compute: all of them where gathering the wanted ones would cost more."""
     rows = np.flatnonzero(wanted)
-    return slice(None) if 2 * rows.size > wanted.size else rows
+    return slice(None) if 4 * rows.size > wanted.size else rows
 
 
 def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Singles) -> None:
@@ -89,20 +90,11 @@ def _weigh(
     if not rows.size:
         return worth, winner
     echo, stays = memory(rule, pace, c, e, rows)
-    best, top, first = np.zeros((3, rows.size), np.float32)
-    most = np.where(gone[rows], np.float32(np.inf), np.float32(cap))
-    for index in range(len(RHOS)):
-        now = c["sums"].T[index][rows]
-        at = _some(now > 0)
-        some, now = rows[at], now[at]
-        discount, old = _discount(c["runs"].T[index][some], echo[at], stays[at]), olds[index][some]
-        full = now / discount
-        before = old / discount * (now > old)
-        # The last to be the largest so far is the largest.
-        first[at] = np.maximum(first[at], index * (full > top[at]))
-        top[at] = np.maximum(top[at], full)
-        best[at] = np.maximum(best[at], np.minimum(full, before + most[at]))
-    worth[rows], winner[rows] = best, first
+    now, old = c["sums"].T.take(rows, axis=1), olds.take(rows, axis=1)
+    discount = _discount(c["runs"].T.take(rows, axis=1), echo, stays)
+    full = now / discount
+    most = old / discount * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
+    worth[rows], winner[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
     return worth, winner
 
 

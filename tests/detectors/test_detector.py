@@ -83,6 +83,20 @@ def test_rows_do_not_know_each_other() -> None:
     assert [replace(c, row=3) for c in run(Detector(Rule("count", 3600)), iter(alone))] == together
 
 
+def test_sums_do_not_depend_on_how_many_rows_fall() -> None:
+    """Shares so small that rounding makes evidence of them: the same sums whether all rows are computed or a few."""
+    rng = np.random.default_rng(1)
+    tiny = 0.1 * (1 + 0.01 * rng.standard_normal((60, 4)))
+    slope = np.linspace(0, 2_000, 60)[:, None] * np.ones(36)
+    rising, falling = (np.hstack([tiny, 5_000 + sign * slope]) for sign in (1, -1))
+    few, many = Detector(Rule("ratio", 3600)), Detector(Rule("ratio", 3600))
+    trials = np.full(rising.shape, 1e4)
+    for one, other in zip(bins(rising, 3600, trials), bins(falling, 3600, trials), strict=True):
+        run(few, iter([one]))
+        run(many, iter([other]))
+        assert np.array_equal(few.hot["sums"][:4], many.hot["sums"][:4])
+
+
 def test_scores_before_it_learns() -> None:
     """The expected value of a bin does not know the bin's own value."""
     one, other = (Detector(Rule("gauge", 3600)) for _ in range(2))
