@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +11,7 @@ import faust
 from prometheus_client import CollectorRegistry
 
 from schemas.reasons import REASONS
+from streams.faust_private import Tables
 from streams.guard import application_options
 from streams.metrics import Metrics
 from streams.pulse import Pulse
@@ -61,6 +63,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         broker_session_timeout=float(kafka.session_timeout),
         broker_heartbeat_interval=float(kafka.session_timeout) / 4,
         producer_max_request_size=MAX_MESSAGE,
+        TableManager=Tables,
         web_bind=settings.web.bind,
         web_host=settings.web.bind,
         web_port=settings.web.port,
@@ -94,6 +97,16 @@ def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: A
     async def _revoked(app: faust.App, revoked: set[Any], **_: Any) -> None:  # noqa: ANN401
         worker.let_go()
 
+    recovered = asyncio.Event()
+
     @table.on_recover  # type: ignore[untyped-decorator]
     async def _recovered(*_: Any) -> None:  # noqa: ANN401
         worker.let_go()
+        recovered.set()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def _load() -> None:
+        while not app.should_stop:
+            await app.wait_for_stopped(recovered)  # what fails in a callback, Faust does not tell
+            recovered.clear()
+            worker.load()

@@ -12,6 +12,7 @@ from aiokafka.consumer import subscription_state as aiokafka_state
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from faust import Schema
 from faust.app import App
+from faust.tables.manager import TableManager
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
@@ -36,6 +37,7 @@ METHODS: Mapping[tuple[type, str], str] = {
     (driver.Consumer, "assignment"): "self",
     (driver.Consumer, "_new_consumer_thread"): "self",
     (driver.AIOKafkaConsumerThread, "_ensure_consumer"): "self",
+    (driver.AIOKafkaConsumerThread, "_create_worker_consumer"): "self transport",
     (driver.AIOKafkaConsumerThread, "_fetch_records"): "self consumer active_partitions timeout max_records",
     (driver.AIOKafkaConsumerThread, "seek_to_beginning"): "self partitions",
     (tuples.ConsumerMessage, "__init__"): (
@@ -43,6 +45,7 @@ METHODS: Mapping[tuple[type, str], str] = {
         "serialized_value_size tp time_in time_out time_total generation_id"
     ),
     (tuples.ConsumerMessage, "ack"): "self consumer n",
+    (TableManager, "_update_channels"): "self",
     (Schema, "loads_key"): "self app message loads serializer",
     (Schema, "loads_value"): "self app message loads serializer",
     (aiokafka_state.Assignment, "state_value"): "self tp",
@@ -63,7 +66,7 @@ DECLARED: Mapping[type, str] = {
 # Attributes that a class sets in `__init__` only.
 INITIALISED: Mapping[type, str] = {
     base.Consumer: "app in_transaction _acked _acked_index _committed_offset _read_offset",
-    AIOKafkaConsumer: "_subscription _fetcher",
+    AIOKafkaConsumer: "_subscription _fetcher _fetch_max_wait_ms",
     Fetcher: "_records",
     FetchResult: "_partition_records",
     PartitionRecords: "_records next_fetch_offset",

@@ -102,13 +102,14 @@ class Worker:
             return sorted(tp.partition for tp in mine if tp.topic == self.settings.kafka.measurements)
         return []
 
-    async def tick(self) -> None:
-        """Wake partitions that have something to do but no measurement coming; only a message may change state.
-
-        One that nothing has come for since it was assigned is loaded: what is open in it is going on.
-        """
+    def load(self) -> None:
+        """Load the partitions that nothing has come for since they were assigned: what is open in them is going on."""
         for number in self.assigned():
             self.partition(number)
+
+    async def tick(self) -> None:
+        """Wake partitions that have something to do but no measurement coming; only a message may change state."""
+        self.load()
         for number, partition in list(self.partitions.items()):
             now = self.clock()
             partition.watch(self.lag(number), now)

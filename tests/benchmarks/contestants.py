@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,11 +46,11 @@ def worker(place: Place, turn: int, topic: str = TOPIC) -> tuple[Result, Written
     """Run `ebbtide worker` over the whole topic, everything on."""
     group, port = f"ebbtide-{topic}-{turn}", free_port()
     settings = place.directory / f"{group}.toml"
-    settings.write_text(_settings(place.address, group, port, topic))
+    settings.write_text(settings_text(place.address, group, port, topic))
     kafka = Kafka(bootstrap_servers=(place.address,), app_id=group, partitions=PARTITIONS, measurements=topic)
     topics.create(kafka)
     command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(settings)]
-    with child(command, place.directory, group, _ENVIRONMENT) as process:
+    with child(command, place.directory, group, ENVIRONMENT) as process:
         result = _until(place.load.measurements, lambda: _applied(process, port), process)
         return result, _written(port)
 
@@ -71,15 +72,16 @@ def rival(place: Place, turn: int, module: str, python: str, count: int) -> Resu
     return _told(place, module, turn, [place.address, TOPIC, str(turn), str(count)], count, python)
 
 
-_ENVIRONMENT: Mapping[str, str] = {"PYTHONPATH": str(ROOT)}
+ENVIRONMENT: Mapping[str, str] = {"PYTHONPATH": str(ROOT)}
 
 
-def _settings(address: str, group: str, port: int, topic: str) -> str:
+def settings_text(address: str, group: str, port: int, topic: str, width: int = WIDTH) -> str:
+    """Return the settings file of a worker for the benchmark's messages."""
     return (
         f'[kafka]\nbootstrap_servers = ["{address}"]\napp_id = "{group}"\npartitions = {PARTITIONS}\n'
         f'measurements = "{topic}"\n'
         f'[web]\nport = {port}\n[worker]\ndata_dir = "{group}"\n'
-        f'[feeds.{FEED}]\nsignal = "traffic"\nkind = "count"\nbin = "{WIDTH}s"\n'
+        f'[feeds.{FEED}]\nsignal = "traffic"\nkind = "count"\nbin = "{width}s"\n'
     )
 
 
@@ -94,7 +96,7 @@ def _told(
         readings = told(log)
         return readings[-1] if readings else None
 
-    with child(command, place.directory, name, _ENVIRONMENT) as process:
+    with child(command, place.directory, name, ENVIRONMENT) as process:
         _until(count, newest, process)
     readings = told(log)
     return between(readings[0], readings[-1])
@@ -118,19 +120,31 @@ def _until(count: int, look: Callable[[], Reading | None], process: subprocess.P
 def _applied(process: subprocess.Popen[bytes], port: int) -> Reading | None:
     """Return a reading of a worker, the measurements being those that it has taken."""
     try:
-        status = orjson.loads(_get(port, "/api/v1/status"))
+        status = orjson.loads(get(port, "/api/v1/status"))
     except OSError:
         return None
     return read(sum(one["received"] for one in status["partitions"].values()), process.pid)
 
 
+def wait_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a worker says that it is ready. Raises RuntimeError when it does not."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(OSError):
+            get(port, "/readyz")
+            return
+        time.sleep(POLL)
+    raise RuntimeError(f"{process.args!r} does not become ready, see its log")
+
+
 def _written(port: int) -> Written:
-    lines = [line.split() for line in _get(port, "/metrics").decode().splitlines() if not line.startswith("#")]
+    lines = [line.split() for line in get(port, "/metrics").decode().splitlines() if not line.startswith("#")]
     found = {name: float(value) for name, value in lines if name.startswith("ebbtide_snapshot")}
     return Written(found["ebbtide_snapshots_total"], found["ebbtide_snapshot_bytes_total"])
 
 
-def _get(port: int, page: str) -> bytes:
+def get(port: int, page: str) -> bytes:
+    """Return a page of a worker. Raises OSError when it does not answer, or not with what was asked for."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=5) as answer:
         body: bytes = answer.read()
     return body

@@ -55,13 +55,13 @@ def read(done: int, pid: int) -> Reading:
     """Return a reading of a running process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     cpu = (int(fields[UTIME]) + int(fields[STIME])) / TICKS
-    return Reading(done, cpu, time.monotonic(), _peak_mb(pid))
+    return Reading(done, cpu, time.monotonic(), memory_mb(pid, "VmHWM"))
 
 
-def _peak_mb(pid: int) -> float:
-    """Return the most memory that a running process has had resident (VmHWM), in MB of a million bytes."""
+def memory_mb(pid: int, kind: str) -> float:
+    """Return the memory that a process has resident (`VmRSS`) or had at most (`VmHWM`), in MB of a million bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kib = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    kib = next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
     return kib * 1024 / 1e6
 
 
