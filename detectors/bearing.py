@@ -14,6 +14,7 @@ ONLY: tuple[tuple[str, str, Kind], ...] = (
     ("access", "fixed", "fixed-only"),
     ("direction", "international", "international-only"),
 )
+PLAIN = 4  # standard deviations of a bin at which a drop is plain to see
 FINEST = ("region", "asn", "country")  # a region's own series says more of it than networks of which it is a part
 
 
@@ -162,11 +163,12 @@ def witnesses(incident: Incident, coverage: Coverage) -> Witnesses:
 
 
 def _could_tell(one: Measured, incident: Incident) -> bool:
-    """Whether a series would show it: of a service only that service's, else any that leaves the facets open."""
+    """Whether a series would show it in a bin: not in its noise, and of a service only that service's series."""
     said = dict(one.facets)
     return any(
         all(dict(fall.facets).get(name, value) == value for name, value in said.items())
         and said.get("service") == dict(fall.facets).get("service")
+        and fall.max_drop * one.expected >= PLAIN * one.spread
         for fall in incident.members
         if fall.entity == one.entity
     )

@@ -95,11 +95,11 @@ def _has_region(incident: Incident) -> bool:
 
 
 def explains(whole: Incident, part: Incident) -> bool:
-    """Whether a country that is deeply down explains whatever of the same facets falls in it by then."""
+    """Whether a country that is deeply down, or by one facet, explains what of that falls in it after."""
     return any(
         fall.kind == "country"
         and fall.state == "open"
-        and fall.max_drop >= DEEP
+        and (fall.max_drop >= DEEP or fall.facets)
         and fall.started_at <= part.start
         and all(set(fall.facets) <= set(inner.facets) for inner in part.members)
         for fall in whole.members

@@ -62,12 +62,13 @@ class Fall:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A series that its feed scores, and the level that it expects."""
+    """A series that its feed scores, the level that it expects, and how far a normal bin strays from that."""
 
     feed: str
     entity: str
     facets: Facets
     expected: float
+    spread: float
 
 
 Key: TypeAlias = tuple[str, str, tuple[str, ...]]

@@ -56,6 +56,12 @@ def _files(one: argparse.ArgumentParser) -> argparse.Action:
     return one.add_argument("files", nargs="+", metavar="FILE", help="JSON lines, plain or gzip; - is standard input")
 
 
+def _detect(one: argparse.ArgumentParser) -> None:
+    _files(one)
+    one.add_argument("--incidents", action="store_true", help="revisions of incidents in place of those of outages")
+    one.add_argument("--names", type=Path, metavar="FILE.csv", help="entity,name,operator: for incidents")
+
+
 def _demo(one: argparse.ArgumentParser) -> None:
     one.add_argument("--file", metavar="FILE", help="another recording, with --settings for its feeds")
     one.add_argument("--broker", metavar="HOST:PORT", help="a real Kafka in place of the embedded broker")
@@ -82,6 +88,7 @@ def _score(one: argparse.ArgumentParser) -> None:
     one.add_argument("case", nargs="?", type=Path, metavar="CASE", help="folder of a recording and its labels.csv")
     one.add_argument("events", nargs="?", metavar="EVENTS", help="outages as JSON lines; - is standard input")
     one.add_argument("--cases", type=Path, metavar="FOLDER", help="run the pipeline on each case in this folder")
+    one.add_argument("--incidents", action="store_true", help="EVENTS are incidents; compare with the case's truth")
     one.add_argument("--slack", type=_slack, default=SLACK, metavar="S", help="seconds around a label (default: 900)")
 
 
@@ -151,7 +158,7 @@ _COMMANDS = {
     "demo": (commands.demo, "Run a broker, a worker and a recorded day, and print the outages in it.", _demo),
     "worker": (commands.worker, "Read measurements from Kafka and send outages, until told to stop.", _worker),
     "replay": (commands.replay_files, "Send files of measurements to Kafka.", _replay),
-    "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _files),
+    "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _detect),
     "outages": (commands.outages, "Print what is going on now, as a running worker says.", _outages),
     "score": (commands.score, "Compare outages with what is known of a recording.", _score),
     "simulate": (commands.simulate, "Write measurements of a situation, and what must come out of them.", _simulate),

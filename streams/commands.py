@@ -17,16 +17,18 @@ from streams import cases, state, topics
 from streams import score as scoring
 from streams.client import known_outages
 from streams.demo import Demo, run_demo
-from streams.detect import detect
+from streams.detect import detect, incident_lines, outage_lines
 from streams.errors import UsageError
 from streams.explain import Question, explain, report
 from streams.explain_worker import explain_worker
 from streams.guard import token_of
 from streams.intake import Tally
+from streams.names import read_names
 from streams.plot import demand_matplotlib, write_svg
 from streams.replay import Pace, replay
 from streams.report import HEADER, line, summary
 from streams.run_worker import run_worker
+from streams.score_incidents import as_json, score_incidents
 from streams.settings import Settings
 from streams.settings_file import load
 from streams.shard import Shard
@@ -76,16 +78,19 @@ def simulate(arguments: Namespace) -> None:
 
 
 def detect_files(arguments: Namespace) -> None:
-    """Write every revision of every outage as one JSON object a line, and a summary on standard error."""
+    """Write every revision of every outage, or incident, as a JSON object a line; a summary on standard error."""
     settings = _settings(arguments)
     if not settings.feeds:
         raise UsageError("the settings name no feeds: give --settings FILE.toml")
-    shard, tally, revisions = Shard(settings), Tally(), 0
+    if arguments.names and not arguments.incidents:
+        raise UsageError("--names needs --incidents")
+    shard, tally, revisions, names = Shard(settings), Tally(), 0, read_names(arguments.names)
     with _spinner() as progress:
         task = progress.add_task("measurements", total=None)
-        for outages in detect(shard, tally, arguments.files, time.time):
-            sys.stdout.buffer.writelines(encode(outage) + b"\n" for outage in outages)
-            revisions += len(outages)
+        found = detect(shard, tally, arguments.files, time.time)
+        for lines in incident_lines(shard, found, names) if arguments.incidents else map(outage_lines, found):
+            sys.stdout.buffer.writelines(lines)
+            revisions += len(lines)
             progress.update(task, completed=tally.received)
     sys.stdout.flush()
     _say(_detect_summary(shard, tally, revisions))
@@ -118,8 +123,13 @@ def outages(arguments: Namespace) -> None:
 
 
 def score(arguments: Namespace) -> None:
-    """Print how outages match the labels of a case, or how the pipeline does on each case of a folder."""
-    if arguments.cases is not None and arguments.case is None:
+    """Print how outages match the labels of a case, or incidents its truth, or how the pipeline does on each case."""
+    if arguments.incidents and arguments.cases is None and arguments.events is not None:
+        figures = score_incidents(arguments.case, arguments.events, arguments.slack)
+        sys.stdout.buffer.write(as_json(arguments.case, figures) + b"\n")
+    elif arguments.incidents:
+        raise UsageError("score --incidents needs CASE and EVENTS")
+    elif arguments.cases is not None and arguments.case is None:
         sys.stdout.write(scoring.table(list(_run_cases(arguments))))
     elif arguments.cases is None and arguments.events is not None:
         alarms = scoring.read_events(arguments.events)

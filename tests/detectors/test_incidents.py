@@ -78,6 +78,14 @@ def test_a_country_takes_in_its_networks() -> None:
     assert line.last[1].is_wide
 
 
+def test_what_a_country_loses_by_one_facet_takes_in_the_networks_that_follow() -> None:
+    """Mobile networks that are cut back one after another over weeks belong to the fall of all mobile networks."""
+    falls = [fall("country/IR", 0, facets=MOBILE, drop=0.07), fall("asn/1", 72, facets=MOBILE, drop=0.08)]
+    assert len(Line(coverage(IRAN, facets=((), MOBILE))).run(falls).last) == 1
+    falls[1] = fall("asn/1", 72, drop=0.08)
+    assert len(Line(coverage(IRAN, facets=((), MOBILE))).run(falls).last) == 2
+
+
 def test_a_region_takes_in_networks_that_fall_with_it() -> None:
     """A network that has lost a part when a region went dark belongs to it; one that falls hours later does not."""
     falls = [fall("region/IR-30", 0), fall("asn/1", 0, drop=0.06), fall("asn/2", 4)]

@@ -1,0 +1,136 @@
+"""One plain sentence on an incident: what, where, how much, since when, how sure, and whether it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from babel import Locale
+
+from detectors.incident import FAULT, Told
+from schemas.reasons import one_line
+from schemas.times import format_time
+
+_ENGLISH = Locale("en")
+_WITH_THE = ("United", "Isle")
+_WITH_THE_ENDS = ("Islands", "Republic", "Territories", "Emirates")
+_THE = {"Bahamas", "Comoros", "Gambia", "Maldives", "Netherlands", "Philippines"}
+_SURELY = {"total": "is down", "major": "is mostly down", "partial": "is partly down"}
+_PAST = {"total": "was down", "major": "was mostly down", "partial": "was partly down"}
+_MAYBE = {"total": "may be down", "major": "may be mostly down", "partial": "may be partly down"}
+MANY = 3  # names that a sentence bears
+
+
+def country_name(code: str) -> str:
+    """Return a country's name as it stands in a sentence, or the code where there is none.
+
+    >>> country_name("GB"), country_name("MM"), country_name("XX")
+    ('the United Kingdom', 'Myanmar', 'XX')
+    """
+    name = (
+        str(_ENGLISH.territories.get(code, code)).partition(" (")[0].replace(" SAR China", "").replace(" & ", " and ")
+    )
+    needs = name in _THE or name.startswith(_WITH_THE) or name.endswith(_WITH_THE_ENDS)
+    return f"the {name}" if needs else name
+
+
+def headline(told: Told, names: Mapping[str, str]) -> str:
+    """Return the sentence. `names`: of regions and networks by entity, as far as they are known."""
+    if told.merged_into:
+        return f"{_what(told)} in {_where(told, names)}: part of a larger incident, which tells what follows."
+    if told.kinds == (FAULT,):
+        return _fault(told)
+    subject = f"{_what(told)} {_verb(told)} in {_where(told, names)}"
+    return f"{subject}: {_how_much(told)}, {_when(told)}; {_how_sure(told)}{_course(told)}."
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence.
+
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def _fault(told: Told) -> str:
+    is_over = "was" if told.ended_at is not None else "is"
+    many = _count(len(told.outage_ids), "series")
+    return f"The feed {_safe(told.feeds[0])} {is_over} at fault, {_when(told)}: {many} of it fell at once; no outage."
+
+
+def _what(told: Told) -> str:
+    if "service-block" in told.kinds:
+        return f"Access to {listed([_safe(name) for name in told.services])}"
+    access = {"mobile-only": "Mobile Internet", "fixed-only": "Fixed-line Internet"}
+    what = next((text for kind, text in access.items() if kind in told.kinds), "The Internet")
+    return what + (" to the outside" if "international-only" in told.kinds else "")
+
+
+def _verb(told: Told) -> str:
+    if not told.is_sure:
+        return "may have been down" if told.state == "ended" else _MAYBE[told.severity]
+    return (_PAST if told.state in ("ended", "expired") else _SURELY)[told.severity]
+
+
+def _where(told: Told, names: Mapping[str, str]) -> str:
+    """The country, or the regions or networks of it when they are fewer."""
+    countries = listed([country_name(code) for code in told.countries])
+    regions = [_safe(names.get(f"region/{region}", region)) for region in told.regions]
+    networks = [_network(asn, names) for asn in told.asns]
+    if regions or not told.is_wide or not countries:
+        few = (regions or networks) if len(regions or networks) <= MANY else []
+        places = listed(few) or (_count(len(regions), "regions") if regions else _count(len(networks), "networks"))
+        return f"{places}{', ' if few else ' of '}{countries}" if countries else places
+    return countries
+
+
+def _network(asn: int, names: Mapping[str, str]) -> str:
+    name = names.get(f"asn/{asn}")
+    return f"AS{asn} ({_safe(name)})" if name else f"AS{asn}"
+
+
+def _how_much(told: Told) -> str:
+    share = told.affected_share or 0.0
+    lost = f"{_percent(told.drop)} of normal lost"
+    drops = f" in {len(told.drops)} drops" if len(told.drops) > 1 else ""
+    if told.countries and 0.005 <= share < told.drop - 0.05:
+        return f"{lost}{drops}, {_percent(share)} of the country"
+    return lost + drops
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _when(told: Told) -> str:
+    since = _clock(told.started_at)
+    return f"since {since} UTC" if told.ended_at is None else f"from {since} to {_clock(told.ended_at)} UTC"
+
+
+def _clock(time: float) -> str:
+    return format_time(time)[:16].replace("T", " ")
+
+
+def _how_sure(told: Told) -> str:
+    sure = (
+        f"{'suspected' if told.state == 'suspected' else 'shown'} by {listed([_safe(feed) for feed in told.seen_by])}"
+    )
+    return sure + (f", not by {listed([_safe(feed) for feed in told.against])}" if told.against else "")
+
+
+def _course(told: Told) -> str:
+    many = max(len(told.regions), len(told.asns))
+    if told.state == "spreading":
+        return f"; spreading, {_count(many, 'regions' if told.regions else 'networks')} by now"
+    if told.state == "ended" and not told.is_sure:
+        return "; not confirmed"
+    ends = {"recovering": "; coming back", "ended": "; over", "expired": "; its feeds stopped, so its end is unknown"}
+    return ends.get(told.state, "; ongoing")
+
+
+def _count(number: int, plural: str) -> str:
+    return f"{number} {plural if number != 1 or plural == 'series' else plural[:-1]}"
+
+
+def _safe(name: str) -> str:
+    return one_line(name)

@@ -1,0 +1,119 @@
+"""What outages say together: shares, drops, kinds, and which feeds bear it out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from detectors.incident import Coverage, Facets, Fall, Told
+from tests.detectors.timeline import FIXED, HOUR, MOBILE, START, Line, coverage, fall, networks, then
+
+ABROAD: Facets = (("direction", "international"),)
+HOME: Facets = (("direction", "domestic"),)
+SKYPE: Facets = (("service", "skype"),)
+VIBER: Facets = (("service", "viber"),)
+
+
+def last(known: Coverage, *falls: Fall) -> Told:
+    """The only incident of these outages."""
+    (one,) = Line(known).run(falls).last
+    return one
+
+
+@pytest.mark.parametrize(
+    ("facets", "measured", "kinds"),
+    [
+        (MOBILE, (MOBILE, FIXED), ("mobile-only", "total")),
+        (FIXED, (MOBILE, FIXED), ("fixed-only", "total")),
+        (ABROAD, (ABROAD, HOME), ("international-only", "total")),
+        (SKYPE, (SKYPE, VIBER), ("service-block", "total")),
+        (MOBILE, (MOBILE,), ("total",)),
+        (ABROAD, (ABROAD,), ("total",)),
+        (SKYPE, (SKYPE,), ("total",)),
+        (HOME, (ABROAD, HOME), ("total",)),
+    ],
+)
+def test_kinds_are_claimed_only_where_the_rest_is_measured(
+    facets: Facets, measured: tuple[Facets, ...], kinds: tuple[str, ...]
+) -> None:
+    """One facet falls and the others do not: that is its kind. The others are not measured: nothing is claimed."""
+    assert last(coverage(["asn/1"], facets=measured), fall("asn/1", 0, facets=facets)).kinds == kinds
+
+
+def test_both_accesses_down_are_no_kind() -> None:
+    """Mobile and fixed lines of a network fall: it is simply down."""
+    known = coverage(["asn/1"], facets=(MOBILE, FIXED))
+    assert last(known, fall("asn/1", 0, facets=MOBILE), fall("asn/1", 0, facets=FIXED)).kinds == ("total",)
+
+
+def test_a_fall_that_says_no_access_contradicts_no_kind_where_the_access_is_known() -> None:
+    """A feed that does not tell accesses apart shows half of the network down: it is still mobile only."""
+    known = coverage(["asn/1"], feeds=("probing", "bgp"), facets=((), MOBILE, FIXED))
+    one = last(known, fall("asn/1", 0, facets=MOBILE), fall("asn/1", 0, feed="bgp", drop=0.5))
+    assert one.kinds == ("mobile-only", "total")
+
+
+def test_shares_of_what_fell_and_of_the_country() -> None:
+    """Three of four networks lose 80 %: that is 80 % of what fell, and 60 % of what is measured."""
+    falls = [fall(entity, 0, drop=0.8) for entity in networks(3)]
+    one = last(coverage(networks(4)), *falls)
+    assert (one.drop, one.affected_share, one.severity, one.kinds) == (0.8, 0.6, "major", ("partial",))
+
+
+def test_the_largest_share_stays() -> None:
+    """The share affected is the largest so far, also when outages are withdrawn."""
+    falls = [fall(entity, 0) for entity in networks(3)]
+    line = Line(coverage(networks(4))).run([*falls, then(falls[0], 1, "retracted")])
+    assert line.last[0].affected_share == 0.75
+
+
+def test_a_further_fall_is_a_drop_and_a_place_that_joins_is_none() -> None:
+    """Two drops of the same networks are two; a third network that falls later adds none."""
+    at = START
+    falls = [fall(entity, 0, drop=0.4) for entity in networks(3)]
+    deeper = [then(one, 2, "open", max_drop=0.9, drops=((at, 0.4), (at + 2 * HOUR, 0.9))) for one in falls]
+    one = last(coverage(networks(5)), *falls, *deeper, fall("asn/4", 4))
+    assert [(when - at) / HOUR for when, _ in one.drops] == [0, 2]
+    assert [drop for _, drop in one.drops] == [0.4, 0.9]
+    assert len(one.spread) == 4
+
+
+def test_a_region_says_more_than_the_networks_it_is_a_part_of() -> None:
+    """A dark region is total, though nationwide networks lose a little of theirs."""
+    known = coverage(["asn/1", "region/IR-30", "region/IR-12"])
+    one = last(known, fall("region/IR-30", 0), fall("asn/1", 0, drop=0.06))
+    assert (one.drop, one.affected_share) == (1.0, 0.5)
+
+
+def test_feeds_for_against_and_unable_to_tell() -> None:
+    """A feed that measures the network and shows nothing is against; one that does not measure it cannot tell."""
+    known = coverage(["asn/1"], feeds=("probing", "bgp"))
+    known = replace(known, feeds=("probing", "bgp", "telescope"))
+    one = last(known, fall("asn/1", 0))
+    assert (one.seen_by, one.against, one.silent) == (("probing",), ("bgp",), ("telescope",))
+    assert last(replace(known, mute=("bgp",)), fall("asn/1", 0)).silent == ("bgp", "telescope")
+
+
+def test_a_feed_in_whose_noise_it_would_drown_cannot_tell() -> None:
+    """Bins that stray by 2 % cannot speak against a fall by 6 %, and do against one by 9 %."""
+    known = coverage(["asn/1"], feeds=("probing", "traffic"))
+    assert last(known, fall("asn/1", 0, drop=0.06)).silent == ("traffic",)
+    assert last(known, fall("asn/1", 0, drop=0.09)).against == ("traffic",)
+
+
+def test_a_blocked_service_says_nothing_against_routes() -> None:
+    """Feeds that do not measure the service cannot tell."""
+    known = coverage(["asn/1"], feeds=("probing", "bgp"), facets=((), VIBER))
+    assert last(known, fall("asn/1", 0, facets=SKYPE)).silent == ("bgp",)
+
+
+def test_routes_that_are_up_while_all_else_is_down_are_told() -> None:
+    """Two feeds see networks down and most of them have their routes: cut off behind working routes."""
+    known = coverage(networks(4), feeds=("probing", "traffic", "bgp"))
+    down = [fall(entity, 0, feed=feed) for entity in networks(4) for feed in ("probing", "traffic")]
+    assert last(known, *down).routes_up == (4, 4)
+    assert last(known, *down, fall("asn/1", 0, feed="bgp")).routes_up == (3, 4)
+    all_down = [fall(entity, 0, feed="bgp") for entity in networks(4)]
+    assert last(known, *down, *all_down).routes_up is None
+    assert last(known, *down[::2], *all_down[:1]).routes_up is None
