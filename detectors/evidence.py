@@ -40,11 +40,6 @@ def threshold(budget: float, width: int) -> float:
     return math.log(1000.0 * MONTH / width / budget) - EXCESS
 
 
-def information(kind: Kind, size: Singles, expected: Singles, noise: Singles) -> Singles:
-    """What one bin knows about the relative level: one over the relative variance of a normal bin, per row."""
-    return np.float32(1) / (counting(kind, size, expected) + noise)
-
-
 def counting(kind: Kind, size: Singles, expected: Singles) -> Share:
     """Relative variance of a bin that comes of counting alone; all of a gauge's is noise."""
     if kind == "gauge":

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from detectors.evidence import RHOS, binomial, bounded, fallen, gaussian, information, negative_binomial, threshold
+from detectors.evidence import RHOS, binomial, bounded, counting, fallen, gaussian, negative_binomial, threshold
 from detectors.observed import Kind
 
 
@@ -75,11 +75,11 @@ def test_very_many_are_no_noise_of_rounding(kind: str) -> None:
     assert said == sorted(said, reverse=True)
 
 
-def test_information_is_one_over_the_relative_variance() -> None:
-    """Poisson of 50 with a tenth of noise; 40 trials of one half; a gauge of a tenth."""
-    assert information("count", singles(1), singles(50), singles(0.01))[0] == pytest.approx(1 / (1 / 50 + 0.01))
-    assert information("ratio", singles(40), singles(0.5), singles(0))[0] == pytest.approx(40)
-    assert information("gauge", singles(1), singles(9), singles(0.01))[0] == pytest.approx(100)
+def test_counting_is_the_relative_variance_of_counting_alone() -> None:
+    """Of 50 events a fiftieth, of 40 trials with even chances a fortieth; a gauge counts nothing."""
+    assert counting("count", singles(1), singles(50)) == pytest.approx(1 / 50)
+    assert counting("ratio", singles(40), singles(0.5)) == pytest.approx(1 / 40)
+    assert counting("gauge", singles(1), singles(9)) == 0
 
 
 def test_the_budget_sets_the_threshold() -> None:
