@@ -36,7 +36,10 @@ def loss(incident: Incident, coverage: Coverage) -> Loss:
     affected = {key: _affected(falls, levels.whole.get(key, 0.0)) for key, falls in groups.items()}
     kind = next(kind for kind in FINEST if any(key[1] == kind for key in groups))
     most = max(share for key, share in affected.items() if key[1] == kind)
-    best = max((k for k in groups if k[1] == kind and affected[k] >= most / 2), key=lambda k: (_drop(groups[k]), k))
+    best = max(
+        (k for k in groups if k[1] == kind and affected[k] >= most / 2),
+        key=lambda k: (round(_drop(groups[k]), 2), affected[k], k),
+    )
     of_country = [share for key, share in affected.items() if key[1] == "country"]
     return Loss(_drop(groups[best]), max(of_country, default=affected[best]), _drops(groups[best]))
 
@@ -144,13 +147,13 @@ class Witnesses(NamedTuple):
     routes_up: tuple[int, int] | None
 
 
-def witnesses(incident: Incident, coverage: Coverage) -> Witnesses:
+def witnesses(incident: Incident, now: float, coverage: Coverage) -> Witnesses:
     """A feed is against it when it measures half of the entities or more, in a way that would show it, and does not."""
     seen_by = {fall.feed for fall in incident.members}
     entities = {fall.entity for fall in incident.members}
     able: defaultdict[str, set[str]] = defaultdict(set)
     for one in _scored(incident, coverage):
-        if one.entity in entities and _could_tell(one, incident):
+        if one.entity in entities and _could_tell(one, incident, now, coverage.feeds[one.feed]):
             able[one.feed].add(one.entity)
     others = [feed for feed in coverage.feeds if feed not in seen_by]
     against = [feed for feed in others if 2 * len(able[feed]) >= len(entities)]
@@ -162,13 +165,14 @@ def witnesses(incident: Incident, coverage: Coverage) -> Witnesses:
     )
 
 
-def _could_tell(one: Measured, incident: Incident) -> bool:
-    """Whether a series would show it in a bin: not in its noise, and of a service only that service's series."""
+def _could_tell(one: Measured, incident: Incident, now: float, width: float) -> bool:
+    """Whether a series would show it by now: a whole bin since, not in its noise, of a service only that service's."""
     said = dict(one.facets)
     return any(
         all(dict(fall.facets).get(name, value) == value for name, value in said.items())
         and said.get("service") == dict(fall.facets).get("service")
         and fall.max_drop * one.expected >= PLAIN * one.spread
+        and now // width * width - width >= fall.started_at
         for fall in incident.members
         if fall.entity == one.entity
     )

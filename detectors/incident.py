@@ -90,11 +90,12 @@ class Levels(NamedTuple):
 class Coverage:
     """What the feeds can tell at an instant.
 
-    `feeds`: all there are. `mute`: those that say nothing now. `routes`: those that watch routes. `series`: what is
-    scored, by country. `operators`: who runs an entity, where that is known. `found`, `weighed`: answers given before.
+    `feeds`: all there are, and the width of their bins. `mute`: those that say nothing now. `routes`: those that watch
+    routes. `series`: what is scored, by country. `operators`: who runs an entity, where that is known. `found`,
+    `weighed`: answers given before.
     """
 
-    feeds: Sequence[str]
+    feeds: Mapping[str, float]
     mute: Collection[str] = ()
     routes: Collection[str] = ()
     series: Mapping[str, Sequence[Measured]] = field(default_factory=dict)

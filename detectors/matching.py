@@ -72,7 +72,7 @@ def _same(truth: Episode, told: Episode, slack: float) -> bool:
         return not truth.countries and not told.countries and bool(truth.feeds & told.feeds)
     finer = (truth.regions and told.regions) or (truth.asns and told.asns)
     shared = truth.regions & told.regions or truth.asns & told.asns
-    return bool(shared if finer else truth.countries & told.countries)
+    return bool(truth.countries & told.countries) and bool(shared or not finer)
 
 
 def _overlap(truth: Episode, pieces: Sequence[Episode]) -> float:

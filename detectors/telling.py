@@ -50,7 +50,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
     members, state = incident.members, course(incident, now)
     loss = bearing.loss(incident, coverage)
     incident.affected = max(incident.affected, 0.0 if incident.fault else loss.affected)
-    seen = bearing.witnesses(incident, coverage)
+    seen = bearing.witnesses(incident, now, coverage)
     places = [] if incident.fault else members
     return Told(
         root=incident.root,

@@ -112,9 +112,7 @@ def _clock(time: float) -> str:
 
 
 def _how_sure(told: Told) -> str:
-    sure = (
-        f"{'suspected' if told.state == 'suspected' else 'shown'} by {listed([_safe(feed) for feed in told.seen_by])}"
-    )
+    sure = f"{'shown' if told.is_sure else 'suspected'} by {listed([_safe(feed) for feed in told.seen_by])}"
     return sure + (f", not by {listed([_safe(feed) for feed in told.against])}" if told.against else "")
 
 

@@ -140,7 +140,8 @@ class Grouping:
                     series.setdefault(country, []).append(one)
         mute = {name for name in feeds if newest.get(name, 0.0) < latest - self.patience - float(feeds[name].bin)}
         routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
-        return Coverage(tuple(feeds), mute, routes, series, self.known.operators)
+        widths = {name: float(feed.bin) for name, feed in feeds.items()}
+        return Coverage(widths, mute, routes, series, self.known.operators)
 
     def _learn(self, name: str, shard: Shard) -> dict[tuple[str, Facets], tuple[str | None, Measured]]:
         """Keep the expected level of each series that is scored, also while a bin of it is missing."""

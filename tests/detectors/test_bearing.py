@@ -89,7 +89,7 @@ def test_a_region_says_more_than_the_networks_it_is_a_part_of() -> None:
 def test_feeds_for_against_and_unable_to_tell() -> None:
     """A feed that measures the network and shows nothing is against; one that does not measure it cannot tell."""
     known = coverage(["asn/1"], feeds=("probing", "bgp"))
-    known = replace(known, feeds=("probing", "bgp", "telescope"))
+    known = replace(known, feeds={**known.feeds, "telescope": HOUR})
     one = last(known, fall("asn/1", 0))
     assert (one.seen_by, one.against, one.silent) == (("probing",), ("bgp",), ("telescope",))
     assert last(replace(known, mute=("bgp",)), fall("asn/1", 0)).silent == ("bgp", "telescope")
@@ -100,6 +100,15 @@ def test_a_feed_in_whose_noise_it_would_drown_cannot_tell() -> None:
     known = coverage(["asn/1"], feeds=("probing", "traffic"))
     assert last(known, fall("asn/1", 0, drop=0.06)).silent == ("traffic",)
     assert last(known, fall("asn/1", 0, drop=0.09)).against == ("traffic",)
+
+
+def test_a_feed_whose_bin_is_not_over_cannot_tell_yet() -> None:
+    """A feed of hourly bins speaks against it once a bin that began after the fall has ended."""
+    known = coverage(["asn/1"], feeds=("probing", "bgp"))
+    known = replace(known, feeds={"probing": HOUR / 20, "bgp": HOUR})
+    early, late = fall("asn/1", 0.5), fall("asn/1", 0.5, late=1.4)
+    assert last(known, early).silent == last(known, replace(late, updated_at=START + 1.9 * HOUR)).silent == ("bgp",)
+    assert last(known, late).against == ("bgp",)
 
 
 def test_a_blocked_service_says_nothing_against_routes() -> None:

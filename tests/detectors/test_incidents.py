@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from detectors.incident import Book, Coverage, Fall, Told
-from tests.detectors.timeline import DAY, HOUR, MINUTE, MOBILE, START, Line, coverage, fall, networks, then
+from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Line, coverage, fall, networks, then
 
 IRAN = networks(17)
 
@@ -209,7 +209,7 @@ def test_a_revision_that_is_told_again_changes_nothing() -> None:
 def test_networks_that_fall_together_by_one_facet_are_one() -> None:
     """Three mobile networks at once are few of all networks, but all that are mobile."""
     known = Coverage(
-        ("probing",),
+        {"probing": BIN},
         series={
             "IR": [
                 *coverage(IRAN, facets=((("access", "fixed"),),)).of("IR"),

@@ -12,6 +12,7 @@ from detectors.observed import State
 
 START = 1_573_862_400.0  # 16 November 2019, midnight
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+BIN = 3 * MINUTE
 MOBILE: Facets = (("access", "mobile"),)
 FIXED: Facets = (("access", "fixed"),)
 
@@ -67,9 +68,9 @@ def coverage(
     facets: Sequence[Facets] = ((),),
     operators: dict[str, str] | None = None,
 ) -> Coverage:
-    """All feeds measure all entities, each facet of them at the same level, of which bins stray by 2 %."""
+    """All feeds measure all entities and facets at one level, in bins of three minutes that stray by 2 %."""
     series = [Measured(feed, entity, one, 100.0, 2.0) for feed in feeds for entity in entities for one in facets]
-    return Coverage(tuple(feeds), (), ("bgp",), {country: series}, operators or {})
+    return Coverage(dict.fromkeys(feeds, BIN), (), ("bgp",), {country: series}, operators or {})
 
 
 def networks(count: int, first: int = 1) -> list[str]:
