@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +70,11 @@ class Detector:
         """Make rows new series in warm-up; they have no open outage."""
         self._desk.store.reset(rows)
 
+    def rescale(self, rows: Ints, by: Floats) -> None:
+        """Multiply what rows are expected to hold: they are sums that have other parts now. Evidence is kept."""
+        for name in ("level", "anchor", "last", "quantum"):
+            self.hot[name][rows] *= by.astype(np.float32)
+
     def dirty_slots(self) -> tuple[int, ...]:
         """Columns of `slots` that changed since the last call."""
         dirty, self._dirty = tuple(sorted(self._dirty)), set()
@@ -105,6 +111,6 @@ class Detector:
                 self._desk.store.stale()
             self._dirty.update(range(SLOTS) if grown else (slot_of(seen.start),))
 
-    def expire(self, at: int) -> list[Change]:
-        """The feed stopped: open outages become expired, suspicions are withdrawn."""
-        return judge.expired(self._desk, at)
+    def expire(self, at: int, rows: Iterable[int] | None = None) -> list[Change]:
+        """The feed stopped, of all rows or of some: open outages become expired, suspicions are withdrawn."""
+        return judge.expired(self._desk, at, sorted(self.ongoing if rows is None else self.ongoing.keys() & set(rows)))

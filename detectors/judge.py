@@ -27,7 +27,7 @@ def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
     short = 1 - scored.value / np.maximum(scored.low, EMPTY)
     sigmas = short * np.sqrt(scored.inform)
     falling = (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 1.5)
-    now = feedfault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]))
+    now = seen.doubted or feedfault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]))
     if s["fault"] and not now:
         _clear(desk, scored, s["fault"] + 1)
     s["fault"] = s["fault"] + 1 if now else 0.0
@@ -233,13 +233,12 @@ def _accept(desk: Desk, row: int, old: Ongoing, shown: Seen, drop: float) -> Cha
     return tell(revise(old, shown, "rebaselined", f"held at {1 - drop:.0%} for long enough", drop), shown, shown.end)
 
 
-def expired(desk: Desk, at: int) -> list[Change]:
-    """The feed stopped: what is open is unknown from now on."""
+def expired(desk: Desk, at: int, rows: list[int]) -> list[Change]:
+    """The feed stopped: what is open in these rows is unknown from now on."""
     changes = []
-    for row in sorted(desk.ongoing):
-        old, shown = desk.ongoing[row], Seen(row, at, at, None, float(desk.store.hot["level"][row]))
+    for row in rows:
+        old, shown = desk.ongoing.pop(row), Seen(row, at, at, None, float(desk.store.hot["level"][row]))
         state: State = "retracted" if old.state == "suspected" else "expired"
         changes.append(tell(revise(old, shown, state, "the feed stopped"), shown))
-    follow.stop(desk.store.hot, sorted(desk.ongoing))
-    desk.ongoing.clear()
+    follow.stop(desk.store.hot, rows)
     return changes

@@ -37,6 +37,7 @@ class Observed:
     start of the bin (or not known before) and down at its end, and the reverse (presence, else zeros).
     `present`: False where nothing was measured and silence says nothing. `alive`: False where the series did not
     exist yet in this bin: such a row's state is not touched. `group`: a code for the country of the row, 0 unknown.
+    `doubted`: others know that the feed is at fault in this bin.
     """
 
     start: int
@@ -47,6 +48,7 @@ class Observed:
     lost: Floats
     back: Floats
     group: Ints
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from detectors.presence import Members
 from detectors.watermark import TimeRule, Watermark
 from schemas.measurement import Measurement
 from streams.batch import Batch, Origin, Rejected
+from streams.cells import Cells, Partial, Verdict
 from streams.columns import Columns
+from streams.combination import Combination
 from streams.series import KEY, Series, SeriesIndex, series_of
 
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
@@ -32,6 +34,7 @@ class FeedRules(NamedTuple):
     silence_is_zero: bool
     forget_after: float
     expire_after: float
+    areas: tuple[Combination, ...] = ()
 
 
 class Step(NamedTuple):
@@ -106,6 +109,8 @@ class Feed:
         self.closings = 0  # bins closed since the last snapshot
         self.forgot = False  # whether rows were freed since then
         self.spoke: set[int] = set()  # bins that a measurement came for since somebody asked
+        self.cells = Cells(rules.detector, rules.areas) if rules.areas else None
+        self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # is told parts of areas
         self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
     def take(self, part: Part, batch: Batch) -> Step:
@@ -203,7 +208,10 @@ class Feed:
         kind = self.rules.detector.kind
         members = list(map(MEMBER, part.measurements)) if kind == "distinct" else []
         of = _floats(OF, part.measurements) if kind == "ratio" else part.ts
-        self.bins.add(starts, Arrivals(rows, part.ts, part.columns.value, of, members), len(self.index))
+        arrivals = Arrivals(rows, part.ts, part.columns.value, of, members)
+        self.bins.add(starts, arrivals, len(self.index))
+        if self.cells:
+            self.cells.add(part.measurements, starts, arrivals)
         if kind == "presence":
             whole = zip(starts.tolist(), rows.tolist(), part.measurements, strict=True)
             for start, row, m in whole:
@@ -219,6 +227,8 @@ class Feed:
             row = self.index.by_series.get((series.entity, series.facets))
             if row is not None and self.index.born[row] < start:
                 self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
+            if self.cells:
+                self.cells.correct(start, m)
 
     def _close(self, start: int, *, elsewhere: bool | None = None) -> list[tuple[Series, Change]]:
         rows = len(self.index)
@@ -230,7 +240,13 @@ class Feed:
         if self.observer:
             self.observer(observed, changes)
         told = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
-        if start // DAY != (start + self.rules.time.width) // DAY:
+        last_of_day = start // DAY != (start + self.rules.time.width) // DAY
+        if self.cells:
+            silence_is_zero = self.rules.silence_is_zero and bool((observed.present == observed.alive).all())
+            cutoff = int(start - self.rules.forget_after) if last_of_day else None
+            verdict = Verdict(silence_is_zero, bool(self.detector.scalars["fault"]), self.active)
+            told += self.partials(self.cells.close(start, verdict, cutoff))
+        if last_of_day:
             self._forget(start)
         return told
 

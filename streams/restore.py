@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import ValidationError, convert
 
-from detectors.bins import Bin
+from detectors.bins import Bin, OpenBins
+from detectors.detector import Detector
 from detectors.doubt import Claim
 from detectors.lifecycle import Ongoing
+from detectors.presence import Members
 from schemas.measurement import Measurement
+from streams.areas import Summed
 from streams.batch import Origin
+from streams.cells import Cells
 from streams.errors import StateError
 from streams.feed import Feed
 from streams.packing import FORMAT, Packed, unpack
-from streams.series import KEY, Series
+from streams.series import KEY, Series, SeriesIndex
 from streams.shard import Counts, Shard
 from streams.snapshot import CHUNK, SLOT_CHUNK
 
@@ -37,14 +41,41 @@ def _restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes])
     fits = [name for name, feed in shard.feeds.items() if _fits(feed, values["feeds"].get(name))]
     for name in fits:
         feed = shard.feeds[name]
-        own = {row.removeprefix(f"{name}/"): unpack(rows[row]) for row in rows if row.startswith(f"{name}/")}
+        own = _under(f"{name}/", rows)
         _restore_head(feed, values["feeds"][name], own)
-        _restore_series(feed, own)
-        _restore_bins(feed, own)
-        _restore_members(feed, own)
-        _restore_detector(feed, own, values["feeds"][name]["scalars"])
+        _restore_series(feed.index, own)
+        _restore_bins(feed.bins, len(feed.index), own)
+        _restore_members(feed.members, own)
+        _restore_detector(feed.detector, len(feed.index), own, values["feeds"][name]["scalars"])
         shard.counts[name] = Counts(**values["counts"][name])
-    return frozenset(row for row in rows if "/" in row and row.partition("/")[0] not in fits)
+    parts = {f"{name}/{part}" for name in fits for part in _restore_parts(shard, name, values, rows)}
+    return frozenset(row for row in rows if "/" in row and not _wanted(row, fits, parts))
+
+
+def _wanted(row: str, fits: Sequence[str], parts: Container[str]) -> bool:
+    """Whether a row belongs to a feed that fits or, of one with areas, to a part of it that was restored."""
+    feed, family, *rest = row.split("/")
+    part = {"cells": f"{feed}/cells", "area": f"{feed}/area/{rest[0] if rest else ''}"}.get(family)
+    return feed in fits and (part is None or part in parts)
+
+
+def _restore_parts(shard: Shard, name: str, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> Iterator[str]:
+    """Restore what the areas of a feed are made of, and their own columns, where the snapshot has them."""
+    head, cells = values["feeds"][name], shard.feeds[name].cells
+    if cells is None or "since" not in head:
+        return
+    _restore_cells(cells, _under(f"{name}/cells/", rows))
+    cells.since = head["since"]
+    yield "cells"
+    its, areas = shard.areas[name], values["areas"][name]
+    its.closed, its.silent_since, its.late = areas["closed"], areas["silent_since"], areas["late"]
+    for one in its.summed.keys() & areas["scalars"].keys():
+        _restore_summed(its.summed[one], _under(f"{name}/area/{one}/", rows), areas["scalars"][one])
+        yield f"area/{one}"
+
+
+def _under(folder: str, rows: Mapping[str, bytes]) -> dict[str, Packed]:
+    return {row.removeprefix(folder): unpack(rows[row]) for row in rows if row.startswith(folder)}
 
 
 def _fits(feed: Feed, head: Mapping[str, Any] | None) -> bool:
@@ -68,22 +99,41 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
         feed.doubt.held.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
 
 
-def _restore_series(feed: Feed, rows: Mapping[str, Packed]) -> None:
-    index = feed.index
+def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:
+    _restore_series(cells.index, rows)
+    _restore_bins(cells.bins, len(cells.index), rows)
+    _restore_members(cells.members, rows)
+    cells.panel.grow(len(cells.index))
+    _restore_columns("panel", cells.panel, rows)
+    cells.remap()
+
+
+def _restore_summed(its: Summed, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
+    _restore_series(its.index, rows)
+    _restore_detector(its.detector, len(its.index), rows, scalars)
+    its.grow(len(its.index))
+    _restore_columns("parts", its, rows)
+
+
+def _restore_columns(family: str, into: object, rows: Mapping[str, Packed]) -> None:
+    for (number,), row in _family(rows, family):
+        at = int(number) * CHUNK
+        for name, column in row.columns.items():
+            getattr(into, name)[at : at + len(column)] = column
+
+
+def _restore_series(index: SeriesIndex, rows: Mapping[str, Packed]) -> None:
     for _, row in _family(rows, "series"):
         index.extend(convert(row.values["rows"], list[Series | None]))
     index.free = rows["free"].values["free"] if "free" in rows else []
-    for (number,), row in _family(rows, "seen"):
-        at = int(number) * CHUNK
-        for name, column in row.columns.items():
-            getattr(index, name)[at : at + len(column)] = column
+    _restore_columns("seen", index, rows)
     index.changed.clear()
 
 
-def _restore_bins(feed: Feed, rows: Mapping[str, Packed]) -> None:
+def _restore_bins(bins: OpenBins, count: int, rows: Mapping[str, Packed]) -> None:
     for (start, _), row in _family(rows, "open"):
-        opened = feed.bins.bins.setdefault(int(start), Bin.empty())
-        opened.grow(len(feed.index))
+        opened = bins.bins.setdefault(int(start), Bin.empty())
+        opened.grow(count)
         at = row.columns.pop("row")
         opened.seen[at] = True
         for name, column in row.columns.items():
@@ -91,17 +141,16 @@ def _restore_bins(feed: Feed, rows: Mapping[str, Packed]) -> None:
         opened.members |= {(number, member) for number, member in row.values["members"]}
 
 
-def _restore_members(feed: Feed, rows: Mapping[str, Packed]) -> None:
+def _restore_members(members: Members, rows: Mapping[str, Packed]) -> None:
     for _, row in _family(rows, "members"):
         for number, known in row.values["since"]:
-            feed.members.put(number, {member: (up, since) for member, (up, since) in known})
+            members.put(number, {member: (up, since) for member, (up, since) in known})
         for number, member, ts, up, start in row.values["events"]:
-            feed.members.add(start, (number, member, ts, up))
+            members.add(start, (number, member, ts, up))
 
 
-def _restore_detector(feed: Feed, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
-    detector = feed.detector
-    detector.grow(len(feed.index))
+def _restore_detector(detector: Detector, count: int, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
+    detector.grow(count)
     for (number,), row in _family(rows, "hot"):
         at = int(number) * CHUNK
         if row.columns.keys() != detector.hot.keys():  # a column that starts anew unsaid would be a silent reset

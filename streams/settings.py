@@ -8,6 +8,7 @@ import msgspec
 
 from detectors.observed import Kind, Rule
 from detectors.watermark import TimeRule
+from streams.combination import combination
 from streams.durations import seconds
 from streams.secret import Secret
 
@@ -104,8 +105,12 @@ class Feed(Section, frozen=True):
     lateness: Duration = Duration(120)
     absent: Literal["zero", "missing"] | None = None
     unit: str = ""
+    areas: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        names = [combination(text).name for text in self.areas]
+        if len(set(names)) < len(names):
+            raise ValueError("`areas` names one of them twice")
         if self.bin < 1 or not float(self.bin).is_integer():
             raise ValueError(f"`bin` is a whole number of seconds, at least 1, got {float(self.bin):g} s")
 

@@ -17,6 +17,8 @@ PREFIX = "EBBTIDE_"
 # A password of digits is still a text, and one that looks like TOML is not TOML.
 _LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_WEB_TOKEN")
 
+_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS")
+
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return checked settings. Raises SettingsError with one line that names the file, line and key."""
@@ -91,7 +93,7 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # 
 
 def _value(name: str, text: str) -> Any:  # noqa: ANN401
     """Read a variable as a TOML value; what is not one is plain text; lists may be written with commas."""
-    if name.endswith("_BOOTSTRAP_SERVERS") and not text.startswith("["):
+    if name.endswith(_LISTS) and not text.startswith("["):
         return [part.strip() for part in text.split(",")]
     if name.endswith(_LITERAL):
         return text

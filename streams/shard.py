@@ -10,8 +10,10 @@ import numpy as np
 
 from detectors.observed import Change
 from schemas.outage import Outage
+from streams.areas import Areas, Patience
 from streams.batch import Batch, Rejected
 from streams.columns import Reader
+from streams.combination import combination
 from streams.feed import Feed, FeedRules, Part
 from streams.messages import outage_of
 from streams.series import Series
@@ -38,16 +40,25 @@ class Output(NamedTuple):
 
 @dataclass(slots=True)
 class Shard:
-    """State of one partition. The same messages give the same outages, however they are cut into batches."""
+    """State of one partition. The same messages give the same outages, however they are cut into batches.
+
+    `areas`: of the feeds that have them, summed over this shard alone.
+    """
 
     settings: Settings
     feeds: dict[str, Feed] = field(default_factory=dict)
+    areas: dict[str, Areas] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
     reader: Reader = field(default_factory=Reader)
 
     def __post_init__(self) -> None:
         self.feeds = {name: Feed(feed_rules(self.settings, name)) for name in self.settings.feeds}
         self.counts = {name: Counts() for name in self.settings.feeds}
+        for name, feed in self.feeds.items():
+            if feed.rules.areas:
+                patience = Patience(feed.rules.forget_after, feed.rules.expire_after)
+                self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas)
+                feed.partials = self.areas[name].alone
 
     def apply(self, batch: Batch) -> Output:
         """Bin the measurements of a batch and return what came of the bins that closed."""
@@ -114,6 +125,7 @@ def feed_rules(settings: Settings, name: str) -> FeedRules:
         silence_is_zero=settings.feeds[name].silence_is_zero,
         forget_after=float(settings.worker.forget_after),
         expire_after=float(settings.worker.expire_after),
+        areas=tuple(map(combination, settings.feeds[name].areas)),
     )
 
 

@@ -2,29 +2,36 @@
 
 Of each feed: `series` (who has which row), `seen` (when each was measured), `open` (bins not closed yet), `members`
 (who is up), `held` (measurements in doubt), `hot` (columns that change when bins close), `ongoing` (outages that have
-not ended), `slot` (one hour of the week of the seasonal profile). A row holds at most `CHUNK` series, so that a change
-of one writes little.
+not ended), `slot` (one hour of the week of the seasonal profile). Where it has areas, `cells/…` holds what they are
+summed from and `area/COMBINATION/…` those of one combination, in families named alike; `panel` and `parts` are columns
+of a cell and of an area. A row holds at most `CHUNK` series, so that a change of one writes little.
 """
 
 from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
 from msgspec import to_builtins
+from numpy.typing import NDArray
 
-from detectors.bins import Bin
+from detectors.areas import Panel
+from detectors.bins import Bin, OpenBins
+from detectors.detector import Detector
 from detectors.doubt import Claim
 from detectors.presence import Members
 from schemas.measurement import Measurement
+from streams.areas import Areas, Summed
 from streams.batch import Origin
+from streams.cells import Cells
 from streams.feed import Feed
 from streams.packing import pack
+from streams.series import SeriesIndex
 from streams.shard import Shard
 
 CHUNK = 4096
@@ -36,7 +43,11 @@ Led = TypeVar("Led", bound=tuple[Any, ...])
 
 def dump(shard: Shard, *, whole: bool = False) -> dict[str, bytes]:
     """Return the rows that may have changed since the last call, or all of them. The next call counts from this one."""
-    return {f"{name}/{row}": content for name, feed in shard.feeds.items() for row, content in _feed_rows(feed, whole)}
+    rows = {f"{name}/{row}": content for name, feed in shard.feeds.items() for row, content in _feed_rows(feed, whole)}
+    areas = ((name, one, summed) for name, its in shard.areas.items() for one, summed in its.summed.items())
+    return rows | {
+        f"{name}/{row}": it for name, one, its in areas for row, it in _under(f"area/{one}", _summed(its, whole))
+    }
 
 
 def heads(shard: Shard) -> dict[str, Any]:
@@ -44,12 +55,15 @@ def heads(shard: Shard) -> dict[str, Any]:
     return {
         "counts": {name: asdict(counts) for name, counts in shard.counts.items()},
         "feeds": {name: _head(feed) for name, feed in shard.feeds.items()},
+        **({"areas": {name: _areas_head(areas) for name, areas in shard.areas.items()}} if shard.areas else {}),
     }
 
 
 def gone(shard: Shard, names: Iterable[str]) -> frozenset[str]:
     """Return those of the names that are bins which have closed since, or of feeds that are not in the settings."""
-    kept = {f"{name}/open/{start}" for name, feed in shard.feeds.items() for start in feed.bins.bins}
+    bins = {name: feed.bins for name, feed in shard.feeds.items()}
+    bins |= {f"{name}/cells": feed.cells.bins for name, feed in shard.feeds.items() if feed.cells}
+    kept = {f"{name}/open/{start}" for name, opened in bins.items() for start in opened.bins}
     closed = {name for name in names if "/open/" in name and name.rpartition("/")[0] not in kept}
     return frozenset(closed | {name for name in names if "/" in name and name.partition("/")[0] not in shard.feeds})
 
@@ -63,6 +77,7 @@ def _head(feed: Feed) -> dict[str, Any]:
         "active": feed.active,
         "silent_since": feed.silent_since,
         "scalars": feed.detector.scalars,
+        **({"since": feed.cells.since} if feed.cells else {}),
     }
 
 
@@ -74,20 +89,55 @@ def _held(claim: Claim[tuple[Measurement, Origin]]) -> dict[str, Any]:
 
 def _feed_rows(feed: Feed, whole: bool) -> Rows:
     feed.detector.grow(len(feed.index) - feed.detector.rows)
-    yield from _series_rows(feed, whole)
-    yield from _seen_rows(feed)
-    for start, opened in feed.bins.bins.items():
-        yield from _open_rows(start, opened, len(feed.index))
+    yield from _series_rows(feed.index, whole)
+    yield from _seen_rows(feed.index)
+    yield from _bin_rows(feed.bins, len(feed.index))
     yield "held", pack({"held": [_held(claim) for claim in feed.doubt.held]}, {})
     if feed.rules.detector.kind == "presence":
         yield from _member_rows(feed.members, len(feed.index))
-    dirty = feed.detector.dirty_slots() if feed.closings else ()
-    if feed.closings or whole:
-        ongoing = {str(row): asdict(outage) for row, outage in sorted(feed.detector.ongoing.items())}
+    yield from _detector_rows(feed, whole)
+    if feed.cells:
+        yield from _under("cells", _cell_rows(feed.cells, whole))
+
+
+def _detector_rows(its: Feed | Summed, whole: bool) -> Rows:
+    """Yield what changes when bins close; what closes next counts anew."""
+    detector = its.detector
+    dirty = detector.dirty_slots() if its.closings else ()
+    if its.closings or whole:
+        ongoing = {str(row): asdict(outage) for row, outage in sorted(detector.ongoing.items())}
         yield "ongoing", pack(ongoing, {})
-        yield from _hot_rows(feed)
-        yield from _slot_rows(feed, range(feed.detector.slots.shape[1]) if whole or feed.forgot else dirty)
-    feed.closings, feed.forgot = 0, False
+        yield from _column_rows("hot", detector.hot, detector.rows)
+        yield from _slot_rows(detector, range(detector.slots.shape[1]) if whole or its.forgot else dirty)
+    its.closings, its.forgot = 0, False
+
+
+def _cell_rows(cells: Cells, whole: bool) -> Rows:
+    rows = len(cells.index)
+    yield from _series_rows(cells.index, whole)
+    yield from _seen_rows(cells.index)
+    yield from _bin_rows(cells.bins, rows)
+    if cells.rule.kind == "presence":
+        yield from _member_rows(cells.members, rows)
+    cells.panel.grow(rows)
+    yield from _column_rows("panel", {name: getattr(cells.panel, name) for name in Panel.COLUMNS}, rows)
+
+
+def _summed(its: Summed, whole: bool) -> Rows:
+    yield from _series_rows(its.index, whole)
+    yield from _seen_rows(its.index)
+    yield from _column_rows("parts", {name: getattr(its, name) for name in Summed.COLUMNS}, len(its.index))
+    yield from _detector_rows(its, whole)
+
+
+def _areas_head(areas: Areas) -> dict[str, Any]:
+    scalars = {name: its.detector.scalars for name, its in areas.summed.items()}
+    return {"closed": areas.closed, "silent_since": areas.silent_since, "late": areas.late, "scalars": scalars}
+
+
+def _under(folder: str, rows: Rows) -> Rows:
+    """Name rows as those of a part."""
+    return ((f"{folder}/{name}", row) for name, row in rows)
 
 
 def _spans(rows: int, chunk: int = CHUNK) -> Iterator[tuple[int, int, int]]:
@@ -96,8 +146,7 @@ def _spans(rows: int, chunk: int = CHUNK) -> Iterator[tuple[int, int, int]]:
         yield number, at, min(at + chunk, rows)
 
 
-def _series_rows(feed: Feed, whole: bool) -> Rows:
-    index = feed.index
+def _series_rows(index: SeriesIndex, whole: bool) -> Rows:
     changed = {row // CHUNK for row in index.changed}
     for number, at, end in _spans(len(index)):
         if whole or number in changed:
@@ -107,10 +156,18 @@ def _series_rows(feed: Feed, whole: bool) -> Rows:
     index.changed.clear()
 
 
-def _seen_rows(feed: Feed) -> Rows:
-    for number, at, end in _spans(len(feed.index)):
-        columns = {"born": feed.index.born[at:end], "last_seen": feed.index.last_seen[at:end]}
-        yield f"seen/{number}", pack({}, columns)
+def _seen_rows(index: SeriesIndex) -> Rows:
+    return _column_rows("seen", {"born": index.born, "last_seen": index.last_seen}, len(index))
+
+
+def _column_rows(family: str, columns: Mapping[str, NDArray[Any]], rows: int) -> Rows:
+    for number, at, end in _spans(rows):
+        yield f"{family}/{number}", pack({}, {name: column[at:end] for name, column in columns.items()})
+
+
+def _bin_rows(bins: OpenBins, rows: int) -> Rows:
+    for start, opened in bins.bins.items():
+        yield from _open_rows(start, opened, rows)
 
 
 def _open_rows(start: int, opened: Bin, rows: int) -> Rows:
@@ -138,12 +195,7 @@ def _by_chunk(those: Iterable[Led]) -> defaultdict[int, list[Led]]:
     return chunks
 
 
-def _hot_rows(feed: Feed) -> Rows:
-    for number, at, end in _spans(feed.detector.rows):
-        yield f"hot/{number}", pack({}, {name: column[at:end] for name, column in feed.detector.hot.items()})
-
-
-def _slot_rows(feed: Feed, slots: Iterable[int]) -> Rows:
+def _slot_rows(detector: Detector, slots: Iterable[int]) -> Rows:
     for slot in slots:
-        for number, at, end in _spans(feed.detector.rows, SLOT_CHUNK):
-            yield f"slot/{slot}/{number}", pack({}, {"profile": feed.detector.slots[at:end, slot]})
+        for number, at, end in _spans(detector.rows, SLOT_CHUNK):
+            yield f"slot/{slot}/{number}", pack({}, {"profile": detector.slots[at:end, slot]})

@@ -53,6 +53,9 @@ def line_of(tmp_path: Path, text: str, environ: dict[str, str] | None = None) ->
         ('bin = "5m"', 'bin = "5m"\nlateness = nan', "e.toml:8: feeds.atlas.lateness: "),
         ('bin = "5m"', 'bin = "5m"\nlateness = inf', "e.toml:8: feeds.atlas.lateness: "),
         ('bin = "5m"', 'bin = "5m"\nlate = 1', "e.toml:8: feeds.atlas.late: no such setting"),
+        ('bin = "5m"', 'bin = "5m"\nareas = ["city"]', "e.toml:4: feeds.atlas: an area is one of country, region, asn"),
+        ('bin = "5m"', 'bin = "5m"\nareas = ["asn", "asn"]', "e.toml:4: feeds.atlas: `areas` names one of them twice"),
+        ('bin = "5m"', 'bin = "5m"\nareas = "asn"', "e.toml:8: feeds.atlas.areas: "),
         ("bin = 60", "bin = []", "e.toml:12: feeds.a.b.bin: "),
         ("[kafka]\npartitions = 2", "kafka = 3", "e.toml:1: kafka: "),
         ("partitions = 2", "partitions = ", "e.toml:2: is not TOML: "),
@@ -98,13 +101,14 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
         "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": "one:9092, two:9092",
         "EBBTIDE_WORKER_IDLE_AFTER": "1m30s",
         "EBBTIDE_FEEDS_A_B_BIN": "2m",
+        "EBBTIDE_FEEDS_A_B_AREAS": "country, region+access",
         "EBBTIDE_REQUIRE_KAFKA": "1",
         "HOME": "/",
     }
     its = load(tmp_path / "e.toml", environ)
     assert (its.kafka.partitions, its.kafka.app_id, its.worker.idle_after) == (7, "other", Duration(90))
     assert its.kafka.bootstrap_servers == ("one:9092", "two:9092")
-    assert its.feeds["a.b"].bin == Duration(120)
+    assert (its.feeds["a.b"].bin, its.feeds["a.b"].areas) == (Duration(120), ("country", "region+access"))
 
 
 @pytest.mark.parametrize("name", ["EBBTIDE_KAFKA_PARTITION", "EBBTIDE_FEEDS_NONE_BIN", "EBBTIDE_FEEDS_ATLAS_BINS"])

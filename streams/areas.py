@@ -1,0 +1,197 @@
+"""The areas of a feed: partial sums of all shards in, bins closed together, changes of outages out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.areas import Sums, observed, turnover
+from detectors.bins import padded
+from detectors.detector import Detector
+from detectors.observed import DAY, Change, Floats, Ints, Rule
+from streams.cells import AreaSums, Partial
+from streams.combination import Area, Combination
+from streams.series import Series, SeriesIndex
+
+Told = list[tuple[Series, Change]]
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Patience(NamedTuple):
+    """Seconds after which an area that has no cells is forgotten, and after which a silent feed is given up."""
+
+    forget_after: float
+    expire_after: float
+
+
+class Summed:
+    """The areas of one combination: a row per area, with a baseline of its own.
+
+    `rank`: what the row is summed from. `base`, `trials`: of the last bin in which the area had cells.
+    """
+
+    COLUMNS = ("rank", "base", "trials")
+
+    def __init__(self, rule: Rule) -> None:
+        self.index = SeriesIndex()
+        self.detector = Detector(rule)
+        self.rank: Ints = np.zeros(0, dtype=np.int64)
+        self.base: Floats = np.zeros(0)
+        self.trials: Floats = np.zeros(0)
+        self.closings = 0  # bins closed since the last snapshot
+        self.forgot = False  # whether rows were freed since then
+
+    def close(self, start: int, parts: Sequence[AreaSums], doubted: bool) -> Told:
+        """Close a bin from what each shard tells of it, in order of the shards."""
+        self.closings += 1
+        best = _best(parts)
+        told = self._displace(start, best)
+        rows = [self._rows(part, best) for part in parts]
+        count = len(self.index)
+        self.grow(count)
+        sums = Sums.zeros(count)
+        for row, (_, part) in zip(rows, parts, strict=True):
+            sums = Sums(*(whole + more for whole, more in zip(sums, part.by(row, count), strict=True)))
+        here = np.flatnonzero(sums.cells > 0)
+        self.index.touch(here, np.full(len(here), start))
+        self._turn(sums, here)
+        alive, group = self.index.born[:count] <= start, self.index.group[:count]
+        seen = observed(self.detector.rule, start, sums, alive, group, doubted)
+        return told + self._named(self.detector.close(seen))
+
+    def grow(self, rows: int) -> None:
+        """Make room for rows."""
+        self.detector.grow(rows - self.detector.rows)
+        for name in self.COLUMNS:
+            setattr(self, name, padded(getattr(self, name), rows))
+
+    def expire(self, start: int) -> Told:
+        """The feed has stopped."""
+        return self._named(self.detector.expire(start))
+
+    def forget(self, cutoff: int) -> None:
+        """Free the areas that have had no cells since then, unless an outage of theirs is going on."""
+        old = np.flatnonzero(self.index.last_seen[: len(self.index)] < cutoff).tolist()
+        self._free([row for row in old if self.index.rows[row] and row not in self.detector.ongoing])
+
+    def _displace(self, start: int, best: Mapping[Key, int]) -> Told:
+        """Give up the rows of areas that are measured otherwise now: one by one, not as the sum of others."""
+        known = [(row, rank) for key, rank in best.items() if (row := self.index.by_series.get(key)) is not None]
+        gone = sorted(row for row, rank in known if rank != self.rank[row])
+        told = self._named(self.detector.expire(start, gone))
+        self._free(gone)
+        return told
+
+    def _rows(self, part: AreaSums, best: Mapping[Key, int]) -> Ints:
+        """Return the row of each area, -1 for those that are measured themselves or summed from something better."""
+        areas, sums = part
+        rows = np.full(len(areas), -1, dtype=np.int64)
+        for number, (area, cells) in enumerate(zip(areas, sums.cells.tolist(), strict=True)):
+            if area.rank > 0 and area.rank == best.get(identity(area), area.rank):
+                rows[number] = self._row(area, cells > 0)
+        return rows
+
+    def _row(self, area: Area, begins: bool) -> int:
+        """Return an area's row; it is given one when it `begins`."""
+        row = self.index.by_series.get(identity(area), -1)
+        if row < 0 and begins:
+            row = self.index.append(area.series)
+            self.grow(len(self.index))
+            self.rank[row] = area.rank
+        return row
+
+    def _turn(self, sums: Sums, here: Ints) -> None:
+        rule, count = self.detector.rule, len(sums.value)
+        by = turnover(rule, sums, self.base[:count], self.trials[:count])
+        rows = np.flatnonzero(by != 1)
+        self.detector.rescale(rows, by[rows])
+        self.base[here], self.trials[here] = sums.base[here], sums.trials[here]
+
+    def _named(self, changes: list[Change]) -> Told:
+        return [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
+
+    def _free(self, rows: list[int]) -> None:
+        if rows:
+            gone = np.array(rows, dtype=np.int64)
+            self.forgot = True
+            self.index.forget(gone)
+            self.detector.reset(gone)
+            self.base[gone] = self.trials[gone] = 0
+
+
+class Areas:
+    """All areas of one feed. A bin closes once each shard has told of it, or of a later one.
+
+    `waiting`: partials by start and shard; a repeated one replaces itself. `heard`: newest bin of each shard.
+    """
+
+    def __init__(self, rule: Rule, patience: Patience, combinations: Sequence[Combination]) -> None:
+        self.rule, self.patience = rule, patience
+        self.summed = {one.name: Summed(rule) for one in combinations}
+        self.waiting: dict[int, dict[int, Partial]] = {}
+        self.heard: dict[int, int] = {}
+        self.closed: int | None = None  # start of the bin closed last
+        self.silent_since: int | None = None
+        self.late = 0
+
+    def put(self, shard: int, partial: Partial) -> None:
+        """Hold a partial until its bin closes; one of a bin that has closed is counted and dropped."""
+        self.heard[shard] = max(partial.start, self.heard.get(shard, partial.start))
+        if self.closed is not None and partial.start <= self.closed:
+            self.late += 1
+        else:
+            self.waiting.setdefault(partial.start, {})[shard] = partial
+
+    def close(self, shards: Iterable[int]) -> Told:
+        """Close the bins that all these shards have told of, oldest first; shards without data are not among them."""
+        until = min((self.heard.get(shard, -1) for shard in shards), default=-1)
+        return [told for start in sorted(self.waiting) if start <= until for told in self._close(start)]
+
+    def alone(self, partial: Partial) -> Told:
+        """Take the partial of the only shard there is, and close its bin."""
+        self.put(0, partial)
+        return self.close([0])
+
+    def _close(self, start: int) -> Told:
+        parts = [partial for _, partial in sorted(self.waiting.pop(start).items())]
+        self.closed = start
+        over = self._given_up(start, _spoke(parts))
+        told: Told = []
+        for name, one in self.summed.items():
+            told += one.expire(start) if over else []
+            told += one.close(start, [part.sums[name] for part in parts], _doubted(parts))
+            if start // DAY != (start + self.rule.width) // DAY:
+                one.forget(int(start - self.patience.forget_after))
+        return told
+
+    def _given_up(self, start: int, spoke: bool) -> bool:
+        """Whether the whole feed has been silent for too long: unknown is not recovered."""
+        self.silent_since = None if spoke else start if self.silent_since is None else self.silent_since
+        return self.silent_since is not None and start - self.silent_since >= self.patience.expire_after
+
+
+def identity(area: Area) -> Key:
+    """Name an area among all of the feed, whatever it is summed from."""
+    return area.series.entity, area.series.facets
+
+
+def _best(parts: Sequence[AreaSums]) -> dict[Key, int]:
+    """Return the lowest rank at which each area is measured itself, or has cells that take part."""
+    best: dict[Key, int] = {}
+    for areas, sums in parts:
+        for area, cells in zip(areas, sums.cells.tolist(), strict=True):
+            if area.rank == 0 or cells > 0:
+                best[identity(area)] = min(area.rank, best.get(identity(area), area.rank))
+    return best
+
+
+def _doubted(parts: Sequence[Partial]) -> bool:
+    """Whether the feed is in doubt in shards that have half of its series: where areas are few, these know better."""
+    weight = sum(part.weight for part in parts if part.doubted)
+    return weight > 0 and 2 * weight >= sum(part.weight for part in parts)
+
+
+def _spoke(parts: Sequence[Partial]) -> bool:
+    return any(bool(sums.present.any()) for part in parts for _, sums in part.sums.values())
