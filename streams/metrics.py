@@ -31,6 +31,8 @@ class Metrics:
         self.series = self._gauge("series", "Series known.", "feed")
         self.ongoing = self._gauge("ongoing_outages", "Outages suspected, open or recovering.", "feed")
         self.newest = self._gauge("last_event_timestamp_seconds", "Newest event time that moved the watermark.", "feed")
+        self.silence = self._gauge("feed_silence_seconds", "Time in which the newest event time has not moved.", "feed")
+        self.stalled = self._gauge("feed_stalled", "1 when a feed was silent for two bins and its lateness.", "feed")
         self.lag = self._gauge("partition_lag_messages", "Messages not yet taken.", "partition")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
         self.batch_seconds = Histogram(

@@ -170,6 +170,11 @@ class Settings(Section, frozen=True):
         its = self.feeds[feed]
         return TimeRule(int(its.bin), float(its.lateness), float(self.worker.max_ahead))
 
+    def stalled_after(self, feed: str) -> float:
+        """Return how long a feed may be silent before it has stopped: two bins and the lateness (s)."""
+        its = self.feeds[feed]
+        return 2 * float(its.bin) + float(its.lateness)
+
 
 def from_builtins(values: object) -> Settings:
     """Check plain values against the types above. Raises msgspec.ValidationError, which names the key."""

@@ -98,9 +98,12 @@ def refresh(worker: Worker) -> None:
     for number in worker.assigned():
         lag = worker.lag(number)
         metrics.lag.labels(str(number)).set(nan if lag is None else lag)
+    now = worker.clock()
+    for feed, seconds in worker.silence.seconds(now).items():
+        metrics.silence.labels(feed).set(seconds)
+        metrics.stalled.labels(feed).set(worker.silence.stalled(now)[feed])
+    for feed, newest in worker.newest().items():
+        metrics.newest.labels(feed).set(newest)
     for feed in worker.settings.feeds:
-        newest = [p.shard.newest()[feed] for p in partitions if feed in p.shard.newest()]
         metrics.series.labels(feed).set(sum(len(p.shard.feeds[feed].index) for p in partitions))
         metrics.ongoing.labels(feed).set(sum(o.feed == feed for p in partitions for o in p.running.values()))
-        if newest:
-            metrics.newest.labels(feed).set(max(newest))

@@ -21,6 +21,7 @@ from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.sending import Sender
 from streams.settings import Settings
+from streams.silence import Silence
 from streams.tidings import Tidings
 from streams.transport import RecordBatch, lag
 
@@ -51,6 +52,7 @@ class Worker:
         self._locks: dict[int, asyncio.Lock] = {}
         self._waiting: dict[int, list[tuple[Any, Any]]] = {}
         self._tidings = {feed: Tidings(settings.time_rule(feed)) for feed in settings.feeds}
+        self.silence = Silence({feed: settings.stalled_after(feed) for feed in settings.feeds})
         self._stopping = False
 
     def partition(self, number: int) -> Partition:
@@ -107,9 +109,20 @@ class Worker:
         for number in self.assigned():
             self.partition(number)
 
+    def newest(self) -> dict[str, float]:
+        """Return how far each feed has come in the partitions here."""
+        known = [one.shard.newest() for one in self.partitions.values()]
+        return {feed: max(one[feed] for one in known if feed in one) for feed in set().union(*known)}
+
+    def note_time(self) -> None:
+        """Note how far each feed has come here and elsewhere, so that one that has stopped is told apart."""
+        for known in (self.newest(), *(one.heard for one in self.partitions.values())):
+            self.silence.note(known, self.clock())
+
     async def tick(self) -> None:
         """Wake partitions that have something to do but no measurement coming; only a message may change state."""
         self.load()
+        self.note_time()
         for number, partition in list(self.partitions.items()):
             now = self.clock()
             partition.watch(self.lag(number), now)
