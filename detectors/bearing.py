@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from .chance import HOUR
 from .incident import FAULT, Coverage, Facets, Fall, Incident, Key, Kind, Measured, key_of
 from .lifecycle import MATERIAL, severity
 
@@ -76,24 +77,30 @@ def _affected(falls: Sequence[Weighed], whole: float) -> float:
 
 
 def _drops(falls: Sequence[Weighed]) -> tuple[tuple[float, float], ...]:
-    """Distinct falls of what has fallen by then; a place that joins is none."""
+    """Distinct falls of what has fallen by then; a place that joins is none, nor are steps within an hour."""
+    courses = [(one.weight, _steps(one.fall.drops)) for one in falls]
     first = min(one.fall.started_at for one in falls)
+    further = {at for _, steps in courses for at, _ in steps[1:]}
+    shares = [(at, _share_at(courses, at)) for at in sorted({first} | further)]
+    return _steps([(at, round(share, 4)) for at, share in shares])
+
+
+def _steps(drops: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Falls that are worth telling, one for those within an hour: a level takes some bins to be known."""
     told: list[tuple[float, float]] = []
-    for at in sorted({first} | {at for one in falls for at, _ in one.fall.drops[1:]}):
-        share = _share_at(falls, at)
-        if not told or share >= told[-1][1] + MATERIAL:
-            told.append((at, round(share, 4)))
+    for at, drop in drops:
+        if told and at <= told[-1][0] + HOUR:
+            told[-1] = (told[-1][0], max(drop, told[-1][1]))
+        elif not told or drop >= told[-1][1] + MATERIAL:
+            told.append((at, drop))
     return tuple(told)
 
 
-def _share_at(falls: Sequence[Weighed], at: float) -> float:
-    """Share lost at a time by the series that have fallen by then."""
-    fallen = [one for one in falls if one.fall.started_at <= at]
-    return sum(one.weight * _drop_at(one.fall, at) for one in fallen) / max(sum(one.weight for one in fallen), 1e-9)
-
-
-def _drop_at(fall: Fall, at: float) -> float:
-    return next((drop for when, drop in reversed(fall.drops) if when <= at), fall.drops[0][1])
+def _share_at(courses: Sequence[tuple[float, Sequence[tuple[float, float]]]], at: float) -> float:
+    """Share lost at a time by the series that have fallen by then, each of a weight."""
+    by_then = [(weight, [drop for when, drop in steps if when <= at]) for weight, steps in courses]
+    fallen = [(weight, drops[-1]) for weight, drops in by_then if drops]
+    return sum(weight * drop for weight, drop in fallen) / max(sum(weight for weight, _ in fallen), 1e-9)
 
 
 def kinds(incident: Incident, drop: float, coverage: Coverage) -> tuple[Kind, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from detectors.detector import Detector
 from detectors.incident import Book, Coverage, Facets, Fall, Measured, Told
 from detectors.incidents import advance, take
 from schemas.incident import Confidence, Incident, Joined, Scope, incident_id
@@ -15,7 +16,7 @@ from schemas.outage import Drop, Outage, rounded
 from schemas.times import format_time, parse_time
 from streams.headline import headline
 from streams.names import Names
-from streams.series import FACETS
+from streams.series import FACETS, SeriesIndex
 from streams.settings import Settings
 from streams.shard import Shard
 
@@ -144,16 +145,23 @@ class Grouping:
         return Coverage(widths, mute, routes, series, self.known.operators)
 
     def _learn(self, name: str, shard: Shard) -> dict[tuple[str, Facets], tuple[str | None, Measured]]:
-        """Keep the expected level of each series that is scored, also while a bin of it is missing."""
-        feed = shard.feeds[name]
-        now = feed.detector.deviations()
+        """Keep the expected level of each series and area that is scored, also while a bin of it is missing."""
         old = self.levels.get(name, {})
         new = {}
-        for row, one in enumerate(feed.index.rows[: len(now.expected)]):
-            if one is not None and np.isfinite(now.expected[row]):
-                told = Measured(name, one.entity, one.facets, float(now.expected[row]), float(now.spread[row]))
-                new[one.entity, one.facets] = one.country, told
-            elif one is not None and (one.entity, one.facets) in old:
-                new[one.entity, one.facets] = old[one.entity, one.facets]
+        for index, detector in _scored(name, shard):
+            now = detector.deviations()
+            for row, one in enumerate(index.rows[: len(now.expected)]):
+                if one is not None and np.isfinite(now.expected[row]):
+                    told = Measured(name, one.entity, one.facets, float(now.expected[row]), float(now.spread[row]))
+                    new[one.entity, one.facets] = one.country, told
+                elif one is not None and (one.entity, one.facets) in old:
+                    new[one.entity, one.facets] = old[one.entity, one.facets]
         self.levels[name] = new
         return new
+
+
+def _scored(name: str, shard: Shard) -> list[tuple[SeriesIndex, Detector]]:
+    """Indices and detectors of a feed's series and of its areas."""
+    feed, areas = shard.feeds[name], shard.areas.get(name)
+    summed = areas.summed.values() if areas else ()
+    return [(feed.index, feed.detector), *((one.index, one.detector) for one in summed)]
