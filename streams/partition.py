@@ -19,7 +19,7 @@ from streams.shard import Shard
 from streams.store import Store
 
 Totals = Counter[tuple[str, str]]
-SETTLE = 1.0  # seconds between snapshots that bins closing ask for
+SETTLE = 1.0  # seconds from bins that close to their snapshot: other partitions close theirs now, and tell of it first
 
 
 class Partition:
@@ -38,6 +38,7 @@ class Partition:
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
         self.quiet_since = self.last_saved = now
+        self.closed_at: float | None = None  # since when a snapshot lacks bins that have closed
         self.unsaved = False
         self.running: dict[str, Outage] = {}  # newest revision of each outage that has not ended
         self.useless: frozenset[str] = frozenset()  # rows of the snapshot that the settings of now have no use for
@@ -61,7 +62,7 @@ class Partition:
         if skip:
             values, keys, offsets, received = values[skip:], keys[skip:], offsets[skip:], received[skip:]
         taken = take(self.shard, self.tally, values, offsets, received, _not_utf8(keys))
-        self._note(taken.outages)
+        self._note(taken.outages, now)
         return taken
 
     def totals(self) -> Totals:
@@ -91,10 +92,15 @@ class Partition:
         self.unsaved = True
         outputs = [self.shard.advance(feed, newest, self.spoke[feed]) for feed, newest in behind]
         outages = [outage for output in outputs for outage in output.outages]
-        self._note(outages)
+        self._note(outages, now)
         return outages
 
-    def _note(self, outages: list[Outage]) -> None:
+    def _note(self, outages: list[Outage], now: float) -> None:
+        if self.closed_at is None and any(feed.closings for feed in self.shard.feeds.values()):
+            self.closed_at = now
+        self._note_running(outages)
+
+    def _note_running(self, outages: list[Outage]) -> None:
         for outage in outages:
             if outage.state in RUNNING:
                 self.running[outage.outage_id] = outage
@@ -122,8 +128,8 @@ class Partition:
     def due(self, now: float) -> bool:
         """Whether a snapshot should be written: bins closed, or `snapshot_every` is over and there is news."""
         since = now - self.last_saved
-        closed = any(feed.closings for feed in self.shard.feeds.values())
-        return self.unsaved and (since >= self.settings.worker.snapshot_every or (closed and since >= SETTLE))
+        closed = self.closed_at is not None and now - self.closed_at >= SETTLE
+        return self.unsaved and (closed or since >= self.settings.worker.snapshot_every)
 
     def save(self, now: float) -> int:
         """Write a snapshot of everything up to `applied` and return the bytes written."""
@@ -132,7 +138,7 @@ class Partition:
         rows["running"] = pack({"outages": [to_builtins(outage) for outage in self.running.values()]}, {})
         self.store.save(self._head(), rows, snapshot.gone(self.shard, self.store.places) | self.useless)
         self.useless = frozenset()
-        self.last_saved, self.unsaved = now, False
+        self.last_saved, self.unsaved, self.closed_at = now, False, None
         return self.store.bytes_written - before
 
     def _head(self) -> dict[str, Any]:
@@ -152,7 +158,7 @@ class Partition:
             return
         self.useless = restore(self.shard, loaded.values, loaded.rows)
         running = [convert(outage, Outage) for outage in unpack(loaded.rows["running"]).values["outages"]]
-        self._note([outage for outage in running if self._knows(outage.feed)])
+        self._note_running([outage for outage in running if self._knows(outage.feed)])
         self.applied = loaded.values["offset"]
         self.heard.update(loaded.values.get("heard", {}))
         self.spoke.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})

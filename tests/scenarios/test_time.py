@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 
 import orjson
@@ -42,6 +43,25 @@ def test_within_lateness_is_binned_beyond_is_late() -> None:
     done.take([message("count", START + 2 * HOUR + 600, 1), message("count", START + 2 * HOUR - 1, 1)])
     assert done.shard.counts["count"].late == 1
     assert done.shard.feeds["count"].watermark.next_close == START + 2 * HOUR
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["count", "gauge"])
+def test_disorder_within_lateness_changes_nothing(kind: Kind, seed: int) -> None:
+    """Each measurement up to ten minutes late: the same outages byte by byte, the same counts, nothing late."""
+    hours = [*range(10), *range(14, 24)] if kind == "count" else range(24)
+    values = [*steady(kind, range(24), range(2, 7)), *steady(kind, hours, [1])]
+    if kind == "gauge":
+        values += [message(kind, START + hour * HOUR + 3599, 1, value=1) for hour in range(12, 18)]
+    times = [orjson.loads(value or b"")["ts"] for value in values]
+    rng = random.Random(seed)
+    order = sorted(range(len(values)), key=times.__getitem__)
+    mixed = sorted(range(len(values)), key=lambda one: times[one] + rng.uniform(0, 599))
+    assert mixed != order
+    done, clean = (run(helpers.settings((kind,)), [values[one] for one in some]) for some in (mixed, order))
+    assert done.outages == clean.outages != []
+    assert done.shard.counts == clean.shard.counts
+    assert (done.shard.counts[kind].late, done.dead) == (0, [])
 
 
 def test_the_end_of_the_input_closes_nothing() -> None:

@@ -87,6 +87,32 @@ def test_a_backlog_never_follows(lag: int | None, now: float) -> None:
     assert partition.shard.newest() == before
 
 
+def test_six_hours_of_backlog_raise_no_outage_and_nothing_late() -> None:
+    """A worker comes back: the others are six hours ahead and say so all the time, and its own log alone decides."""
+    partition = opened()
+    hear_all(partition, BINS + 6)
+    backlog = lively(bins=BINS + 6, first=BINS)
+    for at in range(0, len(backlog), 7):
+        now = IDLE + at
+        partition.watch(len(backlog) - at, now)
+        assert partition.follow(len(backlog) - at, now) == []
+        assert feed(partition, backlog[at : at + 7], 1000 + at, now) == []
+    counts = partition.shard.counts["count"]
+    assert (counts.late, counts.binned, partition.running) == (0, len(lively()) + len(backlog), {})
+    assert partition.follow(0, 10 * len(backlog)) == []
+
+
+def test_silent_networks_have_their_bins_closed_within_idle_after_and_the_lateness() -> None:
+    """As soon as it is idle for `idle_after`, each bin is closed that ended a lateness before what the others tell."""
+    partition = opened()
+    for now in range(int(IDLE) + 1):
+        partition.hear("count", START + (BINS + 1) * HOUR + 540 + now)
+        partition.watch(0, float(now))
+        partition.follow(0, float(now))
+        closed = partition.shard.feeds["count"].watermark.next_close
+        assert closed == START + (BINS + 1 if now == IDLE else BINS - 1) * HOUR
+
+
 def test_new_messages_start_the_wait_again() -> None:
     """Idle time counts from the newest message, also from one that is skipped or dead."""
     partition = opened()
@@ -187,14 +213,14 @@ def test_the_running_outages_survive_a_restart() -> None:
 
 
 def test_when_a_snapshot_is_due() -> None:
-    """Every `snapshot_every` when there is news; sooner when bins closed, but not more often than `SETTLE`."""
+    """Every `snapshot_every` when there is news; `SETTLE` after bins have closed, when what came of them was sent."""
     partition = Partition(helpers.settings(("count",), snapshot_every=30), 0, {}, 100.0)
     values = lively()
     assert not partition.due(1e6)
     feed(partition, values[:3], 0, 101.0)
     assert [partition.due(now) for now in (101.0, 129.9, 130.0)] == [False, False, True]
     feed(partition, values[3:], 3, 102.0)
-    assert [partition.due(now) for now in (100.0 + SETTLE - 0.1, 100.0 + SETTLE)] == [False, True]
+    assert [partition.due(now) for now in (102.0 + SETTLE - 0.1, 102.0 + SETTLE)] == [False, True]
     assert partition.save(103.0) > 0
     assert not partition.due(1e6)
 
