@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint lock audit fuzz bench bench-detect calibration drill scoreboard schemas clean
+.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard schemas clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -32,6 +32,12 @@ $(RIVALS)/installed: tests/benchmarks/rivals.txt
 	$(PYTHON) -m venv $(RIVALS)
 	if $(RIVALS)/bin/python -m pip install --quiet --requirement $<; then echo yes > $@; \
 		else echo "make: Bytewax and Quix Streams cannot be installed here, the benchmark runs without them" >&2; : > $@; fi
+
+# Each needs the machine for itself; see docs/scaling.md.
+recovery soak latency scaling: export OMP_NUM_THREADS = 1
+recovery soak latency scaling: export OPENBLAS_NUM_THREADS = 1
+recovery soak latency scaling: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.$@ $(OPTIONS)
 
 scoreboard: $(STAMP)
 	$(BIN)/python -m tests.scoreboard $(CASES)
