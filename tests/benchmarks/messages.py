@@ -25,11 +25,12 @@ _SERVICES: Final = ("video-messaging", "video-streaming")
 
 
 class Load(NamedTuple):
-    """How much is measured: messages in all, different ASNs, and bins of 5 minutes that they spread over."""
+    """How much is measured: messages in all, different ASNs, and bins (of `width` seconds) that they spread over."""
 
     measurements: int = 1_000_000
     asns: int = 20_000
     bins: int = 24
+    width: int = WIDTH
 
 
 class Message(NamedTuple):
@@ -46,7 +47,7 @@ def messages(load: Load, seed: int = 1) -> Iterator[Message]:
     """
     chance = np.random.default_rng(seed)
     heads = [_fixed_fields(asn) for asn in range(load.asns)]
-    step_ms = load.bins * WIDTH * 1000 / load.measurements
+    step_ms = load.bins * load.width * 1000 / load.measurements
     for first in range(0, load.measurements, load.asns):
         turns = np.arange(first, min(first + load.asns, load.measurements))
         asns = chance.permutation(load.asns)[: len(turns)]

@@ -1,0 +1,116 @@
+"""`python -m tests.benchmarks.scaling`: two workers against one on the same full topic, on the wall and by CPU time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import Popen
+from typing import NamedTuple
+
+import orjson
+
+from streams import topics
+from streams.processes import child, free_port
+from streams.settings import Kafka
+from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, PATIENCE, POLL, TOPIC, get, settings_text
+from tests.benchmarks.fill import fill
+from tests.benchmarks.messages import Load
+from tests.benchmarks.reading import read
+from tests.kafka import ApacheKafka, KafkaUnavailableError, install
+
+
+class Rate(NamedTuple):
+    """Measurements a second on the wall, and for each second of CPU time of the workers."""
+
+    wall: float
+    cpu: float
+
+
+class Crew(NamedTuple):
+    """Workers of one group, each with the port of its pages."""
+
+    processes: list[Popen[bytes]]
+    ports: list[int]
+
+    def done(self) -> tuple[int, float]:
+        """Return how many measurements they have taken, and how many CPU seconds that took them."""
+        taken = 0
+        for port in self.ports:
+            partitions = orjson.loads(get(port, "/api/v1/status"))["partitions"]
+            taken += sum(one["received"] for one in partitions.values())
+        return taken, sum(read(0, process.pid).cpu for process in self.processes)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it and print the rates; 1 when Apache Kafka cannot be run here."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scaling", description=__doc__)
+    parser.add_argument("--measurements", type=int, default=2_000_000, help="messages in the topic")
+    parser.add_argument("--asns", type=int, default=80_000, help="networks")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each is tried; the best is told")
+    arguments = parser.parse_args(argv)
+    try:
+        install()
+    except KafkaUnavailableError as error:
+        sys.stderr.write(f"this needs Apache Kafka: {error}\n")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="ebbtide-scaling-") as directory, ApacheKafka() as kafka:
+        load = Load(arguments.measurements, arguments.asns, 12)
+        kafka.create_topic(TOPIC, PARTITIONS)
+        fill(kafka.address, TOPIC, load)
+        found = {
+            count: max(_rate(kafka.address, Path(directory), load, count, turn) for turn in range(arguments.rounds))
+            for count in (1, 2)
+        }
+    for count, rate in found.items():
+        sys.stdout.write(f"{count} workers: {rate.wall:,.0f} a second, {rate.cpu:,.0f} a CPU second\n")
+    sys.stdout.write(f"two against one: {found[2].wall / found[1].wall:.2f} × on the wall\n")
+    return 0
+
+
+def _rate(address: str, directory: Path, load: Load, count: int, turn: int) -> Rate:
+    group = f"scaling-{count}-{turn}"
+    topics.create(Kafka(bootstrap_servers=(address,), app_id=group, partitions=PARTITIONS))
+    with ExitStack() as stack:
+        crew = Crew([], [free_port() for _ in range(count)])
+        for port in crew.ports:
+            name = f"{group}-{port}"
+            file = directory / f"{name}.toml"
+            file.write_text(
+                settings_text(address, group, port, TOPIC).replace(f'"{group}"\n[feeds', f'"{name}"\n[feeds')
+            )
+            command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(file)]
+            crew.processes.append(stack.enter_context(child(command, directory, name, ENVIRONMENT)))
+        return _watch(crew, load.measurements)
+
+
+def _watch(crew: Crew, count: int) -> Rate:
+    """Return the rate from the moment at which all have begun, so that no rebalance comes in between, to the end."""
+    first: tuple[float, int, float] | None = None
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            done, cpu = crew.done()
+        except OSError:
+            time.sleep(POLL)
+            continue
+        now = time.monotonic()
+        if first is None and done > 0 and _all_begun(crew):
+            first = now, done, cpu
+        if done >= count and first is not None:
+            return Rate((done - first[1]) / (now - first[0]), (done - first[1]) / (cpu - first[2]))
+        time.sleep(POLL)
+    raise RuntimeError(f"{len(crew.ports)} workers did not get through {count} measurements, see their logs")
+
+
+def _all_begun(crew: Crew) -> bool:
+    shares = [len(orjson.loads(get(port, "/api/v1/status"))["partitions"]) for port in crew.ports]
+    return sum(shares) == PARTITIONS and min(shares) > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
