@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from detectors.areas import Sums, observed, turnover
 from detectors.bins import padded
 from detectors.detector import Detector
-from detectors.observed import DAY, Change, Floats, Ints, Rule
+from detectors.observed import DAY, Change, Floats, Ints, Observed, Rule
 from streams.cells import AreaSums, Partial
 from streams.combination import Area, Combination
 from streams.series import Series, SeriesIndex
@@ -42,6 +42,7 @@ class Summed:
         self.trials: Floats = np.zeros(0)
         self.closings = 0  # bins closed since the last snapshot
         self.forgot = False  # whether rows were freed since then
+        self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
     def close(self, start: int, parts: Sequence[AreaSums], doubted: bool) -> Told:
         """Close a bin from what each shard tells of it, in order of the shards."""
@@ -59,7 +60,10 @@ class Summed:
         self._turn(sums, here)
         alive, group = self.index.born[:count] <= start, self.index.group[:count]
         seen = observed(self.detector.rule, start, sums, alive, group, doubted)
-        return told + self._named(self.detector.close(seen))
+        changes = self.detector.close(seen)
+        if self.observer:
+            self.observer(seen, changes)
+        return told + self._named(changes)
 
     def grow(self, rows: int) -> None:
         """Make room for rows."""

@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 from schemas.reasons import one_line
 from schemas.times import parse_time
+from streams.areas import Summed
 from streams.detect import detect
 from streams.errors import EbbtideError, UsageError
 from streams.explain_text import clock, sentences, table
+from streams.feed import Feed
 from streams.history import Bin, History, Watch
 from streams.intake import Tally
-from streams.settings import Feed, Settings
+from streams.settings import Feed as FeedSettings
+from streams.settings import Settings
 from streams.shard import Shard
 
 
@@ -37,7 +40,7 @@ class View(NamedTuple):
     """The bins of one series that answer a question; `feed`: its settings."""
 
     history: History
-    feed: Feed
+    feed: FeedSettings
     bins: Sequence[Bin]
 
     def title(self, entity: str) -> str:
@@ -82,7 +85,8 @@ def explain(
     InputError when a file cannot be read.
     """
     shard, tally = Shard(settings), Tally()
-    watches = [Watch(name, shard.feeds[name], question.entity) for name in _feeds(settings, question.feed)]
+    names = _feeds(settings, question.feed)
+    watches = [Watch(name, one, question.entity) for name in names for one in _watched(shard, name)]
     for _ in detect(shard, tally, files, now):
         tick(tally)
     histories = [history for watch in watches for _, history in sorted(watch.histories.items())]
@@ -100,10 +104,17 @@ def _feeds(settings: Settings, feed: str | None) -> list[str]:
     return [feed] if feed is not None else list(settings.feeds)
 
 
+def _watched(shard: Shard, name: str) -> list[Feed | Summed]:
+    """Return what has series of a feed: itself, and the areas summed from it."""
+    return [shard.feeds[name], *(shard.areas[name].summed.values() if name in shard.areas else ())]
+
+
 def _missing(shard: Shard, question: Question) -> str:
     """Say why there is no history of the entity: no bin closed, other feeds only, or no such name."""
     entity = question.entity
-    holders = {name: {known for known, _ in feed.index.by_series} for name, feed in shard.feeds.items()}
+    holders = {
+        name: {known for one in _watched(shard, name) for known, _ in one.index.by_series} for name in shard.feeds
+    }
     feeds = [name for name, known in holders.items() if entity in known]
     if question.feed in feeds or (feeds and question.feed is None):
         return f"{entity} was measured, but none of its bins has closed: the end of the input closes nothing"

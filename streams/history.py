@@ -14,6 +14,7 @@ from detectors.evidence import threshold
 from detectors.lifecycle import FOLLOWED
 from detectors.losses import FEWEST
 from detectors.observed import Change, Observed, Rule, State
+from streams.areas import Summed
 from streams.feed import Feed
 
 Facets = tuple[tuple[str, str], ...]
@@ -73,9 +74,9 @@ def _span(changes: list[Change]) -> Span:
 
 
 class Watch:
-    """Notes each bin that closes of one entity's series in one feed; `histories` by facets."""
+    """Notes each bin that closes of one entity's series, in a feed or in what is summed of it; `histories` by facets."""
 
-    def __init__(self, name: str, feed: Feed, entity: str) -> None:
+    def __init__(self, name: str, feed: Feed | Summed, entity: str) -> None:
         self.histories: dict[Facets, History] = {}
         self._name, self._feed, self._entity = name, feed, entity
         self._known = feed.index.by_series
@@ -103,7 +104,7 @@ class Watch:
         return self._rows
 
     def _history(self, facets: Facets) -> History:
-        rule = self._feed.rules.detector
+        rule = self._feed.detector.rule
         return self.histories.setdefault(facets, History(self._name, facets, rule, threshold(rule.budget, rule.width)))
 
     def _bin(self, history: History, row: int, seen: Observed, shown: Deviation, changes: tuple[Change, ...]) -> Bin:

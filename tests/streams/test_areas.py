@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from schemas.outage import decode_outage, outage_id
 from streams.combination import combination
 from streams.errors import SettingsError
+from streams.explain import Question, explain
 from streams.restore import restore
 from streams.run_worker import run_worker
 from streams.shard import Shard
@@ -334,3 +336,16 @@ def test_a_worker_refuses_areas() -> None:
     """Nothing is left out unsaid."""
     with pytest.raises(SettingsError, match=r"feeds\.gauge\.areas: .*ebbtide detect"):
         run_worker(area_helpers.settings(kinds=("gauge",)), "WARNING")
+
+
+def test_explain_knows_areas(tmp_path: Path) -> None:
+    """A country that nobody measured has a table of what its networks add up to."""
+    file = tmp_path / "measurements.jsonl"
+    values = gauges({(1, "IR-30"): [*level(60), *[0.0] * 6], (2, "IR-12"): level(40, DAYS + 6)})
+    file.write_bytes(b"\n".join(filter(None, values)))
+    its, question = area_helpers.settings(("country",), ("gauge",)), Question("country/IR", at=START + DAYS * HOUR)
+    (view,) = explain(its, question, [str(file)], lambda: helpers.LATER, lambda _: None)
+    dark = [one for one in view.bins if one.start >= START + DAYS * HOUR]
+    assert [one.why for one in dark[:3]] == ["below", "fired", "followed"]
+    assert dark[0].value == pytest.approx(40, rel=0.03)
+    assert dark[0].expected == pytest.approx(100, rel=0.03)
