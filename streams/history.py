@@ -74,7 +74,7 @@ def _span(changes: list[Change]) -> Span:
 
 
 class Watch:
-    """Notes each bin that closes of one entity's series, in a feed or in what is summed of it; `histories` by facets."""
+    """Notes each bin that closes of an entity's series, in a feed or in what is summed of it; `histories` by facets."""
 
     def __init__(self, name: str, feed: Feed | Summed, entity: str) -> None:
         self.histories: dict[Facets, History] = {}
