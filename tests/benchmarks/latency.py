@@ -32,7 +32,6 @@ GROUP = "latency"
 LATENESS = 120  # seconds, as a feed has it unless told otherwise
 HOUR = 3600  # the width of a bin: a quarter of a day of warm-up is six of them
 WARM = 8  # bins before networks fall silent
-SILENT_IN = 100  # one network in so many falls silent in each later bin
 SLICE = 0.01  # seconds between the measurements sent at once
 
 
@@ -49,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=int, default=50_000, help="measurements a second")
     parser.add_argument("--asns", type=int, default=80_000, help="networks, each measured twice in a bin")
     parser.add_argument("--bins", type=int, default=WARM + 8, help=f"bins, {WARM} of them without outages")
+    parser.add_argument("--one-in", type=int, default=1000, help="one network in so many falls silent in a bin")
     arguments = parser.parse_args(argv)
     try:
         install()
@@ -72,7 +72,7 @@ def _run(kafka: ApacheKafka, directory: Path, arguments: argparse.Namespace) -> 
     with child(command, directory, GROUP, ENVIRONMENT) as process:
         wait_ready(process, port)
         began = read(0, process.pid)
-        rate = _send(kafka.address, load, arguments.rate)
+        rate = _send(kafka.address, _some(load, arguments.one_in), arguments.rate)
         time.sleep(3)
         used = read(load.measurements, process.pid)
         sys.stdout.write(
@@ -83,11 +83,11 @@ def _run(kafka: ApacheKafka, directory: Path, arguments: argparse.Namespace) -> 
     _tell(_delays(kafka.address, its))
 
 
-def _send(address: str, load: Load, rate: int) -> float:
+def _send(address: str, stream: Iterator[tuple[int, Message]], rate: int) -> float:
     """Send the measurements at a steady rate, and return the rate that it was."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 2, "queue.buffering.max.messages": 2_000_000})
     began, sent = time.monotonic(), 0
-    for partition, message in _some(load):
+    for partition, message in stream:
         producer.produce(TOPIC, message.value, message.key, partition)
         sent += 1
         if sent % int(rate * SLICE) == 0:
@@ -97,13 +97,13 @@ def _send(address: str, load: Load, rate: int) -> float:
     return sent / (time.monotonic() - began)
 
 
-def _some(load: Load) -> Iterator[tuple[int, Message]]:
+def _some(load: Load, one_in: int) -> Iterator[tuple[int, Message]]:
     """Yield the messages of the networks that have not fallen silent, with their partitions."""
     per_bin = load.measurements // load.bins
     for number, message in enumerate(messages(load)):
         asn = int(message.key[4:]) - FIRST_ASN
         later = number // per_bin - WARM
-        if later < 0 or asn % SILENT_IN > later:
+        if later < 0 or asn // PARTITIONS % one_in > later:
             yield asn % PARTITIONS, message
 
 
