@@ -126,3 +126,10 @@ def test_routes_that_are_up_while_all_else_is_down_are_told() -> None:
     all_down = [fall(entity, 0, feed="bgp") for entity in networks(4)]
     assert last(known, *down, *all_down).routes_up is None
     assert last(known, *down[::2], *all_down[:1]).routes_up is None
+
+
+def test_steps_within_an_hour_are_one_drop() -> None:
+    """The first bins show part of a fall; what they lead to is told as one."""
+    first = fall("asn/1", 0, drop=0.3)
+    deeper = then(first, 1, "open", max_drop=0.9, drops=((START, 0.3), (START + HOUR, 0.9)))
+    assert last(coverage(["asn/1"]), first, deeper).drops == ((START, 0.9),)
