@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.app import build
-from streams.settings import Settings
+from streams.faust_private import FETCH_WAIT_MS, Consumer, Thread
+from streams.settings import Kafka, Settings
 
 PROBE = """
 import gc
@@ -34,3 +39,19 @@ def test_garbage_collection_is_tamed_before_faust_runs(tmp_path: object) -> None
 def test_the_table_is_cut_like_the_topic() -> None:
     """The snapshot table has as many partitions as the measurements."""
     assert build(Settings(), 7, "var").tables["snapshots"].partitions == 7
+
+
+def test_a_worker_has_its_name_in_its_group() -> None:
+    """Under `kafka.instance` the broker knows it again; without one it is nobody in particular."""
+    named = Settings(kafka=Kafka(instance="one"))
+    assert build(named, 1, "var").conf.consumer_group_instance_id == "one"
+    assert not build(Settings(), 1, "var").conf.consumer_group_instance_id
+
+
+def test_a_request_for_records_does_not_wait_long_for_those_it_does_not_ask_for() -> None:
+    """Faust's own wait at the broker is not what its consumer gets."""
+    app = build(Settings(), 1, "var")
+    assert app.transport.Consumer is Consumer
+    made = SimpleNamespace(_fetch_max_wait_ms=1500)
+    with patch.object(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: made):
+        assert Thread._create_worker_consumer(object.__new__(Thread), app.transport)._fetch_max_wait_ms == FETCH_WAIT_MS
