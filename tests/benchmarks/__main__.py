@@ -85,7 +85,7 @@ def _contestants(
         TEXTBOOK: lambda turn: textbook(place, turn, few),
         "confluent-kafka + msgspec loop, keeps nothing": lambda turn: loop(place, turn),
     }
-    rivals, some = arguments.rivals, min(arguments.some, total)
+    rivals, some = arguments.rivals and str(Path(arguments.rivals).absolute()), min(arguments.some, total)
     if rivals:
         found["Bytewax 0.21, rolling mean per key"] = lambda t: rival(place, t, "rolling_bytewax", rivals, some)
         found["Quix Streams 3.28, rolling mean per key"] = lambda t: rival(place, t, "rolling_quix", rivals, some)
