@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,16 @@ def install() -> None:
     done = subprocess.run([DEPLOY / "install"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise KafkaUnavailableError((done.stderr + done.stdout).strip()[-2000:])
+
+
+def installed(program: str) -> bool:
+    """Install, or say on standard error that a program cannot do without it, and why it is not there."""
+    try:
+        install()
+    except KafkaUnavailableError as error:
+        sys.stderr.write(f"{program} needs Apache Kafka: {error}\n")
+        return False
+    return True
 
 
 def free_ports(count: int) -> list[int]:

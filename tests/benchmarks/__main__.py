@@ -18,17 +18,14 @@ from tests.benchmarks.fill import fill, fill_arrays
 from tests.benchmarks.messages import Load
 from tests.benchmarks.reading import Result
 from tests.benchmarks.report import TEXTBOOK, WORKER, table
-from tests.kafka import ApacheKafka, KafkaUnavailableError, install
+from tests.kafka import ApacheKafka, installed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table; 1 when Apache Kafka cannot be run here."""
     arguments = _parser().parse_args(argv)
     console = Console(width=140)
-    try:
-        install()
-    except KafkaUnavailableError as error:
-        sys.stderr.write(f"the benchmark needs Apache Kafka: {error}\n")
+    if not installed("the benchmark"):
         return 1
     with tempfile.TemporaryDirectory(prefix="ebbtide-bench-") as directory, ApacheKafka() as kafka:
         place = Place(kafka.address, Path(directory), Load(arguments.measurements))

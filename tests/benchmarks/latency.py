@@ -26,7 +26,7 @@ from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, TOPIC, setting
 from tests.benchmarks.messages import FIRST_ASN, START, Load, Message, messages
 from tests.benchmarks.reading import read
 from tests.benchmarks.records import Record, records
-from tests.kafka import ApacheKafka, KafkaUnavailableError, install
+from tests.kafka import ApacheKafka, installed
 
 GROUP = "latency"
 LATENESS = 120  # seconds, as a feed has it unless told otherwise
@@ -50,10 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--bins", type=int, default=WARM + 8, help=f"bins, {WARM} of them without outages")
     parser.add_argument("--one-in", type=int, default=1000, help="one network in so many falls silent in a bin")
     arguments = parser.parse_args(argv)
-    try:
-        install()
-    except KafkaUnavailableError as error:
-        sys.stderr.write(f"this needs Apache Kafka: {error}\n")
+    if not installed("this"):
         return 1
     with tempfile.TemporaryDirectory(prefix="ebbtide-latency-") as directory, ApacheKafka() as kafka:
         _run(kafka, Path(directory), arguments)

@@ -28,7 +28,7 @@ from streams.settings import Kafka
 from tests.benchmarks.contestants import ENVIRONMENT, TOPIC, get
 from tests.benchmarks.crowd import Crowd, arrays, feeds_text, learn, learnt, measured
 from tests.benchmarks.reading import memory_mb
-from tests.kafka import ApacheKafka, KafkaUnavailableError, install
+from tests.kafka import ApacheKafka, installed
 
 GROUP = "recovery"
 LOOK = 0.02
@@ -79,10 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=int, default=176, help="hours that were learnt before")
     parser.add_argument("--kills", type=int, default=5, help="how often the worker is killed")
     arguments = parser.parse_args(argv)
-    try:
-        install()
-    except KafkaUnavailableError as error:
-        sys.stderr.write(f"this needs Apache Kafka: {error}\n")
+    if not installed("this"):
         return 1
     crowd = Crowd(arguments.asns)
     with tempfile.TemporaryDirectory(prefix="ebbtide-recovery-") as directory, ApacheKafka() as kafka:

@@ -21,7 +21,7 @@ from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, PATIENCE, POLL
 from tests.benchmarks.fill import fill
 from tests.benchmarks.messages import Load
 from tests.benchmarks.reading import read
-from tests.kafka import ApacheKafka, KafkaUnavailableError, install
+from tests.kafka import ApacheKafka, installed
 
 
 class Rate(NamedTuple):
@@ -53,10 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--asns", type=int, default=80_000, help="networks")
     parser.add_argument("--rounds", type=int, default=2, help="how often each is tried; the best is told")
     arguments = parser.parse_args(argv)
-    try:
-        install()
-    except KafkaUnavailableError as error:
-        sys.stderr.write(f"this needs Apache Kafka: {error}\n")
+    if not installed("this"):
         return 1
     with tempfile.TemporaryDirectory(prefix="ebbtide-scaling-") as directory, ApacheKafka() as kafka:
         load = Load(arguments.measurements, arguments.asns, 12)

@@ -18,7 +18,7 @@ from tests.drill.crew import StuckError
 from tests.drill.drill import Options, run
 from tests.drill.stream import Load
 from tests.drill.verdict import Verdict
-from tests.kafka import ApacheKafka, KafkaUnavailableError, install
+from tests.kafka import ApacheKafka, installed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,10 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def tell(text: str) -> None:
         console.print(f"{time.monotonic() - began:7.1f} s  {text}")
 
-    try:
-        install()
-    except KafkaUnavailableError as error:
-        sys.stderr.write(f"the drill needs Apache Kafka: {error}\n")
+    if not installed("the drill"):
         return 1
     load = Load(arguments.measurements, arguments.series, arguments.seed)
     options = Options(load, arguments.kills, arguments.restarts, arguments.stalls, arguments.rate, arguments.patience)
