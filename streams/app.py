@@ -14,13 +14,13 @@ from schemas.reasons import REASONS
 from streams.faust_private import Tables
 from streams.guard import application_options
 from streams.metrics import Metrics
+from streams.pages.routes import add_pages
 from streams.pulse import Pulse
 from streams.security import credentials
 from streams.sending import Sender
 from streams.settings import Settings
 from streams.topics import MAX_MESSAGE, TABLE
 from streams.transport import batch_topic
-from streams.web import add_pages
 from streams.worker import Worker, hear, measure
 
 TICK = 1.0

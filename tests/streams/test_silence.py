@@ -8,10 +8,10 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from streams.metrics import Metrics
+from streams.pages.scrape import refresh
 from streams.partition import Partition
 from streams.settings import Settings
 from streams.silence import Silence
-from streams.web import refresh
 from streams.worker import Worker
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, LATER, START, message

@@ -1,0 +1,1 @@
+"""What the worker's web server shows: for people, for programs, and for Prometheus."""
