@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import churn, follow, judge, scan
+from . import calendar, churn, follow, judge, scan
 from .columns import Columns
 from .learning import turn
 from .lifecycle import FOLLOWED, Ongoing
@@ -90,13 +90,15 @@ class Detector:
         columns = (s.value, s.mid, s.mid / np.sqrt(s.inform), told)
         return Deviation(*(np.where(s.warm & s.ok, column, np.nan).astype(np.float64) for column in columns))
 
-    def close(self, seen: Observed) -> list[Change]:
-        """Score, decide, then learn one bin. Changes in row order."""
+    def close(self, seen: Observed, ask: calendar.Ask | None = None) -> list[Change]:
+        """Score, decide, then learn one bin. Changes in row order. `ask`: what suppresses an outage, if any can."""
         desk, presence = self._desk, self.rule.kind == "presence"
         followed = np.flatnonzero(self.hot["phase"] == FOLLOWED)
         scored = self._scored = scan.presence(desk, seen) if presence else scan.levels(desk, seen)
         held = judge.fault(desk, seen, scored)
         changes = judge.openings(desk, seen, scored, held) + judge.course(desk, followed, seen, scored, held)
+        if ask or any(one.suppressed_by for one in self.ongoing.values()):
+            changes = calendar.apply(calendar.Bin(desk, seen, scored), changes, ask or _nothing)
         follow.forget(self.hot, seen.start, self.rule.width)
         self._learn(seen)
         return sorted(changes, key=lambda change: change.row)
@@ -114,3 +116,7 @@ class Detector:
     def expire(self, at: int, rows: Iterable[int] | None = None) -> list[Change]:
         """The feed stopped, of all rows or of some: open outages become expired, suspicions are withdrawn."""
         return judge.expired(self._desk, at, sorted(self.ongoing if rows is None else self.ongoing.keys() & set(rows)))
+
+
+def _nothing(row: int, began: int) -> None:
+    """Nothing suppresses anything."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from .lifecycle import Severity
-from .observed import State
+from .observed import State, Suppression
 
 Facets: TypeAlias = tuple[tuple[str, str], ...]
 Course: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired"]
@@ -43,6 +43,7 @@ class Fall:
     drops: tuple[tuple[float, float], ...]
     evidence: float
     held: bool = False
+    suppressed_by: Suppression | None = None
 
     @property
     def confirmed(self) -> bool:
@@ -160,6 +161,7 @@ class Told:
     evidence: float
     merged_into: str | None
     absorbed: tuple[str, ...]
+    suppressed_by: Suppression | None = None
 
 
 @dataclass(slots=True)

@@ -82,6 +82,11 @@ def show(desk: Desk, row: int, seen: Observed, scored: Scored) -> Seen:
     return Seen(row, seen.start, seen.start + desk.rule.width, value, float(scored.mid[row]) * scale)
 
 
+def again(desk: Desk, row: int, seen: Observed, scored: Scored) -> Change:
+    """What is remembered of an outage, with what this bin showed."""
+    return tell(desk.ongoing[row], show(desk, row, seen, scored))
+
+
 def begin(desk: Desk, row: int, old: Ongoing | None, shown: Seen, scored: Scored, state: State, held: bool) -> Ongoing:
     """What is known of an outage at its opening, or of the suspicion."""
     width, worth, inform = desk.rule.width, float(scored.worth[row]), float(scored.inform[row])
@@ -108,6 +113,7 @@ def begin(desk: Desk, row: int, old: Ongoing | None, shown: Seen, scored: Scored
         threshold=desk.threshold,
         held="feed" if held else "",
         reason=_reason(worth, bins, drop, held),
+        suppressed_by=old.suppressed_by if old else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .observed import Change, Drop, State
+from .observed import Change, Drop, State, Suppression
 
 Severity = Literal["total", "major", "partial"]
 Shape = Literal["sudden", "gradual", "stepwise"]
@@ -35,6 +35,7 @@ class Ongoing:
     threshold: float
     held: str
     reason: str
+    suppressed_by: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def tell(now: Ongoing, seen: Seen, ended_at: int | None = None) -> Change:
         drops=tuple(Drop(at, drop) for at, drop in now.drops),
         evidence=round(now.evidence, 2),
         explain=explain(now),
+        suppressed_by=now.suppressed_by,
     )
 
 

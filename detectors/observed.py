@@ -60,6 +60,14 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """What keeps an outage from alerting: an entry of the calendar, and what that says."""
+
+    entry_id: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One revision of one outage of one row. Times are bin edges in Unix seconds.
 
@@ -86,3 +94,4 @@ class Change:
     drops: tuple[Drop, ...]
     evidence: float
     explain: dict[str, int | float | str] = field(default_factory=dict)
+    suppressed_by: Suppression | None = None

@@ -8,6 +8,7 @@ from . import bearing
 from .chance import HOUR
 from .incident import Course, Coverage, Fall, Incident, Told, units
 from .lifecycle import severity
+from .observed import Suppression
 
 QUIET = HOUR / 2  # after the last outage's end, before the incident is over
 STAGGER = HOUR / 2  # later than this after the first is not at once
@@ -81,7 +82,14 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         evidence=round(sum(fall.evidence for fall in members), 2),
         merged_into=None,
         absorbed=tuple(incident.absorbed),
+        suppressed_by=_suppressed_by(members),
     )
+
+
+def _suppressed_by(members: list[Fall]) -> Suppression | None:
+    """What suppresses the outage that began first, if all of them are suppressed."""
+    first = min(members, key=lambda fall: (fall.started_at, fall.outage_id))
+    return first.suppressed_by if all(fall.suppressed_by for fall in members) else None
 
 
 def _is_wide(incident: Incident, coverage: Coverage) -> bool:

@@ -11,6 +11,7 @@ from detectors.areas import Sums, observed, turnover
 from detectors.bins import padded
 from detectors.detector import Detector
 from detectors.observed import DAY, Change, Floats, Ints, Observed, Rule
+from streams.calendar import NOTHING, Calendar
 from streams.cells import AreaSums, Partial
 from streams.combination import Area, Combination
 from streams.series import Series, SeriesIndex
@@ -34,7 +35,8 @@ class Summed:
 
     COLUMNS = ("rank", "base", "trials")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, calendar: Calendar = NOTHING) -> None:
+        self.calendar = calendar
         self.index = SeriesIndex()
         self.detector = Detector(rule)
         self.rank: Ints = np.zeros(0, dtype=np.int64)
@@ -60,7 +62,7 @@ class Summed:
         self._turn(sums, here)
         alive, group = self.index.born[:count] <= start, self.index.group[:count]
         seen = observed(self.detector.rule, start, sums, alive, group, doubted)
-        changes = self.detector.close(seen)
+        changes = self.detector.close(seen, self.calendar.asked(self.index, start, self.detector.rule.width))
         if self.observer:
             self.observer(seen, changes)
         return told + self._named(changes)
@@ -131,9 +133,11 @@ class Areas:
     `waiting`: partials by start and shard; a repeated one replaces itself. `heard`: newest bin of each shard.
     """
 
-    def __init__(self, rule: Rule, patience: Patience, combinations: Sequence[Combination]) -> None:
+    def __init__(
+        self, rule: Rule, patience: Patience, combinations: Sequence[Combination], calendar: Calendar = NOTHING
+    ) -> None:
         self.rule, self.patience = rule, patience
-        self.summed = {one.name: Summed(rule) for one in combinations}
+        self.summed = {one.name: Summed(rule, calendar) for one in combinations}
         self.waiting: dict[int, dict[int, Partial]] = {}
         self.heard: dict[int, int] = {}
         self.closed: int | None = None  # start of the bin closed last

@@ -17,6 +17,7 @@ from detectors.presence import Members
 from detectors.watermark import TimeRule, Watermark
 from schemas.measurement import Measurement
 from streams.batch import Batch, Origin, Rejected
+from streams.calendar import NOTHING, Calendar
 from streams.cells import Cells, Partial, Verdict
 from streams.columns import Columns
 from streams.combination import Combination
@@ -96,8 +97,8 @@ class Part(NamedTuple):
 class Feed:
     """State of one feed in one shard: columns by row, never an object per series."""
 
-    def __init__(self, rules: FeedRules) -> None:
-        self.rules = rules
+    def __init__(self, rules: FeedRules, calendar: Calendar = NOTHING) -> None:
+        self.rules, self.calendar = rules, calendar
         self.index = SeriesIndex()
         self.bins = OpenBins(rules.detector.kind)
         self.members = Members()
@@ -236,7 +237,7 @@ class Feed:
         self.detector.grow(rows - self.detector.rows)
         observed = self._observe(start, rows, elsewhere)
         changes = self._expired(start, bool(observed.present.any() or elsewhere))
-        changes += self.detector.close(observed)
+        changes += self.detector.close(observed, self.calendar.asked(self.index, start, self.rules.time.width))
         if self.observer:
             self.observer(observed, changes)
         told = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]

@@ -40,7 +40,7 @@ def headline(told: Told, names: Mapping[str, str]) -> str:
     if told.kinds == (FAULT,):
         return _fault(told)
     subject = f"{_what(told)} {_verb(told)} in {_where(told, names)}"
-    return f"{subject}: {_how_much(told)}, {_when(told)}; {_how_sure(told)}{_course(told)}."
+    return f"{subject}: {_how_much(told)}, {_when(told)}; {_how_sure(told)}{_course(told)}{_expected(told)}."
 
 
 def listed(words: Sequence[str]) -> str:
@@ -124,6 +124,13 @@ def _course(told: Told) -> str:
         return "; not confirmed"
     ends = {"recovering": "; coming back", "ended": "; over", "expired": "; its feeds stopped, so its end is unknown"}
     return ends.get(told.state, "; ongoing")
+
+
+def _expected(told: Told) -> str:
+    if told.suppressed_by is None:
+        return ""
+    note = _safe(told.suppressed_by.note).rstrip(". ")
+    return f"; expected{': ' if note else ''}{note}"
 
 
 def _count(number: int, plural: str) -> str:

@@ -15,6 +15,7 @@ from schemas.incident import Confidence, Incident, Joined, Scope, incident_id
 from schemas.outage import Drop, Outage, rounded
 from schemas.times import format_time, parse_time
 from streams.headline import headline
+from streams.messages import suppression_of
 from streams.names import Names
 from streams.series import FACETS, SeriesIndex
 from streams.settings import Settings
@@ -43,6 +44,7 @@ def fall_of(outage: Outage) -> Fall:
         drops=tuple((parse_time(drop.at), float(drop.drop)) for drop in outage.drops),
         evidence=float(outage.evidence),
         held=bool(outage.explain.get("held")),
+        suppressed_by=suppression_of(outage),
     )
 
 
@@ -67,6 +69,7 @@ def incident_of(told: Told, names: Mapping[str, str]) -> Incident:
         feeds=list(told.feeds),
         outage_ids=list(told.outage_ids),
         confidence=_confidence(told),
+        suppressed_by=told.suppressed_by.entry_id if told.suppressed_by else None,
         merged_into=None if told.merged_into is None else incident_id(told.merged_into),
         absorbed=[incident_id(root) for root in told.absorbed],
     )

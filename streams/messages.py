@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from detectors.observed import Change
+from typing import Any
+
+from detectors.observed import Change, Suppression
 from schemas.outage import Drop, Outage, outage_id, rounded
 from schemas.times import format_time
 from streams.series import Series
@@ -33,5 +35,17 @@ def outage_of(feed: str, signal: str, series: Series, change: Change) -> Outage:
         shape=change.shape,
         drops=[Drop(at=format_time(drop.at), drop=rounded(drop.drop)) for drop in change.drops],
         evidence=rounded(change.evidence),
-        explain={key: rounded(value) if isinstance(value, float) else value for key, value in change.explain.items()},
+        suppressed_by=change.suppressed_by.entry_id if change.suppressed_by else None,
+        explain=_explain(change),
     )
+
+
+def suppression_of(outage: Outage) -> Suppression | None:
+    """Return what suppresses an outage, as the message says."""
+    entry_id = outage.suppressed_by
+    return None if entry_id is None else Suppression(entry_id, str(outage.explain.get("calendar", "")))
+
+
+def _explain(change: Change) -> dict[str, Any]:
+    told = {key: rounded(value) if isinstance(value, float) else value for key, value in change.explain.items()}
+    return told | ({"calendar": change.suppressed_by.note} if change.suppressed_by else {})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
 from detectors.observed import Kind, Rule
 from detectors.watermark import TimeRule
+from schemas.calendar import Entry, Only, entry_of
 from streams.combination import combination
 from streams.durations import seconds
 from streams.secret import Secret
@@ -35,6 +37,7 @@ class Kafka(Section, frozen=True):
     outages: Name = "outages"
     dead: Name = "measurements.dead"
     clock: Name = "clock"
+    calendar: Name = "calendar"
     partitions: Part = 4
     replication: Part = 1
     session_timeout: Duration = Duration(10)
@@ -145,6 +148,26 @@ class Web(Section, frozen=True):
         _check_secrets(self, ("token",))
 
 
+class Expected(Section, frozen=True):
+    """An entry of the calendar: what is expected to be down, from when until when."""
+
+    starts: datetime
+    ends: datetime
+    entities: tuple[str, ...]
+    facets: Only = Only()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("starts", "ends"):
+            if getattr(self, name).tzinfo is None:
+                raise ValueError(f"`{name}` has no offset from UTC: write 2017-07-01T00:00:00Z")
+        self.entry()
+
+    def entry(self) -> Entry:
+        """Return it as a message."""
+        return entry_of(self.starts.timestamp(), self.ends.timestamp(), self.entities, self.facets, self.note)
+
+
 class Settings(Section, frozen=True):
     """Everything a run depends on."""
 
@@ -153,6 +176,7 @@ class Settings(Section, frozen=True):
     worker: Worker = Worker()
     web: Web = Web()
     feeds: dict[Name, Feed] = {}
+    calendar: tuple[Expected, ...] = ()
 
     def rule(self, feed: str) -> Rule:
         """Return the parameters of a feed's detector."""

@@ -120,6 +120,8 @@ def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, 
 def _line_of(text: str, keys: list[str]) -> int | None:
     """Return the line, from 1, on which a key of a table stands; None when it is not in the text."""
     lines = text.splitlines()
+    if len(keys) > 1 and keys[1].isdigit():
+        return _line_in_array(lines, keys[0], int(keys[1]), keys[2:])
     for cut in range(len(keys), -1, -1):
         name = r"\s*\.\s*".join(f"[\"']?{re.escape(key)}[\"']?" for key in keys[:cut])
         table = re.compile(rf"\s*\[\[?\s*{name}\s*\]")
@@ -129,6 +131,14 @@ def _line_of(text: str, keys: list[str]) -> int | None:
             if found is not None:
                 return found
     return None
+
+
+def _line_in_array(lines: list[str], name: str, number: int, keys: list[str]) -> int | None:
+    """Return the line of a key in an element of an array of tables, or the line on which the element begins."""
+    starts = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{re.escape(name)}\s*\]\]", line)]
+    if number >= len(starts):
+        return None
+    return _key_line(lines, starts[number], keys) or starts[number] + 1
 
 
 def _key_line(lines: list[str], start: int, keys: list[str]) -> int | None:

@@ -12,6 +12,7 @@ from detectors.observed import Change
 from schemas.outage import Outage
 from streams.areas import Areas, Patience
 from streams.batch import Batch, Rejected
+from streams.calendar import Calendar
 from streams.columns import Reader
 from streams.combination import combination
 from streams.feed import Feed, FeedRules, Part
@@ -42,7 +43,8 @@ class Output(NamedTuple):
 class Shard:
     """State of one partition. The same messages give the same outages, however they are cut into batches.
 
-    `areas`: of the feeds that have them, summed over this shard alone.
+    `areas`: of the feeds that have them, summed over this shard alone. `calendar`: what is expected (None: by the
+    settings).
     """
 
     settings: Settings
@@ -50,14 +52,16 @@ class Shard:
     areas: dict[str, Areas] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
     reader: Reader = field(default_factory=Reader)
+    calendar: Calendar | None = None
 
     def __post_init__(self) -> None:
-        self.feeds = {name: Feed(feed_rules(self.settings, name)) for name in self.settings.feeds}
+        calendar = self.calendar or Calendar(one.entry() for one in self.settings.calendar)
+        self.feeds = {name: Feed(feed_rules(self.settings, name), calendar) for name in self.settings.feeds}
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():
             if feed.rules.areas:
                 patience = Patience(feed.rules.forget_after, feed.rules.expire_after)
-                self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas)
+                self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas, calendar)
                 feed.partials = self.areas[name].alone
 
     def apply(self, batch: Batch) -> Output:

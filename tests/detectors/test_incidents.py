@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
 
 from detectors.incident import Book, Coverage, Fall, Told
+from detectors.observed import Suppression
 from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Line, coverage, fall, networks, then
 
 IRAN = networks(17)
@@ -227,3 +229,12 @@ def test_memory_is_bounded() -> None:
     ends = [then(one, (one.started_at - START) / HOUR + 1) for one in falls]
     line = Line(coverage(IRAN)).run([*falls, *ends], until=5000)
     assert len(line.book.begun["IR"]) <= 60 * DAY / (10 * DAY) + 1
+
+
+def test_an_incident_is_expected_when_all_of_it_is() -> None:
+    """One suppressed network of two: it pages; when the last is announced as well, it no longer does, and says so."""
+    why = Suppression("fcf9d5a69dc3782d", "works")
+    one, two = fall("asn/1", 1), fall("asn/2", 1.1)
+    line = Line(coverage(networks(20), operators={"asn/1": "KT", "asn/2": "KT"}))
+    line.run([replace(one, suppressed_by=why), two, then(two, 2, "open", suppressed_by=why)])
+    assert [(told.suppressed_by, told.asns) for told in line.told][-2:] == [(None, (1, 2)), (why, (1, 2))]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detectors.calendar import Ask
 from detectors.detector import Detector
 from detectors.observed import Change, Floats, Observed, Rule
 from streams.shard import Shard
@@ -32,9 +33,9 @@ class _Tapped(Detector):
         super().__init__(rule)
         self.seen: list[Observed] = []
 
-    def close(self, seen: Observed) -> list[Change]:
+    def close(self, seen: Observed, ask: Ask | None = None) -> list[Change]:
         self.seen.append(seen)
-        return super().close(seen)
+        return super().close(seen, ask)
 
 
 @dataclass(frozen=True)

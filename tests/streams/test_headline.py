@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.incident import Told
+from detectors.observed import Suppression
 from schemas.times import parse_time
 from streams.headline import country_name, headline, listed
 
@@ -110,6 +111,16 @@ ONE = replace(
 def test_headlines(told: Told, sentence: str) -> None:
     """What, where, how much, since when, how sure, ongoing or over."""
     assert headline(told, {"asn/43754": "Asiatech", "region/IR-30": "Khuzestan"}) == sentence
+
+
+@pytest.mark.parametrize(
+    ("note", "end"),
+    [("works until\nnoon.", "ongoing; expected: works until\\nnoon."), ("", "ongoing; expected.")],
+)
+def test_what_is_expected_says_why(note: str, end: str) -> None:
+    """The note of the calendar's entry ends the sentence, on one line."""
+    told = replace(ONE, state="ongoing", suppressed_by=Suppression("fcf9d5a69dc3782d", note))
+    assert headline(told, {}).endswith(f"; {end}")
 
 
 def test_names_cannot_break_out_of_the_sentence() -> None:

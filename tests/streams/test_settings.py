@@ -66,6 +66,42 @@ def test_errors_name_the_file_the_line_and_the_key(tmp_path: Path, old: str, new
     assert line_of(tmp_path, GOOD.replace(old, new, 1)).startswith(start)
 
 
+ENTRY = """
+[[calendar]]
+starts = 2017-07-01T00:00:00Z
+ends = 2017-08-01T00:00:00Z
+entities = ["country/KZ"]
+facets = { access = "mobile" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "end"),
+    [
+        (
+            "2017-08",
+            "2016-08",
+            "3: calendar.1: `ends` is not after `starts`: 2016-08-01T00:00:00Z, 2017-07-01T00:00:00Z",
+        ),
+        (
+            "07-01T00:00:00Z",
+            "07-01T00:00:00",
+            "3: calendar.1: `starts` has no offset from UTC: write 2017-07-01T00:00:00Z",
+        ),
+        ("2017-07-01T00:00:00Z", "2017-07-01", "4: calendar.1.starts: Expected `datetime`, got `date`"),
+        ('"mobile"', '"wifi"', "7: calendar.1.facets.access: Invalid enum value 'wifi'"),
+        ("access", "acess", "7: calendar.1.facets.acess: no such setting"),
+        ("country/KZ", "KZ", "3: calendar.1: `entities`: 'KZ' is none, such as asn/43754, region/IR-30 or country/KZ"),
+        ("entities", "entitys", "6: calendar.1.entitys: no such setting"),
+    ],
+)
+def test_errors_in_the_calendar_name_the_entry(tmp_path: Path, old: str, new: str, end: str) -> None:
+    """The second of two entries is wrong: its line, or that of its key, its number from 0, and what is wrong."""
+    line = len((GOOD + ENTRY).splitlines()) + int(end.partition(":")[0]) - 1
+    said = line_of(tmp_path, GOOD + ENTRY + ENTRY.replace(old, new, 1))
+    assert said == f"e.toml:{line}:{end.partition(':')[2]}"
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     """Missing, a folder, not UTF-8: the file is named."""
     with pytest.raises(SettingsError, match=r"none\.toml: cannot be read: No such file"):

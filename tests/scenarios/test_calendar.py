@@ -1,0 +1,40 @@
+"""A situation that was announced: it is recorded, and suppressed for as long as the announcement goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streams import cli
+
+ENTRY = """
+[[calendar]]
+starts = 2017-07-01T00:00:00Z
+ends = 2017-08-01T00:00:00Z
+entities = ["country/KZ"]
+facets = { access = "mobile" }
+note = "unregistered phones are blocked from this day"
+"""
+
+
+def test_phones_that_are_blocked_on_an_announced_day(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Kazakhstan, July 2017: incidents from the first step on, none of which pages before the entry is over."""
+    assert cli.main(["simulate", "kazakhstan-phones-2017", "--output", str(tmp_path)]) == 0
+    settings = tmp_path / "feeds.toml"
+    settings.write_text(settings.read_text() + ENTRY)
+    capsysbinary.readouterr()
+    files = [str(tmp_path / "measurements.jsonl.gz")]
+    assert cli.main(["detect", "--incidents", "--settings", str(settings), *files]) == 0
+    told = list(map(json.loads, capsysbinary.readouterr().out.splitlines()))
+    july = [one for one in told if one["updated_at"] < "2017-08-01T00:00:00Z"]
+    assert {asn for one in july for asn in one["scope"]["asns"]} == {21299, 29355, 48503}
+    assert min(one["started_at"] for one in july) == "2017-06-30T18:00:00Z"
+    assert all(one["suppressed_by"] for one in july)
+    assert all(one["headline"].endswith("; expected: unregistered phones are blocked from this day.") for one in july)
+    last = {one["incident_id"]: one for one in told if one["merged_into"] is None}
+    assert {(one["state"], one["suppressed_by"]) for one in last.values()} == {("ongoing", None)}
+    assert {one["updated_at"] for one in last.values()} == {"2017-08-01T03:00:00Z"}
