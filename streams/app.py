@@ -21,7 +21,7 @@ from streams.sending import Sender
 from streams.settings import Settings
 from streams.topics import MAX_MESSAGE, TABLE
 from streams.transport import batch_topic
-from streams.worker import Worker, hear, measure
+from streams.worker import Worker, hear
 
 TICK = 1.0
 
@@ -80,7 +80,7 @@ def _add_agents(app: faust.App, worker: Worker) -> None:
 
     @app.agent(measurements, name="measure")  # type: ignore[untyped-decorator]
     async def _measure(stream: Any) -> None:  # noqa: ANN401
-        await measure(worker, stream)
+        await worker.measuring.run(stream)
 
     @app.agent(clock, name="hear")  # type: ignore[untyped-decorator]
     async def _hear(stream: Any) -> None:  # noqa: ANN401

@@ -16,33 +16,27 @@ from streams.packing import pack, unpack
 from streams.restore import restore
 from streams.settings import Settings
 from streams.shard import Shard
-from streams.store import Store
+from streams.stage import Stage
+from streams.store import Loaded
 
 Totals = Counter[tuple[str, str]]
-SETTLE = 1.0  # seconds from bins that close to their snapshot: other partitions close theirs now, and tell of it first
 
 
-class Partition:
-    """State of one partition. `now` is wall time in seconds of any steady origin, told by the caller.
+class Partition(Stage):
+    """State of one partition of the measurements."""
 
-    `applied`: the newest offset that the state includes, -1 when there is none.
-    """
+    topic, folder = "measurements", ""
 
     def __init__(self, settings: Settings, number: int, table: MutableMapping[bytes, bytes], now: float) -> None:
-        self.number = number
-        self.settings = settings
+        super().__init__(settings, number, table, now)
         self.shard = Shard(settings)
         self.tally = Tally()
-        self.store = Store(table, number)
-        self.applied = -1
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
-        self.quiet_since = self.last_saved = now
-        self.closed_at: float | None = None  # since when a snapshot lacks bins that have closed
-        self.unsaved = False
+        self.quiet_since = now
         self.running: dict[str, Outage] = {}  # newest revision of each outage that has not ended
         self.useless: frozenset[str] = frozenset()  # rows of the snapshot that the settings of now have no use for
-        self._load()
+        self.load()
 
     def take(
         self,
@@ -53,12 +47,11 @@ class Partition:
         now: float,
     ) -> Taken:
         """Apply messages, in order of offsets, and return what came of them; what the state includes is skipped."""
-        self.quiet_since, self.unsaved = now, True
-        skip = sum(offset <= self.applied for offset in offsets) if offsets[0] <= self.applied else 0
+        self.quiet_since = now
+        skip = self._skip(offsets)
         self.tally.skipped += skip
         if skip == len(offsets):
             return Taken([], [])
-        self.applied = offsets[-1]
         if skip:
             values, keys, offsets, received = values[skip:], keys[skip:], offsets[skip:], received[skip:]
         taken = take(self.shard, self.tally, values, offsets, received, _not_utf8(keys))
@@ -125,41 +118,23 @@ class Partition:
         newest = self.shard.newest().get(feed)
         return newest is not None and newest < self.heard[feed]
 
-    def due(self, now: float) -> bool:
-        """Whether a snapshot should be written: bins closed, or `snapshot_every` is over and there is news."""
-        since = now - self.last_saved
-        closed = self.closed_at is not None and now - self.closed_at >= SETTLE
-        return self.unsaved and (closed or since >= self.settings.worker.snapshot_every)
+    def _rows(self) -> dict[str, bytes]:
+        running = pack({"outages": [to_builtins(outage) for outage in self.running.values()]}, {})
+        return {**snapshot.dump(self.shard), "running": running}
 
-    def save(self, now: float) -> int:
-        """Write a snapshot of everything up to `applied` and return the bytes written."""
-        before = self.store.bytes_written
-        rows = snapshot.dump(self.shard)
-        rows["running"] = pack({"outages": [to_builtins(outage) for outage in self.running.values()]}, {})
-        self.store.save(self._head(), rows, snapshot.gone(self.shard, self.store.places) | self.useless)
-        self.useless = frozenset()
-        self.last_saved, self.unsaved, self.closed_at = now, False, None
-        return self.store.bytes_written - before
+    def _gone(self) -> frozenset[str]:
+        useless, self.useless = self.useless, frozenset()
+        return snapshot.gone(self.shard, self.store.places) | useless
 
     def _head(self) -> dict[str, Any]:
         tally = {"received": self.tally.received, "skipped": self.tally.skipped, "dead": dict(self.tally.dead)}
         spoke = {feed: sorted(starts) for feed, starts in self.spoke.items()}
-        return {
-            "offset": self.applied,
-            "tally": tally,
-            "heard": self.heard,
-            "spoke": spoke,
-            **snapshot.heads(self.shard),
-        }
+        return {"tally": tally, "heard": self.heard, "spoke": spoke, **snapshot.heads(self.shard)}
 
-    def _load(self) -> None:
-        loaded = self.store.load()
-        if loaded is None:
-            return
+    def _fill(self, loaded: Loaded) -> None:
         self.useless = restore(self.shard, loaded.values, loaded.rows)
         running = [convert(outage, Outage) for outage in unpack(loaded.rows["running"]).values["outages"]]
         self._note_running([outage for outage in running if self._knows(outage.feed)])
-        self.applied = loaded.values["offset"]
         self.heard.update(loaded.values.get("heard", {}))
         self.spoke.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})
         tally = loaded.values["tally"]

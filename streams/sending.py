@@ -20,7 +20,7 @@ from streams.settings import Kafka
 
 
 class Sender:
-    """Sends to the topics of the settings; `settle` waits until all that was sent has arrived.
+    """Sends to the topics of the settings for a stage, by its name; `settle` waits until all that has arrived.
 
     `demand_pulse` ends the process when its partitions may be another's.
     """
@@ -30,38 +30,38 @@ class Sender:
         self._outages = _raw_topic(app, kafka.outages)
         self._dead = _raw_topic(app, kafka.dead)
         self._clock = _raw_topic(app, kafka.clock)
-        self._pending: dict[int, list[Awaitable[Any]]] = {}
+        self._pending: dict[str, list[Awaitable[Any]]] = {}
 
-    async def outages(self, partition: int, outages: Iterable[Outage]) -> None:
+    async def outages(self, stage: str, outages: Iterable[Outage]) -> None:
         """Send revisions of outages, in order, keyed by the outage."""
         for outage in outages:
             key = outage.outage_id.encode()
-            await self._send(partition, self._outages, key, encode(outage), outage_headers(outage))
+            await self._send(stage, self._outages, key, encode(outage), outage_headers(outage))
 
-    async def dead(self, tp: TP, rejected: Iterable[Rejected]) -> None:
+    async def dead(self, stage: str, tp: TP, rejected: Iterable[Rejected]) -> None:
         """Send dead letters with where they came from and why."""
         for letter in rejected:
             reason = cast("Reason", letter.reason)
             headers = deadletter.headers(reason, letter.detail, tp.topic, tp.partition, letter.origin.offset)
-            await self._send(tp.partition, self._dead, None, letter.origin.payload, headers)
+            await self._send(stage, self._dead, None, letter.origin.payload, headers)
 
-    async def clock(self, clock: Clock, partitions: Iterable[int]) -> None:
+    async def clock(self, stage: str, clock: Clock, partitions: Iterable[int]) -> None:
         """Tell partitions how far a feed has come."""
         for partition in partitions:
             key = clock.feed.encode()
             delivery = await self._clock.send(key=key, value=clocks.encode(clock), partition=partition, force=True)
-            self._pending.setdefault(clock.partition, []).append(delivery)
+            self._pending.setdefault(stage, []).append(delivery)
 
-    async def settle(self, partition: int) -> None:
-        """Wait until everything sent for a partition is in its topic. Raises the broker's error when it is not."""
-        pending = self._pending.pop(partition, [])
+    async def settle(self, stage: str) -> None:
+        """Wait until everything sent for a stage is in its topic. Raises the broker's error when it is not."""
+        pending = self._pending.pop(stage, [])
         if pending:
             await asyncio.gather(*pending)
 
-    async def _send(self, partition: int, topic: Any, key: bytes | None, value: bytes, headers: Headers) -> None:  # noqa: ANN401
+    async def _send(self, stage: str, topic: Any, key: bytes | None, value: bytes, headers: Headers) -> None:  # noqa: ANN401
         self._demand_pulse()
         delivery = await topic.send(key=key, value=value, headers=headers, force=True)
-        self._pending.setdefault(partition, []).append(delivery)
+        self._pending.setdefault(stage, []).append(delivery)
 
 
 def _raw_topic(app: faust.App, name: str) -> Any:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from streams import state_file, topics
 from streams.changelog import Changelog, Tables, consumer, read, writing
 from streams.errors import BrokerError, StateError, StateInUseError
 from streams.packing import pack, unpack
-from streams.partition import Partition
 from streams.settings import Kafka, Settings
-from streams.state_file import HEAD, Header, State
+from streams.stages import STAGES
+from streams.state_file import HEAD, Header, State, by_folder
 from streams.store import Store
 
 TRIES = 3
@@ -47,8 +47,15 @@ def _collect(kafka: Kafka, partitions: int, tick: Tick) -> dict[int, dict[str, b
 
 
 def _snapshots(tables: Tables) -> list[tuple[int, dict[str, bytes]]]:
-    loaded = [(number, Store(table, number).load()) for number, table in tables.items()]
-    return [(number, {**one.rows, HEAD: pack(one.values, {})}) for number, one in loaded if one is not None]
+    found = [(number, _rows(table, number)) for number, table in tables.items()]
+    return [(number, rows) for number, rows in found if rows]
+
+
+def _rows(table: dict[bytes, bytes], number: int) -> dict[str, bytes]:
+    """Return the rows of all stages of a partition, each named with its folder."""
+    loaded = [(stage.folder, Store(table, number, stage.folder).load()) for stage in STAGES]
+    snapshots = [(folder, {**one.rows, HEAD: pack(one.values, {})}) for folder, one in loaded if one is not None]
+    return {f"{folder}{name}": row for folder, rows in snapshots for name, row in rows.items()}
 
 
 def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
@@ -65,33 +72,32 @@ def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
     if not force and (any(tables.values()) or _committed(kafka)):
         raise StateError(f"group {kafka.app_id} has state already: --force replaces it")
     # With no offset committed a worker reads from the beginning and skips what its state includes, whichever that is.
-    _forget_offsets(kafka, (kafka.measurements,))
+    _forget_offsets(kafka, [stage.topic_of(kafka) for stage in STAGES])
     with writing(kafka, tables) as logs:
         for number, log in logs.items():
             _replace(log, number, state.partitions.get(number))
-    _commit(kafka, state.offsets())
+    _commit(kafka, _following(kafka, state))
     demand_idle(kafka)
     return state
 
 
 def _replace(log: Changelog, number: int, rows: Mapping[str, bytes] | None) -> None:
     """Put a snapshot in the place of whatever a partition of the changelog holds; None empties it, its head first."""
-    if rows is None:
-        for key in sorted(log, key=lambda key: b"/head/" not in key):
-            del log[key]
-        return
-    store = _store(log, number)
+    kept = set().union(*(_put(_store(log, number, folder), of) for folder, of in by_folder(rows or {}).items()))
+    for key in sorted(set(log) - kept, key=lambda key: (b"/head/" not in key, key)):
+        del log[key]
+
+
+def _put(store: Store, rows: Mapping[str, bytes]) -> set[bytes]:
+    """Save the rows of one stage and return the keys that they have in the table."""
     named = {name: row for name, row in rows.items() if name != HEAD}
     store.save(unpack(rows[HEAD]).values, named, frozenset(store.places))
-    kept = store.keys()
-    for key in log:
-        if key not in kept:
-            del log[key]
+    return store.keys()
 
 
-def _store(log: Changelog, number: int) -> Store:
-    """Return the store of a partition; one that cannot be read is as good as empty."""
-    store = Store(log, number)
+def _store(log: Changelog, number: int, folder: str) -> Store:
+    """Return the store of a stage; one that cannot be read is as good as empty."""
+    store = Store(log, number, folder)
     try:
         store.load()
     except StateError:
@@ -105,7 +111,7 @@ def reset(kafka: Kafka, tick: Tick) -> int:
     demand_idle(kafka)
     tables = read(kafka, partitions, tick)
     rows = sum(map(len, tables.values()))
-    _forget_offsets(kafka, (kafka.measurements, kafka.clock))
+    _forget_offsets(kafka, [kafka.clock, *(stage.topic_of(kafka) for stage in STAGES)])
     with writing(kafka, tables) as logs:
         for number, log in logs.items():
             _replace(log, number, None)
@@ -129,7 +135,8 @@ def _check_rows(settings: Settings, state: State) -> None:
     for number, rows in state.partitions.items():
         table: dict[bytes, bytes] = {}
         _replace(Changelog(table, lambda *_: None), number, rows)
-        Partition(settings, number, table, 0.0)
+        for stage in STAGES:
+            stage(settings, number, table, 0.0)
 
 
 def _check_topic(kafka: Kafka, partitions: int, state: State, force: bool) -> None:
@@ -139,7 +146,7 @@ def _check_topic(kafka: Kafka, partitions: int, state: State, force: bool) -> No
         raise StateError(f"the state is of {its.partitions} partitions, {kafka.measurements} has {partitions}")
     if its.measurements != kafka.measurements and not force:
         raise StateError(f"the state is of topic {its.measurements}, not {kafka.measurements}: --force says it fits")
-    parts = {TopicPartition(kafka.measurements, number): offset + 1 for number, offset in state.offsets().items()}
+    parts = _following(kafka, state)
     with consumer(kafka) as reading:
         first, ends = reading.beginning_offsets(list(parts)), reading.end_offsets(list(parts))
     for tp, following in parts.items():
@@ -152,13 +159,23 @@ def _check_topic(kafka: Kafka, partitions: int, state: State, force: bool) -> No
             )
 
 
+def _following(kafka: Kafka, state: State) -> dict[TopicPartition, int]:
+    """Return the offset behind what each stage's snapshot includes."""
+    return {
+        TopicPartition(stage.topic_of(kafka), number): offset + 1
+        for stage in STAGES
+        for number, offset in state.offsets(stage.folder).items()
+    }
+
+
 def _committed(kafka: Kafka) -> dict[TopicPartition, Any]:
     with topics.connected(kafka) as client:
         found = client.list_group_offsets([kafka.app_id])[kafka.app_id]
-    return {tp: at for tp, at in found.items() if at.offset >= 0 and tp.topic == kafka.measurements}
+    names = [stage.topic_of(kafka) for stage in STAGES]
+    return {tp: at for tp, at in found.items() if at.offset >= 0 and tp.topic in names}
 
 
-def _forget_offsets(kafka: Kafka, names: tuple[str, ...]) -> None:
+def _forget_offsets(kafka: Kafka, names: Sequence[str]) -> None:
     with topics.connected(kafka) as client:
         committed = client.list_group_offsets([kafka.app_id])[kafka.app_id]
         parts = [tp for tp in committed if tp.topic in names]
@@ -166,12 +183,8 @@ def _forget_offsets(kafka: Kafka, names: tuple[str, ...]) -> None:
             _demand_no_error(client.delete_group_offsets(kafka.app_id, parts))
 
 
-def _commit(kafka: Kafka, offsets: Mapping[int, int]) -> None:
-    wanted = {
-        TopicPartition(kafka.measurements, number): OffsetAndMetadata(offset + 1, "", -1)
-        for number, offset in offsets.items()
-        if offset >= 0
-    }
+def _commit(kafka: Kafka, following: Mapping[TopicPartition, int]) -> None:
+    wanted = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in following.items() if offset > 0}
     with topics.connected(kafka) as client:
         if wanted:
             _demand_no_error(client.alter_group_offsets(kafka.app_id, wanted))

@@ -45,18 +45,31 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class State(msgspec.Struct):
-    """Rows by name of each partition that has a snapshot; the row `head` holds the small values."""
+    """Rows by name of each partition that has a snapshot; the row `head` holds the small values.
+
+    Names of rows of other stages than the measurements begin with the stage's folder.
+    """
 
     header: Header
     partitions: dict[int, dict[str, bytes]]
 
-    def offsets(self) -> dict[int, int]:
-        """Return the newest offset that each partition's snapshot includes. Raises StateError."""
-        return {number: _offset(rows) for number, rows in self.partitions.items()}
+    def offsets(self, folder: str = "") -> dict[int, int]:
+        """Return the newest offset that each partition's snapshot of a stage includes. Raises StateError."""
+        heads = {number: rows.get(f"{folder}{HEAD}") for number, rows in self.partitions.items()}
+        return {number: _offset(head) for number, head in heads.items() if head is not None}
 
 
-def _offset(rows: Mapping[str, bytes]) -> int:
-    found = unpack(rows[HEAD]).values.get("offset")
+def by_folder(rows: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """Split the rows of a partition by stage: by its folder, and then by their names in it."""
+    found: dict[str, dict[str, bytes]] = {}
+    for name, row in rows.items():
+        folder, colon, inside = name.rpartition(":")
+        found.setdefault(folder + colon, {})[inside] = row
+    return found
+
+
+def _offset(head: bytes) -> int:
+    found = unpack(head).values.get("offset")
     if not isinstance(found, int) or found < -1:
         raise StateError("a snapshot's head has no offset")
     return found
@@ -114,7 +127,7 @@ def parse(file: BinaryIO) -> State:
     file.readline(MAX_LINE)
     while file.tell() < end:
         _add_row(state, file, end)
-    if any(HEAD not in rows for rows in state.partitions.values()):
+    if any(HEAD not in rows for one in state.partitions.values() for rows in by_folder(one).values()):
         raise StateError("lacks a head of a partition")
     return state
 

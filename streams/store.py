@@ -25,11 +25,12 @@ class Loaded(NamedTuple):
 
 
 class Store:
-    """The snapshots of one partition in a table of bytes by bytes."""
+    """The snapshots of one partition of a topic in a table of bytes by bytes; `folder` tells its rows from others'."""
 
-    def __init__(self, table: MutableMapping[bytes, bytes], partition: int) -> None:
+    def __init__(self, table: MutableMapping[bytes, bytes], partition: int, folder: str = "") -> None:
         self.table = table
         self.partition = partition
+        self.folder = folder
         self.places: dict[str, str] = {}  # by name, see _place
         self.bytes_written = 0
 
@@ -71,7 +72,9 @@ class Store:
         """Return a row if it is the one that the head was written for: another worker may have written after it."""
         row = self._read(name, place)
         if _place(place[0], row) != place:
-            raise StateError(f"partition {self.partition}: snapshot row {name} is not the one that its head names")
+            raise StateError(
+                f"partition {self.partition}: snapshot row {self.folder}{name} is not the one that its head names"
+            )
         return row
 
     def _read(self, name: str, place: str) -> bytes:
@@ -87,7 +90,7 @@ class Store:
             first += 1
 
     def _key(self, name: str, place: str, number: int) -> bytes:
-        return f"{self.partition}/{name}/{place[:1]}{number or ''}".encode()
+        return f"{self.folder}{self.partition}/{name}/{place[:1]}{number or ''}".encode()
 
 
 def _place(place: str, row: bytes) -> str:

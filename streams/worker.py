@@ -17,6 +17,7 @@ from msgspec import DecodeError
 from schemas.clock import Clock, decode_clock
 from schemas.outage import RUNNING, Outage
 from schemas.reasons import one_line
+from streams.keeper import Keeper, Means
 from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.sending import Sender
@@ -46,56 +47,43 @@ class Worker:
     ) -> None:
         self.settings, self.app, self.table = settings, app, table
         self.metrics, self.sender, self.clock = metrics, sender, clock
-        self.demand_pulse = demand_pulse
-        self.partitions: dict[int, Partition] = {}
+        means = Means(metrics, sender, clock, demand_pulse)
+        self.measuring = Keeper(means, self._partition, self._measured)
+        self.keepers: list[Keeper[Any]] = [self.measuring]
+        self.partitions: dict[int, Partition] = self.measuring.stages
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
-        self._locks: dict[int, asyncio.Lock] = {}
-        self._waiting: dict[int, list[tuple[Any, Any]]] = {}
         self._tidings = {feed: Tidings(settings.time_rule(feed)) for feed in settings.feeds}
         self.silence = Silence({feed: settings.stalled_after(feed) for feed in settings.feeds})
-        self._stopping = False
 
-    def partition(self, number: int) -> Partition:
-        """Return a partition's state, out of its newest snapshot when it was not here yet."""
-        if number not in self.partitions:
-            self.partitions[number] = Partition(self.settings, number, self.table, self.clock())
-        return self.partitions[number]
+    def _partition(self, number: int, now: float) -> Partition:
+        return Partition(self.settings, number, self.table, now)
 
     def let_go(self) -> None:
         """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
-        self.partitions.clear()
-        self._waiting.clear()
+        for keeper in self.keepers:
+            keeper.let_go()
 
-    async def on_batch(self, stream: Any, event: Any) -> None:  # noqa: ANN401
-        """Take a run of records; acknowledge it once a snapshot includes it."""
-        batch: RecordBatch = event.value
-        number = batch.tp.partition
-        async with self._lock(number):
-            if self._stopping:
-                batch.release()  # not acknowledged: whoever comes next reads it
-                return
-            with self.metrics.batch_seconds.time():
-                partition = self.partition(number)
-                before = partition.totals()
-                run = batch.run
-                taken = partition.take(run.values, run.keys, run.offsets, run.timestamps / 1000.0, self.clock())
-                batch.release()
-                self.metrics.add(partition.totals() - before)
-            self._waiting.setdefault(number, []).append((stream, event))
-            await self.sender.dead(batch.tp, taken.dead)
-            await self._publish(partition, taken.outages)
-            await self._announce(partition)
-            await self._save_if_due(partition)
+    async def _measured(self, partition: Partition, batch: RecordBatch) -> None:
+        """Have a run of measurements taken, and send what came of it."""
+        with self.metrics.batch_seconds.time():
+            before = partition.totals()
+            run = batch.run
+            taken = partition.take(run.values, run.keys, run.offsets, run.timestamps / 1000.0, self.clock())
+            batch.release()
+            self.metrics.add(partition.totals() - before)
+        await self.sender.dead(partition.name, batch.tp, taken.dead)
+        await self._publish(partition.name, taken.outages)
+        await self._announce(partition)
 
     async def on_clock(self, clock: Clock, number: int) -> None:
         """Hear how far a feed has come elsewhere, or that it is time to look; act on it if this partition may."""
-        async with self._lock(number):
-            partition = self.partition(number)
+        async with self.measuring.lock(number):
+            partition = self.measuring.at(number)
             partition.hear(clock.feed, clock.newest)
-            await self._publish(partition, partition.follow(self.lag(number), self.clock()))
-            await self._save_if_due(partition)
-            if self._stopping and partition.unsaved:
-                await self.save(partition)
+            await self._publish(partition.name, partition.follow(self.lag(number), self.clock()))
+        for keeper in self.keepers:
+            async with keeper.lock(number):
+                await keeper.save_if_due(keeper.at(number))
 
     def assigned(self) -> list[int]:
         """Return the partitions of the measurements that this worker reads."""
@@ -107,7 +95,8 @@ class Worker:
     def load(self) -> None:
         """Load the partitions that nothing has come for since they were assigned: what is open in them is going on."""
         for number in self.assigned():
-            self.partition(number)
+            for keeper in self.keepers:
+                keeper.at(number)
 
     def newest(self) -> dict[str, float]:
         """Return how far each feed has come in the partitions here."""
@@ -123,38 +112,40 @@ class Worker:
         """Wake partitions that have something to do but no measurement coming; only a message may change state."""
         self.load()
         self.note_time()
-        for number, partition in list(self.partitions.items()):
+        wanted = {number for keeper in self.keepers for number in keeper.due()}
+        for number, partition in self.partitions.items():
             now = self.clock()
             partition.watch(self.lag(number), now)
-            if partition.due(now) or partition.may_follow(self.lag(number), now):
-                await self._wake(number)
+            if partition.may_follow(self.lag(number), now):
+                wanted.add(number)
+        for number in sorted(wanted):
+            await self._wake(number)
 
     async def finish(self) -> None:
         """Take no more, and have everything saved and acknowledged; what is not after a while will be read again."""
-        self._stopping = True
+        for keeper in self.keepers:
+            keeper.stopping = True
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_SAVE_SECONDS):
-                for number in self._unsaved():
+                for number in sorted(self._unsaved()):
                     await self._wake(number)
                 while self._unsaved():
                     await asyncio.sleep(0.05)
 
-    def _unsaved(self) -> list[int]:
-        return [number for number, partition in self.partitions.items() if partition.unsaved]
+    def _unsaved(self) -> set[int]:
+        return {number for keeper in self.keepers for number in keeper.unsaved()}
 
     async def _wake(self, number: int) -> None:
         """Send a partition to ourselves: Faust lets a table be written only while a message is handled."""
-        await self.sender.clock(Clock(next(iter(self.settings.feeds)), 0, number), [number])
+        clock = Clock(next(iter(self.settings.feeds)), 0, number)
+        await self.sender.clock(str(number), clock, [number])
 
     def lag(self, number: int) -> int | None:
         """Return how many messages of a partition have not been taken; None when that is not known."""
         return lag(self.app, TP(self.settings.kafka.measurements, number))
 
-    def _lock(self, number: int) -> asyncio.Lock:
-        return self._locks.setdefault(number, asyncio.Lock())
-
-    async def _publish(self, partition: Partition, outages: list[Outage]) -> None:
-        await self.sender.outages(partition.number, outages)
+    async def _publish(self, stage: str, outages: list[Outage]) -> None:
+        await self.sender.outages(stage, outages)
         for outage in outages:
             self.metrics.outages.labels(outage.feed).inc()
             if outage.state not in RUNNING:
@@ -165,23 +156,8 @@ class Worker:
         newest = partition.shard.newest()
         for feed, spoke in partition.shard.spoke().items():
             for time in self._tidings[feed].news(spoke, newest[feed]):
-                await self.sender.clock(Clock(feed, time, partition.number), range(self.settings.kafka.partitions))
-
-    async def _save_if_due(self, partition: Partition) -> None:
-        if partition.due(self.clock()):
-            await self.save(partition)
-
-    async def save(self, partition: Partition) -> None:
-        """Write a snapshot once all that it includes has been sent, then acknowledge what it includes."""
-        waiting = self._waiting.pop(partition.number, [])
-        await self.sender.settle(partition.number)
-        if self.partitions.get(partition.number) is not partition:
-            return  # it went to another worker while we waited: its snapshots are not ours to write
-        self.demand_pulse()
-        self.metrics.snapshot_bytes.inc(partition.save(self.clock()))
-        self.metrics.snapshots.inc()
-        for stream, event in waiting:
-            await stream.ack(event)
+                clock = Clock(feed, time, partition.number)
+                await self.sender.clock(partition.name, clock, range(self.settings.kafka.partitions))
 
 
 async def hear(worker: Worker, stream: Any) -> None:  # noqa: ANN401
@@ -195,10 +171,3 @@ async def hear(worker: Worker, stream: Any) -> None:  # noqa: ANN401
             log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, where, what)
             continue
         await worker.on_clock(clock, event.message.partition)
-
-
-async def measure(worker: Worker, stream: Any) -> None:  # noqa: ANN401
-    """Run the agent of the measurements."""
-    unacknowledged = stream.noack()
-    async for event in unacknowledged.events():
-        await worker.on_batch(unacknowledged, event)

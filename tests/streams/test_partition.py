@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from schemas.outage import Outage
-from streams.partition import SETTLE, Partition
+from streams.partition import Partition
+from streams.stage import SETTLE
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, LATER, START, message
 

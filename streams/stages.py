@@ -1,0 +1,8 @@
+"""All stages of a worker: whose state `ebbtide state` carries."""
+
+from __future__ import annotations
+
+from streams.partition import Partition
+from streams.stage import Stage
+
+STAGES: tuple[type[Stage], ...] = (Partition,)
