@@ -43,6 +43,11 @@ class Detector:
         return self._desk.store.rows
 
     @property
+    def scored(self) -> int:
+        """How many series took part in the bin closed last; 0 before there was one."""
+        return len(self._scored.worth)
+
+    @property
     def hot(self) -> Columns:
         """Columns that change when bins close, rows on axis 0."""
         return self._desk.store.hot
@@ -80,15 +85,18 @@ class Detector:
         dirty, self._dirty = tuple(sorted(self._dirty)), set()
         return dirty
 
-    def deviations(self) -> Deviation:
-        """What the bin closed last showed; the evidence of an outage that is followed is that of its opening."""
-        s = self._scored
-        told = s.worth.copy()
-        for row, one in self.ongoing.items():
-            if self.hot["phase"][row] == FOLLOWED:
-                told[row] = max(float(told[row]), one.evidence)
-        columns = (s.value, s.mid, s.mid / np.sqrt(s.inform), told)
-        return Deviation(*(np.where(s.warm & s.ok, column, np.nan).astype(np.float64) for column in columns))
+    def deviations(self, rows: Ints | None = None) -> Deviation:
+        """What the bin closed last showed, of some of its rows or of all.
+
+        The evidence of an outage that is followed is that of its opening.
+        """
+        s, some = self._scored, slice(self.scored) if rows is None else rows
+        told = s.worth[some].copy()
+        for at in np.flatnonzero(self.hot["phase"][some] == FOLLOWED).tolist():
+            told[at] = max(float(told[at]), self.ongoing[at if rows is None else int(rows[at])].evidence)
+        columns = (s.value[some], s.mid[some], s.mid[some] / np.sqrt(s.inform[some]), told)
+        known = s.warm[some] & s.ok[some]
+        return Deviation(*(np.where(known, column, np.nan).astype(np.float64) for column in columns))
 
     def close(self, seen: Observed, ask: calendar.Ask | None = None) -> list[Change]:
         """Score, decide, then learn one bin. Changes in row order. `ask`: what suppresses an outage, if any can."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from importlib.metadata import version
 from typing import Any
 
 import faust
 from prometheus_client import CollectorRegistry
 
 from schemas.reasons import REASONS
+from streams.exposition.collector import StateCollector
 from streams.faust_private import Tables
 from streams.guard import application_options
 from streams.metrics import Metrics
@@ -34,11 +34,11 @@ def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
     app = _app(settings, partitions, data_dir)
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
-    metrics.build.info({"version": version("ebbtide")})
     app.pulse = Pulse(float(settings.kafka.session_timeout) / 2)
     sender = Sender(app, settings.kafka, app.pulse.demand)
     worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand)
     app.ebbtide = worker
+    metrics.registry.register(StateCollector(settings, lambda: worker.partitions.values(), list))
     _add_agents(app, worker)
     _add_signals(app, worker, table)
     add_pages(app, worker)
@@ -93,11 +93,13 @@ def _add_agents(app: faust.App, worker: Worker) -> None:
 
 
 def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: ANN401
+    lost_at, recovered = worker.clock(), asyncio.Event()
+
     @app.on_partitions_revoked.connect(weak=False)  # type: ignore[untyped-decorator]
     async def _revoked(app: faust.App, revoked: set[Any], **_: Any) -> None:  # noqa: ANN401
+        nonlocal lost_at
+        lost_at = worker.clock()
         worker.let_go()
-
-    recovered = asyncio.Event()
 
     @table.on_recover  # type: ignore[untyped-decorator]
     async def _recovered(*_: Any) -> None:  # noqa: ANN401
@@ -110,3 +112,4 @@ def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: A
             await app.wait_for_stopped(recovered)  # what fails in a callback, Faust does not tell
             recovered.clear()
             worker.load()
+            worker.metrics.recovery.set(worker.clock() - lost_at)

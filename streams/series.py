@@ -40,6 +40,7 @@ class SeriesIndex:
         self.coded: Ints = np.zeros(0, dtype=np.int64)
         self.free: list[int] = []
         self.changed: set[int] = set()  # rows given or freed since the last snapshot
+        self.edition = 0  # grows when rows are given or freed
         self.born: Ints = np.zeros(0, dtype=np.int64)
         self.last_seen: Ints = np.zeros(0, dtype=np.int64)
         self.group: Ints = np.zeros(0, dtype=np.int64)
@@ -86,6 +87,7 @@ class SeriesIndex:
     def forget(self, rows: Ints) -> None:
         """Free rows for other series."""
         gone = set(rows.tolist())
+        self.edition += 1
         kept = ~np.isin(self.coded, rows)
         self.codes, self.coded = self.codes[kept], self.coded[kept]
         self.keys = {key: row for key, row in self.keys.items() if row not in gone}
@@ -131,6 +133,7 @@ class SeriesIndex:
     def _start(self, first: int, many: list[Series | None]) -> None:
         """Begin with nothing in these rows."""
         rows = slice(first, first + len(many))
+        self.edition += 1
         self.changed.update(range(rows.start, rows.stop))
         self.born[rows], self.last_seen[rows] = NEVER, 0
         self.group[rows] = [0 if series is None else self._code(series.country) for series in many]

@@ -18,6 +18,8 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Natural = Annotated[int, msgspec.Meta(ge=1)]
 Part = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Limit = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+Entity = Annotated[str, msgspec.Meta(pattern=r"^(asn/[1-9][0-9]{0,9}|country/[A-Z]{2}|region/[A-Z]{2}-.{1,61})$")]
 
 
 class Duration(float):
@@ -168,6 +170,16 @@ class Expected(Section, frozen=True):
         return entry_of(self.starts.timestamp(), self.ends.timestamp(), self.entities, self.facets, self.note)
 
 
+class Metrics(Section, frozen=True):
+    """Which series the metrics show, and how many outages, incidents, series and places (country and signal)."""
+
+    watch: tuple[Entity, ...] = ()
+    max_outages: Limit = 200
+    max_incidents: Limit = 80
+    max_watched: Limit = 50
+    max_places: Limit = 1000
+
+
 class Settings(Section, frozen=True):
     """Everything a run depends on."""
 
@@ -175,6 +187,7 @@ class Settings(Section, frozen=True):
     detection: Detection = Detection()
     worker: Worker = Worker()
     web: Web = Web()
+    metrics: Metrics = Metrics()
     feeds: dict[Name, Feed] = {}
     calendar: tuple[Expected, ...] = ()
 

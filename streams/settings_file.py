@@ -17,7 +17,7 @@ PREFIX = "EBBTIDE_"
 # A password of digits is still a text, and one that looks like TOML is not TOML.
 _LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_WEB_TOKEN")
 
-_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS")
+_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH")
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:

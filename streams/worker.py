@@ -147,7 +147,7 @@ class Worker:
     async def _publish(self, stage: str, outages: list[Outage]) -> None:
         await self.sender.outages(stage, outages)
         for outage in outages:
-            self.metrics.outages.labels(outage.feed).inc()
+            self.metrics.sent(outage)
             if outage.state not in RUNNING:
                 self.ended.append(outage)
 

@@ -17,11 +17,11 @@ from streams.worker import Worker
 def add_pages(app: faust.App, worker: Worker) -> None:
     """Add all pages to the app's web server."""
     pages = {
-        "/healthz": lambda: as_json({"status": "alive"}),
-        "/readyz": lambda: readiness(worker),
-        "/metrics": lambda: metrics(worker),
-        "/api/v1/outages": lambda: as_json({"outages": outages(worker)}),
-        "/api/v1/status": lambda: as_json(status(worker)),
+        "/healthz": lambda _: as_json({"status": "alive"}),
+        "/readyz": lambda _: readiness(worker),
+        "/metrics": lambda request: metrics(worker, request.headers.get("Accept", "")),
+        "/api/v1/outages": lambda _: as_json({"outages": outages(worker)}),
+        "/api/v1/status": lambda _: as_json(status(worker)),
     }
     for path, page in pages.items():
         _add(app, path, page)
@@ -29,6 +29,6 @@ def add_pages(app: faust.App, worker: Worker) -> None:
 
 def _add(app: faust.App, path: str, page: Any) -> None:  # noqa: ANN401
     async def answer(request: Request) -> Response:
-        return page()  # type: ignore[no-any-return]
+        return page(request)  # type: ignore[no-any-return]
 
     app.web.web_app.router.add_get(path, answer)

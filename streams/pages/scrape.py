@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import nan
 
 from aiohttp.web import Response
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import choose_encoder
 
 from streams.pages.health import not_ready
 from streams.worker import Worker
 
 
-def metrics(worker: Worker) -> Response:
-    """Return all metrics of the worker as of now."""
+def metrics(worker: Worker, accept: str) -> Response:
+    """Return all metrics as of now: as OpenMetrics, with exemplars, if `accept` asks for it, else as plain text."""
     refresh(worker)
-    return Response(body=generate_latest(worker.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    encode, content_type = choose_encoder(accept)
+    return Response(body=encode(worker.metrics.registry), headers={"Content-Type": content_type})
 
 
 def refresh(worker: Worker) -> None:
     """Bring the gauges up to date: they are read off the state when somebody asks."""
-    metrics, partitions = worker.metrics, worker.partitions.values()
-    metrics.ready.set(not_ready(worker) is None)
-    metrics.lag.clear()
+    worker.metrics.ready.set(not_ready(worker) is None)
+    _refresh_lag(worker)
+    _refresh_time(worker)
+    _refresh_feeds(worker)
+
+
+def _refresh_lag(worker: Worker) -> None:
+    gauge = worker.metrics.lag
+    gauge.clear()
     for number in worker.assigned():
         lag = worker.lag(number)
-        metrics.lag.labels(str(number)).set(nan if lag is None else lag)
-    now = worker.clock()
+        gauge.labels(str(number)).set(nan if lag is None else lag)
+
+
+def _refresh_time(worker: Worker) -> None:
+    metrics, now = worker.metrics, worker.clock()
     for feed, seconds in worker.silence.seconds(now).items():
         metrics.silence.labels(feed).set(seconds)
         metrics.stalled.labels(feed).set(worker.silence.stalled(now)[feed])
     for feed, newest in worker.newest().items():
         metrics.newest.labels(feed).set(newest)
-    for feed in worker.settings.feeds:
-        metrics.series.labels(feed).set(sum(len(p.shard.feeds[feed].index) for p in partitions))
-        metrics.ongoing.labels(feed).set(sum(o.feed == feed for p in partitions for o in p.running.values()))
+
+
+def _refresh_feeds(worker: Worker) -> None:
+    metrics, partitions = worker.metrics, worker.partitions.values()
+    ongoing = Counter(outage.feed for one in partitions for outage in one.running.values())
+    metrics.held.set(sum(one.shard.held() for one in partitions))
+    for name in worker.settings.feeds:
+        feeds = [one.shard.feeds[name] for one in partitions]
+        metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
+        metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
+        metrics.ongoing.labels(name).set(ongoing[name])

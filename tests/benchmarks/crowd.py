@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from detectors.observed import Floats, Ints
+from schemas.measurement import COUNTRIES
 from streams.batch import Batch
 from streams.columns import Columns
 from streams.partition import Partition
@@ -19,6 +20,7 @@ from tests.benchmarks.messages import FIRST_ASN, START
 HOUR = 3600
 AT_ONCE = 500  # measurements in a message
 DAYS, NIGHT = 24, 0.4
+IRAN = COUNTRIES.index("IR")
 ALL = 4e9  # a time of receipt that no event time is ahead of
 
 
@@ -28,11 +30,16 @@ class Crowd(NamedTuple):
     asns: int = 80_000
     signals: int = 5
     partitions: int = 4
+    countries: int = 1
 
     @property
     def series(self) -> int:
         """Series in all."""
         return self.asns * self.signals
+
+    def country(self, asn: int) -> bytes:
+        """Return where a network is: Iran, if there is one country only."""
+        return COUNTRIES[(IRAN + asn % self.countries) % len(COUNTRIES)].encode()
 
     def home(self, partition: int) -> list[int]:
         """Return the ASNs of a partition."""
@@ -68,8 +75,8 @@ def measured(crowd: Crowd, partition: int, hour: int) -> list[bytes]:
     asns = crowd.home(partition)
     who = [(b"signal%d" % number, asn) for number in range(crowd.signals) for asn in asns]
     return [
-        b'{"feed":"%b","ts":%d,"asn":%d,"country":"IR","value":%d}'
-        % (name, START + hour * HOUR + at % HOUR, asn, value)
+        b'{"feed":"%b","ts":%d,"asn":%d,"country":"%b","value":%d}'
+        % (name, START + hour * HOUR + at % HOUR, asn, crowd.country(asn), value)
         for at, ((name, asn), value) in enumerate(zip(who, values(crowd, partition, hour).tolist(), strict=True))
     ]
 

@@ -154,7 +154,7 @@ def test_metrics_keep_the_rules(worker: Worker) -> None:
                 labels.setdefault(name, set()).add(value)
     assert labels["feed"] == {"hits", "share", "probes"}
     assert labels["partition"] == {"0"}
-    assert labels.keys() <= {"feed", "partition", "reason", "le", "version", "generation"} | {
+    assert labels.keys() <= {"feed", "partition", "reason", "le", "version", "generation", "list", "severity"} | {
         "implementation",
         "major",
         "minor",

@@ -1,0 +1,1 @@
+"""What a worker's metrics page says, built anew each time that somebody asks."""

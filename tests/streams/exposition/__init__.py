@@ -1,0 +1,1 @@
+"""Tests of what the metrics page says."""
