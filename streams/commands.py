@@ -182,6 +182,7 @@ def topics_(arguments: Namespace) -> None:
     """Create or check the topics."""
     kafka = _settings(arguments).kafka
     made = [] if arguments.check else topics.create(kafka)
+    topics.demand(kafka, topics.all_of(kafka))
     partitions = topics.check(kafka)
     sys.stdout.writelines(f"created {name}\n" for name in made)
     sys.stdout.write(f"all topics are there, {partitions} partitions of {kafka.measurements}\n")

@@ -10,24 +10,12 @@ import msgspec
 from detectors.observed import Kind, Rule
 from detectors.watermark import TimeRule
 from schemas.calendar import Entry, Only, entry_of
+from streams.alerts.settings import Alerts, AnyReceiver
 from streams.combination import combination
 from streams.durations import seconds
 from streams.secret import Secret
-
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Natural = Annotated[int, msgspec.Meta(ge=1)]
-Part = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-Limit = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
-Entity = Annotated[str, msgspec.Meta(pattern=r"^(asn/[1-9][0-9]{0,9}|country/[A-Z]{2}|region/[A-Z]{2}-.{1,61})$")]
-
-
-class Duration(float):
-    """Seconds; in a file a text such as "5m" or a number."""
-
-
-class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A table of the settings file: unknown keys are errors."""
+from streams.setting_types import Duration as Duration
+from streams.setting_types import Entity, Limit, Name, Natural, Part, Port, Section, check_secrets
 
 
 class Kafka(Section, frozen=True):
@@ -37,9 +25,12 @@ class Kafka(Section, frozen=True):
     app_id: Name = "ebbtide"
     measurements: Name = "measurements"
     outages: Name = "outages"
+    incidents: Name = "incidents"
     dead: Name = "measurements.dead"
     clock: Name = "clock"
     calendar: Name = "calendar"
+    alerts_state: Name = "alerts.state"
+    alerts_dead: Name = "alerts.dead"
     partitions: Part = 4
     replication: Part = 1
     session_timeout: Duration = Duration(10)
@@ -58,7 +49,7 @@ class Kafka(Section, frozen=True):
 
     def __post_init__(self) -> None:
         _check_protocol(self)
-        _check_secrets(self, ("sasl_password", "ssl_key_password"))
+        check_secrets(self, ("sasl_password", "ssl_key_password"))
 
     @property
     def uses_sasl(self) -> bool:
@@ -86,12 +77,6 @@ def _check_protocol(kafka: Kafka) -> None:
         raise ValueError(f"{kafka.security_protocol} needs `sasl_password` or `sasl_password_file`")
     if "ssl_certfile" not in given and given & {"ssl_keyfile", "ssl_key_password", "ssl_key_password_file"}:
         raise ValueError("a key without `ssl_certfile` has no effect")
-
-
-def _check_secrets(section: Section, keys: tuple[str, ...]) -> None:
-    for key in keys:
-        if getattr(section, key) is not None and getattr(section, f"{key}_file") is not None:
-            raise ValueError(f"`{key}` and `{key}_file`: give one of them")
 
 
 class Detection(Section, frozen=True):
@@ -147,7 +132,7 @@ class Web(Section, frozen=True):
     token_file: str | None = None
 
     def __post_init__(self) -> None:
-        _check_secrets(self, ("token",))
+        check_secrets(self, ("token",))
 
 
 class Expected(Section, frozen=True):
@@ -188,8 +173,9 @@ class Settings(Section, frozen=True):
     worker: Worker = Worker()
     web: Web = Web()
     metrics: Metrics = Metrics()
-    feeds: dict[Name, Feed] = {}
     calendar: tuple[Expected, ...] = ()
+    alerts: Alerts = Alerts()
+    feeds: dict[Name, Feed] = msgspec.field(default_factory=dict)
 
     def rule(self, feed: str) -> Rule:
         """Return the parameters of a feed's detector."""
@@ -215,19 +201,26 @@ class Settings(Section, frozen=True):
 
 def from_builtins(values: object) -> Settings:
     """Check plain values against the types above. Raises msgspec.ValidationError, which names the key."""
-    feeds = values.get("feeds") if isinstance(values, dict) else None
-    for name, feed in feeds.items() if isinstance(feeds, dict) else ():
-        _check_feed(str(name), feed)
+    for path, kind in (("feeds", Feed), ("alerts.receivers", AnyReceiver)):
+        for name, one in inner(values, path).items():
+            _check_one(f"{path}.{name}", one, kind)
     return msgspec.convert(values, Settings, strict=True, dec_hook=_custom)
 
 
-def _check_feed(name: str, values: object) -> None:
-    """Check one feed by itself, since the library's own path to a feed does not say which."""
+def inner(values: object, path: str) -> dict[str, object]:
+    """Return a table within tables; an empty one when there is something else."""
+    for key in path.split("."):
+        values = values.get(key) if isinstance(values, dict) else None
+    return values if isinstance(values, dict) else {}
+
+
+def _check_one(path: str, values: object, kind: object) -> None:
+    """Check one of many by itself, since the library's own path to it does not say which."""
     try:
-        msgspec.convert(values, Feed, strict=True, dec_hook=_custom)
+        msgspec.convert(values, kind, strict=True, dec_hook=_custom)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        raise msgspec.ValidationError(f"{what} - at `$.feeds.{name}{where or '`'}") from None
+        raise msgspec.ValidationError(f"{what} - at `$.{path}{where or '`'}") from None
 
 
 def _custom(kind: type, value: object) -> object:

@@ -10,14 +10,20 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from streams.alerts.settings import Alertmanager, PagerDuty, Slack, Webhook
 from streams.errors import SettingsError
-from streams.settings import Feed, Settings, from_builtins
+from streams.settings import Feed, Settings, from_builtins, inner
 
 PREFIX = "EBBTIDE_"
+# Tables of tables with names of the operator's, and what each may be.
+_MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "feeds": (Feed,),
+    "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
+}
 # A password of digits is still a text, and one that looks like TOML is not TOML.
-_LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_WEB_TOKEN")
+_LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
 
-_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH")
+_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS")
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -58,21 +64,23 @@ def _sections() -> dict[str, list[str]]:
     }
 
 
-def known_variables(feeds: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def known_variables(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return each environment variable that is read and the path of the key that it sets."""
     known: dict[str, tuple[str, ...]] = {
         f"{section}_{key}": (section, key) for section, keys in _sections().items() for key in keys
     }
-    for feed in feeds:
-        for field in msgspec.structs.fields(Feed):
-            known[f"feeds_{re.sub('[^A-Za-z0-9]', '_', feed)}_{field.name}"] = ("feeds", feed, field.name)
+    for table, kinds in _MANY.items():
+        for one in inner(values, table):
+            for field in (field for kind in kinds for field in msgspec.structs.fields(kind)):
+                path = (*table.split("."), one, field.name)
+                known[re.sub("[^A-Za-z0-9]", "_", "_".join(path))] = path
     return {PREFIX + name.upper(): path for name, path in known.items()}
 
 
 def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Put variables over the values of the file; return which variable set which key."""
     overlaid = {}
-    known = known_variables(values.get("feeds", {}) if isinstance(values.get("feeds"), dict) else {})
+    known = known_variables(values)
     sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds"))
     for name in sorted(environ):
         if name in known:
@@ -130,6 +138,8 @@ def _line_of(text: str, keys: list[str]) -> int | None:
             found = _key_line(lines, start, keys[cut:])
             if found is not None:
                 return found
+        if keys[cut : cut + 1] and keys[cut].isdigit() and int(keys[cut]) < len(starts):  # one of an array of tables
+            return _key_line(lines, starts[int(keys[cut])], keys[cut + 1 :]) or starts[int(keys[cut])] + 1
     return None
 
 

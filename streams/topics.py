@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -51,6 +51,22 @@ def wanted(kafka: Kafka) -> list[Topic]:
     ]
 
 
+def alerting(kafka: Kafka) -> list[Topic]:
+    """Return all topics that `ebbtide alerts` reads or writes; outages only where a route wants them."""
+    compacted, large = {"cleanup.policy": "compact"}, {"max.message.bytes": str(MAX_MESSAGE)}
+    return [
+        Topic(kafka.incidents, kafka.partitions, compacted),
+        Topic(kafka.outages, kafka.partitions, compacted),
+        Topic(kafka.alerts_state, 1, {**compacted, **large}),
+        Topic(kafka.alerts_dead, 1, large),
+    ]
+
+
+def all_of(kafka: Kafka) -> list[Topic]:
+    """Return all topics, each once."""
+    return list({topic.name: topic for topic in [*wanted(kafka), *alerting(kafka)]}.values())
+
+
 def address(kafka: Kafka) -> str:
     """Return the broker addresses as one line."""
     return ",".join(kafka.bootstrap_servers)
@@ -75,14 +91,14 @@ def connected(kafka: Kafka) -> Iterator[Any]:
 def existing(kafka: Kafka) -> dict[str, int]:
     """Return how many partitions each topic of ours has that exists. Raises BrokerError."""
     with connected(kafka) as client:
-        found = client.describe_topics([topic.name for topic in wanted(kafka)])
+        found = client.describe_topics([topic.name for topic in all_of(kafka)])
     return {topic["name"]: len(topic["partitions"]) for topic in found if not topic["error_code"]}
 
 
 def create(kafka: Kafka) -> list[str]:
     """Create the topics that are missing and return their names. Raises BrokerError."""
     there = existing(kafka)
-    missing = [topic for topic in wanted(kafka) if topic.name not in there]
+    missing = [topic for topic in all_of(kafka) if topic.name not in there]
     with connected(kafka) as client:
         if missing:
             client.create_topics(_new(missing, kafka.replication), wait_for_metadata=True)
@@ -96,15 +112,21 @@ def delete(kafka: Kafka) -> None:
         client.delete_topics(list(there))
 
 
+def demand(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, int]:
+    """Return how many partitions each topic has. Raises BrokerError when one of these is missing."""
+    there = existing(kafka)
+    for topic in topics:
+        if topic.name not in there:
+            raise BrokerError(f"topic {topic.name} does not exist at {address(kafka)}: create it with `ebbtide topics`")
+    return there
+
+
 def check(kafka: Kafka) -> int:
     """Return the number of partitions of the measurements.
 
-    Raises BrokerError when a topic is missing, or when the clock or the snapshots are cut otherwise.
+    Raises BrokerError when a topic of the worker is missing, or when the clock or the snapshots are cut otherwise.
     """
-    there = existing(kafka)
-    for topic in wanted(kafka):
-        if topic.name not in there:
-            raise BrokerError(f"topic {topic.name} does not exist at {address(kafka)}: create it with `ebbtide topics`")
+    there = demand(kafka, wanted(kafka))
     partitions = there[kafka.measurements]
     for name in (kafka.clock, changelog(kafka)):
         if there[name] != partitions:

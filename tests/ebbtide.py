@@ -25,6 +25,8 @@ from tests.kafka import free_ports
 PATIENCE_SECONDS = 90.0
 RECORDING = Path(__file__).parent / "data" / "atlas-2016-06-16"
 MEASUREMENTS, FEEDS = RECORDING / "measurements.jsonl.gz", RECORDING / "feeds.toml"
+#: Keys of the settings that name a topic.
+TOPICS = ("measurements", "outages", "incidents", "dead", "clock", "alerts_state", "alerts_dead")
 PROGRAM = [sys.executable, "-m", "streams.cli"]
 
 
@@ -60,11 +62,10 @@ class Cluster:
 
     def __init__(self, address: str, name: str, directory: Path, feeds: Path = FEEDS, **settings: str) -> None:
         self.directory, self.feeds, self.workers = directory, feeds, list[Worker]()
-        names = ("measurements", "outages", "dead", "clock")
         self.environment = {
             "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": address,
             "EBBTIDE_KAFKA_APP_ID": name,
-            **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in names},
+            **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in TOPICS},
             "EBBTIDE_KAFKA_PARTITIONS": "1",
             "EBBTIDE_KAFKA_SESSION_TIMEOUT": "6s",
             **settings,

@@ -1,0 +1,47 @@
+"""Prometheus metrics of `ebbtide alerts`, on one registry that is handed in. Labels are names out of the settings."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info
+
+RESULTS = ("delivered", "dead", "moot")
+REASONS = ("network", "timeout", "busy", "server-error", "refused", "gone", "redirected", "address")
+
+
+class AlertMetrics:
+    """All metrics; `receivers` and `topics` are the values that the labels may take."""
+
+    def __init__(self, registry: CollectorRegistry, receivers: tuple[str, ...], topics: tuple[str, ...]) -> None:
+        self.registry = registry
+        self.build = Info("ebbtide_alerts_build", "Version of this program.", registry=registry)
+        self.ready = self._gauge("ready", "1 when it takes part in its group and knows what was delivered.")
+        self.received = self._counter("received", "Revisions read.", "topic")
+        self.rejected = self._counter("rejected", "Messages that are no incident or outage.", "topic")
+        self.lag = self._gauge("lag_messages", "Revisions in the topic that are not settled yet.", "topic")
+        self.delivered = self._counter("delivered", "Revisions by what became of them.", "receiver", "result")
+        self.failures = self._counter("failures", "Requests that failed, tried again or not.", "receiver", "reason")
+        self.queue = self._gauge("queue_length", "Revisions that wait, those that are tried again too.", "receiver")
+        self.held = self._gauge("held", "Revisions that wait for the end of quiet hours.", "receiver")
+        self.oldest = self._gauge("oldest_pending_seconds", "How long the oldest that is not held waits.", "receiver")
+        self.success = self._gauge("last_success_timestamp_seconds", "When a request succeeded last.", "receiver")
+        self.open = self._gauge("open", "Incidents and outages whose end is still to be told.", "receiver")
+        self._start(receivers, topics)
+
+    def _start(self, receivers: tuple[str, ...], topics: tuple[str, ...]) -> None:
+        """Have every series from the beginning, so that its first increase is seen."""
+        for topic in topics:
+            for by_topic in (self.received, self.rejected):
+                by_topic.labels(topic)
+        for receiver in receivers:
+            for gauge in (self.queue, self.held, self.oldest, self.open):
+                gauge.labels(receiver)
+            for result in RESULTS:
+                self.delivered.labels(receiver, result)
+            for reason in REASONS:
+                self.failures.labels(receiver, reason)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"ebbtide_alerts_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"ebbtide_alerts_{name}", text, labels, registry=self.registry)

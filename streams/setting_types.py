@@ -1,0 +1,29 @@
+"""What sections of the settings are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Natural = Annotated[int, msgspec.Meta(ge=1)]
+Part = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Limit = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+Entity = Annotated[str, msgspec.Meta(pattern=r"^(asn/[1-9][0-9]{0,9}|country/[A-Z]{2}|region/[A-Z]{2}-.{1,61})$")]
+
+
+class Duration(float):
+    """Seconds; in a file a text such as "5m" or a number."""
+
+
+class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A table of the settings file: unknown keys are errors."""
+
+
+def check_secrets(section: Section, keys: tuple[str, ...]) -> None:
+    """Raise ValueError when a secret is given both as such and by its file."""
+    for key in keys:
+        if getattr(section, key) and getattr(section, f"{key}_file") is not None:
+            raise ValueError(f"`{key}` and `{key}_file`: give one of them")
