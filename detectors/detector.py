@@ -9,6 +9,7 @@ import numpy as np
 
 from . import calendar, churn, follow, judge, scan
 from .columns import Columns
+from .evidence import Singles
 from .learning import turn
 from .lifecycle import FOLLOWED, Ongoing
 from .observed import Change, Floats, Ints, Observed, Rule
@@ -97,6 +98,16 @@ class Detector:
         columns = (s.value[some], s.mid[some], s.mid[some] / np.sqrt(s.inform[some]), told)
         known = s.warm[some] & s.ok[some]
         return Deviation(*(np.where(known, column, np.nan).astype(np.float64) for column in columns))
+
+    def shown(self) -> Singles:
+        """Value, expected and spread of the bin closed last, a column per row; NaN where nothing was measured or, but
+        for the value, while warming up. Of a ratio they are shares.
+        """
+        s = self._scored
+        told = np.stack([s.value, s.mid, s.mid / np.sqrt(s.inform)]).astype(np.float32, copy=False)
+        told[:, ~s.ok] = np.nan
+        told[1:, ~s.warm] = np.nan
+        return told
 
     def close(self, seen: Observed, ask: calendar.Ask | None = None) -> list[Change]:
         """Score, decide, then learn one bin. Changes in row order. `ask`: what suppresses an outage, if any can."""

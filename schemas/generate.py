@@ -11,18 +11,17 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from schemas import descriptions
-from schemas.asyncapi import document
+from schemas import asyncapi, descriptions, openapi
 from schemas.clock import Clock
+from schemas.component import REGION, component, described
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.judge import MAX_ELEMENTS
-from schemas.measurement import COUNTRIES, REGION_PATTERN, Measurement
+from schemas.measurement import Measurement
 from schemas.outage import SCHEMA, Drop, Outage
 from schemas.times import END_OF_TIME, PATTERN
 
 FOLDER: Final = Path(__file__).parent / "json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_DEFS: Final = "#/$defs/{name}"
 _MAX_FLOAT: Final = sys.float_info.max
 
 #: Rules of a measurement that its type leaves to the decoder.
@@ -32,7 +31,6 @@ _TS: Final = {
         {"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": 64},
     ]
 }
-_REGION: Final = {"anyOf": [{"type": "string", "maxLength": 64, "pattern": REGION_PATTERN}, {"type": "null"}]}
 _ENTITY: Final = [
     {"required": [field], "properties": {field: {"not": {"type": "null"}}}} for field in ("asn", "region", "country")
 ]
@@ -49,23 +47,24 @@ def documents() -> dict[str, dict[str, Any]]:
         ],
         "$defs": {"Measurement": measurement},
     }
-    outage = _described(_component(Outage), descriptions.OUTAGE)
-    outage["properties"]["region"] |= _REGION
+    outage = described(component(Outage), descriptions.OUTAGE)
+    outage["properties"]["region"] |= REGION
     outage["required"] = list(outage["properties"])
-    outage["$defs"] = {"Drop": _described(_component(Drop), descriptions.DROP)}
+    outage["$defs"] = {"Drop": described(component(Drop), descriptions.DROP)}
     return {
         "measurement.schema.json": _headed("measurement", measurement),
         "measurements.schema.json": _headed("measurements", many),
         "outage.schema.json": _headed("outage", outage),
         "incident.schema.json": _headed("incident", _incident()),
-        "clock.schema.json": _headed("clock", _described(_component(Clock), descriptions.CLOCK)),
-        "asyncapi.json": document(),
+        "clock.schema.json": _headed("clock", described(component(Clock), descriptions.CLOCK)),
+        "asyncapi.json": asyncapi.document(),
+        "openapi.json": openapi.document(),
     }
 
 
 def _incident() -> dict[str, Any]:
     """The schema of an incident, with those of its parts."""
-    schema = _described(_component(Incident), descriptions.INCIDENT)
+    schema = described(component(Incident), descriptions.INCIDENT)
     schema["required"] = list(schema["properties"])
     parts: dict[type[msgspec.Struct], Mapping[str, str]] = {
         Drop: descriptions.DROP,
@@ -73,41 +72,17 @@ def _incident() -> dict[str, Any]:
         Joined: descriptions.JOINED,
         Confidence: descriptions.CONFIDENCE,
     }
-    return schema | {"$defs": {kind.__name__: _described(_component(kind), texts) for kind, texts in parts.items()}}
+    return schema | {"$defs": {kind.__name__: described(component(kind), texts) for kind, texts in parts.items()}}
 
 
 def _measurement() -> dict[str, Any]:
     """The schema of one measurement, the rules that span fields included as far as JSON Schema can say them."""
-    schema = _described(_component(Measurement), descriptions.MEASUREMENT)
+    schema = described(component(Measurement), descriptions.MEASUREMENT)
     fields = schema["properties"]
     fields["ts"] |= _TS
-    fields["region"] |= _REGION
+    fields["region"] |= REGION
     fields["value"]["maximum"] = fields["of"]["maximum"] = _MAX_FLOAT
     return schema | {"anyOf": _ENTITY}
-
-
-def _component(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The schema of a type as msgspec makes it, without those of the types inside."""
-    _, components = msgspec.json.schema_components([kind], ref_template=_DEFS)
-    schema: dict[str, Any] = _without_country_list(components[kind.__name__])
-    return schema
-
-
-def _without_country_list(schema: object) -> Any:  # noqa: ANN401 (JSON of any shape, the same as went in)
-    """The schema with the form of a country's code in place of the list of all."""
-    if isinstance(schema, list):
-        return [_without_country_list(inner) for inner in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema.get("enum") == list(COUNTRIES):
-        return {"type": "string", "pattern": "^[A-Z]{2}$", "minLength": 2, "maxLength": 2}
-    return {key: _without_country_list(inner) for key, inner in schema.items()}
-
-
-def _described(schema: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """The schema with a description of each field; KeyError when one has none."""
-    fields = {name: {"description": texts[name], **rule} for name, rule in schema["properties"].items()}
-    return schema | {"properties": fields}
 
 
 def _headed(name: str, schema: dict[str, Any]) -> dict[str, Any]:

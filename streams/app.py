@@ -41,7 +41,7 @@ def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
     metrics.registry.register(StateCollector(settings, lambda: worker.partitions.values(), list))
     _add_agents(app, worker)
     _add_signals(app, worker, table)
-    add_pages(app, worker)
+    add_pages(app.web.web_app, worker)
     return app
 
 
@@ -68,6 +68,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         web_host=settings.web.bind,
         web_port=settings.web.port,
         web_tables_enabled=False,
+        web_router_enabled=False,
         web_application_options=application_options(settings.web),
         autodiscover=False,
     )

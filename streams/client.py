@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.api import MAX_LIMIT
 from schemas.outage import Outage
 from streams.errors import EbbtideError
 from streams.secret import Secret
@@ -52,8 +53,18 @@ def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
 
 
 def known_outages(url: str, token: Secret | None = None) -> list[Outage]:
-    """Return the outages that a worker knows of. Raises WorkerUnreachableError, or EbbtideError for another answer."""
+    """Return the outages that a worker knows of, page by page, each once.
+
+    Raises WorkerUnreachableError, or EbbtideError for another answer.
+    """
+    found: dict[str, Outage] = {}
+    reference: str | None = f"?limit={MAX_LIMIT}"
     try:
-        return msgspec.convert(ask(url, "/api/v1/outages", token)["outages"], list[Outage])
+        while reference is not None:
+            page = ask(url, f"/api/v1/outages{reference}", token)
+            outages = msgspec.convert(page["outages"], list[Outage])
+            reference = msgspec.convert(page.get("next"), str | None) if outages else None
+            found.update({outage.outage_id: outage for outage in outages})
     except (KeyError, msgspec.ValidationError) as error:
         raise EbbtideError(f"{url}: does not answer as a worker of this version: {error}") from None
+    return list(found.values())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp.web import Request, Response, StreamResponse, middleware
 
+from streams.pages.answers import problem
+from streams.pages.shield import shield
 from streams.secret import Secret, one_of
 from streams.settings import Web
 
@@ -24,7 +27,7 @@ def token_of(web: Web) -> Secret | None:
 
 def application_options(web: Web) -> dict[str, Any]:
     """Return how aiohttp's application is made. Raises SettingsError."""
-    return {"middlewares": [_guard(token_of(web))], "client_max_size": MAX_BODY}
+    return {"middlewares": [shield, _guard(token_of(web))], "client_max_size": MAX_BODY}
 
 
 def exposed(web: Web) -> str | None:
@@ -45,15 +48,36 @@ def _guard(token: Secret | None) -> Any:  # noqa: ANN401
 
 def _refusal(request: Request, token: Secret | None) -> Response | None:
     if request.method not in ("GET", "HEAD"):
-        return Response(status=405, text="read only\n", headers={"Allow": "GET, HEAD"})
+        return _problem(405, "read only", ("Allow", "GET, HEAD"))
     if request.body_exists:
-        return Response(status=413, text="no page takes a body\n")
+        return problem(413, "no page takes a body")
     if token is None or request.path in OPEN or _knows(request, token):
         return None
-    return Response(status=401, text="a token is needed\n", headers={"WWW-Authenticate": 'Bearer realm="ebbtide"'})
+    return _problem(
+        401,
+        "a token is needed",
+        ("WWW-Authenticate", 'Bearer realm="ebbtide"'),
+        ("WWW-Authenticate", 'Basic realm="ebbtide"'),
+    )
+
+
+def _problem(status: int, detail: str, *headers: tuple[str, str]) -> Response:
+    response = problem(status, detail)
+    response.headers.extend(headers)
+    return response
 
 
 def _knows(request: Request, token: Secret) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    found, wanted = given.strip().encode(errors="surrogateescape"), token.reveal().encode()
-    return scheme.lower() == "bearer" and hmac.compare_digest(found, wanted)
+    word = given.strip().encode(errors="surrogateescape")
+    found = word if scheme.lower() == "bearer" else _password(word) if scheme.lower() == "basic" else None
+    return found is not None and hmac.compare_digest(found, token.reveal().encode())
+
+
+def _password(given: bytes) -> bytes | None:
+    """Return the password that a browser sends, whatever the name before it; None when it sends nonsense."""
+    try:
+        _, colon, password = base64.b64decode(given, validate=True).partition(b":")
+    except ValueError:
+        return None
+    return password if colon else None

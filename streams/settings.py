@@ -9,6 +9,7 @@ import msgspec
 
 from detectors.observed import Kind, Rule
 from detectors.watermark import TimeRule
+from schemas.api import MAX_BINS
 from schemas.calendar import Entry, Only, entry_of
 from streams.alerts.settings import Alerts, AnyReceiver
 from streams.combination import combination
@@ -130,6 +131,9 @@ class Web(Section, frozen=True):
     recent: Natural = 1000
     token: Secret | None = None
     token_file: str | None = None
+    history: Annotated[int, msgspec.Meta(ge=0, le=MAX_BINS)] = 48  # newest bins kept of each series, to show them
+    history_mb: Natural = 100  # and how much memory that may take, in all
+    grafana: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@\"'<>]+$")] | None = None
 
     def __post_init__(self) -> None:
         check_secrets(self, ("token",))

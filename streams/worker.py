@@ -17,6 +17,7 @@ from msgspec import DecodeError
 from schemas.clock import Clock, decode_clock
 from schemas.outage import RUNNING, Outage
 from schemas.reasons import one_line
+from streams.album import Album
 from streams.keeper import Keeper, Means
 from streams.metrics import Metrics
 from streams.partition import Partition
@@ -52,14 +53,19 @@ class Worker:
         self.keepers: list[Keeper[Any]] = [self.measuring]
         self.partitions: dict[int, Partition] = self.measuring.stages
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
+        self.album = Album(settings.web.history, settings.web.history_mb * 1_000_000)
         self._tidings = {feed: Tidings(settings.time_rule(feed)) for feed in settings.feeds}
         self.silence = Silence({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
     def _partition(self, number: int, now: float) -> Partition:
-        return Partition(self.settings, number, self.table, now)
+        partition = Partition(self.settings, number, self.table, now)
+        for name, feed in partition.shard.feeds.items():
+            self.album.watch(number, name, feed)
+        return partition
 
     def let_go(self) -> None:
         """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
+        self.album.clear()
         for keeper in self.keepers:
             keeper.let_go()
 

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-import faust
-from aiohttp.web import Request, Response
+from aiohttp.web import Application, Request, Response
 
 from streams.pages.answers import as_json
-from streams.pages.api import outages
-from streams.pages.health import readiness, status
+from streams.pages.api import api_pages
+from streams.pages.health import readiness
+from streams.pages.known import Known, known_of
 from streams.pages.scrape import metrics
 from streams.worker import Worker
 
-
-def add_pages(app: faust.App, worker: Worker) -> None:
-    """Add all pages to the app's web server."""
-    pages = {
-        "/healthz": lambda _: as_json({"status": "alive"}),
-        "/readyz": lambda _: readiness(worker),
-        "/metrics": lambda request: metrics(worker, request.headers.get("Accept", "")),
-        "/api/v1/outages": lambda _: as_json({"outages": outages(worker)}),
-        "/api/v1/status": lambda _: as_json(status(worker)),
-    }
-    for path, page in pages.items():
-        _add(app, path, page)
+Page = Callable[[Request], Response]
 
 
-def _add(app: faust.App, path: str, page: Any) -> None:  # noqa: ANN401
+def add_pages(application: Application, worker: Worker) -> None:
+    """Add all pages of a worker to its web server."""
+    add(application, "/healthz", lambda request: as_json({"status": "alive"}))
+    add(application, "/readyz", lambda request: readiness(worker))
+    add(application, "/metrics", lambda request: metrics(worker, request.headers.get("Accept", "")))
+    add_known(application, known_of(worker))
+
+
+def add_known(application: Application, known: Known) -> None:
+    """Add the pages that tell what a worker knows."""
+    for path, page in api_pages(known).items():
+        add(application, path, page)
+
+
+def add(application: Application, path: str, page: Page) -> None:
+    """Add one page."""
+
     async def answer(request: Request) -> Response:
-        return page(request)  # type: ignore[no-any-return]
+        return page(request)
 
-    app.web.web_app.router.add_get(path, answer)
+    application.router.add_get(path, answer)

@@ -264,7 +264,7 @@ def test_times_are_understood(text: str) -> None:
 def test_worker_tells_what_its_outages_carry(capsys: pytest.CaptureFixture[str]) -> None:
     """Each outage of the entity, its explanation, and that a worker keeps no bins."""
     explained = {"bins": 1, "baseline": "recent level", "threshold": 14.97, "reason": "because of nothing"}
-    known = [{**OUTAGE, "explain": explained}, CLOSED, {**OUTAGE, "entity": "asn/1"}]
+    known = [{**OUTAGE, "explain": explained}, CLOSED, {**OUTAGE, "entity": "asn/1", "outage_id": "0" * 16}]
     with worker(200, json.dumps({"outages": known}).encode()) as url:
         assert main(["explain", "AS43754", "--worker", url]) == 0
     text = capsys.readouterr().out

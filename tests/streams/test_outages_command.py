@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -24,15 +24,15 @@ CLOSED = {**OUTAGE, "outage_id": "fedcba9876543210", "state": "closed", "ended_a
 
 
 @contextmanager
-def worker(status: int, body: bytes) -> Iterator[str]:
-    """Yield the address of a server that answers everything with this."""
+def worker(status: int, body: bytes | Callable[[str], bytes]) -> Iterator[str]:
+    """Yield the address of a server that answers everything with this, or with what it makes of the path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             """Answer."""
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body if isinstance(body, bytes) else body(self.path))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Stay quiet."""
@@ -83,3 +83,15 @@ def test_another_server_is_told_apart(body: bytes, capsys: pytest.CaptureFixture
         assert main(["outages", "--worker", url]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{url}: does not answer as a worker of this version" in line
+
+
+def test_all_pages_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """A worker tells at most a thousand at a time; an outage that comes on two pages is printed once."""
+    other = {**OUTAGE, "entity": "asn/1", "outage_id": "0" * 16}
+    pages = {
+        "/api/v1/outages?limit=1000": {"outages": [OUTAGE], "next": "?cursor=2"},
+        "/api/v1/outages?cursor=2": {"outages": [OUTAGE, other], "next": None},
+    }
+    with worker(200, lambda path: json.dumps(pages[path]).encode()) as url:
+        assert main(["outages", "--worker", url, "--json"]) == 0
+    assert [json.loads(text)["entity"] for text in capsys.readouterr().out.splitlines()] == ["asn/43754", "asn/1"]

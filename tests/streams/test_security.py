@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -180,6 +181,10 @@ def pages() -> Iterator[web.Application]:
         ("GET", "/metrics", None, 401),
         ("GET", "/metrics", f"Bearer {WORD}x", 401),
         ("GET", "/metrics", f"Basic {WORD}", 401),
+        ("GET", "/metrics", f"Basic {b64encode(f'me:{WORD}'.encode()).decode()}", 200),
+        ("GET", "/metrics", f"Basic {b64encode(f'{WORD}:'.encode()).decode()}", 401),
+        ("GET", "/metrics", f"Basic {b64encode(WORD.encode()).decode()}", 401),
+        ("GET", "/metrics", "Basic \xe9", 401),
         ("GET", "/metrics", WORD, 401),
         ("GET", "/metrics", "Bearer \xe9", 401),
         ("GET", "/none", None, 401),

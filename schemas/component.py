@@ -1,0 +1,41 @@
+"""JSON Schemas of the types, as msgspec makes them, with what a reader needs besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from schemas.measurement import COUNTRIES, REGION_PATTERN
+
+REGION: Final = {"anyOf": [{"type": "string", "maxLength": 64, "pattern": REGION_PATTERN}, {"type": "null"}]}
+
+
+def component(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema of a type, without those of the types inside."""
+    return components([kind], "#/$defs/")[kind.__name__]
+
+
+def components(kinds: Sequence[type], prefix: str) -> dict[str, dict[str, Any]]:
+    """The schemas of types and of those inside them, by name; a reference is the prefix and the name."""
+    _, found = msgspec.json.schema_components(kinds, ref_template=prefix + "{name}")
+    schemas: dict[str, dict[str, Any]] = _without_country_list(found)
+    return schemas
+
+
+def described(schema: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """The schema with a description of each field; KeyError when one has none."""
+    fields = {name: {"description": texts[name], **rule} for name, rule in schema["properties"].items()}
+    return schema | {"properties": fields}
+
+
+def _without_country_list(schema: object) -> Any:  # noqa: ANN401 (JSON of any shape, the same as went in)
+    """The schema with the form of a country's code in place of the list of all."""
+    if isinstance(schema, list):
+        return [_without_country_list(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("enum") == list(COUNTRIES):
+        return {"type": "string", "pattern": "^[A-Z]{2}$", "minLength": 2, "maxLength": 2}
+    return {key: _without_country_list(inner) for key, inner in schema.items()}

@@ -1,0 +1,66 @@
+"""Bins of series as the API tells them, and the band in which a series is normal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.api import SeriesBin, SeriesBins, SeriesQuery
+from schemas.times import format_time
+from streams.album import Strip
+from streams.exposition.watched import WIDTH
+from streams.settings import Settings
+
+Column = NDArray[np.float64]
+
+
+class Bands(NamedTuple):
+    """A number per bin, NaN where it is unknown."""
+
+    value: Column
+    expected: Column
+    low: Column
+    high: Column
+
+
+def bands(strip: Strip, kind: str) -> Bands:
+    """Return what was measured and expected, and the band around that; no level is negative, no share past 1."""
+    value, expected, spread = strip.shown.T.astype(np.float64)
+    low, high = np.maximum(expected - WIDTH * spread, 0), expected + WIDTH * spread
+    return Bands(value, expected, low, np.minimum(high, 1) if kind == "ratio" else high)
+
+
+def series_bins(settings: Settings, strips: Sequence[Strip], query: SeriesQuery) -> list[SeriesBins]:
+    """Return the series that were asked for, each with its newest bins."""
+    return [_series(settings, strip.last(query.bins)) for strip in strips if _matches(strip, query)]
+
+
+def _matches(strip: Strip, query: SeriesQuery) -> bool:
+    facets = dict(strip.series.facets)
+    asked = {"access": query.access, "direction": query.direction, "service": query.service}
+    return (not query.feed or strip.feed in query.feed) and all(
+        not values or facets.get(name) in values for name, values in asked.items()
+    )
+
+
+def _series(settings: Settings, strip: Strip) -> SeriesBins:
+    feed = settings.feeds[strip.feed]
+    columns = [[rounded(number) for number in column.tolist()] for column in bands(strip, feed.kind)]
+    rows = zip(strip.starts, *columns, strict=True)
+    return SeriesBins(
+        feed=strip.feed,
+        signal=feed.signal,
+        kind=feed.kind,
+        unit=feed.unit,
+        width=strip.width,
+        facets=dict(strip.series.facets),
+        bins=[SeriesBin(format_time(start), *numbers) for start, *numbers in rows],
+    )
+
+
+def rounded(number: float) -> float | None:
+    """Return a number to six digits, since more are not kept; None where it is unknown."""
+    return None if np.isnan(number) else float(f"{number:.6g}")
