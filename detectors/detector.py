@@ -12,7 +12,7 @@ from .columns import Columns
 from .evidence import Singles
 from .learning import turn
 from .lifecycle import FOLLOWED, Ongoing
-from .observed import Change, Floats, Ints, Observed, Rule
+from .observed import Change, Flags, Floats, Ints, Observed, Rule
 from .season import SLOTS, Slots, slot_of
 
 
@@ -23,6 +23,17 @@ class Deviation(NamedTuple):
     expected: Floats
     spread: Floats
     evidence: Floats
+
+
+class Levels(NamedTuple):
+    """What the rows were expected to hold in the bin closed last, measured or not, and how far a normal one strays.
+
+    `known`: not those in warm-up.
+    """
+
+    known: Flags
+    expected: Floats
+    spread: Floats
 
 
 class Detector:
@@ -108,6 +119,20 @@ class Detector:
         told[:, ~s.ok] = np.nan
         told[1:, ~s.warm] = np.nan
         return told
+
+    def levels(self) -> Levels:
+        """The levels of the bin closed last; what a ratio without trials strays by is not known: by all there is."""
+        s = self._scored
+        mid = s.mid.astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = mid / np.sqrt(s.inform)
+        known = s.warm & np.isfinite(mid)
+        return Levels(known, mid, np.where(np.isfinite(spread), spread, mid))
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the first of its series has just left warm-up."""
+        return bool(self._scored.warm.any()) and int(self.hot["seen"].max()) <= self._desk.pace.warm + 1
 
     def close(self, seen: Observed, ask: calendar.Ask | None = None) -> list[Change]:
         """Score, decide, then learn one bin. Changes in row order. `ask`: what suppresses an outage, if any can."""

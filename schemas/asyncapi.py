@@ -18,9 +18,11 @@ _TITLES: Final = {
     "measurements.dead": "Dead letters: the bytes as they came, with the reason.",
     "outages": "Every revision of every outage; compaction keeps the newest of each.",
     "incidents": "Every revision of every incident; compaction keeps the newest of each.",
+    "findings": "What each shard says of bins that closed; all in partition 0, where incidents are made of them.",
     "clock": "Which event time each feed has reached, heard by every partition.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
+_REPORTER_KEY: Final = {"type": "string", "pattern": "^(shard|areas)/[0-9]+$", "description": "The reporter."}
 _FEED_KEY: Final = {"type": "string", "description": "The feed."}
 _OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
 _INCIDENT_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The incident_id."}
@@ -52,6 +54,7 @@ def _channels() -> dict[str, Any]:
         "deadLetters": _channel("measurements.dead", "deadLetter", _KEEP),
         "outages": _channel("outages", "outage", _COMPACT),
         "incidents": _channel("incidents", "incident", _COMPACT),
+        "findings": _channel("findings", "finding", _KEEP),
         "clock": _channel("clock", "clock", _KEEP),
     }
 
@@ -71,6 +74,8 @@ def _operations() -> dict[str, Any]:
         "sendDeadLetters": _operation("send", "deadLetters"),
         "sendOutages": _operation("send", "outages"),
         "sendIncidents": _operation("send", "incidents"),
+        "sendFindings": _operation("send", "findings"),
+        "receiveFindings": _operation("receive", "findings"),
         "sendClock": _operation("send", "clock"),
         "receiveClock": _operation("receive", "clock"),
     }
@@ -92,6 +97,7 @@ def _messages() -> dict[str, Any]:
         },
         "outage": _event("outage", _OUTAGE_KEY, "`/ebbtide/feeds/` and the name of the feed.", "The entity."),
         "incident": _event("incident", _INCIDENT_KEY, "`/ebbtide/incidents`.", "The incident_id."),
+        "finding": _message("What a shard says of a bin that closed, or a piece of that.", _REPORTER_KEY, "finding"),
         "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
     }
 

@@ -99,3 +99,23 @@ CONFIDENCE: Final = {
     "evidence": "Log-likelihood ratios of its outages, summed, in nats.",
     "note": "What the feeds say together, such as routes that are up while all else is down.",
 }
+
+FINDING: Final = {
+    "schema": "Number of the message's schema.",
+    "reporter": "Who found it: a partition of the measurements, or the areas of one.",
+    "feed": "The feed.",
+    "end": "End of the bin that closed, in Unix seconds.",
+    "piece": "Number of this piece of the finding; a repeated one has the same bytes.",
+    "last": "Whether it is the last piece.",
+    "silent": "Whether the reporter has no data of the feed and only tells that nothing older is to come.",
+    "outages": "Revisions of outages told with the bin.",
+    "levels": "What is expected of all series that the reporter scores, once an hour; null in between.",
+}
+
+LEVELS: Final = {
+    "country": "ISO 3166-1 alpha-2 code.",
+    "facets": "What narrows the series within their entities; empty when they are all of them.",
+    "entities": "The entities.",
+    "expected": "The level expected of each.",
+    "spread": "The standard deviation of a normal bin of each.",
+}

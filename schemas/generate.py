@@ -14,6 +14,7 @@ import orjson
 from schemas import asyncapi, descriptions, openapi
 from schemas.clock import Clock
 from schemas.component import REGION, component, described
+from schemas.finding import Finding, Levels
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.judge import MAX_ELEMENTS
 from schemas.measurement import Measurement
@@ -47,19 +48,32 @@ def documents() -> dict[str, dict[str, Any]]:
         ],
         "$defs": {"Measurement": measurement},
     }
-    outage = described(component(Outage), descriptions.OUTAGE)
-    outage["properties"]["region"] |= REGION
-    outage["required"] = list(outage["properties"])
-    outage["$defs"] = {"Drop": described(component(Drop), descriptions.DROP)}
     return {
         "measurement.schema.json": _headed("measurement", measurement),
         "measurements.schema.json": _headed("measurements", many),
-        "outage.schema.json": _headed("outage", outage),
+        "outage.schema.json": _headed("outage", _outage() | {"$defs": _DROP}),
         "incident.schema.json": _headed("incident", _incident()),
+        "finding.schema.json": _headed("finding", _finding()),
         "clock.schema.json": _headed("clock", described(component(Clock), descriptions.CLOCK)),
         "asyncapi.json": asyncapi.document(),
         "openapi.json": openapi.document(),
     }
+
+
+def _outage() -> dict[str, Any]:
+    """The schema of an outage, without that of a drop."""
+    outage = described(component(Outage), descriptions.OUTAGE)
+    outage["properties"]["region"] |= REGION
+    outage["required"] = list(outage["properties"])
+    return outage
+
+
+def _finding() -> dict[str, Any]:
+    """The schema of a finding, with those of its parts."""
+    schema = described(component(Finding), descriptions.FINDING)
+    schema["required"] = list(schema["properties"])
+    parts = {"Outage": _outage(), "Levels": described(component(Levels), descriptions.LEVELS)}
+    return schema | {"$defs": parts | _DROP}
 
 
 def _incident() -> dict[str, Any]:
@@ -83,6 +97,9 @@ def _measurement() -> dict[str, Any]:
     fields["region"] |= REGION
     fields["value"]["maximum"] = fields["of"]["maximum"] = _MAX_FLOAT
     return schema | {"anyOf": _ENTITY}
+
+
+_DROP: Final = {"Drop": described(component(Drop), descriptions.DROP)}
 
 
 def _headed(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from detectors.doubt import Claim, Doubt
 from detectors.observed import DAY, Change, Flags, Floats, Ints, Observed, Rule
 from detectors.presence import Members
 from detectors.watermark import TimeRule, Watermark
+from schemas.finding import Levels
 from schemas.measurement import Measurement
 from streams.batch import Batch, Origin, Rejected
 from streams.calendar import NOTHING, Calendar
@@ -38,13 +39,22 @@ class FeedRules(NamedTuple):
     areas: tuple[Combination, ...] = ()
 
 
-class Step(NamedTuple):
-    """What came of a batch: changes, each with the position of the measurement that made its bin close; and counts.
+class Closing(NamedTuple):
+    """A bin that closed: the position of the measurement that made it, its end, what changed, and levels if due.
 
     A change comes with its series as of then: its row may be another's before the batch ends.
     """
 
-    changes: list[tuple[int, Series, Change]]
+    position: int
+    end: int
+    changes: list[tuple[Series, Change]]
+    levels: list[Levels] | None
+
+
+class Step(NamedTuple):
+    """What came of a batch: the bins that closed, dead letters, and counts."""
+
+    closed: list[Closing]
     rejected: list[Rejected]
     binned: int
     late: int
@@ -112,6 +122,7 @@ class Feed:
         self.spoke: set[int] = set()  # bins that a measurement came for since somebody asked
         self.cells = Cells(rules.detector, rules.areas) if rules.areas else None
         self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # is told parts of areas
+        self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
         self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
     def take(self, part: Part, batch: Batch) -> Step:
@@ -141,12 +152,9 @@ class Feed:
         if confirmed:
             self._bin(Part.of(confirmed, np.zeros(len(confirmed), dtype=np.int64)))
         self.watermark.advance(max([newest, *(float(m.ts) for m in confirmed)]))
-        changes = [
-            (0, *told)
-            for start in self.watermark.due()
-            for told in self._close(start, elsewhere=spoke is None or start in spoke)
-        ]
-        return Step(changes, [], len(confirmed), 0)
+        due = self.watermark.due()
+        closed = [self._close(0, start, elsewhere=spoke is None or start in spoke) for start in due]
+        return Step(closed, [], len(confirmed), 0)
 
     def _sift(self, part: Part, batch: Batch) -> tuple[Part, list[Rejected]]:
         """Take out what the feed cannot use and what lies too far ahead of its receipt."""
@@ -196,11 +204,11 @@ class Feed:
             self._bin(on_time)
         if self.rules.detector.kind == "presence" and late.any():
             self._correct(part.where(late), closed[late])
-        changes: list[tuple[int, Series, Change]] = []
+        done = []
         for start in filter(self._matters, self.watermark.due()):
             trigger = int(np.searchsorted(closed, start + self.rules.time.width))
-            changes += [(int(part.positions[trigger]), *told) for told in self._close(start)]
-        return Step(changes, [], on_time.size, int(late.sum()))
+            done.append(self._close(int(part.positions[trigger]), start))
+        return Step(done, [], on_time.size, int(late.sum()))
 
     def _bin(self, part: Part) -> None:
         rows, starts = self.index.rows_of(part.columns.code, part.some), self.rules.time.bin_of(part.ts)
@@ -231,7 +239,7 @@ class Feed:
             if self.cells:
                 self.cells.correct(start, m)
 
-    def _close(self, start: int, *, elsewhere: bool | None = None) -> list[tuple[Series, Change]]:
+    def _close(self, position: int, start: int, *, elsewhere: bool | None = None) -> Closing:
         rows = len(self.index)
         self.closings += 1
         self.detector.grow(rows - self.detector.rows)
@@ -247,9 +255,10 @@ class Feed:
             cutoff = int(start - self.rules.forget_after) if last_of_day else None
             verdict = Verdict(silence_is_zero, bool(self.detector.scalars["fault"]), self.active)
             told += self.partials(self.cells.close(start, verdict, cutoff))
+        closing = Closing(position, start + self.rules.time.width, told, self.levels(start))
         if last_of_day:
             self._forget(start)
-        return told
+        return closing
 
     def _matters(self, start: int) -> bool:
         """Whether closing a bin can change anything: once a silent feed is given up, its empty bins cannot."""
@@ -324,7 +333,7 @@ def _joined(steps: list[Step]) -> Step:
     if len(steps) == 1:
         return steps[0]
     return Step(
-        [change for step in steps for change in step.changes],
+        [closing for step in steps for closing in step.closed],
         [rejected for step in steps for rejected in step.rejected],
         sum(step.binned for step in steps),
         sum(step.late for step in steps),

@@ -11,14 +11,19 @@ from detectors.observed import Floats
 from schemas.decode import Dead, joined, parts
 from schemas.outage import Outage
 from streams.batch import Batch, Origin, Rejected
-from streams.shard import Shard
+from streams.shard import Closed, Shard, outages_of
 
 
 class Taken(NamedTuple):
     """What came of a run of messages."""
 
-    outages: list[Outage]
+    closed: list[Closed]
     dead: list[Rejected]
+
+    @property
+    def outages(self) -> list[Outage]:
+        """Revisions of outages in order."""
+        return outages_of(self.closed)
 
 
 @dataclass(slots=True)
@@ -55,7 +60,7 @@ def take(
     batch = Batch(decoded.measurements, decoded.source, values, offsets, received, columns)
     output = shard.apply(batch)
     tally.add(batch, dead + output.rejected, len(dead))
-    return Taken(output.outages, sorted(dead + output.rejected, key=lambda letter: letter.origin.offset))
+    return Taken(output.closed, sorted(dead + output.rejected, key=lambda letter: letter.origin.offset))
 
 
 def _bad_key(index: int, values: Sequence[bytes | None], offsets: Sequence[int]) -> Rejected:

@@ -16,7 +16,7 @@ from streams.detect import detect
 from streams.errors import InputError
 from streams.intake import Tally
 from streams.settings_file import load
-from streams.shard import Shard
+from streams.shard import Shard, outages_of
 from streams.sources import read_lines
 
 SLACK = 900.0
@@ -75,7 +75,9 @@ def run(shard: Shard, case: Case) -> list[Alarm]:
     """Return the alarms that the pipeline raises on a case's recording."""
     # A recording is never ahead of its receipt, whatever the clock says.
     found = detect(shard, Tally(), [str(case.folder / MEASUREMENTS)], lambda: math.inf)
-    return alarms_of(msgspec.convert(outage, Event, from_attributes=True) for outages in found for outage in outages)
+    return alarms_of(
+        msgspec.convert(outage, Event, from_attributes=True) for closed in found for outage in outages_of(closed)
+    )
 
 
 def alarms_of(revisions: Iterable[Event]) -> list[Alarm]:

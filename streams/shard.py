@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from detectors.observed import Change
+from schemas.finding import Levels
 from schemas.outage import Outage
+from streams import levels
 from streams.areas import Areas, Patience
 from streams.batch import Batch, Rejected
 from streams.calendar import Calendar
 from streams.columns import Reader
 from streams.combination import combination
-from streams.feed import Feed, FeedRules, Part
+from streams.feed import Closing, Feed, FeedRules, Part
 from streams.messages import outage_of
 from streams.series import Series
 from streams.settings import Settings
@@ -32,11 +35,25 @@ class Counts:
     outages: int = 0
 
 
-class Output(NamedTuple):
-    """Revisions of outages in order, and dead letters."""
+class Closed(NamedTuple):
+    """A bin of a feed that closed: its end (Unix seconds), revisions of outages, and levels if they are due."""
 
+    feed: str
+    end: int
     outages: list[Outage]
+    levels: list[Levels] | None
+
+
+class Output(NamedTuple):
+    """The bins that closed, in order, and dead letters."""
+
+    closed: list[Closed]
     rejected: list[Rejected]
+
+    @property
+    def outages(self) -> list[Outage]:
+        """Revisions of outages in order."""
+        return outages_of(self.closed)
 
 
 @dataclass(slots=True)
@@ -66,22 +83,22 @@ class Shard:
 
     def apply(self, batch: Batch) -> Output:
         """Bin the measurements of a batch and return what came of the bins that closed."""
-        found: list[tuple[int, str, Series, Change]] = []
+        found: list[tuple[str, Closing]] = []
         rejected: list[Rejected] = []
         for name, part in _by_feed(batch, self.reader.feeds):
             if name not in self.feeds:
                 rejected += _unknown(name, part, batch)
                 continue
             step = self.feeds[name].take(part, batch)
-            found += [(position, name, series, change) for position, series, change in step.changes]
+            found += [(name, closing) for closing in step.closed]
             rejected += step.rejected
             self._count(name, part.size, step.binned, step.late, len(step.rejected))
         if self.reader.is_full():
             self.reader = Reader()
             for feed in self.feeds.values():
                 feed.index.forget_codes()
-        found.sort(key=lambda one: one[0])
-        return Output([self._outage(name, series, change) for _, name, series, change in found], rejected)
+        found.sort(key=lambda one: one[1].position)
+        return Output([self._closed(name, closing) for name, closing in found], rejected)
 
     def advance(self, feed: str, newest: float, spoke: Container[int] | None = None) -> Output:
         """Follow the clock of a feed that is alive elsewhere; the caller knows that this partition has nothing new.
@@ -92,7 +109,7 @@ class Shard:
             return Output([], [])
         step = self.feeds[feed].advance(newest, spoke)
         self.counts[feed].binned += step.binned
-        return Output([self._outage(feed, series, change) for _, series, change in step.changes], [])
+        return Output([self._closed(feed, closing) for closing in step.closed], [])
 
     def newest(self) -> dict[str, float]:
         """Return the newest event time of each feed that has seen anything (Unix seconds)."""
@@ -109,6 +126,22 @@ class Shard:
         """Return how many measurements wait for others to agree on the time."""
         return sum(len(feed.doubt.held) for feed in self.feeds.values())
 
+    def tell_levels(self) -> None:
+        """From now on, have levels told with the bins that close."""
+        for name, feed in self.feeds.items():
+            feed.levels = partial(self._levels, name)
+
+    def _levels(self, name: str, start: int) -> list[Levels] | None:
+        feed, areas = self.feeds[name], self.areas.get(name)
+        summed = areas.summed.values() if areas else ()
+        scored = [(feed.index, feed.detector), *((one.index, one.detector) for one in summed)]
+        due = levels.is_due(start, start + feed.rules.time.width, [detector for _, detector in scored])
+        return levels.levels_of(scored) if due else None
+
+    def _closed(self, name: str, closing: Closing) -> Closed:
+        outages = [self._outage(name, series, change) for series, change in closing.changes]
+        return Closed(name, closing.end, outages, closing.levels)
+
     def _outage(self, name: str, series: Series, change: Change) -> Outage:
         self.counts[name].outages += change.revision == 1
         return outage_of(name, self.settings.feeds[name].signal, series, change)
@@ -119,6 +152,11 @@ class Shard:
         counts.binned += binned
         counts.late += late
         counts.rejected += rejected
+
+
+def outages_of(closed: Iterable[Closed]) -> list[Outage]:
+    """Return the revisions of outages of bins that closed, in order."""
+    return [outage for one in closed for outage in one.outages]
 
 
 def feed_rules(settings: Settings, name: str) -> FeedRules:

@@ -14,6 +14,8 @@ import msgspec
 from schemas.clock import Clock, decode_clock
 from schemas.clock import encode as encode_clock
 from schemas.decode import decode
+from schemas.finding import decode_finding
+from schemas.finding import encode as encode_finding
 from schemas.judge import judge
 from schemas.outage import decode_outage
 from schemas.outage import encode as encode_outage
@@ -73,7 +75,14 @@ def state(data: bytes) -> None:
             assert found.partitions.keys() <= set(range(found.header.partitions))
 
 
-TARGETS: tuple[Callable[[bytes], None], ...] = (measurements, clock, outage, row, state)
+def finding(data: bytes) -> None:
+    """A finding, which is written as it was read, or the error that the worker expects."""
+    with suppress(msgspec.DecodeError):
+        found = decode_finding(data)
+        assert decode_finding(encode_finding(found)) == found
+
+
+TARGETS: tuple[Callable[[bytes], None], ...] = (measurements, clock, outage, row, state, finding)
 
 
 def run(data: bytes) -> None:

@@ -37,6 +37,11 @@ INCIDENT = (
     b'"outage_ids":["4e423aff2ba6c822"],"confidence":{"for":["reach"],"against":["bgp"],"silent":["telescope"],'
     b'"evidence":112.0,"note":null},"suppressed_by":null,"merged_into":null,"absorbed":["af31b6f0959342e0"]}'
 )
+FINDING = (
+    b'{"schema":1,"reporter":"shard/3","feed":"atlas","end":1466089800,"piece":0,"last":true,"silent":false,'
+    b'"outages":[%b],"levels":[{"country":"IR","facets":{"access":"mobile"},"entities":["asn/43754","asn/197207"],'
+    b'"expected":[11.0,1312.0],"spread":[0.4,20.5]}]}'
+) % OUTAGE
 CLOCK = b'{"feed":"atlas","newest":1466089620,"partition":2}'
 
 

@@ -14,11 +14,12 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from schemas import descriptions
 from schemas.clock import Clock
 from schemas.decode import decode
+from schemas.finding import Finding, Levels
 from schemas.generate import FOLDER, documents, main, stale
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
 from schemas.outage import Drop, Outage
-from tests.schemas.examples import CLOCK, INCIDENT, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
+from tests.schemas.examples import CLOCK, FINDING, INCIDENT, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
 
 SCHEMAS = sorted(name for name in documents() if name.endswith(".schema.json"))
 
@@ -71,6 +72,8 @@ def test_schemas_are_schemas(name: str) -> None:
         (Outage, descriptions.OUTAGE),
         (Drop, descriptions.DROP),
         (Clock, descriptions.CLOCK),
+        (Finding, descriptions.FINDING),
+        (Levels, descriptions.LEVELS),
         (Incident, descriptions.INCIDENT),
         (Scope, descriptions.SCOPE),
         (Joined, descriptions.JOINED),
@@ -92,9 +95,10 @@ def test_examples_of_measurements(text: bytes) -> None:
 
 
 def test_examples_of_what_comes_out() -> None:
-    """The examples of an outage, an incident and a clock validate."""
+    """The examples of an outage, an incident, a finding and a clock validate."""
     assert validator("outage").is_valid(json.loads(OUTAGE))
     assert validator("incident").is_valid(json.loads(INCIDENT))
+    assert validator("finding").is_valid(json.loads(FINDING))
     assert validator("clock").is_valid(json.loads(CLOCK))
 
 

@@ -20,7 +20,7 @@ from streams.history import Watch
 from streams.intake import Tally
 from streams.settings import Settings
 from streams.settings_file import load
-from streams.shard import Shard
+from streams.shard import Shard, outages_of
 from tests.streams.helpers import DAY, HOUR, START, message, settings
 from tests.streams.test_outages_command import CLOSED, OUTAGE, worker
 
@@ -248,7 +248,7 @@ def test_watching_changes_no_byte() -> None:
     def outages(*, watched: bool) -> list[bytes]:
         shard = Shard(load(RECORDING / "feeds.toml", {}))
         watch = Watch("atlas", shard.feeds["atlas"], "asn/43754") if watched else None
-        told = [encode(one) for some in detect(shard, Tally(), [FILE], lambda: LATER) for one in some]
+        told = [encode(one) for some in detect(shard, Tally(), [FILE], lambda: LATER) for one in outages_of(some)]
         assert watch is None or len(watch.histories[()].spans()) == 1
         return told
 

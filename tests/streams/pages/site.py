@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 
 from schemas.incident import Incident
 from streams.guard import application_options
-from streams.incidents import Grouping
+from streams.findings import finding_of
+from streams.grouping import Grouping, expected_of
 from streams.metrics import Metrics
 from streams.names import Names
 from streams.pages.known import Known, known_of
@@ -93,11 +94,12 @@ def read(values: Sequence[bytes], its: Settings = SETTINGS) -> Known:
     """Return what a worker knows that has read these measurements, with the incidents that come of them."""
     worker = worker_of(its)
     partition = worker.measuring.at(0)
-    grouping, incidents = Grouping(its, Names({}, {})), dict[str, Incident]()
+    grouping, incidents = Grouping(its, Names({}, {}), expected_of(its, 1)), dict[str, Incident]()
+    partition.shard.tell_levels()
     for first in range(0, len(values), 1000):
         part = values[first : first + 1000]
         _take(worker, partition, part, grouping, incidents)
-    incidents.update({one.incident_id: one for one in grouping.finish(partition.shard)})
+    incidents.update({one.incident_id: one for one in grouping.finish()})
     worker.note_time()
     return dataclasses.replace(known_of(worker), incidents=lambda: list(incidents.values()))
 
@@ -109,7 +111,9 @@ def _take(
     taken = partition.take(part, [None] * len(part), range(first, first + len(part)), [4e9] * len(part), 0.0)
     assert not taken.dead
     worker.ended.extend(outage for outage in taken.outages if outage.outage_id not in partition.running)
-    incidents.update({one.incident_id: one for one in grouping.take(taken.outages, partition.shard)})
+    for closed in taken.closed:
+        grouping.hear(finding_of("shard/0", closed))
+    incidents.update({one.incident_id: one for one in grouping.settle()})
 
 
 def application(known: Known) -> Application:

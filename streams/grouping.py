@@ -1,0 +1,104 @@
+"""Findings in, revisions of incidents out, the same ones in whatever order those of several reporters come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf, nextafter
+
+from detectors.incident import Book, Coverage, Fall, Told
+from detectors.incidents import advance, take
+from schemas.finding import Finding
+from schemas.incident import Incident
+from streams.findings import SHARD
+from streams.incidents import fall_of, incident_of
+from streams.levels import LevelTables
+from streams.names import Names
+from streams.reach import Expected, Reach
+from streams.settings import Settings
+
+ROUTES = "bgp"  # the signal of feeds that watch routes
+
+
+@dataclass(slots=True)
+class Moment:
+    """What is taken at one instant: the ends of bins that closed, by feed, and revisions of outages."""
+
+    ends: dict[str, int] = field(default_factory=dict)
+    falls: list[Fall] = field(default_factory=list)
+
+
+class Grouping:
+    """Incidents of what shards and areas find. Findings wait until all reporters have told what came before them."""
+
+    def __init__(self, settings: Settings, known: Names, expected: Expected) -> None:
+        self.settings, self.known = settings, known
+        self.book = Book()
+        self.reach = Reach(expected)
+        self.levels = LevelTables()
+        self.waiting: dict[float, Moment] = {}
+        self.at = -inf  # the instant taken last
+        self.newest: dict[str, int] = {}  # end of the newest bin of each feed by then
+        self._coverage: Coverage | None = None
+
+    def hear(self, finding: Finding) -> None:
+        """Take a finding in; one that is known already changes nothing."""
+        at = self.reach.take(finding)
+        if at is None:
+            return
+        feed, moment = finding.feed, self.waiting.setdefault(at, Moment())
+        moment.ends[feed] = max(finding.end, moment.ends.get(feed, finding.end))
+        moment.falls += map(fall_of, finding.outages)
+        if finding.levels is not None:
+            self.levels.put((finding.reporter, feed), at, finding.end, finding.levels)
+
+    def settle(self) -> list[Incident]:
+        """Return what comes of all that is settled."""
+        return self._told(self.reach.settled())
+
+    def finish(self) -> list[Incident]:
+        """Return what comes of the findings that still wait, at the end of the input."""
+        return self._told(max(self.waiting, default=self.reach.settled()))
+
+    def _told(self, until: float) -> list[Incident]:
+        """Take the instants up to one, in order, each with the coverage of its own time."""
+        told: list[Told] = []
+        for at in sorted(at for at in self.waiting if at <= until):
+            moment = self.waiting.pop(at)
+            told += self._advance(at)
+            self._move(at, moment)
+            if moment.falls:
+                told += take(self.book, moment.falls, at, self._covered())
+        told += self._advance(nextafter(until, inf))
+        return [incident_of(one, self.known.names) for one in told]
+
+    def _advance(self, now: float) -> list[Told]:
+        return advance(self.book, now, self._covered()) if self.book.incidents else []
+
+    def _move(self, at: float, moment: Moment) -> None:
+        """Bring what the feeds know up to an instant."""
+        self.at = at
+        self.newest |= {feed: max(end, self.newest.get(feed, end)) for feed, end in moment.ends.items()}
+        if self.levels.pass_to(at):
+            self._coverage = None
+
+    def _covered(self) -> Coverage:
+        """Return what the feeds can tell at the instant taken last: the same object while nothing of that changes."""
+        feeds, known = self.settings.feeds, self._coverage
+        mute = frozenset(name for name in feeds if self._is_mute(name))
+        if known is None or known.mute != mute:
+            widths = {name: float(feed.bin) for name, feed in feeds.items()}
+            routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
+            series = known.series if known else self.levels.by_country(self.at, feeds)
+            known = self._coverage = Coverage(widths, mute, routes, series, self.known.operators)
+        return known
+
+    def _is_mute(self, name: str) -> bool:
+        """Whether a feed says nothing: no bin of it closed within its width and lateness."""
+        feed = self.settings.feeds[name]
+        return self.at - self.newest.get(name, -inf) > float(feed.bin) + float(feed.lateness)
+
+
+def expected_of(settings: Settings, shards: int) -> Expected:
+    """Return who reports when the measurements are in so many partitions."""
+    patience = max((settings.stalled_after(name) for name in settings.feeds), default=0.0)
+    return Expected(patience, tuple(map(SHARD.format, range(shards))))

@@ -1,0 +1,85 @@
+"""How far the reporters of findings have come, and at which instant of event time what they say is taken.
+
+That instant depends on nothing but what each reporter said before, in its own order: not on how fast others are. A
+reporter has told all up to the end that its slowest feed has reached, or up to `patience` before that of its fastest,
+since a feed may stop. What it says of older bins is late, and taken a second after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf, nextafter
+
+from schemas.finding import Finding
+
+LATE = 1.0  # seconds after what has been told
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who reports, and of what: `areas` of the feeds in `summed`. `patience` in seconds."""
+
+    patience: float
+    shards: tuple[str, ...]
+    areas: tuple[str, ...] = ()
+    summed: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Reach:
+    """What has been heard of each reporter; plain values, times in Unix seconds.
+
+    `ends`: of the newest bin of each of its feeds. `pieces`: end and number of the piece taken last of each. `told`: up
+    to when it has told all. `open`: of bins that areas have still to tell of, by feed and end, when they are taken.
+    """
+
+    expected: Expected
+    ends: dict[str, dict[str, int]] = field(default_factory=dict)
+    pieces: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
+    open: dict[str, dict[int, float]] = field(default_factory=dict)
+
+    def take(self, finding: Finding) -> float | None:
+        """Return the instant at which a finding is to be taken; None when it is known already, or says only how far
+        its reporter has come.
+        """
+        reporter, feed, this = finding.reporter, finding.feed, (finding.end, finding.piece)
+        if not finding.silent:
+            pieces = self.pieces.setdefault(reporter, {})
+            if this <= pieces.get(feed, (-1, 0)):
+                return None
+            pieces[feed] = this
+        at = self._instant(finding)
+        if finding.last:
+            self._note(finding, at)
+        return None if finding.silent else at
+
+    def settled(self) -> float:
+        """Return up to when all is told: what is still to come is taken later than that."""
+        told = min((self.told.get(one, -inf) for one in self.expected.shards), default=-inf)
+        held = min((at for bins in self.open.values() for at in bins.values()), default=inf)
+        return min(told, nextafter(held, -inf))
+
+    def _instant(self, finding: Finding) -> float:
+        if finding.reporter in self.expected.areas:
+            return self.open.get(finding.feed, {}).get(finding.end) or _after(finding.end, self.settled())
+        return _after(finding.end, self.told.get(finding.reporter, -inf))
+
+    def _note(self, finding: Finding, at: float) -> None:
+        feed, end = finding.feed, finding.end
+        ends = self.ends.setdefault(finding.reporter, {})
+        ends[feed] = max(end, ends.get(feed, end))
+        if finding.reporter in self.expected.areas:
+            done = min(self.ends.get(one, {}).get(feed, -1) for one in self.expected.areas)
+            self.open[feed] = {bin_: then for bin_, then in self.open.get(feed, {}).items() if bin_ > done}
+            return
+        reached = max(min(ends.values()), max(ends.values()) - self.expected.patience)
+        self.told[finding.reporter] = max(reached, self.told.get(finding.reporter, reached))
+        if feed in self.expected.summed and not finding.silent:
+            bins = self.open.setdefault(feed, {})
+            bins[end] = max(at, bins.get(end, at))
+
+
+def _after(end: int, told: float) -> float:
+    """The end of a bin, or when that has been told already, a moment after."""
+    return float(end) if end > told else told + LATE

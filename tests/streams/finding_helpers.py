@@ -1,0 +1,76 @@
+"""Findings of shards that read simulated measurements, for the tests of what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from schemas.finding import Finding
+from schemas.incident import encode
+from streams.findings import SHARD, finding_of
+from streams.grouping import Grouping, expected_of
+from streams.intake import Tally, take
+from streams.names import Names
+from streams.settings import Settings, from_builtins
+from streams.shard import Shard
+from tests.streams.helpers import LATER
+
+HOUR = 3600
+START = 1_577_836_800  # 2020-01-01
+DARK = {1: 60, 2: 60, 3: 61, 4: 61, 5: 62}  # the hour at which each network falls, for ten hours
+SETTINGS = from_builtins(
+    {
+        "feeds": {
+            "ping": {"signal": "active-probing", "kind": "count", "bin": "1h", "lateness": "0s"},
+            "routes": {"signal": "bgp", "kind": "gauge", "bin": "20m", "lateness": "5m"},
+        }
+    }
+)
+
+
+def two_feeds(hours: int = 96) -> list[tuple[int, bytes]]:
+    """Return measurements of ten networks of one country by ASN; five of them fall, of which one keeps its routes."""
+    lines: list[tuple[float, int, dict[str, object]]] = []
+    for hour in range(hours):
+        for asn in range(1, 11):
+            is_dark = DARK.get(asn, 999) <= hour < DARK.get(asn, 999) + 10
+            its, at = {"asn": asn, "country": "AZ"}, START + hour * HOUR + asn
+            if not is_dark:
+                lines.append((at, asn, {"feed": "ping", "ts": at, **its, "value": 400 + hour * 7 % 5}))
+            value = 0 if is_dark and asn != 5 else 50
+            times = (at, at + 1200, at + 2400)
+            lines += [(t, asn, {"feed": "routes", "ts": t, **its, "value": value}) for t in times]
+    return [(asn, orjson.dumps(fields)) for _, asn, fields in sorted(lines, key=lambda one: one[0])]
+
+
+def findings(settings: Settings, number: int, values: Sequence[bytes], cut: int = 1 << 60) -> list[Finding]:
+    """Return what a shard finds in messages, taken in batches of `cut`."""
+    shard, tally, found = Shard(settings), Tally(), []
+    shard.tell_levels()
+    for at in range(0, len(values), cut):
+        part = values[at : at + cut]
+        found += take(shard, tally, part, range(at, at + len(part)), LATER).closed
+    return [finding_of(SHARD.format(number), one) for one in found]
+
+
+def by_shard(settings: Settings, measured: Iterable[tuple[int, bytes]], shards: int) -> list[list[Finding]]:
+    """Return what each of some shards finds, when each has the networks that it would have in Kafka."""
+    parts: list[list[bytes]] = [[] for _ in range(shards)]
+    for asn, value in measured:
+        parts[asn % shards].append(value)
+    return [findings(settings, number, part) for number, part in enumerate(parts)]
+
+
+def grouping(settings: Settings, shards: int) -> Grouping:
+    """Return a grouping that has heard nothing."""
+    return Grouping(settings, Names({}, {}), expected_of(settings, shards))
+
+
+def incidents(settings: Settings, shards: int, told: Iterable[Finding]) -> list[bytes]:
+    """Return the incidents of findings, settled after each of them."""
+    its, found = grouping(settings, shards), []
+    for finding in told:
+        its.hear(finding)
+        found += its.settle()
+    return [encode(one) for one in [*found, *its.finish()]]
