@@ -16,9 +16,9 @@ from aiohttp.web import Application, AppRunner, TCPSite
 from prometheus_client import CollectorRegistry
 
 from schemas.incident import Incident
-from streams.guard import application_options
 from streams.findings import finding_of
 from streams.grouping import Grouping, expected_of
+from streams.guard import application_options
 from streams.metrics import Metrics
 from streams.names import Names
 from streams.pages.known import Known, known_of
