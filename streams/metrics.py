@@ -36,7 +36,8 @@ class Metrics:
         self.registry, self.wall = registry, wall
         self._pipeline()
         self._state()
-        for by_feed in (self.binned, self.late, self.outages, self.delay, self.series, self.ongoing, self.open_bins):
+        flow, now = (self.binned, self.late, self.outages, self.delay), (self.series, self.ongoing, self.open_bins)
+        for by_feed in (*flow, *now, self.fault):
             for feed in feeds:
                 by_feed.labels(feed)
         for reason in reasons:
@@ -68,6 +69,7 @@ class Metrics:
         self.newest = self._gauge("last_event_timestamp_seconds", "Newest event time that moved the watermark.", "feed")
         self.silence = self._gauge("feed_silence_seconds", "Time in which the newest event time has not moved.", "feed")
         self.stalled = self._gauge("feed_stalled", "1 when a feed was silent for two bins and its lateness.", "feed")
+        self.fault = self._gauge("feed_fault", "1 while most series of a feed fall at once.", "feed")
         self.lag = self._gauge("partition_lag_messages", "Messages not yet taken.", "partition")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
         self.recovery = self._gauge("recovery_seconds", "What the last loading of the state took, from its loss on.")

@@ -53,3 +53,4 @@ def _refresh_feeds(worker: Worker) -> None:
         metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
         metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
         metrics.ongoing.labels(name).set(ongoing[name])
+        metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))

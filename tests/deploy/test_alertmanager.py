@@ -1,0 +1,62 @@
+"""Alertmanager's example: valid, and every alert goes where it should; amtool says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import prometheus
+from tests.deploy import rules
+
+ROUTES = {
+    "EbbtideIncidentCritical": "pager",
+    "EbbtideIncidentWarning": "tickets",
+    "EbbtideOutage": "log",
+    "EbbtideWatchdog": "watchdog",
+    "EbbtideDown": "pager",
+    "EbbtideAbsent": "pager",
+    "EbbtideDeliveryFailing": "pager",
+}
+CONFIG: dict[str, Any] = rules.read(rules.ALERTMANAGER)
+
+
+def test_amtool_finds_the_configuration_valid() -> None:
+    """Also with time zones, which the example shows in a comment."""
+    prometheus.run("amtool", "check-config", rules.ALERTMANAGER)
+
+
+@pytest.mark.parametrize("name", rules.alerts())
+def test_an_alert_goes_to_its_receiver(name: str) -> None:
+    """By severity, incidents and outages by their own routes; what is not listed above is a ticket."""
+    severity = rules.alerts()[name]["labels"]["severity"]
+    labels = [f"alertname={name}", f"severity={severity}", "country=IR", "incident_id=00000000000000a1"]
+    receiver = ROUTES.get(name, "tickets")
+    where = ["--config.file", rules.ALERTMANAGER, f"--verify.receivers={receiver}"]
+    assert prometheus.run("amtool", "config", "routes", "test", *where, *labels).splitlines()[0] == receiver
+
+
+def test_incidents_are_grouped_by_country_and_incident() -> None:
+    """One notification for each, whatever else goes on."""
+    routes = {route["matchers"][0]: route for route in CONFIG["route"]["routes"]}
+    for severity in ("Critical", "Warning"):
+        assert routes[f'alertname="EbbtideIncident{severity}"']["group_by"] == ["country", "incident_id"]
+
+
+def test_what_is_critical_is_never_muted() -> None:
+    """Mute times are for tickets, and all of them are defined and used."""
+    muted = [route for route in CONFIG["route"]["routes"] if "mute_time_intervals" in route]
+    assert {route["receiver"] for route in muted} == {"tickets"}
+    defined = {one["name"] for one in CONFIG["time_intervals"]}
+    assert {name for route in muted for name in route["mute_time_intervals"]} == defined
+
+
+def test_inhibition_names_alerts_that_are_there() -> None:
+    """A name that is misspelt would inhibit nothing."""
+    matchers = [
+        matcher.split("=", 1)[1].lstrip("~").strip('"')
+        for rule in CONFIG["inhibit_rules"]
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"])
+        if matcher.startswith("alertname")
+    ]
+    assert {name for matcher in matchers for name in matcher.split("|")} <= rules.alerts().keys()
