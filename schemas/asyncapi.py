@@ -19,6 +19,7 @@ _TITLES: Final = {
     "outages": "Every revision of every outage; compaction keeps the newest of each.",
     "incidents": "Every revision of every incident; compaction keeps the newest of each.",
     "findings": "What each shard says of bins that closed; all in partition 0, where incidents are made of them.",
+    "calendar": "What is expected, and so does not alert; compaction keeps the newest state of each entry.",
     "clock": "Which event time each feed has reached, heard by every partition.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
@@ -26,6 +27,7 @@ _REPORTER_KEY: Final = {"type": "string", "pattern": "^(shard|areas)/[0-9]+$", "
 _FEED_KEY: Final = {"type": "string", "description": "The feed."}
 _OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
 _INCIDENT_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The incident_id."}
+_ENTRY_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The entry_id."}
 _DEAD_KEY: Final = {"description": "The key as it came."}
 
 
@@ -55,6 +57,7 @@ def _channels() -> dict[str, Any]:
         "outages": _channel("outages", "outage", _COMPACT),
         "incidents": _channel("incidents", "incident", _COMPACT),
         "findings": _channel("findings", "finding", _KEEP),
+        "calendar": _channel("calendar", "calendar", _COMPACT),
         "clock": _channel("clock", "clock", _KEEP),
     }
 
@@ -76,6 +79,7 @@ def _operations() -> dict[str, Any]:
         "sendIncidents": _operation("send", "incidents"),
         "sendFindings": _operation("send", "findings"),
         "receiveFindings": _operation("receive", "findings"),
+        "receiveCalendar": _operation("receive", "calendar"),
         "sendClock": _operation("send", "clock"),
         "receiveClock": _operation("receive", "clock"),
     }
@@ -98,6 +102,7 @@ def _messages() -> dict[str, Any]:
         "outage": _event("outage", _OUTAGE_KEY, "`/ebbtide/feeds/` and the name of the feed.", "The entity."),
         "incident": _event("incident", _INCIDENT_KEY, "`/ebbtide/incidents`.", "The incident_id."),
         "finding": _message("What a shard says of a bin that closed, or a piece of that.", _REPORTER_KEY, "finding"),
+        "calendar": _message("An entry of the calendar, or a newer state of one.", _ENTRY_KEY, "calendar"),
         "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
     }
 

@@ -48,6 +48,28 @@ OUTAGE: Final = {
     "explain": "Why it was decided so.",
 }
 
+CALENDAR: Final = {
+    "schema": "Number of the message's schema.",
+    "entry_id": "A function of the times, entities, facets and note; the key of the message.",
+    "starts": "When it begins.",
+    "ends": "The first instant after it.",
+    "entities": "What is expected to be down, whole or in part: `asn/N`, `region/CC-name` or `country/CC`.",
+    "facets": "Only outages with these facets are expected; none: all outages of the entities.",
+    "note": "Why: it stands in the headlines of incidents.",
+    "known": "When the entry counts, oldest first: an entry that was removed stays, so that a replay is the same.",
+}
+
+ONLY: Final = {
+    "access": "The kind of access network.",
+    "direction": "Where the traffic goes.",
+    "service": "One service, such as `whatsapp`.",
+}
+
+KNOWN: Final = {
+    "added_at": "The time at which it was added: it says nothing of bins that ended before.",
+    "removed_at": "The time at which it was removed; null while it is there.",
+}
+
 DROP: Final = {
     "at": "Start of the bin of the fall.",
     "drop": "Share of the expected level lost by then.",

@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from schemas import asyncapi, descriptions, openapi
+from schemas.calendar import Entry, Known, Only
 from schemas.clock import Clock
 from schemas.component import REGION, component, described
 from schemas.finding import Finding, Levels
@@ -54,6 +55,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "outage.schema.json": _headed("outage", _outage() | {"$defs": _DROP}),
         "incident.schema.json": _headed("incident", _incident()),
         "finding.schema.json": _headed("finding", _finding()),
+        "calendar.schema.json": _headed("calendar", _calendar()),
         "clock.schema.json": _headed("clock", described(component(Clock), descriptions.CLOCK)),
         "asyncapi.json": asyncapi.document(),
         "openapi.json": openapi.document(),
@@ -86,6 +88,13 @@ def _incident() -> dict[str, Any]:
         Joined: descriptions.JOINED,
         Confidence: descriptions.CONFIDENCE,
     }
+    return schema | {"$defs": {kind.__name__: described(component(kind), texts) for kind, texts in parts.items()}}
+
+
+def _calendar() -> dict[str, Any]:
+    """The schema of an entry of the calendar, with those of its parts."""
+    schema = described(component(Entry), descriptions.CALENDAR)
+    parts: dict[type[msgspec.Struct], Mapping[str, str]] = {Only: descriptions.ONLY, Known: descriptions.KNOWN}
     return schema | {"$defs": {kind.__name__: described(component(kind), texts) for kind, texts in parts.items()}}
 
 

@@ -10,6 +10,7 @@ import faust
 from prometheus_client import CollectorRegistry
 
 from schemas.reasons import REASONS
+from streams.calendar import Calendar
 from streams.exposition.collector import StateCollector
 from streams.faust_private import Tables
 from streams.guard import application_options
@@ -26,7 +27,7 @@ from streams.worker import Worker, hear
 TICK = 1.0
 
 
-def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
+def build(settings: Settings, partitions: int, data_dir: str, calendar: Calendar | None = None) -> faust.App:
     """Return the app of a worker for topics with that many partitions: `app.ebbtide` is its Worker.
 
     Its `app.pulse` is to be started when it runs.
@@ -36,7 +37,7 @@ def build(settings: Settings, partitions: int, data_dir: str) -> faust.App:
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     app.pulse = Pulse(float(settings.kafka.session_timeout) / 2)
     sender = Sender(app, settings.kafka, app.pulse.demand)
-    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand)
+    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, calendar)
     app.ebbtide = worker
     metrics.registry.register(StateCollector(settings, lambda: worker.partitions.values(), list))
     _add_agents(app, worker)

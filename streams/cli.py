@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from streams import commands
+from streams import calendar_command, commands
 from streams.errors import EbbtideError
 from streams.explain import entity_named, time_named
 from streams.score import SLACK
@@ -165,6 +165,11 @@ _COMMANDS = {
     "explain": (commands.explain_, "Say bin by bin why an entity was told to be down, or was not.", _explain),
     "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
     "state": (commands.state_, "Export, import or reset what a group of workers has learnt.", _state),
+    "calendar": (
+        calendar_command.calendar,
+        "What is expected: add, list, remove or import.",
+        calendar_command.arguments,
+    ),
     "settings": (commands.settings, "Check the settings.", _settings),
 }
 

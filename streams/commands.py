@@ -30,13 +30,12 @@ from streams.report import HEADER, line, summary
 from streams.run_worker import run_worker
 from streams.score_incidents import as_json, score_incidents
 from streams.settings import Settings
-from streams.settings_file import load
+from streams.settings_file import DEFAULT_SETTINGS, load, load_or_default
 from streams.shard import Shard
 from streams.simulate.situations import SCENARIOS
 from streams.simulate.writer import write
 from streams.state_file import State
 
-DEFAULT_SETTINGS = Path("ebbtide.toml")
 RECORDING = Path("atlas-2016-06-16")
 
 
@@ -229,8 +228,7 @@ def settings(arguments: Namespace) -> None:
 
 
 def _settings(arguments: Namespace) -> Settings:
-    default = DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None
-    return load(arguments.settings or default, os.environ)
+    return load_or_default(arguments.settings, os.environ)
 
 
 def _recording() -> Path:

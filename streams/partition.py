@@ -11,6 +11,7 @@ from msgspec import convert, to_builtins
 from detectors.observed import Floats
 from schemas.outage import RUNNING, Outage
 from streams import snapshot
+from streams.calendar import Calendar
 from streams.intake import Taken, Tally, take
 from streams.packing import pack, unpack
 from streams.restore import restore
@@ -27,9 +28,16 @@ class Partition(Stage):
 
     topic, folder = "measurements", ""
 
-    def __init__(self, settings: Settings, number: int, table: MutableMapping[bytes, bytes], now: float) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        number: int,
+        table: MutableMapping[bytes, bytes],
+        now: float,
+        calendar: Calendar | None = None,
+    ) -> None:
         super().__init__(settings, number, table, now)
-        self.shard = Shard(settings)
+        self.shard = Shard(settings, calendar=calendar)
         self.tally = Tally()
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard

@@ -20,6 +20,7 @@ _MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "feeds": (Feed,),
     "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
 }
+DEFAULT_SETTINGS = Path("ebbtide.toml")
 # A password of digits is still a text, and one that looks like TOML is not TOML.
 _LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
 
@@ -35,6 +36,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         return from_builtins(values)
     except (msgspec.ValidationError, ValueError) as error:
         raise SettingsError(_explain(str(error), text, path, overlaid)) from None
+
+
+def load_or_default(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a command: of the file it was given, else of the one here, if there is one."""
+    return load(path or (DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None), environ)
 
 
 def _read(path: Path) -> str:
@@ -128,8 +134,6 @@ def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, 
 def _line_of(text: str, keys: list[str]) -> int | None:
     """Return the line, from 1, on which a key of a table stands; None when it is not in the text."""
     lines = text.splitlines()
-    if len(keys) > 1 and keys[1].isdigit():
-        return _line_in_array(lines, keys[0], int(keys[1]), keys[2:])
     for cut in range(len(keys), -1, -1):
         name = r"\s*\.\s*".join(f"[\"']?{re.escape(key)}[\"']?" for key in keys[:cut])
         table = re.compile(rf"\s*\[\[?\s*{name}\s*\]")
@@ -141,14 +145,6 @@ def _line_of(text: str, keys: list[str]) -> int | None:
         if keys[cut : cut + 1] and keys[cut].isdigit() and int(keys[cut]) < len(starts):  # one of an array of tables
             return _key_line(lines, starts[int(keys[cut])], keys[cut + 1 :]) or starts[int(keys[cut])] + 1
     return None
-
-
-def _line_in_array(lines: list[str], name: str, number: int, keys: list[str]) -> int | None:
-    """Return the line of a key in an element of an array of tables, or the line on which the element begins."""
-    starts = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{re.escape(name)}\s*\]\]", line)]
-    if number >= len(starts):
-        return None
-    return _key_line(lines, starts[number], keys) or starts[number] + 1
 
 
 def _key_line(lines: list[str], start: int, keys: list[str]) -> int | None:

@@ -47,6 +47,7 @@ def wanted(kafka: Kafka) -> list[Topic]:
         Topic(kafka.clock, kafka.partitions, {"retention.ms": "86400000"}),
         Topic(changelog(kafka), kafka.partitions, hot),
         Topic(kafka.outages, kafka.partitions, compacted),
+        Topic(kafka.calendar, 1, compacted),
         Topic(kafka.dead, kafka.partitions, large),
     ]
 

@@ -18,6 +18,7 @@ from schemas.clock import Clock, decode_clock
 from schemas.outage import RUNNING, Outage
 from schemas.reasons import one_line
 from streams.album import Album
+from streams.calendar import Calendar
 from streams.keeper import Keeper, Means
 from streams.metrics import Metrics
 from streams.partition import Partition
@@ -45,9 +46,11 @@ class Worker:
         sender: Sender,
         clock: Callable[[], float],
         demand_pulse: Callable[[], None],
+        calendar: Calendar | None = None,
     ) -> None:
         self.settings, self.app, self.table = settings, app, table
         self.metrics, self.sender, self.clock = metrics, sender, clock
+        self.calendar = calendar
         means = Means(metrics, sender, clock, demand_pulse)
         self.measuring = Keeper(means, self._partition, self._measured)
         self.keepers: list[Keeper[Any]] = [self.measuring]
@@ -58,7 +61,7 @@ class Worker:
         self.silence = Silence({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
     def _partition(self, number: int, now: float) -> Partition:
-        partition = Partition(self.settings, number, self.table, now)
+        partition = Partition(self.settings, number, self.table, now, self.calendar)
         for name, feed in partition.shard.feeds.items():
             self.album.watch(number, name, feed)
         return partition

@@ -42,6 +42,11 @@ FINDING = (
     b'"outages":[%b],"levels":[{"country":"IR","facets":{"access":"mobile"},"entities":["asn/43754","asn/197207"],'
     b'"expected":[11.0,1312.0],"spread":[0.4,20.5]}]}'
 ) % OUTAGE
+ENTRY = (
+    b'{"schema":1,"entry_id":"f44ef491724f5d69","starts":"2017-07-01T00:00:00Z","ends":"2017-08-01T00:00:00Z","entities":["country/KZ"],'
+    b'"facets":{"access":"mobile"},"note":"unregistered phones are blocked from this day",'
+    b'"known":[{"added_at":"2017-06-20T08:00:00Z","removed_at":"2017-06-21T08:00:00Z"},{"added_at":"2017-06-22T08:00:00Z","removed_at":null}]}'
+)
 CLOCK = b'{"feed":"atlas","newest":1466089620,"partition":2}'
 
 

@@ -40,12 +40,12 @@ def policy(topic: str) -> list[str]:
 def test_every_topic_is_there() -> None:
     """The document is AsyncAPI 3.0 and describes the six topics."""
     assert DOCUMENT["asyncapi"] == "3.0.0"
-    assert set(CHANNELS) == {"measurements", "measurements.dead", "outages", "incidents", "findings", "clock"}
+    assert set(CHANNELS) == {"measurements", "measurements.dead", "outages", "incidents", "findings", "calendar", "clock"}
 
 
 def test_what_has_revisions_is_compacted() -> None:
     """The newest revision of each outage and incident stays; measurements and clocks pass."""
-    assert [policy(topic) for topic in ("outages", "incidents")] == [["compact"]] * 2
+    assert [policy(topic) for topic in ("outages", "incidents", "calendar")] == [["compact"]] * 3
     assert [policy(topic) for topic in ("measurements", "measurements.dead", "findings", "clock")] == [["delete"]] * 4
 
 

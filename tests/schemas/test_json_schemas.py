@@ -12,6 +12,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from schemas import descriptions
+from schemas.calendar import Entry, Known, Only
 from schemas.clock import Clock
 from schemas.decode import decode
 from schemas.finding import Finding, Levels
@@ -19,7 +20,7 @@ from schemas.generate import FOLDER, documents, main, stale
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
 from schemas.outage import Drop, Outage
-from tests.schemas.examples import CLOCK, FINDING, INCIDENT, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
+from tests.schemas.examples import CLOCK, ENTRY, FINDING, INCIDENT, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
 
 SCHEMAS = sorted(name for name in documents() if name.endswith(".schema.json"))
 
@@ -74,6 +75,9 @@ def test_schemas_are_schemas(name: str) -> None:
         (Clock, descriptions.CLOCK),
         (Finding, descriptions.FINDING),
         (Levels, descriptions.LEVELS),
+        (Entry, descriptions.CALENDAR),
+        (Only, descriptions.ONLY),
+        (Known, descriptions.KNOWN),
         (Incident, descriptions.INCIDENT),
         (Scope, descriptions.SCOPE),
         (Joined, descriptions.JOINED),
@@ -95,10 +99,11 @@ def test_examples_of_measurements(text: bytes) -> None:
 
 
 def test_examples_of_what_comes_out() -> None:
-    """The examples of an outage, an incident, a finding and a clock validate."""
+    """The examples of an outage, an incident, a finding, an entry of the calendar and a clock validate."""
     assert validator("outage").is_valid(json.loads(OUTAGE))
     assert validator("incident").is_valid(json.loads(INCIDENT))
     assert validator("finding").is_valid(json.loads(FINDING))
+    assert validator("calendar").is_valid(json.loads(ENTRY))
     assert validator("clock").is_valid(json.loads(CLOCK))
 
 
