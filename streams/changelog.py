@@ -11,9 +11,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError
-from streams.security import client_options
+from streams.security import FirstCause, client_options, no_answer
 from streams.settings import Kafka
-from streams.topics import MAX_MESSAGE, address, changelog
+from streams.topics import CONNECT_MS, MAX_MESSAGE, address, changelog
 
 PATIENCE = 60.0  # seconds without a record after which the broker is given up
 Tables = dict[int, dict[bytes, bytes]]
@@ -21,8 +21,13 @@ Tables = dict[int, dict[bytes, bytes]]
 
 @contextmanager
 def consumer(kafka: Kafka) -> Iterator[Any]:
-    """Yield a consumer of no group. Raises BrokerError for what the broker refuses."""
-    reading = KafkaConsumer(**client_options(kafka), enable_auto_commit=False)
+    """Yield a consumer of no group. Raises BrokerError when no broker answers, and for what one refuses."""
+    with FirstCause() as cause:
+        try:
+            options = client_options(kafka)
+            reading = KafkaConsumer(**options, enable_auto_commit=False, bootstrap_timeout_ms=CONNECT_MS)
+        except (KafkaError, OSError, ValueError) as error:
+            raise no_answer(kafka, error, cause) from None
     try:
         yield reading
     except KafkaError as error:

@@ -22,7 +22,7 @@ SETTINGS = """
 [feeds.level]
 signal = "traffic"
 kind = "gauge"
-bin = "10s"
+bin = "1m"
 lateness = "0s"
 
 [[calendar]]
@@ -65,8 +65,11 @@ def listed(cluster: Cluster, *more: str) -> dict[str, str]:
 
 
 def levels(first: float, last: float, asn: int, value: float) -> list[tuple[int, bytes | None, bytes | None]]:
-    """A measurement every ten seconds."""
-    some = [{"feed": "level", "ts": at, "asn": asn, "country": "KG", "value": value} for at in range(int(first), int(last), 10)]
+    """A measurement a minute."""
+    some = [
+        {"feed": "level", "ts": at, "asn": asn, "country": "KG", "value": value}
+        for at in range(int(first), int(last), 60)
+    ]
     return [(0, f"asn/{asn}".encode(), json.dumps(one).encode()) for one in some]
 
 
@@ -108,21 +111,16 @@ def test_a_worker_reads_the_calendar_before_it_starts_and_follows_it(cluster: Cl
     _send(cluster, b"{}")
     later = add(cluster, now, "asn/2", "added later")
     wait_for("a line about what is no entry", lambda: "not a calendar entry" in worker.errors())
-    fell = int(time.time()) // 10 * 10 + 30
-    calm = [one for asn in (1, 2, 3) for one in levels(now - 4000, fell, asn, 100.0 + asn)]
-    down = [one for asn in (1, 2, 3) for one in levels(fell, fell + 120, asn, 1.0)]
-    calm.sort(key=lambda one: json.loads(one[2] or b"")["ts"])
-    down.sort(key=lambda one: json.loads(one[2] or b"")["ts"])
-    # Three networks of three would be the feed's fault: most of it stays up.
-    rest = [one for asn in range(4, 12) for one in levels(now - 4000, fell + 120, asn, 100.0)]
-    everything = sorted([*calm, *down, *rest], key=lambda one: json.loads(one[2] or b"")["ts"])
+    first, fell = int(now) - 30_000, int(time.time()) // 60 * 60 + 60
+    calm = [one for asn in range(1, 12) for one in levels(first, fell if asn <= 3 else fell + 360, asn, 100.0)]
+    down = [one for asn in (1, 2, 3) for one in levels(fell, fell + 360, asn, 1.0)]
+    everything = sorted([*calm, *down], key=lambda one: json.loads(one[2] or b"")["ts"])
     worker.wait_applied({0: cluster.send(*everything)[-1]})
-    found = {asn: wait_for(f"an outage of AS{asn}", lambda asn=asn: told(cluster, asn))[-1] for asn in (1, 2, 3)}
+    wait_for("three outages", lambda: all(told(cluster, asn) for asn in (1, 2, 3)))
+    found = {asn: told(cluster, asn)[-1] for asn in (1, 2, 3)}
     assert {asn: one["suppressed_by"] for asn, one in found.items()} == {1: before, 2: later, 3: None}
     assert found[2]["explain"]["calendar"] == "added later"
-    assert [line for line in worker.errors().splitlines() if "not a calendar entry" in line] == [
-        line for line in worker.errors().splitlines() if "$.entry_id" in line or "entry_id" in line
-    ]
+    assert worker.errors().count("not a calendar entry") == 1
 
 
 def _send(cluster: Cluster, value: bytes) -> None:

@@ -23,6 +23,8 @@ class Runner:
     def execute_from_commandline(self): seen.append(gc.get_threshold())
 run_worker.Runner = Runner
 run_worker.topics.check = lambda kafka: 1
+run_worker.calendar_topic.load = lambda *_: None
+run_worker.calendar_topic.follow = lambda *_: None
 run_worker.demand_port = lambda *_: None
 feed = Feed(signal="bgp", kind="gauge", bin=300.0)
 run_worker.run_worker(Settings(feeds={"bgp": feed}), "WARNING")
