@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.ebbtide import wait_for
+from tests.kafka import free_ports
 
 DEMANDED = "EBBTIDE_REQUIRE_PROMETHEUS"
 
@@ -33,3 +40,64 @@ def run(name: str, *arguments: object, given: bytes = b"", at: Path | None = Non
     said = (done.stdout + done.stderr).decode()
     assert done.returncode == 0, f"{name} {' '.join(command[1:])}: {said}"
     return said
+
+
+class Server:
+    """A program in a directory of its own, from `with` to its end; `url` is where it answers."""
+
+    def __init__(self, directory: Path, command: Sequence[str], port: int) -> None:
+        self.url, self._command = f"http://127.0.0.1:{port}", command
+        self._log = directory / f"{Path(command[0]).name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Server:
+        """Start it and wait until it says that it is ready."""
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            wait_for(f"{self._command[0]}: {self._log}", self._is_ready)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def get(self, path: str) -> Any:  # noqa: ANN401
+        """Return what it answers, read as JSON."""
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text()
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1):
+                return True
+        except OSError:
+            return False
+
+
+def prometheus(directory: Path, config: Path) -> Server:
+    """Return a Prometheus with this configuration that stores in a directory, and repeats alerts every second."""
+    flags = ["--enable-feature=exemplar-storage", "--rules.alert.resend-delay=1s"]
+    return _server("prometheus", directory, config, "storage.tsdb.path", *flags)
+
+
+def alertmanager(directory: Path, config: Path) -> Server:
+    """Return an Alertmanager with this configuration, without others to talk to."""
+    return _server("prometheus-alertmanager", directory, config, "storage.path", "--cluster.listen-address=")
+
+
+def _server(name: str, directory: Path, config: Path, storage: str, *more: str) -> Server:
+    (port,) = free_ports(1)
+    where = [f"--config.file={config}", f"--{storage}={directory / name}", f"--web.listen-address=127.0.0.1:{port}"]
+    return Server(directory, [program(name), *where, *more], port)
