@@ -64,3 +64,20 @@ def _series(settings: Settings, strip: Strip) -> SeriesBins:
 def rounded(number: float) -> float | None:
     """Return a number to six digits, since more are not kept; None where it is unknown."""
     return None if np.isnan(number) else float(f"{number:.6g}")
+
+
+def total(strips: Sequence[Strip], kind: str) -> Strip:
+    """Return the sum of series of one feed, of a ratio the mean: of the bins of each in which it is known what was
+    measured and expected.
+    """
+    starts = sorted({start for strip in strips for start in strip.starts})
+    cube = np.full((len(strips), len(starts), 3), np.nan)
+    for number, strip in enumerate(strips):
+        cube[number, np.searchsorted(starts, strip.starts)] = strip.shown
+    known = np.isfinite(cube).all(axis=2)
+    cube[~known] = 0
+    count = known.sum(axis=0)
+    sums = np.stack([cube[..., 0].sum(axis=0), cube[..., 1].sum(axis=0), np.sqrt((cube[..., 2] ** 2).sum(axis=0))])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shown = np.where(count > 0, sums / np.maximum(count, 1) if kind == "ratio" else sums, np.nan)
+    return strips[0]._replace(starts=starts, shown=shown.T.astype(np.float32))

@@ -10,6 +10,7 @@ from streams.pages.answers import as_json
 from streams.pages.api import api_pages
 from streams.pages.health import readiness
 from streams.pages.known import Known, known_of
+from streams.pages.people import people_pages
 from streams.pages.scrape import metrics
 from streams.worker import Worker
 
@@ -26,7 +27,7 @@ def add_pages(application: Application, worker: Worker) -> None:
 
 def add_known(application: Application, known: Known) -> None:
     """Add the pages that tell what a worker knows."""
-    for path, page in api_pages(known).items():
+    for path, page in (people_pages(known) | api_pages(known)).items():
         add(application, path, page)
 
 

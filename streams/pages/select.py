@@ -71,11 +71,11 @@ def key(one: Outage | Incident) -> Key:
     return int(parse_time(one.started_at)), one.outage_id if isinstance(one, Outage) else one.incident_id
 
 
-def reference(query: Query, cursor: str) -> str:
-    """Return a relative reference to another page of the same question."""
+def reference(query: Query, cursor: str | None = None) -> str:
+    """Return a relative reference to the same question, or to another page of it."""
     fields = {field.encode_name: getattr(query, field.name) for field in msgspec.structs.fields(query)}
     given = {name: value for name, value in fields.items() if value not in ((), None)}
-    return "?" + urlencode({**given, "cursor": cursor}, doseq=True)
+    return "?" + urlencode({**given, **({"cursor": cursor} if cursor else {})}, doseq=True)
 
 
 def _any(asked: Sequence[object], *values: object) -> bool:

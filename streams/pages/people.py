@@ -1,0 +1,131 @@
+"""The pages for people: what goes on, lists of all that is known, and one outage or incident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import get_args
+
+from aiohttp.web import Request, Response
+
+from schemas import incident, outage
+from schemas.api import IncidentQuery, OutageQuery, Query, SeriesQuery
+from schemas.incident import Incident
+from schemas.outage import Outage
+from schemas.reasons import one_line
+from streams.pages.answers import as_html, conditional
+from streams.pages.bins import series_bins
+from streams.pages.html import render, static
+from streams.pages.known import Known
+from streams.pages.picture import LARGE
+from streams.pages.query import BadQueryError, query_of
+from streams.pages.select import Page, incidents_of, key, outages_of, reference
+from streams.pages.views import NEWEST, Drawer, overview
+
+Answer = Callable[[Known, Request], Response]
+_TYPES = {"style.css": "text/css", "page.js": "text/javascript"}
+
+
+def people_pages(known: Known) -> dict[str, Callable[[Request], Response]]:
+    """Return the page of each path that people look at, and of the files that these need."""
+    pages: dict[str, Answer] = {
+        "/": _overview,
+        "/outages": _outages,
+        "/incidents": _incidents,
+        "/outages/{id}": _outage,
+        "/incidents/{id}": _incident,
+    }
+    files = {f"/{name}": partial(_file, static(name), kind) for name, kind in _TYPES.items()}
+    return {**files, **{path: partial(_answer, page, known) for path, page in pages.items()}}
+
+
+def _file(content: bytes, kind: str, request: Request) -> Response:
+    return conditional(request, Response(body=content, content_type=kind, charset="utf-8"))
+
+
+def _answer(page: Answer, known: Known, request: Request) -> Response:
+    try:
+        return conditional(request, page(known, request))
+    except BadQueryError as error:
+        return _error(known, request, 400, "That cannot be asked", str(error))
+
+
+def _page(known: Known, request: Request, template: str, **values: object) -> Response:
+    return as_html(render(template, request.path, grafana=known.settings.web.grafana, **values))
+
+
+def _error(known: Known, request: Request, status: int, heading: str, detail: str) -> Response:
+    answer = _page(known, request, "error", heading=heading, detail=detail)
+    answer.set_status(status)
+    return answer
+
+
+def _overview(known: Known, request: Request) -> Response:
+    signals = {name: feed.signal for name, feed in known.settings.feeds.items()}
+    return _page(known, request, "overview", view=overview(known), signals=signals)
+
+
+def _given(request: Request) -> Mapping[str, list[str]]:
+    """Return the parameters that say anything: a form sends its empty fields too."""
+    given = {name: list(filter(None, request.query.getall(name))) for name in request.query}
+    return {name: texts for name, texts in given.items() if texts}
+
+
+def _outages(known: Known, request: Request) -> Response:
+    query = query_of(OutageQuery, _given(request))
+    return _list(known, request, "outages", query, outages_of(known.outages(), query))
+
+
+def _incidents(known: Known, request: Request) -> Response:
+    query = query_of(IncidentQuery, _given(request))
+    return _list(known, request, "incidents", query, incidents_of(known.incidents(), query))
+
+
+def _list(known: Known, request: Request, kind: str, query: Query, page: Page[Outage] | Page[Incident]) -> Response:
+    return _page(
+        known,
+        request,
+        "list",
+        kind=kind,
+        query=query,
+        states=get_args(outage.State if kind == "outages" else incident.State),
+        found=Drawer(known).show(page.found),
+        asked=reference(query),
+        next=None if page.next is None else reference(query, page.next),
+    )
+
+
+def _outage(known: Known, request: Request) -> Response:
+    drawer = Drawer(known)
+    it = drawer.outages.get(request.match_info["id"])
+    if it is None:
+        return _missing(known, request, "outage")
+    strip = drawer.strip(it)
+    series = series_bins(known.settings, [strip] if strip else [], SeriesQuery())
+    return _page(
+        known,
+        request,
+        "outage",
+        shown=drawer.show([it], LARGE)[0],
+        incident=next((one for one in known.incidents() if it.outage_id in one.outage_ids), None),
+        unit=known.settings.feeds[it.feed].unit,
+        bins=list(reversed(series[0].bins)) if series else [],
+    )
+
+
+def _incident(known: Known, request: Request) -> Response:
+    drawer = Drawer(known)
+    it = next((one for one in known.incidents() if one.incident_id == request.match_info["id"]), None)
+    if it is None:
+        return _missing(known, request, "incident")
+    members = [drawer.outages[name] for name in it.outage_ids if name in drawer.outages]
+    newest = sorted(members, key=key, reverse=True)[:NEWEST]
+    return _page(
+        known, request, "incident", shown=drawer.show([it], LARGE)[0], members=drawer.show(newest), newest=NEWEST
+    )
+
+
+def _missing(known: Known, request: Request, kind: str) -> Response:
+    name = one_line(request.match_info["id"])
+    detail = f"This worker knows no {kind} {name}: it is over for long, or another worker has it."
+    return _error(known, request, 404, f"There is no such {kind}", detail)

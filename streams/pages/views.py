@@ -1,0 +1,165 @@
+"""What the pages for people show, each as a value: which incidents and outages, in which order, with which pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from schemas.incident import Incident
+from schemas.outage import Outage
+from schemas.times import parse_time
+from streams.album import Strip
+from streams.pages.bins import Bands, bands, total
+from streams.pages.known import FeedHealth, Health, Known
+from streams.pages.picture import SMALL, Course, Size, picture, top_of
+from streams.pages.select import ended, key
+from streams.pages.words import number, plural, who
+from streams.series import FACETS
+
+NEWEST = 100  # incidents and outages on a page; a link leads to the rest
+LATELY = 10  # of those that are over
+SUMMED = 200  # series in the picture of an incident
+GOING = ("open", "recovering", "ongoing", "spreading")
+
+
+class Drawn(NamedTuple):
+    """A picture, from when until when it is (Unix seconds), and the level at its top; the bottom is zero."""
+
+    svg: Markup
+    first: int
+    last: int
+    top: float
+
+
+class Shown(NamedTuple):
+    """An outage or incident on a page. `picture`: None when no bin of it is kept.
+
+    `lasted`: seconds from its beginning to its end, or to the newest event time of its feeds.
+    """
+
+    it: Outage | Incident
+    picture: Drawn | None
+    lasted: float
+
+
+class Overview(NamedTuple):
+    """The first page. `counts`: of incidents and of outages that go on; `suspected`: of those not sure yet.
+
+    `newest`: event time of the feed that has come furthest (Unix seconds), None before the first.
+    """
+
+    incidents: Sequence[Shown]
+    outages: Sequence[Shown]
+    over: Sequence[Shown]
+    counts: tuple[int, int]
+    suspected: tuple[int, int]
+    health: Health
+    newest: float | None
+
+    @property
+    def headline(self) -> str:
+        """What goes on, in a few words; what nobody measures is not called well."""
+        if self.newest is None:
+            return "Nothing was heard yet"
+        for count, word in zip(self.counts, ("incident", "outage"), strict=True):
+            if count:
+                return f"{plural(count, word)} {'is' if count == 1 else 'are'} going on"
+        heard = [feed for feed in self.health.feeds if feed_state(feed) == "heard"]
+        return "Nothing is dark" if heard else "All feeds have stopped: what goes on is unknown"
+
+
+def overview(known: Known) -> Overview:
+    """Return what goes on, newest beginning first, and what is over lately."""
+    incidents, outages, drawer = known.incidents(), known.outages(), Drawer(known)
+    going = _newest(one for one in incidents if one.state in GOING)
+    open_ = _newest(one for one in outages if one.state in GOING)
+    members = {name for one in incidents for name in one.outage_ids}
+    lone = [one for one in outages if one.outage_id not in members and one.state not in ("retracted", "suspected")]
+    done: list[Outage | Incident] = [*incidents, *lone]
+    over = sorted((one for one in done if ended(one) is not None), key=_end, reverse=True)
+    suspected = [sum(one.state == "suspected" for one in many) for many in (incidents, outages)]
+    return Overview(
+        incidents=drawer.show(going[:NEWEST]),
+        outages=drawer.show(open_[:NEWEST]),
+        over=drawer.show(over[:LATELY]),
+        counts=(len(going), len(open_)),
+        suspected=(suspected[0], suspected[1]),
+        health=known.health(),
+        newest=max((time for time in drawer.newest.values() if time is not None), default=None),
+    )
+
+
+def _newest(those: Iterable[Outage] | Iterable[Incident]) -> list[Outage | Incident]:
+    return sorted(those, key=key, reverse=True)
+
+
+def _end(one: Outage | Incident) -> tuple[float, str]:
+    return ended(one) or 0.0, key(one)[1]
+
+
+class Drawer:
+    """Draws outages and incidents of one look at a worker."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.outages = {one.outage_id: one for one in known.outages()}
+        self.newest = {feed.name: feed.newest for feed in known.health().feeds}
+
+    def show(self, those: Iterable[Outage | Incident], size: Size = SMALL) -> list[Shown]:
+        """Return them with their pictures."""
+        return [Shown(one, self.draw(one, size), self._lasted(one)) for one in those]
+
+    def draw(self, one: Outage | Incident, size: Size = SMALL) -> Drawn | None:
+        """Return the picture of one, None when no bin of it is kept."""
+        strip, name = self._strip(one)
+        if strip is None or not strip.starts:
+            return None
+        since, until = parse_time(one.started_at), ended(one)
+        if until is not None and until <= strip.starts[0]:
+            return None
+        shown = bands(strip, self.known.settings.feeds[strip.feed].kind)
+        course = Course(strip.starts, strip.width, shown, since, until)
+        svg = picture(course, _text(name, shown), size)
+        return Drawn(svg, strip.starts[0], strip.starts[-1] + strip.width, top_of(shown))
+
+    def _strip(self, one: Outage | Incident) -> tuple[Strip | None, str]:
+        """Return the bins that show it, and whose they are; of an incident, those of the feed with most outages."""
+        if isinstance(one, Outage):
+            return self.strip(one), f"{who(one)}, feed {one.feed}"
+        members = [self.outages[name] for name in one.outage_ids if name in self.outages]
+        feeds = Counter(member.feed for member in members).most_common(1)
+        if not feeds:
+            return None, ""
+        feed = feeds[0][0]
+        found = [self.strip(member) for member in members if member.feed == feed][:SUMMED]
+        strips = [strip for strip in found if strip and strip.starts]
+        kind = self.known.settings.feeds[feed].kind
+        return total(strips, kind) if strips else None, f"{len(strips)} series, feed {feed}"
+
+    def strip(self, outage: Outage) -> Strip | None:
+        """Return the bins of the series of an outage."""
+        facets = tuple((name, outage.facets[name]) for name in FACETS if name in outage.facets)
+        return self.known.strip(outage.feed, outage.entity, facets)
+
+    def _lasted(self, one: Outage | Incident) -> float:
+        feeds = [one.feed] if isinstance(one, Outage) else one.feeds
+        newest = [time for feed in feeds if (time := self.newest.get(feed)) is not None]
+        end = ended(one)
+        return (max([parse_time(one.updated_at), *newest]) if end is None else end) - parse_time(one.started_at)
+
+
+def _text(name: str, shown: Bands) -> str:
+    """Say what a picture shows."""
+    pairs = [(value, expected) for value, expected in zip(shown.value.tolist(), shown.expected.tolist(), strict=True)]
+    value, expected = ("unknown" if level != level else number(level) for level in pairs[-1])
+    return f"Measured against expected of {name}: {value} measured in the newest bin, {expected} expected"
+
+
+def feed_state(feed: FeedHealth) -> str:
+    """Return how a feed does, in a word or two."""
+    if feed.newest is None:
+        return "never heard"
+    return "stalled" if feed.stalled else "heard"

@@ -1,0 +1,72 @@
+"""A headless Chromium of the machine, driven by its own driver, for the tests of the pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+JAVASCRIPT = "profile.managed_default_content_settings.javascript"
+
+
+def demand() -> tuple[str, str]:
+    """Return the browser and its driver; skip the test, or fail it when EBBTIDE_REQUIRE_CHROMIUM is set, without."""
+    found = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in found:
+        what = "the pages need chromium and chromedriver (Debian: chromium, chromium-driver)"
+        if os.environ.get("EBBTIDE_REQUIRE_CHROMIUM"):
+            pytest.fail(what)
+        pytest.skip(what)
+    return str(found[0]), str(found[1])
+
+
+@contextmanager
+def browser(profile: Path, width: int = 1280, height: int = 900, *, scripts: bool = True) -> Iterator[Chrome]:
+    """Yield a browser with a profile of its own and a window of this size."""
+    program, driver = demand()
+    options = ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    if not scripts:
+        options.add_experimental_option("prefs", {JAVASCRIPT: 2})
+    chrome = Chrome(options=options, service=Service(driver))
+    try:
+        resize(chrome, width, height)
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def resize(chrome: Chrome, width: int, height: int, scheme: str = "light") -> None:
+    """Make the page as large as this, as a phone of this width would, and ask for light or dark colours."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def complaints(chrome: Chrome) -> list[dict[str, Any]]:
+    """Return what the page has written on its console since the last call."""
+    logs: list[dict[str, Any]] = chrome.get_log("browser")  # type: ignore[no-untyped-call]
+    return logs

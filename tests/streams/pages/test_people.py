@@ -1,0 +1,227 @@
+"""The pages for people: what they show, that names stay text, and what browsers are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.pages.known import Known
+from streams.pages.people import people_pages
+from tests.streams.pages.site import START, Dark, application, read, story
+
+KNOWN = read(story())
+HOSTILE = [
+    '"><script>alert(1)</script>',
+    "' onload='x",
+    "{{ 7 * 7 }}",
+    "</title><b>",
+    "a\nb\u202e",
+    "&lt;",
+    "\x00\x1b[2J",
+]
+
+
+class Reader(HTMLParser):
+    """Reads a page: its tags with the names of their attributes, the links, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+        self.links += [value or "" for name, value in attrs if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        self.text += data
+
+
+def page(known: Known, path: str, pattern: str | None = None, **match: str) -> Reader:
+    """Return a page, made without a server."""
+    request = make_mocked_request("GET", path, match_info=match)
+    answer = people_pages(known)[pattern or path.partition("?")[0]](request)
+    assert answer.status == 200
+    assert answer.text is not None
+    return Reader(answer.text)
+
+
+def every_page(known: Known) -> list[Reader]:
+    """Return one page of each sort."""
+    outage, incident = known.outages()[0].outage_id, known.incidents()[0].incident_id
+    return [
+        *(page(known, path) for path in ("/", "/outages", "/incidents")),
+        page(known, f"/outages/{outage}", "/outages/{id}", id=outage),
+        page(known, f"/incidents/{incident}", "/incidents/{id}", id=incident),
+    ]
+
+
+def named(text: str) -> Known:
+    """Return the story with one outage and one incident that hold this text wherever a message may hold any."""
+    outage, incident = KNOWN.outages()[0], KNOWN.incidents()[1]
+    mine = msgspec.structs.replace(
+        outage,
+        entity=f"region/IR-{text}",
+        region=text,
+        facets={"service": text},
+        signal=text,
+        suppressed_by=text,
+        explain={"reason": text, "baseline": text},
+    )
+    scope = msgspec.structs.replace(incident.scope, regions=[text])
+    confidence = msgspec.structs.replace(incident.confidence, seen_by=[text], note=text)
+    those = msgspec.structs.replace(
+        incident, headline=text, scope=scope, services=[text], suppressed_by=text, confidence=confidence
+    )
+    return dataclasses.replace(KNOWN, outages=lambda: [mine], incidents=lambda: [those])
+
+
+PLAIN = [reader.tags for reader in every_page(named("plain"))]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=64)))
+def test_names_stay_text(text: str) -> None:
+    """Whatever a name holds, the pages have the same tags and attributes as with a plain one."""
+    assert [reader.tags for reader in every_page(named(text))] == PLAIN
+
+
+def test_a_headline_is_shown_as_it_is() -> None:
+    """Escaped once, not twice."""
+    assert "<i>1 & 2</i>" in page(named("<i>1 & 2</i>"), "/").text
+
+
+def test_the_first_page_tells_what_goes_on() -> None:
+    """Newest beginning first: incidents, outages, what is over, and how the feeds do."""
+    shown = page(KNOWN, "/")
+    text = re.sub(r"\s+", " ", shown.text)
+    assert "1 incident is going on" in text
+    order = ["Iran: 86 % of normal lost", "AS7 mobile", "AS1 mobile", "Over lately", "AS41, Azerbaijan", "never heard"]
+    places = [text.index(one) for one in order]
+    assert places == sorted(places)
+    assert [tag for tag, _ in shown.tags].count("svg") == 1 + 1 + 14 + 1  # the mark, an incident, its outages, one over
+    assert "https://grafana.example/ebbtide" in shown.links
+
+
+def test_nothing_heard_is_not_called_well() -> None:
+    """Before the first measurement, and when all feeds have stopped, nobody knows what is dark."""
+    assert "Nothing was heard yet" in page(read([]), "/").text
+    calm = read(story(darks=()))
+    assert "Nothing is dark" in page(calm, "/").text
+    health = calm.health()
+    stopped = health._replace(feeds=[one._replace(stalled=True) for one in health.feeds])
+    text = page(dataclasses.replace(calm, health=lambda: stopped), "/").text
+    assert "All feeds have stopped" in text
+    waiting = health._replace(not_ready="partitions [0] are behind")
+    assert (
+        "is not ready: partitions [0] are behind" in page(dataclasses.replace(calm, health=lambda: waiting), "/").text
+    )
+
+
+def test_a_storm_is_bounded() -> None:
+    """A hundred outages of hundreds, and a link to all."""
+    storm = read(story(300, [Dark(asn, 78, 9, 0.95) for asn in range(1, 290)]))
+    answer = people_pages(storm)["/"](make_mocked_request("GET", "/"))
+    assert answer.text is not None
+    shown = Reader(answer.text)
+    assert len([link for link in shown.links if link.startswith("./outages/")]) == 100
+    assert "outages?state=open&state=recovering" in shown.links
+    assert len(answer.text) < 250_000
+
+
+def test_suspicions_are_counted_apart() -> None:
+    """What is not sure is behind a link."""
+    suspected = [msgspec.structs.replace(one, state="suspected") for one in KNOWN.outages()]
+    shown = page(dataclasses.replace(KNOWN, outages=lambda: suspected, incidents=list), "/")
+    assert "Nothing is dark" in shown.text
+    assert f"{len(suspected)} outages suspected" in shown.text
+    assert "outages?state=suspected" in shown.links
+
+
+def test_lists_are_asked_by_a_form() -> None:
+    """Empty fields ask for nothing; the answer keeps what was asked, and links to the same as JSON and to more."""
+    shown = page(KNOWN, "/outages?country=&asn=41&state=")
+    assert "AS41" in shown.text
+    assert "AS7" not in shown.text
+    assert "./api/v1/outages?asn=41&limit=100" in shown.links
+    more = page(KNOWN, "/outages?limit=3&state=open")
+    (link,) = [link for link in more.links if "cursor=" in link]
+    assert "AS5" in page(KNOWN, link.removeprefix(".")).text
+
+
+def test_one_outage_is_told_whole() -> None:
+    """Why, what, its incident, and its bins as a table."""
+    outage = next(one for one in KNOWN.outages() if one.entity == "asn/1" and one.feed == "traffic")
+    shown = page(KNOWN, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
+    assert outage.explain["reason"] in shown.text
+    assert "9 networks of Iran" in shown.text
+    assert [tag for tag, _ in shown.tags].count("tr") == 1 + 48
+    assert f"../api/v1/outages/{outage.outage_id}" in shown.links
+
+
+def test_bins_that_are_not_kept_are_not_drawn() -> None:
+    """An outage that was over before the oldest bin has no picture, and one of a series that is gone has none."""
+    old = [
+        msgspec.structs.replace(one, started_at="2019-12-24T00:00:00Z", ended_at="2019-12-24T01:00:00Z", state="closed")
+        for one in KNOWN.outages()[:1]
+    ]
+    assert START < 1_577_232_000
+    text = page(dataclasses.replace(KNOWN, outages=lambda: old, incidents=list), "/").text
+    assert "no bins kept" in text
+    gone = dataclasses.replace(KNOWN, strip=lambda feed, entity, facets: None)
+    assert page(gone, "/").text.count("no bins kept") == 16
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient[Any, Any]]:
+    """Yield a client of the pages."""
+    async with TestClient(TestServer(application(KNOWN))) as asking:
+        yield asking
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/outages/0123456789abcdef", 404),
+        ("/incidents?state=dark", 400),
+        ("/style.css", 200),
+        ("/none", 404),
+    ],
+)
+async def test_browsers_are_told_to_be_careful(client: TestClient[Any, Any], path: str, status: int) -> None:
+    """Nothing from elsewhere, nothing inline, no frames, no guessing of types, no address told to others."""
+    async with client.get(path) as answer:
+        assert answer.status == status
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "aiohttp" not in answer.headers["Server"]
+
+
+async def test_wrong_pages_are_told_to_people(client: TestClient[Any, Any]) -> None:
+    """A page in HTML that says what is wrong, and a way back."""
+    async with client.get("/outages?asn=many") as answer:
+        text = await answer.text()
+    assert answer.status == 400
+    assert "`asn[0]`: expected `int`" in text
+    async with client.get("/incidents/%3Cscript%3E") as answer:
+        text = await answer.text()
+    assert answer.status == 404
+    assert "&lt;script&gt;" in text
+    assert "<script>" not in text
