@@ -166,7 +166,7 @@ def test_pages_answer_on_loopback_alone(worker: Worker) -> None:
     """Alive, ready, outages and status as JSON; an unknown page is none; nothing listens beyond 127.0.0.1."""
     assert worker.get("/healthz") == (200, b'{"status":"alive"}')
     assert worker.get("/readyz") == (200, b'{"ready":true,"reason":null}')
-    assert json.loads(worker.get("/api/v1/outages")[1]) == {"outages": []}
+    assert json.loads(worker.get("/api/v1/outages")[1]) == {"outages": [], "next": None}
     assert json.loads(worker.get("/api/v1/status")[1])["ready"] is True
     assert worker.get("/nothing")[0] == 404
     assert _listening(worker.port) == {"0100007F"}
