@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +23,13 @@ ROUTES = {
 CONFIG: dict[str, Any] = rules.read(rules.ALERTMANAGER)
 
 
-def test_amtool_finds_the_configuration_valid() -> None:
-    """Also with time zones, which the example shows in a comment."""
+def test_amtool_finds_the_configuration_valid(tmp_path: Path) -> None:
+    """As it is, and with the time zone that the example shows in a comment."""
     prometheus.run("amtool", "check-config", rules.ALERTMANAGER)
+    zoned = tmp_path / "alertmanager.yml"
+    zoned.write_text(re.sub(r"# .*(location: \S+)$", r"\1", rules.ALERTMANAGER.read_text(), flags=re.MULTILINE))
+    assert "location" in str(rules.read(zoned)["time_intervals"])
+    prometheus.run("amtool", "check-config", zoned)
 
 
 @pytest.mark.parametrize("name", rules.alerts())

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.ebbtide import Cluster, Worker, wait_for
+from tests.ebbtide import PATIENCE_SECONDS, Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
 
 pytestmark = pytest.mark.kafka
@@ -139,6 +139,12 @@ def test_counts_add_up(worker: Worker) -> None:
     assert samples["ebbtide_measurements_total", ""] == good + len(CASES)
     assert samples["ebbtide_measurements_binned_total", "hits"] == good
     assert {reason: samples["ebbtide_dead_letters_total", reason] for reason in reasons} == dict(reasons)
+
+
+def test_the_time_to_load_the_state_is_told(worker: Worker) -> None:
+    """From the start of the worker to its state: some time, and less than it has run."""
+    samples = _samples(worker)
+    assert 0 < samples["ebbtide_recovery_seconds", ""] < PATIENCE_SECONDS
 
 
 def test_metrics_keep_the_rules(worker: Worker) -> None:
