@@ -15,7 +15,7 @@ from streams.exposition.families import Exported, gauge
 from streams.exposition.outages import SEVERITIES
 
 STABLE: Final = ("incident_id", "country")
-CHANGING: Final = ("severity", "state", "kinds")
+CHANGING: Final = ("severity", "state", "suppressed_by", "kinds")
 TOLD: Final = ("headline", "feeds", "regions", "services")
 
 
@@ -38,11 +38,12 @@ def _rank(one: Incident) -> tuple[bool, int, float, str]:
 
 def _families(worst: Sequence[Incident]) -> Iterator[GaugeMetricFamily]:
     told = [((one.incident_id, ",".join(one.scope.countries)), one) for one in worst]
+    changing = [(one.severity, one.state, one.suppressed_by, ",".join(one.kinds)) for _, one in told]
     yield gauge(
         "incident_start_timestamp_seconds",
         "Event time at which an incident began, with what may change while it lasts.",
         (*STABLE, *CHANGING),
-        (((*its, one.severity, one.state, ",".join(one.kinds)), parse_time(one.started_at)) for its, one in told),
+        (((*its, *now), parse_time(one.started_at)) for (its, one), now in zip(told, changing, strict=True)),
     )
     yield gauge(
         "incident_info",

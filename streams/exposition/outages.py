@@ -16,7 +16,7 @@ from streams.series import FACETS
 
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 STABLE: Final = ("outage_id", "entity", "country", "feed", "signal", *FACETS)
-CHANGING: Final = ("severity", "state", "incident_id")
+CHANGING: Final = ("severity", "state", "suppressed_by", "incident_id")
 Place = tuple[str, str]  # country, empty where it is not known, and signal
 
 
@@ -50,17 +50,15 @@ def _rank(outage: Outage) -> tuple[bool, int, float, str]:
 
 def _families(worst: Sequence[Outage], incident_of: Mapping[str, str]) -> Iterator[GaugeMetricFamily]:
     told = [(_stable(one), one) for one in worst]
+    changing = [
+        (one.severity, one.state, one.suppressed_by, one.incident_id or incident_of.get(one.outage_id))
+        for _, one in told
+    ]
     yield gauge(
         "outage_start_timestamp_seconds",
         "Event time at which an outage began, with what may change while it lasts.",
         (*STABLE, *CHANGING),
-        (
-            (
-                (*its, one.severity, one.state, one.incident_id or incident_of.get(one.outage_id)),
-                parse_time(one.started_at),
-            )
-            for its, one in told
-        ),
+        (((*its, *now), parse_time(one.started_at)) for (its, one), now in zip(told, changing, strict=True)),
     )
     for name, text in (
         ("drop_ratio", "Share of the expected level that is missing now."),

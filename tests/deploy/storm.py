@@ -122,9 +122,11 @@ def written(directory: Path, address: str, alertmanager: str) -> Path:
         _yaml(directory / path.name, _patient(quick(rules.read(path))))
     config = quick(rules.read(rules.PROMETHEUS / "prometheus.yml"))
     config["rule_files"] = [str(directory / path.name) for path in rules.RULES]
-    config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alertmanager.removeprefix("http://")]
     config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] == "ebbtide"]
-    config["scrape_configs"][0]["static_configs"][0]["targets"] = [address]
+    (manager,), (job,) = config["alerting"]["alertmanagers"], config["scrape_configs"]
+    for discovery, target in ((manager, alertmanager.removeprefix("http://")), (job, address)):
+        del discovery["file_sd_configs"]
+        discovery["static_configs"] = [{"targets": [target]}]
     return _yaml(directory / "prometheus.yml", config)
 
 

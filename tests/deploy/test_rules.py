@@ -28,6 +28,16 @@ def test_promtool_finds_configuration_and_rules_valid() -> None:
     prometheus.run("promtool", "check", "config", rules.PROMETHEUS / "prometheus.yml")
 
 
+def test_addresses_are_told_for_a_host_and_for_the_composition() -> None:
+    """Both folders have the files that the configuration names, each with one address and the same port."""
+    names = re.findall(r"targets/(\w+\.yml)", (rules.PROMETHEUS / "prometheus.yml").read_text())
+    assert len(names) == 3
+    for name in names:
+        addresses = [rules.read(rules.PROMETHEUS / folder / name) for folder in ("targets", "targets.compose")]
+        ports = {target.rpartition(":")[2] for (one,) in addresses for target in one["targets"]}
+        assert len(ports) == 1
+
+
 @pytest.mark.parametrize("path", rules.UNIT_TESTS, ids=lambda path: path.stem)
 def test_promtool_runs_the_unit_tests(path: Path) -> None:
     """Alerts fire when they should and not when they should not, with these labels and texts."""

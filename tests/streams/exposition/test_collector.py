@@ -66,9 +66,10 @@ def test_the_worst_outages_come_first() -> None:
 
 def test_an_outage_names_its_incident_and_has_no_value_where_none_is_known() -> None:
     """The incident comes from the outage, or from the incident that lists it; an unknown value has no sample."""
-    running = [outage(1, CROWD, value=None), outage(2, CROWD, incident_id="b" * 16)]
+    running = [outage(1, CROWD, value=None), outage(2, CROWD, incident_id="b" * 16, suppressed_by="exams")]
     (start, drop, expected, value), _ = outages.one_by_one(running, {f"{1:016x}": "a" * 16}, 9)
     assert column(start, "incident_id") == ["a" * 16, "b" * 16]
+    assert column(start, "suppressed_by") == ["", "exams"]
     assert [sample.value for sample in start.samples] == [1577253900.0] * 2
     assert [sample.value for sample in drop.samples] == [0.9] * 2
     assert [sample.value for sample in expected.samples] == [11.0] * 2
