@@ -115,9 +115,12 @@ class Detector:
         for the value, while warming up. Of a ratio they are shares.
         """
         s = self._scored
-        told = np.stack([s.value, s.mid, s.mid / np.sqrt(s.inform)]).astype(np.float32, copy=False)
-        told[:, ~s.ok] = np.nan
-        told[1:, ~s.warm] = np.nan
+        told = np.empty((3, len(s.value)), np.float32)
+        told[0], told[1] = s.value, s.mid
+        with np.errstate(divide="ignore", invalid="ignore"):
+            np.divide(s.mid, np.sqrt(s.inform), out=told[2])
+        np.copyto(told, np.nan, where=~s.ok)
+        np.copyto(told[1:], np.nan, where=~s.warm)
         return told
 
     def levels(self) -> Levels:
