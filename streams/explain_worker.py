@@ -13,8 +13,8 @@ from streams.report import HEADER, line
 from streams.secret import Secret
 
 LIMITS = (
-    "A worker keeps no past bins: above are the newest revisions of its outages, with what they carry themselves. For "
-    "the bins around them: ebbtide explain ENTITY FILE… on the measurements."
+    "Above are the newest revisions of its outages, with what they carry themselves. The worker's page /outages/ID "
+    "shows the newest bins. For those before: ebbtide explain ENTITY FILE… on the measurements."
 )
 
 

@@ -78,7 +78,7 @@ def overview(known: Known) -> Overview:
     open_ = _newest(one for one in outages if one.state in GOING)
     members = {name for one in incidents for name in one.outage_ids}
     lone = [one for one in outages if one.outage_id not in members and one.state not in ("retracted", "suspected")]
-    done: list[Outage | Incident] = [*incidents, *lone]
+    done: list[Outage | Incident] = [*(one for one in incidents if one.merged_into is None), *lone]
     over = sorted((one for one in done if ended(one) is not None), key=_end, reverse=True)
     suspected = [sum(one.state == "suspected" for one in many) for many in (incidents, outages)]
     return Overview(

@@ -9,6 +9,7 @@ from schemas.outage import Outage
 from schemas.reasons import one_line
 from schemas.times import format_time
 
+NO_BREAK = "\xa0"
 _ENGLISH = Locale("en")
 
 
@@ -35,15 +36,16 @@ def share(value: float | None) -> str:
 def span(seconds: float) -> str:
     """Return a length of time in its largest two units.
 
-    >>> span(59), span(3600), span(5400), span(90_000), span(14 * 86_400)
-    ('59 s', '1 h', '1 h 30 min', '1 d 1 h', '14 d')
+    >>> [span(time).replace(NO_BREAK, " ") for time in (59, 3600, 5400, 90_000, 14 * 86_400)]
+    ['59 s', '1 h', '1 h 30 min', '1 d 1 h', '14 d']
     """
     units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
     left, parts = int(max(seconds, 0)), list[str]()
     for size, name in units:
         count, left = divmod(left, size)
         parts += [f"{count} {name}"] if count or parts else []
-    return " ".join([part for part in parts[:2] if not part.startswith("0 ")]) or "0 s"
+    shown = " ".join([part for part in parts[:2] if not part.startswith("0 ")]) or "0 s"
+    return shown.replace(" ", NO_BREAK)
 
 
 def when(time: str | float | None) -> Markup:

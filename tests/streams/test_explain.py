@@ -262,7 +262,7 @@ def test_times_are_understood(text: str) -> None:
 
 
 def test_worker_tells_what_its_outages_carry(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each outage of the entity, its explanation, and that a worker keeps no bins."""
+    """Each outage of the entity, its explanation, and where its newest bins are."""
     explained = {"bins": 1, "baseline": "recent level", "threshold": 14.97, "reason": "because of nothing"}
     known = [{**OUTAGE, "explain": explained}, CLOSED, {**OUTAGE, "entity": "asn/1", "outage_id": "0" * 16}]
     with worker(200, json.dumps({"outages": known}).encode()) as url:
@@ -270,7 +270,7 @@ def test_worker_tells_what_its_outages_carry(capsys: pytest.CaptureFixture[str])
     text = capsys.readouterr().out
     assert text.count("asn/43754 mobile") == 2
     assert "evidence 37.2 nats, bins 1, baseline recent level, threshold 14.97\nbecause of nothing\n" in text
-    assert "A worker keeps no past bins" in text
+    assert "The worker's page /outages/ID shows the newest bins" in text
     assert "asn/1 " not in text
 
 

@@ -1,0 +1,37 @@
+"""Takes the picture of the page in the README, of a simulated event: `python -m tests.screenshot FILE.png`."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import tempfile
+from pathlib import Path
+
+import orjson
+
+from schemas.times import parse_time
+from streams.settings_file import load
+from streams.simulate.situations import SCENARIOS
+from streams.simulate.writer import write
+from tests.chromium import browser, resize
+from tests.streams.pages.site import read, served
+
+SCENARIO, UNTIL = "iran-mobile-2019", parse_time("2019-12-25T12:20:00Z")
+WIDTH, HEIGHT = 1200, 860
+
+
+def main(target: Path) -> None:
+    """Simulate, read up to the time, and take the picture."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(SCENARIOS[SCENARIO], 0, folder)
+        lines = gzip.decompress((folder / "measurements.jsonl.gz").read_bytes()).splitlines()
+        known = read([line for line in lines if orjson.loads(line)["ts"] < UNTIL], load(folder / "feeds.toml", {}))
+        with served(known) as url, browser(folder / "profile") as chrome:
+            resize(chrome, WIDTH, HEIGHT)
+            chrome.get(url)
+            chrome.save_screenshot(str(target))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
