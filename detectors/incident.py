@@ -81,10 +81,11 @@ def key_of(one: Fall | Measured) -> Key:
 
 
 class Levels(NamedTuple):
-    """What is expected of each series (feed, entity, facets), and of all that are alike."""
+    """What is expected of each series (feed, entity, facets), of all that are alike, and of those of one entity."""
 
     series: Mapping[tuple[str, str, Facets], float]
     whole: Mapping[Key, float]
+    entity: Mapping[tuple[Key, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ class Coverage:
     """What the feeds can tell at an instant.
 
     `feeds`: all there are, and the width of their bins. `mute`: those that say nothing now. `routes`: those that watch
-    routes. `series`: what is scored, by country. `operators`: who runs an entity, where that is known. `found`,
-    `weighed`: answers given before.
+    routes. `series`: what is scored, by country. `operators`: who runs an entity, where that is known. `weights`: of
+    entities, by country, likewise. `found`, `weighed`: answers given before.
     """
 
     feeds: Mapping[str, float]
@@ -101,6 +102,7 @@ class Coverage:
     routes: Collection[str] = ()
     series: Mapping[str, Sequence[Measured]] = field(default_factory=dict)
     operators: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     found: dict[tuple[str, Facets], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     weighed: dict[str, Levels] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -108,10 +110,12 @@ class Coverage:
         """The expected levels of a country's series."""
         if country not in self.weighed:
             whole: defaultdict[Key, float] = defaultdict(float)
+            entity: defaultdict[tuple[Key, str], float] = defaultdict(float)
             for one in self.of(country):
                 whole[key_of(one)] += one.expected
+                entity[key_of(one), one.entity] += one.expected
             series = {(one.feed, one.entity, one.facets): one.expected for one in self.of(country)}
-            self.weighed[country] = Levels(series, whole)
+            self.weighed[country] = Levels(series, whole, entity)
         return self.weighed[country]
 
     def of(self, country: str | None) -> Sequence[Measured]:

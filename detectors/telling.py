@@ -9,6 +9,7 @@ from .chance import HOUR
 from .incident import Course, Coverage, Fall, Incident, Told, units
 from .lifecycle import severity
 from .observed import Suppression
+from .weights import affected
 
 QUIET = HOUR / 2  # after the last outage's end, before the incident is over
 STAGGER = HOUR / 2  # later than this after the first is not at once
@@ -50,7 +51,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
     """The revision that would be told now."""
     members, state = incident.members, course(incident, now)
     loss = bearing.loss(incident, coverage)
-    incident.affected = max(incident.affected, 0.0 if incident.fault else loss.affected)
+    incident.affected = max(incident.affected, 0.0 if incident.fault else affected(incident, coverage, loss.affected))
     seen = bearing.witnesses(incident, now, coverage)
     places = [] if incident.fault else members
     return Told(

@@ -33,7 +33,7 @@ class Only(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     service: Service | None = None
 
 
-class Known(msgspec.Struct, frozen=True):
+class Period(msgspec.Struct, frozen=True):
     """A span of event time in which the entry counts: from when it was added until it was removed."""
 
     added_at: Time
@@ -50,7 +50,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     entities: Annotated[list[Entity], Meta(min_length=1, max_length=10_000)]
     facets: Only = Only()
     note: Annotated[str, Meta(max_length=MAX_NOTE)] = ""
-    known: list[Known] = []
+    known: list[Period] = []
 
     @property
     def is_there(self) -> bool:

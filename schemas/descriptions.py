@@ -65,7 +65,7 @@ ONLY: Final = {
     "service": "One service, such as `whatsapp`.",
 }
 
-KNOWN: Final = {
+PERIOD: Final = {
     "added_at": "The time at which it was added: it says nothing of bins that ended before.",
     "removed_at": "The time at which it was removed; null while it is there.",
 }

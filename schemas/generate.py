@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from schemas import asyncapi, descriptions, openapi
-from schemas.calendar import Entry, Known, Only
+from schemas.calendar import Entry, Only, Period
 from schemas.clock import Clock
 from schemas.component import REGION, component, described
 from schemas.finding import Finding, Levels
@@ -94,7 +94,7 @@ def _incident() -> dict[str, Any]:
 def _calendar() -> dict[str, Any]:
     """The schema of an entry of the calendar, with those of its parts."""
     schema = described(component(Entry), descriptions.CALENDAR)
-    parts: dict[type[msgspec.Struct], Mapping[str, str]] = {Only: descriptions.ONLY, Known: descriptions.KNOWN}
+    parts: dict[type[msgspec.Struct], Mapping[str, str]] = {Only: descriptions.ONLY, Period: descriptions.PERIOD}
     return schema | {"$defs": {kind.__name__: described(component(kind), texts) for kind, texts in parts.items()}}
 
 

@@ -10,10 +10,10 @@ import faust
 from prometheus_client import CollectorRegistry
 
 from schemas.reasons import REASONS
-from streams.calendar import Calendar
 from streams.exposition.collector import StateCollector
 from streams.faust_private import Tables
 from streams.guard import application_options
+from streams.known import Known
 from streams.metrics import Metrics
 from streams.pages.routes import add_pages
 from streams.pulse import Pulse
@@ -27,7 +27,7 @@ from streams.worker import Worker, hear
 TICK = 1.0
 
 
-def build(settings: Settings, partitions: int, data_dir: str, calendar: Calendar | None = None) -> faust.App:
+def build(settings: Settings, partitions: int, data_dir: str, known: Known | None = None) -> faust.App:
     """Return the app of a worker for topics with that many partitions: `app.ebbtide` is its Worker.
 
     Its `app.pulse` is to be started when it runs.
@@ -37,7 +37,7 @@ def build(settings: Settings, partitions: int, data_dir: str, calendar: Calendar
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     app.pulse = Pulse(float(settings.kafka.session_timeout) / 2)
     sender = Sender(app, settings.kafka, app.pulse.demand)
-    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, calendar)
+    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, known)
     app.ebbtide = worker
     metrics.registry.register(StateCollector(settings, lambda: worker.partitions.values(), list))
     _add_agents(app, worker)

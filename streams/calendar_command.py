@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.calendar import Entry, Known, Only, encode, entry_of, named
+from schemas.calendar import Entry, Only, Period, encode, entry_of, named
 from schemas.reasons import one_line
 from schemas.times import format_time, parse_time
 from streams.calendar_topic import read, write
@@ -56,7 +56,7 @@ def _put(its: Settings, entries: Iterable[Entry], now: float) -> list[str]:
         if old.is_there or entry.entry_id in fixed:
             lines.append(f"{entry.entry_id} is there already\n")
         else:
-            known = Known(format_time(math.ceil(now)))
+            known = Period(format_time(math.ceil(now)))
             new.append(msgspec.structs.replace(old, known=[*old.known, known]))
             lines.append(f"added {_line(entry)}\n")
     write(its.kafka, new)
@@ -73,7 +73,7 @@ def _remove(arguments: Namespace, its: Settings, now: float) -> None:
             what = "is of the settings: take it out there" if fixed else "there is none"
             raise UsageError(f"calendar entry {entry_id}: {what}")
         added = parse_time(entry.known[-1].added_at)
-        last = Known(entry.known[-1].added_at, format_time(max(math.ceil(now), math.floor(added) + 1)))
+        last = Period(entry.known[-1].added_at, format_time(max(math.ceil(now), math.floor(added) + 1)))
         gone.append(msgspec.structs.replace(entry, known=[*entry.known[:-1], last]))
     write(its.kafka, gone)
     sys.stdout.writelines(f"removed {_line(entry)}\n" for entry in gone)

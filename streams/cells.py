@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class CellIndex(SeriesIndex):
         key = KEY(measurement)
         row = self.keys.get(key)
         if row is None:
-            cell = cell_of(measurement)
+            cell = cell_of(measurement, self.home)
             row = self.by_series.get((cell.entity, cell.facets))
             row = self._give(cell) if row is None else row
             self.keys[key] = row
@@ -69,10 +69,13 @@ class CellIndex(SeriesIndex):
         return row
 
 
-def cell_of(measurement: Measurement) -> Series:
-    """Return the cell of a measurement, with its place as one more facet; a region's name begins with its country."""
+def cell_of(measurement: Measurement, home: Callable[[str], str | None]) -> Series:
+    """Return the cell of a measurement, with its place as one more facet; a region's name begins with its country.
+
+    `home`: the country of an entity that none is measured with.
+    """
     its, region = series_of(measurement), measurement.region
-    country = measurement.country or (region and region[:2])
+    country = measurement.country or (region and region[:2]) or home(its.entity)
     place = (*its.facets, (PLACE, f"{country}/{region}"))
     return Series(its.entity, place, country, region)
 
@@ -139,7 +142,7 @@ class Cells:
 
     def correct(self, start: int, late: Measurement) -> None:
         """Let a late measurement put right who is up, as of the bin of that start, which is still open."""
-        cell = cell_of(late)
+        cell = cell_of(late, self.index.home)
         row = self.index.by_series.get((cell.entity, cell.facets))
         if row is not None and self.index.born[row] < start:
             self.members.add(start, (row, str(late.member), float(late.ts), bool(late.up)))

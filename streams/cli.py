@@ -59,7 +59,8 @@ def _files(one: argparse.ArgumentParser) -> argparse.Action:
 def _detect(one: argparse.ArgumentParser) -> None:
     _files(one)
     one.add_argument("--incidents", action="store_true", help="revisions of incidents in place of those of outages")
-    one.add_argument("--names", type=Path, metavar="FILE.csv", help="entity,name,operator: for incidents")
+    text = "names, countries, operators and weights (default: metadata.file of the settings)"
+    one.add_argument("--metadata", "--names", type=Path, metavar="FILE.csv", help=text)
 
 
 def _demo(one: argparse.ArgumentParser) -> None:

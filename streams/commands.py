@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +24,8 @@ from streams.explain import Question, explain, report
 from streams.explain_worker import explain_worker
 from streams.guard import token_of
 from streams.intake import Tally
-from streams.names import read_names
+from streams.known import known_of
+from streams.metadata import Register
 from streams.plot import demand_matplotlib, write_svg
 from streams.replay import Pace, replay
 from streams.report import HEADER, line, summary
@@ -81,13 +83,14 @@ def detect_files(arguments: Namespace) -> None:
     settings = _settings(arguments)
     if not settings.feeds:
         raise UsageError("the settings name no feeds: give --settings FILE.toml")
-    if arguments.names and not arguments.incidents:
-        raise UsageError("--names needs --incidents")
-    shard, tally, revisions, names = Shard(settings), Tally(), 0, read_names(arguments.names)
+    known = known_of(settings)
+    if arguments.metadata:
+        known = replace(known, register=Register(arguments.metadata))
+    shard, tally, revisions = Shard(settings, known=known), Tally(), 0
     with _spinner() as progress:
         task = progress.add_task("measurements", total=None)
         found = detect(shard, tally, arguments.files, time.time)
-        for lines in incident_lines(shard, found, names) if arguments.incidents else map(outage_lines, found):
+        for lines in incident_lines(shard, found) if arguments.incidents else map(outage_lines, found):
             sys.stdout.buffer.writelines(lines)
             revisions += len(lines)
             progress.update(task, completed=tally.received)

@@ -10,7 +10,6 @@ from schemas.outage import encode
 from streams.findings import SHARD, finding_of
 from streams.grouping import Grouping, expected_of
 from streams.intake import Tally, take
-from streams.names import Names
 from streams.shard import Closed, Shard, outages_of
 from streams.sources import read_chunks
 
@@ -32,9 +31,9 @@ def outage_lines(closed: Iterable[Closed]) -> list[bytes]:
     return [encode(outage) + b"\n" for outage in outages_of(closed)]
 
 
-def incident_lines(shard: Shard, found: Iterable[Iterable[Closed]], names: Names) -> Iterator[list[bytes]]:
+def incident_lines(shard: Shard, found: Iterable[Iterable[Closed]]) -> Iterator[list[bytes]]:
     """Yield the revisions of incidents that each step of a detection brings, as JSON, a line each."""
-    grouping = Grouping(shard.settings, names, expected_of(shard.settings, 1))
+    grouping = Grouping(shard.settings, shard.known.register, expected_of(shard.settings, 1))
     shard.tell_levels()
     for closed in found:
         for one in closed:

@@ -16,6 +16,7 @@ from streams.explain_text import clock, sentences, table
 from streams.feed import Feed
 from streams.history import Bin, History, Watch
 from streams.intake import Tally
+from streams.known import known_of
 from streams.settings import Feed as FeedSettings
 from streams.settings import Settings
 from streams.shard import Shard
@@ -84,7 +85,7 @@ def explain(
     UsageError for a feed that is not in the settings, UnknownEntityError when nothing of the entity was measured,
     InputError when a file cannot be read.
     """
-    shard, tally = Shard(settings), Tally()
+    shard, tally = Shard(settings, known=known_of(settings)), Tally()
     names = _feeds(settings, question.feed)
     watches = [Watch(name, one, question.entity) for name in names for one in _watched(shard, name)]
     for _ in detect(shard, tally, files, now):

@@ -18,10 +18,10 @@ from detectors.watermark import TimeRule, Watermark
 from schemas.finding import Levels
 from schemas.measurement import Measurement
 from streams.batch import Batch, Origin, Rejected
-from streams.calendar import NOTHING, Calendar
 from streams.cells import Cells, Partial, Verdict
 from streams.columns import Columns
 from streams.combination import Combination
+from streams.known import Known
 from streams.series import KEY, Series, SeriesIndex, series_of
 
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
@@ -107,9 +107,10 @@ class Part(NamedTuple):
 class Feed:
     """State of one feed in one shard: columns by row, never an object per series."""
 
-    def __init__(self, rules: FeedRules, calendar: Calendar = NOTHING) -> None:
-        self.rules, self.calendar = rules, calendar
+    def __init__(self, rules: FeedRules, known: Known | None = None) -> None:
+        self.rules, self.known = rules, known or Known()
         self.index = SeriesIndex()
+        self.index.home = self.known.register.country_of
         self.bins = OpenBins(rules.detector.kind)
         self.members = Members()
         self.watermark = Watermark(rules.time)
@@ -121,6 +122,8 @@ class Feed:
         self.forgot = False  # whether rows were freed since then
         self.spoke: set[int] = set()  # bins that a measurement came for since somebody asked
         self.cells = Cells(rules.detector, rules.areas) if rules.areas else None
+        if self.cells:
+            self.cells.index.home = self.index.home
         self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # is told parts of areas
         self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
         self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
@@ -245,7 +248,7 @@ class Feed:
         self.detector.grow(rows - self.detector.rows)
         observed = self._observe(start, rows, elsewhere)
         changes = self._expired(start, bool(observed.present.any() or elsewhere))
-        changes += self.detector.close(observed, self.calendar.asked(self.index, start, self.rules.time.width))
+        changes += self.detector.close(observed, self.known.calendar.asked(self.index, start, self.rules.time.width))
         if self.observer:
             self.observer(observed, changes)
         told = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]

@@ -12,7 +12,7 @@ from schemas.incident import Incident
 from streams.findings import SHARD
 from streams.incidents import fall_of, incident_of
 from streams.levels import LevelTables
-from streams.names import Names
+from streams.metadata import Register
 from streams.reach import Expected, Reach
 from streams.settings import Settings
 
@@ -30,7 +30,7 @@ class Moment:
 class Grouping:
     """Incidents of what shards and areas find. Findings wait until all reporters have told what came before them."""
 
-    def __init__(self, settings: Settings, known: Names, expected: Expected) -> None:
+    def __init__(self, settings: Settings, known: Register, expected: Expected) -> None:
         self.settings, self.known = settings, known
         self.book = Book()
         self.reach = Reach(expected)
@@ -89,7 +89,7 @@ class Grouping:
             widths = {name: float(feed.bin) for name, feed in feeds.items()}
             routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
             series = known.series if known else self.levels.by_country(self.at, feeds)
-            known = self._coverage = Coverage(widths, mute, routes, series, self.known.operators)
+            known = self._coverage = Coverage(widths, mute, routes, series, self.known.operators, self.known.weights)
         return known
 
     def _is_mute(self, name: str) -> bool:

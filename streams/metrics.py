@@ -70,6 +70,8 @@ class Metrics:
         self.silence = self._gauge("feed_silence_seconds", "Time in which the newest event time has not moved.", "feed")
         self.stalled = self._gauge("feed_stalled", "1 when a feed was silent for two bins and its lateness.", "feed")
         self.fault = self._gauge("feed_fault", "1 while most series of a feed fall at once.", "feed")
+        self.metadata = self._gauge("metadata_entities", "Networks and regions that the metadata names or weighs.")
+        self.broken = self._gauge("metadata_broken", "1 while the file of metadata cannot be read; the old one counts.")
         self.lag = self._gauge("partition_lag_messages", "Messages not yet taken.", "partition")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
         self.recovery = self._gauge("recovery_seconds", "What the last loading of the state took, from its loss on.")

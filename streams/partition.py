@@ -11,8 +11,8 @@ from msgspec import convert, to_builtins
 from detectors.observed import Floats
 from schemas.outage import RUNNING, Outage
 from streams import snapshot
-from streams.calendar import Calendar
 from streams.intake import Taken, Tally, take
+from streams.known import Known
 from streams.packing import pack, unpack
 from streams.restore import restore
 from streams.settings import Settings
@@ -34,10 +34,10 @@ class Partition(Stage):
         number: int,
         table: MutableMapping[bytes, bytes],
         now: float,
-        calendar: Calendar | None = None,
+        known: Known | None = None,
     ) -> None:
         super().__init__(settings, number, table, now)
-        self.shard = Shard(settings, calendar=calendar)
+        self.shard = Shard(settings, known=known or Known())
         self.tally = Tally()
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard

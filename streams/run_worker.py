@@ -17,10 +17,10 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams import calendar_topic, topics
 from streams.app import build
-from streams.calendar import Calendar
 from streams.errors import EbbtideError, SettingsError, UsageError
 from streams.faust_check import check_faust
 from streams.guard import exposed
+from streams.known import known_of
 from streams.processes import demand_port
 from streams.settings import Settings
 
@@ -69,14 +69,14 @@ def run_worker(settings: Settings, log_level: str) -> None:
     partitions = topics.check(settings.kafka)
     # The topic knows better than the settings how it is cut.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
-    data_dir, calendar = _directory(settings.worker.data_dir), Calendar(one.entry() for one in settings.calendar)
-    found = calendar_topic.load(settings.kafka, calendar)
-    app = build(settings, partitions, data_dir, calendar)
+    data_dir, known = _directory(settings.worker.data_dir), known_of(settings)
+    found = calendar_topic.load(settings.kafka, known.calendar)
+    app = build(settings, partitions, data_dir, known)
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
     logging.setLogRecordFactory(_without_trace(logging.getLogRecordFactory()))
     settle_memory()
     app.pulse.start()
-    calendar_topic.follow(settings.kafka, calendar, found)
+    calendar_topic.follow(settings.kafka, known.calendar, found)
     Runner(app, log_level).execute_from_commandline()
 
 

@@ -15,6 +15,7 @@ from streams.cases import FEEDS, MEASUREMENTS, Case
 from streams.detect import detect
 from streams.errors import InputError
 from streams.intake import Tally
+from streams.known import known_of
 from streams.settings_file import load
 from streams.shard import Shard, outages_of
 from streams.sources import read_lines
@@ -68,7 +69,8 @@ def judge(case: Case, rule: str, alarms: Iterable[Alarm], slack: float = SLACK) 
 
 def pipeline(case: Case, environ: Mapping[str, str], settings: Path | None = None) -> Shard:
     """Return a fresh shard for a case, by its own settings unless others are given."""
-    return Shard(load(settings or case.folder / FEEDS, environ))
+    its = load(settings or case.folder / FEEDS, environ)
+    return Shard(its, known=known_of(its))
 
 
 def run(shard: Shard, case: Case) -> list[Alarm]:

@@ -32,6 +32,7 @@ class SeriesIndex:
     """Rows of a feed's series. `born` and `last_seen`: starts of the first and newest bin with a measurement."""
 
     def __init__(self) -> None:
+        self.home: Callable[[str], str | None] = lambda _: None  # the country of an entity that none is measured with
         self.rows: list[Series | None] = []
         self.keys: dict[Key, int] = {}
         self.by_series: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
@@ -102,7 +103,7 @@ class SeriesIndex:
         key = KEY(measurement) if measurement.asn is None else ASN_KEY(measurement)
         row = self.keys.get(key)
         if row is None:
-            series = series_of(measurement)
+            series = at_home(series_of(measurement), self.home)
             row = self.by_series.get((series.entity, series.facets))
             row = self.append(series) if row is None else row
             self.keys[key] = row
@@ -146,6 +147,11 @@ class SeriesIndex:
 
     def _code(self, country: str | None) -> int:
         return self.countries.setdefault(country, len(self.countries) + 1) if country else 0
+
+
+def at_home(series: Series, home: Callable[[str], str | None]) -> Series:
+    """Return the series in its country, if only others know that."""
+    return series._replace(country=home(series.entity)) if series.country is None else series
 
 
 def series_of(measurement: Measurement) -> Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -159,6 +160,17 @@ class Expected(Section, frozen=True):
         return entry_of(self.starts.timestamp(), self.ends.timestamp(), self.entities, self.facets, self.note)
 
 
+class Metadata(Section, frozen=True):
+    """What is known of networks and regions: see `streams.metadata`."""
+
+    file: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file is."""
+        return None if self.file is None else Path(self.file)
+
+
 class Metrics(Section, frozen=True):
     """Which series the metrics show, and how many outages, incidents, series and places (country and signal)."""
 
@@ -177,6 +189,7 @@ class Settings(Section, frozen=True):
     worker: Worker = Worker()
     web: Web = Web()
     metrics: Metrics = Metrics()
+    metadata: Metadata = Metadata()
     calendar: tuple[Expected, ...] = ()
     alerts: Alerts = Alerts()
     feeds: dict[Name, Feed] = msgspec.field(default_factory=dict)

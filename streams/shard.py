@@ -15,10 +15,10 @@ from schemas.outage import Outage
 from streams import levels
 from streams.areas import Areas, Patience
 from streams.batch import Batch, Rejected
-from streams.calendar import Calendar
 from streams.columns import Reader
 from streams.combination import combination
 from streams.feed import Closing, Feed, FeedRules, Part
+from streams.known import Known
 from streams.messages import outage_of
 from streams.series import Series
 from streams.settings import Settings
@@ -60,8 +60,7 @@ class Output(NamedTuple):
 class Shard:
     """State of one partition. The same messages give the same outages, however they are cut into batches.
 
-    `areas`: of the feeds that have them, summed over this shard alone. `calendar`: what is expected (None: by the
-    settings).
+    `areas`: of the feeds that have them, summed over this shard alone. `known`: what is known beside the measurements.
     """
 
     settings: Settings
@@ -69,11 +68,11 @@ class Shard:
     areas: dict[str, Areas] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
     reader: Reader = field(default_factory=Reader)
-    calendar: Calendar | None = None
+    known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
-        calendar = self.calendar or Calendar(one.entry() for one in self.settings.calendar)
-        self.feeds = {name: Feed(feed_rules(self.settings, name), calendar) for name in self.settings.feeds}
+        calendar = self.known.calendar
+        self.feeds = {name: Feed(feed_rules(self.settings, name), self.known) for name in self.settings.feeds}
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():
             if feed.rules.areas:

@@ -18,8 +18,9 @@ from schemas.clock import Clock, decode_clock
 from schemas.outage import RUNNING, Outage
 from schemas.reasons import one_line
 from streams.album import Album
-from streams.calendar import Calendar
+from streams.errors import InputError
 from streams.keeper import Keeper, Means
+from streams.known import Known
 from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.sending import Sender
@@ -46,11 +47,11 @@ class Worker:
         sender: Sender,
         clock: Callable[[], float],
         demand_pulse: Callable[[], None],
-        calendar: Calendar | None = None,
+        known: Known | None = None,
     ) -> None:
         self.settings, self.app, self.table = settings, app, table
         self.metrics, self.sender, self.clock = metrics, sender, clock
-        self.calendar = calendar
+        self.known = known or Known()
         means = Means(metrics, sender, clock, demand_pulse)
         self.measuring = Keeper(means, self._partition, self._measured)
         self.keepers: list[Keeper[Any]] = [self.measuring]
@@ -61,7 +62,7 @@ class Worker:
         self.silence = Silence({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
     def _partition(self, number: int, now: float) -> Partition:
-        partition = Partition(self.settings, number, self.table, now, self.calendar)
+        partition = Partition(self.settings, number, self.table, now, self.known)
         for name, feed in partition.shard.feeds.items():
             self.album.watch(number, name, feed)
         return partition
@@ -119,6 +120,7 @@ class Worker:
 
     async def tick(self) -> None:
         """Wake partitions that have something to do but no measurement coming; only a message may change state."""
+        await self._renew()
         self.load()
         self.note_time()
         wanted = {number for keeper in self.keepers for number in keeper.due()}
@@ -140,6 +142,18 @@ class Worker:
                     await self._wake(number)
                 while self._unsaved():
                     await asyncio.sleep(0.05)
+
+    async def _renew(self) -> None:
+        """Read the metadata again when their file has changed; a broken one leaves what was known."""
+        register = self.known.register
+        if register.is_stale():
+            try:
+                await asyncio.to_thread(register.renew)
+                self.metrics.broken.set(0)
+            except InputError as error:
+                log.warning("metadata: what was known stays: %s", error)
+                self.metrics.broken.set(1)
+        self.metrics.metadata.set(register.size)
 
     def _unsaved(self) -> set[int]:
         return {number for keeper in self.keepers for number in keeper.unsaved()}

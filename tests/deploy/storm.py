@@ -26,7 +26,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.findings import SHARD, finding_of
 from streams.grouping import Grouping, expected_of
-from streams.names import Names
+from streams.metadata import Register
 from streams.partition import Partition
 from streams.settings import Settings, from_builtins
 from streams.worker import Worker
@@ -60,7 +60,7 @@ def measured(hour: int) -> bytes:
 def detected(settings: Settings) -> tuple[Partition, list[Incident]]:
     """Return the state of the partition while it is dark, and the incidents that are not over."""
     partition, known = Partition(settings, 0, {}, 0.0), dict[str, Incident]()
-    grouping = Grouping(settings, Names({}, {}), expected_of(settings, 1))
+    grouping = Grouping(settings, Register(), expected_of(settings, 1))
     partition.shard.tell_levels()
     for hour in range(DARK.stop):
         for closed in partition.take([measured(hour)], [None], [hour], [LATER], 0.0).closed:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.calendar import Known, Only, decode_entry, encode, entry_of
+from schemas.calendar import Only, Period, decode_entry, encode, entry_of
 from schemas.times import parse_time
 from tests.schemas.examples import ENTRY
 
@@ -40,7 +40,7 @@ def test_the_id_is_a_function_of_what_is_said() -> None:
 def test_an_entry_is_there_until_it_is_removed() -> None:
     """Added, removed, added again: the last span decides."""
     one = entry_of(STARTS, ENDS, ["country/KZ"], Only(), "")
-    first, again = Known("2017-06-01T00:00:00Z", "2017-06-02T00:00:00Z"), Known("2017-06-03T00:00:00Z")
+    first, again = Period("2017-06-01T00:00:00Z", "2017-06-02T00:00:00Z"), Period("2017-06-03T00:00:00Z")
     there = [msgspec.structs.replace(one, known=known).is_there for known in ([], [first], [first, again])]
     assert there == [False, False, True]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from schemas import descriptions
-from schemas.calendar import Entry, Known, Only
+from schemas.calendar import Entry, Only, Period
 from schemas.clock import Clock
 from schemas.decode import decode
 from schemas.finding import Finding, Levels
@@ -77,7 +77,7 @@ def test_schemas_are_schemas(name: str) -> None:
         (Levels, descriptions.LEVELS),
         (Entry, descriptions.CALENDAR),
         (Only, descriptions.ONLY),
-        (Known, descriptions.KNOWN),
+        (Period, descriptions.PERIOD),
         (Incident, descriptions.INCIDENT),
         (Scope, descriptions.SCOPE),
         (Joined, descriptions.JOINED),

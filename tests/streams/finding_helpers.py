@@ -11,7 +11,7 @@ from schemas.incident import encode
 from streams.findings import SHARD, finding_of
 from streams.grouping import Grouping, expected_of
 from streams.intake import Tally, take
-from streams.names import Names
+from streams.metadata import Register
 from streams.settings import Settings, from_builtins
 from streams.shard import Shard
 from tests.streams.helpers import LATER
@@ -64,7 +64,7 @@ def by_shard(settings: Settings, measured: Iterable[tuple[int, bytes]], shards: 
 
 def grouping(settings: Settings, shards: int) -> Grouping:
     """Return a grouping that has heard nothing."""
-    return Grouping(settings, Names({}, {}), expected_of(settings, shards))
+    return Grouping(settings, Register(), expected_of(settings, shards))
 
 
 def incidents(settings: Settings, shards: int, told: Iterable[Finding]) -> list[bytes]:

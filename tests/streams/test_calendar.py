@@ -11,9 +11,10 @@ import msgspec
 import orjson
 import pytest
 
-from schemas.calendar import Entry, Known, Only, entry_of
+from schemas.calendar import Entry, Only, Period, entry_of
 from schemas.times import format_time
 from streams.calendar import Calendar
+from streams.known import Known, known_of
 from streams.restore import restore
 from streams.settings import Expected
 from streams.shard import Shard
@@ -30,7 +31,7 @@ def entry(
     first: float, last: float, *known: tuple[float, float | None], entities: Iterable[str] = ("country/KZ",)
 ) -> Entry:
     """An entry between hours, known between hours."""
-    spans = [Known(at(added), None if removed is None else at(removed)) for added, removed in known]
+    spans = [Period(at(added), None if removed is None else at(removed)) for added, removed in known]
     bare = entry_of(START + first * HOUR, START + last * HOUR, entities, FACETS, "works")
     return msgspec.structs.replace(bare, known=spans)
 
@@ -51,15 +52,15 @@ def traffic() -> list[bytes | None]:
 
 def told(*entries: Entry, values: list[bytes | None] | None = None) -> list[tuple[int, str, float, str | None]]:
     """What is told of the dark network: revision, state, hour, and what suppresses it."""
-    running = Run(Shard(SETTINGS, calendar=_calendar(entries)))
+    running = Run(Shard(SETTINGS, known=_known(entries)))
     running.take(values or traffic())
     return [_short(outage) for outage in running.outages]
 
 
-def _calendar(entries: Iterable[Entry]) -> Calendar:
-    found = Calendar()
+def _known(entries: Iterable[Entry]) -> Known:
+    found = Known()
     for one in entries:
-        found.put(one)
+        found.calendar.put(one)
     return found
 
 
@@ -107,11 +108,10 @@ def test_a_change_of_the_calendar_is_a_revision(known: tuple[tuple[float, float 
 def test_it_does_not_matter_when_an_entry_is_read() -> None:
     """An entry that comes late, after bins of the time before it was added, gives the same bytes."""
     one, values = entry(DARK - 1, BACK + 1, (62, 65)), traffic()
-    soon, late = Run(Shard(SETTINGS, calendar=_calendar([one]))), Run(Shard(SETTINGS, calendar=Calendar()))
+    soon, late = Run(Shard(SETTINGS, known=_known([one]))), Run(Shard(SETTINGS, known=Known()))
     soon.take(values)
     late.take(values[: 61 * 6])
-    calendar = late.shard.feeds["gauge"].calendar
-    calendar.put(one)
+    late.shard.known.calendar.put(one)
     late.take(values[61 * 6 :])
     assert soon.outages == late.outages
     assert any(b"works" in outage for outage in soon.outages)
@@ -120,10 +120,10 @@ def test_it_does_not_matter_when_an_entry_is_read() -> None:
 def test_what_suppresses_is_in_the_snapshot() -> None:
     """A shard that is restored in the middle goes on to the same bytes."""
     one, values = entry(DARK - 1, DARK + 5, (0, None)), traffic()
-    whole, first = Run(Shard(SETTINGS, calendar=_calendar([one]))), Run(Shard(SETTINGS, calendar=_calendar([one])))
+    whole, first = Run(Shard(SETTINGS, known=_known([one]))), Run(Shard(SETTINGS, known=_known([one])))
     whole.take(values)
     first.take(values[: 64 * 6])
-    again = Run(Shard(SETTINGS, calendar=_calendar([one])), first.offset)
+    again = Run(Shard(SETTINGS, known=_known([one])), first.offset)
     restore(again.shard, heads(first.shard), dump(first.shard, whole=True))
     again.take(values[64 * 6 :])
     assert first.outages + again.outages == whole.outages
@@ -134,7 +134,7 @@ def test_settings_always_count() -> None:
     one = entry(DARK - 1, BACK + 1, (80, 81))
     calendar = Calendar([one])
     calendar.put(one)
-    running = Run(Shard(SETTINGS, calendar=calendar))
+    running = Run(Shard(SETTINGS, known=Known(calendar)))
     running.take(traffic())
     assert {by for *_, by in map(_short, running.outages)} == {one.entry_id}
 
@@ -143,7 +143,7 @@ def test_areas_are_suppressed_too() -> None:
     """What is summed of a country is expected when the country is."""
     its = area_helpers.settings(("country",), ("gauge",))
     values = area_helpers.gauges({(asn, "KZ-75"): [100.0] * 60 + [1.0] * 8 for asn in range(1, 4)}, country="KZ")
-    shard = Shard(its, calendar=_calendar([entry(0, 24 * 365, (0, None))]))
+    shard = Shard(its, known=_known([entry(0, 24 * 365, (0, None))]))
     running = Run(shard)
     running.take(values)
     found = [orjson.loads(outage) for outage in running.outages]
@@ -151,10 +151,12 @@ def test_areas_are_suppressed_too() -> None:
     assert all(one["suppressed_by"] for one in found)
 
 
-def test_a_shard_of_its_own_takes_the_calendar_of_its_settings() -> None:
+def test_the_calendar_of_the_settings() -> None:
     """So `ebbtide detect` knows the entries of the settings file."""
     one = Expected(starts=_moment(DARK - 1), ends=_moment(BACK + 1), entities=("country/KZ",))
-    done = helpers.run(msgspec.structs.replace(SETTINGS, calendar=(one,)), traffic())
+    its = msgspec.structs.replace(SETTINGS, calendar=(one,))
+    done = Run(Shard(its, known=known_of(its)))
+    done.take(traffic())
     assert {by for *_, by in map(_short, done.outages)} == {one.entry().entry_id}
 
 

@@ -14,7 +14,6 @@ from schemas.incident import decode_incident
 from streams.detect import incident_lines
 from streams.findings import pieces_of
 from streams.intake import Tally, take
-from streams.names import Names
 from streams.settings import from_builtins
 from streams.shard import Shard
 from tests.streams.finding_helpers import SETTINGS, START, by_shard, findings, grouping, incidents, two_feeds
@@ -85,7 +84,7 @@ def test_one_shard_gives_what_detect_gives() -> None:
     values = [value for _, value in two_feeds()]
     shard, tally = Shard(SETTINGS), Tally()
     batches = (take(shard, tally, values[at : at + 9], range(at, at + 9), LATER).closed for at in range(0, 6000, 9))
-    detected = [line.rstrip(b"\n") for lines in incident_lines(shard, batches, Names({}, {})) for line in lines]
+    detected = [line.rstrip(b"\n") for lines in incident_lines(shard, batches) for line in lines]
     assert incidents(SETTINGS, 1, findings(SETTINGS, 0, values)) == detected != []
 
 

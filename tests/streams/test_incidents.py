@@ -92,7 +92,8 @@ def test_names_are_read_from_a_file(case: Path, capsysbinary: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    ("names", "error"), [("asn,name\n1,a\n", "needs the columns"), (None, "cannot be read"), ("entity,name\n\xff", "")]
+    ("names", "error"),
+    [("number,name\n1,a\n", "needs the column entity or asn"), (None, "cannot be read"), ("entity,name\n\xff", "")],
 )
 def test_a_bad_file_of_names_is_an_error(
     case: Path, capsys: pytest.CaptureFixture[str], names: str | None, error: str
@@ -105,13 +106,6 @@ def test_a_bad_file_of_names_is_an_error(
     said = capsys.readouterr().err
     assert "other.csv" in said
     assert error in said
-
-
-def test_names_without_incidents_have_no_effect_and_are_refused(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody counts on them."""
-    arguments = ["--settings", str(case / "feeds.toml"), "--names", "x", "-"]
-    assert cli.main(["detect", *arguments]) == 2
-    assert "--incidents" in capsys.readouterr().err
 
 
 def test_incidents_are_scored_against_the_truth(case: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -19,8 +19,8 @@ from schemas.incident import Incident
 from streams.findings import finding_of
 from streams.grouping import Grouping, expected_of
 from streams.guard import application_options
+from streams.metadata import Register
 from streams.metrics import Metrics
-from streams.names import Names
 from streams.pages.known import Known, known_of
 from streams.pages.routes import add_known
 from streams.partition import Partition
@@ -94,7 +94,7 @@ def read(values: Sequence[bytes], its: Settings = SETTINGS) -> Known:
     """Return what a worker knows that has read these measurements, with the incidents that come of them."""
     worker = worker_of(its)
     partition = worker.measuring.at(0)
-    grouping, incidents = Grouping(its, Names({}, {}), expected_of(its, 1)), dict[str, Incident]()
+    grouping, incidents = Grouping(its, Register(), expected_of(its, 1)), dict[str, Incident]()
     partition.shard.tell_levels()
     for first in range(0, len(values), 1000):
         part = values[first : first + 1000]
