@@ -17,6 +17,7 @@ from streams.series import FACETS, SeriesIndex
 HOUR = 3600
 DIGITS = 4  # significant ones, so that the last bits of arithmetic do not reach the wire
 _decoder = msgspec.json.Decoder(Levels)
+Source = tuple[str, str]  # a reporter and a feed
 Table = dict[str, list[bytes]]  # by country
 
 
@@ -94,18 +95,27 @@ def _measured(feed: str, packed: bytes) -> Iterator[Measured]:
 
 
 class LevelTables:
-    """The levels that each reporter has told of each feed, from which instant on: those of now, and those to come."""
+    """The levels that each reporter has told of each feed, from which instant on: those of now, and those to come.
+
+    `tables`: instant, end of the bin, and levels. `changed`: those that somebody has not written yet.
+    """
 
     def __init__(self) -> None:
-        self.tables: dict[tuple[str, str], list[tuple[float, int, Table]]] = {}
+        self.tables: dict[Source, list[tuple[float, int, Table]]] = {}
+        self.changed: set[tuple[Source, int]] = set()
 
-    def put(self, source: tuple[str, str], at: float, end: int, levels: Iterable[Levels]) -> None:
+    def put(self, source: Source, at: float, end: int, levels: Iterable[Levels]) -> None:
         """Keep a piece of the levels of the bin of that end, told by a reporter of a feed, to be used from `at` on."""
         tables = self.tables.setdefault(source, [])
         if not tables or tables[-1][1] != end:
             tables.append((at, end, {}))
+        self.changed.add((source, end))
         for one in levels:
             tables[-1][2].setdefault(one.country, []).append(msgspec.json.encode(one))
+
+    def restore(self, source: Source, at: float, end: int, table: Table) -> None:
+        """Keep levels as they were kept before."""
+        self.tables[source] = sorted([*self.tables.get(source, []), (at, end, table)], key=lambda one: one[:2])
 
     def pass_to(self, at: float) -> bool:
         """Forget what is replaced by an instant, and return whether something is used from then on."""
@@ -123,7 +133,7 @@ class LevelTables:
         return ByCountry([(feed, table) for feed, tables in those for since, _, table in tables[:1] if since <= at])
 
 
-def _order(source: tuple[str, str]) -> tuple[bool, int]:
+def _order(source: Source) -> tuple[bool, int]:
     """Shards in order, then areas in order."""
     kind, _, number = source[0].partition("/")
     return kind != "shard", int(number)

@@ -28,6 +28,7 @@ class Kafka(Section, frozen=True):
     measurements: Name = "measurements"
     outages: Name = "outages"
     incidents: Name = "incidents"
+    findings: Name = "findings"
     dead: Name = "measurements.dead"
     clock: Name = "clock"
     calendar: Name = "calendar"

@@ -1,0 +1,169 @@
+"""The stage of incidents: what it sends, what it keeps, and that no crash changes a byte."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.finding import encode as encode_finding
+from schemas.incident import Incident, encode
+from streams.errors import StateError
+from streams.findings import pieces_of
+from streams.incident_stage import OVER, IncidentStage
+from streams.packing import pack
+from streams.settings import Settings
+from tests.streams.finding_helpers import SETTINGS, by_shard, incidents, two_feeds
+
+SHARDS = 2
+ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=SHARDS))
+Table = MutableMapping[bytes, bytes]
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[bytes]:
+    """The findings of two shards in the topic, in between each other."""
+    told = by_shard(ITS, two_feeds(), SHARDS)
+    both = sorted((finding for course in told for finding in course), key=lambda one: (one.end, one.reporter))
+    return [encode_finding(piece) for finding in both for piece in pieces_of(finding)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(messages: list[bytes]) -> list[bytes]:
+    """What is sent when nothing happens."""
+    return took(stage({}), messages, 0, len(messages))
+
+
+def stage(table: Table, its: Settings = ITS) -> IncidentStage:
+    """Return the stage as its newest snapshot has it."""
+    return IncidentStage(its, 0, table, 0.0)
+
+
+def took(its: IncidentStage, messages: Sequence[bytes], first: int, end: int, size: int = 50) -> list[bytes]:
+    """Have the stage take messages in batches and return what it sends."""
+    sent: list[Incident] = []
+    for at in range(first, end, size):
+        part = messages[at : min(at + size, end)]
+        sent += its.take(part, range(at, at + len(part)))
+    return [encode(one) for one in sent]
+
+
+def test_it_sends_what_detect_would_say(messages: list[bytes], undisturbed: list[bytes]) -> None:
+    """All that is settled before the end of the input is what the whole grouping gives."""
+    told = by_shard(ITS, two_feeds(), SHARDS)
+    whole = incidents(ITS, SHARDS, [finding for course in told for finding in course])
+    assert undisturbed == whole[: len(undisturbed)]
+    assert len(undisturbed) > 3
+
+
+class LostError(Exception):
+    """The process ends here."""
+
+
+class Fragile(dict[bytes, bytes]):
+    """A table whose process dies before a write."""
+
+    def __init__(self, content: Table, writes: int) -> None:
+        super().__init__(content)
+        self.writes = writes
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        """Write, or die."""
+        self.writes -= 1
+        if self.writes < 0:
+            raise LostError
+        super().__setitem__(key, value)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_crash_between_any_two_steps_changes_nothing(
+    messages: list[bytes], undisturbed: list[bytes], data: st.DataObject
+) -> None:
+    """After snapshots, whole ones and torn ones, what is sent again has the same bytes, and nothing is left out."""
+    table: Table = {}
+    sent: list[bytes] = []
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(messages)), min_size=1, max_size=4)))
+    size = data.draw(st.integers(1, 90))
+    for cut in [*cuts, len(messages)]:
+        its = stage(table)
+        first = max(its.applied + 1 - data.draw(st.integers(0, 40)), 0)  # what is included comes again, and is skipped
+        sent += took(its, messages, first, cut, size)
+        its.store.table = Fragile(table, data.draw(st.integers(0, 12)))
+        with suppress(LostError):
+            its.save(0.0)
+        table = its.store.table
+    assert list(dict.fromkeys(sent)) == undisturbed
+
+
+def test_an_unchanged_incident_is_not_written_again(messages: list[bytes]) -> None:
+    """Neither are levels: a snapshot costs what has changed."""
+    table: Table = {}
+    its = stage(table)
+    took(its, messages, 0, len(messages) // 2)
+    its.save(0.0)
+    before = dict(table)
+    took(its, messages, len(messages) // 2, len(messages) // 2 + 1)
+    its.save(1.0)
+    changed = {key for key, value in table.items() if before.get(key) != value}
+    assert all(b"/book/" in key or b"/head/" in key for key in changed)
+    assert any(b"/levels/" in key for key in before)
+
+
+def test_what_is_over_is_forgotten(messages: list[bytes]) -> None:
+    """Its row goes; levels that were replaced go too; the newest that are over are known as long as it runs."""
+    table: Table = {}
+    its = stage(table)
+    took(its, messages, 0, len(messages), size=20)
+    its.save(0.0)
+    assert its.open() == []
+    assert {one.state for one in its.ended} <= set(OVER) != set()
+    names = {key.split(b"/", 1)[1].rsplit(b"/", 1)[0] for key in table}
+    assert len([name for name in names if name.startswith(b"levels/")]) <= 2 * 2 * SHARDS
+    assert not any(name.startswith(b"incident/") for name in names)
+
+
+def test_open_incidents_are_known_after_a_restart(messages: list[bytes]) -> None:
+    """Their newest revision, as it was sent."""
+    table: Table = {}
+    its = stage(table)
+    end = next(n for n in range(len(messages)) if its.take(messages[n : n + 1], [n]) and its.open())
+    its.save(0.0)
+    again = stage(table)
+    assert (again.applied, again.open()) == (end, its.open())
+    assert again.open()[0].state not in OVER
+
+
+def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[bytes], undisturbed: list[bytes]) -> None:
+    """It names the offset, and all else goes on."""
+    said: list[str] = []
+    its = IncidentStage(ITS, 0, {}, 0.0, said.append)
+    assert its.take([b"{", b""], [0, 1]) == []
+    assert [text.split(":")[0] for text in said] == ["partition 0, offset 0", "partition 0, offset 1"]
+
+
+def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]) -> None:
+    """It holds nothing up, and its levels go."""
+    table: Table = {}
+    its = stage(table)
+    took(its, messages, 0, 800)
+    its.save(0.0)
+    fewer = msgspec.structs.replace(ITS, feeds={"routes": ITS.feeds["routes"]})
+    again = stage(table, fewer)
+    assert all(set(ends) == {"routes"} for ends in again.grouping.reach.ends.values())
+    again.save(1.0)
+    assert not any(b"/ping/" in key for key in table)
+
+
+def test_a_damaged_row_is_an_error() -> None:
+    """One line says so."""
+    table: Table = {}
+    its = stage(table)
+    its.save(0.0)
+    its.store.save({"offset": 1}, {"book": pack({}, {})})
+    with pytest.raises(StateError, match="not one of format"):
+        stage(table)
