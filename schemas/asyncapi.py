@@ -23,7 +23,7 @@ _TITLES: Final = {
     "clock": "Which event time each feed has reached, heard by every partition.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
-_REPORTER_KEY: Final = {"type": "string", "pattern": "^(shard|areas)/[0-9]+$", "description": "The reporter."}
+_REPORTER_KEY: Final = {"type": "string", "pattern": "^(shard/[0-9]+|areas/[a-z+]+)$", "description": "The reporter."}
 _FEED_KEY: Final = {"type": "string", "description": "The feed."}
 _OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
 _INCIDENT_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The incident_id."}

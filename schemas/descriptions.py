@@ -124,7 +124,7 @@ CONFIDENCE: Final = {
 
 FINDING: Final = {
     "schema": "Number of the message's schema.",
-    "reporter": "Who found it: a partition of the measurements, or the areas of one.",
+    "reporter": "Who found it: the shard of a partition, or the areas that are summed from all shards.",
     "feed": "The feed.",
     "end": "End of the bin that closed, in Unix seconds.",
     "piece": "Number of this piece of the finding; a repeated one has the same bytes.",

@@ -38,7 +38,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema: Literal[1] = SCHEMA
-    reporter: Annotated[str, Meta(pattern=r"^(shard|areas)/[0-9]+$")]
+    reporter: Annotated[str, Meta(pattern=r"^(shard/[0-9]+|areas/[a-z+]+)$")]
     feed: Annotated[str, Meta(min_length=1, max_length=64)]
     end: Annotated[int, Meta(ge=0, lt=END_OF_TIME)]
     piece: Annotated[int, Meta(ge=0)] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
@@ -9,7 +10,8 @@ from detectors.incident import Book, Coverage, Fall, Told
 from detectors.incidents import advance, take
 from schemas.finding import Finding
 from schemas.incident import Incident
-from streams.findings import SHARD
+from streams.combination import combination
+from streams.findings import AREAS, SHARD
 from streams.incidents import fall_of, incident_of
 from streams.levels import LevelTables
 from streams.metadata import Register
@@ -98,7 +100,12 @@ class Grouping:
         return self.at - self.newest.get(name, -inf) > float(feed.bin) + float(feed.lateness)
 
 
-def expected_of(settings: Settings, shards: int) -> Expected:
-    """Return who reports when the measurements are in so many partitions."""
+def expected_of(settings: Settings, shards: int, *, summed: bool = False) -> Expected:
+    """Return who reports when the measurements are in so many partitions; `summed`: areas over all of them do, too."""
     patience = max((settings.stalled_after(name) for name in settings.feeds), default=0.0)
-    return Expected(patience, tuple(map(SHARD.format, range(shards))))
+    areas = {name: _areas(feed.areas) for name, feed in settings.feeds.items() if summed and feed.areas}
+    return Expected(patience, tuple(map(SHARD.format, range(shards))), areas)
+
+
+def _areas(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(AREAS.format(combination(text).name) for text in texts)

@@ -133,7 +133,7 @@ class LevelTables:
         return ByCountry([(feed, table) for feed, tables in those for since, _, table in tables[:1] if since <= at])
 
 
-def _order(source: Source) -> tuple[bool, int]:
-    """Shards in order, then areas in order."""
-    kind, _, number = source[0].partition("/")
-    return kind != "shard", int(number)
+def _order(source: Source) -> tuple[bool, int, str]:
+    """Shards by number, then areas by name."""
+    kind, _, name = source[0].partition("/")
+    return (False, int(name), "") if kind == "shard" else (True, 0, name)

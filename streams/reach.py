@@ -7,6 +7,7 @@ since a feed may stop. What it says of older bins is late, and taken a second af
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
@@ -17,12 +18,11 @@ LATE = 1.0  # seconds after what has been told
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Who reports, and of what: `areas` of the feeds in `summed`. `patience` in seconds."""
+    """Who reports: shards, and the areas of each feed that are summed from them. `patience` in seconds."""
 
     patience: float
     shards: tuple[str, ...]
-    areas: tuple[str, ...] = ()
-    summed: frozenset[str] = frozenset()
+    areas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Reach:
         return min(told, nextafter(held, -inf))
 
     def _instant(self, finding: Finding) -> float:
-        if finding.reporter in self.expected.areas:
+        if finding.reporter not in self.expected.shards:
             return self.open.get(finding.feed, {}).get(finding.end) or _after(finding.end, self.settled())
         return _after(finding.end, self.told.get(finding.reporter, -inf))
 
@@ -69,15 +69,20 @@ class Reach:
         feed, end = finding.feed, finding.end
         ends = self.ends.setdefault(finding.reporter, {})
         ends[feed] = max(end, ends.get(feed, end))
-        if finding.reporter in self.expected.areas:
-            done = min(self.ends.get(one, {}).get(feed, -1) for one in self.expected.areas)
-            self.open[feed] = {bin_: then for bin_, then in self.open.get(feed, {}).items() if bin_ > done}
+        if finding.reporter not in self.expected.shards:
+            self._close(feed)
             return
         reached = max(min(ends.values()), max(ends.values()) - self.expected.patience)
         self.told[finding.reporter] = max(reached, self.told.get(finding.reporter, reached))
-        if feed in self.expected.summed and not finding.silent:
+        if feed in self.expected.areas and not finding.silent:
             bins = self.open.setdefault(feed, {})
             bins[end] = max(at, bins.get(end, at))
+            self._close(feed)
+
+    def _close(self, feed: str) -> None:
+        """Forget the bins that all areas of a feed have told of."""
+        done = min(self.ends.get(one, {}).get(feed, -1) for one in self.expected.areas.get(feed, ()))
+        self.open[feed] = {end: at for end, at in self.open.get(feed, {}).items() if end > done}
 
 
 def _after(end: int, told: float) -> float:

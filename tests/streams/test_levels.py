@@ -77,6 +77,6 @@ def test_levels_to_come_are_not_used_before() -> None:
 def test_the_order_is_that_of_feeds_and_reporters() -> None:
     """Sums of floats depend on it: shards by number, then areas, whoever told first."""
     told = LevelTables()
-    for number, reporter in enumerate(["areas/0", "shard/10", "shard/2"]):
+    for number, reporter in enumerate(["areas/country", "shard/10", "shard/2"]):
         told.put((reporter, "ping"), 0.0, 0, [Levels("IR", {}, [f"asn/{number}"], [1], [1])])
     assert [one.entity for one in told.by_country(0.0, ["ping"])["IR"]] == ["asn/2", "asn/1", "asn/0"]

@@ -12,7 +12,7 @@ from schemas.finding import Finding
 from streams.reach import Expected, Reach
 
 SHARDS = ("shard/0", "shard/1", "shard/2")
-AREAS = ("areas/0", "areas/1")
+AREAS = ("areas/country", "areas/region+access")
 Bin = tuple[str, int]
 
 
@@ -23,7 +23,7 @@ def finding(reporter: str, feed: str, end: int, **more: int) -> Finding:
 
 def reach(patience: float = 7, areas: Sequence[str] = (), shards: Sequence[str] = SHARDS) -> Reach:
     """Return what has heard nothing; with areas, those of the feed `a` are summed."""
-    return Reach(Expected(patience, tuple(shards), tuple(areas), frozenset("a" if areas else "")))
+    return Reach(Expected(patience, tuple(shards), {"a": tuple(areas)} if areas else {}))
 
 
 @st.composite
