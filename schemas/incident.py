@@ -15,6 +15,8 @@ from schemas.outage import Drop, Number, Severity, Share, Time, demand_finite
 SCHEMA: Final = 1
 
 State: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired"]
+#: States of an incident that is over.
+OVER: Final[tuple[State, ...]] = ("ended", "expired")
 Kind: TypeAlias = Literal[
     "total", "partial", "mobile-only", "fixed-only", "international-only", "service-block", "feed-fault"
 ]

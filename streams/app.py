@@ -25,6 +25,7 @@ from streams.transport import batch_topic
 from streams.worker import Worker, hear
 
 TICK = 1.0
+FINDINGS = 200  # in a batch: pieces of levels are large
 
 
 def build(settings: Settings, partitions: int, data_dir: str, known: Known | None = None) -> faust.App:
@@ -39,7 +40,7 @@ def build(settings: Settings, partitions: int, data_dir: str, known: Known | Non
     sender = Sender(app, settings.kafka, app.pulse.demand)
     worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, known)
     app.ebbtide = worker
-    metrics.registry.register(StateCollector(settings, lambda: worker.partitions.values(), list))
+    metrics.registry.register(StateCollector(settings, lambda: worker.partitions.values(), worker.open_incidents))
     _add_agents(app, worker)
     _add_signals(app, worker, table)
     add_pages(app.web.web_app, worker)
@@ -78,11 +79,16 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
 def _add_agents(app: faust.App, worker: Worker) -> None:
     kafka = worker.settings.kafka
     measurements = batch_topic(app, kafka.measurements, max_records=worker.settings.worker.max_records)
+    findings = batch_topic(app, kafka.findings, max_records=FINDINGS)
     clock = app.topic(kafka.clock, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
 
     @app.agent(measurements, name="measure")  # type: ignore[untyped-decorator]
     async def _measure(stream: Any) -> None:  # noqa: ANN401
         await worker.measuring.run(stream)
+
+    @app.agent(findings, name="group")  # type: ignore[untyped-decorator]
+    async def _group(stream: Any) -> None:  # noqa: ANN401
+        await worker.grouping.run(stream)
 
     @app.agent(clock, name="hear")  # type: ignore[untyped-decorator]
     async def _hear(stream: Any) -> None:  # noqa: ANN401

@@ -108,6 +108,8 @@ def _settings(settings: Settings, broker: str) -> Settings:
         outages=f"{name}.outages",
         dead=f"{name}.dead",
         clock=f"{name}.clock",
+        findings=f"{name}.findings",
+        incidents=f"{name}.incidents",
     )
     web = msgspec.structs.replace(settings.web, port=free_port(settings.web.bind))
     return msgspec.structs.replace(settings, kafka=kafka, web=web)
@@ -131,7 +133,7 @@ def _environment(settings: Settings, directory: Path) -> dict[str, str]:
 
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_NAMES = ("app_id", "measurements", "outages", "dead", "clock")
+_NAMES = ("app_id", "measurements", "outages", "dead", "clock", "findings", "incidents")
 
 
 @contextmanager

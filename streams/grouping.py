@@ -87,7 +87,7 @@ class Grouping:
         """Return what the feeds can tell at the instant taken last: the same object while nothing of that changes."""
         feeds, known = self.settings.feeds, self._coverage
         mute = frozenset(name for name in feeds if self._is_mute(name))
-        if known is None or known.mute != mute:
+        if known is None or known.mute != mute or known.operators is not self.known.operators:
             widths = {name: float(feed.bin) for name, feed in feeds.items()}
             routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
             series = known.series if known else self.levels.by_country(self.at, feeds)

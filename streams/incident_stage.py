@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec import DecodeError
 
@@ -14,19 +13,21 @@ from schemas.reasons import one_line
 from streams import grouping_rows
 from streams.grouping import Grouping, expected_of
 from streams.incidents import incident_of
-from streams.names import Names
+from streams.known import Known
 from streams.settings import Settings
 from streams.stage import Stage
 from streams.store import Loaded
 
-OVER = ("ended", "expired")
+
+class Told(NamedTuple):
+    """What came of some findings: revisions of incidents in order, and a line on each message that is none."""
+
+    incidents: list[Incident]
+    bad: list[str]
 
 
 class IncidentStage(Stage):
-    """Incidents of the findings in one partition of their topic: all are in the first.
-
-    `ended`: the newest that are over, of those told here. `complain` is told what is no finding.
-    """
+    """Incidents of the findings in one partition of their topic: all are in the first."""
 
     topic, folder = "findings", "incidents:"
 
@@ -36,25 +37,23 @@ class IncidentStage(Stage):
         number: int,
         table: MutableMapping[bytes, bytes],
         now: float,
-        complain: Callable[[str], None] = lambda _: None,
+        known: Known | None = None,
     ) -> None:
         super().__init__(settings, number, table, now)
-        self.grouping = Grouping(settings, Names({}, {}), expected_of(settings, settings.kafka.partitions))
-        self.ended: deque[Incident] = deque(maxlen=settings.web.recent)
-        self._complain = complain
+        expected = expected_of(settings, settings.kafka.partitions)
+        self.grouping = Grouping(settings, (known or Known()).register, expected)
         self._written: dict[str, object] = {}
         self.load()
 
-    def take(self, values: Sequence[bytes | None], offsets: Sequence[int]) -> list[Incident]:
-        """Take findings, in order of offsets, and return revisions of incidents; what the state includes is skipped."""
-        for offset, value in list(zip(offsets, values, strict=True))[self._skip(offsets) :]:
+    def take(self, values: Sequence[bytes | None], offsets: Sequence[int]) -> Told:
+        """Take messages, in order of offsets, and return what came of them; what the state includes is skipped."""
+        bad, skip = [], self._skip(offsets)
+        for offset, value in zip(offsets[skip:], values[skip:], strict=True):
             try:
                 self.grouping.hear(decode_finding(value or b""))
             except DecodeError as error:
-                self._complain(f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}")
-        told = self.grouping.settle()
-        self.ended.extend(one for one in told if one.state in OVER)
-        return told
+                bad.append(f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}")
+        return Told(self.grouping.settle(), bad)
 
     def open(self) -> list[Incident]:
         """Return the newest revision of each incident that is not over."""

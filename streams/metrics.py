@@ -15,6 +15,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
 
@@ -37,7 +38,7 @@ class Metrics:
         self._pipeline()
         self._state()
         flow, now = (self.binned, self.late, self.outages, self.delay), (self.series, self.ongoing, self.open_bins)
-        for by_feed in (*flow, *now, self.fault):
+        for by_feed in (*flow, *now, self.fault, self.faults, self.held_back):
             for feed in feeds:
                 by_feed.labels(feed)
         for reason in reasons:
@@ -55,6 +56,8 @@ class Metrics:
         self.late = self._counter("measurements_late", "Measurements of bins that had closed.", "feed")
         self.dead = self._counter("dead_letters", "Measurements rejected, by reason.", "reason")
         self.outages = self._counter("outage_events", "Revisions of outages sent.", "feed")
+        self.incidents = self._counter("incident_events", "Revisions of incidents sent.")
+        self.faults = self._counter("feed_faults", "Times that a feed was found to be at fault.", "feed")
         self.delay = self._histogram("bin_to_event_seconds", "From a bin's end to the outage sent.", WAITS, "feed")
         self.batch_seconds = self._histogram("batch_seconds", "Time to process a batch.", DELAYS)
         self.snapshot_bytes = self._counter("snapshot_bytes", "Bytes of snapshot rows written.")
@@ -72,6 +75,7 @@ class Metrics:
         self.fault = self._gauge("feed_fault", "1 while most series of a feed fall at once.", "feed")
         self.metadata = self._gauge("metadata_entities", "Networks and regions that the metadata names or weighs.")
         self.broken = self._gauge("metadata_broken", "1 while the file of metadata cannot be read; the old one counts.")
+        self.held_back = self._gauge("held_outages", "Outages held back: their feed is suspected of a fault.", "feed")
         self.lag = self._gauge("partition_lag_messages", "Messages not yet taken.", "partition")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
         self.recovery = self._gauge("recovery_seconds", "What the last loading of the state took, from its loss on.")
@@ -88,6 +92,13 @@ class Metrics:
         self.outages.labels(outage.feed).inc()
         since = max(0.0, self.wall() - parse_time(outage.updated_at))
         self.delay.labels(outage.feed).observe(since, {"outage_id": outage.outage_id})
+
+    def told(self, incident: Incident) -> None:
+        """Count a revision that was sent, and the fault of a feed when it is the first."""
+        self.incidents.inc()
+        if "feed-fault" in incident.kinds and incident.revision == 1:
+            for feed in incident.feeds:
+                self.faults.labels(feed).inc()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"ebbtide_{name}", text, labels, registry=self.registry)

@@ -16,7 +16,7 @@ from streams.known import Known
 from streams.packing import pack, unpack
 from streams.restore import restore
 from streams.settings import Settings
-from streams.shard import Shard
+from streams.shard import Closed, Shard, outages_of
 from streams.stage import Stage
 from streams.store import Loaded
 
@@ -38,6 +38,7 @@ class Partition(Stage):
     ) -> None:
         super().__init__(settings, number, table, now)
         self.shard = Shard(settings, known=known or Known())
+        self.shard.tell_levels()
         self.tally = Tally()
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
@@ -85,16 +86,19 @@ class Partition(Stage):
         self.heard[feed] = max(newest, self.heard.get(feed, newest))
         self.spoke[feed] = {start for start in {*known, start} if start >= mark.next_close}
 
-    def follow(self, lag: int | None, now: float) -> list[Outage]:
-        """Follow what was heard, if this partition was read to its end and has been idle for long enough."""
+    def follow(self, lag: int | None, now: float) -> list[Closed]:
+        """Follow what was heard, if this partition was read to its end and has been idle for long enough.
+
+        Return the bins that closed by that, in the order of their ends, as if the feeds had come side by side.
+        """
         if not self.may_follow(lag, now):
             return []
         behind = [(feed, newest) for feed, newest in sorted(self.heard.items()) if self._is_behind(feed)]
         self.unsaved = True
         outputs = [self.shard.advance(feed, newest, self.spoke[feed]) for feed, newest in behind]
-        outages = [outage for output in outputs for outage in output.outages]
-        self._note(outages, now)
-        return outages
+        closed = sorted((one for output in outputs for one in output.closed), key=lambda one: one.end)
+        self._note(outages_of(closed), now)
+        return closed
 
     def _note(self, outages: list[Outage], now: float) -> None:
         if self.closed_at is None and any(feed.closings for feed in self.shard.feeds.values()):

@@ -10,13 +10,18 @@ import faust
 from faust.types import TP
 
 from schemas import clock as clocks
-from schemas import deadletter
+from schemas import deadletter, finding, incident
 from schemas.clock import Clock
-from schemas.cloudevents import Headers, outage_headers
+from schemas.cloudevents import Headers, incident_headers, outage_headers
+from schemas.incident import Incident
 from schemas.outage import Outage, encode
 from schemas.reasons import Reason
 from streams.batch import Rejected
+from streams.findings import finding_of, pieces_of
 from streams.settings import Kafka
+from streams.shard import Closed
+
+FINDINGS = 0  # the partition of all findings
 
 
 class Sender:
@@ -30,6 +35,8 @@ class Sender:
         self._outages = _raw_topic(app, kafka.outages)
         self._dead = _raw_topic(app, kafka.dead)
         self._clock = _raw_topic(app, kafka.clock)
+        self._findings = _raw_topic(app, kafka.findings)
+        self._incidents = _raw_topic(app, kafka.incidents)
         self._pending: dict[str, list[Awaitable[Any]]] = {}
 
     async def outages(self, stage: str, outages: Iterable[Outage]) -> None:
@@ -37,6 +44,22 @@ class Sender:
         for outage in outages:
             key = outage.outage_id.encode()
             await self._send(stage, self._outages, key, encode(outage), outage_headers(outage))
+
+    async def incidents(self, stage: str, incidents: Iterable[Incident]) -> None:
+        """Send revisions of incidents, in order, keyed by the incident."""
+        for one in incidents:
+            key = one.incident_id.encode()
+            await self._send(stage, self._incidents, key, incident.encode(one), incident_headers(one))
+
+    async def findings(self, stage: str, reporter: str, closed: Iterable[Closed]) -> None:
+        """Send what a reporter says of bins that closed, in order, to where incidents are made of it."""
+        for one in closed:
+            for piece in pieces_of(finding_of(reporter, one)):
+                self._demand_pulse()
+                sending = self._findings.send(
+                    key=reporter.encode(), value=finding.encode(piece), partition=FINDINGS, force=True
+                )
+                self._pending.setdefault(stage, []).append(await sending)
 
     async def dead(self, stage: str, tp: TP, rejected: Iterable[Rejected]) -> None:
         """Send dead letters with where they came from and why."""

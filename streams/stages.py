@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from streams.incident_stage import IncidentStage
 from streams.partition import Partition
 from streams.stage import Stage
 
-STAGES: tuple[type[Stage], ...] = (Partition,)
+STAGES: tuple[type[Stage], ...] = (Partition, IncidentStage)

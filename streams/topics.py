@@ -46,7 +46,9 @@ def wanted(kafka: Kafka) -> list[Topic]:
         Topic(kafka.measurements, kafka.partitions, {}),
         Topic(kafka.clock, kafka.partitions, {"retention.ms": "86400000"}),
         Topic(changelog(kafka), kafka.partitions, hot),
+        Topic(kafka.findings, kafka.partitions, large),
         Topic(kafka.outages, kafka.partitions, compacted),
+        Topic(kafka.incidents, kafka.partitions, compacted),
         Topic(kafka.calendar, 1, compacted),
         Topic(kafka.dead, kafka.partitions, large),
     ]
@@ -125,11 +127,11 @@ def demand(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, int]:
 def check(kafka: Kafka) -> int:
     """Return the number of partitions of the measurements.
 
-    Raises BrokerError when a topic of the worker is missing, or when the clock or the snapshots are cut otherwise.
+    Raises BrokerError when a topic of the worker is missing, or when one that must be cut like them is cut otherwise.
     """
     there = demand(kafka, wanted(kafka))
     partitions = there[kafka.measurements]
-    for name in (kafka.clock, changelog(kafka)):
+    for name in (kafka.clock, kafka.findings, changelog(kafka)):
         if there[name] != partitions:
             raise BrokerError(f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}")
     return partitions

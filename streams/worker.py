@@ -15,16 +15,20 @@ from faust.types import TP
 from msgspec import DecodeError
 
 from schemas.clock import Clock, decode_clock
+from schemas.incident import OVER, Incident
 from schemas.outage import RUNNING, Outage
 from schemas.reasons import one_line
 from streams.album import Album
 from streams.errors import InputError
+from streams.findings import SHARD
+from streams.incident_stage import IncidentStage
 from streams.keeper import Keeper, Means
 from streams.known import Known
 from streams.metrics import Metrics
 from streams.partition import Partition
 from streams.sending import Sender
 from streams.settings import Settings
+from streams.shard import Closed, outages_of
 from streams.silence import Silence
 from streams.tidings import Tidings
 from streams.transport import RecordBatch, lag
@@ -54,9 +58,11 @@ class Worker:
         self.known = known or Known()
         means = Means(metrics, sender, clock, demand_pulse)
         self.measuring = Keeper(means, self._partition, self._measured)
-        self.keepers: list[Keeper[Any]] = [self.measuring]
+        self.grouping = Keeper(means, self._incident_stage, self._found)
+        self.keepers: list[Keeper[Any]] = [self.measuring, self.grouping]
         self.partitions: dict[int, Partition] = self.measuring.stages
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
+        self.over: deque[Incident] = deque(maxlen=settings.web.recent)
         self.album = Album(settings.web.history, settings.web.history_mb * 1_000_000)
         self._tidings = {feed: Tidings(settings.time_rule(feed)) for feed in settings.feeds}
         self.silence = Silence({feed: settings.stalled_after(feed) for feed in settings.feeds})
@@ -66,6 +72,9 @@ class Worker:
         for name, feed in partition.shard.feeds.items():
             self.album.watch(number, name, feed)
         return partition
+
+    def _incident_stage(self, number: int, now: float) -> IncidentStage:
+        return IncidentStage(self.settings, number, self.table, now, self.known)
 
     def let_go(self) -> None:
         """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
@@ -82,15 +91,35 @@ class Worker:
             batch.release()
             self.metrics.add(partition.totals() - before)
         await self.sender.dead(partition.name, batch.tp, taken.dead)
-        await self._publish(partition.name, taken.outages)
+        await self._publish(partition, taken.closed)
         await self._announce(partition)
+
+    async def _found(self, stage: IncidentStage, batch: RecordBatch) -> None:
+        """Have findings taken, and send what came of what all reporters have told."""
+        told = stage.take(batch.run.values, batch.run.offsets)
+        batch.release()
+        for line in told.bad:
+            log.warning("topic %s, %s", self.settings.kafka.findings, line)
+        await self.sender.incidents(stage.name, told.incidents)
+        for one in told.incidents:
+            self.metrics.told(one)
+            if one.state in OVER:
+                self.over.append(one)
+
+    def open_incidents(self) -> list[Incident]:
+        """Return the newest revision of each incident that is not over, where they are made."""
+        return [one for stage in self.grouping.stages.values() for one in stage.open()]
+
+    def incidents(self) -> list[Incident]:
+        """Return those that are not over, and the newest that are."""
+        return list({one.incident_id: one for one in [*self.over, *self.open_incidents()]}.values())
 
     async def on_clock(self, clock: Clock, number: int) -> None:
         """Hear how far a feed has come elsewhere, or that it is time to look; act on it if this partition may."""
         async with self.measuring.lock(number):
             partition = self.measuring.at(number)
             partition.hear(clock.feed, clock.newest)
-            await self._publish(partition.name, partition.follow(self.lag(number), self.clock()))
+            await self._publish(partition, partition.follow(self.lag(number), self.clock()))
         for keeper in self.keepers:
             async with keeper.lock(number):
                 await keeper.save_if_due(keeper.at(number))
@@ -167,8 +196,10 @@ class Worker:
         """Return how many messages of a partition have not been taken; None when that is not known."""
         return lag(self.app, TP(self.settings.kafka.measurements, number))
 
-    async def _publish(self, stage: str, outages: list[Outage]) -> None:
-        await self.sender.outages(stage, outages)
+    async def _publish(self, partition: Partition, closed: list[Closed]) -> None:
+        outages = outages_of(closed)
+        await self.sender.outages(partition.name, outages)
+        await self.sender.findings(partition.name, SHARD.format(partition.number), closed)
         for outage in outages:
             self.metrics.sent(outage)
             if outage.state not in RUNNING:

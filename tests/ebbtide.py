@@ -26,7 +26,17 @@ PATIENCE_SECONDS = 90.0
 RECORDING = Path(__file__).parent / "data" / "atlas-2016-06-16"
 MEASUREMENTS, FEEDS = RECORDING / "measurements.jsonl.gz", RECORDING / "feeds.toml"
 #: Keys of the settings that name a topic.
-TOPICS = ("measurements", "outages", "incidents", "dead", "clock", "calendar", "alerts_state", "alerts_dead")
+TOPICS = (
+    "measurements",
+    "outages",
+    "incidents",
+    "findings",
+    "dead",
+    "clock",
+    "calendar",
+    "alerts_state",
+    "alerts_dead",
+)
 PROGRAM = [sys.executable, "-m", "streams.cli"]
 
 

@@ -53,7 +53,7 @@ def known_of(worker: Worker) -> Known:
     return Known(
         settings=worker.settings,
         outages=lambda: newest_revisions([*worker.ended, *_running(worker)]),
-        incidents=list,
+        incidents=worker.incidents,
         strips=worker.album.strips,
         strip=worker.album.strip,
         health=lambda: health(worker),

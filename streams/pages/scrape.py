@@ -47,10 +47,12 @@ def _refresh_time(worker: Worker) -> None:
 def _refresh_feeds(worker: Worker) -> None:
     metrics, partitions = worker.metrics, worker.partitions.values()
     ongoing = Counter(outage.feed for one in partitions for outage in one.running.values())
+    held_back = Counter(o.feed for one in partitions for o in one.running.values() if o.explain.get("held"))
     metrics.held.set(sum(one.shard.held() for one in partitions))
     for name in worker.settings.feeds:
         feeds = [one.shard.feeds[name] for one in partitions]
         metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
         metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
         metrics.ongoing.labels(name).set(ongoing[name])
+        metrics.held_back.labels(name).set(held_back[name])
         metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))

@@ -14,7 +14,7 @@ from schemas.finding import encode as encode_finding
 from schemas.incident import Incident, encode
 from streams.errors import StateError
 from streams.findings import pieces_of
-from streams.incident_stage import OVER, IncidentStage
+from streams.incident_stage import IncidentStage
 from streams.packing import pack
 from streams.settings import Settings
 from tests.streams.finding_helpers import SETTINGS, by_shard, incidents, two_feeds
@@ -48,7 +48,7 @@ def took(its: IncidentStage, messages: Sequence[bytes], first: int, end: int, si
     sent: list[Incident] = []
     for at in range(first, end, size):
         part = messages[at : min(at + size, end)]
-        sent += its.take(part, range(at, at + len(part)))
+        sent += its.take(part, range(at, at + len(part))).incidents
     return [encode(one) for one in sent]
 
 
@@ -115,13 +115,12 @@ def test_an_unchanged_incident_is_not_written_again(messages: list[bytes]) -> No
 
 
 def test_what_is_over_is_forgotten(messages: list[bytes]) -> None:
-    """Its row goes; levels that were replaced go too; the newest that are over are known as long as it runs."""
+    """Its row goes; levels that were replaced go too."""
     table: Table = {}
     its = stage(table)
     took(its, messages, 0, len(messages), size=20)
     its.save(0.0)
     assert its.open() == []
-    assert {one.state for one in its.ended} <= set(OVER) != set()
     names = {key.split(b"/", 1)[1].rsplit(b"/", 1)[0] for key in table}
     assert len([name for name in names if name.startswith(b"levels/")]) <= 2 * 2 * SHARDS
     assert not any(name.startswith(b"incident/") for name in names)
@@ -131,19 +130,19 @@ def test_open_incidents_are_known_after_a_restart(messages: list[bytes]) -> None
     """Their newest revision, as it was sent."""
     table: Table = {}
     its = stage(table)
-    end = next(n for n in range(len(messages)) if its.take(messages[n : n + 1], [n]) and its.open())
+    end = next(n for n in range(len(messages)) if its.take(messages[n : n + 1], [n]).incidents and its.open())
     its.save(0.0)
     again = stage(table)
     assert (again.applied, again.open()) == (end, its.open())
-    assert again.open()[0].state not in OVER
+    assert again.open()[0].ended_at is None
 
 
-def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[bytes], undisturbed: list[bytes]) -> None:
+def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[bytes]) -> None:
     """It names the offset, and all else goes on."""
-    said: list[str] = []
-    its = IncidentStage(ITS, 0, {}, 0.0, said.append)
-    assert its.take([b"{", b""], [0, 1]) == []
-    assert [text.split(":")[0] for text in said] == ["partition 0, offset 0", "partition 0, offset 1"]
+    its = stage({})
+    told = its.take([b"{", None, messages[0]], [0, 1, 2])
+    assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0", "partition 0, offset 1"]
+    assert its.grouping.reach.pieces != {}
 
 
 def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]) -> None:

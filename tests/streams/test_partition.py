@@ -6,6 +6,7 @@ import pytest
 
 from schemas.outage import Outage
 from streams.partition import Partition
+from streams.shard import outages_of
 from streams.stage import SETTLE
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, LATER, START, message
@@ -70,11 +71,11 @@ def test_networks_that_are_all_silent_are_told_dark_by_the_clock() -> None:
     """Their partition hears nothing, so its bins close by what the others tell, and silence there is zero."""
     partition = opened()
     hear_all(partition, BINS + 3)
-    told = partition.follow(0, IDLE)
+    told = outages_of(partition.follow(0, IDLE))
     assert {outage.entity for outage in told if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
     assert {outage.value for outage in told} == {0.0}
     assert len(partition.running) == 6
-    assert partition.follow(0, IDLE) == []
+    assert outages_of(partition.follow(0, IDLE)) == []
 
 
 @pytest.mark.parametrize(("lag", "now"), [(1, 10 * IDLE), (None, 10 * IDLE), (0, IDLE - 1), (4000, 1e9)])
@@ -84,7 +85,7 @@ def test_a_backlog_never_follows(lag: int | None, now: float) -> None:
     hear_all(partition, BINS + 3)
     before = partition.shard.newest()
     assert not partition.may_follow(lag, now)
-    assert partition.follow(lag, now) == []
+    assert outages_of(partition.follow(lag, now)) == []
     assert partition.shard.newest() == before
 
 
@@ -96,11 +97,11 @@ def test_six_hours_of_backlog_raise_no_outage_and_nothing_late() -> None:
     for at in range(0, len(backlog), 7):
         now = IDLE + at
         partition.watch(len(backlog) - at, now)
-        assert partition.follow(len(backlog) - at, now) == []
+        assert outages_of(partition.follow(len(backlog) - at, now)) == []
         assert feed(partition, backlog[at : at + 7], 1000 + at, now) == []
     counts = partition.shard.counts["count"]
     assert (counts.late, counts.binned, partition.running) == (0, len(lively()) + len(backlog), {})
-    assert partition.follow(0, 10 * len(backlog)) == []
+    assert outages_of(partition.follow(0, 10 * len(backlog))) == []
 
 
 def test_silent_networks_have_their_bins_closed_within_idle_after_and_the_lateness() -> None:
@@ -147,7 +148,9 @@ def test_what_was_heard_survives_a_restart() -> None:
     hear_all(partition, BINS + 3)
     assert not partition.due(1e6)
     again = Partition(partition.settings, 0, table, 30.0)
-    assert again.follow(0, 30.0 + IDLE) == partition.follow(0, 30.0 + IDLE) != []
+    told = again.follow(0, 30.0 + IDLE)
+    assert told == partition.follow(0, 30.0 + IDLE)
+    assert outages_of(told) != []
 
 
 def test_a_clock_that_is_not_ahead_is_not_followed() -> None:
@@ -158,14 +161,14 @@ def test_a_clock_that_is_not_ahead_is_not_followed() -> None:
     partition.hear("nobody", LATER)
     partition.hear("gauge", LATER)
     assert not partition.may_follow(0, 1e9)
-    assert partition.follow(0, 1e9) == []
+    assert outages_of(partition.follow(0, 1e9)) == []
 
 
 def test_a_pause_of_the_whole_feed_is_no_outage_in_a_partition_that_hears_of_its_end_first() -> None:
     """Bins in which the feed spoke nowhere are unknown, however far the clock jumps when it is back."""
     partition = opened()
     partition.hear("count", START + (BINS + 5) * HOUR + 700)
-    assert partition.follow(0, IDLE) == []
+    assert outages_of(partition.follow(0, IDLE)) == []
     assert feed(partition, lively(bins=BINS + 9, first=BINS + 5), 1000) == []
     assert not partition.running
 
@@ -174,14 +177,14 @@ def test_few_networks_are_not_called_dark_by_a_pause_of_the_whole_feed() -> None
     """What is heard of the feed decides, where something can be heard."""
     partition = opened(asns=2)
     partition.hear("count", START + (BINS + 5) * HOUR + 700)
-    assert partition.follow(0, IDLE) == []
+    assert outages_of(partition.follow(0, IDLE)) == []
 
 
 def test_gauges_that_are_silent_are_unknown_not_dark() -> None:
     """`absent = "missing"`: the clock closes bins, nobody is called dark."""
     partition = opened("gauge")
     hear_all(partition, BINS + 3, "gauge")
-    assert partition.follow(0, IDLE) == []
+    assert outages_of(partition.follow(0, IDLE)) == []
     assert partition.shard.newest()["gauge"] == START + (BINS + 3) * HOUR + 700
 
 

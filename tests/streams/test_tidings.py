@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detectors.watermark import TimeRule
 from streams.partition import Partition
+from streams.shard import outages_of
 from streams.tidings import KEPT, Tidings
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, START
@@ -49,8 +50,8 @@ def test_many_bins_in_one_batch_are_heard_one_by_one() -> None:
     for time in times:
         at_once.hear("count", time)
     hear_all(one_by_one, BINS + 3)
-    told = at_once.follow(0, IDLE)
-    assert told == one_by_one.follow(0, IDLE)
+    told = outages_of(at_once.follow(0, IDLE))
+    assert told == outages_of(one_by_one.follow(0, IDLE))
     assert {outage.entity for outage in told if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
     assert times[-1] > START + (BINS + 3) * HOUR
     assert other.shard.spoke() == {}
