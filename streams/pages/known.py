@@ -37,13 +37,17 @@ class Health(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that pages may ask for. `strips`: of an entity; `strip`: of a feed, an entity and facets."""
+    """All that pages may ask for. `strips`: of an entity; `strip`: of a feed, an entity and facets.
+
+    `name_of`: what an entity is called, None where nobody said.
+    """
 
     settings: Settings
     outages: Callable[[], list[Outage]]
     incidents: Callable[[], list[Incident]]
     strips: Callable[[str], list[Strip]]
     strip: Callable[[str, str, tuple[tuple[str, str], ...]], Strip | None]
+    name_of: Callable[[str], str | None]
     health: Callable[[], Health]
     status: Callable[[], dict[str, object]]
 
@@ -56,6 +60,7 @@ def known_of(worker: Worker) -> Known:
         incidents=worker.incidents,
         strips=worker.album.strips,
         strip=worker.album.strip,
+        name_of=lambda entity: worker.known.register.names.get(entity),
         health=lambda: health(worker),
         status=lambda: status(worker),
     )

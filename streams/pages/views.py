@@ -35,7 +35,7 @@ class Drawn(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """An outage or incident on a page. `picture`: None when no bin of it is kept.
+    """An outage or incident on a page. `picture`: None when no bin of it is kept. `name`: of its entity, if known.
 
     `lasted`: seconds from its beginning to its end, or to the newest event time of its feeds.
     """
@@ -43,6 +43,7 @@ class Shown(NamedTuple):
     it: Outage | Incident
     picture: Drawn | None
     lasted: float
+    name: str | None
 
 
 class Overview(NamedTuple):
@@ -110,7 +111,10 @@ class Drawer:
 
     def show(self, those: Iterable[Outage | Incident], size: Size = SMALL) -> list[Shown]:
         """Return them with their pictures."""
-        return [Shown(one, self.draw(one, size), self._lasted(one)) for one in those]
+        return [Shown(one, self.draw(one, size), self._lasted(one), self._name(one)) for one in those]
+
+    def _name(self, one: Outage | Incident) -> str | None:
+        return self.known.name_of(one.entity) if isinstance(one, Outage) else None
 
     def draw(self, one: Outage | Incident, size: Size = SMALL) -> Drawn | None:
         """Return the picture of one, None when no bin of it is kept."""

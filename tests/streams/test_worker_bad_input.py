@@ -175,6 +175,7 @@ def test_pages_answer_on_loopback_alone(worker: Worker) -> None:
     assert json.loads(worker.get("/api/v1/outages")[1]) == {"outages": [], "next": None}
     assert json.loads(worker.get("/api/v1/status")[1])["ready"] is True
     assert worker.get("/nothing")[0] == 404
+    assert b"<h1>Nothing " in worker.get("/")[1]
     assert _listening(worker.port) == {"0100007F"}
 
 

@@ -172,6 +172,23 @@ def test_one_outage_is_told_whole() -> None:
     assert f"../api/v1/outages/{outage.outage_id}" in shown.links
 
 
+def test_networks_are_called_by_their_names() -> None:
+    """Where the metadata have one, in lists and on the page of an outage, escaped like all others."""
+    known = dataclasses.replace(named("plain"), name_of=lambda entity: f"<b>{entity}</b>")
+    assert [reader.tags for reader in every_page(known)[:3]] == PLAIN[:3]
+    assert "<b>region/IR-plain</b>, Azerbaijan" in page(known, "/outages").text
+    outage = known.outages()[0].outage_id
+    assert "<b>region/IR-plain</b>" in page(known, f"/outages/{outage}", "/outages/{id}", id=outage).text
+
+
+def test_what_was_expected_is_told_by_its_note() -> None:
+    """An outage that the calendar suppresses says so, with the words of the entry."""
+    outage = KNOWN.outages()[0]
+    mine = msgspec.structs.replace(outage, suppressed_by="0123", explain={**outage.explain, "calendar": "an exam"})
+    known = dataclasses.replace(KNOWN, outages=lambda: [mine])
+    assert "an exam" in page(known, f"/outages/{mine.outage_id}", "/outages/{id}", id=mine.outage_id).text
+
+
 def test_bins_that_are_not_kept_are_not_drawn() -> None:
     """An outage that was over before the oldest bin has no picture, and one of a series that is gone has none."""
     old = [
