@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
+from detectors.observed import Flags, Ints
 from streams.pages.bins import Bands, Column
 
 Point = tuple[int, int]
@@ -37,7 +37,7 @@ class Course(NamedTuple):
 
 def picture(course: Course, text: str, size: Size = SMALL) -> Markup:
     """Return the picture; `text` says the same to those who do not see it."""
-    frame = _Frame.of(course, size)
+    frame = _Frame(course, size)
     parts = [
         _path("band", frame.area(course.bands.low, course.bands.high)),
         _path("lost", frame.area(course.bands.value, _missing(course))),
@@ -70,58 +70,54 @@ def _missing(course: Course) -> Column:
     return np.where(on, bands.expected, np.nan)
 
 
-class _Frame(NamedTuple):
-    """Where bins and levels are in the picture."""
+class _Frame:
+    """Where bins and levels are in the picture: the left, the middle and the right of each bin."""
 
-    size: Size
-    first: int
-    last: int
-    top: float
-    starts: Sequence[int]
-    width: int
+    def __init__(self, course: Course, size: Size) -> None:
+        self.size, self.top = size, top_of(course.bands)
+        starts = np.array(course.starts, dtype=np.float64)
+        self.first = course.starts[0] if course.starts else 0
+        self.last = course.starts[-1] + course.width if course.starts else 1
+        self.lefts, self.middles, self.rights = (
+            self.x(starts + part * course.width).tolist() for part in (0.0, 0.5, 1.0)
+        )
 
-    @classmethod
-    def of(cls, course: Course, size: Size) -> _Frame:
-        first, last = (course.starts[0], course.starts[-1] + course.width) if course.starts else (0, 1)
-        return cls(size, first, last, top_of(course.bands), course.starts, course.width)
+    def x(self, at: Column) -> Ints:
+        """Return where times are."""
+        where: Ints = np.rint(self.size.width * (at - self.first) / (self.last - self.first)).astype(np.int64)
+        return where
 
-    def x(self, at: float) -> int:
-        return round(self.size.width * (at - self.first) / (self.last - self.first))
-
-    def y(self, level: float) -> int:
-        return round(self.size.height - MARGIN - (self.size.height - 2 * MARGIN) * min(level / self.top, 1))
+    def y(self, levels: Column) -> Ints:
+        """Return where known levels are."""
+        height = self.size.height - 2 * MARGIN
+        return np.rint(self.size.height - MARGIN - height * np.minimum(levels / self.top, 1)).astype(np.int64)
 
     def line(self, levels: Column) -> str:
         """Return a line over each run of bins that are known; a bin by itself is as wide as it is."""
-        return "".join(_line(points) for points in self._runs(levels))
+        return "".join(_line(self._points(run, levels)) for run in _runs(np.isfinite(levels)))
 
     def area(self, low: Column, high: Column) -> str:
         """Return the area between two levels over each run of bins in which both are known."""
-        both = np.isfinite(low) & np.isfinite(high)
-        bottoms = self._runs(np.where(both, low, np.nan))
-        tops = self._runs(np.where(both, high, np.nan))
-        pairs = zip(tops, bottoms, strict=True)
-        return "".join(_line([*top, *reversed(bottom)]) + "z" for top, bottom in pairs)
+        runs = _runs(np.isfinite(low) & np.isfinite(high))
+        outlines = ([*self._points(run, high), *reversed(self._points(run, low))] for run in runs)
+        return "".join(_line(outline) + "z" for outline in outlines)
 
     def mark(self, at: float | None) -> Markup:
         """Return a line at a time within the picture."""
         if at is None or not self.first < at < self.last:
             return Markup("")
-        x = self.x(at)
-        return Markup('<path class="since" d="M{} 0V{}"/>').format(x, self.size.height)
+        return Markup('<path class="since" d="M{} 0V{}"/>').format(int(self.x(np.array(at))), self.size.height)
 
-    def _runs(self, levels: Column) -> Iterator[list[Point]]:
-        middles = [self.x(start + self.width / 2) for start in self.starts]
-        dots = zip(self.starts, middles, levels.tolist(), strict=True)
-        for known, run in groupby(dots, lambda dot: bool(np.isfinite(dot[2]))):
-            if known:
-                yield self._wide([(start, x, self.y(level)) for start, x, level in run])
-
-    def _wide(self, run: list[tuple[int, int, int]]) -> list[Point]:
+    def _points(self, run: slice, levels: Column) -> list[Point]:
         """Return the points of a run, from the start of its first bin to the end of its last."""
-        points = [(x, y) for _, x, y in run]
-        (first, _, left), (last, _, right) = run[0], run[-1]
-        return [(self.x(first), left), *points, (self.x(last + self.width), right)]
+        lefts, middles, rights, ys = self.lefts[run], self.middles[run], self.rights[run], self.y(levels[run]).tolist()
+        return [(lefts[0], ys[0]), *zip(middles, ys, strict=True), (rights[-1], ys[-1])]
+
+
+def _runs(known: Flags) -> list[slice]:
+    """Return the stretches in which a flag is set."""
+    turns = np.flatnonzero(np.diff(np.concatenate(([False], known, [False]))))
+    return [slice(start, stop) for start, stop in turns.reshape(-1, 2).tolist()]
 
 
 def _line(points: Sequence[Point]) -> str:
