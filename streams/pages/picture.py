@@ -89,8 +89,9 @@ class _Frame:
 
     def y(self, levels: Column) -> Ints:
         """Return where known levels are."""
-        height = self.size.height - 2 * MARGIN
-        return np.rint(self.size.height - MARGIN - height * np.minimum(levels / self.top, 1)).astype(np.int64)
+        bottom, height = self.size.height - MARGIN, self.size.height - 2 * MARGIN
+        where: Ints = np.rint(bottom - height * np.minimum(levels / self.top, 1)).astype(np.int64)
+        return where
 
     def line(self, levels: Column) -> str:
         """Return a line over each run of bins that are known; a bin by itself is as wide as it is."""
