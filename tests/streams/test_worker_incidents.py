@@ -74,12 +74,13 @@ def by_id(values: list[bytes]) -> dict[str, list[bytes]]:
 
 
 def test_incidents_are_those_of_detect_though_the_worker_is_killed(cluster: Cluster, tmp_path: Path) -> None:
-    """The same ids, revisions and bytes in the same order, with their headers; what is open is on the page."""
+    """The same ids, revisions and bytes in the same order, with their headers; what is open is on the pages."""
     head, tail = messages()
     worker = cluster.worker()
     worker.wait_ready()
     cluster.send(*head)
     wait_for("an open incident", lambda: [one for one in shown(worker) if one["state"] in ("spreading", "ongoing")])
+    assert b"ebbtide_incident_start_timestamp_seconds{" in worker.get("/metrics")[1]
     wait_for("a snapshot", lambda: b"ebbtide_snapshots_total 0.0" not in worker.get("/metrics")[1])
     ends = cluster.send(*tail)
     worker.kill()
