@@ -40,6 +40,19 @@ REASONS: Final[dict[Reason, str]] = {
 }
 assert tuple(REASONS) == get_args(Reason)
 
+#: Why a receiver was not told of a revision, and what each reason means.
+AlertReason: TypeAlias = Literal["gave-up", "refused", "gone", "redirected", "address", "queue-full", "not-a-message"]
+ALERT_REASONS: Final[dict[AlertReason, str]] = {
+    "gave-up": "it could not be delivered in time; the detail is the last failure",
+    "refused": "the receiver answered that it does not take it",
+    "gone": "the receiver answered 410: it wants nothing any more",
+    "redirected": "the receiver answered that it is elsewhere, and no redirection is followed",
+    "address": "the receiver's name leads to a private address, which is not allowed",
+    "queue-full": "too many waited for the receiver",
+    "not-a-message": "the message is no incident or outage; it was for no receiver yet",
+}
+assert tuple(ALERT_REASONS) == get_args(AlertReason)
+
 DETAIL_LENGTH: Final = 200
 
 

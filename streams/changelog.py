@@ -38,9 +38,14 @@ def consumer(kafka: Kafka) -> Iterator[Any]:
 
 def read(kafka: Kafka, partitions: int, tick: Callable[[int], None]) -> Tables:
     """Return what each partition of the changelog holds; `tick` is told how many records were read."""
+    return read_tables(kafka, changelog(kafka), partitions, tick)
+
+
+def read_tables(kafka: Kafka, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
+    """Return what each partition of a compacted topic holds. Raises BrokerError when it cannot be read to its end."""
     tables: Tables = {number: {} for number in range(partitions)}
     with consumer(kafka) as reading:
-        parts = [TopicPartition(changelog(kafka), number) for number in tables]
+        parts = [TopicPartition(topic, number) for number in tables]
         reading.assign(parts)
         reading.seek_to_beginning(*parts)
         ends, records = reading.end_offsets(parts), 0
@@ -51,7 +56,7 @@ def read(kafka: Kafka, partitions: int, tick: Callable[[int], None]) -> Tables:
                 records, deadline = records + 1, time.monotonic() + PATIENCE
             tick(records)
             if time.monotonic() > deadline:
-                raise BrokerError(f"topic {changelog(kafka)} at {address(kafka)} cannot be read to its end")
+                raise BrokerError(f"topic {topic} at {address(kafka)} cannot be read to its end")
     return tables
 
 

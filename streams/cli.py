@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from streams import calendar_command, commands
+from streams.alerts import command as alerts
 from streams.errors import EbbtideError
 from streams.explain import entity_named, time_named
 from streams.score import SLACK
@@ -158,6 +159,7 @@ def _time(text: str) -> float:
 _COMMANDS = {
     "demo": (commands.demo, "Run a broker, a worker and a recorded day, and print the outages in it.", _demo),
     "worker": (commands.worker, "Read measurements from Kafka and send outages, until told to stop.", _worker),
+    "alerts": (alerts.alerts, "Tell people and programs of incidents, until told to stop.", alerts.add_arguments),
     "replay": (commands.replay_files, "Send files of measurements to Kafka.", _replay),
     "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _detect),
     "outages": (commands.outages, "Print what is going on now, as a running worker says.", _outages),

@@ -1,0 +1,83 @@
+"""A receiver with its secrets, out of the settings or out of files, each checked before anything is sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import NamedTuple
+
+from streams.alerts.settings import Alertmanager, AnyReceiver, PagerDuty, Webhook, check_url
+from streams.errors import SettingsError
+from streams.secret import Secret, one_of
+
+PREFIX = "whsec_"
+
+
+class Endpoint(NamedTuple):
+    """Where messages go. `keys`: sign them; `token`: PagerDuty's integration key, or the bearer of an Alertmanager."""
+
+    name: str
+    receiver: AnyReceiver
+    url: Secret
+    keys: tuple[Secret, ...] = ()
+    token: Secret | None = None
+
+    def secrets(self) -> list[str]:
+        """Return all texts that must not be shown."""
+        return [one.reveal() for one in (self.url, *self.keys, *([self.token] if self.token else []))]
+
+
+def endpoint(name: str, receiver: AnyReceiver) -> Endpoint:
+    """Return a receiver with its secrets. Raises SettingsError, which names the key and the file, never the secret."""
+    where = f"alerts.receivers.{name}"
+    # An address in the settings may be a default, and then the file says another.
+    url = _demand(one_of(receiver.url, receiver.url_file, f"{where}.url_file"), f"{where}.url")
+    try:
+        check_url(url.reveal().strip())
+    except ValueError as error:
+        raise SettingsError(f"{where}.url_file: {error}") from None
+    keys = _keys(receiver, where) if isinstance(receiver, Webhook) else ()
+    return Endpoint(name, receiver, Secret(url.reveal().strip()), keys, _token(receiver, where))
+
+
+def _token(receiver: AnyReceiver, where: str) -> Secret | None:
+    if isinstance(receiver, PagerDuty):
+        found = one_of(receiver.routing_key, receiver.routing_key_file, f"{where}.routing_key_file")
+        return _plain(_demand(found, f"{where}.routing_key"), f"{where}.routing_key")
+    if isinstance(receiver, Alertmanager):
+        found = one_of(receiver.token, receiver.token_file, f"{where}.token_file")
+        return None if found is None else _plain(found, f"{where}.token")
+    return None
+
+
+def _demand(found: Secret | None, key: str) -> Secret:
+    if found is None:
+        raise SettingsError(f"{key}: is missing")
+    return found
+
+
+def _plain(secret: Secret, key: str) -> Secret:
+    text = secret.reveal().strip()
+    if not text or not text.isascii() or not text.isprintable():
+        raise SettingsError(f"{key}: has characters that cannot be in a header")
+    return Secret(text)
+
+
+def _keys(receiver: Webhook, where: str) -> tuple[Secret, ...]:
+    keys = receiver.keys
+    if receiver.keys_file is not None:
+        text = _demand(one_of(None, receiver.keys_file, f"{where}.keys_file"), f"{where}.keys").reveal()
+        keys = tuple(Secret(line.strip()) for line in text.splitlines() if line.strip())
+    for number, key in enumerate(keys, 1):
+        if not 24 <= len(key_bytes(key)) <= 64:
+            raise SettingsError(f"{where}.keys: key {number} is not {PREFIX} and 24 to 64 bytes in base64")
+    return keys
+
+
+def key_bytes(key: Secret) -> bytes:
+    """Return a key's bytes; none when it is not written as Standard Webhooks says."""
+    text = key.reveal()
+    try:
+        return base64.b64decode(text.removeprefix(PREFIX), validate=True) if text.startswith(PREFIX) else b""
+    except binascii.Error:
+        return b""

@@ -1,0 +1,98 @@
+"""What is written down: states in `alerts.state`, dead letters in `alerts.dead`. Back only when it has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+import orjson
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from schemas import alertstate
+from schemas.alertstate import AlertState, decode_state
+from schemas.cloudevents import Headers
+from schemas.deadletter import alert_headers
+from schemas.reasons import one_line
+from streams.alerts.delivery import Dead
+from streams.alerts.source import Record
+from streams.changelog import read_tables
+from streams.errors import BrokerError, StateError
+from streams.security import client_options
+from streams.settings import Kafka
+from streams.topics import MAX_MESSAGE, address
+
+PATIENCE = 30.0  # seconds until what is written must have arrived
+Sent: TypeAlias = tuple[str, bytes, bytes, Headers]  # topic, key, value, headers
+
+
+class Journal(Protocol):
+    """Where states and dead letters go."""
+
+    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
+        """Write these down; the dead letters each with its receiver."""
+
+    def reject(self, record: Record, detail: str) -> None:
+        """Write down a message that is no revision of anything."""
+
+    def close(self) -> None:
+        """End."""
+
+
+class Topics:
+    """The journal in Kafka."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._producer = KafkaProducer(
+            **client_options(kafka), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE
+        )
+
+    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
+        """Write these down. Raises BrokerError when they do not arrive."""
+        its = self._kafka
+        sent: list[Sent] = [(its.alerts_state, alertstate.key(one), alertstate.encode(one), []) for one in states]
+        for receiver, one in dead:
+            headers = alert_headers(one.reason, one_line(one.detail), receiver, *one.origin)
+            sent.append((its.alerts_dead, one.notice.id.encode(), orjson.dumps(one.notice.message), headers))
+        self._send(sent)
+
+    def reject(self, record: Record, detail: str) -> None:
+        """Write down a message that is no revision of anything. Raises BrokerError when it does not arrive."""
+        headers = alert_headers("not-a-message", one_line(detail), "", *record.origin)
+        self._send([(self._kafka.alerts_dead, b"", record.value or b"", headers)])
+
+    def close(self) -> None:
+        """End."""
+        self._producer.close(timeout=3)
+
+    def _send(self, sent: Sequence[Sent]) -> None:
+        try:
+            futures = [self._producer.send(topic, value, key=key, headers=more) for topic, key, value, more in sent]
+            for future in futures:
+                future.get(PATIENCE)
+        except KafkaError as error:
+            raise BrokerError(f"{address(self._kafka)}: what was delivered cannot be written down: {error}") from None
+
+
+class Nowhere:
+    """The journal of a dry run."""
+
+    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
+        """Write nothing."""
+
+    def reject(self, record: Record, detail: str) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """End."""
+
+
+def read_states(kafka: Kafka, partitions: int) -> list[AlertState]:
+    """Return what each receiver has been told. Raises StateError for what this version cannot read."""
+    tables = read_tables(kafka, kafka.alerts_state, partitions, lambda _: None)
+    try:
+        return [decode_state(value) for _, table in sorted(tables.items()) for _, value in sorted(table.items())]
+    except msgspec.DecodeError as error:
+        raise StateError(f"topic {kafka.alerts_state}: holds what this version cannot read: {error}") from None

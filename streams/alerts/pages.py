@@ -1,0 +1,43 @@
+"""The pages of `ebbtide alerts`: its metrics, and whether it is alive and ready."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+from streams.alerts.metrics import AlertMetrics
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each request, none of which holds up the end of the program."""
+
+    daemon_threads = True
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10  # seconds
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Stay quiet."""
+
+
+def serve(metrics: AlertMetrics, bind: str, port: int) -> None:
+    """Serve the pages from threads of their own, until the program ends."""
+    pages = make_wsgi_app(metrics.registry)
+
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:  # noqa: ANN401
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            return pages(environ, start)  # type: ignore[no-any-return]
+        is_ready = metrics.registry.get_sample_value("ebbtide_alerts_ready") == 1
+        status = {"/healthz": "200 OK", "/readyz": "200 OK" if is_ready else "503 Service Unavailable"}.get(path)
+        start(status or "404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"ready\n" if status == "200 OK" else b"no\n"]
+
+    server = make_server(bind, port, app, _Server, _Handler)
+    threading.Thread(target=server.serve_forever, name="alerts-pages", daemon=True).start()
