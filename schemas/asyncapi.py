@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.outage import SCHEMA
-from schemas.reasons import REASONS
+from schemas.reasons import ALERT_REASONS, REASONS
 
 _BINDING: Final = "0.5.0"
 _JSON_SCHEMA: Final = "application/schema+json;version=draft-2020-12"
@@ -20,6 +20,8 @@ _TITLES: Final = {
     "incidents": "Every revision of every incident; compaction keeps the newest of each.",
     "findings": "What each shard says of bins that closed; all in partition 0, where incidents are made of them.",
     "calendar": "What is expected, and so does not alert; compaction keeps the newest state of each entry.",
+    "alerts.state": "What each receiver has been told; compaction keeps the newest state of each.",
+    "alerts.dead": "Revisions that a receiver was not told of, with the reason.",
     "clock": "Which event time each feed has reached, heard by every partition.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
@@ -28,6 +30,12 @@ _FEED_KEY: Final = {"type": "string", "description": "The feed."}
 _OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
 _INCIDENT_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The incident_id."}
 _ENTRY_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The entry_id."}
+_RECEIVER_KEY: Final = {
+    "type": "string",
+    "pattern": "^[^/]+/(incident|outage)/[0-9a-f]{16}$",
+    "description": "The receiver, what it is about, and its id.",
+}
+_SUBJECT_KEY: Final = {"type": "string", "description": "The incident_id or outage_id; empty when there is none."}
 _DEAD_KEY: Final = {"description": "The key as it came."}
 
 
@@ -58,6 +66,8 @@ def _channels() -> dict[str, Any]:
         "incidents": _channel("incidents", "incident", _COMPACT),
         "findings": _channel("findings", "finding", _KEEP),
         "calendar": _channel("calendar", "calendar", _COMPACT),
+        "alertStates": _channel("alerts.state", "alertState", _COMPACT),
+        "undelivered": _channel("alerts.dead", "undelivered", _KEEP),
         "clock": _channel("clock", "clock", _KEEP),
     }
 
@@ -80,6 +90,11 @@ def _operations() -> dict[str, Any]:
         "sendFindings": _operation("send", "findings"),
         "receiveFindings": _operation("receive", "findings"),
         "receiveCalendar": _operation("receive", "calendar"),
+        "receiveIncidents": _operation("receive", "incidents"),
+        "receiveOutages": _operation("receive", "outages"),
+        "sendAlertStates": _operation("send", "alertStates"),
+        "receiveAlertStates": _operation("receive", "alertStates"),
+        "sendUndelivered": _operation("send", "undelivered"),
         "sendClock": _operation("send", "clock"),
         "receiveClock": _operation("receive", "clock"),
     }
@@ -103,6 +118,14 @@ def _messages() -> dict[str, Any]:
         "incident": _event("incident", _INCIDENT_KEY, "`/ebbtide/incidents`.", "The incident_id."),
         "finding": _message("What a shard says of a bin that closed, or a piece of that.", _REPORTER_KEY, "finding"),
         "calendar": _message("An entry of the calendar, or a newer state of one.", _ENTRY_KEY, "calendar"),
+        "alertState": _message("What a receiver was told of an incident or outage.", _RECEIVER_KEY, "alertstate"),
+        "undelivered": {
+            "summary": "An incident or outage that a receiver was not told of, or a message that is neither.",
+            "contentType": "application/octet-stream",
+            "headers": _headers(_UNDELIVERED_HEADERS),
+            "payload": {"description": "The message as it came."},
+            "bindings": _key(_SUBJECT_KEY),
+        },
         "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
     }
 
@@ -150,4 +173,16 @@ _DEAD_HEADERS: Final[dict[str, dict[str, Any]]] = {
     "topic": {"description": "The topic that it came from."},
     "partition": {"pattern": "^[0-9]+$", "description": "The partition that it came from."},
     "offset": {"pattern": "^[0-9]+$", "description": "Its offset there."},
+}
+
+_UNDELIVERED_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "reason": {
+        "enum": list(ALERT_REASONS),
+        "description": "; ".join(f"{reason}: {text}" for reason, text in ALERT_REASONS.items()),
+    },
+    "detail": _DEAD_HEADERS["detail"],
+    "receiver": {"description": "The receiver; empty when the message was for none yet."},
+    "topic": _DEAD_HEADERS["topic"],
+    "partition": _DEAD_HEADERS["partition"],
+    "offset": _DEAD_HEADERS["offset"],
 }

@@ -12,6 +12,8 @@ import msgspec
 import orjson
 
 from schemas import asyncapi, descriptions, openapi
+from schemas.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
+from schemas.alertstate import AlertState
 from schemas.calendar import Entry, Only, Period
 from schemas.clock import Clock
 from schemas.component import REGION, component, described
@@ -19,6 +21,7 @@ from schemas.finding import Finding, Levels
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.judge import MAX_ELEMENTS
 from schemas.measurement import Measurement
+from schemas.notification import Digest, Notification
 from schemas.outage import SCHEMA, Drop, Outage
 from schemas.times import END_OF_TIME, PATTERN
 
@@ -56,6 +59,8 @@ def documents() -> dict[str, dict[str, Any]]:
         "incident.schema.json": _headed("incident", _incident()),
         "finding.schema.json": _headed("finding", _finding()),
         "calendar.schema.json": _headed("calendar", _calendar()),
+        "notification.schema.json": _headed("notification", _notification()),
+        "alertstate.schema.json": _headed("alertstate", described(component(AlertState), ALERT_STATE)),
         "clock.schema.json": _headed("clock", described(component(Clock), descriptions.CLOCK)),
         "asyncapi.json": asyncapi.document(),
         "openapi.json": openapi.document(),
@@ -89,6 +94,21 @@ def _incident() -> dict[str, Any]:
         Confidence: descriptions.CONFIDENCE,
     }
     return schema | {"$defs": {kind.__name__: described(component(kind), texts) for kind, texts in parts.items()}}
+
+
+def _notification() -> dict[str, Any]:
+    """The schema of what a webhook is told; an incident or outage in it is as in its topic."""
+    one, many = described(component(Notification), NOTIFICATION), described(component(Digest), DIGEST)
+    one["properties"]["data"] = {
+        "description": NOTIFICATION["data"],
+        "anyOf": [{"$ref": f"urn:ebbtide:schema:{name}:{SCHEMA}"} for name in ("incident", "outage")],
+    }
+    kinds = {"Notification": one, "Digest": many}
+    return {
+        "description": "What a webhook is told: one notification, or in a storm a digest of many.",
+        "anyOf": [{"$ref": f"#/$defs/{name}"} for name in kinds],
+        "$defs": kinds,
+    }
 
 
 def _calendar() -> dict[str, Any]:

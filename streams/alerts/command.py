@@ -11,9 +11,8 @@ from streams.alerts.courier import policy
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.http import UnreachableError, reach
 from streams.alerts.run import endpoints, run_alerts, run_dry
-from streams.commands import DEFAULT_SETTINGS
 from streams.errors import EbbtideError, UsageError
-from streams.settings_file import load
+from streams.settings_file import load_or_default
 
 
 class UnreachableReceiverError(EbbtideError):
@@ -33,8 +32,7 @@ def alerts(arguments: Namespace) -> None:
     is_check = arguments.what == "check"
     if (arguments.reach and not is_check) or (is_check and (arguments.dry_run or arguments.once)):
         raise UsageError("--reach is of alerts check; --dry-run and --once are not")
-    default = DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None
-    settings = load(arguments.settings or default, os.environ)
+    settings = load_or_default(arguments.settings, os.environ)
     if is_check:
         check(endpoints(settings.alerts), arguments.reach)
     elif arguments.dry_run:

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 from schemas.cloudevents import incident_headers, outage_headers
-from schemas.deadletter import headers
+from schemas.deadletter import alert_headers, headers
 from schemas.generate import FOLDER
 from schemas.incident import decode_incident
 from schemas.outage import decode_outage
@@ -47,13 +47,15 @@ def test_every_topic_is_there() -> None:
         "incidents",
         "findings",
         "calendar",
+        "alerts.state",
+        "alerts.dead",
         "clock",
     }
 
 
 def test_what_has_revisions_is_compacted() -> None:
     """The newest revision of each outage and incident stays; measurements and clocks pass."""
-    assert [policy(topic) for topic in ("outages", "incidents", "calendar")] == [["compact"]] * 3
+    assert [policy(topic) for topic in ("outages", "incidents", "calendar", "alerts.state")] == [["compact"]] * 4
     assert [policy(topic) for topic in ("measurements", "measurements.dead", "findings", "clock")] == [["delete"]] * 4
 
 
@@ -86,3 +88,5 @@ def test_headers_are_those_that_are_sent() -> None:
     assert incident["required"] == [name for name, _ in incident_headers(decode_incident(INCIDENT))]
     assert dead["required"] == [name for name, _ in headers("empty", "", "measurements", 0, 0)]
     assert dead["properties"]["reason"]["enum"] == list(REASONS)
+    undelivered = MESSAGES["undelivered"]["headers"]
+    assert undelivered["required"] == [name for name, _ in alert_headers("gone", "", "noc", "incidents", 0, 0)]

@@ -12,6 +12,8 @@ from hypothesis import given
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from schemas import descriptions
+from schemas.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
+from schemas.alertstate import AlertState
 from schemas.calendar import Entry, Only, Period
 from schemas.clock import Clock
 from schemas.decode import decode
@@ -19,6 +21,7 @@ from schemas.finding import Finding, Levels
 from schemas.generate import FOLDER, documents, main, stale
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
+from schemas.notification import Digest, Notification
 from schemas.outage import Drop, Outage
 from tests.schemas.examples import CLOCK, ENTRY, FINDING, INCIDENT, JSON, MEASUREMENTS, OBJECTS, OUTAGE, SOUND, message
 
@@ -76,6 +79,9 @@ def test_schemas_are_schemas(name: str) -> None:
         (Finding, descriptions.FINDING),
         (Levels, descriptions.LEVELS),
         (Entry, descriptions.CALENDAR),
+        (Notification, NOTIFICATION),
+        (Digest, DIGEST),
+        (AlertState, ALERT_STATE),
         (Only, descriptions.ONLY),
         (Period, descriptions.PERIOD),
         (Incident, descriptions.INCIDENT),
