@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.observed import Change, Observed
+from schemas.outage import Outage, outage_id
 from streams.areas import Summed
 from streams.feed import Feed
-from streams.series import Series
+from streams.series import FACETS, Series
 
+FRAMES = 200  # outages that have ended whose bins are kept as they were then
+OVER = ("closed", "rebaselined", "expired")  # what was retracted was none
 Shown = NDArray[np.float32]  # value, expected and spread; NaN is unknown
 Facets = tuple[tuple[str, str], ...]
 
@@ -46,6 +49,11 @@ class Roll:
         """Keep a bin that has just closed, and drop old ones to make room."""
         self.bins.append((seen.start, self.feed.detector.shown()))
         self._album.make_room(self)
+        for change in [one for one in changes if one.state in OVER][-FRAMES:]:
+            series = self.feed.index.rows[change.row]
+            strip = self.strip(series.entity, series.facets) if series else None
+            if strip and strip.starts:
+                self._album.frame(strip, change.opened)
 
     def strip(self, entity: str, facets: Facets) -> Strip | None:
         """Return the bins of a series since it has its row; None when it is not here."""
@@ -74,6 +82,7 @@ class Album:
         self.bins, self.limit = bins, limit
         self.bytes = 0
         self._rolls: dict[int, list[Roll]] = {}
+        self._framed: dict[str, Strip] = {}
 
     def watch(self, number: int, name: str, feed: Feed | Summed) -> None:
         """Keep the bins of a feed in a partition from now on."""
@@ -92,6 +101,18 @@ class Album:
             self._drop(grown)
         while self.bytes > self.limit:
             self._drop(max(self._all(), key=lambda roll: len(roll.bins)))
+
+    def frame(self, strip: Strip, opened: int) -> None:
+        """Keep the bins of an outage that has just ended, as long as it is among the newest of them."""
+        series = strip.series
+        self._framed[outage_id(strip.feed, series.entity, dict(series.facets), opened)] = strip
+        if len(self._framed) > FRAMES:
+            del self._framed[next(iter(self._framed))]
+
+    def of_outage(self, outage: Outage) -> Strip | None:
+        """Return the bins that show an outage: those up to its end, or the newest; None when there are none."""
+        facets = tuple((name, outage.facets[name]) for name in FACETS if name in outage.facets)
+        return self._framed.get(outage.outage_id) or self.strip(outage.feed, outage.entity, facets)
 
     def strip(self, feed: str, entity: str, facets: Facets) -> Strip | None:
         """Return the bins of one series; None when it is not here."""

@@ -37,7 +37,7 @@ class Health(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that pages may ask for. `strips`: of an entity; `strip`: of a feed, an entity and facets.
+    """All that pages may ask for. `strips`: of an entity; `strip`: of an outage.
 
     `name_of`: what an entity is called, None where nobody said.
     """
@@ -46,7 +46,7 @@ class Known:
     outages: Callable[[], list[Outage]]
     incidents: Callable[[], list[Incident]]
     strips: Callable[[str], list[Strip]]
-    strip: Callable[[str, str, tuple[tuple[str, str], ...]], Strip | None]
+    strip: Callable[[Outage], Strip | None]
     name_of: Callable[[str], str | None]
     health: Callable[[], Health]
     status: Callable[[], dict[str, object]]
@@ -59,7 +59,7 @@ def known_of(worker: Worker) -> Known:
         outages=lambda: newest_revisions([*worker.ended, *_running(worker)]),
         incidents=worker.incidents,
         strips=worker.album.strips,
-        strip=worker.album.strip,
+        strip=worker.album.of_outage,
         name_of=lambda entity: worker.known.register.names.get(entity),
         health=lambda: health(worker),
         status=lambda: status(worker),

@@ -100,7 +100,7 @@ def _outage(known: Known, request: Request) -> Response:
     it = drawer.outages.get(request.match_info["id"])
     if it is None:
         return _missing(known, request, "outage")
-    strip = drawer.strip(it)
+    strip = known.strip(it)
     series = series_bins(known.settings, [strip] if strip else [], SeriesQuery())
     return _page(
         known,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -17,7 +17,6 @@ from streams.pages.known import FeedHealth, Health, Known
 from streams.pages.picture import SMALL, Course, Size, picture, top_of
 from streams.pages.select import ended, key
 from streams.pages.words import number, plural, who
-from streams.series import FACETS
 
 NEWEST = 100  # incidents and outages on a page; a link leads to the rest
 LATELY = 10  # of those that are over
@@ -79,7 +78,8 @@ def overview(known: Known) -> Overview:
     open_ = _newest(one for one in outages if one.state in GOING)
     members = {name for one in incidents for name in one.outage_ids}
     lone = [one for one in outages if one.outage_id not in members and one.state not in ("retracted", "suspected")]
-    done: list[Outage | Incident] = [*(one for one in incidents if one.merged_into is None), *lone]
+    retracted = {one.outage_id for one in outages if one.state == "retracted"}
+    done: list[Outage | Incident] = [*(one for one in incidents if _was_any(one, retracted)), *lone]
     over = sorted((one for one in done if ended(one) is not None), key=_end, reverse=True)
     suspected = [sum(one.state == "suspected" for one in many) for many in (incidents, outages)]
     return Overview(
@@ -95,6 +95,12 @@ def overview(known: Known) -> Overview:
 
 def _newest(those: Iterable[Outage] | Iterable[Incident]) -> list[Outage | Incident]:
     return sorted(those, key=key, reverse=True)
+
+
+def _was_any(one: Incident, retracted: Collection[str]) -> bool:
+    """Whether an incident is worth telling once it is over: no part of a larger one, and not all of it withdrawn."""
+    is_fault = "feed-fault" in one.kinds
+    return one.merged_into is None and (is_fault or not all(name in retracted for name in one.outage_ids))
 
 
 def _end(one: Outage | Incident) -> tuple[float, str]:
@@ -132,21 +138,16 @@ class Drawer:
     def _strip(self, one: Outage | Incident) -> tuple[Strip | None, str]:
         """Return the bins that show it, and whose they are; of an incident, those of the feed with most outages."""
         if isinstance(one, Outage):
-            return self.strip(one), f"{who(one)}, feed {one.feed}"
+            return self.known.strip(one), f"{who(one)}, feed {one.feed}"
         members = [self.outages[name] for name in one.outage_ids if name in self.outages]
         feeds = Counter(member.feed for member in members).most_common(1)
         if not feeds:
             return None, ""
         feed = feeds[0][0]
-        found = [self.strip(member) for member in members if member.feed == feed][:SUMMED]
+        found = [self.known.strip(member) for member in members if member.feed == feed][:SUMMED]
         strips = [strip for strip in found if strip and strip.starts]
         kind = self.known.settings.feeds[feed].kind
         return total(strips, kind) if strips else None, f"{len(strips)} series, feed {feed}"
-
-    def strip(self, outage: Outage) -> Strip | None:
-        """Return the bins of the series of an outage."""
-        facets = tuple((name, outage.facets[name]) for name in FACETS if name in outage.facets)
-        return self.known.strip(outage.feed, outage.entity, facets)
 
     def _lasted(self, one: Outage | Incident) -> float:
         feeds = [one.feed] if isinstance(one, Outage) else one.feeds

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
+from schemas.outage import decode_outage
 from streams.album import Album, Strip
 from streams.settings import Settings
 from streams.shard import Shard
@@ -101,3 +103,20 @@ def test_all_series_of_an_entity_come_in_order() -> None:
     running.take([*mobile, *hours(2, [1], 4)])
     found = [(one.feed, one.series.facets) for one in album.strips("asn/1")]
     assert found == [("count", ()), ("gauge", ()), ("gauge", (("access", "mobile"),))]
+
+
+def test_the_bins_of_an_outage_that_ended_are_kept_with_it() -> None:
+    """Also when one batch closes many bins after its end: its picture is that of the day it ended."""
+    its = settings(("gauge",), lateness=0)
+    running, album = watched(its, bins=10)
+    dark = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(60, 64)]
+    running.take([*hours(60, [1]), *dark, *hours(100, [1], 64)])
+    closed = next(outage for text in running.outages if (outage := decode_outage(text)).state == "closed")
+    framed = album.of_outage(closed)
+    assert framed is not None
+    assert (framed.starts[0], framed.starts[-1]) == (START + 56 * HOUR, START + 65 * HOUR)
+    assert framed.shown[4:8, 0].tolist() == [1, 1, 1, 1]
+    going = msgspec.structs.replace(closed, outage_id="0" * 16)
+    newest = album.of_outage(going)
+    assert newest is not None
+    assert newest.starts[-1] == START + 162 * HOUR

@@ -33,7 +33,7 @@ class Site:
             CALM,
             outages=lambda: self.now.outages(),
             incidents=lambda: self.now.incidents(),
-            strip=lambda feed, entity, facets: self.now.strip(feed, entity, facets),
+            strip=lambda outage: self.now.strip(outage),
             health=lambda: self.now.health(),
         )
         self.url = ""

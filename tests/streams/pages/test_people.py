@@ -151,6 +151,25 @@ def test_suspicions_are_counted_apart() -> None:
     assert "outages?state=suspected" in shown.links
 
 
+@pytest.mark.parametrize(
+    ("state", "changes", "is_told"),
+    [
+        ("closed", {}, True),
+        ("retracted", {}, False),
+        ("retracted", {"kinds": ["feed-fault"]}, True),
+        ("closed", {"merged_into": "0" * 16}, False),
+    ],
+)
+def test_what_was_withdrawn_or_merged_is_not_told_once_it_is_over(
+    state: str, changes: dict[str, Any], is_told: bool
+) -> None:
+    """An incident of Azerbaijan is over: if all its outages were retracted, it was none, unless a feed was at fault."""
+    incidents = [msgspec.structs.replace(one, **changes) for one in KNOWN.incidents() if one.state == "ended"]
+    outages = [msgspec.structs.replace(one, state=state) for one in KNOWN.outages() if one.country == "AZ"]
+    known = dataclasses.replace(KNOWN, outages=lambda: outages, incidents=lambda: incidents)
+    assert ("AS41, Azerbaijan" in page(known, "/").text) == is_told
+
+
 def test_lists_are_asked_by_a_form() -> None:
     """Empty fields ask for nothing; the answer keeps what was asked, and links to the same as JSON and to more."""
     shown = page(KNOWN, "/outages?country=&asn=41&state=")
@@ -198,7 +217,7 @@ def test_bins_that_are_not_kept_are_not_drawn() -> None:
     assert START < 1_577_232_000
     text = page(dataclasses.replace(KNOWN, outages=lambda: old, incidents=list), "/").text
     assert "no bins kept" in text
-    gone = dataclasses.replace(KNOWN, strip=lambda feed, entity, facets: None)
+    gone = dataclasses.replace(KNOWN, strip=lambda outage: None)
     assert page(gone, "/").text.count("no bins kept") == 16
 
 
