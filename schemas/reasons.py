@@ -65,10 +65,16 @@ class RejectedError(Exception):
         self.detail = one_line(detail)
 
 
+def printable(text: str) -> str:
+    """The text with everything unprintable escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def one_line(text: str) -> str:
     """The text with everything unprintable escaped, cut to 200 characters."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:DETAIL_LENGTH])
+    text = printable(text[: DETAIL_LENGTH + 1])
     return text if len(text) <= DETAIL_LENGTH else text[: DETAIL_LENGTH - 1] + "…"
 
 

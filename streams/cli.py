@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from streams import calendar_command, commands
+from streams import calendar_command, commands, incidents_command
 from streams.alerts import command as alerts
 from streams.errors import EbbtideError
 from streams.explain import entity_named, time_named
@@ -163,6 +163,11 @@ _COMMANDS = {
     "replay": (commands.replay_files, "Send files of measurements to Kafka.", _replay),
     "detect": (commands.detect_files, "Run the pipeline on files, without Kafka; outages as JSON lines.", _detect),
     "outages": (commands.outages, "Print what is going on now, as a running worker says.", _outages),
+    "incidents": (
+        incidents_command.incidents,
+        "Print the incidents that are going on, as a running worker says.",
+        _outages,
+    ),
     "score": (commands.score, "Compare outages with what is known of a recording.", _score),
     "simulate": (commands.simulate, "Write measurements of a situation, and what must come out of them.", _simulate),
     "explain": (commands.explain_, "Say bin by bin why an entity was told to be down, or was not.", _explain),

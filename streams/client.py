@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
 from schemas.api import MAX_LIMIT
+from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.errors import EbbtideError
 from streams.secret import Secret
 
 TIMEOUT = 5.0
+T = TypeVar("T")
 MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -53,18 +56,23 @@ def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
 
 
 def known_outages(url: str, token: Secret | None = None) -> list[Outage]:
-    """Return the outages that a worker knows of, page by page, each once.
+    """Return the outages that a worker knows of, each once. Raises as `_all` does."""
+    return list({one.outage_id: one for one in _all(url, "outages", Outage, token)}.values())
 
-    Raises WorkerUnreachableError, or EbbtideError for another answer.
-    """
-    found: dict[str, Outage] = {}
+
+def known_incidents(url: str, token: Secret | None = None) -> list[Incident]:
+    """Return the incidents that a worker knows of, each once. Raises as `_all` does."""
+    return list({one.incident_id: one for one in _all(url, "incidents", Incident, token)}.values())
+
+
+def _all(url: str, what: str, kind: type[T], token: Secret | None) -> Iterator[T]:
+    """Yield what a worker knows, page by page. Raises WorkerUnreachableError, or EbbtideError for another answer."""
     reference: str | None = f"?limit={MAX_LIMIT}"
     try:
         while reference is not None:
-            page = ask(url, f"/api/v1/outages{reference}", token)
-            outages = msgspec.convert(page["outages"], list[Outage])
-            reference = msgspec.convert(page.get("next"), str | None) if outages else None
-            found.update({outage.outage_id: outage for outage in outages})
+            page = ask(url, f"/api/v1/{what}{reference}", token)
+            found = msgspec.convert(page[what], list[kind])  # type: ignore[valid-type]
+            reference = msgspec.convert(page.get("next"), str | None) if found else None
+            yield from found
     except (KeyError, msgspec.ValidationError) as error:
         raise EbbtideError(f"{url}: does not answer as a worker of this version: {error}") from None
-    return list(found.values())

@@ -51,12 +51,12 @@ def demo(arguments: Namespace) -> None:
 
 def worker(arguments: Namespace) -> None:
     """Run a worker."""
-    run_worker(_settings(arguments), arguments.log_level.upper())
+    run_worker(settings_of(arguments), arguments.log_level.upper())
 
 
 def replay_files(arguments: Namespace) -> None:
     """Send files to Kafka."""
-    kafka = _settings(arguments).kafka
+    kafka = settings_of(arguments).kafka
     topics.check(kafka)
     with _spinner() as progress:
         task = progress.add_task("measurements sent", total=None)
@@ -80,7 +80,7 @@ def simulate(arguments: Namespace) -> None:
 
 def detect_files(arguments: Namespace) -> None:
     """Write every revision of every outage, or incident, as a JSON object a line; a summary on standard error."""
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     if not settings.feeds:
         raise UsageError("the settings name no feeds: give --settings FILE.toml")
     known = known_of(settings)
@@ -115,7 +115,7 @@ def _detect_summary(shard: Shard, tally: Tally, revisions: int) -> str:
 
 def outages(arguments: Namespace) -> None:
     """Print the outages that a running worker knows of: those that are going on, or all."""
-    web = _settings(arguments).web
+    web = settings_of(arguments).web
     known = known_outages(arguments.worker or f"http://{web.bind}:{web.port}", token_of(web))
     shown = [outage for outage in known if arguments.all or outage.state in RUNNING]
     if arguments.json:
@@ -154,7 +154,7 @@ def explain_(arguments: Namespace) -> None:
     """Say what fired or what kept it from firing: bin by bin on files, or what a running worker knows."""
     question = Question(arguments.entity, arguments.feed, arguments.at, arguments.bins)
     if arguments.worker and not (arguments.files or arguments.plot):
-        answer = explain_worker(arguments.worker, question, token_of(_settings(arguments).web))
+        answer = explain_worker(arguments.worker, question, token_of(settings_of(arguments).web))
         sys.stdout.writelines(text + "\n" for text in answer)
     elif arguments.files and not arguments.worker:
         _explain_files(arguments, question)
@@ -173,7 +173,7 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
             counts.update({"measurements in": tally.received, "dead": tally.dead.total()})
             progress.update(task, completed=tally.received)
 
-        views = explain(_settings(arguments), question, arguments.files, time.time, tick)
+        views = explain(settings_of(arguments), question, arguments.files, time.time, tick)
     sys.stdout.writelines(text + "\n" for text in report(views, question))
     if arguments.plot:
         write_svg(arguments.plot, views, question.entity)
@@ -182,7 +182,7 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
 
 def topics_(arguments: Namespace) -> None:
     """Create or check the topics."""
-    kafka = _settings(arguments).kafka
+    kafka = settings_of(arguments).kafka
     made = [] if arguments.check else topics.create(kafka)
     topics.demand(kafka, topics.all_of(kafka))
     partitions = topics.check(kafka)
@@ -192,7 +192,7 @@ def topics_(arguments: Namespace) -> None:
 
 def state_(arguments: Namespace) -> None:
     """Write a group's state to a file, read it from one, or delete it."""
-    what, file, its = arguments.what, arguments.file, _settings(arguments)
+    what, file, its = arguments.what, arguments.file, settings_of(arguments)
     _check_state(arguments)
     with _spinner() as progress:
         task = progress.add_task("records of the changelog", total=None)
@@ -226,11 +226,12 @@ def _offsets(its: State) -> str:
 
 def settings(arguments: Namespace) -> None:
     """Say that the settings are right, and which feeds they name."""
-    feeds = _settings(arguments).feeds
+    feeds = settings_of(arguments).feeds
     sys.stdout.write(f"settings are right: {len(feeds)} feeds{': ' if feeds else ''}{', '.join(feeds)}\n")
 
 
-def _settings(arguments: Namespace) -> Settings:
+def settings_of(arguments: Namespace) -> Settings:
+    """Return the settings that a command was given, or those of the default file."""
     return load_or_default(arguments.settings, os.environ)
 
 

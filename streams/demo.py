@@ -20,9 +20,11 @@ from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from schemas.incident import Incident
 from schemas.outage import decode_outage
+from schemas.reasons import printable
 from streams import topics
-from streams.client import WorkerUnreachableError, ask
+from streams.client import WorkerUnreachableError, ask, known_incidents
 from streams.embedded import embedded_broker
 from streams.errors import EbbtideError, UsageError
 from streams.guard import token_of
@@ -173,6 +175,10 @@ class Watch:
         except WorkerUnreachableError:
             return {}
 
+    def incidents(self) -> list[Incident]:
+        """Return the incidents of the recording that the worker knows of."""
+        return known_incidents(self.url, token_of(self.settings.web))
+
     def partition(self) -> dict[str, Any]:
         """Return the counts of the only partition."""
         return dict(self.status().get("partitions", {}).get("0", {}))
@@ -194,6 +200,7 @@ def _show(recording: str, total: int, watch: Watch, outages: Any, console: Conso
         progress.update(task, completed=total)
     while _print_new(outages, console, SETTLE_MS):
         pass
+    _print_incidents(watch, console)
     console.print(summary(_counts(counts)))
 
 
@@ -224,6 +231,17 @@ def _print_new(outages: Any, console: Console, timeout_ms: int = POLL_MS) -> int
     for record in records:
         console.print(line(decode_outage(record.value)), highlight=False, markup=False, soft_wrap=True)
     return len(records)
+
+
+def _print_incidents(watch: Watch, console: Console) -> None:
+    """Print what the incidents say at the end, in the order in which they began, once nothing more comes of them."""
+    found, before = watch.incidents(), None
+    while found != before:
+        time.sleep(SETTLE_MS / 1000)
+        found, before = watch.incidents(), found
+    for one in sorted(found, key=lambda one: (one.started_at, one.incident_id)):
+        if one.merged_into is None:
+            console.print(printable(one.headline), highlight=False, markup=False, soft_wrap=True)
 
 
 def _counts(counts: dict[str, Any]) -> dict[str, int]:

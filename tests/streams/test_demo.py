@@ -19,6 +19,7 @@ from tests.kafka import ApacheKafka
 
 OPEN = re.compile(r"^2016-06-16 15:10  open .* asn/43754 .* 2016-06-16 15:05$", re.MULTILINE)
 CLOSED = re.compile(r"^2016-06-16 16:50  closed .* asn/43754 .* 2016-06-16 15:05 until 2016-06-16 16:45$", re.MULTILINE)
+HEADLINE = "The Internet was down in AS43754: 100 % of normal lost, from 2016-06-16 15:05 to 2016-06-16 16:45 UTC"
 SUMMARY = r"^10,550 measurements in · 10,550 binned · 0 late · 0 dead · \d outages?$"
 
 
@@ -77,10 +78,11 @@ def assert_gone(processes: set[int]) -> None:
 
 
 def assert_whole(output: str) -> None:
-    """The output has its head, the known outage from its opening to its end, and the counts."""
+    """The output has its head, the known outage from its opening to its end, what that was, and the counts."""
     assert HEADER.rstrip() in output
     assert OPEN.search(output), output
     assert CLOSED.search(output), output
+    assert HEADLINE in output
     assert re.search(SUMMARY, output, re.MULTILINE), output
 
 
