@@ -22,6 +22,12 @@ def padded(column: NDArray[Scalar], rows: int) -> NDArray[Scalar]:
     return larger
 
 
+def distinct(starts: Ints) -> list[int]:
+    """Return the different starts of bins, at least one, in order; most often all are the same."""
+    first: int = starts[0].item()
+    return [first] if (starts == first).all() else np.unique(starts).tolist()
+
+
 @dataclass(slots=True)
 class Bin:
     """Sums of one open bin. `last`: event time of the level held (gauge). `members`: who was counted (distinct)."""
@@ -69,11 +75,11 @@ class OpenBins:
 
     def add(self, starts: Ints, arrivals: Arrivals, rows: int) -> None:
         """Put measurements into the bins of these starts; `rows` is how many series there are."""
-        first = int(starts[0])
-        if np.all(starts == first):
-            self._add(first, arrivals, rows)
+        found = distinct(starts)
+        if len(found) == 1:
+            self._add(found[0], arrivals, rows)
             return
-        for start in np.unique(starts).tolist():
+        for start in found:
             self._add(start, arrivals.where(starts == start), rows)
 
     def take(self, start: int, rows: int) -> Bin:

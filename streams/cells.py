@@ -14,7 +14,7 @@ from detectors.observed import Flags, Ints, Observed, Rule
 from detectors.presence import Members
 from schemas.measurement import Measurement
 from streams.combination import PLACE, Area, AreaKey, Combination
-from streams.series import KEY, Series, SeriesIndex, series_of
+from streams.series import KEY, Key, Series, SeriesIndex, series_of
 
 AreaSums = tuple[list[Area], Sums]
 
@@ -50,23 +50,22 @@ class CellIndex(SeriesIndex):
         """Return the row of each measurement; new cells get a row."""
         rows = list(map(self.keys.get, map(KEY, measurements)))
         if None in rows:
-            rows = [self._row(m) if row is None else row for row, m in zip(rows, measurements, strict=True)]
+            self._meet([m for row, m in zip(rows, measurements, strict=True) if row is None])
+            rows = list(map(self.keys.__getitem__, map(KEY, measurements)))
         return np.array(rows, dtype=np.int64)
 
-    def _row(self, measurement: Measurement) -> int:
-        key = KEY(measurement)
-        row = self.keys.get(key)
-        if row is None:
-            cell = cell_of(measurement, self.home)
-            row = self.by_series.get((cell.entity, cell.facets))
-            row = self._give(cell) if row is None else row
-            self.keys[key] = row
-        return row
+    def add(self, many: list[Series]) -> list[int]:
+        """Give each of these new cells a row, and note it."""
+        rows = super().add(many)
+        self.given.update(rows)
+        return rows
 
-    def _give(self, cell: Series) -> int:
-        row = self.append(cell)
-        self.given.add(row)
-        return row
+    @staticmethod
+    def _key(measurement: Measurement) -> Key:
+        return KEY(measurement)
+
+    def _named(self, measurement: Measurement) -> Series:
+        return cell_of(measurement, self.home)
 
 
 def cell_of(measurement: Measurement, home: Callable[[str], str | None]) -> Series:

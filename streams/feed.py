@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import Arrivals, OpenBins
+from detectors.bins import Arrivals, OpenBins, distinct
 from detectors.detector import Detector
 from detectors.doubt import Claim, Doubt
 from detectors.observed import DAY, Change, Flags, Floats, Ints, Observed, Rule
@@ -194,11 +194,15 @@ class Feed:
     def _admit(self, part: Part) -> Step:
         """Take measurements that are in step. A day's end is a cut: series are forgotten there."""
         before = part.ts[0] if self.watermark.newest is None else self.watermark.newest
-        newest = np.maximum.accumulate(np.concatenate(([before], part.ts)))
-        days = self.rules.time.closed_until(newest) // DAY
+        if self._day(np.array(before)) == self._day(part.ts.max(initial=before)):
+            return self._admit_day(part)
+        days = self._day(np.maximum.accumulate(np.concatenate(([before], part.ts))))
         bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(part.ts)]
         spans = [(a, b) for a, b in pairwise(bounds) if a < b]
         return _joined([self._admit_day(part.cut(a, b)) for a, b in spans])
+
+    def _day(self, newest: Floats) -> Ints:
+        return self.rules.time.closed_until(newest) // DAY
 
     def _admit_day(self, part: Part) -> Step:
         closed, late = self.watermark.admit(part.ts)
@@ -216,7 +220,7 @@ class Feed:
     def _bin(self, part: Part) -> None:
         rows, starts = self.index.rows_of(part.columns.code, part.some), self.rules.time.bin_of(part.ts)
         self.index.touch(rows, starts)
-        self.spoke.update(np.unique(starts).tolist())
+        self.spoke.update(distinct(starts))
         kind = self.rules.detector.kind
         members = list(map(MEMBER, part.measurements)) if kind == "distinct" else []
         of = _floats(OF, part.measurements) if kind == "ratio" else part.ts

@@ -11,8 +11,10 @@ import numpy as np
 from detectors.bins import padded
 from detectors.observed import Ints
 from schemas.measurement import Measurement, entity_of
+from streams.code_table import CodeTable
 
 Key = tuple[int | str | None, ...]
+Identity = tuple[str, tuple[tuple[str, str], ...]]
 KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
 ASN_KEY = attrgetter("asn", "access", "direction", "service")  # the places of an ASN tell none of its series apart
 FACETS = ("access", "direction", "service")
@@ -35,10 +37,9 @@ class SeriesIndex:
         self.home: Callable[[str], str | None] = lambda _: None  # the country of an entity that none is measured with
         self.rows: list[Series | None] = []
         self.keys: dict[Key, int] = {}
-        self.by_series: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
+        self.by_series: dict[Identity, int] = {}
         self.countries: dict[str, int] = {}
-        self.codes: Ints = np.zeros(0, dtype=np.int64)  # sorted; the row of each in `coded`
-        self.coded: Ints = np.zeros(0, dtype=np.int64)
+        self.codes = CodeTable()
         self.free: list[int] = []
         self.changed: set[int] = set()  # rows given or freed since the last snapshot
         self.edition = 0  # grows when rows are given or freed
@@ -55,30 +56,18 @@ class SeriesIndex:
         key = KEY if measurements and measurements[0].asn is None else ASN_KEY
         rows = list(map(self.keys.get, map(key, measurements)))
         if None in rows:
-            rows = [self._row(m) if row is None else row for row, m in zip(rows, measurements, strict=True)]
+            self._meet([m for row, m in zip(rows, measurements, strict=True) if row is None])
+            rows = list(map(self.keys.__getitem__, map(self._key, measurements)))
         return np.array(rows, dtype=np.int64)
 
     def rows_of(self, codes: Ints, some: Callable[[Ints], list[Measurement]]) -> Ints:
         """Return the row of each code (see `streams.columns`); `some` gives measurements by their index."""
-        at = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        rows = np.where(self.codes[at] == codes, self.coded[at], -1) if len(self.codes) else np.full(len(codes), -1)
+        rows = self.codes.find(codes)
         new = np.flatnonzero(rows < 0)
         if len(new):
             rows[new] = self.look_up(some(new))
-            self._learn(codes[new], rows[new])
+            self.codes.learn(codes[new], rows[new])
         return rows
-
-    def _learn(self, codes: Ints, rows: Ints) -> None:
-        """Note the rows of codes not seen before, keeping the codes sorted."""
-        codes, first = np.unique(codes, return_index=True)
-        rows, codes = rows[first][codes >= 0], codes[codes >= 0]
-        codes, rows = np.concatenate([self.codes, codes]), np.concatenate([self.coded, rows])
-        order = np.argsort(codes, kind="stable")  # quick, as nearly all are in order
-        self.codes, self.coded = codes[order], rows[order]
-
-    def forget_codes(self) -> None:
-        """Forget which code is of which row: codes are given anew."""
-        self.codes = self.coded = np.zeros(0, dtype=np.int64)
 
     def touch(self, rows: Ints, starts: Ints) -> None:
         """Note that the rows were measured in the bins of these starts."""
@@ -89,8 +78,7 @@ class SeriesIndex:
         """Free rows for other series."""
         gone = set(rows.tolist())
         self.edition += 1
-        kept = ~np.isin(self.coded, rows)
-        self.codes, self.coded = self.codes[kept], self.coded[kept]
+        self.codes.forget(rows)
         self.keys = {key: row for key, row in self.keys.items() if row not in gone}
         self.by_series = {key: row for key, row in self.by_series.items() if row not in gone}
         for row in sorted(gone):
@@ -99,21 +87,39 @@ class SeriesIndex:
             self.changed.add(row)
         self.born[rows] = NEVER
 
-    def _row(self, measurement: Measurement) -> int:
-        key = KEY(measurement) if measurement.asn is None else ASN_KEY(measurement)
-        row = self.keys.get(key)
-        if row is None:
-            series = at_home(series_of(measurement), self.home)
-            row = self.by_series.get((series.entity, series.facets))
-            row = self.append(series) if row is None else row
-            self.keys[key] = row
-        return row
+    @staticmethod
+    def _key(measurement: Measurement) -> Key:
+        return KEY(measurement) if measurement.asn is None else ASN_KEY(measurement)
+
+    def _named(self, measurement: Measurement) -> Series:
+        return at_home(series_of(measurement), self.home)
+
+    def _meet(self, measurements: list[Measurement]) -> None:
+        """Note the rows of measurements whose keys are not known; series that are new get one, all at once."""
+        named: dict[Key, Series] = {}
+        for measurement in measurements:
+            key = self._key(measurement)
+            if key not in named:
+                named[key] = self._named(measurement)
+        new: dict[Identity, Series] = {}
+        for series in named.values():
+            if self.identity(series) not in self.by_series:
+                new.setdefault(self.identity(series), series)
+        self.add(list(new.values()))
+        self.keys.update({key: self.by_series[self.identity(series)] for key, series in named.items()})
+
+    def add(self, many: list[Series]) -> list[int]:
+        """Give each of these new series a row: those that were freed, then some at the end."""
+        freed = [self.free.pop() for _ in many[: len(self.free)]]
+        for row, series in zip(freed, many, strict=False):
+            self.put(row, series)
+        first = len(self.rows)
+        self.extend(list(many[len(freed) :]))
+        return [*freed, *range(first, len(self.rows))]
 
     def append(self, series: Series) -> int:
         """Give a series a row: one that was freed, or one at the end."""
-        row = self.free.pop() if self.free else len(self.rows)
-        self.put(row, series)
-        return row
+        return self.add([series])[0]
 
     def put(self, row: int, series: Series | None) -> None:
         """Give a series this row, which is free or the next one; None leaves it free."""
@@ -141,7 +147,7 @@ class SeriesIndex:
         self.by_series.update({self.identity(s): row for row, s in enumerate(many, first) if s is not None})
 
     @staticmethod
-    def identity(series: Series) -> tuple[str, tuple[tuple[str, str], ...]]:
+    def identity(series: Series) -> Identity:
         """Name the series among all of the feed."""
         return series.entity, series.facets
 

@@ -95,7 +95,7 @@ class Shard:
         if self.reader.is_full():
             self.reader = Reader()
             for feed in self.feeds.values():
-                feed.index.forget_codes()
+                feed.index.codes.clear()
         found.sort(key=lambda one: one[1].position)
         return Output([self._closed(name, closing) for name, closing in found], rejected)
 

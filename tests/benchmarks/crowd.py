@@ -107,7 +107,7 @@ def learn(partition: Partition, crowd: Crowd, hours: int) -> None:
 
 def _by_row(index: SeriesIndex) -> Ints:
     """Return the code of each row."""
-    return index.codes[np.argsort(index.coded)]
+    return index.codes.codes[np.argsort(index.codes.rows)]
 
 
 def learnt(crowd: Crowd, **worker: float) -> Settings:

@@ -121,7 +121,7 @@ def test_a_series_that_is_forgotten_is_watched_no_more() -> None:
     watch, index = WatchList([ENTITY, "asn/7"]), partition.shard.feeds["signal0"].index
     assert len(list(watch.numbers([partition.shard]))) == 2
     row = index.by_series[ENTITY, ()]
-    index.forget(index.coded[index.coded == row])
+    index.forget(index.codes.rows[index.codes.rows == row])
     index.put(row, Series("asn/6", (), None, None))
     assert [one.feed for one in watch.numbers([partition.shard])] == ["signal1"]
 
@@ -153,6 +153,6 @@ def test_a_followed_outage_shows_the_evidence_of_its_opening() -> None:
     partition = Partition(learnt(CROWD), 0, {}, 0.0)
     learn(partition, CROWD, 30)
     detector = partition.shard.feeds["signal0"].detector
-    rows = partition.shard.feeds["signal0"].index.coded[[5, 1]]
+    rows = partition.shard.feeds["signal0"].index.codes.rows[[5, 1]]
     some, all_ = detector.deviations(rows), detector.deviations()
     assert [column.tolist() for column in some] == [column[rows].tolist() for column in all_]
