@@ -10,7 +10,7 @@ from faust.types import TP
 
 from streams.runs import Run
 
-MAX_RECORDS = 4000
+MAX_RECORDS = 8000
 BUFFER = 4
 
 

@@ -73,6 +73,9 @@ INITIALISED: Mapping[type, str] = {
     aiokafka_state.TopicPartitionState: "highwater lso timestamp",
 }
 
+# What a method takes from its module by this name, so that it can be replaced there.
+GLOBALS: Mapping[tuple[type, str], str] = {(Fetcher, "_proc_fetch_request"): "MemoryRecords"}
+
 # Functions of a module.
 FUNCTIONS: Mapping[Callable[..., Any], str] = {base.ensure_TP: "tp", driver.ensure_aiokafka_TP: "tp"}
 
@@ -123,11 +126,19 @@ def _missing_attributes() -> Iterator[str]:
                     yield f"{owner.__module__}.{owner.__qualname__}.{name} is gone"
 
 
+def _missing_globals() -> Iterator[str]:
+    for (owner, method), name in GLOBALS.items():
+        function = getattr(owner, method)
+        if name not in function.__globals__ or name not in function.__code__.co_names:
+            yield f"{owner.__module__}.{owner.__qualname__}.{method} does not use {name}"
+
+
 def findings() -> Iterator[str]:
     """Yield one phrase for each thing that is not as `streams.faust_private` needs it."""
     yield from _wrong_versions()
     yield from _wrong_parameters()
     yield from _missing_attributes()
+    yield from _missing_globals()
 
 
 def check_faust() -> None:

@@ -11,6 +11,7 @@ rebalance, flow control, recovery, acknowledgement and the commit itself. What i
   partitions go, what is acknowledged is committed, so that less comes again.
 - `Thread` has batch topics fetched in runs: columns of whole batches of the log, not a Python object per record. And no
   request waits for longer than `FETCH_WAIT_MS`: with Faust's 1.5 s a changelog came in fits and starts.
+- `Log` has the bytes at hand that checksums are of: aiokafka takes these byte by byte, a sixth of its thread's time.
 - `Tables` starts recovery when the agents are there, not a second later.
 - `on_buffer_full` and `on_buffer_drop` leave batch topics alone: the full queue itself makes reading wait. Faust would
   stop fetching, and idle for a second each time.
@@ -22,9 +23,11 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher as fetching
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.record.memory_records import MemoryRecords
 from faust.tables.manager import TableManager
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -72,6 +75,17 @@ class BatchMessage(ConsumerMessage):  # type: ignore[misc]
         self.epoch = epoch
 
 
+class Log(MemoryRecords):  # type: ignore[misc]
+    """What was fetched of a partition, and its bytes, which aiokafka's own class keeps to itself."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+
+fetching.MemoryRecords = Log
+
+
 class RunRecords(PartitionRecords):  # type: ignore[misc]
     """What aiokafka fetched of a partition, handed out in runs: a Python object per record costs more than decoding."""
 
@@ -79,7 +93,7 @@ class RunRecords(PartitionRecords):  # type: ignore[misc]
     def adopt(cls, records: PartitionRecords) -> None:
         """Have the records handed out in runs; what is to be skipped, and what comes next, is left to aiokafka."""
         if not isinstance(records, cls):
-            records._records = WholeBatches(records._records)
+            records._records = WholeBatches(records._records, records._records.data)
             records.__class__ = cls
 
     def _consumer_record(self, tp: TP, record: Run) -> Run:

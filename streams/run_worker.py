@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from streams.processes import demand_port
 from streams.settings import Settings
 
 STOP_SECONDS = 9.0
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
+KEPT = 1 << 25  # bytes; an answer of a broker has a few million
 
 
 class Runner(faust.Worker):  # type: ignore[misc]
@@ -85,6 +89,15 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    _keep_pages()
+
+
+def _keep_pages() -> None:
+    """Have the C library keep memory that is freed: else each answer of a broker is mapped anew, page by page."""
+    with suppress(OSError, AttributeError):  # no library of that name, or one without the function
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, KEPT // 2)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def _directory(name: str) -> str:

@@ -121,7 +121,7 @@ class Worker(Section, frozen=True):
     snapshot_every: Duration = Duration(60)
     forget_after: Duration = Duration(8 * 604_800)
     expire_after: Duration = Duration(86_400)
-    max_records: Natural = 4000
+    max_records: Natural = 8000
     data_dir: str = "var"
 
 

@@ -12,10 +12,9 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
-from streams.faust_private import RunRecords
+from streams.faust_private import Log, RunRecords
 from streams.runs import Run, joined
 
 NOW_MS = 1_577_232_000_000
@@ -45,7 +44,7 @@ def fetched(
 ) -> PartitionRecords:
     """Return what aiokafka makes of bytes that were fetched from an offset on."""
     tp = TopicPartition("measurements", 0)
-    return PartitionRecords(tp, MemoryRecords(log), list(aborted), start, None, None, True, isolation)
+    return PartitionRecords(tp, Log(log), list(aborted), start, None, None, True, isolation)
 
 
 def columns(run: Run) -> list[list[object]]:
