@@ -1,0 +1,140 @@
+"""The loop with threads, and receivers, sources and a journal of the test's own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from schemas.alertstate import AlertState
+from streams.alerts.delivery import Dead, Job, Origin, Outcome
+from streams.alerts.desk import Desk
+from streams.alerts.gauges import Gauges
+from streams.alerts.loop import Loop, World
+from streams.alerts.metrics import AlertMetrics
+from streams.alerts.offsets import Part
+from streams.alerts.settings import Alerts, Route
+from streams.alerts.source import Record
+from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
+
+TOPIC = "incidents"
+
+
+class Fixed:
+    """A source of these values, and a journal."""
+
+    def __init__(self, *values: bytes | None) -> None:
+        self.records = [Record(Origin(TOPIC, 0, at), value) for at, value in enumerate(values)]
+        self.end, self.is_new = len(self.records), True
+        self.committed: dict[Part, int] = {}
+        self.states: list[AlertState] = []
+        self.dead: list[tuple[str, Dead]] = []
+        self.rejected: list[Record] = []
+
+    def changed(self) -> Mapping[Part, int] | None:
+        """Return the partition, once."""
+        was, self.is_new = self.is_new, False
+        return {(TOPIC, 0): 0} if was else None
+
+    def poll(self, seconds: float) -> list[Record]:
+        """Return one record after the other."""
+        return [self.records.pop(0)] if self.records else []
+
+    def commit(self, offsets: Mapping[Part, int]) -> None:
+        """Note them."""
+        self.committed.update(offsets)
+
+    def lag(self, offsets: Mapping[Part, int]) -> dict[str, int]:
+        """Return what is not settled."""
+        return {TOPIC: self.end - offsets.get((TOPIC, 0), 0)}
+
+    def ends(self) -> dict[Part, int]:
+        """Return the end."""
+        return {(TOPIC, 0): self.end}
+
+    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
+        """Keep them."""
+        self.states += states
+        self.dead += dead
+
+    def reject(self, record: Record, detail: str) -> None:
+        """Keep it."""
+        self.rejected.append(record)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def loop(fixed: Fixed, senders: Mapping[str, Callable[[Job], Outcome]]) -> tuple[Loop, CollectorRegistry]:
+    """A run for once, in which every receiver is told everything."""
+    alerts = Alerts(receivers=dict.fromkeys(senders, WEBHOOK), routes=(Route(receivers=tuple(senders)),))
+    metrics = AlertMetrics(CollectorRegistry(), tuple(senders), (TOPIC,))
+    world = World(
+        source=fixed,
+        journal=fixed,
+        senders=senders,
+        states=list,
+        topics={TOPIC: "incident"},
+        gauges=Gauges(metrics),
+        chance=Random(1),
+    )
+    return Loop(Desk(alerts), world, once=True), metrics.registry
+
+
+def value(number: int) -> bytes:
+    """An incident of that id."""
+    return json.dumps(incident(1, incident_id=f"{number:016x}").message).encode()
+
+
+def test_a_receiver_that_hangs_holds_up_nobody_else() -> None:
+    """One hears of all three while the other hangs on the first; nothing is committed until that one has answered."""
+    free, heard = threading.Event(), list[str]()
+
+    def hang(job: Job) -> Outcome:
+        assert free.wait(30)
+        return DELIVERED
+
+    def hear(job: Job) -> Outcome:
+        heard.extend(item.notice.id for item in job.items)
+        if len(heard) == 3:
+            seen.append(dict(fixed.committed))
+            free.set()
+        return DELIVERED
+
+    seen: list[dict[Part, int]] = []
+    fixed = Fixed(*map(value, range(3)))
+    loop(fixed, {"hangs": hang, "hears": hear})[0].run()
+    assert len(heard) == 3
+    assert seen == [{(TOPIC, 0): 0}]
+    assert fixed.committed == {(TOPIC, 0): 3}
+    assert {state.status for state in fixed.states} == {"attempted", "open"}
+
+
+def test_what_is_no_incident_is_a_dead_letter_and_the_rest_is_told() -> None:
+    """No JSON, and an old revision that was compacted away: passed over, the former kept."""
+    fixed = Fixed(b"{", None, value(1))
+    run, registry = loop(fixed, {"noc": lambda _: DELIVERED})
+    run.run()
+    assert [record.value for record in fixed.rejected] == [b"{"]
+    assert fixed.committed == {(TOPIC, 0): 3}
+    counted = {"receiver": "noc", "result": "delivered"}
+    assert registry.get_sample_value("ebbtide_alerts_delivered_total", counted) == 1
+    assert registry.get_sample_value("ebbtide_alerts_rejected_total", {"topic": TOPIC}) == 1
+    assert registry.get_sample_value("ebbtide_alerts_ready") == 1
+
+
+def test_what_is_under_way_at_the_end_is_taken_in() -> None:
+    """Told to stop in the middle of a request, the loop waits for it, writes it down and commits."""
+    fixed = Fixed(value(1))
+
+    def stop(job: Job) -> Outcome:
+        run.stopping.set()
+        return DELIVERED
+
+    run, _ = loop(fixed, {"noc": stop})
+    run.run()
+    assert [state.status for state in fixed.states] == ["attempted", "open"]
+    assert fixed.committed == {(TOPIC, 0): 1}

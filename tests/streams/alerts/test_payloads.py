@@ -1,0 +1,189 @@
+"""What receivers get: golden files, signatures, limits, and no secret in what is shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from referencing import Registry, Resource
+from standardwebhooks.webhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from schemas.generate import FOLDER
+from schemas.notification import message_id
+from streams.alerts.courier import compose
+from streams.alerts.delivery import Item, Job
+from streams.alerts.endpoint import endpoint
+from streams.alerts.message import Context, Message
+from streams.alerts.notice import Notice
+from streams.alerts.settings import AnyReceiver, Webhook
+from streams.secret import Secret
+from tests.streams.alerts.helpers import ALERTMANAGER, KEY, PAGERDUTY, SLACK, WEBHOOK, incident, outage
+
+GOLDEN = Path(__file__).parent / "golden"
+OTHER = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+NOW = 1_795_600_800.0
+LINK = "https://grafana.example/d/incident?id={id}"
+RECEIVERS = {"webhook": WEBHOOK, "slack": SLACK, "pagerduty": PAGERDUTY, "alertmanager": ALERTMANAGER}
+ENDED = incident(9, "ended", ended_at="2019-12-25T12:00:00Z", severity="total")
+
+
+def item(one: Notice, action: Any = "opened", told: Notice | None = None) -> Item:  # noqa: ANN401
+    """A notice as it is told to the receiver `noc`."""
+    reason = {"opened": "confirmed", "changed": "ongoing, now spreading", "ended": "over"}[action]
+    return Item(message_id("noc", one.subject, one.id, one.revision), one, action, reason, told)
+
+
+def message(receiver: AnyReceiver, *items: Item, repeats: tuple[Notice, ...] = ()) -> Message:
+    """The message that a receiver gets."""
+    return compose(endpoint("noc", receiver), Job(list(items), list(repeats), []), Context("noc", LINK, NOW))
+
+
+CASES = {
+    "opened": (item(incident()),),
+    "changed": (item(incident(8, "spreading"), "changed", incident()),),
+    "ended": (item(ENDED, "ended", incident()),),
+    "outage": (item(outage()),),
+    "digest": (item(incident()), item(ENDED, "ended", incident())),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "case"), [(name, case) for name in RECEIVERS for case in CASES if (name, case) != ("pagerduty", "digest")]
+)
+def test_golden(name: str, case: str) -> None:
+    """Byte for byte what is checked in, with secrets left out; EBBTIDE_GOLDEN=write makes the files anew."""
+    shown = json.dumps(json.loads(message(RECEIVERS[name], *CASES[case]).shown), indent=2, ensure_ascii=False) + "\n"
+    file = GOLDEN / f"{name}-{case}.json"
+    if os.environ.get("EBBTIDE_GOLDEN") == "write":
+        file.write_text(shown, encoding="utf-8")
+    assert shown == file.read_text(encoding="utf-8")
+    for secret in (KEY, "routing-key-secret"):
+        assert secret not in shown
+
+
+def test_messages_keep_their_secrets() -> None:
+    """In what a message shows of itself there is no address, no signature and no key."""
+    for receiver in RECEIVERS.values():
+        text = repr(message(receiver, item(incident()))._replace(shown=""))
+        assert "example" not in text
+        assert "v1," not in text
+        assert "routing-key" not in text
+
+
+def test_signatures_are_those_of_standard_webhooks() -> None:
+    """Its own library accepts them: by each of two keys, and not when the body or the key is another."""
+    its = Webhook(url=Secret("https://noc.example/hook"), keys=(Secret(KEY), Secret(OTHER)))
+    now = time.time()  # the library accepts no signature that is older than five minutes
+    made = compose(endpoint("noc", its), Job([item(incident())], [], []), Context("noc", None, now))
+    body, headers = made.body.reveal(), {name: value.reveal() for name, value in made.headers.items()}
+    for key in (KEY, OTHER):
+        assert Verifier(key).verify(body, headers) == json.loads(body)
+    with pytest.raises(WebhookVerificationError):
+        Verifier(KEY).verify(body.replace("IR", "IQ"), headers)
+    with pytest.raises(WebhookVerificationError):
+        Verifier("whsec_" + "A" * 32).verify(body, headers)
+
+
+def test_ids_are_functions_of_receiver_subject_and_revision() -> None:
+    """The same at any time; another for another receiver, revision, kind or id."""
+    made = compose(endpoint("noc", WEBHOOK), Job([item(incident())], [], []), Context("noc", LINK, NOW + 99))
+    first = message(WEBHOOK, item(incident()))
+    assert (made.body.reveal(), made.headers["webhook-id"].reveal()) == (
+        first.body.reveal(),
+        first.headers["webhook-id"].reveal(),
+    )
+    ids = {message_id(r, s, i, n) for r in "ab" for s in ("incident", "outage") for i in "cd" for n in (1, 2)}  # type: ignore[arg-type]
+    assert len(ids) == 16
+
+
+def schema() -> Draft202012Validator:
+    """The checker of what a webhook gets, with the schemas of what is in it."""
+    found = [
+        json.loads((FOLDER / f"{name}.schema.json").read_bytes()) for name in ("notification", "incident", "outage")
+    ]
+    registry: Any = Registry().with_resources((one["$id"], Resource.from_contents(one)) for one in found)
+    return Draft202012Validator(found[0], registry=registry)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_webhook_gets_has_a_schema(case: str) -> None:
+    """One, or many; and a body that is none is refused."""
+    body = json.loads(message(WEBHOOK, *CASES[case]).body.reveal())
+    schema().validate(body)
+    assert not schema().is_valid(body | {"type": "incident.closed"})
+
+
+TEXT = st.text(max_size=4000)
+NOTICES = st.builds(
+    lambda text, asns, number: incident(
+        headline=text or "x",
+        incident_id=f"{number:016x}",
+        services=[text],
+        feeds=[text[:60]],
+        scope={"countries": ["IR", "IQ"], "regions": [f"IR-{text[:60]}"] * 50, "asns": asns},
+    ),
+    TEXT,
+    st.lists(st.integers(1, 4_294_967_295), max_size=400),
+    st.integers(0, 2**64 - 1),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(NOTICES, min_size=1, max_size=3), st.sampled_from([1, 100]))
+def test_slack_stays_within_its_limits(notices: list[Notice], times: int) -> None:
+    """Blocks, characters of each, no bare angle bracket or mention, and each of a hundred is there."""
+    items = [item(one) for one in notices * times][:100]
+    made = json.loads(message(SLACK, *items).body.reveal())
+    blocks = made["blocks"]
+    assert 1 <= len(blocks) <= 50
+    assert 1 <= len(made["text"]) <= 4000
+    assert len(blocks[0]["text"]["text"]) <= 150
+    sections = [block["text"]["text"] for block in blocks if block["type"] == "section" and "text" in block]
+    fields = list(chain(*(block.get("fields", []) for block in blocks)))
+    assert all(1 <= len(text) <= 3000 for text in sections)
+    assert all(len(one["text"]) <= 2000 for one in fields)
+    assert len(fields) <= 10
+    for text in [made["text"], *sections, *(one["text"] for one in fields)]:
+        assert not set("<>") & set(text)
+        assert "@" not in text.replace("@\u200b", "")
+    if len(items) > 1:
+        assert sum(text.count("🔴") for text in sections) >= len(items)
+
+
+@settings(max_examples=40, deadline=None)
+@given(NOTICES, st.sampled_from(["opened", "changed", "ended"]))
+def test_pagerduty_stays_within_its_limits(one: Notice, action: str) -> None:
+    """A summary, a key, a source, and half a megabyte at the most."""
+    body = message(PAGERDUTY, item(one, action)).body.reveal()
+    made = json.loads(body)
+    assert made["event_action"] == ("resolve" if action == "ended" else "trigger")
+    assert made["dedup_key"] == one.id
+    assert 1 <= len(made["payload"]["summary"]) <= 1024
+    assert made["payload"]["source"]
+    assert made["payload"]["severity"] in ("critical", "error", "warning", "info")
+    assert len(body.encode()) < 512_000
+
+
+def test_an_alertmanager_is_told_that_the_old_labels_have_ended() -> None:
+    """Labels say which alert it is: with a new severity it is another, and the old one ends in the same message."""
+    before, now = incident(1, severity="partial"), incident(2, severity="total")
+    alerts = json.loads(message(ALERTMANAGER, item(now, "changed", before)).body.reveal())
+    assert [(one["labels"]["severity"], "endsAt" in one) for one in alerts] == [("warning", True), ("critical", False)]
+    again = json.loads(message(ALERTMANAGER, repeats=(now,)).body.reveal())
+    assert [one["labels"] for one in again] == [alerts[1]["labels"]]
+
+
+def test_an_alertmanager_takes_no_alert_that_ends_before_it_starts() -> None:
+    """An end whose time is unknown is the time of the revision that says so, and never before the start."""
+    odd = incident(2, "expired", updated_at="2019-12-25T04:00:00Z")
+    (alert,) = json.loads(message(ALERTMANAGER, item(odd, "ended", incident())).body.reveal())
+    assert alert["startsAt"] == alert["endsAt"] == "2019-12-25T05:00:00Z"
