@@ -99,7 +99,10 @@ def test_a_server_that_hangs_or_drips_is_left_in_time() -> None:
         while not done.wait(0.02):
             connection.sendall(b"x")
 
-    for behave in (drip, lambda _: done.wait()):
+    def hang(connection: socket.socket) -> None:
+        done.wait()
+
+    for behave in (drip, hang):
         with raw(behave) as url:
             outcome = send(url, timeout=0.2)
         assert (outcome.result, outcome.unsure) == ("again", True)

@@ -32,7 +32,12 @@ GOLDEN = Path(__file__).parent / "golden"
 OTHER = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 NOW = 1_795_600_800.0
 LINK = "https://grafana.example/d/incident?id={id}"
-RECEIVERS = {"webhook": WEBHOOK, "slack": SLACK, "pagerduty": PAGERDUTY, "alertmanager": ALERTMANAGER}
+RECEIVERS: dict[str, AnyReceiver] = {
+    "webhook": WEBHOOK,
+    "slack": SLACK,
+    "pagerduty": PAGERDUTY,
+    "alertmanager": ALERTMANAGER,
+}
 ENDED = incident(9, "ended", ended_at="2019-12-25T12:00:00Z", severity="total")
 
 
@@ -101,7 +106,7 @@ def test_ids_are_functions_of_receiver_subject_and_revision() -> None:
         first.body.reveal(),
         first.headers["webhook-id"].reveal(),
     )
-    ids = {message_id(r, s, i, n) for r in "ab" for s in ("incident", "outage") for i in "cd" for n in (1, 2)}  # type: ignore[arg-type]
+    ids = {message_id(r, s, i, n) for r in "ab" for s in ("incident", "outage") for i in "cd" for n in (1, 2)}
     assert len(ids) == 16
 
 
