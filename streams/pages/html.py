@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from schemas.outage import RUNNING
 from streams.pages.views import feed_state
 from streams.pages.words import FILTERS
 
@@ -23,7 +24,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(FILTERS)
-    made.globals.update(every=EVERY, feed_state=feed_state)
+    made.globals.update(every=EVERY, feed_state=feed_state, going=RUNNING)
     return made
 
 

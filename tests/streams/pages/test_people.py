@@ -186,6 +186,7 @@ def test_one_outage_is_told_whole() -> None:
     outage = next(one for one in KNOWN.outages() if one.entity == "asn/1" and one.feed == "traffic")
     shown = page(KNOWN, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
     assert outage.explain["reason"] in shown.text
+    assert "97 % lost: 1.57 measured, 52.5 Mbit/s expected" in shown.text
     assert "9 networks of Iran" in shown.text
     assert [tag for tag, _ in shown.tags].count("tr") == 1 + 48
     assert f"../api/v1/outages/{outage.outage_id}" in shown.links
@@ -206,6 +207,14 @@ def test_what_was_expected_is_told_by_its_note() -> None:
     mine = msgspec.structs.replace(outage, suppressed_by="0123", explain={**outage.explain, "calendar": "an exam"})
     known = dataclasses.replace(KNOWN, outages=lambda: [mine])
     assert "an exam" in page(known, f"/outages/{mine.outage_id}", "/outages/{id}", id=mine.outage_id).text
+
+
+def test_what_is_over_tells_of_its_worst() -> None:
+    """Not of the nothing that is lost at its end."""
+    outage = next(one for one in KNOWN.outages() if one.state == "closed")
+    shown = page(KNOWN, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
+    assert "At the worst 100 % was lost; at the end: " in shown.text
+    assert "100 % was lost" in page(KNOWN, "/outages?country=AZ").text
 
 
 def test_bins_that_are_not_kept_are_not_drawn() -> None:
