@@ -17,7 +17,7 @@ from streams.metadata import Metadata, Register, read_metadata
 from streams.shard import Shard
 from tests.streams import area_helpers, helpers
 from tests.streams.helpers import HOUR, START, message
-from tests.streams.test_silence import worker_of
+from tests.streams.pages.site import worker_of
 
 TABLE = """entity,name,country,operator,weight,remark
 asn/29355,Kcell,KZ,Kcell JSC,6000000,mobile

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
-
-from prometheus_client import CollectorRegistry
-
-from streams.metrics import Metrics
 from streams.pages.scrape import refresh
 from streams.partition import Partition
-from streams.settings import Settings
 from streams.silence import Silence
-from streams.worker import Worker
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, LATER, START, message
+from tests.streams.pages.site import worker_of
 
 LIMIT = 2 * HOUR + 600.0
 
@@ -28,17 +21,6 @@ def test_a_feed_is_stalled_once_its_time_has_not_moved_for_its_limit() -> None:
     silence.note({"count": 6.0}, 101.0)
     silence.note({"count": 5.5}, 150.0)
     assert (silence.stalled(200.0), silence.seconds(200.0)) == ({"count": False}, {"count": 99.0})
-
-
-def worker_of(its: Settings) -> Worker:
-    """A worker that is assigned nothing and sends nothing."""
-    consumer = SimpleNamespace(assignment=set)
-    recovery = SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True))
-    app = SimpleNamespace(
-        consumer=consumer, rebalancing=False, in_recovery=False, tables=SimpleNamespace(recovery=recovery)
-    )
-    metrics = Metrics(CollectorRegistry(), tuple(its.feeds), ())
-    return Worker(its, cast("Any", app), {}, metrics, cast("Any", None), lambda: 0.0, lambda: None)
 
 
 def test_a_feed_that_stops_is_told_to_be_stalled_and_nothing_else() -> None:
