@@ -77,7 +77,7 @@ def atlas(width: int) -> Feed:
     return Feed("atlas", "ripe-atlas", "presence", width, scale=0.1, least=6, most=20, noise=0.7)
 
 
-def reach(width: int, directions: bool = False) -> Feed:
+def reach(width: int, directions: bool = False, areas: tuple[str, ...] = ()) -> Feed:
     """Trials to reach a service from a line, by access; with directions, to services at home and abroad."""
     return Feed(
         "reach",
@@ -92,6 +92,7 @@ def reach(width: int, directions: bool = False) -> Feed:
         values=("domestic", "international") if directions else (),
         noise=0.01,
         missing=0.005,
+        areas=areas,
     )
 
 

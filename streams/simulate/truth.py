@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detectors.lifecycle import severity
+from detectors.lifecycle import material, severity
 from detectors.observed import Floats
 from schemas.times import format_time
 from streams.simulate.series import gone, line_gone, merged, series_of
 from streams.simulate.world import Event, Fault, Feed, Incident, Scenario
 
-STEP = 0.03  # a fall by less is no drop of its own
 TOLD = 0.03  # an entity that loses less of its level is not labelled
 
 
@@ -116,7 +115,7 @@ def _losses(scenario: Scenario, incident: Incident) -> _Lost:
 def _steps(at: Floats, share: Floats) -> list[dict[str, Any]]:
     drops: list[dict[str, Any]] = []
     for time, drop in zip(at.tolist(), share.tolist(), strict=True):
-        if not drops or drop >= drops[-1]["drop"] + STEP:
+        if not drops or drop >= drops[-1]["drop"] + material(drops[-1]["drop"]):
             drops.append({"at": format_time(time), "drop": round(drop, 3)})
     return drops
 

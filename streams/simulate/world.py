@@ -31,7 +31,8 @@ class Feed(NamedTuple):
     A series' level a bin is `scale` × the size of its lines, within `least` and `most`; for a ratio it is the trials,
     for presence the members. `width`, `lateness`: seconds. `swing`: of day and night, relative. `noise`: relative
     standard deviation of a bin beyond counting; for presence, disconnections a member and day. `wander`: relative
-    standard deviation of the slow walk of the level. `missing`: share of bins without a measurement.
+    standard deviation of the slow walk of the level. `missing`: share of bins without a measurement. `areas`: the sums
+    that an operator would have watched.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Feed(NamedTuple):
     wander: float = 0.0
     missing: float = 0.0
     lateness: int = 2 * MINUTE
+    areas: tuple[str, ...] = ()
 
 
 class Where(NamedTuple):

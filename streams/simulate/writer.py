@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from pathlib import Path
 
 import orjson
@@ -35,9 +36,10 @@ def write(scenario: Scenario, seed: int, folder: Path) -> int:
 
 def _settings(feed: Feed) -> str:
     absent = 'absent = "zero"\n' if feed.kind in ("count", "distinct") else ""
+    areas = f"areas = {json.dumps(feed.areas)}\n" if feed.areas else ""
     return (
         f'[feeds.{feed.name}]\nsignal = "{feed.signal}"\nkind = "{feed.kind}"\n'
-        f'bin = "{feed.width}s"\nlateness = "{feed.lateness}s"\n{absent}'
+        f'bin = "{feed.width}s"\nlateness = "{feed.lateness}s"\n{absent}{areas}'
     )
 
 

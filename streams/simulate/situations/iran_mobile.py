@@ -7,6 +7,8 @@ from streams.simulate.world import MINUTE, Event, Incident, Scenario, Where
 
 _FIRST, _SECOND, _THIRD = "2019-12-25T05:00:00Z", "2019-12-25T06:40:00Z", "2019-12-25T09:30:00Z"
 
+_AREAS = ("country+access+direction", "region+access+direction")
+
 
 def _cut(at: str, drop: float, *regions: str) -> Event:
     """Routes stay: to those who look from outside, a province behind a nationwide network is a small part."""
@@ -20,7 +22,7 @@ SCENARIO = Scenario(
     "2019-12-09T00:00:00Z",
     "2019-12-26T00:00:00Z",
     provinces("IR", IRAN) + countries("TR", "PK", "IQ"),
-    (feeds.reach(20 * MINUTE, directions=True), feeds.bgp(20 * MINUTE), feeds.probing(20 * MINUTE)),
+    (feeds.reach(20 * MINUTE, directions=True, areas=_AREAS), feeds.bgp(20 * MINUTE), feeds.probing(20 * MINUTE)),
     (
         Incident(
             (

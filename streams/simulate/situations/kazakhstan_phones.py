@@ -27,6 +27,11 @@ SCENARIO = Scenario(
     "2017-06-05T00:00:00Z",
     "2017-08-07T00:00:00Z",
     countries("KZ", "RU", "KG", "UZ"),
-    (feeds.phones(HOUR), feeds.traffic(HOUR), feeds.bgp(HOUR), feeds.probing(HOUR)),
+    (
+        feeds.phones(HOUR)._replace(areas=("country+access",)),
+        feeds.traffic(HOUR)._replace(areas=("country+access",)),
+        feeds.bgp(HOUR),
+        feeds.probing(HOUR),
+    ),
     (Incident(_EVENTS, "stepwise", "unregistered phones are blocked from 1 July 2017"),),
 )

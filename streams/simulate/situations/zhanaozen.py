@@ -20,7 +20,7 @@ SCENARIO = Scenario(
     "2011-12-24T00:00:00Z",
     provinces("KZ", KAZAKHSTAN) + countries("UZ", "KG", "RU"),
     (
-        feeds.reach(HOUR),
+        feeds.reach(HOUR, areas=("region+access",)),
         feeds.probing(HOUR, feeds.BY_REGION),
         feeds.traffic(HOUR, (("asn", "access"), ("region", "access"))),
         feeds.bgp(HOUR),
