@@ -9,16 +9,16 @@ import numpy as np
 
 from .columns import Columns
 from .evidence import Share, Singles, at_least, at_most, counting
-from .observed import DAY, Flags, Ints, Rule
+from .observed import DAY, FRIDAYS, Flags, Ints, Rule
 from .season import Around, Shape, shape, slot_of
 
 EMPTY = np.float32(1e-6)
 LEAST = np.float32(0.01)  # of a seasonal factor
 STEADY = np.float32(0.003**2)  # no gauge is trusted to be steadier than this
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
-WEEKEND = np.float32(0.7)  # the first Saturday and Sunday of a series may be as quiet as this
+WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
-SATURDAY = 5
+FRIDAY, SATURDAY = 4, 5
 QUIET = np.float32(3e-4)  # nor a count or a ratio
 
 
@@ -56,10 +56,12 @@ class Expected:
     hours: Singles  # what the hour of the day adds to 1, before trust
     weeks: Singles  # what this weekday adds to the trusted hour
     young: Flags  # first day: no profile yet
-    unseen: Flags | None  # a Saturday or Sunday never seen before, for which `low` is lowered; None on other days
+    unseen: Flags | None  # a day of the weekend never seen before, for which `low` is lowered; None on other days
 
 
-def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Singles, size: Singles) -> Expected:
+def predict(
+    rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Singles, size: Singles, group: Ints
+) -> Expected:
     """Level times season, with how far it may stray. `value` only narrows the step of a quantised gauge."""
     profile, level = shape(near, at, rule.width), c["level"]
     young = c["norm"] <= 0
@@ -75,14 +77,24 @@ def predict(rule: Rule, pace: Pace, c: Columns, near: Around, at: int, value: Si
     lowest = np.minimum(factor, _lowest(profile, trust, usual, weeks, c["rest"] > 0, blur))
     base = np.maximum(level, SLIDE * (c["anchor"] * ~young))
     low = base * at_least(lowest, LEAST)
-    weekend = slot_of(at) % 7 >= SATURDAY
-    if weekend:
-        low = np.where(profile.fresh, WEEKEND * low, low)
+    unseen = _unseen_weekend(at, profile.fresh, group)
+    if unseen is not None:
+        low = np.where(unseen, WEEKEND * low, low)
     if rule.kind == "ratio":
         low = at_most(low, 1)
     sigma = np.sqrt(variance)
-    low, unseen = at_least(low, EMPTY), profile.fresh if weekend else None
+    low = at_least(low, EMPTY)
     return Expected(mid, low, noise, 1 / variance, sigma, coarse, factor, trust, hours, weeks, young, unseen)
+
+
+def _unseen_weekend(at: int, fresh: Flags, group: Ints) -> Flags | None:
+    """Rows that have not seen this day of the weekend; None where it is not one for any."""
+    weekday = slot_of(at) % 7
+    if weekday >= SATURDAY:
+        return fresh
+    if weekday == FRIDAY and (group >= FRIDAYS).any():
+        return fresh & (group >= FRIDAYS)
+    return None
 
 
 def unit(share: Singles) -> Singles:

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
+FRIDAYS = 1_000  # least code of a country whose weekend begins on a Friday or before
 DAY = 86_400
 WEEK = 7 * DAY
 
@@ -36,8 +37,9 @@ class Observed:
     the bin (presence). `size`: trials (ratio), known members (presence), else 1. `lost` and `back`: members up at the
     start of the bin (or not known before) and down at its end, and the reverse (presence, else zeros).
     `present`: False where nothing was measured and silence says nothing. `alive`: False where the series did not
-    exist yet in this bin: such a row's state is not touched. `group`: a code for the country of the row, 0 unknown.
-    `doubted`: others know that the feed is at fault in this bin.
+    exist yet in this bin: such a row's state is not touched. `group`: a code for the country of the row, 0 unknown,
+    `FRIDAYS` or more where the weekend begins on a Friday or before. `doubted`: others know that the feed is at fault
+    in this bin.
     """
 
     start: int

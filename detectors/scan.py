@@ -79,7 +79,7 @@ def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
     value = np.where(ok, seen.value[part], 0).astype(np.float32)
     if rule.kind == "ratio":
         value /= np.maximum(size, 1)
-    e = predict(rule, pace, c, desk.store.near(part, seen.start), seen.start, value, size)
+    e = predict(rule, pace, c, desk.store.near(part, seen.start), seen.start, value, size, seen.group[part])
     warm = (c["seen"] >= pace.warm) & (e.low > LEAST[rule.kind])
     free = c["phase"] < FOLLOWED
     with untouched(c, ("sums", "runs", "hole"), np.flatnonzero(~free)):

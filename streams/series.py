@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
+from babel import Locale, UnknownLocaleError
 
 from detectors.bins import padded
-from detectors.observed import Ints
+from detectors.observed import FRIDAYS, Ints
 from schemas.measurement import Measurement, entity_of
 from streams.code_table import CodeTable
 
@@ -19,6 +21,7 @@ KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
 ASN_KEY = attrgetter("asn", "access", "direction", "service")  # the places of an ASN tell none of its series apart
 FACETS = ("access", "direction", "service")
 NEVER = np.iinfo(np.int64).max
+FRIDAY = 4
 
 
 class Series(NamedTuple):
@@ -152,7 +155,21 @@ class SeriesIndex:
         return series.entity, series.facets
 
     def _code(self, country: str | None) -> int:
-        return self.countries.setdefault(country, len(self.countries) + 1) if country else 0
+        first = FRIDAYS if country and rests_on_friday(country) else 1
+        return self.countries.setdefault(country, first + len(self.countries)) if country else 0
+
+
+@cache
+def rests_on_friday(country: str) -> bool:
+    """Whether the weekend of a country begins on a Friday or before.
+
+    >>> rests_on_friday("IQ"), rests_on_friday("DE"), rests_on_friday("XX")
+    (True, False, False)
+    """
+    try:
+        return Locale.parse(f"und_{country}").weekend_start <= FRIDAY
+    except (UnknownLocaleError, ValueError):
+        return False
 
 
 def at_home(series: Series, home: Callable[[str], str | None]) -> Series:
