@@ -1,7 +1,7 @@
 """The course of outages that are being followed: partial returns, further falls, the end. Vectors over those rows.
 
-While a row is followed its `sums` hold the course, see the numbers below, and `runs[0]` the bins since it seems back,
-`runs[1]` those since its drop last changed.
+While a row is followed its `sums` and `runs` hold the course, see the numbers below. Its level is the mean of the bins
+since its last step; a step is a level that a CUSUM of both signs finds to have moved by what is worth a revision.
 """
 
 from __future__ import annotations
@@ -10,19 +10,29 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .columns import Columns
-from .evidence import Share, Singles, bounded, fallen
+from .evidence import Share, Singles, bounded, counting, fallen
+from .lifecycle import LITTLE as FAINT
 from .lifecycle import MATERIAL, Ongoing
-from .observed import DAY, Flags, Kind
+from .observed import DAY, Flags, Ints, Kind
 
-# Columns of sums: evidence of a return, of a whole one, ratio now, ratio told, 1 while "recovering" was told last.
-BACK, WHOLE, SMOOTH, TOLD, RETURNING = range(5)
+# Columns of sums: evidence of a return, of a whole one; ratio now, since the last step; how far it has moved since.
+BACK, WHOLE, SMOOTH, LEVEL, SHIFT = range(5)
+# Columns of runs: bins since it seems back, since its drop was told, 1 while "recovering" was told, bins of the level,
+# and bins since it has been moving.
+BEING_BACK, STEADY, RETURNING, HELD, MOVING = range(5)
 ENOUGH = np.float32(8)  # nats that a return must show against staying down
 REST = np.float32(0.1)  # share of the deepest drop that may be missing still when an outage is over
 LITTLE = np.float32(0.025)  # and of normal, however small the drop was
 DOUBT = np.float32(-3)  # evidence that the return is a partial one
+SURE = np.float32(12)  # nats that a step of the level must show
 STEP = np.float32(8)
+LONGEST = np.uint16(65_000)
+LOOKED_AT = tuple(4**power for power in range(1, 8))  # bins after which a level is told anew when it has changed
+MEAN_OF = np.float32(100)  # bins that a level is the mean of, at the most
+DARK = np.float32(0.02)  # no level is known to stray less than one of this share of normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +42,14 @@ class Course:
     back: Flags  # whole again, and long enough
     returning: Flags  # seems to be back
     changed: Flags  # the drop differs from the one told
-    ratio: Singles
+    moving: Ints  # bins that a step took to be found; 0 where there is none
 
 
 def start(c: Columns, row: int, ratio: float) -> None:
     """Begin to follow a row at a share of normal."""
     c["flaps"][row] = min(int(c["flaps"][row]) + 1, 8)
     c["sums"][row] = (0, 0, ratio, ratio, 0)
-    c["runs"][row] = 0
+    c["runs"][row] = (0, 0, 0, 1, 0)
 
 
 def release(now: Ongoing, held: bool) -> Ongoing:
@@ -66,19 +76,21 @@ def confirm(c: Columns, least: int) -> Singles:
     return doubled
 
 
-def members(c: Columns, value: Singles, expected: Singles) -> Course:
+def members(c: Columns, value: Singles, expected: Singles, told: Singles) -> Course:
     """Presence: that members are up is a fact, no noise.
 
     Back at four fifths, and half of the deepest fall, or when one alone is still away. `BACK` holds that deepest fall.
+    `told`: the share of normal that was told last.
     """
     ratio = np.clip(value / np.maximum(expected, 1), 0, 2).astype(np.float32)
-    c["sums"][:, SMOOTH] = ratio
-    deepest = np.maximum(1 - np.minimum(c["sums"][:, TOLD], ratio), c["sums"][:, BACK])
+    c["sums"][:, LEVEL] = ratio
+    deepest = np.maximum(1 - np.minimum(told, ratio), c["sums"][:, BACK])
     c["sums"][:, BACK] = deepest
     back = (ratio >= 1 - np.minimum(deepest / 2, np.float32(0.2))) | (expected - value <= np.float32(1))
-    c["runs"][:, 0] = np.where(back, np.minimum(c["runs"][:, 0], 65_000) + 1, 0)
-    done = back & (c["runs"][:, 0] >= confirm(c, 1))
-    return Course(done, back & ~done, _changed(c, ~back), ratio)
+    c["runs"][:, BEING_BACK] = np.where(back, _longer(c, BEING_BACK), 0)
+    done = back & (c["runs"][:, BEING_BACK] >= confirm(c, 1))
+    changed = ~back & (np.abs(ratio - told) >= np.float32(MATERIAL))
+    return Course(done, back & ~done, changed, changed.astype(np.int64))
 
 
 def levels(
@@ -90,17 +102,22 @@ def levels(
     noise: Singles,
     inform: Singles,
     worst: Singles,
+    told: Singles,
 ) -> Course:
     """Other kinds: a CUSUM of "whole again" against "still down", which "only partly back" can veto.
 
-    Both change sign where the `rest` of the deepest drop so far, `worst`, is missing.
+    Both change sign where the `rest` of the deepest drop so far, `worst`, is missing. `told`: the share of normal that
+    was told last.
     """
     sums, runs = c["sums"], c["runs"]
     ratio = np.clip(value / mid, 0, 2).astype(np.float32)
     weight = weigh(inform)
     sums[:, SMOOTH] += weight * (ratio - sums[:, SMOOTH])
     partly = 1 - 2 * rest(worst)
-    down = np.clip(sums[:, TOLD], np.float32(0.02), partly)
+    down = np.clip(sums[:, LEVEL], np.float32(0.02), partly)
+    strays = _strays(kind, (sums[:, LEVEL] + ratio) / 2, size, mid, noise)
+    worth = np.maximum(material(1 - sums[:, LEVEL]), 2 * np.sqrt(strays))
+    step = _step(c, ratio, strays, worth)
 
     value, size, mid = bounded(kind, value, size, mid)
 
@@ -112,10 +129,62 @@ def levels(
     again = (back <= 0) | (whole <= DOUBT)
     sums[:, BACK] = np.where(again, 0, back)
     sums[:, WHOLE] = np.where(again, 0, whole)
-    runs[:, 0] = np.where(again, 0, np.minimum(runs[:, 0], 65_000) + 1)
+    runs[:, BEING_BACK] = np.where(again, 0, _longer(c, BEING_BACK))
     sure = ~again & (back >= ENOUGH)
-    done = sure & (whole >= -1) & (runs[:, 0] >= confirm(c, 2))
-    return Course(done, sure & ~done, _changed(c, again & (weight > 0)), ratio)
+    done = sure & (whole >= -1) & (runs[:, BEING_BACK] >= confirm(c, 2))
+    moved = np.where(again & step, runs[:, MOVING], 0).astype(np.int64)
+    _settle(c, ratio, worth, moved > 0)
+    return Course(done, sure & ~done, (moved > 0) | (again & _refined(c, told)), moved)
+
+
+def _longer(c: Columns, column: int) -> NDArray[np.uint16]:
+    """A run that is a bin longer."""
+    longer: NDArray[np.uint16] = np.minimum(c["runs"][:, column], LONGEST) + np.uint16(1)
+    return longer
+
+
+def _strays(kind: Kind, ratio: Singles, size: Singles, mid: Singles, noise: Singles) -> Singles:
+    """Variance of a bin of a lower level, in squares of the expected value."""
+    level = np.clip(ratio, DARK, 1)
+    return np.asarray(level**2 * (counting(kind, size, level * mid) + noise))
+
+
+def _step(c: Columns, ratio: Singles, variance: Singles, worth: Singles) -> Flags:
+    """Add a bin to the sum of how far it is from the level, beyond half of what is worth a step; Page 1954.
+
+    A step has been found where the sum says so by `SURE` nats and its bins are that far on average.
+    """
+    away, sign = ratio - c["sums"][:, LEVEL], np.sign(c["sums"][:, SHIFT])
+    going = np.where(sign == 0, np.sign(away), sign)
+    total = np.maximum(np.abs(c["sums"][:, SHIFT]) + going * away - worth / 2, 0)
+    c["sums"][:, SHIFT] = going * total
+    c["runs"][:, MOVING] = moving = np.where(total > 0, _longer(c, MOVING), 0)
+    found: Flags = (total >= SURE * variance / worth) & (2 * total >= worth * moving) & (total > 0)
+    return found
+
+
+def _settle(c: Columns, ratio: Singles, worth: Singles, moved: Flags) -> None:
+    """Where a step was found the level is the mean of its bins, elsewhere a bin is added to the mean."""
+    sums, runs = c["sums"], c["runs"]
+    new = sums[:, LEVEL] + np.sign(sums[:, SHIFT]) * worth / 2 + sums[:, SHIFT] / np.maximum(runs[:, MOVING], 1)
+    runs[:, HELD] = np.where(moved, runs[:, MOVING], _longer(c, HELD))
+    mean = sums[:, LEVEL] + np.clip(ratio - sums[:, LEVEL], -worth, worth) / np.minimum(runs[:, HELD], MEAN_OF)
+    sums[:, LEVEL] = np.clip(np.where(moved, new, mean), 0, 2)
+    sums[:, SHIFT] = np.where(moved, 0, sums[:, SHIFT])
+    runs[:, MOVING] = np.where(moved, 0, runs[:, MOVING])
+
+
+def _refined(c: Columns, told: Singles) -> Flags:
+    """Where the level is known better than when it was told: after 4, 16, 64 … bins."""
+    held, level = c["runs"][:, HELD], c["sums"][:, LEVEL]
+    refined: Flags = np.isin(held, LOOKED_AT) & (np.abs(level - told) >= material(1 - told) / 4)
+    return refined
+
+
+def material(drop: Singles) -> Singles:
+    """`lifecycle.material` of many."""
+    worth: Singles = np.clip(drop / 3, np.float32(FAINT), np.float32(MATERIAL))
+    return worth
 
 
 def rest(worst: Share) -> Share:
@@ -133,14 +202,8 @@ def weigh(inform: Share) -> Share:
 
 def missing(c: Columns, row: int, worst: float, inform: float) -> float:
     """Share of normal that a return has left out beyond two standard deviations; none while it is not well known."""
-    weight, bins = float(weigh(np.float32(inform))), int(c["runs"][row, 0])
+    weight, bins = float(weigh(np.float32(inform))), int(c["runs"][row, BEING_BACK])
     if (1 - weight) ** bins > 0.1:
         return 0
     short = 1 - float(c["sums"][row, SMOOTH]) - 2 * math.sqrt(weight / (2 - weight) / inform)
     return min(max(short, 0.0), float(rest(np.float32(worst))))
-
-
-def _changed(c: Columns, down: Flags) -> Flags:
-    """Rows that are down by another share than was told."""
-    moved: Flags = np.abs(c["sums"][:, SMOOTH] - c["sums"][:, TOLD]) >= np.float32(MATERIAL)
-    return down & moved

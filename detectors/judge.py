@@ -15,6 +15,8 @@ from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, lost, plural, 
 from .observed import Change, Flags, Ints, Observed, State
 from .scan import EARLY, Desk, Scored
 
+FIRST = 0.75  # of a drop, what the bin in which it begins may show
+PLAIN = 10  # least `inform` of a bin that shows that a part of it is gone
 FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
 SETTLING = 3.0  # bins after a fault of the feed before what it held is judged: what a return needs, and one
 
@@ -93,7 +95,8 @@ def begin(desk: Desk, row: int, old: Ongoing | None, shown: Seen, scored: Scored
     index = int(scored.winner[row])
     bins = max(int(desk.store.hot["runs"][row, index]), 1)
     drop = _drop(float(scored.value[row] / max(scored.mid[row], EMPTY)), float(RHOS[index]), inform)
-    start = shown.at - (bins - 1) * width
+    shape = _shape(desk.threshold, bins, inform * drop * drop / 2)
+    start = shown.at - (_length(desk, row, index, drop, shape, inform) - 1) * width
     return Ongoing(
         opened=old.opened if old else shown.at,
         revision=old.revision + 1 if old else 1,
@@ -104,7 +107,7 @@ def begin(desk: Desk, row: int, old: Ongoing | None, shown: Seen, scored: Scored
         detected_at=shown.end,
         drop=drop,
         max_drop=drop,
-        shape=_shape(desk.threshold, bins, inform * drop * drop / 2),
+        shape=shape,
         drops=((start, round(drop, 4)),),
         evidence=worth,
         bins=bins,
@@ -114,6 +117,20 @@ def begin(desk: Desk, row: int, old: Ongoing | None, shown: Seen, scored: Scored
         held="feed" if held else "",
         reason=_reason(worth, bins, drop, held),
         suppressed_by=old.suppressed_by if old else None,
+    )
+
+
+def _length(desk: Desk, row: int, winner: int, drop: float, shape: Shape, inform: float) -> int:
+    """Bins since it began: of a sudden fall, since the sum of about its depth left zero.
+
+    The sum of a smaller fall gives more of the bins before it the benefit of the doubt.
+    """
+    runs = desk.store.hot["runs"][row]
+    if shape == "gradual" or desk.rule.kind == "presence":
+        return max(int(runs[winner]), 1)
+    seen = 1 - (FIRST if inform >= PLAIN else 1) * drop
+    return max(
+        int(runs[min(range(len(RHOS)), key=lambda index: (runs[index] == 0, abs(seen - float(RHOS[index]))))]), 1
     )
 
 
@@ -154,10 +171,12 @@ def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -
     steady = _steady(desk, c, now)
     for name, column in c.items():
         hot[name][rows] = column
-    told = c["sums"][:, follow.RETURNING] > 0
+    told = c["runs"][:, follow.RETURNING] > 0
     busy = now.back | (now.returning != told) | now.changed | steady
     if not held:
-        busy |= np.array([bool(desk.ongoing[row].held) for row in rows.tolist()]) & (c["runs"][:, 0] == 0)
+        busy |= np.array([bool(desk.ongoing[row].held) for row in rows.tolist()]) & (
+            c["runs"][:, follow.BEING_BACK] == 0
+        )
     return [
         _revise(desk, int(rows[i]), i, now, bool(steady[i]), seen, scored, held) for i in np.flatnonzero(busy).tolist()
     ]
@@ -165,27 +184,30 @@ def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -
 
 def _course(desk: Desk, c: Columns, rows: Ints, seen: Observed, scored: Scored) -> follow.Course:
     value, mid = scored.value[rows], np.maximum(scored.mid[rows], EMPTY)
+    known = [desk.ongoing[row] for row in rows.tolist()]
+    told = np.array([1 - one.drop for one in known], np.float32)
     if desk.rule.kind == "presence":
-        return follow.members(c, value, mid)
+        return follow.members(c, value, mid, told)
     size = seen.size[rows].astype(np.float32)
-    worst = np.array([desk.ongoing[row].max_drop for row in rows.tolist()], np.float32)
-    return follow.levels(desk.rule.kind, c, value, size, mid, scored.noise[rows], scored.inform[rows], worst)
+    worst = np.array([one.max_drop for one in known], np.float32)
+    return follow.levels(desk.rule.kind, c, value, size, mid, scored.noise[rows], scored.inform[rows], worst, told)
 
 
 def _steady(desk: Desk, c: Columns, now: follow.Course) -> Flags:
     """Rows whose lower level has held for as long as the operator wants before it is the new normal."""
-    c["runs"][:, 1] = np.where(now.changed | now.returning, 0, np.minimum(c["runs"][:, 1], 65_000) + 1)
+    steady = np.minimum(c["runs"][:, follow.STEADY], follow.LONGEST) + 1
+    c["runs"][:, follow.STEADY] = np.where((now.moving > 0) | now.returning, 0, steady)
     after = desk.rule.rebaseline_after
     if after is None:
         return np.zeros(len(now.back), np.bool_)
-    return ~now.back & (c["runs"][:, 1].astype(np.int64) * desk.rule.width >= after)
+    return ~now.back & (c["runs"][:, follow.STEADY].astype(np.int64) * desk.rule.width >= after)
 
 
 def _revise(
     desk: Desk, row: int, i: int, now: follow.Course, steady: bool, seen: Observed, scored: Scored, held: bool
 ) -> Change:
     old, hot, shown = desk.ongoing[row], desk.store.hot, show(desk, row, seen, scored)
-    drop = 1 - min(float(hot["sums"][row, follow.SMOOTH]), 1.0)
+    drop, moving = 1 - min(float(hot["sums"][row, follow.LEVEL]), 1.0), int(now.moving[i])
     if now.back[i]:
         return _end(desk, row, old, shown, float(scored.inform[row]))
     if steady and not old.held:
@@ -193,12 +215,14 @@ def _revise(
     if now.returning[i]:
         state: State = "suspected" if old.held else "recovering"
         after = revise(old, shown, state, "back to normal for now; being confirmed", lost(shown))
-        hot["sums"][row, follow.RETURNING] = 1
+        hot["runs"][row, follow.RETURNING] = 1
     else:
         relapse = old.state == "recovering"
-        after = revise(old, shown, "suspected" if old.held and held else "open", _moved(relapse, drop), drop)
+        refine = moving == 0 and not relapse
+        state = "suspected" if old.held and held else "open"
+        after = revise(old, shown, state, _moved(relapse, drop), drop, moving, refine)
         after = follow.release(after, held)
-        hot["sums"][row, follow.TOLD], hot["sums"][row, follow.RETURNING] = 1 - drop, 0
+        hot["runs"][row, follow.RETURNING] = 0
     desk.ongoing[row] = after
     return tell(after, shown)
 
@@ -213,7 +237,7 @@ def _end(desk: Desk, row: int, old: Ongoing, shown: Seen, inform: float) -> Chan
     What little is missing is no outage of its own: the level goes on from there.
     """
     hot = desk.store.hot
-    bins = max(int(hot["runs"][row, 0]), 1)
+    bins = max(int(hot["runs"][row, follow.BEING_BACK]), 1)
     counted = desk.rule.kind == "presence" or bool(old.held)
     short = 0.0 if counted else follow.missing(hot, row, old.max_drop, inform)
     hot["level"][row] *= 1 - short

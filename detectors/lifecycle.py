@@ -10,7 +10,9 @@ from .observed import Change, Drop, State, Suppression
 Severity = Literal["total", "major", "partial"]
 Shape = Literal["sudden", "gradual", "stepwise"]
 NORMAL, ANNOUNCED, FOLLOWED = 0, 1, 2  # phases of a row
-MATERIAL = 0.1  # change of the drop that is worth a revision
+MATERIAL = 0.1  # change of a drop that is worth a revision, of a small drop a third of it
+LITTLE = 0.03  # but no less than this
+TOGETHER = 2  # bins within which further falls are one step
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ def severity(drop: float) -> Severity:
     return "total" if share >= 0.9 else "major" if share >= 0.5 else "partial"
 
 
+def material(drop: float) -> float:
+    """Change of a drop that is worth a revision."""
+    return min(max(drop / 3, LITTLE), MATERIAL)
+
+
 def plural(bins: int) -> str:
     """How many bins, in words: one of them is a bin."""
     return f"{bins} bin" if bins == 1 else f"{bins} bins"
@@ -65,22 +72,48 @@ def lost(seen: Seen) -> float:
     return min(max(1 - (seen.value or 0.0) / max(seen.expected, 1e-6), 0.0), 1.0)
 
 
-def revise(old: Ongoing, seen: Seen, state: State, reason: str, drop: float | None = None) -> Ongoing:
-    """The next revision: a new state, a new drop, or both."""
+def revise(
+    old: Ongoing,
+    seen: Seen,
+    state: State,
+    reason: str,
+    drop: float | None = None,
+    moving: int = 1,
+    refine: bool = False,
+) -> Ongoing:
+    """The next revision: a new state, a new drop, or both.
+
+    `moving`: bins that the drop took to be found. `refine`: the level of the last step is known better than before.
+    """
     share = old.drop if drop is None else drop
-    fell = share >= old.drop + MATERIAL or (old.state == "recovering" and state == "open")
-    drops = (*old.drops, (seen.at, round(share, 4))) if fell else old.drops
-    shape: Shape = "stepwise" if len(drops) >= 3 and fell else old.shape
+    drops = _drops(old, seen, state, round(share, 4), moving, refine)
+    shape: Shape = "stepwise" if len(drops) > max(len(old.drops), 2) else old.shape
     return replace(
         old,
         revision=old.revision + 1,
         state=state,
         reason=reason,
         drop=share,
-        max_drop=max(old.max_drop, share),
+        max_drop=max(share, *(lost for _, lost in drops)),
         drops=drops,
         shape=shape,
     )
+
+
+def _drops(
+    old: Ongoing, seen: Seen, state: State, share: float, moving: int, refine: bool
+) -> tuple[tuple[int, float], ...]:
+    """The steps of the fall with one more, or with the last one as it is known now."""
+    (last, depth), width = old.drops[-1], seen.end - seen.at
+    if refine:
+        return (*old.drops[:-1], (last, share)) if round(old.drop, 4) == depth else old.drops
+    before = min(old.drop, depth)
+    fell = share >= before + material(before)
+    at = seen.at - (max(moving, 1) - 1) * width
+    if fell and at <= last + TOGETHER * width:
+        return (*old.drops[:-1], (last, share))
+    again = old.state == "recovering" and state == "open"
+    return (*old.drops, (at, share)) if fell or again else old.drops
 
 
 def tell(now: Ongoing, seen: Seen, ended_at: int | None = None) -> Change:

@@ -223,7 +223,7 @@ def test_a_network_is_back_at_four_fifths_or_when_one_alone_is_away(up: int, who
     """One probe of three that never returns is its owner's business, and ends no later than the others."""
     hot = lived(np.full(1, 10.0), 1).hot
     follow.start(hot, 0, 0.0)
-    course = follow.members(hot, np.full(1, up, np.float32), np.full(1, whole, np.float32))
+    course = follow.members(hot, *(np.full(1, number, np.float32) for number in (up, whole, 0)))
     assert course.back.tolist() == [back]
 
 
