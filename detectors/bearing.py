@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from .chance import HOUR
 from .incident import FAULT, Coverage, Facets, Fall, Incident, Key, Kind, Measured, key_of
-from .lifecycle import MATERIAL, severity
+from .lifecycle import material, severity
 
 ONLY: tuple[tuple[str, str, Kind], ...] = (
     ("access", "mobile", "mobile-only"),
@@ -41,8 +41,16 @@ def loss(incident: Incident, coverage: Coverage) -> Loss:
         (k for k in groups if k[1] == kind and affected[k] >= most / 2),
         key=lambda k: (round(_drop(groups[k]), 2), affected[k], k),
     )
-    of_country = [share for key, share in affected.items() if key[1] == "country"]
-    return Loss(_drop(groups[best]), max(of_country, default=affected[best]), _drops(groups[best]))
+    return Loss(_drop(groups[best]), _of_country(affected, best, coverage), _drops(groups[best]))
+
+
+def _of_country(affected: Mapping[Key, float], best: Key, coverage: Coverage) -> float:
+    """Share of the country: as its own series has it, else those of sizes rather than of shares, else the best."""
+    sizes = {key: share for key, share in affected.items() if key[0] not in coverage.shares} or affected
+    for kind in ("country", best[1]):
+        if found := [share for key, share in sizes.items() if key[1] == kind]:
+            return max(found)
+    return affected[best]
 
 
 class Weighed(NamedTuple):
@@ -89,10 +97,10 @@ def _steps(drops: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], .
     """Falls that are worth telling, one for those within an hour: a level takes some bins to be known."""
     told: list[tuple[float, float]] = []
     for at, drop in drops:
-        if told and at <= told[-1][0] + HOUR:
-            told[-1] = (told[-1][0], max(drop, told[-1][1]))
-        elif not told or drop >= told[-1][1] + MATERIAL:
-            told.append((at, drop))
+        if told and drop < told[-1][1] + material(told[-1][1]):
+            continue
+        is_same = told and at < told[-1][0] + HOUR
+        told[-1 if is_same else len(told) :] = [(told[-1][0] if is_same else at, drop)]
     return tuple(told)
 
 

@@ -114,7 +114,7 @@ def levels(
     weight = weigh(inform)
     sums[:, SMOOTH] += weight * (ratio - sums[:, SMOOTH])
     partly = 1 - 2 * rest(worst)
-    down = np.clip(sums[:, LEVEL], np.float32(0.02), partly)
+    down = np.clip(told, np.float32(0.02), partly)
     strays = _strays(kind, (sums[:, LEVEL] + ratio) / 2, size, mid, noise)
     worth = np.maximum(material(1 - sums[:, LEVEL]), 2 * np.sqrt(strays))
     step = _step(c, ratio, strays, worth)

@@ -9,7 +9,7 @@ from .chance import HOUR, at_least, rate
 from .incident import Book, Coverage, Facets, Fall, Incident
 
 WINDOW = 6 * HOUR  # an outage that begins later than this after all others has a reason of its own
-CLOSE = HOUR  # as near as the start of a network's and of its region's outage are to one another
+CLOSE = HOUR  # as near as the start of a network's and of its region's outage are to one another, or two bins
 SELDOM = 0.25  # the chance of an unrelated outage below which a country's incident takes in a network or region
 RARE = 0.05  # the same for the incident of a region and a network of its country
 LEAST = 3
@@ -39,20 +39,31 @@ def together(book: Book, one: Incident, other: Incident, coverage: Coverage) -> 
     gap = near(one, other)
     if _entities(one) & _entities(other) and gap <= WINDOW:
         return True
-    if gap <= CLOSE and _operators(one, coverage) & _operators(other, coverage):
+    close = _close(one, other, coverage)
+    if gap <= close and _operators(one, coverage) & _operators(other, coverage):
         return True
-    return one.country is not None and _is_no_chance(book, one, other, gap, coverage)
+    return one.country is not None and _is_no_chance(book, one, other, (gap, close), coverage)
 
 
-def _is_no_chance(book: Book, one: Incident, other: Incident, gap: float, coverage: Coverage) -> bool:
-    """Whether so near to an incident of their country or region an unrelated one would be seldom, or it explains it."""
+def _is_no_chance(book: Book, one: Incident, other: Incident, times: tuple[float, float], coverage: Coverage) -> bool:
+    """Whether so near to an incident of their country or region an unrelated one would be seldom, or it explains it.
+
+    `times`: seconds between them, and within which they begin at once.
+    """
+    gap, close = times
     if explains(one, other) or explains(other, one):
         return True
     is_near = is_wide(one) or is_wide(other)
-    if gap > (WINDOW if is_near else CLOSE) or not (is_near or _has_region(one) != _has_region(other)):
+    if gap > (WINDOW if is_near else close) or not (is_near or _has_region(one) != _has_region(other)):
         return False
     pace = _rate(book, min(one.start, other.start), str(one.country), coverage)
     return at_least(1, max(gap, CLOSE / 2) * pace) <= (SELDOM if is_near else RARE)
+
+
+def _close(one: Incident, other: Incident, coverage: Coverage) -> float:
+    """Seconds within which two begin at once: an hour, or two bins of their feeds if that is longer."""
+    feeds = {fall.feed for incident in (one, other) for fall in incident.members}
+    return max(CLOSE, *(2 * coverage.feeds.get(feed, 0.0) for feed in feeds))
 
 
 def related(incidents: Sequence[Incident], incident: Incident, coverage: Coverage) -> list[Incident]:

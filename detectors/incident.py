@@ -94,7 +94,8 @@ class Coverage:
 
     `feeds`: all there are, and the width of their bins. `mute`: those that say nothing now. `routes`: those that watch
     routes. `series`: what is scored, by country. `operators`: who runs an entity, where that is known. `weights`: of
-    entities, by country, likewise. `found`, `weighed`: answers given before.
+    entities, by country, likewise. `shares`: those that measure shares, which weigh all series alike. `found`,
+    `weighed`: answers given before.
     """
 
     feeds: Mapping[str, float]
@@ -103,6 +104,7 @@ class Coverage:
     series: Mapping[str, Sequence[Measured]] = field(default_factory=dict)
     operators: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    shares: Collection[str] = ()
     found: dict[tuple[str, Facets], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     weighed: dict[str, Levels] = field(default_factory=dict, init=False, repr=False, compare=False)
 

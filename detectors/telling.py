@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 from . import bearing
@@ -107,7 +108,12 @@ def _name(fall: Fall) -> str:
 
 
 def _ended_at(members: list[Fall]) -> float:
-    return max(fall.updated_at if fall.ended_at is None else fall.ended_at for fall in members)
+    """When the last entity was back: each when more than half of the feeds that showed it down say so."""
+    ends: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for fall in members:
+        its, end = ends[fall.entity], fall.updated_at if fall.ended_at is None else fall.ended_at
+        its[fall.feed] = max(its.get(fall.feed, end), end)
+    return max(sorted(its.values())[len(its) // 2] for its in ends.values())
 
 
 def is_news(old: Told, new: Told) -> bool:

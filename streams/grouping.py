@@ -90,8 +90,10 @@ class Grouping:
         if known is None or known.mute != mute or known.operators is not self.known.operators:
             widths = {name: float(feed.bin) for name, feed in feeds.items()}
             routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
+            shares = {name for name, feed in feeds.items() if feed.kind == "ratio"}
             series = known.series if known else self.levels.by_country(self.at, feeds)
-            known = self._coverage = Coverage(widths, mute, routes, series, self.known.operators, self.known.weights)
+            known = Coverage(widths, mute, routes, series, self.known.operators, self.known.weights, shares)
+            self._coverage = known
         return known
 
     def _is_mute(self, name: str) -> bool:

@@ -131,5 +131,5 @@ def test_routes_that_are_up_while_all_else_is_down_are_told() -> None:
 def test_steps_within_an_hour_are_one_drop() -> None:
     """The first bins show part of a fall; what they lead to is told as one."""
     first = fall("asn/1", 0, drop=0.3)
-    deeper = then(first, 1, "open", max_drop=0.9, drops=((START, 0.3), (START + HOUR, 0.9)))
+    deeper = then(first, 1, "open", max_drop=0.9, drops=((START, 0.3), (START + 0.9 * HOUR, 0.9)))
     assert last(coverage(["asn/1"]), first, deeper).drops == ((START, 0.9),)
