@@ -200,6 +200,11 @@ class Incident:
         return self.confirmed or [fall for fall in falls if fall.running] or falls
 
     @property
+    def is_over(self) -> bool:
+        """Whether its end was told; it is remembered while an outage of a minority of feeds still runs."""
+        return self.told is not None and self.told.state in OVER
+
+    @property
     def is_service(self) -> bool:
         """Whether single services fail, not the network."""
         return all(any(name == "service" for name, _ in fall.facets) for fall in self.members)

@@ -47,6 +47,10 @@ def _place(book: Book, fall: Fall) -> list[str]:
     if (known and known.revision >= fall.revision) or (home is None and not fall.running):
         return []
     left = []
+    if home and home.is_over:
+        home.falls[fall.outage_id] = fall
+        _forget(book, home)
+        return []
     if home and home.fault and not fall.held and fall.running:  # another feed agrees: it was no fault
         home.falls[fall.outage_id] = replace(fall, state="retracted", held=True)
         left, home = [home.root], None
@@ -54,6 +58,16 @@ def _place(book: Book, fall: Fall) -> list[str]:
     book.homes[fall.outage_id] = home.root
     home.falls[fall.outage_id] = fall
     return [*left, home.root]
+
+
+def _forget(book: Book, incident: Incident) -> None:
+    """Forget an incident that is over, once none of its outages runs."""
+    if any(fall.running for fall in incident.falls.values()):
+        return
+    del book.incidents[incident.root]
+    for outage_id in incident.falls:
+        if book.homes.get(outage_id) == incident.root:
+            del book.homes[outage_id]
 
 
 def _home(book: Book, fall: Fall) -> Incident:
@@ -87,7 +101,7 @@ def _regroup(book: Book, touched: set[str], fresh: set[str], coverage: Coverage)
     while queue:
         root = queue.pop(0)
         incident = book.incidents.get(root)
-        if incident is None or incident.fault:
+        if incident is None or incident.fault or incident.is_over:
             continue
         alive = _neighbours(book, incident.country)
         pair = next((o for o in related(alive, incident, coverage) if together(book, incident, o, coverage)), None)
@@ -109,7 +123,8 @@ def _age(incident: Incident) -> tuple[float, str]:
 
 def _neighbours(book: Book, country: str | None) -> list[Incident]:
     """Incidents of networks in a country, oldest first."""
-    return sorted((one for one in book.incidents.values() if one.country == country and not one.fault), key=_age)
+    alive = (one for one in book.incidents.values() if one.country == country and not one.fault and not one.is_over)
+    return sorted(alive, key=_age)
 
 
 def _merge(book: Book, incidents: Sequence[Incident], touched: set[str]) -> list[Told]:
@@ -141,14 +156,13 @@ def _tell(book: Book, roots: set[str], now: float, coverage: Coverage) -> list[T
             incident.told = new
             told.append(new)
         if new.state in OVER:
-            del book.incidents[root]
-            for outage_id in incident.falls:
-                if book.homes.get(outage_id) == root:
-                    del book.homes[outage_id]
+            _forget(book, incident)
     return told
 
 
 def _due(incident: Incident, after: float) -> float:
     """When time alone changes it next, after a time; infinite when it does not."""
+    if incident.is_over:
+        return inf
     times = [quiet_at(incident), spread_until(incident)]
     return min((at for at in times if at is not None and at > after), default=inf)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import inf
 
 from . import bearing
 from .chance import HOUR
@@ -19,11 +20,29 @@ FAINT = 0.05  # a change of a share that is not worth a revision
 
 
 def quiet_at(incident: Incident) -> float | None:
-    """When it is over, unless something comes; None while an outage goes on."""
-    if any(fall.running for fall in incident.falls.values()):
+    """When it is over, unless something comes; None while an outage goes on that most feeds of its entity show."""
+    ends = [most_back(its) for its in feeds_by_entity(incident.falls.values())]
+    if any(end is None for end in ends):
         return None
     wait = QUIET if incident.confirmed else 0.0
-    return max(fall.updated_at for fall in incident.falls.values()) + wait
+    return max(end for end in ends if end is not None) + wait
+
+
+def feeds_by_entity(falls: Iterable[Fall]) -> list[list[list[Fall]]]:
+    """Outages of each entity, those of each feed together."""
+    found: dict[str, dict[str, list[Fall]]] = {}
+    for fall in falls:
+        found.setdefault(fall.entity, {}).setdefault(fall.feed, []).append(fall)
+    return [list(its.values()) for its in found.values()]
+
+
+def most_back(feeds: list[list[Fall]]) -> float | None:
+    """When more than half of the feeds of an entity had told of the end of its outages; None when they have not."""
+    told = sorted(
+        inf if any(fall.running for fall in falls) else max(fall.updated_at for fall in falls) for falls in feeds
+    )
+    last = told[len(told) // 2]
+    return None if last == inf else last
 
 
 def spread_until(incident: Incident) -> float | None:
@@ -107,13 +126,14 @@ def _name(fall: Fall) -> str:
     return fall.entity.partition("/")[2]
 
 
-def _ended_at(members: list[Fall]) -> float:
+def _ended_at(members: Sequence[Fall]) -> float:
     """When the last entity was back: each when more than half of the feeds that showed it down say so."""
-    ends: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for fall in members:
-        its, end = ends[fall.entity], fall.updated_at if fall.ended_at is None else fall.ended_at
-        its[fall.feed] = max(its.get(fall.feed, end), end)
-    return max(sorted(its.values())[len(its) // 2] for its in ends.values())
+    return max(_back_at(feeds) for feeds in feeds_by_entity(members))
+
+
+def _back_at(feeds: list[list[Fall]]) -> float:
+    ends = sorted(max(fall.updated_at if fall.ended_at is None else fall.ended_at for fall in falls) for falls in feeds)
+    return ends[len(ends) // 2]
 
 
 def is_news(old: Told, new: Told) -> bool:

@@ -13,7 +13,6 @@ from schemas.times import parse_time
 from streams.cases import FEEDS, MEASUREMENTS
 from streams.detect import detect, incident_lines
 from streams.intake import Tally
-from streams.names import read_names
 from streams.score_incidents import CONFIRMED, score_incidents
 from streams.settings_file import load
 from streams.shard import Shard
@@ -40,7 +39,7 @@ def run(name: str, seed: int, scratch: Path) -> Outcome:
     write(SCENARIOS[name], seed, folder)
     shard, tally = Shard(load(folder / FEEDS, {})), Tally()
     found = detect(shard, tally, [str(folder / MEASUREMENTS)], time.time)
-    lines = [line for some in incident_lines(shard, found, read_names(None)) for line in some]
+    lines = [line for some in incident_lines(shard, found) for line in some]
     (folder / "incidents.jsonl").write_bytes(b"".join(lines))
     truths = [msgspec.json.decode(line) for line in (folder / TRUTH).read_bytes().splitlines()]
     matches = score_incidents(folder, str(folder / "incidents.jsonl"), 900.0)
