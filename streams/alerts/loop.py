@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -22,6 +23,7 @@ from streams.alerts.notice import notice
 from streams.alerts.source import Record, Source
 
 BUSY, QUIET = 0.05, 0.5  # seconds to wait for records while something is under way, and while nothing is
+LOG = logging.getLogger("ebbtide.alerts")
 LAST = 8.0  # seconds for what is under way when we are told to stop
 
 
@@ -108,14 +110,22 @@ class Loop:
 
     def _take_in(self) -> None:
         while not self._landed.empty():
-            name, job, outcome = self._landed.get()
-            now = self._world.clock()
-            self._write(name, self._desk.land(name, job, outcome, now, self._world.chance))
-            self._world.gauges.landed(name, outcome, now)
+            self._land(self._landed.get())
+
+    def _land(self, landed: Landed) -> None:
+        (name, job, outcome), now = landed, self._world.clock()
+        effects = self._desk.land(name, job, outcome, now, self._world.chance)
+        self._write(name, effects)
+        self._world.gauges.landed(name, outcome, now)
+        if outcome.result != "delivered":
+            LOG.warning("receiver %s: %s: %s", name, outcome.reason, outcome.detail)
 
     def _write(self, name: str, effects: Effects) -> None:
         if effects.states or effects.dead:
             self._world.journal.write(effects.states, [(name, one) for one in effects.dead])
+        for one in effects.dead:
+            what = f"{one.notice.subject} {one.notice.id}, revision {one.notice.revision}"
+            LOG.error("receiver %s: %s is a dead letter: %s: %s", name, what, one.reason, one.detail)
         self._world.gauges.count(name, effects)
 
     def _commit(self) -> None:
@@ -139,9 +149,7 @@ class Loop:
         end = time.monotonic() + LAST
         while any(box.is_busy for box in self._desk.outboxes.values()) and time.monotonic() < end:
             try:
-                name, job, outcome = self._landed.get(timeout=BUSY)
+                self._land(self._landed.get(timeout=BUSY))
             except queue.Empty:
                 continue
-            now = self._world.clock()
-            self._write(name, self._desk.land(name, job, outcome, now, self._world.chance))
         self._commit()

@@ -1,0 +1,141 @@
+"""docs/alerts.md: its settings load, its example validates, its Python runs, its tables name what there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from streams.alerts.courier import compose
+from streams.alerts.delivery import Item, Job
+from streams.alerts.endpoint import endpoint
+from streams.alerts.message import Context
+from streams.alerts.metrics import AlertMetrics
+from streams.alerts.settings import Alertmanager, Alerts, PagerDuty, Route, Slack, Webhook
+from streams.cli import main
+from streams.secret import Secret
+from streams.settings_file import load
+from tests.streams.alerts.helpers import KEY, WEBHOOK, incident
+from tests.streams.alerts.servers import Receiver
+from tests.streams.alerts.test_payloads import schema
+
+PAGE = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The blocks of the page in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The settings of the page, their secrets in files that are there."""
+    (text,) = blocks("toml")
+    secrets = {"noc-keys": KEY, "slack-url": "https://hooks.slack.example/s3cr3t", "pagerduty": "r0ut1ng"}
+    for name, secret in secrets.items():
+        (tmp_path / name).write_text(secret + "\n")
+    path = tmp_path / "ebbtide.toml"
+    path.write_text(text.replace("/run/secrets", str(tmp_path)))
+    return path
+
+
+def test_the_settings_load_and_check(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`ebbtide alerts check` names each receiver, its kind and its host, and no secret."""
+    assert [type(one) for one in load(file, {}).alerts.receivers.values()] == [Webhook, Slack, PagerDuty, Alertmanager]
+    assert main(["alerts", "check", "--settings", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "noc: webhook at noc.example",
+        "channel: slack at hooks.slack.example",
+        "pager: pagerduty at events.pagerduty.com",
+        "prometheus: alertmanager at alertmanager",
+    ]
+
+
+def test_check_names_a_secret_that_is_missing_or_wrong(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line with the key, and without what is in the file."""
+    (file.parent / "noc-keys").write_text("not-a-key-s3cr3t\n")
+    assert main(["alerts", "check", "--settings", str(file)]) == 2
+    (file.parent / "noc-keys").unlink()
+    assert main(["alerts", "check", "--settings", str(file)]) == 2
+    wrong, missing = capsys.readouterr().err.splitlines()
+    assert wrong == "ebbtide: alerts.receivers.noc.keys: key 1 is not whsec_ and 24 to 64 bytes in base64"
+    assert missing.startswith(f"ebbtide: alerts.receivers.noc.keys_file {file.parent}/noc-keys: cannot be read")
+
+
+def test_check_reaches_receivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --reach: one that is there, and one that must not be gone to."""
+    with Receiver() as server:
+        text = "".join(
+            f'[alerts.receivers.{name}]\ntype = "slack"\nurl = "{server.url}/s3cr3t"\nallow_private = {allow}\n'
+            for name, allow in (("a", "true"), ("b", "false"))
+        )
+        (tmp_path / "e.toml").write_text(text + '[[alerts.routes]]\nreceivers = ["a"]\n')
+        assert main(["alerts", "check", "--reach", "--settings", str(tmp_path / "e.toml")]) == 1
+        assert server.got == []
+    told = capsys.readouterr()
+    assert told.out.startswith("a: slack at 127.0.0.1, reached\nb: slack at 127.0.0.1: leads to a private")
+    assert told.err == "ebbtide: cannot be reached: b\n"
+    assert "s3cr3t" not in told.out
+
+
+@pytest.mark.parametrize("arguments", [["--reach"], ["check", "--dry-run"], ["check", "--once"]])
+def test_arguments_that_do_not_go_together(arguments: list[str]) -> None:
+    """They are told apart before anything is read."""
+    assert main(["alerts", *arguments]) == 2
+
+
+def test_nobody_to_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Settings without receivers are an error in one line."""
+    (tmp_path / "e.toml").write_text("")
+    assert main(["alerts", "--settings", str(tmp_path / "e.toml")]) == 2
+    assert "no receivers or no routes" in capsys.readouterr().err
+
+
+def test_the_example_validates() -> None:
+    """What the page shows is what the schema says."""
+    (text,) = blocks("json")
+    schema().validate(json.loads(text))
+
+
+def test_the_python_of_the_page_takes_what_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    """One notification, and a digest of two."""
+    (source,) = blocks("python")
+    names: dict[str, object] = {}
+    exec(source, names)
+    received = names["received"]
+    assert callable(received)
+    one = Item("msg_" + "0" * 32, incident(), "opened", "confirmed", None)
+    for items in ([one], [one, one]):
+        made = compose(endpoint("noc", WEBHOOK), Job(items, [], []), Context("noc", None, time.time()))
+        received(made.body.reveal(), {name: value.reveal() for name, value in made.headers.items()})
+    assert capsys.readouterr().out.splitlines() == [f"incident.opened {incident().headline}"] * 3
+
+
+def test_the_tables_name_every_key() -> None:
+    """Of `[alerts]`, of each kind of receiver and of routes; and no other."""
+    kinds = (Alerts, Webhook, Slack, PagerDuty, Alertmanager, Route)
+    keys = {key for kind in kinds for key in kind.__struct_encode_fields__} - {"routes"} | {"type"}
+    tables = PAGE[PAGE.index("| key of `[alerts]`") : PAGE.index("Each key of a receiver")]
+    cells = [line.split("|")[1] for line in tables.splitlines() if line.startswith("| `")]
+    assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == keys
+
+
+def test_the_metrics_are_those_of_the_program() -> None:
+    """By name, all of them but the version."""
+    registry = CollectorRegistry()
+    AlertMetrics(registry, ("noc",), ("incidents",))
+    there = {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()} - {
+        "ebbtide_alerts_build"
+    }
+    assert set(re.findall(r"`(ebbtide_alerts_\w+)`", PAGE)) == there
+
+
+def test_secrets_from_files_lose_their_line_end(file: Path) -> None:
+    """And an address from a file is checked as one from the settings is."""
+    channel = load(file, {}).alerts.receivers["channel"]
+    assert endpoint("channel", channel).url.reveal() == "https://hooks.slack.example/s3cr3t"
+    assert endpoint("x", Slack(url=Secret("https://a.example/"))).secrets() == ["https://a.example/"]
