@@ -1,0 +1,88 @@
+"""The composition of all programs on one machine, and the image that it builds."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import compose_spec
+import pytest
+
+from streams.settings_file import load
+from tests.deploy.commands import commands
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+FILE = DEPLOY / "compose.yaml"
+OURS = ("topics", "worker", "alerts")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    """All services, with what they share filled in, as the specification's own reader has them."""
+    options = compose_spec.PyOptions()
+    options.apply_merge = True
+    found = options.from_yaml(FILE.read_text())
+    found.validate()
+    return dict(json.loads(found.to_json())["services"])
+
+
+def test_the_file_is_valid(services: dict[str, dict[str, Any]]) -> None:
+    """It keeps the Compose Specification, and volumes that are named are declared."""
+    assert set(services) == {"kafka", *OURS, "prometheus", "alertmanager", "grafana"}
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="docker is not installed")
+def test_docker_takes_the_file() -> None:
+    """`docker compose config` has nothing against it."""
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("this docker has no compose")
+    command = ["docker", "compose", "--file", str(FILE), "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_have_no_privileges(services: dict[str, dict[str, Any]], name: str) -> None:
+    """A read-only root, no capability, nothing gained, and a command that there is."""
+    one = services[name]
+    assert one["read_only"] is True
+    assert (one["cap_drop"], one["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert one["command"][0] in commands()
+
+
+def test_nothing_is_reached_from_outside(services: dict[str, dict[str, Any]]) -> None:
+    """Every port that is published is one of the loopback address."""
+    published = [port for one in services.values() for port in one.get("ports", [])]
+    assert published
+    hosts = {port["host_ip"] if isinstance(port, dict) else port.split(":")[0] for port in published}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_files_that_are_mounted_are_there(services: dict[str, dict[str, Any]]) -> None:
+    """A path that is missing would be made as an empty folder, and the program would start with that."""
+    mounted = re.findall(r"^ *- (\./[^:]+):", FILE.read_text(), flags=re.MULTILINE)
+    assert len(mounted) >= 5
+    assert [path for path in mounted if not (DEPLOY / path).exists()] == []
+
+
+def test_the_settings_name_the_broker_of_the_composition(services: dict[str, dict[str, Any]]) -> None:
+    """They are right, and lead to the service `kafka` by its inner name."""
+    settings = load(DEPLOY / "ebbtide.toml", {})
+    assert settings.kafka.bootstrap_servers == ("kafka:9092",)
+    assert "PLAINTEXT://kafka:9092" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+
+
+def test_the_image_is_built_from_what_is_there() -> None:
+    """Each path that the Dockerfile copies exists and is not ignored, and it does not end as root."""
+    lines = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    ours = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    copied = [path.removeprefix("./") for paths in ours for path in paths]
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert [path for path in copied if not (ROOT / path).exists() or path not in kept] == []
+    assert [line for line in lines if line.startswith("USER ")] == ["USER 10001:10001"]
+    assert any("--require-hashes" in line for line in lines)

@@ -1,0 +1,124 @@
+"""The manifests for Kubernetes: each is valid for the API, and together they say what the program says of itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from streams.settings import Settings
+from streams.settings_file import load
+from tests.deploy.commands import commands
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+VERSION = "1.32"
+OWN = {"Kustomization", "PodMonitor"}  # of programs beside Kubernetes, whose schemas are not in its API
+
+
+def manifests() -> list[dict[str, Any]]:
+    """Every object that stands in the folder."""
+    files = sorted(FOLDER.glob("*.yaml"))
+    return [one for file in files for one in yaml.safe_load_all(file.read_text())]
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """The template of the pods of each object that makes some, by kind and name."""
+    made = [one for one in manifests() if one["kind"] in ("Job", "StatefulSet", "Deployment")]
+    return {f"{one['kind']}/{one['metadata']['name']}": one["spec"]["template"] for one in made}
+
+
+def settings() -> Settings:
+    """The settings that the pods are given."""
+    return load(FOLDER / "ebbtide.toml", {})
+
+
+@pytest.mark.parametrize("one", [m for m in manifests() if m["kind"] not in OWN], ids=lambda m: str(m["kind"]))
+def test_each_object_is_valid(one: dict[str, Any]) -> None:
+    """Fields, types and versions are those of the API, and nothing else is in it."""
+    kubernetes_validate.validate(one, VERSION, strict=True)
+
+
+def test_a_wrong_field_is_found() -> None:
+    """The check is no formality: a field that nobody knows fails it."""
+    wrong = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}, "specs": {}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSION, strict=True)
+
+
+def test_all_files_are_applied() -> None:
+    """The kustomization names every manifest in the folder, and the settings file."""
+    (whole,) = [one for one in manifests() if one["kind"] == "Kustomization"]
+    beside = {file.name for file in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(whole["resources"]) == beside
+    assert whole["configMapGenerator"][0]["files"] == ["ebbtide.toml"]
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_the_kustomization_renders() -> None:
+    """What `kubectl apply --kustomize` would send is valid, too, and uses the settings under their generated name."""
+    rendered = subprocess.run(["kubectl", "kustomize", str(FOLDER)], capture_output=True, text=True, check=True).stdout
+    found = list(yaml.safe_load_all(rendered))
+    for one in found:
+        if one["kind"] not in OWN:
+            kubernetes_validate.validate(one, VERSION, strict=True)
+    (config,) = [one["metadata"]["name"] for one in found if one["kind"] == "ConfigMap"]
+    assert config != "ebbtide-settings"
+    assert rendered.count(f"name: {config}") == 1 + len(pods())
+
+
+@pytest.mark.parametrize("name", pods())
+def test_pods_have_no_privileges(name: str) -> None:
+    """Not root, nothing gained, a root that is read-only, no token of the cluster, bounded memory."""
+    pod = pods()[name]["spec"]
+    (container,) = pod["containers"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "memory" in container["resources"]["limits"]
+
+
+@pytest.mark.parametrize("name", pods())
+def test_pods_run_commands_that_there_are(name: str) -> None:
+    """The arguments of each container are a command of `ebbtide`."""
+    (container,) = pods()[name]["spec"]["containers"]
+    assert container["args"][0] in commands()
+
+
+def test_ports_are_those_of_the_settings() -> None:
+    """The worker's port in the pod, the service and the network policy is the one that it listens on."""
+    port = settings().web.port
+    by_kind = {(one["kind"], one["metadata"]["name"]): one for one in manifests() if "metadata" in one}
+    (container,) = pods()["StatefulSet/ebbtide-worker"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "web", "containerPort": port}]
+    assert by_kind["Service", "ebbtide-worker"]["spec"]["ports"][0]["port"] == port
+    allowed = by_kind["NetworkPolicy", "ebbtide"]["spec"]["ingress"][0]["ports"]
+    assert {"port": port, "protocol": "TCP"} in allowed
+    monitored = by_kind["PodMonitor", "ebbtide-worker"]["spec"]["podMetricsEndpoints"][0]
+    assert monitored["port"] == "web"
+
+
+def test_no_more_workers_than_partitions() -> None:
+    """The autoscaler stops where another worker would have nothing to do, and takes a metric that the worker has."""
+    (scaler,) = [one["spec"] for one in manifests() if one["kind"] == "HorizontalPodAutoscaler"]
+    assert scaler["maxReplicas"] <= settings().kafka.partitions
+    assert scaler["metrics"][0]["external"]["metric"]["name"] == "ebbtide_partition_lag_messages"
+
+
+def test_selectors_find_the_pods() -> None:
+    """Each selector for pods of a component matches the labels of a template."""
+    labels = [set(pod["metadata"]["labels"].items()) for pod in pods().values()]
+    for one in manifests():
+        selector = (
+            one["spec"].get("selector", {}) if one["kind"] in ("Service", "PodDisruptionBudget", "PodMonitor") else {}
+        )
+        wanted = set(selector.get("matchLabels", selector).items())
+        assert any(wanted <= its for its in labels), one["metadata"]["name"]
