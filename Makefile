@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard schemas clean
+.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard schemas dashboards clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -22,6 +22,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m deploy.grafana --check
 
 # Bytewax and Quix Streams pin what we do not: they have an environment of their own, and are left out without it.
 RIVALS := .venv-rivals
@@ -72,6 +73,9 @@ fuzz: $(STAMP)
 
 schemas: $(STAMP)
 	$(BIN)/python -m schemas.generate
+
+dashboards: $(STAMP)
+	$(BIN)/python -m deploy.grafana
 
 # Installed again only when what is wanted has changed, so that a second run needs no network.
 $(STAMP): pyproject.toml

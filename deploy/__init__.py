@@ -1,0 +1,1 @@
+"""What operators run around Ebbtide: Kafka, images, manifests, Prometheus, Alertmanager and Grafana."""

@@ -1,0 +1,47 @@
+"""Write the dashboards as JSON; with `--check`, only say whether the files are as this code would write them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from deploy.grafana.entity import entity
+from deploy.grafana.history import history
+from deploy.grafana.overview import overview
+from deploy.grafana.pipeline import pipeline
+
+FOLDER = Path(__file__).parent
+FILES: dict[str, Callable[[], dashboard.Dashboard]] = {
+    "dashboards/overview.json": overview,
+    "dashboards/entity.json": entity,
+    "dashboards/pipeline.json": pipeline,
+    "optional/history.json": history,
+}
+
+
+def text_of(made: dashboard.Dashboard) -> str:
+    """Return a dashboard as the text of its file."""
+    return json.dumps(made.build(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or return 1 and name those that differ."""
+    texts = {FOLDER / name: text_of(make()) for name, make in FILES.items()}
+    if "--check" not in arguments:
+        for file, text in texts.items():
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        return 0
+    stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
+    for file in stale:
+        sys.stderr.write(f"{file.relative_to(FOLDER)}: differs, run `make dashboards`\n")
+    return int(bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

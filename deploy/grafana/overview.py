@@ -1,0 +1,248 @@
+"""*Overview*: what is dark now, where, since when, the worst first, and whether the feeds can be believed."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import bargauge, dashboard, geomap, statetimeline, table
+from grafana_foundation_sdk.builders import common as common_builders
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models import dashboard as models
+
+from deploy.grafana.parts import (
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    SEVERITIES,
+    YELLOW,
+    AnyPanel,
+    board,
+    by_threshold,
+    choice,
+    column,
+    datasource,
+    grid,
+    job,
+    link,
+    now,
+    number,
+    over_time,
+    panel,
+    rows,
+    steps,
+)
+
+HERE = 'job=~"$job", country=~"$country"'
+JOB = 'job=~"$job"'
+SHAPES = "public/maps/countries.geojson"  # its countries are named by three letters
+LEVELS = {"partial": 1, "major": 2, "total": 3}
+ENTITY = "/d/ebbtide-entity?${datasource:queryparam}&${job:queryparam}&var-entity=${__value.text}"
+
+
+def overview() -> dashboard.Dashboard:
+    """Return the dashboard."""
+    country = choice("country", "Country", f"label_values(ebbtide_open_outages{{{JOB}}}, country)")
+    its = board(
+        "ebbtide-overview",
+        "Ebbtide overview",
+        "Which networks are dark, and since when.",
+        [datasource(), job(), country],
+    )
+    for one in (*_counts(), _incidents(), _world(), _countries(), _outages(), *_feeds()):
+        its = its.with_panel(one)
+    return its
+
+
+def _counts() -> list[AnyPanel]:
+    severe = steps((None, GREEN), (1, RED))
+    return [
+        number(
+            "Open incidents",
+            "Incidents that are confirmed and not over, by severity: total from 90 % lost, major from half.",
+            "short",
+            (8, 4),
+        )
+        .thresholds(severe)
+        .with_target(now(f"sum by (severity) (ebbtide_open_incidents{{{JOB}}})", "{{severity}}")),
+        number(
+            "Open outages",
+            "Single series below their baseline, of networks, regions and countries; many may be one incident.",
+            "short",
+            (6, 4),
+        )
+        .thresholds(steps((None, GREEN), (1, YELLOW), (50, ORANGE)))
+        .with_target(now(f"sum(ebbtide_open_outages{{{HERE}}})", "outages")),
+        number(
+            "Stalled feeds",
+            "Feeds that have been silent for two bins and their lateness: while that lasts nothing is known of them.",
+            "short",
+            (5, 4),
+        )
+        .thresholds(severe)
+        .with_target(now(f"sum(max by (feed) (ebbtide_feed_stalled{{{JOB}}}))", "feeds")),
+        number(
+            "Left out of these lists",
+            "What the limits in `[metrics]` have kept out of the metrics: above 0 the tables below are not whole.",
+            "short",
+            (5, 4),
+        )
+        .thresholds(steps((None, GREEN), (1, ORANGE)))
+        .with_target(now(f"sum(ebbtide_left_out{{{JOB}}})", "left out")),
+    ]
+
+
+def _incidents() -> table.Panel:
+    drop, share = f"ebbtide_incident_drop_ratio{{{HERE}}}", f"ebbtide_incident_affected_ratio{{{HERE}}}"
+    by = "incident_id, country, severity, state, kinds"
+    start = f"1000 * max by ({by}) (ebbtide_incident_start_timestamp_seconds{{{HERE}}})"
+    told = f"max by (incident_id, headline, feeds) (ebbtide_incident_info{{{HERE}}})"
+    hidden = {"Time": True, "Value #told": True}
+    names = {
+        "Value #drop": "lost",
+        "Value #share": "of the country",
+        "Value #start": "since",
+        "incident_id": "incident",
+    }
+    order = (
+        "headline",
+        "severity",
+        "state",
+        "Value #drop",
+        "Value #share",
+        "Value #start",
+        "country",
+        "kinds",
+        "feeds",
+    )
+    return (
+        grid("Incidents, worst first", "Each incident that is not over, as its newest revision tells it.", (24, 9))
+        .with_target(rows(f"max by (incident_id) ({drop})", "drop"))
+        .with_target(rows(f"max by (incident_id) ({share})", "share"))
+        .with_target(rows(start, "start"))
+        .with_target(rows(told, "told"))
+        .with_transformation(models.DataTransformerConfig(id_val="joinByField", options={"byField": "incident_id"}))
+        .with_transformation(_arranged(hidden, names, order))
+        .sort_by([common_builders.TableSortByFieldState().display_name("lost").desc(True)])
+        .override_by_name("lost", column(unit="percentunit", decimals=0))
+        .override_by_name("of the country", column(unit="percentunit", decimals=0))
+        .override_by_name("since", column(unit="dateTimeFromNow"))
+        .override_by_name("headline", column(custom_width=620))
+    )
+
+
+def _arranged(hidden: dict[str, bool], names: dict[str, str], order: tuple[str, ...]) -> models.DataTransformerConfig:
+    """Hide, name and order columns; what a query brings besides stands behind."""
+    repeated = {f"Time {n}": True for n in range(1, 5)}
+    places = {name: place for place, name in enumerate(order)}
+    options = {"excludeByName": hidden | repeated, "renameByName": names, "indexByName": places}
+    return models.DataTransformerConfig(id_val="organize", options=options)
+
+
+def _world() -> geomap.Panel:
+    names = "max by (country, alpha3) (ebbtide_country_info)"
+    expr = f"max by (alpha3) ({_level()} * on (country) group_left (alpha3) {names})"
+    lines = {"opacity": 0.2, "color": {"fixed": GREY}, "lineWidth": 1}
+    # The usual base map is fetched from a server outside; this one comes with Grafana.
+    base = _layer("geojson", "Coast").config({"src": SHAPES, "rules": [], "style": lines})
+    filled = {"opacity": 0.7, "color": {"field": "Value"}}
+    config = {"src": SHAPES, "idField": "alpha3", "rules": [], "style": lines, "dataStyle": filled}
+    layer = _layer("dynamic-geojson", "Countries").config(config).tooltip(True)
+    its: geomap.Panel = panel(
+        geomap.Panel(),
+        "World",
+        "The worst outage in each country: 1 partial, 2 major, 3 total. Those without colour are not measured.",
+        "none",
+        (12, 11),
+    )
+    return (
+        its.with_target(rows(expr))
+        .basemap(base)
+        .layers([layer])
+        .view(geomap.MapViewConfig().id("zero").lat(20).lon(10).zoom(1))
+        .controls(geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_attribution(True))
+        .thresholds(_level_steps())
+        .color_scheme(by_threshold())
+    )
+
+
+def _layer(kind: str, name: str) -> common_builders.MapLayerOptions:
+    return common_builders.MapLayerOptions().type(kind).name(name)
+
+
+def _level() -> str:
+    """The worst severity in each country as a number, 0 for none."""
+    severe = (
+        f'{level} * (ebbtide_open_outages{{{HERE}, severity="{name}"}} > bool 0)' for name, level in LEVELS.items()
+    )
+    return f"max by (country) ({' or '.join(severe)})"
+
+
+def _level_steps() -> dashboard.ThresholdsConfig:
+    return steps((None, GREEN), *((float(level), SEVERITIES[name]) for name, level in LEVELS.items()))
+
+
+def _countries() -> statetimeline.Panel:
+    texts = {"0": models.ValueMappingResult(text="normal", color=GREEN, index=0)}
+    for name, level in LEVELS.items():
+        texts[str(level)] = models.ValueMappingResult(text=name, color=SEVERITIES[name], index=level)
+    its: statetimeline.Panel = panel(
+        statetimeline.Panel(),
+        "Countries over time",
+        "The worst outage in each country, as it was known then.",
+        "none",
+        (12, 11),
+    )
+    return (
+        its.with_target(over_time(f"topk(20, {_level()})", "{{country}}"))
+        .merge_values(True)
+        .show_value(common.VisibilityMode.NEVER)
+        .row_height(0.9)
+        .thresholds(_level_steps())
+        .mappings([models.ValueMap(options=texts)])
+    )
+
+
+def _outages() -> table.Panel:
+    by = "outage_id, entity, country, feed, access, direction, service"
+    start = f"1000 * max by ({by}, severity, state) (ebbtide_outage_start_timestamp_seconds{{{HERE}}})"
+    names = {"Value #drop": "lost", "Value #start": "since", "Value #value": "measured", "Value #expected": "expected"}
+    order = (
+        "entity",
+        "severity",
+        "state",
+        "Value #drop",
+        "Value #start",
+        "Value #value",
+        "Value #expected",
+        "country",
+        "feed",
+    )
+    its = grid("Outages, worst first", "Each outage that goes on, up to the limit in the settings.", (24, 10))
+    for ref, metric in (("drop", "drop_ratio"), ("value", "value"), ("expected", "expected")):
+        its = its.with_target(rows(f"max by (outage_id) (ebbtide_outage_{metric}{{{HERE}}})", ref))
+    return (
+        its.with_target(rows(start, "start"))
+        .with_transformation(models.DataTransformerConfig(id_val="joinByField", options={"byField": "outage_id"}))
+        .with_transformation(_arranged({"Time": True, "outage_id": True}, names, order))
+        .sort_by([common_builders.TableSortByFieldState().display_name("lost").desc(True)])
+        .override_by_name("lost", column(unit="percentunit", decimals=0))
+        .override_by_name("since", column(unit="dateTimeFromNow"))
+        .override_by_name("entity", column(links=link("Measured and expected", ENTITY)))
+    )
+
+
+def _feeds() -> list[AnyPanel]:
+    silent: bargauge.Panel = panel(
+        bargauge.Panel(),
+        "Silence of feeds",
+        "Time since the newest measurement of each feed has moved its clock. What it is worth: see stalled feeds.",
+        "s",
+        (12, 7),
+    )
+    return [
+        silent.with_target(now(f"max by (feed) (ebbtide_feed_silence_seconds{{{JOB}}})", "{{feed}}")).thresholds(
+            steps((None, GREEN), (600, YELLOW), (3600, RED))
+        ),
+        number("Feed faults", "1 while most of a feed falls at once: its outages are held back.", "none", (12, 7))
+        .thresholds(steps((None, GREEN), (1, RED)))
+        .with_target(now(f"max by (feed) (ebbtide_feed_fault{{{JOB}}})", "{{feed}}")),
+    ]

@@ -1,0 +1,111 @@
+"""*Pipeline*: whether Ebbtide itself is well: what comes in, what waits, what is rejected, and what it costs."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard
+
+from deploy.grafana.parts import GREEN, RED, AnyPanel, board, datasource, graph, job, now, number, over_time, steps
+
+JOB = 'job=~"$job"'
+EACH = "[$__rate_interval]"
+
+
+def pipeline() -> dashboard.Dashboard:
+    """Return the dashboard."""
+    text = "Throughput, lag, delays, dead letters, memory and recovery of the workers, and the delivery of alerts."
+    its = board("ebbtide-pipeline", "Ebbtide pipeline", text, [datasource(), job()])
+    for one in (*_health(), *_flow(), *_state(), *_delivery()):
+        its = its.with_panel(one)
+    return its
+
+
+def _rate(name: str, by: str) -> str:
+    return f"sum by ({by}) (rate(ebbtide_{name}_total{{{JOB}}}{EACH}))"
+
+
+def _quantile(share: float, name: str, by: str = "") -> str:
+    grouped = f"le, {by}" if by else "le"
+    return f"histogram_quantile({share:g}, sum by ({grouped}) (rate(ebbtide_{name}_bucket{{{JOB}}}{EACH})))"
+
+
+def _health() -> list[AnyPanel]:
+    return [
+        number("Ready workers", "Workers that are assigned, recovered and caught up.", "short", (6, 4))
+        .thresholds(steps((None, RED), (1, GREEN)))
+        .with_target(now(f"sum(ebbtide_ready{{{JOB}}})", "ready")),
+        number("Messages that wait", "In all partitions, those that no worker has taken yet.", "short", (6, 4))
+        .thresholds(steps((None, GREEN), (1e6, RED)))
+        .with_target(now(f"sum(ebbtide_partition_lag_messages{{{JOB}}})", "waiting")),
+        number("Series", "What is known, in all feeds; networks' own and areas.", "short", (6, 4))
+        .thresholds(steps((None, GREEN)))
+        .with_target(now(f"sum(ebbtide_series{{{JOB}}})", "series")),
+        number("Recovery", "What the last loading of the state took, the slowest worker's.", "s", (6, 4))
+        .thresholds(steps((None, GREEN), (30, RED)))
+        .with_target(now(f"max(ebbtide_recovery_seconds{{{JOB}}})", "recovery")),
+    ]
+
+
+def _flow() -> list[AnyPanel]:
+    late = graph(
+        "Late and rejected", "Measurements of bins that had closed, and dead letters by reason.", "cps", (12, 8)
+    )
+    delays = "From the end of a bin to its outages: the feed's lateness is in it, and what waits in Kafka."
+    delay = graph("From the bin to the outage", delays, "s", (12, 8))
+    for share in (0.5, 0.99):
+        delay = delay.with_target(
+            over_time(
+                _quantile(share, "bin_to_event_seconds", "feed"), f"{{{{feed}}}} p{share * 100:g}", f"p{share * 100:g}"
+            )
+        )
+    return [
+        graph("Measurements", "What is read, and what of it is binned, in each feed.", "cps", (12, 8))
+        .with_target(over_time(f"sum(rate(ebbtide_measurements_total{{{JOB}}}{EACH}))", "read", "read"))
+        .with_target(over_time(_rate("measurements_binned", "feed"), "{{feed}} binned", "binned")),
+        graph("Lag", "Messages that wait, by partition.", "short", (12, 8)).with_target(
+            over_time(f"sum by (partition) (ebbtide_partition_lag_messages{{{JOB}}})", "{{partition}}")
+        ),
+        late.with_target(over_time(_rate("measurements_late", "feed"), "{{feed}} late", "late")).with_target(
+            over_time(_rate("dead_letters", "reason"), "dead: {{reason}}", "dead")
+        ),
+        delay,
+    ]
+
+
+def _state() -> list[AnyPanel]:
+    return [
+        graph("Batches", "Time that a batch of records takes.", "s", (8, 8))
+        .with_target(over_time(_quantile(0.5, "batch_seconds"), "p50", "p50"))
+        .with_target(over_time(_quantile(0.99, "batch_seconds"), "p99", "p99")),
+        graph(
+            "Open bins", "Bins that have not closed. They pile up where a feed's clock stands still.", "short", (8, 8)
+        ).with_target(over_time(f"sum by (feed) (ebbtide_open_bins{{{JOB}}})", "{{feed}}")),
+        graph("Snapshots", "What the snapshots write to Kafka.", "Bps", (8, 8)).with_target(
+            over_time(_rate("snapshot_bytes", "instance"), "{{instance}}")
+        ),
+        graph("Memory", "Resident memory of each worker.", "bytes", (12, 8)).with_target(
+            over_time(f"process_resident_memory_bytes{{{JOB}}}", "{{instance}}")
+        ),
+        graph("Processor", "Cores that each worker uses.", "short", (12, 8)).with_target(
+            over_time(f"rate(process_cpu_seconds_total{{{JOB}}}{EACH})", "{{instance}}")
+        ),
+    ]
+
+
+def _delivery() -> list[AnyPanel]:
+    """Of `ebbtide alerts`, which is a job of its own."""
+    waits = "Revisions that wait for a receiver, those that are tried again too."
+    return [
+        graph("Alerts delivered", "Revisions by what became of them.", "cps", (8, 8)).with_target(
+            over_time(
+                f"sum by (receiver, result) (rate(ebbtide_alerts_delivered_total{EACH}))", "{{receiver}} {{result}}"
+            )
+        ),
+        graph("Alerts that wait", waits, "short", (8, 8)).with_target(
+            over_time("sum by (receiver) (ebbtide_alerts_queue_length)", "{{receiver}}")
+        ),
+        graph("Requests that failed", "By receiver and reason; most are tried again.", "cps", (8, 8)).with_target(
+            over_time(
+                f"sum by (receiver, reason) (rate(ebbtide_alerts_failures_total{EACH}))", "{{receiver}} {{reason}}"
+            )
+        ),
+    ]

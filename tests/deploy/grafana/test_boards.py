@@ -1,0 +1,111 @@
+"""The dashboards keep the rules that Grafana's people and ours have learnt the hard way."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from deploy.grafana.__main__ import main
+from tests.deploy.grafana.boards import METRIC, boards, panels, queries, variables
+from tests.deploy.grafana.exported import exported
+
+BUILT_IN = {"__rate_interval", "datasource"}
+
+
+def named(panel: tuple[str, dict[str, Any]]) -> str:
+    """The name of a panel's test."""
+    return f"{panel[0]}: {panel[1]['title']}"
+
+
+def test_the_files_are_what_the_code_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody has edited them by hand, and nobody forgot `make dashboards`."""
+    assert (main(["--check"]), capsys.readouterr().err) == (0, "")
+
+
+@pytest.mark.parametrize("panel", panels(), ids=named)
+def test_every_panel_says_what_it_shows(panel: tuple[str, dict[str, Any]]) -> None:
+    """A title, a description in whole sentences, and a unit; the data source is a variable."""
+    uid, its = panel
+    assert its["title"]
+    assert its["description"].endswith(".")
+    assert its["fieldConfig"]["defaults"]["unit"]
+    assert its["datasource"]["uid"] in ("${datasource}", "${infinity}")
+    assert its["datasource"]["uid"][2:-1] in variables(uid)
+
+
+@pytest.mark.parametrize("uid", boards())
+def test_a_dashboard_is_read_only_and_named_for_good(uid: str) -> None:
+    """Its uid is fixed and ours, nobody edits it, and it is not bound to one server's data source."""
+    one = boards()[uid]
+    assert uid.startswith("ebbtide-")
+    assert one["editable"] is False
+    assert one["timezone"] == "utc"
+    first = one["templating"]["list"][0]
+    assert first["type"] == "datasource"
+    assert not first.get("current", {}).get("value")
+
+
+def test_uids_and_titles_are_unique() -> None:
+    """Two dashboards with one uid would replace each other without a word."""
+    titles = [one["title"] for one in boards().values()]
+    assert (len(boards()), len(set(titles))) == (4, 4)
+
+
+def test_all_queries_choose_the_job_and_rates_fit_the_graph() -> None:
+    """Two installations in one Prometheus stay apart, and no rate has an interval of its own."""
+    for query in queries():
+        selectors = re.findall(r"(ebbtide_[a-z0-9_]+|process_[a-z_]+)(\{[^}]*\})?", query.expr)
+        apart = [name for name, chosen in selectors if 'job=~"$job"' not in chosen and not _is_shared(name)]
+        assert apart == [], query
+        assert re.findall(r"\[[^]]*\]", query.expr) == ["[$__rate_interval]"] * query.expr.count("["), query
+
+
+def _is_shared(name: str) -> bool:
+    """Whether a metric is of another job, or says the same in all of them."""
+    return name.startswith("ebbtide_alerts_") or name == "ebbtide_country_info"
+
+
+def test_every_metric_is_exported() -> None:
+    """No query asks for a name that the code does not have."""
+    known = exported()
+    asked = {name for query in queries() for name in METRIC.findall(query.expr)}
+    texts = [str(one["query"]) for uid in boards() for one in variables(uid).values() if one["type"] == "query"]
+    asked |= {name for text in texts for name in METRIC.findall(text)}
+    assert asked - known == set()
+    assert len(asked) > 25
+
+
+def test_every_variable_in_a_query_is_declared() -> None:
+    """Grafana would send the name itself, and find nothing."""
+    for query in queries():
+        used = set(re.findall(r"\$\{?(\w+)", query.expr))
+        assert used <= BUILT_IN | set(variables(query.board)), query
+
+
+def test_annotations_are_filtered_as_the_panels_are() -> None:
+    """Or the outages of everybody drown the graph; and their time is in milliseconds."""
+    (mark,) = [mark for one in boards().values() for mark in one["annotations"].get("list", [])]
+    assert mark["useValueForTime"] is True
+    assert mark["expr"].startswith("1000 * ")
+    for name in ("job", "entity", "feed", "facet_access", "facet_direction", "facet_service"):
+        assert f'=~"${name}"' in mark["expr"]
+
+
+def test_the_map_asks_nobody_outside() -> None:
+    """Its shapes come with Grafana, and its countries are named by three letters, as those are."""
+    (world,) = [panel for _, panel in panels() if panel["type"] == "geomap"]
+    layers = [world["options"]["basemap"], *world["options"]["layers"]]
+    assert {layer["config"]["src"] for layer in layers} == {"public/maps/countries.geojson"}
+    assert layers[1]["config"]["idField"] == "alpha3"
+    assert world["targets"][0]["expr"].startswith("max by (alpha3)")
+
+
+def test_columns_have_units_of_their_own() -> None:
+    """One unit for a whole table would write AS64504 as 6450400 %."""
+    for _, panel in panels():
+        if panel["type"] == "table":
+            assert panel["fieldConfig"]["defaults"]["unit"] == "none"
+            shares = [one for one in panel["fieldConfig"]["overrides"] if one["matcher"]["options"] in ("lost", "max_drop")]
+            assert [one["properties"][0]["value"] for one in shares] == ["percentunit"]
