@@ -138,8 +138,7 @@ def _arranged(hidden: dict[str, bool], names: dict[str, str], order: tuple[str, 
 
 
 def _world() -> geomap.Panel:
-    names = "max by (country, alpha3) (ebbtide_country_info)"
-    expr = f"max by (alpha3) ({_level()} * on (country) group_left (alpha3) {names})"
+    expr = _level("alpha3")
     lines = {"opacity": 0.2, "color": {"fixed": GREY}, "lineWidth": 1}
     # The usual base map is fetched from a server outside; this one comes with Grafana.
     base = _layer("geojson", "Coast").config({"src": SHAPES, "rules": [], "style": lines})
@@ -168,12 +167,12 @@ def _layer(kind: str, name: str) -> common_builders.MapLayerOptions:
     return common_builders.MapLayerOptions().type(kind).name(name)
 
 
-def _level() -> str:
-    """The worst severity in each country as a number, 0 for none."""
+def _level(by: str) -> str:
+    """The worst severity in each country as a number, 0 for none. `by`: the label that names it."""
     severe = (
         f'{level} * (ebbtide_open_outages{{{HERE}, severity="{name}"}} > bool 0)' for name, level in LEVELS.items()
     )
-    return f"max by (country) ({' or '.join(severe)})"
+    return f"max by ({by}) ({' or '.join(severe)})"
 
 
 def _level_steps() -> dashboard.ThresholdsConfig:
@@ -192,7 +191,7 @@ def _countries() -> statetimeline.Panel:
         (12, 11),
     )
     return (
-        its.with_target(over_time(f"topk(20, {_level()})", "{{country}}"))
+        its.with_target(over_time(f"topk(20, {_level('country')})", "{{country}}"))
         .merge_values(True)
         .show_value(common.VisibilityMode.NEVER)
         .row_height(0.9)

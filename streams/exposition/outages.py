@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from schemas.outage import Outage, Severity
 from schemas.times import parse_time
+from streams.countries import alpha3
 from streams.exposition.families import Exported, gauge
 from streams.series import FACETS
 
@@ -31,9 +32,12 @@ def by_place(running: Sequence[Outage], known: set[Place], limit: int) -> Export
         total[place] += count
     places = sorted(known | total.keys(), key=lambda place: (-total[place], place))
     samples = (
-        ((*place, severity), float(counts[place, severity])) for place in places[:limit] for severity in SEVERITIES
+        ((*place, alpha3(place[0]), severity), float(counts[place, severity]))
+        for place in places[:limit]
+        for severity in SEVERITIES
     )
-    family = gauge("open_outages", "Outages that are open or recovering.", ("country", "signal", "severity"), samples)
+    labels = ("country", "signal", "alpha3", "severity")  # maps name countries by three letters
+    family = gauge("open_outages", "Outages that are open or recovering.", labels, samples)
     return Exported([family], max(0, len(places) - limit))
 
 

@@ -1,0 +1,17 @@
+"""The names of all metrics that our programs export, as Prometheus stores them."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from streams.alerts.metrics import AlertMetrics
+from streams.settings import Metrics
+from tests.streams.exposition.made import WATCHED, full
+
+
+def exported() -> set[str]:
+    """Return the names of the samples of a worker with something in all lists, and of `ebbtide alerts`."""
+    worker = {sample.name for family in full(Metrics(watch=WATCHED)).families().values() for sample in family.samples}
+    registry = CollectorRegistry()
+    AlertMetrics(registry, ("one",), ("incidents",))
+    return worker | {sample.name for family in registry.collect() for sample in family.samples}

@@ -1,0 +1,118 @@
+"""Every query of every dashboard, sent to a real Prometheus that scrapes a worker in the middle of a shutdown."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, start_http_server
+
+from schemas.times import parse_time
+from streams import cli
+from streams.alerts.metrics import AlertMetrics
+from streams.processes import child
+from tests import prometheus
+from tests.deploy.grafana.boards import Query, queries
+from tests.ebbtide import Cluster, wait_for
+from tests.kafka import ApacheKafka, free_ports
+
+pytestmark = pytest.mark.kafka
+UNTIL = parse_time("2019-11-17T00:00:00Z")  # the networks of Iran are dark since noon
+NETWORK = "asn/44244"
+STARTING = 503
+CHOSEN = {
+    "$__rate_interval": "1m",
+    "$job": "ebbtide",
+    "$entity": NETWORK,
+    **dict.fromkeys(("$country", "$feed", "$facet_access", "$facet_direction", "$facet_service"), ".*"),
+}
+CONFIG = """global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: ebbtide
+    static_configs: [{{targets: ["127.0.0.1:{worker}"]}}]
+  - job_name: ebbtide-alerts
+    static_configs: [{{targets: ["127.0.0.1:{alerts}"]}}]
+"""
+
+
+def situation(folder: Path) -> tuple[Path, Path]:
+    """Return the settings of a simulated shutdown and its measurements up to the middle of it."""
+    assert cli.main(["simulate", "iran-2019", "--output", str(folder)]) == 0
+    lines = gzip.decompress((folder / "measurements.jsonl.gz").read_bytes()).splitlines(keepends=True)
+    part = folder / "part.jsonl"
+    part.write_bytes(b"".join(line for line in lines if json.loads(line)["ts"] < UNTIL))
+    return folder / "feeds.toml", part
+
+
+class Prometheus:
+    """A running Prometheus."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+
+    def ask(self, expr: str) -> list[dict[str, Any]]:
+        """Return the series of an answer; none while it starts. It fails the test when the query is wrong."""
+        url = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': expr})}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return list(json.load(answer)["data"]["result"])
+        except urllib.error.HTTPError as error:
+            assert error.code == STARTING, f"{expr}: {error.read().decode()}"
+            return []
+        except OSError:
+            return []
+
+
+@pytest.fixture(scope="module")
+def server(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that has scraped a worker before, while and after it read, and the metrics of alerts."""
+    program, folder = prometheus.program("prometheus"), tmp_path_factory.mktemp("grafana")
+    feeds, part = situation(folder)
+    registry, (port, alerts) = CollectorRegistry(), free_ports(2)
+    AlertMetrics(registry, ("newsroom",), ("incidents",))
+    with ExitStack() as stack:
+        cluster = Cluster(kafka.address, "grafana", folder, feeds, EBBTIDE_METRICS_WATCH=json.dumps([NETWORK]))
+        stack.callback(cluster.close)
+        worker = cluster.worker()
+        worker.wait_ready()
+        http, thread = start_http_server(alerts, "127.0.0.1", registry)
+        stack.callback(thread.join)
+        stack.callback(http.shutdown)
+        config = folder / "prometheus.yml"
+        config.write_text(CONFIG.format(worker=worker.port, alerts=alerts))
+        data = f"--storage.tsdb.path={folder / 'data'}"
+        command = [program, f"--config.file={config}", data, f"--web.listen-address=127.0.0.1:{port}"]
+        stack.enter_context(child(command, folder, "prometheus"))
+        found = Prometheus(port)
+        wait_for("a scrape", lambda: found.ask("ebbtide_ready == 1"))
+        done = cluster.run("replay", part)
+        worker.wait_applied({0: len(part.read_bytes().splitlines()) - 1})
+        assert done.returncode == 0
+        wait_for("a scrape of the shutdown", lambda: found.ask("sum(ebbtide_open_outages) > 0"))
+        yield found
+
+
+def filled_in(query: Query) -> str:
+    """The query as Grafana sends it."""
+    expr = query.expr
+    for name, value in sorted(CHOSEN.items(), reverse=True):
+        expr = expr.replace(name, value)
+    return expr
+
+
+@pytest.mark.parametrize("query", list(queries()), ids=lambda query: f"{query.board}: {query.where}")
+def test_the_query_returns_data(server: Prometheus, query: Query) -> None:
+    """At least one series whose number is one."""
+    found = server.ask(filled_in(query))
+    if query.expr.startswith("histogram_quantile") or "rate(" in query.expr:
+        found = wait_for(filled_in(query), lambda: server.ask(filled_in(query)))
+    assert [one for one in found if not math.isnan(float(one["value"][1]))], filled_in(query)
