@@ -1,0 +1,68 @@
+"""What the documentation shows is right: settings, messages, commands, code, links."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from schemas.decode import decode
+from streams.cli import parser
+from streams.settings import from_builtins
+from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands, links
+
+LANGUAGES = {"", "sh", "toml", "json", "python", "yaml", "promql", "ini"}
+OTHERS = {"curl", "docker", "install", "kcat", "kubectl", "python3", "systemctl", "promtool", "amtool", "awk"}
+_TARGETS = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+TARGETS = {target for line in _TARGETS for target in line.split()}
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+def test_settings_are_right(block: Block) -> None:
+    """Each example of a settings file is one."""
+    from_builtins(tomllib.loads(block.text))
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_json_is_json(block: Block) -> None:
+    """Each example of a message can be read; one that has the fields of a measurement is a measurement."""
+    for text in [block.text] if block.text.count("\n}") == 1 else block.text.splitlines():
+        if "ts" in json.loads(text):
+            assert decode([text.encode()]).dead == []
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_yaml_is_yaml(block: Block) -> None:
+    """Each can be read."""
+    assert yaml.safe_load(block.text)
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_python_compiles(block: Block) -> None:
+    """Each piece of code is one that Python takes."""
+    assert compile(block.text, str(block), "exec")
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_commands_are_what_there_is(command: Command) -> None:
+    """Ours with arguments that they take, targets of the Makefile, programs that we know of."""
+    program, *arguments = command.words
+    program = Path(program).name
+    if program == "ebbtide":
+        assert parser().parse_args(arguments)
+    elif program == "make":
+        assert {word for word in arguments if "=" not in word} <= TARGETS
+    else:
+        assert program in OTHERS | {"pip"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """To files that are there, and every fence says what is in it."""
+    assert [link for link in links(page) if not (page.parent / link).exists()] == []
+    fences = re.findall(r"^```(\w*)$", page.read_text(), re.MULTILINE)
+    assert set(fences) <= LANGUAGES
