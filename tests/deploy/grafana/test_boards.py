@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.grafana.__main__ import main
-from tests.deploy.grafana.boards import METRIC, boards, panels, queries, variables
+from tests.deploy.grafana.boards import FOLDER, METRIC, boards, panels, queries, variables
 from tests.deploy.grafana.exported import exported
 
 BUILT_IN = {"__rate_interval", "datasource"}
@@ -91,6 +91,15 @@ def test_annotations_are_filtered_as_the_panels_are() -> None:
     assert mark["expr"].startswith("1000 * ")
     for name in ("job", "entity", "feed", "facet_access", "facet_direction", "facet_service"):
         assert f'=~"${name}"' in mark["expr"]
+
+
+def test_links_of_the_alerts_lead_to_dashboards() -> None:
+    """Each `dashboard_url` names a dashboard that there is, and variables that it has."""
+    rules = "".join(file.read_text() for file in (FOLDER.parent / "prometheus" / "rules").glob("*.yml"))
+    found = re.findall(r"/d/([a-z-]+)(\S*)", rules)
+    assert found
+    for uid, more in found:
+        assert set(re.findall(r"var-(\w+)=", more)) <= set(variables(uid))
 
 
 def test_the_map_asks_nobody_outside() -> None:
