@@ -118,7 +118,7 @@ def _topics(one: argparse.ArgumentParser) -> None:
 
 
 def _settings(one: argparse.ArgumentParser) -> None:
-    one.add_argument("what", choices=("check",), help="check: say whether the settings are right")
+    one.add_argument("what", choices=("check", "reference"), help="say whether they are right; print what there is")
 
 
 def _state(one: argparse.ArgumentParser) -> None:

@@ -33,6 +33,7 @@ from streams.run_worker import run_worker
 from streams.score_incidents import as_json, score_incidents
 from streams.settings import Settings
 from streams.settings_file import DEFAULT_SETTINGS, load, load_or_default
+from streams.settings_reference import reference
 from streams.shard import Shard
 from streams.simulate.situations import SCENARIOS
 from streams.simulate.writer import write
@@ -225,7 +226,10 @@ def _offsets(its: State) -> str:
 
 
 def settings(arguments: Namespace) -> None:
-    """Say that the settings are right, and which feeds they name."""
+    """Say that the settings are right, and which feeds they name; or print the reference of all settings."""
+    if arguments.what == "reference":
+        sys.stdout.write(reference())
+        return
     feeds = settings_of(arguments).feeds
     sys.stdout.write(f"settings are right: {len(feeds)} feeds{': ' if feeds else ''}{', '.join(feeds)}\n")
 
