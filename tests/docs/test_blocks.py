@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,19 +18,25 @@ from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands, lin
 
 LANGUAGES = {"", "sh", "toml", "json", "python", "yaml", "promql", "ini"}
 OTHERS = {
-    "amtool",
-    "awk",
-    "curl",
-    "docker",
-    "install",
-    "journalctl",
-    "kcat",
-    "kubectl",
-    "pip",
-    "promtool",
-    "python3",
-    "sed",
-    "systemctl",
+    *[
+        "amtool",
+        "awk",
+        "curl",
+        "docker",
+        "echo",
+        "install",
+        "journalctl",
+        "kcat",
+        "kubectl",
+        "pip",
+        "promtool",
+        "python3",
+        "sed",
+        "systemctl",
+    ],
+    "tail",
+    "{",
+    "}",
 }
 _TARGETS = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 TARGETS = {target for line in _TARGETS for target in line.split()}
@@ -43,10 +50,16 @@ def test_settings_are_right(block: Block) -> None:
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
 def test_json_is_json(block: Block) -> None:
-    """Each example of a message can be read; one that has the fields of a measurement is a measurement."""
-    for text in [block.text] if block.text.count("\n}") == 1 else block.text.splitlines():
-        if "ts" in json.loads(text):
-            assert decode([text.encode()]).dead == []
+    """Each example of a message can be read; one with the fields of a measurement is a measurement."""
+    for one in _messages(block.text):
+        if "ts" in one:
+            assert decode([json.dumps(one).encode()]).dead == []
+
+
+def _messages(text: str) -> list[dict[str, Any]]:
+    """One message, or one a line."""
+    lines = text.splitlines()
+    return [json.loads(line) for line in lines] if all(line[:1] == "{" for line in lines) else [json.loads(text)]
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
