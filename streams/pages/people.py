@@ -13,6 +13,7 @@ from schemas.api import IncidentQuery, OutageQuery, Query, SeriesQuery
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.reasons import one_line
+from streams.explain import entity_named
 from streams.pages.answers import as_html, conditional
 from streams.pages.bins import series_bins
 from streams.pages.html import render, static
@@ -20,6 +21,7 @@ from streams.pages.known import Known
 from streams.pages.picture import LARGE
 from streams.pages.query import BadQueryError, query_of
 from streams.pages.select import Page, incidents_of, key, outages_of, reference
+from streams.pages.series import EntityQuery, series_shown
 from streams.pages.views import NEWEST, Drawer, overview
 
 Answer = Callable[[Known, Request], Response]
@@ -34,6 +36,7 @@ def people_pages(known: Known) -> dict[str, Callable[[Request], Response]]:
         "/incidents": _incidents,
         "/outages/{id}": _outage,
         "/incidents/{id}": _incident,
+        "/series": _series,
     }
     files = {f"/{name}": partial(_file, static(name), kind) for name, kind in _TYPES.items()}
     return {**files, **{path: partial(_answer, page, known) for path, page in pages.items()}}
@@ -122,6 +125,21 @@ def _incident(known: Known, request: Request) -> Response:
     newest = sorted(members, key=key, reverse=True)[:NEWEST]
     return _page(
         known, request, "incident", shown=drawer.show([it], LARGE)[0], members=drawer.show(newest), newest=NEWEST
+    )
+
+
+def _series(known: Known, request: Request) -> Response:
+    query = query_of(EntityQuery, _given(request))
+    entity = entity_named(query.entity)
+    its = [one for one in known.outages() if one.entity == entity]
+    return _page(
+        known,
+        request,
+        "series",
+        entity=entity,
+        name=known.name_of(entity),
+        series=series_shown(known, entity)[:NEWEST],
+        outages=Drawer(known).show(sorted(its, key=key, reverse=True)[:NEWEST]),
     )
 
 

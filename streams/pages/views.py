@@ -12,7 +12,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
 from streams.album import Strip
-from streams.pages.bins import Bands, bands, total
+from streams.pages.bins import Bands, bands, rounded, total
 from streams.pages.known import FeedHealth, Health, Known
 from streams.pages.picture import SMALL, Course, Size, picture, top_of
 from streams.pages.select import ended, key
@@ -132,8 +132,7 @@ class Drawer:
             return None
         shown = bands(strip, self.known.settings.feeds[strip.feed].kind)
         course = Course(strip.starts, strip.width, shown, since, until)
-        svg = picture(course, _text(name, shown), size)
-        return Drawn(svg, strip.starts[0], strip.starts[-1] + strip.width, top_of(shown))
+        return drawn(course, name, size)
 
     def _strip(self, one: Outage | Incident) -> tuple[Strip | None, str]:
         """Return the bins that show it, and whose they are; of an incident, those of the feed with most outages."""
@@ -156,10 +155,15 @@ class Drawer:
         return (max([parse_time(one.updated_at), *newest]) if end is None else end) - parse_time(one.started_at)
 
 
+def drawn(course: Course, name: str, size: Size) -> Drawn:
+    """Return the picture of some bins; `name`: whose they are."""
+    svg = picture(course, _text(name, course.bands), size)
+    return Drawn(svg, course.starts[0], course.starts[-1] + course.width, top_of(course.bands))
+
+
 def _text(name: str, shown: Bands) -> str:
     """Say what a picture shows."""
-    pairs = [(value, expected) for value, expected in zip(shown.value.tolist(), shown.expected.tolist(), strict=True)]
-    value, expected = ("unknown" if level != level else number(level) for level in pairs[-1])
+    value, expected = (number(rounded(float(column[-1]))) for column in (shown.value, shown.expected))
     return f"Measured against expected of {name}: {value} measured in the newest bin, {expected} expected"
 
 

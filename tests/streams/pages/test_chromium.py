@@ -69,7 +69,15 @@ def wait(chrome: Chrome, text: str) -> None:
 def paths() -> list[str]:
     """Return one path of each sort of page."""
     outage, incident = DARK.outages()[0].outage_id, DARK.incidents()[0].incident_id
-    return ["/", "/outages", "/incidents", f"/outages/{outage}", f"/incidents/{incident}", "/outages/none"]
+    return [
+        "/",
+        "/outages",
+        "/incidents",
+        "/series?entity=AS1",
+        f"/outages/{outage}",
+        f"/incidents/{incident}",
+        "/outages/none",
+    ]
 
 
 def test_the_page_updates_itself_in_place(site: Site, chrome: Chrome) -> None:

@@ -63,7 +63,7 @@ def every_page(known: Known) -> list[Reader]:
     """Return one page of each sort."""
     outage, incident = known.outages()[0].outage_id, known.incidents()[0].incident_id
     return [
-        *(page(known, path) for path in ("/", "/outages", "/incidents")),
+        *(page(known, path) for path in ("/", "/outages", "/incidents", "/series?entity=asn/1")),
         page(known, f"/outages/{outage}", "/outages/{id}", id=outage),
         page(known, f"/incidents/{incident}", "/incidents/{id}", id=incident),
     ]
@@ -207,6 +207,26 @@ def test_what_was_expected_is_told_by_its_note() -> None:
     mine = msgspec.structs.replace(outage, suppressed_by="0123", explain={**outage.explain, "calendar": "an exam"})
     known = dataclasses.replace(KNOWN, outages=lambda: [mine])
     assert "an exam" in page(known, f"/outages/{mine.outage_id}", "/outages/{id}", id=mine.outage_id).text
+
+
+@pytest.mark.parametrize("entity", ["AS3", "3", "asn/3"])
+def test_all_series_of_a_network_are_shown(entity: str) -> None:
+    """Asked for in any way that names it: a picture of each, what goes on, and its outages."""
+    shown = page(KNOWN, f"/series?entity={entity}")
+    text = re.sub(r"\s+", " ", shown.text)
+    assert text.index("reach active-probing") < text.index("traffic, mobile traffic") < text.index("97 % lost")
+    assert text.count("an outage goes on") == 2
+    assert [tag for tag, _ in shown.tags].count("svg") == 1 + 2 + 2
+    assert "./api/v1/series/asn/3" in shown.links
+
+
+def test_an_entity_that_nobody_measures_is_told() -> None:
+    """Its name stays text, and no name at all is a wrong question; a young network has nothing expected of it yet."""
+    assert "Nothing of it is measured here" in page(KNOWN, "/series?entity=region/%3Cb%3E").text
+    request = make_mocked_request("GET", "/series?entity=")
+    assert people_pages(KNOWN)["/series"](request).status == 400
+    young = read(story()[: 50 * 4])
+    assert "warming up" in page(young, "/series?entity=1").text
 
 
 def test_what_is_over_tells_of_its_worst() -> None:
