@@ -12,17 +12,22 @@ import orjson
 import pytest
 
 from schemas.calendar import Entry, Only, Period, entry_of
+from schemas.finding import encode as encode_finding
 from schemas.times import format_time
 from streams.calendar import Calendar
+from streams.findings import finding_of, pieces_of
+from streams.incident_stage import IncidentStage
+from streams.intake import Tally, take
 from streams.known import Known, known_of
 from streams.restore import restore
 from streams.settings import Expected
 from streams.shard import Shard
 from streams.snapshot import dump, heads
-from tests.streams import area_helpers, helpers
+from tests.streams import area_helpers, finding_helpers, helpers
 from tests.streams.helpers import HOUR, START, Run, message
 
 DARK, BACK = 60, 72  # hours of the outage
+DARK_HOURS = sorted(finding_helpers.DARK.values())
 SETTINGS = helpers.settings(("gauge",))
 FACETS = Only()
 
@@ -162,3 +167,33 @@ def test_the_calendar_of_the_settings() -> None:
 
 def _moment(hour: float) -> datetime:
     return datetime.fromtimestamp(START + hour * HOUR, UTC)
+
+
+def test_an_incident_keeps_what_suppresses_it_over_a_restart() -> None:
+    """The stage of incidents, restored in the middle of an outage whose entry ends later, sends the same bytes."""
+    first, last = (_hours_of(hour) for hour in (min(DARK_HOURS) - 1, max(DARK_HOURS) + 5))
+    one = entry_of(first, last, ["country/AZ"], FACETS, "works")
+    its, shard, tally = finding_helpers.SETTINGS, Shard(finding_helpers.SETTINGS, known=_known([_always(one)])), Tally()
+    shard.tell_levels()
+    values = [value for _, value in finding_helpers.two_feeds()]
+    closed = take(shard, tally, values, range(len(values)), helpers.LATER).closed
+    messages = [encode_finding(piece) for bin_ in closed for piece in pieces_of(finding_of("shard/0", bin_))]
+    its = msgspec.structs.replace(its, kafka=msgspec.structs.replace(its.kafka, partitions=1))
+    whole = IncidentStage(its, 0, {}, 0.0).take(messages, range(len(messages))).incidents
+    middle = next(n for n, value in enumerate(messages) if b'"end":%d,' % (first + 5 * HOUR) in value)
+    table: dict[bytes, bytes] = {}
+    stage = IncidentStage(its, 0, table, 0.0)
+    before = stage.take(messages[:middle], range(middle)).incidents
+    stage.save(1.0)
+    after = IncidentStage(its, 0, table, 2.0).take(messages[middle:], range(middle, len(messages))).incidents
+    assert [*before, *after] == whole
+    assert {one.suppressed_by for one in before} == {one.entry_id}
+    assert None in {one.suppressed_by for one in after}
+
+
+def _hours_of(hour: float) -> float:
+    return finding_helpers.START + hour * HOUR
+
+
+def _always(one: Entry) -> Entry:
+    return msgspec.structs.replace(one, known=[Period(format_time(0))])
