@@ -14,8 +14,8 @@ from streams.errors import BrokerError, SettingsError
 from streams.secret import Secret, one_of
 from streams.settings import Kafka
 
-# At debug level both log each request, the one with the password too.
-_TALKATIVE = ("aiokafka.conn", "kafka.net.connection")
+# At debug level they log each request, the one with the password too.
+_TALKATIVE = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def test_files_of_certificates_are_named_when_they_are_wrong(tmp_path: Path) -> 
 def test_clients_do_not_log_their_requests() -> None:
     """Also when everything else is logged at debug level: a login is a request."""
     hush()
-    for name in ("aiokafka.conn", "kafka.net.connection"):
+    for name in ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser"):
         assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
 
 
