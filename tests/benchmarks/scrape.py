@@ -110,14 +110,16 @@ def _measure(crowd: Crowd, outages: int, watch: tuple[str, ...]) -> None:
         learn(partition, crowd, HOURS)
     storm(partitions, crowd, outages)
     worker = worker_of(settings, partitions, [incident(number, range(number, outages, 100)) for number in range(100)])
-    took, size = [], page(worker)
+    took, busy, size = [], [], page(worker)
     for _ in range(RUNS):
-        began = time.perf_counter()
+        began, before = time.perf_counter(), time.process_time()
         page(worker)
         took.append(1000 * (time.perf_counter() - began))
+        busy.append(1000 * (time.process_time() - before))
     sys.stdout.write(
         f"{crowd.series:,} series, {outages:,} outages, {len(watch)} entities watched: {size.count(10):,} lines, "
-        f"{len(size) / 1e6:.2f} MB, median {statistics.median(took):.0f} ms, {min(took):.0f} to {max(took):.0f} ms\n"
+        f"{len(size) / 1e6:.2f} MB, median {statistics.median(took):.0f} ms, {min(took):.0f} to {max(took):.0f} ms, "
+        f"of the processor {statistics.median(busy):.0f} ms\n"
     )
     sys.stdout.flush()
 
