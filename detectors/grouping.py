@@ -37,10 +37,10 @@ def together(book: Book, one: Incident, other: Incident, coverage: Coverage) -> 
     if one.is_service != other.is_service:
         return False
     gap = near(one, other)
-    if _entities(one) & _entities(other) and gap <= WINDOW:
+    if entities(one) & entities(other) and gap <= WINDOW:
         return True
     close = _close(one, other, coverage)
-    if gap <= close and _operators(one, coverage) & _operators(other, coverage):
+    if gap <= close and operators(one, coverage) & operators(other, coverage):
         return True
     return one.country is not None and _is_no_chance(book, one, other, (gap, close), coverage)
 
@@ -54,7 +54,7 @@ def _is_no_chance(book: Book, one: Incident, other: Incident, times: tuple[float
     if explains(one, other) or explains(other, one):
         return True
     is_near = is_wide(one) or is_wide(other)
-    if gap > (WINDOW if is_near else close) or not (is_near or _has_region(one) != _has_region(other)):
+    if gap > (WINDOW if is_near else close) or not (is_near or has_region(one) != has_region(other)):
         return False
     pace = _rate(book, min(one.start, other.start), str(one.country), coverage)
     return at_least(1, max(gap, CLOSE / 2) * pace) <= (SELDOM if is_near else RARE)
@@ -66,16 +66,8 @@ def _close(one: Incident, other: Incident, coverage: Coverage) -> float:
     return max(CLOSE, *(2 * coverage.feeds.get(feed, 0.0) for feed in feeds))
 
 
-def related(incidents: Sequence[Incident], incident: Incident, coverage: Coverage) -> list[Incident]:
-    """The incidents that this one can be one with at all: two lone networks of different operators cannot."""
-    others = [other for other in incidents if other is not incident]
-    if is_wide(incident) or _has_region(incident):
-        return others
-    mine = _entities(incident) | _operators(incident, coverage)
-    return [o for o in others if is_wide(o) or _has_region(o) or mine & (_entities(o) | _operators(o, coverage))]
-
-
-def _entities(incident: Incident) -> set[str]:
+def entities(incident: Incident) -> set[str]:
+    """What has fallen."""
     return {fall.entity for fall in incident.members}
 
 
@@ -101,7 +93,8 @@ def is_wide(incident: Incident) -> bool:
     return bool(incident.confirmed) and (incident.broad or any(fall.kind == "country" for fall in incident.members))
 
 
-def _has_region(incident: Incident) -> bool:
+def has_region(incident: Incident) -> bool:
+    """Whether a region has fallen, by a series of its own."""
     return any(fall.kind == "region" for fall in incident.confirmed)
 
 
@@ -117,7 +110,8 @@ def explains(whole: Incident, part: Incident) -> bool:
     )
 
 
-def _operators(incident: Incident, coverage: Coverage) -> set[str]:
+def operators(incident: Incident, coverage: Coverage) -> set[str]:
+    """Who runs the networks that have fallen, where that is known."""
     known = coverage.operators
     return {known[fall.entity] for fall in incident.confirmed if fall.entity in known}
 
@@ -136,14 +130,17 @@ def crowd(book: Book, country: str, incidents: Sequence[Incident], coverage: Cov
     """
     lone = sorted((i for i in incidents if i.confirmed and not is_wide(i)), key=lambda i: (i.start, i.root))
     found: list[Incident] = []
+    paces: dict[float, float] = {}
     for is_service in (False, True):
         some = [incident for incident in lone if incident.is_service == is_service]
         starts = [incident.start for incident in some]
         for first, start in enumerate(starts):
-            pace = _rate(book, start, country, coverage)
-            for last in range(first + max(LEAST, len(found) + 1), bisect_right(starts, start + WINDOW) + 1):
+            pace = paces[start] if start in paces else paces.setdefault(start, _rate(book, start, country, coverage))
+            # The longest first: that a whole country fell at once is seen at the first look.
+            for last in range(bisect_right(starts, start + WINDOW), first + max(LEAST, len(found) + 1) - 1, -1):
                 if _is_crowd(some[first:last], starts[last - 1] - start, pace, coverage):
                     found = some[first:last]
+                    break
     return found
 
 

@@ -5,13 +5,15 @@ Pure: the same revisions and the same coverage give the same incidents, whatever
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
 from .chance import MONTH
-from .grouping import crowd, related, together
+from .grouping import crowd, together
 from .incident import FAULT, OVER, Book, Coverage, Fall, Incident, Told
+from .neighbours import Neighbours, age
 from .telling import is_news, quiet_at, spread_until, view
 
 
@@ -97,39 +99,40 @@ def _count(book: Book, touched: set[str]) -> set[str]:
 def _regroup(book: Book, touched: set[str], fresh: set[str], coverage: Coverage) -> list[Told]:
     """Join what belongs together, starting from what changed; return the last revisions of those that were joined."""
     told: list[Told] = []
-    queue = sorted(touched)
+    queue = deque(sorted(touched))
+    by_country: dict[str | None, Neighbours] = {}
     while queue:
-        root = queue.pop(0)
-        incident = book.incidents.get(root)
+        incident = book.incidents.get(queue.popleft())
         if incident is None or incident.fault or incident.is_over:
             continue
-        alive = _neighbours(book, incident.country)
-        pair = next((o for o in related(alive, incident, coverage) if together(book, incident, o, coverage)), None)
+        if incident.country not in by_country:
+            by_country[incident.country] = Neighbours(_of(book, incident.country), coverage)
+        near = by_country[incident.country]
+        pair = next((other for other in near.related(incident) if together(book, incident, other, coverage)), None)
         if pair:
-            told += _merge(book, [incident, pair], touched)
-            queue.append(min(incident, pair, key=_age).root)
+            old, young = sorted((incident, pair), key=age)
+            told += _merge(book, [old, young], touched)
+            near.drop(young.root)
+            near.put(old)
+            queue.append(old.root)
     for country in sorted(fresh):
-        many = crowd(book, country, _neighbours(book, country), coverage)
+        many = crowd(book, country, _of(book, country), coverage)
         if many:
-            min(many, key=_age).broad = True
+            min(many, key=age).broad = True
             told += _merge(book, many, touched)
             told += _regroup(book, touched, set(), coverage)
     return told
 
 
-def _age(incident: Incident) -> tuple[float, str]:
-    return incident.opened, incident.root
-
-
-def _neighbours(book: Book, country: str | None) -> list[Incident]:
+def _of(book: Book, country: str | None) -> list[Incident]:
     """Incidents of networks in a country, oldest first."""
     alive = (one for one in book.incidents.values() if one.country == country and not one.fault and not one.is_over)
-    return sorted(alive, key=_age)
+    return sorted(alive, key=age)
 
 
 def _merge(book: Book, incidents: Sequence[Incident], touched: set[str]) -> list[Told]:
     """Join incidents to the oldest; the younger ones that somebody was told of say where they went."""
-    oldest, *rest = sorted(incidents, key=_age)
+    oldest, *rest = sorted(incidents, key=age)
     told = []
     for young in rest:
         oldest.falls |= young.falls

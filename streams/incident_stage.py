@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import DecodeError
 
 from schemas.finding import decode_finding
-from schemas.incident import Incident
+from schemas.incident import OVER, Incident
 from schemas.reasons import one_line
 from streams import grouping_rows
 from streams.grouping import Grouping, expected_of
@@ -27,7 +27,10 @@ class Told(NamedTuple):
 
 
 class IncidentStage(Stage):
-    """Incidents of the findings in one partition of their topic: all are in the first."""
+    """Incidents of the findings in one partition of their topic: all are in the first.
+
+    `open`: the newest revision of each that is not over, by id.
+    """
 
     topic, folder = "findings", "incidents:"
 
@@ -42,6 +45,7 @@ class IncidentStage(Stage):
         super().__init__(settings, number, table, now)
         expected = expected_of(settings, settings.kafka.partitions)
         self.grouping = Grouping(settings, (known or Known()).register, expected)
+        self.open: dict[str, Incident] = {}
         self._written: dict[str, object] = {}
         self.load()
 
@@ -53,12 +57,10 @@ class IncidentStage(Stage):
                 self.grouping.hear(decode_finding(value or b""))
             except DecodeError as error:
                 bad.append(f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}")
-        return Told(self.grouping.settle(), bad)
-
-    def open(self) -> list[Incident]:
-        """Return the newest revision of each incident that is not over."""
-        told = (incident.told for _, incident in sorted(self.grouping.book.incidents.items()))
-        return [incident_of(one, self.grouping.known.names) for one in told if one]
+        told = self.grouping.settle()
+        newest = {one.incident_id: one for one in told}
+        self.open = {name: one for name, one in {**self.open, **newest}.items() if one.state not in OVER}
+        return Told(told, bad)
 
     def _head(self) -> dict[str, Any]:
         return grouping_rows.head(self.grouping)
@@ -73,4 +75,7 @@ class IncidentStage(Stage):
 
     def _fill(self, loaded: Loaded) -> None:
         grouping_rows.restore(self.grouping, loaded.values, loaded.rows)
+        told = (incident.told for _, incident in sorted(self.grouping.book.incidents.items()))
+        found = [incident_of(one, self.grouping.known.names) for one in told if one and one.state not in OVER]
+        self.open = {one.incident_id: one for one in found}
         self._written = grouping_rows.fingerprints(self.grouping)

@@ -96,7 +96,8 @@ class Worker:
 
     async def _found(self, stage: IncidentStage, batch: RecordBatch) -> None:
         """Have findings taken, and send what came of what all reporters have told."""
-        told = stage.take(batch.run.values, batch.run.offsets)
+        # In a thread: when thousands of networks fall at once it takes seconds in which all else must go on.
+        told = await asyncio.to_thread(stage.take, batch.run.values, batch.run.offsets)
         batch.release()
         for line in told.bad:
             log.warning("topic %s, %s", self.settings.kafka.findings, line)
@@ -108,7 +109,7 @@ class Worker:
 
     def open_incidents(self) -> list[Incident]:
         """Return the newest revision of each incident that is not over, where they are made."""
-        return [one for stage in self.grouping.stages.values() for one in stage.open()]
+        return [one for stage in self.grouping.stages.values() for one in stage.open.values()]
 
     def incidents(self) -> list[Incident]:
         """Return those that are not over, and the newest that are."""

@@ -7,7 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
+import pytest
 
+from detectors import grouping, incidents
 from detectors.incident import Book, Coverage, Fall, Told
 from detectors.observed import Suppression
 from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Line, coverage, fall, networks, then
@@ -221,6 +223,20 @@ def test_networks_that_fall_together_by_one_facet_are_one() -> None:
     )
     line = Line(known).run([fall(entity, 0, facets=MOBILE, drop=0.3) for entity in IRAN[:3]])
     assert [(one.asns, one.kinds) for one in line.last] == [((1, 2, 3), ("mobile-only", "partial"))]
+
+
+def test_a_network_is_compared_only_with_what_it_may_belong_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thousand that fall at once are one incident, and none is held against all the others."""
+    compared = []
+
+    def together(*given: object) -> bool:
+        compared.append(given)
+        return grouping.together(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(incidents, "together", together)
+    line = Line(coverage(networks(2000))).run([fall(entity, 0) for entity in networks(2000)])
+    assert [len(one.asns) for one in line.last] == [2000]
+    assert len(compared) < 10
 
 
 def test_memory_is_bounded() -> None:

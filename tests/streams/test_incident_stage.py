@@ -120,7 +120,7 @@ def test_what_is_over_is_forgotten(messages: list[bytes]) -> None:
     its = stage(table)
     took(its, messages, 0, len(messages), size=20)
     its.save(0.0)
-    assert its.open() == []
+    assert its.open == {}
     names = {key.split(b"/", 1)[1].rsplit(b"/", 1)[0] for key in table}
     assert len([name for name in names if name.startswith(b"levels/")]) <= 2 * 2 * SHARDS
     assert not any(name.startswith(b"incident/") for name in names)
@@ -130,11 +130,11 @@ def test_open_incidents_are_known_after_a_restart(messages: list[bytes]) -> None
     """Their newest revision, as it was sent."""
     table: Table = {}
     its = stage(table)
-    end = next(n for n in range(len(messages)) if its.take(messages[n : n + 1], [n]).incidents and its.open())
+    end = next(n for n in range(len(messages)) if its.take(messages[n : n + 1], [n]).incidents and its.open)
     its.save(0.0)
     again = stage(table)
-    assert (again.applied, again.open()) == (end, its.open())
-    assert again.open()[0].ended_at is None
+    assert (again.applied, again.open) == (end, its.open)
+    assert [one.ended_at for one in again.open.values()] == [None] * len(its.open)
 
 
 def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[bytes]) -> None:
