@@ -135,7 +135,7 @@ class Web(Section, frozen=True):
     token_file: str | None = None
     history: Annotated[int, msgspec.Meta(ge=0, le=MAX_BINS)] = 48  # newest bins kept of each series, to show them
     history_mb: Natural = 100  # and how much memory that may take, in all
-    grafana: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@\"'<>]+$")] | None = None
+    grafana: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@?#\"'<>]*[^\s@?#\"'<>/]$")] | None = None
 
     def __post_init__(self) -> None:
         check_secrets(self, ("token",))

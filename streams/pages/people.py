@@ -54,7 +54,8 @@ def _answer(page: Answer, known: Known, request: Request) -> Response:
 
 
 def _page(known: Known, request: Request, template: str, **values: object) -> Response:
-    return as_html(render(template, request.path, grafana=known.settings.web.grafana, **values))
+    its = known.settings
+    return as_html(render(template, request.path, grafana=its.web.grafana, watch=its.metrics.watch, **values))
 
 
 def _error(known: Known, request: Request, status: int, heading: str, detail: str) -> Response:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,8 +18,10 @@ from hypothesis import strategies as st
 
 from streams.pages.known import Known
 from streams.pages.people import people_pages
+from streams.settings import Metrics
 from tests.streams.pages.site import START, Dark, application, read, story
 
+DASHBOARDS = Path(__file__).parents[3] / "deploy" / "grafana" / "dashboards"
 KNOWN = read(story())
 HOSTILE = [
     '"><script>alert(1)</script>',
@@ -113,7 +117,7 @@ def test_the_first_page_tells_what_goes_on() -> None:
     places = [text.index(one) for one in order]
     assert places == sorted(places)
     assert [tag for tag, _ in shown.tags].count("svg") == 1 + 1 + 14 + 1  # the mark, an incident, its outages, one over
-    assert "https://grafana.example/ebbtide" in shown.links
+    assert "https://grafana.example/ebbtide/d/ebbtide-overview" in shown.links
 
 
 def test_nothing_heard_is_not_called_well() -> None:
@@ -218,6 +222,19 @@ def test_all_series_of_a_network_are_shown(entity: str) -> None:
     assert text.count("an outage goes on") == 2
     assert [tag for tag, _ in shown.tags].count("svg") == 1 + 2 + 2
     assert "./api/v1/series/asn/3" in shown.links
+
+
+def test_grafana_is_linked_where_it_has_the_entity() -> None:
+    """Its dashboard shows what is on the watch list; the dashboards are those of `deploy/grafana`."""
+    its = msgspec.structs.replace(KNOWN.settings, metrics=Metrics(watch=("asn/3",)))
+    known = dataclasses.replace(KNOWN, settings=its)
+    link = "https://grafana.example/ebbtide/d/ebbtide-entity?var-entity=asn/3"
+    assert link in page(known, "/series?entity=AS3").links
+    outage = next(one for one in KNOWN.outages() if one.entity == "asn/3").outage_id
+    assert link in page(known, f"/outages/{outage}", "/outages/{id}", id=outage).links
+    assert not [link for link in page(known, "/series?entity=AS1").links if "ebbtide-entity" in link]
+    names = [json.loads(file.read_bytes())["uid"] for file in DASHBOARDS.glob("*.json")]
+    assert {"ebbtide-overview", "ebbtide-entity"} <= set(names)
 
 
 def test_an_entity_that_nobody_measures_is_told() -> None:
