@@ -39,30 +39,31 @@ class Desk:
         """Take a revision, and return what follows by receiver."""
         routes = targets(notice, self.settings.routes)
         concerned = [box for name, box in self.outboxes.items() if name in routes or box.knows(notice.key)]
-        self.offsets.took(origin, len(concerned))
+        self.offsets.took(origin, [box.name for box in concerned])
         return {
-            box.name: self._settle(box.put(Waiting(notice, origin, routes.get(box.name), now))) for box in concerned
+            box.name: self._settle(box.name, box.put(Waiting(notice, origin, routes.get(box.name), now)))
+            for box in concerned
         }
 
     def skip(self, origin: Origin) -> None:
         """Pass over a message that says nothing."""
-        self.offsets.took(origin, 0)
+        self.offsets.took(origin, ())
 
     def next(self, name: str, now: float) -> tuple[Job | None, Effects]:
         """Return the message that a receiver is to be sent now, if any."""
         effects = Effects()
         job = self.outboxes[name].next(now, effects)
-        return job, self._settle(effects)
+        return job, self._settle(name, effects)
 
     def land(self, name: str, job: Job, outcome: Outcome, now: float, chance: Random) -> Effects:
         """Take in how a message went."""
-        return self._settle(self.outboxes[name].land(job, outcome, now, chance))
+        return self._settle(name, self.outboxes[name].land(job, outcome, now, chance))
 
     def is_idle(self, now: float) -> bool:
         """Say whether nothing waits but what quiet hours hold."""
         return all(not box.is_busy and box.oldest(now) is None for box in self.outboxes.values())
 
-    def _settle(self, effects: Effects) -> Effects:
+    def _settle(self, name: str, effects: Effects) -> Effects:
         for origin in effects.settled:
-            self.offsets.settle(origin)
+            self.offsets.settle(origin, name)
         return effects

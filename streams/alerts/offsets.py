@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,25 +13,24 @@ Part: TypeAlias = tuple[str, int]
 
 @dataclass(slots=True)
 class Offsets:
-    """Of each partition: the next message, and of each message that is not settled, how many receivers it waits for."""
+    """Of each partition: the next message, and of each message that is not settled, which receivers it waits for."""
 
     following: dict[Part, int] = field(default_factory=dict)
-    waiting: dict[Part, dict[int, int]] = field(default_factory=dict)
+    waiting: dict[Part, dict[int, set[str]]] = field(default_factory=dict)
 
-    def took(self, origin: Origin, receivers: int) -> None:
-        """Note a message that so many receivers are to be told of."""
+    def took(self, origin: Origin, receivers: Iterable[str]) -> None:
+        """Note a message that these receivers are to be told of."""
         part = (origin.topic, origin.partition)
         self.following[part] = origin.offset + 1
-        if receivers:
-            self.waiting.setdefault(part, {})[origin.offset] = receivers
+        if names := set(receivers):
+            self.waiting.setdefault(part, {})[origin.offset] = names
 
-    def settle(self, origin: Origin) -> None:
-        """Note that one receiver is done with a message; of one that is not known here, nothing follows."""
+    def settle(self, origin: Origin, receiver: str) -> None:
+        """Note that a receiver is done with a message, be it twice, or with one that is not known here."""
         waiting = self.waiting.get((origin.topic, origin.partition), {})
-        left = waiting.get(origin.offset, 0) - 1
-        if left > 0:
-            waiting[origin.offset] = left
-        else:
+        names = waiting.get(origin.offset, set())
+        names.discard(receiver)
+        if not names:
             waiting.pop(origin.offset, None)
 
     def settled(self) -> dict[Part, int]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
+from kafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from streams.alerts.delivery import Origin
@@ -99,7 +106,9 @@ class _Reading:
         """Return by topic how many messages there are from these offsets on, as far as is known."""
         found: dict[str, int] = {}
         for tp in self._consumer.assignment():
-            end = self._consumer.highwater(tp)
+            end = None
+            with suppress(AssertionError):  # it went away meanwhile
+                end = self._consumer.highwater(tp)
             if end is not None:
                 at = offsets.get((tp.topic, tp.partition), end)
                 found[tp.topic] = found.get(tp.topic, 0) + max(0, end - at)
@@ -136,11 +145,14 @@ class Member(_Reading):
         times = self._listener.times
         if times == self._seen:
             return None
-        self._seen = times
         try:
-            return self._seek({tp: self._consumer.committed(tp) for tp in self._consumer.assignment()})
+            starts = self._seek({tp: self._consumer.committed(tp) for tp in self._consumer.assignment()})
+        except IllegalStateError:  # one of them went away meanwhile, so they are looked at again
+            return None
         except KafkaError as error:
             raise BrokerError(f"{address(self._kafka)}: group {group_of(self._kafka)}: {error}") from None
+        self._seen = times
+        return starts
 
     def poll(self, seconds: float) -> list[Record]:
         """Return what has come within a time; nothing when partitions came or went meanwhile."""
