@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard schemas dashboards clean
+.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard schemas dashboards screenshot clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -70,6 +70,9 @@ fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --group fuzz
 	mkdir -p var/fuzz
 	$(BIN)/python -m tests.fuzz -max_total_time=$(SECONDS) -artifact_prefix=var/fuzz/ var/fuzz tests/fuzz/corpus
+
+screenshot: $(STAMP)
+	$(BIN)/python -m tests.screenshot docs/page.png
 
 schemas: $(STAMP)
 	$(BIN)/python -m schemas.generate

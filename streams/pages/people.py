@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import get_args
+from typing import TypeVar, get_args
 
+import msgspec
 from aiohttp.web import Request, Response
 
 from schemas import incident, outage
@@ -24,6 +25,7 @@ from streams.pages.select import Page, incidents_of, key, outages_of, reference
 from streams.pages.series import EntityQuery, series_shown
 from streams.pages.views import NEWEST, Drawer, overview
 
+Q = TypeVar("Q", bound=Query)
 Answer = Callable[[Known, Request], Response]
 _TYPES = {"style.css": "text/css", "page.js": "text/javascript"}
 
@@ -75,13 +77,18 @@ def _given(request: Request) -> Mapping[str, list[str]]:
     return {name: texts for name, texts in given.items() if texts}
 
 
+def _bounded(query: Q) -> Q:
+    """Return the question with a limit that a page bears, since each one found is drawn."""
+    return msgspec.structs.replace(query, limit=min(query.limit, NEWEST))
+
+
 def _outages(known: Known, request: Request) -> Response:
-    query = query_of(OutageQuery, _given(request))
+    query = _bounded(query_of(OutageQuery, _given(request)))
     return _list(known, request, "outages", query, outages_of(known.outages(), query))
 
 
 def _incidents(known: Known, request: Request) -> Response:
-    query = query_of(IncidentQuery, _given(request))
+    query = _bounded(query_of(IncidentQuery, _given(request)))
     return _list(known, request, "incidents", query, incidents_of(known.incidents(), query))
 
 

@@ -144,6 +144,7 @@ def test_a_storm_is_bounded() -> None:
     assert len([link for link in shown.links if link.startswith("./outages/")]) == 100
     assert "outages?state=open&state=recovering" in shown.links
     assert len(answer.text) < 250_000
+    assert len([link for link in page(storm, "/outages?limit=1000").links if link.startswith("./outages/")]) == 100
 
 
 def test_suspicions_are_counted_apart() -> None:
