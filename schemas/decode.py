@@ -10,6 +10,7 @@ from typing import Annotated, Final, cast
 import msgspec
 from msgspec import Meta
 
+from schemas.familiar import Familiar, Items
 from schemas.judge import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, is_sound, judge, openings
 from schemas.measurement import Measurement
 from schemas.reasons import Reason
@@ -18,10 +19,11 @@ from schemas.reasons import Reason
 _PART_BYTES: Final = 100_000
 _FAN_OUT: Final = 8
 
-_Items = list[Measurement | list[Measurement]]
 _decoder: Final[msgspec.json.Decoder[Measurement | list[Measurement]]] = msgspec.json.Decoder(
     Measurement | Annotated[list[Measurement], Meta(max_length=MAX_ELEMENTS)]
 )
+
+_familiar: Final = Familiar()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,14 @@ def parts(values: Sequence[bytes | None]) -> Iterator[Decoded]:
     """Decode as `decode` does, part by part: what is asked of measurements at once need not be fetched again."""
     size = max(1, _PART_BYTES // (len(values[0] or b"") + 1)) if values else 1
     for start in range(0, len(values), size):
-        yield from _part(start, values[start : start + size])
+        part = values[start : start + size]
+        items = _familiar.decode(part)
+        if items is not None:
+            yield _flat(start, items)
+            continue
+        judged = list(_part(start, part))
+        _familiar.learn([one.measurements for one in judged])
+        yield from judged
 
 
 def _part(start: int, values: Sequence[bytes | None]) -> Iterator[Decoded]:
@@ -88,13 +97,13 @@ def _at_once(start: int, values: Sequence[bytes | None]) -> Decoded | None:
     return found if _is_shallow(text, items, found) and is_sound(found.measurements) else None
 
 
-def _is_shallow(text: bytes, items: _Items, found: Decoded) -> bool:
+def _is_shallow(text: bytes, items: Items, found: Decoded) -> bool:
     """Whether no item is nested too deep, told from the number of brackets in all of them."""
     arrays = 0 if isinstance(found.source, range) else sum(item.__class__ is list for item in items)
     return openings(text) - len(found.measurements) - arrays < MAX_DEPTH
 
 
-def _flat(start: int, items: _Items) -> Decoded:
+def _flat(start: int, items: Items) -> Decoded:
     """The measurements of the items in order, arrays opened."""
     if list not in set(map(type, items)):
         return Decoded(_singles(items), range(start, start + len(items)), [])
@@ -103,7 +112,7 @@ def _flat(start: int, items: _Items) -> Decoded:
     return Decoded(list(chain.from_iterable(groups)), source, [])
 
 
-def _singles(items: _Items) -> list[Measurement]:
+def _singles(items: Items) -> list[Measurement]:
     return cast("list[Measurement]", items)
 
 

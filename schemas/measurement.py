@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from schemas.times import END_OF_TIME
 
@@ -36,7 +37,7 @@ KNOWN_REGIONS: Final[set[str]] = set()
 _MAX_KNOWN: Final = 65_536
 
 
-class Measurement(msgspec.Struct, gc=False, omit_defaults=True):
+class Measurement(msgspec.Struct, gc=False, omit_defaults=True, eq=False):
     """One observation at one instant of event time. Fields that nobody knows are ignored."""
 
     # After `schemas.decode.decode` every `ts` is a number and an entity is there.
@@ -57,6 +58,12 @@ class Measurement(msgspec.Struct, gc=False, omit_defaults=True):
     of: Annotated[float, Meta(ge=0)] = 1.0
     member: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     up: bool | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the fields are the same; some are decoded as of a class that knows their names."""
+        return isinstance(other, Measurement) and asdict(self) == asdict(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def entity_of(measurement: Measurement) -> str:
