@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.security import client_options
 from tests.drill.crew import Crew
 from tests.drill.feeder import BACKLOG_BINS, LAGGARD, Feeder
+from tests.drill.incidents import incidents
 from tests.drill.plan import Move, plan
 from tests.drill.stream import FEEDS, PARTITIONS, Load, messages, struck
 from tests.drill.verdict import Undisturbed, Verdict, detect
@@ -24,6 +25,7 @@ SETTINGS = {
     "EBBTIDE_WORKER_SNAPSHOT_EVERY": "5s",
     "EBBTIDE_WORKER_MAX_RECORDS": "1000",
 }
+INCIDENT_SECONDS = 60.0  # after all else, until the incidents are told
 STALL_SECONDS = 12.0  # longer than a worker's session lasts
 Tell = Callable[[str], None]
 
@@ -78,13 +80,16 @@ def run(options: Options, kafka: ApacheKafka, directory: Path, tell: Tell) -> Ve
     tell(f"{given.total:,} measurements of {options.load.series:,} ASNs in {options.load.bins} bins and a tail")
     merged = detect(feeds, given.whole)
     undisturbed = [detect(feeds, part) for part in given.parts]
+    together = incidents(feeds, given.parts)
     tell(f"undisturbed: {sum(len(one.revisions) for one in undisturbed):,} revisions of outages")
+    tell(f"undisturbed: {len(together):,} revisions of incidents")
     cluster = Cluster(kafka.address, f"drill-{options.load.seed}", directory, feeds, **SETTINGS)
     try:
-        course = Course(options, kafka, cluster, given, tell)
+        course = Course(options, kafka, cluster, given, frozenset(together.values()), tell)
         course.run()
         verdict = course.verdict()
         _compare(verdict, cluster, undisturbed, merged)
+        verdict.incidents([record.value for record in cluster.all_records(cluster.kafka.incidents)], together)
         verdict.found(struck(options.load), merged.revisions)
     finally:
         cluster.close()
@@ -118,8 +123,17 @@ def _ends(cluster: Cluster) -> list[int]:
 class Course:
     """One drill while it runs."""
 
-    def __init__(self, options: Options, kafka: ApacheKafka, cluster: Cluster, given: Input, tell: Tell) -> None:
+    def __init__(
+        self,
+        options: Options,
+        kafka: ApacheKafka,
+        cluster: Cluster,
+        given: Input,
+        together: frozenset[bytes],
+        tell: Tell,
+    ) -> None:
         self.options, self.kafka, self.given, self.tell = options, kafka, given, tell
+        self.cluster, self.together = cluster, together  # the incidents that are to be sent
         self.crew = Crew(cluster, tell, options.patience)
         topic = cluster.kafka.measurements
         self.feeder = Feeder(kafka.address, topic, messages(options.load), options.rate)
@@ -145,7 +159,17 @@ class Course:
         self.crew.wait("the feeder", self.feeder.done.is_set)
         self.crew.wait("workers that are all at the end", lambda: self.crew.here() == self.given.total)
         self.tell("all is applied")
+        self._wait_incidents()
         self._end()
+
+    def _wait_incidents(self) -> None:
+        """Give the stage of incidents, which has no counts of its own, the time to take what was found last."""
+        until = time.monotonic() + INCIDENT_SECONDS
+        while time.monotonic() < until and not self.together <= self._sent():
+            time.sleep(1)
+
+    def _sent(self) -> set[bytes]:
+        return {record.value for record in self.cluster.all_records(self.cluster.kafka.incidents)}
 
     def _wait(self, what: str, at: int) -> None:
         self.crew.wait(what, lambda: self.crew.applied >= at, self._feed)

@@ -88,7 +88,7 @@ def test_a_run_that_only_repeats_itself_is_right() -> None:
     """What is sent again with the same bytes is counted, and no fault."""
     verdict = judged([*GOOD[:2], *GOOD])
     assert verdict.wrong == []
-    assert verdict.table["sent again, same bytes"] == 2
+    assert verdict.table["outage messages sent again, same bytes"] == 2
     assert verdict.table["outages compared"] == 2
     assert verdict.table["measurements skipped"] == 4
 
@@ -99,12 +99,12 @@ def test_a_run_that_only_repeats_itself_is_right() -> None:
         ("outages differing: b", lambda: judged(GOOD[:2])),
         ("outages differing: c", lambda: judged([*GOOD, outage("c", 1)])),
         ("outages differing: a", lambda: judged([GOOD[1], GOOD[0], GOOD[2]])),
-        ("revisions missing, not expected, or other: ('a', 1)", lambda: judged(GOOD[1:])),
+        ("revisions of outages missing, not expected, or other: ('a', 1)", lambda: judged(GOOD[1:])),
         (
-            "revisions missing, not expected, or other: ('a', 2)",
+            "revisions of outages missing, not expected, or other: ('a', 2)",
             lambda: judged([GOOD[0], outage("a", 2, 0.6), GOOD[2]]),
         ),
-        ("conflicting revisions: ('a', 1)", lambda: judged([outage("a", 1, 0.6), *GOOD])),
+        ("conflicting revisions of outages: ('a', 1)", lambda: judged([outage("a", 1, 0.6), *GOOD])),
         ("counters that are off: partition 0", lambda: judged(GOOD, {**STATUS, "binned": 6})),
         ("counters that are off: partition 0", lambda: judged(GOOD, {**STATUS, "binned": 6, "late": 2})),
         ("dead letters missing or too many", lambda: judged(GOOD, letters=1)),
@@ -136,3 +136,4 @@ def test_a_short_drill(kafka: ApacheKafka, tmp_path: Path) -> None:
     assert verdict.wrong == [], "\n".join(told)
     assert verdict.table["kills"] == 3
     assert verdict.table["outages compared"] > 10
+    assert verdict.table["incidents compared"] > 10

@@ -44,9 +44,9 @@ def counts_of(summary: str) -> dict[str, int]:
 
 
 def key_of(value: bytes) -> Key:
-    """Return an outage message's id and revision."""
-    outage = json.loads(value)
-    return outage["outage_id"], outage["revision"]
+    """Return the id and revision in the message of an outage, or of an incident."""
+    told = json.loads(value)
+    return told["outage_id" if "outage_id" in told else "incident_id"], told["revision"]
 
 
 @dataclass
@@ -66,7 +66,14 @@ class Verdict:
         self._note("workers that did not end in order", [f"codes {self.codes}"] if any(self.codes) else [])
 
     def outages(self, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
-        """Compare all that was sent, in order, with what should have been."""
+        """Compare all outages that were sent, in order, with what should have been."""
+        self._revisions("outage", sent, whole)
+
+    def incidents(self, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
+        """Compare all incidents that were sent, in order, with what should have been."""
+        self._revisions("incident", sent, whole)
+
+    def _revisions(self, what: str, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
         found: dict[Key, set[bytes]] = {}
         newest: dict[str, bytes] = {}
         for value in sent:
@@ -77,16 +84,20 @@ class Verdict:
         last = {name: value for (name, _), value in sorted(whole.items())}
         differing = [name for name in sorted(last.keys() | newest.keys()) if last.get(name) != newest.get(name)]
         odd = sorted(key for key in found.keys() | whole.keys() if whole.get(key) not in found.get(key, ()))
-        self.table["outages compared"] = len(last)
-        self.table["revisions compared"] = len(whole)
-        self.table["outage messages sent"] = len(sent)
-        self.table["sent again, same bytes"] = len(sent) - sum(len(values) for values in found.values())
-        self._note("outages differing", [f"{name}: {newest.get(name)!r}, not {last.get(name)!r}" for name in differing])
+        self.table[f"{what}s compared"] = len(last)
+        self.table[f"revisions of {what}s compared"] = len(whole)
+        self.table[f"{what} messages sent"] = len(sent)
+        self.table[f"{what} messages sent again, same bytes"] = len(sent) - sum(
+            len(values) for values in found.values()
+        )
         self._note(
-            "revisions missing, not expected, or other",
+            f"{what}s differing", [f"{name}: {newest.get(name)!r}, not {last.get(name)!r}" for name in differing]
+        )
+        self._note(
+            f"revisions of {what}s missing, not expected, or other",
             [f"{key}: {found.get(key)}, not {whole.get(key)!r}" for key in odd],
         )
-        self._note("conflicting revisions", [f"{key}: {sorted(found[key])}" for key in conflicts])
+        self._note(f"conflicting revisions of {what}s", [f"{key}: {sorted(found[key])}" for key in conflicts])
 
     def found(self, struck: AbstractSet[str], whole: Mapping[Key, bytes]) -> None:
         """Of the ASNs that had an outage, nearly all were told of: else the drill compares too little."""
