@@ -21,7 +21,7 @@ Made by `ebbtide settings reference` from the code. One TOML file, `ebbtide.toml
 of a section also as `EBBTIDE_SECTION_KEY` in the environment, which wins: `EBBTIDE_KAFKA_PARTITIONS=16`,
 `EBBTIDE_FEEDS_REACH_BIN=5m`. A key that is unknown is an error. Durations are texts such as "90s", "5m", "1h30m", "8w",
 or numbers of seconds. Secrets are shown nowhere; each can come from a file. `ebbtide settings check` says what is
-wrong, with file, line and key. Receivers and routes of alerts are in `docs/alerts.md`.
+wrong, with file, line and key. Receivers and routes of alerts are in [alerts.md](alerts.md).
 """
 TABLE = ("| key | type | default | what |", "|---|---|---|---|")
 _WORDS = {str: "text", bool: "true or false", int: "number", float: "number", Duration: "duration", Secret: "secret"}
