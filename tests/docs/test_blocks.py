@@ -13,7 +13,7 @@ import yaml
 
 from schemas.decode import decode
 from streams.cli import parser
-from streams.settings import from_builtins
+from streams.settings import Settings, from_builtins
 from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands, links
 
 LANGUAGES = {"", "sh", "toml", "json", "python", "yaml", "promql", "ini"}
@@ -45,7 +45,7 @@ TARGETS = {target for line in _TARGETS for target in line.split()}
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
 def test_settings_are_right(block: Block) -> None:
     """Each example of a settings file is one."""
-    from_builtins(tomllib.loads(block.text))
+    assert from_builtins(tomllib.loads(block.text)) != Settings()
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
