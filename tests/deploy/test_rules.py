@@ -18,7 +18,6 @@ from tests.deploy import rules
 
 ALERTS = rules.alerts()
 ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
-DASHBOARDS = {"ebbtide-overview": {"country"}, "ebbtide-entity": {"entity", "feed"}, "ebbtide-pipeline": set[str]()}
 NAME = re.compile(r"\b(?:[a-z_]+:)?ebbtide_[a-z0-9_]+(?::[a-z0-9_]+)?\b")
 SEVERITIES = {"critical", "warning", "info", "none"}
 
@@ -78,7 +77,7 @@ def test_the_links_of_an_alert_lead_somewhere(name: str) -> None:
     assert rules.in_repository(links["runbook_url"]) == rules.ROOT / "docs" / "runbooks" / f"{name}.md"
     parts = urlsplit(re.sub(r"{{.*?}}", "x", links["dashboard_url"]))
     assert (parts.scheme, parts.netloc) == ("https", rules.GRAFANA)
-    variables = (dashboards() or DASHBOARDS)[parts.path.removeprefix("/d/")]
+    variables = dashboards()[parts.path.removeprefix("/d/")]
     assert set(re.findall(r"var-(\w+)=", parts.query)) <= variables
 
 
