@@ -66,6 +66,7 @@ def _detect(one: argparse.ArgumentParser) -> None:
 
 def _demo(one: argparse.ArgumentParser) -> None:
     one.add_argument("--file", metavar="FILE", help="another recording, with --settings for its feeds")
+    one.add_argument("--scenario", choices=tuple(SCENARIOS), metavar="NAME", help="a situation; see simulate --list")
     one.add_argument("--broker", metavar="HOST:PORT", help="a real Kafka in place of the embedded broker")
     one.add_argument("--keep", action="store_true", help="stay up when the recording is over")
 

@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -43,11 +44,17 @@ RECORDING = Path("atlas-2016-06-16")
 
 
 def demo(arguments: Namespace) -> None:
-    """Run the demo on the shipped recording, or on another with its own settings."""
-    shipped = _recording()
-    file = arguments.settings or (DEFAULT_SETTINGS if arguments.file else shipped / "feeds.toml")
-    recording = arguments.file or str(shipped / "measurements.jsonl.gz")
-    run_demo(Demo(load(file, os.environ), file, recording, arguments.broker, arguments.keep), Console())
+    """Run the demo on the shipped recording, on another with its own settings, or on a simulated situation."""
+    if arguments.scenario and (arguments.file or arguments.settings):
+        raise UsageError("demo --scenario has a file and settings of its own")
+    with TemporaryDirectory(prefix="ebbtide-") as scratch:
+        folder = _recording()
+        if arguments.scenario:
+            folder = Path(scratch)
+            write(SCENARIOS[arguments.scenario], 1, folder)
+        file = arguments.settings or (DEFAULT_SETTINGS if arguments.file else folder / cases.FEEDS)
+        recording = arguments.file or str(folder / cases.MEASUREMENTS)
+        run_demo(Demo(load(file, os.environ), file, recording, arguments.broker, arguments.keep), Console())
 
 
 def worker(arguments: Namespace) -> None:
