@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard schemas dashboards screenshot clean
+.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard situations schemas dashboards screenshot clean
 
 demo: $(STAMP)
 	$(BIN)/ebbtide demo
@@ -42,6 +42,10 @@ recovery soak latency scaling: $(STAMP)
 
 scoreboard: $(STAMP)
 	$(BIN)/python -m tests.scoreboard $(CASES)
+
+# Ten draws of each situation, a quarter of an hour: what came out as incidents, and what was not right.
+situations: $(STAMP)
+	$(BIN)/python -m tests.scenarios $(OPTIONS)
 
 drill: $(STAMP)
 	$(BIN)/python -m tests.drill $(DRILL)

@@ -19,6 +19,7 @@ Kind: TypeAlias = Literal[
     "total", "partial", "mobile-only", "fixed-only", "international-only", "service-block", "feed-fault"
 ]
 FAULT: Kind = "feed-fault"
+FEED = "feed"  # the kind of entity of a whole feed that has stopped
 OVER: Collection[Course] = ("ended", "expired")
 
 
@@ -211,8 +212,17 @@ class Incident:
 
     @property
     def start(self) -> float:
-        """When it began."""
-        return min(fall.started_at for fall in self.members)
+        """When it began: its regions if there are any, else whatever fell; each when half of its feeds show it."""
+        starts: dict[str, dict[str, float]] = {}
+        for fall in finest(self.members):
+            its = starts.setdefault(fall.entity, {})
+            its[fall.feed] = min(its.get(fall.feed, fall.started_at), fall.started_at)
+        return min(sorted(its.values())[(len(its) - 1) // 2] for its in starts.values())
+
+
+def finest(falls: Sequence[Fall]) -> Sequence[Fall]:
+    """Those of regions if there are any: networks that lose a part with a region say less of it."""
+    return [fall for fall in falls if fall.kind == "region"] or falls
 
 
 def units(falls: Iterable[Fall]) -> dict[str, float]:

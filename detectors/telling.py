@@ -8,7 +8,7 @@ from math import inf
 
 from . import bearing
 from .chance import HOUR
-from .incident import Course, Coverage, Fall, Incident, Told, units
+from .incident import FEED, Course, Coverage, Fall, Incident, Told, finest, units
 from .lifecycle import severity
 from .observed import Suppression
 from .weights import affected
@@ -95,7 +95,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         drops=() if incident.fault else loss.drops,
         spread=tuple((at, entity) for entity, at in units(places).items()),
         feeds=seen.seen_by,
-        outage_ids=tuple(sorted(incident.falls)),
+        outage_ids=tuple(sorted(name for name, fall in incident.falls.items() if fall.kind != FEED)),
         seen_by=seen.seen_by,
         against=seen.against,
         silent=seen.silent,
@@ -128,7 +128,7 @@ def _name(fall: Fall) -> str:
 
 def _ended_at(members: Sequence[Fall]) -> float:
     """When the last entity was back: each when more than half of the feeds that showed it down say so."""
-    return max(_back_at(feeds) for feeds in feeds_by_entity(members))
+    return max(_back_at(feeds) for feeds in feeds_by_entity(finest(members)))
 
 
 def _back_at(feeds: list[list[Fall]]) -> float:

@@ -17,6 +17,7 @@ from streams.levels import LevelTables
 from streams.metadata import Register
 from streams.reach import Expected, Reach
 from streams.settings import Settings
+from streams.stalls import stalls
 
 ROUTES = "bgp"  # the signal of feeds that watch routes
 
@@ -68,8 +69,9 @@ class Grouping:
             moment = self.waiting.pop(at)
             told += self._advance(at)
             self._move(at, moment)
-            if moment.falls:
-                told += take(self.book, moment.falls, at, self._covered())
+            falls = [*moment.falls, *stalls(self.book, self.newest, at, self.settings)]
+            if falls:
+                told += take(self.book, falls, at, self._covered())
         told += self._advance(nextafter(until, inf))
         return [incident_of(one, self.known.names) for one in told]
 

@@ -53,9 +53,13 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _fault(told: Told) -> str:
-    is_over = "was" if told.ended_at is not None else "is"
+    feed, is_over = _safe(told.feeds[0]), told.ended_at is not None
+    if not told.outage_ids:
+        return f"Nothing {'came' if is_over else 'comes'} from the feed {feed}, {_when(told)}; no outage."
     many = _count(len(told.outage_ids), "series")
-    return f"The feed {_safe(told.feeds[0])} {is_over} at fault, {_when(told)}: {many} of it fell at once; no outage."
+    return (
+        f"The feed {feed} {'was' if is_over else 'is'} at fault, {_when(told)}: {many} of it fell at once; no outage."
+    )
 
 
 def _what(told: Told) -> str:

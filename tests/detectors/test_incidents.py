@@ -74,6 +74,14 @@ def test_networks_of_one_operator_are_one_incident() -> None:
     assert len(Line(coverage(many)).run(falls).last) == 2
 
 
+def test_seven_networks_of_one_operator_are_one_incident_of_seven() -> None:
+    """A cable company's seven networks within ten minutes; another network, down at the same time, stays apart."""
+    many = networks(400)
+    known = coverage(many, "US", operators=dict.fromkeys(many[:7], "Cable"))
+    falls = [fall(entity, number / 36, country="US") for number, entity in enumerate([*many[:7], many[50]])]
+    assert [one.asns for one in Line(known).run(falls).last] == [tuple(range(1, 8)), (51,)]
+
+
 def test_a_country_takes_in_its_networks() -> None:
     """A country's own series that falls takes in what fell just before and what falls after, not what fell long ago."""
     falls = [fall("asn/9", -40), fall("asn/1", 0), fall("country/IR", 0.2), fall("asn/2", 5)]
@@ -136,6 +144,17 @@ def test_the_course_of_an_incident() -> None:
     assert (line.last[0].ended_at, line.last[0].updated_at) == (START + 6 * HOUR, START + 6 * HOUR + 30 * MINUTE)
     assert line.book.incidents == {}
     assert line.book.homes == {}
+
+
+def test_an_incident_is_over_when_most_feeds_of_its_network_say_so() -> None:
+    """Two of three feeds see it back: that is its end, and what the third says later is no incident of its own."""
+    falls = [fall("asn/1", 0, feed=feed) for feed in ("probing", "atlas", "bgp")]
+    ends = [then(one, 4, drops=one.drops) for one in falls[:2]]
+    late = then(falls[2], 30, "open", max_drop=0.9)
+    line = Line(coverage(IRAN, feeds=("probing", "atlas", "bgp"))).run([*falls, *ends, late], until=40)
+    assert [(one.state, one.ended_at) for one in line.last] == [("ended", START + 4 * HOUR)]
+    line.run([then(late, 50)])
+    assert (len(line.last), line.book.incidents, line.book.homes) == (1, {}, {})
 
 
 def replaced(first: Fall, at: float) -> Fall:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from schemas.times import parse_time
+from streams.simulate import feeds
+from streams.simulate.situations import SCENARIOS
+from streams.simulate.world import Event, Incident, Line, Where
 from tests.scenarios.situations import complaints, run
 
 SEEDS = {
@@ -30,10 +34,36 @@ def test_exactly_what_happened_comes_out(name: str, seed: int, tmp_path: Path) -
     assert complaints(run(name, seed, tmp_path)) == []
 
 
-def test_a_collector_that_stops_is_no_outage(tmp_path: Path) -> None:
-    """Outages of three networks in five are held for the feed's fault: one incident without a place."""
+def test_a_collector_that_stops_and_a_silent_feed_are_no_outage(tmp_path: Path) -> None:
+    """Outages of three networks in five are held for the feed's fault; a feed without a word is at fault as a whole."""
     outcome = run("broken-collector", 1, tmp_path)
-    (told,) = [one for one in outcome.told if one["feeds"] == ["bgp"]]
-    assert (told["kinds"], told["state"]) == (["feed-fault"], "ended")
-    assert told["scope"] == {"countries": [], "regions": [], "asns": []}
-    assert all(one["kinds"] == ["feed-fault"] for one in outcome.told)
+    told = sorted(outcome.told, key=lambda one: str(one["started_at"]))
+    assert [(one["feeds"], one["started_at"]) for one in told] == [
+        (["bgp"], "2020-03-17T09:00:00Z"),
+        (["traffic"], "2020-03-21T03:50:00Z"),
+    ]
+    assert {(*one["kinds"], one["state"]) for one in told} == {("feed-fault", "ended")}
+    assert all(one["scope"] == {"countries": [], "regions": [], "asns": []} for one in told)
+
+
+def test_a_country_measured_by_region_is_one_incident_with_its_spread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Iran, November 2019, as 72 regional series that go dark over six hours: one incident that names them all."""
+    regions = [f"IR-{number:02}" for number in range(72)]
+    whole = SCENARIOS["iran-2019"]
+    start, end = parse_time("2019-11-16T11:00:00Z"), parse_time("2019-11-20T11:00:00Z")
+    falls = [
+        Event(Where("IR", regions=(region,)), start + 300 * number, end, {"probing": 0.96})
+        for number, region in enumerate(regions)
+    ]
+    lines = tuple(Line(58224, "IR", "fixed", 20 + number, region) for number, region in enumerate(regions))
+    feed = feeds.probing(1800, keys=(("region",),))
+    story = whole._replace(lines=lines, feeds=(feed,), incidents=(Incident(tuple(falls)),), end="2019-11-22T00:00:00Z")
+    monkeypatch.setitem(SCENARIOS, "iran-2019", story)
+    outcome = run("iran-2019", 1, tmp_path)
+    (told,) = outcome.told
+    assert (told["scope"]["regions"], told["kinds"], told["state"]) == (regions, ["total"], "ended")
+    assert len(told["spread"]) == 72
+    assert parse_time(told["spread"][-1]["at"]) - parse_time(told["spread"][0]["at"]) >= 5 * 3600
+    assert outcome.matches.false == 0

@@ -106,6 +106,10 @@ ONE = replace(
             replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=("a", "b")),
             "The feed bgp is at fault, since 2019-12-25 05:00 UTC: 2 series of it fell at once; no outage.",
         ),
+        (
+            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=(), ended_at=LAST),
+            "Nothing came from the feed bgp, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; no outage.",
+        ),
     ],
 )
 def test_headlines(told: Told, sentence: str) -> None:
