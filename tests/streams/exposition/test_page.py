@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -55,6 +56,24 @@ def test_an_outage_that_is_over_is_gone_from_the_next_page(worker: Full) -> None
     page = worker.families()
     assert gone not in {sample.labels["outage_id"] for sample in page["ebbtide_outage_value"].samples}
     assert len(page["ebbtide_outage_value"].samples) == worker.settings.metrics.max_outages
+
+
+def test_what_a_feeds_fault_holds_back_is_told(worker: Full) -> None:
+    """How many outages, as long as they are held; and the incident once, however many revisions it has."""
+    partition = worker.worker.partitions[0]
+    held = msgspec.structs.replace(scrape.outage(7, worker.crowd, feed="signal2"), explain={"held": "feed"})
+    fault = msgspec.structs.replace(scrape.incident(1, [7]), kinds=["feed-fault"], feeds=["signal2"])
+    partition.running["held"] = held
+    for revision in (1, 2):
+        worker.worker.metrics.told(msgspec.structs.replace(fault, revision=revision))
+    counts = {name: dict(_samples(worker, name)) for name in ("ebbtide_held_outages", "ebbtide_feed_faults")}
+    del partition.running["held"]
+    assert {name: {feed for feed, value in its.items() if value} for name, its in counts.items()} == {
+        "ebbtide_held_outages": {"signal2"},
+        "ebbtide_feed_faults": {"signal2"},
+    }
+    assert counts["ebbtide_feed_faults"]["signal2"] == 1
+    assert not any(value for _, value in _samples(worker, "ebbtide_held_outages"))
 
 
 def test_a_page_of_400_000_series_has_at_most_5_000_lines() -> None:
