@@ -135,15 +135,18 @@ class Drawer:
         return drawn(course, name, size)
 
     def _strip(self, one: Outage | Incident) -> tuple[Strip | None, str]:
-        """Return the bins that show it, and whose they are; of an incident, those of the feed with most outages."""
+        """Return the bins that show it, and whose they are.
+
+        Of an incident, those of most outages of one feed and one sort of entity: a network is a part of its country.
+        """
         if isinstance(one, Outage):
             return self.known.strip(one), f"{who(one)}, feed {one.feed}"
         members = [self.outages[name] for name in one.outage_ids if name in self.outages]
-        feeds = Counter(member.feed for member in members).most_common(1)
-        if not feeds:
+        sorts = Counter(map(_sort, members)).most_common(1)
+        if not sorts:
             return None, ""
-        feed = feeds[0][0]
-        found = [self.known.strip(member) for member in members if member.feed == feed][:SUMMED]
+        feed, _ = sorts[0][0]
+        found = [self.known.strip(member) for member in members if _sort(member) == sorts[0][0]][:SUMMED]
         strips = [strip for strip in found if strip and strip.starts]
         kind = self.known.settings.feeds[feed].kind
         return total(strips, kind) if strips else None, f"{len(strips)} series, feed {feed}"
@@ -153,6 +156,10 @@ class Drawer:
         newest = [time for feed in feeds if (time := self.newest.get(feed)) is not None]
         end = ended(one)
         return (max([parse_time(one.updated_at), *newest]) if end is None else end) - parse_time(one.started_at)
+
+
+def _sort(outage: Outage) -> tuple[str, str]:
+    return outage.feed, outage.entity.partition("/")[0]
 
 
 def drawn(course: Course, name: str, size: Size) -> Drawn:

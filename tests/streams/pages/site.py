@@ -16,6 +16,7 @@ from aiohttp.web import Application, AppRunner, TCPSite
 from prometheus_client import CollectorRegistry
 
 from schemas.incident import Incident
+from schemas.outage import RUNNING
 from streams.findings import finding_of
 from streams.grouping import Grouping, expected_of
 from streams.guard import application_options
@@ -25,6 +26,7 @@ from streams.pages.known import Known, known_of
 from streams.pages.routes import add_known
 from streams.partition import Partition
 from streams.settings import Duration, Feed, Settings, Web
+from streams.shard import Shard
 from streams.worker import Worker
 
 HOUR = 3600
@@ -95,7 +97,7 @@ def read(values: Sequence[bytes], its: Settings = SETTINGS) -> Known:
     worker = worker_of(its)
     partition = worker.measuring.at(0)
     grouping, incidents = Grouping(its, Register(), expected_of(its, 1)), dict[str, Incident]()
-    partition.shard.tell_levels()
+    partition.shard = _shard(its, worker)
     for first in range(0, len(values), 1000):
         part = values[first : first + 1000]
         _take(worker, partition, part, grouping, incidents)
@@ -104,13 +106,26 @@ def read(values: Sequence[bytes], its: Settings = SETTINGS) -> Known:
     return dataclasses.replace(known_of(worker), incidents=lambda: list(incidents.values()))
 
 
+def _shard(its: Settings, worker: Worker) -> Shard:
+    """Return a shard that sums its areas by itself, and have its bins kept."""
+    shard = Shard(its)
+    shard.tell_levels()
+    worker.album.clear()
+    for name, feed in shard.feeds.items():
+        worker.album.watch(0, name, feed)
+    for name, areas in shard.areas.items():
+        for summed in areas.summed.values():
+            worker.album.watch(0, name, summed)
+    return shard
+
+
 def _take(
     worker: Worker, partition: Partition, part: Sequence[bytes], grouping: Grouping, incidents: dict[str, Incident]
 ) -> None:
     first = partition.applied + 1
     taken = partition.take(part, [None] * len(part), range(first, first + len(part)), [4e9] * len(part), 0.0)
     assert not taken.dead
-    worker.ended.extend(outage for outage in taken.outages if outage.outage_id not in partition.running)
+    worker.ended.extend(outage for outage in taken.outages if outage.state not in RUNNING)
     for closed in taken.closed:
         grouping.hear(finding_of("shard/0", closed))
     incidents.update({one.incident_id: one for one in grouping.settle()})

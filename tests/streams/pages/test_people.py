@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from streams.pages.known import Known
 from streams.pages.people import people_pages
+from streams.pages.views import Drawer
 from streams.settings import Metrics
 from tests.streams.pages.site import START, Dark, application, read, story
 
@@ -133,6 +134,18 @@ def test_nothing_heard_is_not_called_well() -> None:
     assert (
         "is not ready: partitions [0] are behind" in page(dataclasses.replace(calm, health=lambda: waiting), "/").text
     )
+
+
+def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
+    """The sum of its networks alone, though their country is down too: a sum of both would be twice as high."""
+    incident = next(one for one in KNOWN.incidents() if one.state == "ongoing")
+    country = msgspec.structs.replace(KNOWN.outages()[0], outage_id="0" * 16, entity="country/IR", feed="traffic")
+    more = msgspec.structs.replace(incident, outage_ids=[*incident.outage_ids, country.outage_id])
+    both = dataclasses.replace(KNOWN, outages=lambda: [country, *KNOWN.outages()])
+    drawn = Drawer(both).draw(more)
+    assert drawn is not None
+    assert drawn == Drawer(KNOWN).draw(incident)
+    assert "of 9 series, feed traffic" in drawn.svg
 
 
 def test_a_storm_is_bounded() -> None:
