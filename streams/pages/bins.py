@@ -14,6 +14,7 @@ from streams.album import Strip
 from streams.exposition.watched import WIDTH
 from streams.settings import Settings
 
+MOST = 0.9  # of the series that a bin of their sum needs
 Column = NDArray[np.float64]
 
 
@@ -68,7 +69,8 @@ def rounded(number: float) -> float | None:
 
 def total(strips: Sequence[Strip], kind: str) -> Strip:
     """Return the sum of series of one feed, of a ratio the mean: of the bins of each in which it is known what was
-    measured and expected.
+    measured and expected. A bin that too few have is unknown, or the sum would fall where a series
+    merely ends; it starts and ends with bins that are known.
     """
     starts = sorted({start for strip in strips for start in strip.starts})
     cube = np.full((len(strips), len(starts), 3), np.nan)
@@ -78,6 +80,8 @@ def total(strips: Sequence[Strip], kind: str) -> Strip:
     cube[~known] = 0
     count = known.sum(axis=0)
     sums = np.stack([cube[..., 0].sum(axis=0), cube[..., 1].sum(axis=0), np.sqrt((cube[..., 2] ** 2).sum(axis=0))])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shown = np.where(count > 0, sums / np.maximum(count, 1) if kind == "ratio" else sums, np.nan)
-    return strips[0]._replace(starts=starts, shown=shown.T.astype(np.float32))
+    means = sums / np.maximum(count, 1)
+    enough = count >= max(1.0, MOST * count.max(initial=0))
+    shown = np.where(enough, means if kind == "ratio" else sums, np.nan)
+    span = slice(int(enough.argmax()), len(enough) - int(enough[::-1].argmax())) if enough.any() else slice(0)
+    return strips[0]._replace(starts=starts[span], shown=shown.T[span].astype(np.float32))

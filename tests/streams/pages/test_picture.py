@@ -78,13 +78,16 @@ def strip(starts: list[int], shown: list[tuple[float, float, float]]) -> Strip:
 
 
 def test_series_are_summed_where_they_are_known() -> None:
-    """Levels add up, spreads as those of independent numbers; a ratio's are averaged; nothing known stays unknown."""
+    """Levels add up, spreads as those of independent numbers; a ratio's are averaged; what one lacks is left out."""
     one = strip([0, 60, 120], [(1, 2, 3), (1, 2, 3), (NONE, 2, 3)])
     other = strip([60, 120], [(10, 20, 4), (NONE, NONE, NONE)])
     summed = total([one, other], "gauge")
-    assert summed.starts == [0, 60, 120]
-    np.testing.assert_allclose(summed.shown, [(1, 2, 3), (11, 22, 5), (NONE, NONE, NONE)])
-    np.testing.assert_allclose(total([one, other], "ratio").shown[1], (5.5, 11, 2.5))
+    assert summed.starts == [60]
+    np.testing.assert_allclose(summed.shown, [(11, 22, 5)])
+    many = total([one, *[other] * 10], "gauge")
+    np.testing.assert_allclose(many.shown[0], (101, 202, (9 + 160) ** 0.5), rtol=1e-6)
+    np.testing.assert_allclose(total([one] * 3, "gauge").shown[0], (3, 6, 27**0.5), rtol=1e-6)
+    np.testing.assert_allclose(total([one, other], "ratio").shown[0], (5.5, 11, 2.5))
 
 
 def test_a_band_has_bounds() -> None:
