@@ -128,8 +128,8 @@ def _missing_attributes() -> Iterator[str]:
 
 def _missing_globals() -> Iterator[str]:
     for (owner, method), name in GLOBALS.items():
-        function = getattr(owner, method)
-        if name not in function.__globals__ or name not in function.__code__.co_names:
+        function = getattr(owner, method, None)
+        if function is None or name not in function.__globals__ or name not in function.__code__.co_names:
             yield f"{owner.__module__}.{owner.__qualname__}.{method} does not use {name}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -99,17 +99,17 @@ class SeriesIndex:
 
     def _meet(self, measurements: list[Measurement]) -> None:
         """Note the rows of measurements whose keys are not known; series that are new get one, all at once."""
-        named: dict[Key, Series] = {}
+        new: dict[Identity, Series] = {}
+        waiting: dict[Key, Identity] = {}
         for measurement in measurements:
             key = self._key(measurement)
-            if key not in named:
-                named[key] = self._named(measurement)
-        new: dict[Identity, Series] = {}
-        for series in named.values():
-            if self.identity(series) not in self.by_series:
-                new.setdefault(self.identity(series), series)
+            if key not in waiting:
+                series = self._named(measurement)
+                waiting[key] = name = self.identity(series)
+                if name not in self.by_series and name not in new:
+                    new[name] = series
         self.add(list(new.values()))
-        self.keys.update({key: self.by_series[self.identity(series)] for key, series in named.items()})
+        self.keys.update({key: self.by_series[name] for key, name in waiting.items()})
 
     def add(self, many: list[Series]) -> list[int]:
         """Give each of these new series a row: those that were freed, then some at the end."""
@@ -179,6 +179,11 @@ def at_home(series: Series, home: Callable[[str], str | None]) -> Series:
 
 def series_of(measurement: Measurement) -> Series:
     """Return the series that a measurement belongs to."""
-    facets = tuple((name, value) for name in FACETS if (value := getattr(measurement, name)) is not None)
+    facets = _facets(measurement.access, measurement.direction, measurement.service)
     region = measurement.region if measurement.asn is None else None
     return Series(entity_of(measurement), facets, measurement.country, region)
+
+
+@lru_cache(maxsize=1024)
+def _facets(*values: str | None) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in zip(FACETS, values, strict=True) if value is not None)

@@ -8,6 +8,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from aiokafka.consumer.fetcher import Fetcher
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
@@ -54,6 +55,13 @@ def test_missing_attribute_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """An attribute that is no longer set is named."""
     monkeypatch.setattr(Consumer, "__init__", lambda self: None)
     with pytest.raises(FaustChangedError, match=r"Consumer\.\w+ is gone"):
+        check_faust()
+
+
+def test_a_name_that_is_not_looked_up_any_more_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is replaced in a module of aiokafka must still be taken from there."""
+    monkeypatch.setitem(faust_check.GLOBALS, (Fetcher, "_proc_fetch_request"), "OtherRecords")
+    with pytest.raises(FaustChangedError, match=r"Fetcher\._proc_fetch_request does not use OtherRecords"):
         check_faust()
 
 

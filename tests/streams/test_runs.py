@@ -14,6 +14,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from streams import runs as runs_module
 from streams.faust_private import Log, RunRecords
 from streams.runs import Run, joined
 
@@ -97,8 +98,10 @@ def test_log_with_no_record_left_moves_on() -> None:
         assert runs.next_fetch_offset == end
 
 
-def test_damaged_batch_is_an_error() -> None:
-    """A checksum that does not fit is found as before."""
+@pytest.mark.parametrize("in_c", [runs_module.CRC_IN_C, False])
+def test_damaged_batch_is_an_error(in_c: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checksum that does not fit is found as before, also where there is no quick way to take it."""
+    monkeypatch.setattr(runs_module, "CRC_IN_C", in_c)
     runs = fetched(stored(0, 0, 1)[:-1] + b"x")
     RunRecords.adopt(runs)
     with pytest.raises(CorruptRecordException):
