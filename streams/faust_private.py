@@ -117,18 +117,22 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return await super()._fetch_records(consumer, active_partitions, **options)
 
     def _watch(self, fetcher: Fetcher) -> None:
-        """Look through each answer of a broker before anybody can take records of it."""
+        """Look through each answer of a broker before anybody can take records of it; one may be there already."""
         self._watched = fetcher
+        self._adopt(fetcher)
         process = fetcher._proc_fetch_request
 
         async def watched(*request: Any) -> bool:  # noqa: ANN401
             needs_wakeup: bool = await process(*request)
-            for tp, result in fetcher._records.items():
-                if tp.topic in self.batched and isinstance(result, FetchResult) and result.has_more():
-                    RunRecords.adopt(result._partition_records)
+            self._adopt(fetcher)
             return needs_wakeup
 
         fetcher._proc_fetch_request = watched
+
+    def _adopt(self, fetcher: Fetcher) -> None:
+        for tp, result in fetcher._records.items():
+            if tp.topic in self.batched and isinstance(result, FetchResult) and result.has_more():
+                RunRecords.adopt(result._partition_records)
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
