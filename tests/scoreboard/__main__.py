@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streams import cases, score
-from tests.scoreboard import board
+from tests.scoreboard import board, incidents
 from tests.scoreboard.rules import RULES, alarms
 from tests.scoreboard.tap import Tap
 
@@ -32,7 +32,7 @@ def main(folders: list[Path]) -> None:
     sys.stdout.write(table)
     if not folders:
         kept = board.absent(table) if board.CHECKED_IN.exists() else ""
-        board.CHECKED_IN.write_text(f"{board.PREFACE}\n{table}{kept}")
+        board.CHECKED_IN.write_text(f"{board.PREFACE}\n{table}{kept}\n{incidents.section()}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streams import cases, score
+from tests.scoreboard import incidents
 from tests.scoreboard.simulated import SIMULATED, write
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,8 @@ Figures = dict[str, str]
 
 def parse(table: str) -> dict[tuple[str, str], Figures]:
     """Return the figures of a table by case and rule, each by its column."""
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    page = table.partition(incidents.HEADING)[0]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
     rows = [dict(zip(score.COLUMNS, cells, strict=True)) for cells in lines[2:]]
     return {(row["case"], row["rule"]): row for row in rows}
 
@@ -76,7 +78,7 @@ def parse(table: str) -> dict[tuple[str, str], Figures]:
 def absent(table: str) -> str:
     """Return the checked-in lines of recordings that are not here and so not in the table."""
     here = {case for case, _ in parse(table)}
-    lines = CHECKED_IN.read_text().splitlines(keepends=True)
+    lines = CHECKED_IN.read_text().partition(incidents.HEADING)[0].splitlines(keepends=True)
     rows = [line for line in lines if line[:1] == "|"][2:]
     return "".join(line for line in rows if line.strip("|").split("|")[0].strip() not in here)
 
