@@ -34,6 +34,7 @@ def head(its: Grouping) -> dict[str, Any]:
         "ends": reach.ends,
         "pieces": reach.pieces,
         "told": reach.told,
+        "past": reach.past if isfinite(reach.past) else None,
         "open": {feed: sorted(bins.items()) for feed, bins in reach.open.items()},
     }
 
@@ -111,6 +112,7 @@ def _restore_head(its: Grouping, values: Mapping[str, Any]) -> None:
     for reporter, pieces in values["pieces"].items():
         reach.pieces[reporter] = {feed: (end, piece) for feed, (end, piece) in pieces.items()}
     reach.told.update(values["told"])
+    reach.past = -inf if values["past"] is None else values["past"]
     reach.open.update({feed: dict(bins) for feed, bins in values["open"].items() if feed in feeds})
 
 

@@ -31,6 +31,7 @@ class Reach:
 
     `ends`: of the newest bin of each of its feeds. `pieces`: end and number of the piece taken last of each. `told`: up
     to when it has told all. `open`: of bins that areas have still to tell of, by feed and end, when they are taken.
+    `past`: up to when all was settled once.
     """
 
     expected: Expected
@@ -38,6 +39,7 @@ class Reach:
     pieces: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     open: dict[str, dict[int, float]] = field(default_factory=dict)
+    past: float = -inf
 
     def take(self, finding: Finding) -> float | None:
         """Return the instant at which a finding is to be taken; None when it is known already, or says only how far
@@ -52,17 +54,24 @@ class Reach:
         at = self._instant(finding)
         if finding.last:
             self._note(finding, at)
+            self.past = self.settled()
         return None if finding.silent else at
 
     def settled(self) -> float:
         """Return up to when all is told: what is still to come is taken later than that."""
         told = min((self.told.get(one, -inf) for one in self.expected.shards), default=-inf)
-        held = min((at for bins in self.open.values() for at in bins.values()), default=inf)
-        return min(told, nextafter(held, -inf))
+        return max(self.past, min(told, nextafter(min(map(self._held, self.open), default=inf), -inf)))
+
+    def _held(self, feed: str) -> float:
+        """When the oldest bin is taken that areas can tell of by now: all shards that have the feed have told it."""
+        ends = [self.ends[one][feed] for one in self.expected.shards if feed in self.ends.get(one, {})]
+        common = min(ends, default=-1)
+        return min((at for end, at in self.open[feed].items() if end <= common and at > self.past), default=inf)
 
     def _instant(self, finding: Finding) -> float:
         if finding.reporter not in self.expected.shards:
-            return self.open.get(finding.feed, {}).get(finding.end) or _after(finding.end, self.settled())
+            at = self.open.get(finding.feed, {}).get(finding.end, -inf)
+            return at if at > self.past else _after(finding.end, self.past)
         return _after(finding.end, self.told.get(finding.reporter, -inf))
 
     def _note(self, finding: Finding, at: float) -> None:
@@ -70,7 +79,8 @@ class Reach:
         ends = self.ends.setdefault(finding.reporter, {})
         ends[feed] = max(end, ends.get(feed, end))
         if finding.reporter not in self.expected.shards:
-            self._close(feed)
+            if feed in self.expected.areas:
+                self._close(feed)
             return
         reached = max(min(ends.values()), max(ends.values()) - self.expected.patience)
         self.told[finding.reporter] = max(reached, self.told.get(finding.reporter, reached))
@@ -80,9 +90,9 @@ class Reach:
             self._close(feed)
 
     def _close(self, feed: str) -> None:
-        """Forget the bins that all areas of a feed have told of."""
-        done = min(self.ends.get(one, {}).get(feed, -1) for one in self.expected.areas.get(feed, ()))
-        self.open[feed] = {end: at for end, at in self.open.get(feed, {}).items() if end > done}
+        """Forget the bins that all areas of a feed have told of, or that were not waited for."""
+        done = min(self.ends.get(one, {}).get(feed, -1) for one in self.expected.areas[feed])
+        self.open[feed] = {end: at for end, at in self.open.get(feed, {}).items() if end > done and at > self.past}
 
 
 def _after(end: int, told: float) -> float:

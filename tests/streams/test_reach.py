@@ -108,6 +108,19 @@ def test_areas_are_taken_with_their_shards(data: st.DataObject) -> None:
             assert at == max(one[shard, feed, end] for shard in SHARDS)
 
 
+def test_areas_that_wait_for_a_shard_are_not_waited_for() -> None:
+    """A feed that has ended in one shard, which reads others, closes no areas: all else goes on, nothing piles up."""
+    its = reach(areas=AREAS)
+    heard(its, [finding(shard, feed, 1) for shard in SHARDS for feed in ("a", "b")])
+    heard(its, [finding(areas, "a", 1) for areas in AREAS])
+    for end in range(2, 100):
+        heard(its, [finding(shard, "b", end) for shard in SHARDS])
+        heard(its, [finding(shard, "a", end) for shard in SHARDS[:2]])
+    assert its.settled() == 99 - 7
+    assert len(its.open["a"]) <= 8
+    assert heard(its, [finding(AREAS[0], "a", 2)]) == {(AREAS[0], "a", 2): 99 - 7 + 1}
+
+
 def test_a_shard_with_a_backlog_is_waited_for() -> None:
     """All is settled only up to where the slowest shard is."""
     its = reach()
