@@ -41,7 +41,7 @@ def loss(incident: Incident, coverage: Coverage) -> Loss:
         (k for k in groups if k[1] == kind and affected[k] >= most / 2),
         key=lambda k: (round(_drop(groups[k]), 2), affected[k], k),
     )
-    return Loss(_drop(groups[best]), _of_country(affected, best, coverage), _drops(groups[best]))
+    return Loss(_drop(groups[best]), _of_country(affected, best, coverage), _drops(groups[best], incident.start))
 
 
 def _of_country(affected: Mapping[Key, float], best: Key, coverage: Coverage) -> float:
@@ -84,13 +84,16 @@ def _affected(falls: Sequence[Weighed], whole: float) -> float:
     return _lost(falls) / max(whole, _weight(falls))
 
 
-def _drops(falls: Sequence[Weighed]) -> tuple[tuple[float, float], ...]:
-    """Distinct falls of what has fallen by then; a place that joins is none, nor are steps within an hour."""
+def _drops(falls: Sequence[Weighed], start: float) -> tuple[tuple[float, float], ...]:
+    """Distinct falls of what has fallen by then; a place that joins is none, nor are steps within an hour.
+
+    None is before the `start` of the incident, which more feeds than this one tell.
+    """
     courses = [(one.weight, _steps(one.fall.drops)) for one in falls]
     first = min(one.fall.started_at for one in falls)
     further = {at for _, steps in courses for at, _ in steps[1:]}
     shares = [(at, _share_at(courses, at)) for at in sorted({first} | further)]
-    return _steps([(at, round(share, 4)) for at, share in shares])
+    return _steps([(max(at, start), round(share, 4)) for at, share in shares])
 
 
 def _steps(drops: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:

@@ -133,3 +133,10 @@ def test_steps_within_an_hour_are_one_drop() -> None:
     first = fall("asn/1", 0, drop=0.3)
     deeper = then(first, 1, "open", max_drop=0.9, drops=((START, 0.3), (START + 0.9 * HOUR, 0.9)))
     assert last(coverage(["asn/1"]), first, deeper).drops == ((START, 0.9),)
+
+
+def test_one_feed_of_three_does_not_date_the_fall() -> None:
+    """Noise before the fall is taken for its beginning in one feed: the two others say when it began."""
+    falls = [fall("asn/1", -1.5, feed="telescope"), *(fall("asn/1", 0, feed=feed) for feed in ("probing", "bgp"))]
+    one = last(coverage(["asn/1"], feeds=("telescope", "probing", "bgp")), *falls)
+    assert (one.started_at, one.drops) == (START, ((START, 1.0),))
