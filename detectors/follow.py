@@ -132,7 +132,9 @@ def levels(
     runs[:, BEING_BACK] = np.where(again, 0, _longer(c, BEING_BACK))
     sure = ~again & (back >= ENOUGH)
     done = sure & (whole >= -1) & (runs[:, BEING_BACK] >= confirm(c, 2))
-    moved = np.where(again & step, runs[:, MOVING], 0).astype(np.int64)
+    # What seemed back and is not has the level of the bins since then, be they enough for a step or not.
+    relapsed = (runs[:, RETURNING] > 0) & ~sure
+    moved = np.where((again & step) | relapsed, runs[:, MOVING], 0).astype(np.int64)
     _settle(c, ratio, worth, moved > 0)
     return Course(done, sure & ~done, (moved > 0) | (again & _refined(c, told)), moved)
 

@@ -220,7 +220,7 @@ def _revise(
         relapse = old.state == "recovering"
         refine = moving == 0 and not relapse
         state = "suspected" if old.held and held else "open"
-        after = revise(old, shown, state, _moved(relapse, drop), drop, moving, refine)
+        after = revise(old, shown, state, _moved(relapse, drop), drop, 1 if relapse else moving, refine)
         after = follow.release(after, held)
         hot["runs"][row, follow.RETURNING] = 0
     desk.ongoing[row] = after

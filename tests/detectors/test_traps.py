@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors import follow
+from detectors.columns import Columns
 from tests.detectors.series import START, daily, outages, watch
 
 DAY = 86_400
@@ -222,3 +224,18 @@ def test_a_country_that_falls_whole_is_no_feed_fault() -> None:
     values = rng.poisson(200.0, (10 * 144, 20)).astype(float)
     values[1200:1212] = rng.poisson(20.0, (12, 20))
     assert len(outages(watch("count", 600, values, group=7))) == 20
+
+
+def test_a_dip_while_it_comes_back_is_not_the_whole_fall_again() -> None:
+    """Eight trials a bin: whole for a bin, then four of eight; what is told is no longer the level of the outage."""
+    c: Columns = {
+        "sums": np.array([[8.5, 1, 0.9, 0.03, 0.8]], np.float32),
+        "runs": np.array([[1, 0, 1, 50, 1]], np.uint16),
+        "flaps": np.array([1], np.uint8),
+    }
+    value, size, mid, noise, inform, worst, told = (
+        np.full(1, number, np.float32) for number in (0.5, 8, 0.97, 3e-4, 200, 0.97, 1)
+    )
+    course = follow.levels("ratio", c, value, size, mid, noise, inform, worst, told)
+    assert (course.back.tolist(), course.returning.tolist(), course.changed.tolist()) == ([False], [False], [True])
+    assert 0.4 < c["sums"][0, follow.LEVEL] < 1
