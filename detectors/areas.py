@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import exact
 from .baseline import Pace
 from .bins import padded
 from .observed import DAY, Flags, Floats, Ints, Observed, Rule
@@ -22,7 +23,7 @@ KNOWN = 0.5  # share of the weights that must be measured for the sum to be know
 
 
 class Sums(NamedTuple):
-    """Sums over cells, an element per area. They add up over shards.
+    """Sums over cells, an element per area; or what each cell adds to them.
 
     `value`, `size`, `lost`, `back`: as in `Observed`, of the cells that take part and were measured: `present` of
     `cells`. `held`, `held_trials`: what those missing for a short time showed last. `base`, `trials`: usual values and
@@ -53,14 +54,18 @@ class Sums(NamedTuple):
         """No cells."""
         return cls(*np.zeros((len(cls._fields), areas)))
 
-    def by(self, area: Ints, areas: int) -> Sums:
-        """Return these sums by area, given the area of each element (-1: none), in order of the elements."""
-        use = area >= 0
-        return Sums(*(_by(area[use], column[use], areas) for column in self))
+    def by(self, area: Ints, areas: int) -> Floats:
+        """Return the limbs of these sums by area (`columns × limbs × areas`), given the area of each cell (-1: none).
 
-    def at(self, rows: Ints) -> Sums:
-        """Return some elements."""
-        return Sums(*(column[rows] for column in self))
+        They add up over shards, in any order; `of` makes sums of them.
+        """
+        use = area >= 0
+        return np.stack([exact.by_group(area[use], column[use], areas) for column in self])
+
+    @classmethod
+    def of(cls, limbs: Floats) -> Sums:
+        """Return the sums, given their limbs."""
+        return cls(*exact.whole(limbs))
 
 
 class Panel:
@@ -181,10 +186,6 @@ def turnover(rule: Rule, sums: Sums, base: Floats, trials: Floats) -> Floats:
     if rule.kind == "ratio":
         by = _part(by, _part(sums.trials, tried))
     return np.where(moved & (sums.base > 0), by, 1.0)
-
-
-def _by(area: Ints, column: Floats, areas: int) -> Floats:
-    return np.asarray(np.bincount(area, weights=column, minlength=areas), dtype=np.float64)
 
 
 def _part(above: Floats, below: Floats) -> Floats:

@@ -22,6 +22,7 @@ _TITLES: Final = {
     "calendar": "What is expected, and so does not alert; compaction keeps the newest state of each entry.",
     "alerts.state": "What each receiver has been told; compaction keeps the newest state of each.",
     "alerts.dead": "Revisions that a receiver was not told of, with the reason.",
+    "partials": "What each shard adds to the areas of a feed in a bin; for workers only.",
     "clock": "Which event time each feed has reached, heard by every partition.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
@@ -36,6 +37,7 @@ _RECEIVER_KEY: Final = {
     "description": "The receiver, what it is about, and its id.",
 }
 _SUBJECT_KEY: Final = {"type": "string", "description": "The incident_id or outage_id; empty when there is none."}
+_AREAS_KEY: Final = {"type": "string", "description": "The feed, `/`, and the combination of its `areas`."}
 _DEAD_KEY: Final = {"description": "The key as it came."}
 
 
@@ -68,6 +70,7 @@ def _channels() -> dict[str, Any]:
         "calendar": _channel("calendar", "calendar", _COMPACT),
         "alertStates": _channel("alerts.state", "alertState", _COMPACT),
         "undelivered": _channel("alerts.dead", "undelivered", _KEEP),
+        "partials": _channel("partials", "partial", _KEEP),
         "clock": _channel("clock", "clock", _KEEP),
     }
 
@@ -95,6 +98,8 @@ def _operations() -> dict[str, Any]:
         "sendAlertStates": _operation("send", "alertStates"),
         "receiveAlertStates": _operation("receive", "alertStates"),
         "sendUndelivered": _operation("send", "undelivered"),
+        "sendPartials": _operation("send", "partials"),
+        "receivePartials": _operation("receive", "partials"),
         "sendClock": _operation("send", "clock"),
         "receiveClock": _operation("receive", "clock"),
     }
@@ -126,6 +131,7 @@ def _messages() -> dict[str, Any]:
             "payload": {"description": "The message as it came."},
             "bindings": _key(_SUBJECT_KEY),
         },
+        "partial": _message("One shard's part in the areas of a feed, or a piece of it.", _AREAS_KEY, "partial"),
         "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
     }
 

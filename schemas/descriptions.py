@@ -141,3 +141,22 @@ LEVELS: Final = {
     "expected": "The level expected of each.",
     "spread": "The standard deviation of a normal bin of each.",
 }
+
+PARTIAL: Final = {
+    "feed": "The configured feed.",
+    "kind": "Its kind; a partial of another kind than the feed has now is ignored.",
+    "bin": "Width of its bins in seconds; a partial of another width is ignored.",
+    "areas": "The combination, as in the feed's `areas`.",
+    "start": "Start of the bin, Unix seconds.",
+    "shard": "The partition of the measurements that tells.",
+    "piece": "Number of this piece of the partial, from 0.",
+    "pieces": "How many pieces the partial has.",
+    "weight": "How many series the shard has; null: it has nothing of the feed, in this bin and all before.",
+    "doubted": "Whether most of its series fell together, so that the feed may be at fault.",
+    "spoke": "Whether anything was measured that is part of an area.",
+    "entities": "The entity of each area.",
+    "countries": "The country of each area, where its measurements name one.",
+    "facets": "The facets of each area, a list for each of them.",
+    "ranks": "What each is summed from: 0 itself, 1 networks, 2 regions, 3 countries.",
+    "sums": "Sums over what each area is made of, by name; `.high` in 2^36, `.low` in 2^-36; none: all are 0.",
+}

@@ -23,6 +23,7 @@ from schemas.judge import MAX_ELEMENTS
 from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
 from schemas.outage import SCHEMA, Drop, Outage
+from schemas.partial import Piece
 from schemas.times import END_OF_TIME, PATTERN
 
 FOLDER: Final = Path(__file__).parent / "json"
@@ -61,6 +62,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "calendar.schema.json": _headed("calendar", _calendar()),
         "notification.schema.json": _headed("notification", _notification()),
         "alertstate.schema.json": _headed("alertstate", described(component(AlertState), ALERT_STATE)),
+        "partial.schema.json": _headed("partial", described(component(Piece), descriptions.PARTIAL)),
         "clock.schema.json": _headed("clock", described(component(Clock), descriptions.CLOCK)),
         "asyncapi.json": asyncapi.document(),
         "openapi.json": openapi.document(),

@@ -26,6 +26,7 @@ from streams.worker import Worker, hear
 
 TICK = 1.0
 FINDINGS = 200  # in a batch: pieces of levels are large
+PARTIALS = 100  # of a batch; each may be large
 
 
 def build(settings: Settings, partitions: int, data_dir: str, known: Known | None = None) -> faust.App:
@@ -40,7 +41,7 @@ def build(settings: Settings, partitions: int, data_dir: str, known: Known | Non
     sender = Sender(app, settings.kafka, app.pulse.demand)
     worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, known)
     app.ebbtide = worker
-    metrics.registry.register(StateCollector(settings, lambda: worker.partitions.values(), worker.open_incidents))
+    metrics.registry.register(StateCollector(settings, worker.held, worker.open_incidents))
     _add_agents(app, worker)
     _add_signals(app, worker, table)
     add_pages(app.web.web_app, worker)
@@ -89,6 +90,12 @@ def _add_agents(app: faust.App, worker: Worker) -> None:
     @app.agent(findings, name="group")  # type: ignore[untyped-decorator]
     async def _group(stream: Any) -> None:  # noqa: ANN401
         await worker.grouping.run(stream)
+
+    partials = batch_topic(app, kafka.partials, max_records=PARTIALS)
+
+    @app.agent(partials, name="sum")  # type: ignore[untyped-decorator]
+    async def _sum(stream: Any) -> None:  # noqa: ANN401
+        await worker.summing.run(stream)
 
     @app.agent(clock, name="hear")  # type: ignore[untyped-decorator]
     async def _hear(stream: Any) -> None:  # noqa: ANN401

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from detectors import exact
 from detectors.areas import Sums, observed, turnover
 from detectors.bins import padded
 from detectors.detector import Detector
@@ -16,6 +17,7 @@ from streams.cells import AreaSums, Partial
 from streams.combination import Area, Combination
 from streams.series import Series, SeriesIndex
 
+CELLS = Sums._fields.index("cells")
 Told = list[tuple[Series, Change]]
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -47,16 +49,13 @@ class Summed:
         self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
     def close(self, start: int, parts: Sequence[AreaSums], doubted: bool) -> Told:
-        """Close a bin from what each shard tells of it, in order of the shards."""
+        """Close a bin from what each shard tells of it: how areas are spread over shards makes no difference."""
         self.closings += 1
         best = _best(parts)
         told = self._displace(start, best)
-        rows = [self._rows(part, best) for part in parts]
+        self._begin(parts, best)
         count = len(self.index)
-        self.grow(count)
-        sums = Sums.zeros(count)
-        for row, (_, part) in zip(rows, parts, strict=True):
-            sums = Sums(*(whole + more for whole, more in zip(sums, part.by(row, count), strict=True)))
+        sums = self._sums(parts, best)
         here = np.flatnonzero(sums.cells > 0)
         self.index.touch(here, np.full(len(here), start))
         self._turn(sums, here)
@@ -90,23 +89,30 @@ class Summed:
         self._free(gone)
         return told
 
-    def _rows(self, part: AreaSums, best: Mapping[Key, int]) -> Ints:
-        """Return the row of each area, -1 for those that are measured themselves or summed from something better."""
-        areas, sums = part
-        rows = np.full(len(areas), -1, dtype=np.int64)
-        for number, (area, cells) in enumerate(zip(areas, sums.cells.tolist(), strict=True)):
-            if area.rank > 0 and area.rank == best.get(identity(area), area.rank):
-                rows[number] = self._row(area, cells > 0)
-        return rows
-
-    def _row(self, area: Area, begins: bool) -> int:
-        """Return an area's row; it is given one when it `begins`."""
-        row = self.index.by_series.get(identity(area), -1)
-        if row < 0 and begins:
+    def _begin(self, parts: Sequence[AreaSums], best: Mapping[Key, int]) -> None:
+        """Give areas that have cells for the first time a row, in order of their names."""
+        new: dict[Key, Area] = {}
+        for area in (area for part in parts for area in _with_cells(part)):
+            key = identity(area)
+            if area.rank == best[key] > 0 and key not in self.index.by_series:
+                new[key] = min(new.get(key, area), area, key=_country)
+        for _, area in sorted(new.items()):
             row = self.index.append(area.series)
             self.grow(len(self.index))
             self.rank[row] = area.rank
-        return row
+
+    def _sums(self, parts: Sequence[AreaSums], best: Mapping[Key, int]) -> Sums:
+        """Add up all parts, without those of areas that are measured themselves or summed from something better."""
+        limbs = np.zeros((len(Sums._fields), exact.LIMBS, len(self.index)))
+        for areas, part in parts:
+            rows = np.array([self._row(area, best) for area in areas], dtype=np.int64)
+            limbs[:, :, rows[rows >= 0]] += part[:, :, rows >= 0]
+        return Sums.of(limbs)
+
+    def _row(self, area: Area, best: Mapping[Key, int]) -> int:
+        key = identity(area)
+        fits = area.rank > 0 and area.rank == best.get(key, area.rank)
+        return self.index.by_series.get(key, -1) if fits else -1
 
     def _turn(self, sums: Sums, here: Ints) -> None:
         rule, count = self.detector.rule, len(sums.value)
@@ -128,44 +134,24 @@ class Summed:
 
 
 class Areas:
-    """All areas of one feed. A bin closes once each shard has told of it, or of a later one.
-
-    `waiting`: partials by start and shard; a repeated one replaces itself. `heard`: newest bin of each shard.
-    """
+    """All areas of one feed, or those of some combinations. `closed`: start of the bin closed last."""
 
     def __init__(
         self, rule: Rule, patience: Patience, combinations: Sequence[Combination], calendar: Calendar = NOTHING
     ) -> None:
         self.rule, self.patience = rule, patience
         self.summed = {one.name: Summed(rule, calendar) for one in combinations}
-        self.waiting: dict[int, dict[int, Partial]] = {}
-        self.heard: dict[int, int] = {}
-        self.closed: int | None = None  # start of the bin closed last
+        self.closed: int | None = None
         self.silent_since: int | None = None
-        self.late = 0
-
-    def put(self, shard: int, partial: Partial) -> None:
-        """Hold a partial until its bin closes; one of a bin that has closed is counted and dropped."""
-        self.heard[shard] = max(partial.start, self.heard.get(shard, partial.start))
-        if self.closed is not None and partial.start <= self.closed:
-            self.late += 1
-        else:
-            self.waiting.setdefault(partial.start, {})[shard] = partial
-
-    def close(self, shards: Iterable[int]) -> Told:
-        """Close the bins that all these shards have told of, oldest first; shards without data are not among them."""
-        until = min((self.heard.get(shard, -1) for shard in shards), default=-1)
-        return [told for start in sorted(self.waiting) if start <= until for told in self._close(start)]
 
     def alone(self, partial: Partial) -> Told:
-        """Take the partial of the only shard there is, and close its bin."""
-        self.put(0, partial)
-        return self.close([0])
+        """Close a bin of the only shard that there is."""
+        return self.close([partial])
 
-    def _close(self, start: int) -> Told:
-        parts = [partial for _, partial in sorted(self.waiting.pop(start).items())]
-        self.closed = start
-        over = self._given_up(start, _spoke(parts))
+    def close(self, parts: Sequence[Partial]) -> Told:
+        """Close a bin from the partials of all shards that have something to tell of it."""
+        self.closed = start = parts[0].start
+        over = self._given_up(start, any(part.spoke for part in parts))
         told: Told = []
         for name, one in self.summed.items():
             told += one.expire(start) if over else []
@@ -188,18 +174,24 @@ def identity(area: Area) -> Key:
 def _best(parts: Sequence[AreaSums]) -> dict[Key, int]:
     """Return the lowest rank at which each area is measured itself, or has cells that take part."""
     best: dict[Key, int] = {}
-    for areas, sums in parts:
-        for area, cells in zip(areas, sums.cells.tolist(), strict=True):
-            if area.rank == 0 or cells > 0:
-                best[identity(area)] = min(area.rank, best.get(identity(area), area.rank))
+    for part in parts:
+        for area in _with_cells(part, measured=True):
+            best[identity(area)] = min(area.rank, best.get(identity(area), area.rank))
     return best
+
+
+def _with_cells(part: AreaSums, *, measured: bool = False) -> list[Area]:
+    """Return the areas that have cells which take part; also those that are `measured` themselves, if asked for."""
+    areas, limbs = part
+    some = limbs[CELLS].any(axis=0).tolist()
+    return [area for area, cells in zip(areas, some, strict=True) if cells or (measured and area.rank == 0)]
+
+
+def _country(area: Area) -> tuple[bool, str]:
+    return area.series.country is None, area.series.country or ""
 
 
 def _doubted(parts: Sequence[Partial]) -> bool:
     """Whether the feed is in doubt in shards that have half of its series: where areas are few, these know better."""
     weight = sum(part.weight for part in parts if part.doubted)
     return weight > 0 and 2 * weight >= sum(part.weight for part in parts)
-
-
-def _spoke(parts: Sequence[Partial]) -> bool:
-    return any(bool(sums.present.any()) for part in parts for _, sums in part.sums.values())

@@ -10,24 +10,27 @@ import numpy as np
 
 from detectors.areas import Panel, Sums
 from detectors.bins import Arrivals, OpenBins, padded
-from detectors.observed import Flags, Ints, Observed, Rule
+from detectors.observed import Flags, Floats, Ints, Observed, Rule
 from detectors.presence import Members
 from schemas.measurement import Measurement
 from streams.combination import PLACE, Area, AreaKey, Combination
 from streams.series import KEY, Key, Series, SeriesIndex, series_of
 
-AreaSums = tuple[list[Area], Sums]
+PRESENT = Sums._fields.index("present")
+AreaSums = tuple[list[Area], Floats]
 
 
 class Partial(NamedTuple):
-    """One shard's part in the areas of a feed in one bin: areas in order, and their sums, by combination.
+    """One shard's part in the areas of a feed in one bin: areas in order, and the limbs of their sums, by combination.
 
     `doubted`: most of this shard's series fell together, so that the feed may be at fault; `weight`: how many it has.
+    `spoke`: whether anything was measured that is part of an area.
     """
 
     start: int
     weight: int
     doubted: bool
+    spoke: bool
     sums: dict[str, AreaSums]
 
 
@@ -99,11 +102,11 @@ class Map:
             self._order = np.array(ordered, dtype=np.int64)
 
     def sums(self, cells: Sums, there: Flags) -> AreaSums:
-        """Return the areas that have a cell that is `there`, in order of their names, and their sums."""
+        """Return the areas that have a cell that is `there`, in order of their names, and the limbs of their sums."""
         count, area = len(self.areas), np.where(there, self.area[: len(there)], -1)
         living = np.bincount(area[area >= 0], minlength=count)
         kept = self._order[living[self._order] > 0]
-        return [self.areas[number] for number in kept.tolist()], cells.by(area, count).at(kept)
+        return [self.areas[number] for number in kept.tolist()], cells.by(area, count)[:, :, kept]
 
     def _number(self, cell: Series | None) -> int:
         area = self.combination.area_of(cell) if cell else None
@@ -176,7 +179,8 @@ class Cells:
         for one in self._maps:
             one.put(self.index.rows, given)
             found[one.combination.name] = one.sums(sums, there)
-        return Partial(start, verdict.weight, verdict.doubted, found)
+        spoke = any(bool(limbs[PRESENT].any()) for _, limbs in found.values())
+        return Partial(start, verdict.weight, verdict.doubted, spoke, found)
 
     def _forget(self, rows: Ints, cutoff: int | None) -> None:
         for row in rows.tolist():

@@ -18,6 +18,11 @@ def finding_of(reporter: str, closed: Closed) -> Finding:
     return Finding(reporter=reporter, feed=closed.feed, end=closed.end, outages=closed.outages, levels=closed.levels)
 
 
+def silence(reporter: str, feed: str, end: int) -> Finding:
+    """Return what a reporter says that has nothing of a feed in the bin of that end and all before it."""
+    return Finding(reporter=reporter, feed=feed, end=end, silent=True)
+
+
 def pieces_of(finding: Finding) -> list[Finding]:
     """Return a finding in pieces: outages first, then levels. The same finding is always cut alike."""
     told = finding.outages

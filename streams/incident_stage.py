@@ -43,7 +43,7 @@ class IncidentStage(Stage):
         known: Known | None = None,
     ) -> None:
         super().__init__(settings, number, table, now)
-        expected = expected_of(settings, settings.kafka.partitions)
+        expected = expected_of(settings, settings.kafka.partitions, summed=True)
         self.grouping = Grouping(settings, (known or Known()).register, expected)
         self.open: dict[str, Incident] = {}
         self._written: dict[str, object] = {}

@@ -38,7 +38,8 @@ class Metrics:
         self._pipeline()
         self._state()
         flow, now = (self.binned, self.late, self.outages, self.delay), (self.series, self.ongoing, self.open_bins)
-        for by_feed in (*flow, *now, self.fault, self.faults, self.held_back):
+        areas = (self.partials_late, self.area_series, self.area_bins_waiting)
+        for by_feed in (*flow, *now, *areas, self.fault, self.faults, self.held_back):
             for feed in feeds:
                 by_feed.labels(feed)
         for reason in reasons:
@@ -54,6 +55,7 @@ class Metrics:
         self.skipped = self._counter("measurements_skipped", "Messages read again after a restart, already included.")
         self.binned = self._counter("measurements_binned", "Measurements put into bins.", "feed")
         self.late = self._counter("measurements_late", "Measurements of bins that had closed.", "feed")
+        self.partials_late = self._counter("partials_late", "Parts of areas of bins that had closed.", "feed")
         self.dead = self._counter("dead_letters", "Measurements rejected, by reason.", "reason")
         self.outages = self._counter("outage_events", "Revisions of outages sent.", "feed")
         self.incidents = self._counter("incident_events", "Revisions of incidents sent.")
@@ -66,6 +68,8 @@ class Metrics:
     def _state(self) -> None:
         """What is so now."""
         self.series = self._gauge("series", "Series known.", "feed")
+        self.area_series = self._gauge("area_series", "Areas known that are summed.", "feed")
+        self.area_bins_waiting = self._gauge("area_bins_waiting", "Bins of areas that wait for a partition.", "feed")
         self.open_bins = self._gauge("open_bins", "Bins that have not closed.", "feed")
         self.held = self._gauge("measurements_held", "Measurements far ahead, which wait for others to agree.")
         self.ongoing = self._gauge("ongoing_outages", "Outages suspected, open or recovering.", "feed")

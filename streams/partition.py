@@ -1,22 +1,25 @@
-"""One partition in a worker: its shard, its snapshots, and the clock that it may follow. Knows nothing of Faust."""
+"""One partition of the measurements in a worker: its shard, and the clock that it may follow. Knows no Faust."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
-from msgspec import convert, to_builtins
-
 from detectors.observed import Floats
-from schemas.outage import RUNNING, Outage
+from schemas.outage import Outage
+from schemas.partial import Piece
 from streams import snapshot
+from streams.absence import Absence
+from streams.cells import Partial
+from streams.combination import combination
 from streams.intake import Taken, Tally, take
 from streams.known import Known
-from streams.packing import pack, unpack
+from streams.partials import Source, nothing, pieces_of
 from streams.restore import restore
+from streams.running import Running
 from streams.settings import Settings
-from streams.shard import Closed, Shard, outages_of
+from streams.shard import Closed, Scored, Shard, outages_of
 from streams.stage import Stage
 from streams.store import Loaded
 
@@ -37,13 +40,17 @@ class Partition(Stage):
         known: Known | None = None,
     ) -> None:
         super().__init__(settings, number, table, now)
-        self.shard = Shard(settings, known=known or Known())
+        self.shard = Shard(settings, known=known or Known(), tells=self._tell)
         self.shard.tell_levels()
         self.tally = Tally()
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
         self.quiet_since = now
-        self.running: dict[str, Outage] = {}  # newest revision of each outage that has not ended
+        self.running = Running()
+        rules = {name: settings.time_rule(name) for name in settings.feeds}
+        self.absence = Absence(rules, float(settings.worker.idle_after))
+        self._pieces: list[Piece] = []
+        self._silences: list[tuple[str, int]] = []
         self.useless: frozenset[str] = frozenset()  # rows of the snapshot that the settings of now have no use for
         self.load()
 
@@ -67,6 +74,10 @@ class Partition(Stage):
         self._note(taken.outages, now)
         return taken
 
+    def scored(self) -> Iterator[Scored]:
+        """Yield what has series with a detector."""
+        return self.shard.scored()
+
     def totals(self) -> Totals:
         """Return what has been counted so far, by name and label."""
         found: Totals = Counter({("received", ""): self.tally.received, ("skipped", ""): self.tally.skipped})
@@ -79,6 +90,7 @@ class Partition(Stage):
         """Note how far a feed has come elsewhere, and that it spoke in that bin. One never seen here has no silence."""
         mark = self.shard.feeds[feed].watermark if feed in self.shard.feeds else None
         if mark is None or mark.newest is None:
+            self.absence.hear(feed, newest)
             return
         width, known = int(self.settings.feeds[feed].bin), self.spoke.get(feed, set())
         start = int(newest // width * width)
@@ -89,9 +101,11 @@ class Partition(Stage):
     def follow(self, lag: int | None, now: float) -> list[Closed]:
         """Follow what was heard, if this partition was read to its end and has been idle for long enough.
 
-        Return the bins that closed by that, in the order of their ends, as if the feeds had come side by side.
+        Return the bins that closed by that, in the order of their ends, as if the feeds had come side by side. Of feeds
+        that it has no data of, it tells that it has none; for that it need not be idle.
         """
-        if not self.may_follow(lag, now):
+        self._tell_absence(lag, now)
+        if not self._may_advance(lag, now):
             return []
         behind = [(feed, newest) for feed, newest in sorted(self.heard.items()) if self._is_behind(feed)]
         self.unsaved = True
@@ -103,18 +117,12 @@ class Partition(Stage):
     def _note(self, outages: list[Outage], now: float) -> None:
         if self.closed_at is None and any(feed.closings for feed in self.shard.feeds.values()):
             self.closed_at = now
-        self._note_running(outages)
+        self.running.note(outages)
 
-    def _note_running(self, outages: list[Outage]) -> None:
-        for outage in outages:
-            if outage.state in RUNNING:
-                self.running[outage.outage_id] = outage
-            else:
-                self.running.pop(outage.outage_id, None)
-
-    def _knows(self, feed: str) -> bool:
-        """Whether the feed's state was restored: outages of one that starts anew will never end."""
-        return feed in self.shard.feeds and len(self.shard.feeds[feed].index) > 0
+    def _knows(self, outage: Outage) -> bool:
+        """Whether the state of the outage's feed was restored."""
+        feed = self.shard.feeds.get(outage.feed)
+        return feed is not None and len(feed.index) > 0
 
     def watch(self, lag: int | None, now: float) -> None:
         """Hear once in a while how much is unread: time in which that was something, or not known, is not idle."""
@@ -122,6 +130,35 @@ class Partition(Stage):
             self.quiet_since = now
 
     def may_follow(self, lag: int | None, now: float) -> bool:
+        """Whether `follow` has something to do."""
+        return self._may_advance(lag, now) or bool(self.absence.due(self.shard.newest(), lag, now))
+
+    def partials(self) -> list[Piece]:
+        """Return what is to be told of areas, once."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def silences(self) -> list[tuple[str, int]]:
+        """Return, once, the feeds of which to tell that there is nothing here, each up to the end of a bin."""
+        silences, self._silences = self._silences, []
+        return silences
+
+    def _tell(self, feed: str, partial: Partial) -> None:
+        self._pieces += pieces_of(self._source(feed), partial)
+
+    def _tell_absence(self, lag: int | None, now: float) -> None:
+        for feed, start in self.absence.due(self.shard.newest(), lag, now):
+            names = [combination(text).name for text in self.settings.feeds[feed].areas]
+            self._pieces += nothing(self._source(feed), names, start)
+            self._silences.append((feed, start + int(self.settings.feeds[feed].bin)))
+            self.absence.told[feed] = start
+            self.unsaved = True
+
+    def _source(self, feed: str) -> Source:
+        its = self.settings.feeds[feed]
+        return Source(feed, its.kind, int(its.bin), self.number)
+
+    def _may_advance(self, lag: int | None, now: float) -> bool:
         """Whether the clock of the feeds decides here: read to the end, idle, and behind what was heard."""
         idle = now - self.quiet_since >= self.settings.worker.idle_after
         return lag == 0 and idle and any(self._is_behind(feed) for feed in self.heard)
@@ -131,8 +168,7 @@ class Partition(Stage):
         return newest is not None and newest < self.heard[feed]
 
     def _rows(self) -> dict[str, bytes]:
-        running = pack({"outages": [to_builtins(outage) for outage in self.running.values()]}, {})
-        return {**snapshot.dump(self.shard), "running": running}
+        return {**snapshot.dump(self.shard), "running": self.running.row()}
 
     def _gone(self) -> frozenset[str]:
         useless, self.useless = self.useless, frozenset()
@@ -141,14 +177,15 @@ class Partition(Stage):
     def _head(self) -> dict[str, Any]:
         tally = {"received": self.tally.received, "skipped": self.tally.skipped, "dead": dict(self.tally.dead)}
         spoke = {feed: sorted(starts) for feed, starts in self.spoke.items()}
-        return {"tally": tally, "heard": self.heard, "spoke": spoke, **snapshot.heads(self.shard)}
+        clock = {"heard": self.heard, "spoke": spoke, "told": self.absence.told}
+        return {"tally": tally, **clock, **snapshot.heads(self.shard)}
 
     def _fill(self, loaded: Loaded) -> None:
         self.useless = restore(self.shard, loaded.values, loaded.rows)
-        running = [convert(outage, Outage) for outage in unpack(loaded.rows["running"]).values["outages"]]
-        self._note_running([outage for outage in running if self._knows(outage.feed)])
+        self.running.fill(loaded.rows["running"], self._knows)
         self.heard.update(loaded.values.get("heard", {}))
         self.spoke.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})
+        self.absence.told.update(loaded.values.get("told", {}))
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]
         self.tally.dead.update(tally["dead"])

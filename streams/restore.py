@@ -67,10 +67,12 @@ def _restore_parts(shard: Shard, name: str, values: Mapping[str, Any], rows: Map
     _restore_cells(cells, _under(f"{name}/cells/", rows))
     cells.since = head["since"]
     yield "cells"
+    if name not in shard.areas:
+        return
     its, areas = shard.areas[name], values["areas"][name]
-    its.closed, its.silent_since, its.late = areas["closed"], areas["silent_since"], areas["late"]
+    its.closed, its.silent_since = areas["closed"], areas["silent_since"]
     for one in its.summed.keys() & areas["scalars"].keys():
-        _restore_summed(its.summed[one], _under(f"{name}/area/{one}/", rows), areas["scalars"][one])
+        restore_summed(its.summed[one], _under(f"{name}/area/{one}/", rows), areas["scalars"][one])
         yield f"area/{one}"
 
 
@@ -108,7 +110,8 @@ def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:
     cells.remap()
 
 
-def _restore_summed(its: Summed, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
+def restore_summed(its: Summed, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
+    """Fill the areas of one combination from its rows, and the numbers of its detector."""
     _restore_series(its.index, rows)
     _restore_detector(its.detector, len(its.index), rows, scalars)
     its.grow(len(its.index))

@@ -63,7 +63,6 @@ def _end_anyway() -> None:
 
 def run_worker(settings: Settings, log_level: str) -> None:
     """Run a worker until it is told to stop. Raises an EbbtideError when it cannot start; ends with SystemExit."""
-    _demand_no_areas(settings)
     if not settings.feeds:
         raise UsageError("the settings name no feeds: a worker has nothing to watch")
     check_faust()
@@ -124,10 +123,3 @@ def _not_a_retry(record: logging.LogRecord) -> bool:
     """Leave out what a broker says that is new: it has no group coordinator yet, and aiokafka tries again."""
     arguments = record.args if isinstance(record.args, tuple) else ()
     return not any(isinstance(one, GroupCoordinatorNotAvailableError) for one in arguments)
-
-
-def _demand_no_areas(settings: Settings) -> None:
-    """Raise SettingsError where areas are asked for: a worker would leave them out unsaid."""
-    for name, feed in settings.feeds.items():
-        if feed.areas:
-            raise SettingsError(f"feeds.{name}.areas: areas are not run by the worker yet; `ebbtide detect` does")

@@ -10,16 +10,17 @@ import faust
 from faust.types import TP
 
 from schemas import clock as clocks
-from schemas import deadletter, finding, incident
+from schemas import deadletter, finding, incident, partial
 from schemas.clock import Clock
 from schemas.cloudevents import Headers, incident_headers, outage_headers
+from schemas.finding import Finding
 from schemas.incident import Incident
 from schemas.outage import Outage, encode
+from schemas.partial import Piece
 from schemas.reasons import Reason
 from streams.batch import Rejected
-from streams.findings import finding_of, pieces_of
+from streams.partials import place_of
 from streams.settings import Kafka
-from streams.shard import Closed
 
 FINDINGS = 0  # the partition of all findings
 
@@ -37,6 +38,8 @@ class Sender:
         self._clock = _raw_topic(app, kafka.clock)
         self._findings = _raw_topic(app, kafka.findings)
         self._incidents = _raw_topic(app, kafka.incidents)
+        self._partials = _raw_topic(app, kafka.partials)
+        self._partitions = kafka.partitions
         self._pending: dict[str, list[Awaitable[Any]]] = {}
 
     async def outages(self, stage: str, outages: Iterable[Outage]) -> None:
@@ -51,15 +54,16 @@ class Sender:
             key = one.incident_id.encode()
             await self._send(stage, self._incidents, key, incident.encode(one), incident_headers(one))
 
-    async def findings(self, stage: str, reporter: str, closed: Iterable[Closed]) -> None:
-        """Send what a reporter says of bins that closed, in order, to where incidents are made of it."""
-        for one in closed:
-            for piece in pieces_of(finding_of(reporter, one)):
-                self._demand_pulse()
-                sending = self._findings.send(
-                    key=reporter.encode(), value=finding.encode(piece), partition=FINDINGS, force=True
-                )
-                self._pending.setdefault(stage, []).append(await sending)
+    async def findings(self, stage: str, findings: Iterable[Finding]) -> None:
+        """Send what reporters say of bins that closed, in order, to where incidents are made of it."""
+        for one in findings:
+            await self._send_to(stage, self._findings, one.reporter, finding.encode(one), FINDINGS)
+
+    async def partials(self, stage: str, pieces: Iterable[Piece]) -> None:
+        """Send what a shard tells of areas to where each combination is summed."""
+        for piece in pieces:
+            place = place_of(piece.feed, piece.areas, self._partitions)
+            await self._send_to(stage, self._partials, f"{piece.feed}/{piece.areas}", partial.encode(piece), place)
 
     async def dead(self, stage: str, tp: TP, rejected: Iterable[Rejected]) -> None:
         """Send dead letters with where they came from and why."""
@@ -71,9 +75,7 @@ class Sender:
     async def clock(self, stage: str, clock: Clock, partitions: Iterable[int]) -> None:
         """Tell partitions how far a feed has come."""
         for partition in partitions:
-            key = clock.feed.encode()
-            delivery = await self._clock.send(key=key, value=clocks.encode(clock), partition=partition, force=True)
-            self._pending.setdefault(stage, []).append(delivery)
+            await self._send_to(stage, self._clock, clock.feed, clocks.encode(clock), partition)
 
     async def settle(self, stage: str) -> None:
         """Wait until everything sent for a stage is in its topic. Raises the broker's error when it is not."""
@@ -84,6 +86,11 @@ class Sender:
     async def _send(self, stage: str, topic: Any, key: bytes | None, value: bytes, headers: Headers) -> None:  # noqa: ANN401
         self._demand_pulse()
         delivery = await topic.send(key=key, value=value, headers=headers, force=True)
+        self._pending.setdefault(stage, []).append(delivery)
+
+    async def _send_to(self, stage: str, topic: Any, key: str, value: bytes, partition: int) -> None:  # noqa: ANN401
+        self._demand_pulse()
+        delivery = await topic.send(key=key.encode(), value=value, partition=partition, force=True)
         self._pending.setdefault(stage, []).append(delivery)
 
 

@@ -31,6 +31,7 @@ class Kafka(Section, frozen=True):
     findings: Name = "findings"
     dead: Name = "measurements.dead"
     clock: Name = "clock"
+    partials: Name = "partials"
     calendar: Name = "calendar"
     alerts_state: Name = "alerts.state"
     alerts_dead: Name = "alerts.dead"

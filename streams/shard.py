@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from detectors.detector import Detector
 from detectors.observed import Change
 from schemas.finding import Levels
 from schemas.outage import Outage
 from streams import levels
-from streams.areas import Areas, Patience
+from streams.areas import Areas, Patience, Told
 from streams.batch import Batch, Rejected
+from streams.cells import Partial
 from streams.columns import Reader
 from streams.combination import combination
 from streams.feed import Closing, Feed, FeedRules, Part
 from streams.known import Known
 from streams.messages import outage_of
-from streams.series import Series
+from streams.series import Series, SeriesIndex
 from streams.settings import Settings
+
+Scored = tuple[str, SeriesIndex, Detector]  # name of the feed, rows of its series
 
 
 @dataclass(slots=True)
@@ -60,7 +64,8 @@ class Output(NamedTuple):
 class Shard:
     """State of one partition. The same messages give the same outages, however they are cut into batches.
 
-    `areas`: of the feeds that have them, summed over this shard alone. `known`: what is known beside the measurements.
+    `areas`: of the feeds that have them, summed over this shard alone; none where `tells` is told the parts of each
+    feed in them. `known`: what is known beside the measurements.
     """
 
     settings: Settings
@@ -69,16 +74,25 @@ class Shard:
     counts: dict[str, Counts] = field(default_factory=dict)
     reader: Reader = field(default_factory=Reader)
     known: Known = field(default_factory=Known)
+    tells: Callable[[str, Partial], None] | None = None
 
     def __post_init__(self) -> None:
         calendar = self.known.calendar
         self.feeds = {name: Feed(feed_rules(self.settings, name), self.known) for name in self.settings.feeds}
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():
-            if feed.rules.areas:
+            if self.tells:
+                feed.partials = partial(self._tell, name)
+            elif feed.rules.areas:
                 patience = Patience(feed.rules.forget_after, feed.rules.expire_after)
                 self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas, calendar)
                 feed.partials = self.areas[name].alone
+
+    def _tell(self, feed: str, part: Partial) -> Told:
+        """Tell of a feed's areas what others sum up."""
+        if self.tells:
+            self.tells(feed, part)
+        return []
 
     def apply(self, batch: Batch) -> Output:
         """Bin the measurements of a batch and return what came of the bins that closed."""
@@ -109,6 +123,14 @@ class Shard:
         step = self.feeds[feed].advance(newest, spoke)
         self.counts[feed].binned += step.binned
         return Output([self._closed(feed, closing) for closing in step.closed], [])
+
+    def scored(self) -> Iterator[Scored]:
+        """Yield what has series with a detector: feeds, and their areas."""
+        for name, feed in self.feeds.items():
+            yield name, feed.index, feed.detector
+        for name, areas in self.areas.items():
+            for summed in areas.summed.values():
+                yield name, summed.index, summed.detector
 
     def newest(self) -> dict[str, float]:
         """Return the newest event time of each feed that has seen anything (Unix seconds)."""

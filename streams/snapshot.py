@@ -46,7 +46,9 @@ def dump(shard: Shard, *, whole: bool = False) -> dict[str, bytes]:
     rows = {f"{name}/{row}": content for name, feed in shard.feeds.items() for row, content in _feed_rows(feed, whole)}
     areas = ((name, one, summed) for name, its in shard.areas.items() for one, summed in its.summed.items())
     return rows | {
-        f"{name}/{row}": it for name, one, its in areas for row, it in _under(f"area/{one}", _summed(its, whole))
+        f"{name}/{row}": it
+        for name, one, its in areas
+        for row, it in _under(f"area/{one}", summed_rows(its, whole=whole))
     }
 
 
@@ -123,7 +125,8 @@ def _cell_rows(cells: Cells, whole: bool) -> Rows:
     yield from _column_rows("panel", {name: getattr(cells.panel, name) for name in Panel.COLUMNS}, rows)
 
 
-def _summed(its: Summed, whole: bool) -> Rows:
+def summed_rows(its: Summed, *, whole: bool = False) -> Rows:
+    """Yield the rows of the areas of one combination that may have changed since the last call, or all."""
     yield from _series_rows(its.index, whole)
     yield from _seen_rows(its.index)
     yield from _column_rows("parts", {name: getattr(its, name) for name in Summed.COLUMNS}, len(its.index))
@@ -132,7 +135,7 @@ def _summed(its: Summed, whole: bool) -> Rows:
 
 def _areas_head(areas: Areas) -> dict[str, Any]:
     scalars = {name: its.detector.scalars for name, its in areas.summed.items()}
-    return {"closed": areas.closed, "silent_since": areas.silent_since, "late": areas.late, "scalars": scalars}
+    return {"closed": areas.closed, "silent_since": areas.silent_since, "scalars": scalars}
 
 
 def _under(folder: str, rows: Rows) -> Rows:

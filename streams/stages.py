@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from streams.area_stage import AreaStage
 from streams.incident_stage import IncidentStage
 from streams.partition import Partition
 from streams.stage import Stage
 
-STAGES: tuple[type[Stage], ...] = (Partition, IncidentStage)
+STAGES: tuple[type[Stage], ...] = (Partition, AreaStage, IncidentStage)

@@ -32,7 +32,7 @@ def changelog(kafka: Kafka) -> str:
 
 
 def wanted(kafka: Kafka) -> list[Topic]:
-    """Return all topics that a worker reads or writes. The clock and the snapshots go with the measurements."""
+    """Return all topics that a worker reads or writes; those that are only its own are cut like the measurements."""
     compacted = {"cleanup.policy": "compact"}
     large = {"max.message.bytes": str(MAX_MESSAGE)}
     hot = {
@@ -45,6 +45,7 @@ def wanted(kafka: Kafka) -> list[Topic]:
     return [
         Topic(kafka.measurements, kafka.partitions, {}),
         Topic(kafka.clock, kafka.partitions, {"retention.ms": "86400000"}),
+        Topic(kafka.partials, kafka.partitions, {}),
         Topic(changelog(kafka), kafka.partitions, hot),
         Topic(kafka.findings, kafka.partitions, large),
         Topic(kafka.outages, kafka.partitions, compacted),
@@ -131,7 +132,7 @@ def check(kafka: Kafka) -> int:
     """
     there = demand(kafka, wanted(kafka))
     partitions = there[kafka.measurements]
-    for name in (kafka.clock, kafka.findings, changelog(kafka)):
+    for name in (kafka.clock, kafka.partials, kafka.findings, changelog(kafka)):
         if there[name] != partitions:
             raise BrokerError(f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}")
     return partitions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,8 +19,9 @@ from schemas.incident import OVER, Incident
 from schemas.outage import RUNNING, Outage
 from schemas.reasons import one_line
 from streams.album import Album
+from streams.area_stage import AreaStage
 from streams.errors import InputError
-from streams.findings import SHARD
+from streams.findings import SHARD, finding_of, pieces_of, silence
 from streams.incident_stage import IncidentStage
 from streams.keeper import Keeper, Means
 from streams.known import Known
@@ -58,8 +59,9 @@ class Worker:
         self.known = known or Known()
         means = Means(metrics, sender, clock, demand_pulse)
         self.measuring = Keeper(means, self._partition, self._measured)
+        self.summing = Keeper(means, self._area_stage, self._summed)
         self.grouping = Keeper(means, self._incident_stage, self._found)
-        self.keepers: list[Keeper[Any]] = [self.measuring, self.grouping]
+        self.keepers: list[Keeper[Any]] = [self.measuring, self.summing, self.grouping]
         self.partitions: dict[int, Partition] = self.measuring.stages
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
         self.over: deque[Incident] = deque(maxlen=settings.web.recent)
@@ -72,6 +74,20 @@ class Worker:
         for name, feed in partition.shard.feeds.items():
             self.album.watch(number, name, feed)
         return partition
+
+    def _area_stage(self, number: int, now: float) -> AreaStage:
+        stage = AreaStage(self.settings, number, self.table, now, self.known)
+        for site in stage.sites.values():
+            self.album.watch(number, site.feed, site.summed)
+        return stage
+
+    def held(self) -> list[Partition | AreaStage]:
+        """Return what has series here: partitions of the measurements, and those of the areas summed from them."""
+        return [*self.partitions.values(), *self.summing.stages.values()]
+
+    def running(self) -> Iterator[Outage]:
+        """Yield the newest revisions of all outages that go on, those of areas among them."""
+        return (outage for one in self.held() for outage in one.running.values())
 
     def _incident_stage(self, number: int, now: float) -> IncidentStage:
         return IncidentStage(self.settings, number, self.table, now, self.known)
@@ -92,6 +108,7 @@ class Worker:
             self.metrics.add(partition.totals() - before)
         await self.sender.dead(partition.name, batch.tp, taken.dead)
         await self._publish(partition, taken.closed)
+        await self._tell(partition)
         await self._announce(partition)
 
     async def _found(self, stage: IncidentStage, batch: RecordBatch) -> None:
@@ -115,12 +132,22 @@ class Worker:
         """Return those that are not over, and the newest that are."""
         return list({one.incident_id: one for one in [*self.over, *self.open_incidents()]}.values())
 
+    async def _summed(self, stage: AreaStage, batch: RecordBatch) -> None:
+        """Have partials taken, and send what came of the bins that all shards have told of."""
+        told = stage.take(batch.run.values, batch.run.offsets, self.clock())
+        batch.release()
+        for line in told.bad:
+            log.warning("topic %s, %s", self.settings.kafka.partials, line)
+        self.metrics.add({("partials_late", feed): count for feed, count in told.late.items()})
+        await self._send(stage.name, told.closed)
+
     async def on_clock(self, clock: Clock, number: int) -> None:
         """Hear how far a feed has come elsewhere, or that it is time to look; act on it if this partition may."""
         async with self.measuring.lock(number):
             partition = self.measuring.at(number)
             partition.hear(clock.feed, clock.newest)
             await self._publish(partition, partition.follow(self.lag(number), self.clock()))
+            await self._tell(partition)
         for keeper in self.keepers:
             async with keeper.lock(number):
                 await keeper.save_if_due(keeper.at(number))
@@ -197,14 +224,25 @@ class Worker:
         """Return how many messages of a partition have not been taken; None when that is not known."""
         return lag(self.app, TP(self.settings.kafka.measurements, number))
 
-    async def _publish(self, partition: Partition, closed: list[Closed]) -> None:
-        outages = outages_of(closed)
-        await self.sender.outages(partition.name, outages)
-        await self.sender.findings(partition.name, SHARD.format(partition.number), closed)
+    async def _publish(self, partition: Partition, closed: Sequence[Closed]) -> None:
+        """Send what a partition found when bins closed."""
+        await self._send(partition.name, [(SHARD.format(partition.number), one) for one in closed])
+
+    async def _send(self, stage: str, closed: Sequence[tuple[str, Closed]]) -> None:
+        """Send outages, and for incidents what each reporter says of each bin."""
+        outages = outages_of(one for _, one in closed)
+        await self.sender.outages(stage, outages)
+        await self.sender.findings(stage, [piece for who, one in closed for piece in pieces_of(finding_of(who, one))])
         for outage in outages:
             self.metrics.sent(outage)
             if outage.state not in RUNNING:
                 self.ended.append(outage)
+
+    async def _tell(self, partition: Partition) -> None:
+        """Tell of areas, for those who sum them; and of which feeds there is nothing here, so that nobody waits."""
+        await self.sender.partials(partition.name, partition.partials())
+        who = SHARD.format(partition.number)
+        await self.sender.findings(partition.name, [silence(who, feed, end) for feed, end in partition.silences()])
 
     async def _announce(self, partition: Partition) -> None:
         """Tell all partitions in which bins a feed was heard, and how far it has come."""

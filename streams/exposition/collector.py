@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily
@@ -13,15 +13,16 @@ from schemas.outage import Outage
 from streams.exposition import incidents, outages, watched
 from streams.exposition.families import gauge
 from streams.exposition.outages import Place
+from streams.exposition.watched import Scoring
 from streams.settings import Settings
-from streams.shard import Shard
 
 
-class Held(Protocol):
+class Held(Scoring, Protocol):
     """What is read of a partition."""
 
-    shard: Shard
-    running: dict[str, Outage]
+    @property
+    def running(self) -> Mapping[str, Outage]:
+        """Outages that go on."""
 
 
 class StateCollector(Collector):
@@ -48,7 +49,7 @@ class StateCollector(Collector):
             "places": outages.by_place(running, self._places(held), limits.max_places),
             "outages": outages.one_by_one(running, member, limits.max_outages),
             "incidents": incidents.one_by_one(open_, limits.max_incidents),
-            "watched": watched.families(self._watch.numbers(p.shard for p in held), limits.max_watched),
+            "watched": watched.families(self._watch.numbers(held), limits.max_watched),
         }
         yield incidents.counted(open_)
         for exported in listed.values():
@@ -60,5 +61,5 @@ class StateCollector(Collector):
         """Return where something is measured: each country that a feed has named, with the feed's signal."""
         signals = {name: feed.signal for name, feed in self.settings.feeds.items()}
         return {
-            (country, signals[name]) for p in held for name, f in p.shard.feeds.items() for country in f.index.countries
+            (country, signals[name]) for one in held for name, index, _ in one.scored() for country in index.countries
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +12,7 @@ from detectors.detector import Detector
 from detectors.observed import Ints
 from streams.exposition.families import Exported, gauge
 from streams.series import FACETS, Series, SeriesIndex
-from streams.shard import Shard
+from streams.shard import Scored
 
 WIDTH: Final = 3.0  # of the band to each side, in spreads
 NONE: Final[Ints] = np.zeros(0, np.int64)
@@ -53,6 +53,13 @@ class Watched(NamedTuple):
         return self.feed, self.series.entity, *(facets.get(name, "") for name in FACETS)
 
 
+class Scoring(Protocol):
+    """What has series with a detector: a partition of the measurements, or one of the areas."""
+
+    def scored(self) -> Iterable[Scored]:
+        """Return each feed's name, the rows of its series, and their detector."""
+
+
 class WatchList:
     """Finds the series of some entities, in each feed and with all facets; looks through all when series change."""
 
@@ -60,10 +67,10 @@ class WatchList:
         self.entities = frozenset(entities)
         self._found: WeakKeyDictionary[SeriesIndex, tuple[int, Ints]] = WeakKeyDictionary()
 
-    def numbers(self, shards: Iterable[Shard]) -> Iterator[Watched]:
+    def numbers(self, those: Iterable[Scoring]) -> Iterator[Watched]:
         """Yield those that have a baseline."""
-        for shard in shards if self.entities else ():
-            for feed, index, detector in _scored(shard):
+        for one in those if self.entities else ():
+            for feed, index, detector in one.scored():
                 yield from _numbers(feed, index, detector, self._rows(index))
 
     def _rows(self, index: SeriesIndex) -> Ints:
@@ -72,14 +79,6 @@ class WatchList:
             rows = np.array([row for (entity, _), row in index.by_series.items() if entity in self.entities], np.int64)
             self._found[index] = index.edition, rows
         return rows
-
-
-def _scored(shard: Shard) -> Iterator[tuple[str, SeriesIndex, Detector]]:
-    for name, feed in shard.feeds.items():
-        yield name, feed.index, feed.detector
-    for name, areas in shard.areas.items():
-        for summed in areas.summed.values():
-            yield name, summed.index, summed.detector
 
 
 def _numbers(feed: str, index: SeriesIndex, detector: Detector, rows: Ints) -> Iterator[Watched]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp.web import Response
 
+from streams.area_stage import AreaStage
 from streams.pages.answers import as_json
 from streams.worker import Worker
 
@@ -29,7 +30,11 @@ def readiness(worker: Worker) -> Response:
 
 def status(worker: Worker) -> dict[str, Any]:
     """Return the counts and positions of each partition here."""
-    return {"ready": not_ready(worker) is None, "partitions": {str(n): _one(p) for n, p in worker.partitions.items()}}
+    return {
+        "ready": not_ready(worker) is None,
+        "partitions": {str(n): _one(p) for n, p in worker.partitions.items()},
+        "areas": {str(n): _areas(stage) for n, stage in worker.summing.stages.items()},
+    }
 
 
 def _one(partition: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -45,4 +50,14 @@ def _one(partition: Any) -> dict[str, Any]:  # noqa: ANN401
         "held": partition.shard.held(),
         "outages": sum(count.outages for count in counts),
         "newest": partition.shard.newest(),
+    }
+
+
+def _areas(stage: AreaStage) -> dict[str, Any]:
+    return {
+        "applied": stage.applied,
+        "series": sum(stage.series(feed) for feed in stage.settings.feeds),
+        "outages": len(stage.running),
+        "closed": {f"{site.feed}/{site.name}": site.areas.closed for site in stage.sites.values()},
+        "waiting": {f"{site.feed}/{site.name}": len(site.gathering.waiting) for site in stage.sites.values()},
     }

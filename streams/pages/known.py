@@ -56,7 +56,7 @@ def known_of(worker: Worker) -> Known:
     """Return what a worker knows."""
     return Known(
         settings=worker.settings,
-        outages=lambda: newest_revisions([*worker.ended, *_running(worker)]),
+        outages=lambda: newest_revisions([*worker.ended, *worker.running()]),
         incidents=worker.incidents,
         strips=worker.album.strips,
         strip=worker.album.of_outage,
@@ -64,10 +64,6 @@ def known_of(worker: Worker) -> Known:
         health=lambda: health(worker),
         status=lambda: status(worker),
     )
-
-
-def _running(worker: Worker) -> Iterable[Outage]:
-    return (outage for partition in worker.partitions.values() for outage in partition.running.values())
 
 
 def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
@@ -85,7 +81,7 @@ def health(worker: Worker) -> Health:
     now, newest = worker.clock(), worker.newest()
     silence, stalled = worker.silence.seconds(now), worker.silence.stalled(now)
     shards = [partition.shard for partition in worker.partitions.values()]
-    running = [outage.feed for outage in _running(worker)]
+    running = [outage.feed for outage in worker.running()]
     feeds = [
         FeedHealth(
             name=name,

@@ -46,13 +46,16 @@ def _refresh_time(worker: Worker) -> None:
 
 def _refresh_feeds(worker: Worker) -> None:
     metrics, partitions = worker.metrics, worker.partitions.values()
-    ongoing = Counter(outage.feed for one in partitions for outage in one.running.values())
-    held_back = Counter(o.feed for one in partitions for o in one.running.values() if o.explain.get("held"))
+    ongoing = Counter(outage.feed for outage in worker.running())
+    held_back = Counter(outage.feed for outage in worker.running() if outage.explain.get("held"))
+    stages = worker.summing.stages.values()
     metrics.held.set(sum(one.shard.held() for one in partitions))
     for name in worker.settings.feeds:
         feeds = [one.shard.feeds[name] for one in partitions]
         metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
         metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
+        metrics.area_series.labels(name).set(sum(stage.series(name) for stage in stages))
+        metrics.area_bins_waiting.labels(name).set(max((stage.waiting(name) for stage in stages), default=0))
         metrics.ongoing.labels(name).set(ongoing[name])
         metrics.held_back.labels(name).set(held_back[name])
         metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))

@@ -12,16 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.areas import Sums
 from schemas.outage import decode_outage, outage_id
 from streams.combination import combination
-from streams.errors import SettingsError
 from streams.explain import Question, explain
 from streams.restore import restore
-from streams.run_worker import run_worker
 from streams.shard import Shard
 from streams.snapshot import dump, gone, heads
 from tests.streams import area_helpers, helpers
-from tests.streams.area_helpers import changes, fresh, gauges, placed, sums_of, told
+from tests.streams.area_helpers import gauges, placed, sums_of, told
 from tests.streams.helpers import DAY, HOUR, KINDS, START, Run, message, run
 
 DAYS = 24 * 4
@@ -101,13 +100,13 @@ def test_sums_of_every_kind_are_exact() -> None:
     values += [message("presence", at, member=name, up=name == "a", **one) for one, name in product(fields, "ab")]
     values += [message(kind, at + 2 * HOUR, member="a", up=True, region="IR-30") for kind in KINDS]
     found = dict(zip(KINDS, (one for one in sums_of(its, values) if one.start == START), strict=True))
-    country = {kind: found[kind].sums["country"][1] for kind in KINDS}
+    country = {kind: Sums.of(found[kind].sums["country"][1]) for kind in KINDS}
     assert [float(country[kind].value[0]) for kind in KINDS] == [13 + 11 + 12, 7.5, 6, 9, 3]
     assert [float(country[kind].size[0]) for kind in ("ratio", "presence")] == [12, 6]
     assert [float(country["presence"].lost[0]), float(country["presence"].back[0])] == [3, 0]
-    areas, sums = found["gauge"].sums["region+access"]
+    areas, limbs = found["gauge"].sums["region+access"]
     names = [(area.series.entity, *dict(area.series.facets).values()) for area in areas]
-    assert dict(zip(names, sums.value.tolist(), strict=True)) == {
+    assert dict(zip(names, Sums.of(limbs).value.tolist(), strict=True)) == {
         ("region/IR-12", "fixed"): 12,
         ("region/IR-12", "mobile"): 11,
         ("region/IR-30", "mobile"): 13,
@@ -244,59 +243,17 @@ def test_a_combination_takes_what_has_its_facets_and_sums_over_others() -> None:
     values = [message("count", START + n, 1, value=2**n, **lot) for n, lot in enumerate(lots)]
     closing = message("count", START + 2 * HOUR, 1, country="IR")
     (found,) = (one for one in sums_of(its, [*values, closing]) if one.start == START)
-    areas, sums = found.sums["country+direction"]
+    areas, limbs = found.sums["country+direction"]
     assert [dict(area.series.facets)["direction"] for area in areas] == ["domestic", "international"]
-    assert sums.value.tolist() == [4, 3]
-    areas, sums = found.sums["country+access+direction"]
+    assert Sums.of(limbs).value.tolist() == [4, 3]
+    areas, limbs = found.sums["country+access+direction"]
     assert [tuple(dict(area.series.facets).values()) for area in areas] == [
         ("fixed", "international"),
         ("mobile", "domestic"),
         ("mobile", "international"),
     ]
-    assert sums.value.tolist() == [2, 4, 1]
+    assert Sums.of(limbs).value.tolist() == [2, 4, 1]
     assert found.sums["country+service"][0] == []
-
-
-def test_two_shards_are_as_one() -> None:
-    """Partials of two shards, in any order and repeated, give what one shard gives; no bin closes before both."""
-    its = area_helpers.settings(("country", "region"), ("gauge",))
-    first, second = {(1, "IR-30"): [*level(60), *[0.0] * 6]}, {(2, "IR-12"): level(100, DAYS + 6)}
-    alone = fresh(its)
-    whole = [told for one in sums_of(its, gauges(first | second)) for told in alone.alone(one)]
-    apart, found = fresh(its), []
-    left, right = (sums_of(its, gauges(one)) for one in (first, second))
-    for one in left:
-        apart.put(0, one)
-    assert apart.close([0, 1]) == []
-    for one in (*right[:9], *right[:3], *right[9:]):
-        apart.put(1, one)
-        found += apart.close([0, 1])
-    assert changes(found) == changes(whole)
-    assert [change.value for _, change in found] == pytest.approx([change.value for _, change in whole])
-    assert (apart.late, apart.waiting) == (3, {})
-
-
-def test_a_repeated_partial_replaces_itself() -> None:
-    """Before its bin closes it counts once."""
-    its = area_helpers.settings(("country",), ("gauge",))
-    (part,) = (one for one in sums_of(its, gauges({(1, "IR-30"): [10.0]})) if one.start == START)
-    areas = fresh(its)
-    areas.put(0, part)
-    areas.put(0, part)
-    areas.close([0])
-    assert areas.summed["country"].base.tolist()[0] == 10
-
-
-def test_a_shard_without_data_is_not_waited_for() -> None:
-    """Who is told of decides; with nobody told of nothing closes."""
-    its = area_helpers.settings(("country",), ("gauge",))
-    areas = fresh(its)
-    for one in sums_of(its, gauges({(1, "IR-30"): level(10, 5)})):
-        areas.put(3, one)
-    assert areas.close([]) == []
-    assert areas.close([1, 3]) == []
-    areas.close([3])
-    assert (areas.closed, areas.waiting) == (START + 4 * HOUR, {})
 
 
 def test_areas_of_a_feed_at_fault_are_only_suspected() -> None:
@@ -330,12 +287,6 @@ def test_what_is_no_combination(text: str) -> None:
     """Refused in a line that says what may stand there."""
     with pytest.raises(ValueError, match="an area is one of country, region, asn"):
         combination(text)
-
-
-def test_a_worker_refuses_areas() -> None:
-    """Nothing is left out unsaid."""
-    with pytest.raises(SettingsError, match=r"feeds\.gauge\.areas: .*ebbtide detect"):
-        run_worker(area_helpers.settings(kinds=("gauge",)), "WARNING")
 
 
 def test_explain_knows_areas(tmp_path: Path) -> None:

@@ -1,0 +1,185 @@
+"""A worker's partitions and areas without Faust and Kafka: dictionaries for tables, lists for topics, one journal."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.outage import encode
+from schemas.partial import encode as encode_partial
+from streams.area_stage import AreaStage
+from streams.partials import place_of
+from streams.partition import Partition
+from streams.settings import Settings
+from streams.shard import outages_of
+from tests.streams import area_helpers
+from tests.streams.helpers import HOUR, LATER, START, message, run
+from tests.streams.test_store import Journal
+
+Values = list[bytes | None]
+REGIONS = ("IR-12", "IR-30", "KZ-75")
+NETWORKS = 8
+
+
+class Divided:
+    """Partitions that read their logs, and the stages behind them. `sent`: area outages, each as often as it was sent.
+
+    `journal`: how much each table, by stage, and each partition of the partials held after every write and sending.
+    """
+
+    def __init__(self, its: Settings, logs: Sequence[Values], after: Divided | None = None, point: int = 0) -> None:
+        self.its, self.logs = its, logs
+        self.journal: list[tuple[str, int, Any]] = after.journal[:point] if after else []
+        self.partials: list[list[bytes]] = [self._past("partial", n) for n in range(len(logs))]
+        self.sent: list[bytes] = self._past("outage", 0)
+        self.late = 0
+        self.partitions = [Partition(its, n, self._table(n), 0.0) for n in range(len(logs))]
+        self.stages = [AreaStage(its, n, self._table(n), 0.0) for n in range(len(logs))]
+        self.read = [0] * len(logs)
+        self.taken = [0] * len(logs)
+
+    def _past(self, kind: str, number: int) -> list[bytes]:
+        return [what for its, where, what in self.journal if (its, where) == (kind, number)]
+
+    def _table(self, number: int) -> Table:
+        return Table(self.journal, number)
+
+    def take(self, number: int, count: int) -> None:
+        """Let a partition take its next messages, and send what comes of them."""
+        at, partition = self.read[number], self.partitions[number]
+        some = self.logs[number][at : at + count]
+        self.read[number] = at + len(some)
+        if some:
+            partition.take(some, [None] * len(some), range(at, at + len(some)), [LATER] * len(some), 0.0)
+            self._send(partition)
+
+    def tell(self, now: float = 0.0) -> None:
+        """Let every partition hear what the others have read, and follow where it may."""
+        news = [
+            (feed, time)
+            for one in self.partitions
+            for feed, spoke in one.shard.spoke().items()
+            for time in (*sorted(spoke), one.shard.newest()[feed])
+        ]
+        for number, partition in enumerate(self.partitions):
+            for feed, time in news:
+                partition.hear(feed, time)
+            partition.follow(len(self.logs[number]) - self.read[number], now)
+            self._send(partition)
+
+    def sum(self) -> None:
+        """Let every stage take the partials that are new."""
+        for number, stage in enumerate(self.stages):
+            some = self.partials[number][self.taken[number] :]
+            if some:
+                told = stage.take(some, range(self.taken[number], self.taken[number] + len(some)), 0.0)
+                assert told.bad == []
+                self.late += sum(told.late.values())
+                for outage in outages_of(one for _, one in told.closed):
+                    self._put("outage", 0, encode(outage), self.sent)
+            self.taken[number] += len(some)
+
+    def save(self) -> None:
+        """Write a snapshot of everything."""
+        for one in (*self.partitions, *self.stages):
+            one.save(0.0)
+
+    def run(self, every: int = 10_000, now: float = 0.0) -> Divided:
+        """Read all logs to their ends, in turns, with a snapshot after each."""
+        while any(read < len(log) for read, log in zip(self.read, self.logs, strict=True)):
+            for number in range(len(self.logs)):
+                self.take(number, every)
+            self.tell(now)
+            self.sum()
+            self.save()
+        self.tell(now)
+        self.sum()
+        return self
+
+    def _send(self, partition: Partition) -> None:
+        for piece in partition.partials():
+            place = place_of(piece.feed, piece.areas, len(self.logs))
+            self._put("partial", place, encode_partial(piece), self.partials[place])
+
+    def _put(self, kind: str, number: int, what: bytes, into: list[bytes]) -> None:
+        self.journal.append((kind, number, what))
+        into.append(what)
+
+
+class Table(Journal):
+    """The table of a partition, of which each write stands in the journal of all."""
+
+    def __init__(self, journal: list[tuple[str, int, Any]], number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.writes = [what for kind, where, what in journal if (kind, where) == ("table", number)]
+        self.now = self.after(len(self.writes))
+        self.writes = Writes(journal, number)
+
+
+class Writes(list[Any]):
+    """Puts what a table writes into the journal of all."""
+
+    def __init__(self, journal: list[tuple[str, int, Any]], number: int) -> None:
+        super().__init__()
+        self.journal, self.number = journal, number
+
+    def append(self, what: Any) -> None:  # noqa: ANN401
+        """Note a write."""
+        self.journal.append(("table", self.number, what))
+
+
+def settings(partitions: int, kinds: Sequence[Any], **worker: float) -> Settings:
+    """Return settings of feeds with areas for so many partitions, whose clock is followed at once."""
+    its = area_helpers.settings(("country", "region", "region+access"), kinds, **{"idle_after": 0.0, **worker})
+    kafka = msgspec.structs.replace(its.kafka, partitions=partitions)
+    return msgspec.structs.replace(its, kafka=kafka)
+
+
+def traffic(seed: int, kinds: Iterable[str], bins: int = 30, dark: range = range(18, 24)) -> list[tuple[int, bytes]]:
+    """Return messages of eight networks in hourly bins, each with its network, in order of their times.
+
+    Those of one region are dark for a while, some are silent now and then, some lie in two regions.
+    """
+    rng = random.Random(seed)
+    found: list[tuple[float, int, bytes]] = []
+    for hour in range(bins):
+        for asn in range(1, NETWORKS + 1):
+            for kind in kinds:
+                at = START + hour * HOUR + rng.uniform(1, HOUR - 1)
+                found += [(at, asn, value) for value in _measured(rng, kind, at, asn, hour in dark)]
+    return [(asn, value) for _, asn, value in sorted(found)]
+
+
+def _measured(rng: random.Random, kind: str, at: float, asn: int, dark: bool) -> list[bytes]:
+    region = REGIONS[rng.choice([asn % 3, 1]) if asn == 5 else asn % 3]
+    out, where = dark and region == "IR-12", {"region": region, "access": ("mobile", "fixed")[asn % 2]}
+    if rng.random() < 0.05:
+        return []
+    if kind == "gauge":
+        return [message(kind, at, asn, value=0.1 if out else asn * rng.gauss(100, 0.7), **where)]
+    if kind == "count":
+        return [] if out else [message(kind, at, asn, value=rng.uniform(40, 42.3), **where)]
+    if kind == "distinct":
+        return [] if out else [message(kind, at, asn, member=f"m{n}", **where) for n in range(20)]
+    if kind == "ratio":
+        return [message(kind, at, asn, value=0 if out else rng.uniform(57, 60), of=60, **where)]
+    return [message(kind, at, asn, member=f"p{n}", up=not out, **where) for n in range(12)]
+
+
+def split(messages: Sequence[tuple[int, bytes]], homes: Mapping[int, int], partitions: int) -> list[Values]:
+    """Return the log of each partition, given that of each network."""
+    return [[value for asn, value in messages if homes[asn] == number] for number in range(partitions)]
+
+
+def of_areas(outages: Iterable[bytes]) -> list[bytes]:
+    """Return the outages that are not of networks."""
+    return [one for one in outages if b'"entity":"asn/' not in one]
+
+
+def alone(its: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes]:
+    """Return the outages of areas that `ebbtide detect` finds in all messages."""
+    return of_areas(run(its, [value for _, value in messages]).outages)
