@@ -135,7 +135,7 @@ def _environment(settings: Settings, directory: Path) -> dict[str, str]:
 
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_NAMES = ("app_id", "measurements", "outages", "dead", "clock", "findings", "incidents")
+_NAMES = ("app_id", "measurements", "outages", "dead", "clock", "partials", "findings", "incidents")
 
 
 @contextmanager

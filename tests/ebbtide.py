@@ -31,6 +31,7 @@ TOPICS = (
     "outages",
     "incidents",
     "findings",
+    "partials",
     "dead",
     "clock",
     "calendar",
