@@ -12,6 +12,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "outages": "topic of outages",
         "incidents": "topic of incidents",
         "findings": "internal topic: what shards tell the one that groups incidents",
+        "partials": "internal topic: what shards tell those that sum areas",
         "dead": "topic of rejected measurements",
         "clock": "internal topic: how far feeds have come",
         "calendar": "topic of the calendar's entries",
