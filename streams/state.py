@@ -106,17 +106,31 @@ def _store(log: Changelog, number: int, folder: str) -> Store:
 
 
 def reset(kafka: Kafka, tick: Tick) -> int:
-    """Delete a group's snapshots and committed offsets, and return how many rows. Raises an EbbtideError."""
+    """Delete a group's snapshots and committed offsets, and return how many rows. Raises an EbbtideError.
+
+    What stages have told each other is passed over by whoever starts next.
+    """
     partitions = topics.check(kafka)
     demand_idle(kafka)
     tables = read(kafka, partitions, tick)
     rows = sum(map(len, tables.values()))
-    _forget_offsets(kafka, [kafka.clock, *(stage.topic_of(kafka) for stage in STAGES)])
+    _forget_offsets(kafka, [kafka.clock, kafka.measurements])
+    _commit(kafka, _ends(kafka, partitions))
     with writing(kafka, tables) as logs:
         for number, log in logs.items():
             _replace(log, number, None)
     demand_idle(kafka)
     return rows
+
+
+def _ends(kafka: Kafka, partitions: int) -> dict[TopicPartition, int]:
+    """Return the ends of what stages tell each other: it will be told anew, perhaps otherwise."""
+    names = [stage.topic_of(kafka) for stage in STAGES if stage.topic != "measurements"]
+    with consumer(kafka) as reading:
+        ends: dict[TopicPartition, int] = reading.end_offsets(
+            [TopicPartition(name, number) for name in names for number in range(partitions)]
+        )
+    return ends
 
 
 def demand_idle(kafka: Kafka) -> None:
@@ -171,8 +185,7 @@ def _following(kafka: Kafka, state: State) -> dict[TopicPartition, int]:
 def _committed(kafka: Kafka) -> dict[TopicPartition, Any]:
     with topics.connected(kafka) as client:
         found = client.list_group_offsets([kafka.app_id])[kafka.app_id]
-    names = [stage.topic_of(kafka) for stage in STAGES]
-    return {tp: at for tp, at in found.items() if at.offset >= 0 and tp.topic in names}
+    return {tp: at for tp, at in found.items() if at.offset >= 0 and tp.topic == kafka.measurements}
 
 
 def _forget_offsets(kafka: Kafka, names: Sequence[str]) -> None:

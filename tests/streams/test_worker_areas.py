@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from streams import topics
 from streams.embedded import embedded_broker
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
@@ -57,6 +58,21 @@ def areas_of(worker: Worker) -> dict[str, int | None]:
     return {name: start for one in its.values() for name, start in one["closed"].items()}
 
 
+def state(cluster: Cluster, *arguments: object) -> None:
+    """Run `ebbtide state`."""
+    done = cluster.run("state", *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def passed_over(cluster: Cluster) -> bool:
+    """Whether all partials told so far are behind what is committed, and the measurements are to be read again."""
+    with topics.connected(cluster.kafka) as client:
+        found = client.list_group_offsets([cluster.kafka.app_id])[cluster.kafka.app_id]
+    committed = {tp.partition: at.offset for tp, at in found.items() if tp.topic == cluster.kafka.partials}
+    told = {number: len(cluster.records(cluster.kafka.partials, number)) for number in range(cluster.kafka.partitions)}
+    return committed == {number: count for number, count in told.items() if count} and not cluster.committed()
+
+
 @pytest.mark.kafka
 def test_areas_through_kills_and_a_state_carried_over(kafka: ApacheKafka, tmp_path: Path) -> None:
     """Two partitions with networks, one without: SIGTERM, export, reset and import, then kill -9; no byte differs."""
@@ -70,9 +86,10 @@ def test_areas_through_kills_and_a_state_carried_over(kafka: ApacheKafka, tmp_pa
         wait_for("areas that have closed bins", lambda: len(found := areas_of(first)) == 6 and all(found.values()))
         assert first.stop() == 0
         saved = tmp_path / "saved.state"
-        for what in (("export", saved), ("reset", "--yes"), ("import", saved)):
-            done = cluster.run("state", *what)
-            assert done.returncode == 0, done.stderr
+        state(cluster, "export", saved)
+        state(cluster, "reset", "--yes")
+        assert passed_over(cluster)
+        state(cluster, "import", saved)
         second = cluster.worker()
         second.wait_ready()
         send(cluster, messages[thirds : 2 * thirds])
