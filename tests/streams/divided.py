@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 from schemas.outage import encode
 from schemas.partial import encode as encode_partial
 from streams.area_stage import AreaStage
+from streams.findings import SHARD
 from streams.partials import place_of
 from streams.partition import Partition
 from streams.settings import Settings
-from streams.shard import outages_of
+from streams.shard import Closed, outages_of
 from tests.streams import area_helpers
 from tests.streams.helpers import HOUR, LATER, START, message, run
 from tests.streams.test_store import Journal
@@ -53,7 +54,8 @@ class Divided:
         some = self.logs[number][at : at + count]
         self.read[number] = at + len(some)
         if some:
-            partition.take(some, [None] * len(some), range(at, at + len(some)), [LATER] * len(some), 0.0)
+            taken = partition.take(some, [None] * len(some), range(at, at + len(some)), [LATER] * len(some), 0.0)
+            self.found(partition.name, [(SHARD.format(number), one) for one in taken.closed])
             self._send(partition)
 
     def tell(self, now: float = 0.0) -> None:
@@ -67,7 +69,8 @@ class Divided:
         for number, partition in enumerate(self.partitions):
             for feed, time in news:
                 partition.hear(feed, time)
-            partition.follow(len(self.logs[number]) - self.read[number], now)
+            closed = partition.follow(len(self.logs[number]) - self.read[number], now)
+            self.found(partition.name, [(SHARD.format(number), one) for one in closed])
             self._send(partition)
 
     def sum(self) -> None:
@@ -78,16 +81,20 @@ class Divided:
                 told = stage.take(some, range(self.taken[number], self.taken[number] + len(some)), 0.0)
                 assert told.bad == []
                 self.late += sum(told.late.values())
+                self.found(stage.name, told.closed)
                 for outage in outages_of(one for _, one in told.closed):
                     self._put("outage", 0, encode(outage), self.sent)
             self.taken[number] += len(some)
+
+    def found(self, stage: str, closed: Sequence[tuple[str, Closed]]) -> None:
+        """Is told what reporters say of bins that closed; whoever groups that overrides it."""
 
     def save(self) -> None:
         """Write a snapshot of everything."""
         for one in (*self.partitions, *self.stages):
             one.save(0.0)
 
-    def run(self, every: int = 10_000, now: float = 0.0) -> Divided:
+    def run(self, every: int = 10_000, now: float = 0.0) -> Self:
         """Read all logs to their ends, in turns, with a snapshot after each."""
         while any(read < len(log) for read, log in zip(self.read, self.logs, strict=True)):
             for number in range(len(self.logs)):
