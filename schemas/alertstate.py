@@ -43,4 +43,7 @@ def encode(state: AlertState) -> bytes:
 
 def decode_state(value: bytes) -> AlertState:
     """The state in a message; msgspec.DecodeError when it is none."""
-    return _decoder.decode(value)
+    try:
+        return _decoder.decode(value)
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise msgspec.DecodeError(str(error)) from None

@@ -29,9 +29,12 @@ class Desk:
         self.outboxes = {name: Outbox(name, receiver, limit) for name, receiver in self.settings.receivers.items()}
 
     def begin(self, past: Iterable[AlertState], starts: Mapping[Part, int], topics: Mapping[Subject, str]) -> None:
-        """Begin again with these partitions and offsets; `topics` are their topics' names by subject."""
+        """Begin again with these partitions and offsets; `topics` are their topics' names by subject.
+
+        No route may want a subject any more that receivers were told of: nothing of it is read.
+        """
         self.offsets.begin(starts)
-        mine = [state for state in past if (topics[state.subject], state.partition) in starts]
+        mine = [state for state in past if (topics.get(state.subject), state.partition) in starts]
         for name, box in self.outboxes.items():
             box.forget([state for state in mine if state.receiver == name], frozenset(starts))
 

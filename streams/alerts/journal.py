@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
@@ -16,13 +17,15 @@ from schemas.cloudevents import Headers
 from schemas.deadletter import alert_headers
 from schemas.reasons import one_line
 from streams.alerts.delivery import Dead
+from streams.alerts.notice import recalled
 from streams.alerts.source import Record
 from streams.changelog import read_tables
-from streams.errors import BrokerError, StateError
+from streams.errors import BrokerError
 from streams.security import client_options
 from streams.settings import Kafka
 from streams.topics import MAX_MESSAGE, address
 
+LOG = logging.getLogger("ebbtide.alerts")
 PATIENCE = 30.0  # seconds until what is written must have arrived
 Sent: TypeAlias = tuple[str, bytes, bytes, Headers]  # topic, key, value, headers
 
@@ -90,9 +93,27 @@ class Nowhere:
 
 
 def read_states(kafka: Kafka, partitions: int) -> list[AlertState]:
-    """Return what each receiver has been told. Raises StateError for what this version cannot read."""
+    """Return what each receiver has been told; what is no state is a line of the log. Raises BrokerError."""
     tables = read_tables(kafka, kafka.alerts_state, partitions, lambda _: None)
-    try:
-        return [decode_state(value) for _, table in sorted(tables.items()) for _, value in sorted(table.items())]
-    except msgspec.DecodeError as error:
-        raise StateError(f"topic {kafka.alerts_state}: holds what this version cannot read: {error}") from None
+    return states_of(
+        kafka.alerts_state, (pair for _, table in sorted(tables.items()) for pair in sorted(table.items()))
+    )
+
+
+def states_of(topic: str, messages: Iterable[tuple[bytes, bytes]]) -> list[AlertState]:
+    """Return the states in messages of a topic, by key; one that is none must not keep all others from their alerts."""
+    found = []
+    for key, value in messages:
+        try:
+            found.append(_state(value))
+        except (msgspec.DecodeError, TypeError) as error:  # the latter for a number that cannot be written again
+            where = f"topic {topic}, key {one_line(key.decode(errors='replace'))}"
+            LOG.warning("%s: not a state, the receiver may be told again: %s", where, one_line(str(error)))
+    return found
+
+
+def _state(value: bytes) -> AlertState:
+    state = decode_state(value)
+    if state.told is not None:
+        recalled(state.subject, state.told)  # it is read again when the next revision comes
+    return state

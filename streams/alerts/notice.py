@@ -54,8 +54,11 @@ class Notice:
 
 def notice(subject: Subject, value: bytes) -> Notice:
     """Return what a message says. Raises msgspec.DecodeError when it is no such message."""
-    made = of_incident(decode_incident(value)) if subject == "incident" else of_outage(decode_outage(value))
-    made.message.update(orjson.loads(value))
+    try:
+        made = of_incident(decode_incident(value)) if subject == "incident" else of_outage(decode_outage(value))
+        made.message.update(orjson.loads(value))
+    except ValueError as error:  # a network without a number, or, in a field that is not read, what is no JSON
+        raise msgspec.DecodeError(str(error)) from None
     return made
 
 
@@ -124,8 +127,3 @@ def _sentence(one: Outage) -> str:
 
 def _clock(time: str) -> str:
     return time[:16].replace("T", " ")
-
-
-def undecodable(error: msgspec.DecodeError) -> str:
-    """Return why a message is none, in one line."""
-    return str(error).replace("\n", " ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 
 from prometheus_client import CollectorRegistry
@@ -68,15 +68,17 @@ class Fixed:
         """Do nothing."""
 
 
-def loop(fixed: Fixed, senders: Mapping[str, Callable[[Job], Outcome]]) -> tuple[Loop, CollectorRegistry]:
-    """A run for once, in which every receiver is told everything."""
+def loop(
+    fixed: Fixed, senders: Mapping[str, Callable[[Job], Outcome]], states: Sequence[AlertState] = ()
+) -> tuple[Loop, CollectorRegistry]:
+    """A run for once, in which every receiver is told everything that it was not told before."""
     alerts = Alerts(receivers=dict.fromkeys(senders, WEBHOOK), routes=(Route(receivers=tuple(senders)),))
     metrics = AlertMetrics(CollectorRegistry(), tuple(senders), (TOPIC,))
     world = World(
         source=fixed,
         journal=fixed,
         senders=senders,
-        states=list,
+        states=lambda: list(states),
         topics={TOPIC: "incident"},
         gauges=Gauges(metrics),
         chance=Random(1),
@@ -114,16 +116,27 @@ def test_a_receiver_that_hangs_holds_up_nobody_else() -> None:
 
 
 def test_what_is_no_incident_is_a_dead_letter_and_the_rest_is_told() -> None:
-    """No JSON, and an old revision that was compacted away: passed over, the former kept."""
-    fixed = Fixed(b"{", None, value(1))
+    """No JSON, also in a field that nobody reads, and a revision that was compacted away: the former are kept."""
+    hidden = value(1)[:-1] + b', "more": "\xff"}'
+    fixed = Fixed(b"{", hidden, None, value(1))
     run, registry = loop(fixed, {"noc": lambda _: DELIVERED})
     run.run()
-    assert [record.value for record in fixed.rejected] == [b"{"]
-    assert fixed.committed == {(TOPIC, 0): 3}
+    assert [record.value for record in fixed.rejected] == [b"{", hidden]
+    assert fixed.committed == {(TOPIC, 0): 4}
     counted = {"receiver": "noc", "result": "delivered"}
     assert registry.get_sample_value("ebbtide_alerts_delivered_total", counted) == 1
-    assert registry.get_sample_value("ebbtide_alerts_rejected_total", {"topic": TOPIC}) == 1
+    assert registry.get_sample_value("ebbtide_alerts_rejected_total", {"topic": TOPIC}) == 2
     assert registry.get_sample_value("ebbtide_alerts_ready") == 1
+
+
+def test_what_was_told_of_a_topic_that_no_route_wants_any_more_holds_up_nothing() -> None:
+    """A receiver was told of an outage; the route for outages is gone, and incidents are told as before."""
+    fixed = Fixed(value(1))
+    told = AlertState(receiver="noc", subject="outage", id="0" * 16, partition=0, revision=1, status="open")
+    run, registry = loop(fixed, {"noc": lambda _: DELIVERED}, states=[told])
+    run.run()
+    assert fixed.committed == {(TOPIC, 0): 1}
+    assert registry.get_sample_value("ebbtide_alerts_open", {"receiver": "noc"}) == 1
 
 
 def test_what_is_under_way_at_the_end_is_taken_in() -> None:
