@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from msgspec import DecodeError
 
-from schemas.finding import decode_finding
+from schemas.calendar import demand_entity
+from schemas.finding import Finding, decode_finding
 from schemas.incident import OVER, Incident
 from schemas.reasons import one_line
 from streams import grouping_rows
 from streams.grouping import Grouping, expected_of
-from streams.incidents import incident_of
+from streams.incidents import fall_of, incident_of
 from streams.known import Known
 from streams.settings import Settings
 from streams.stage import Stage
@@ -54,8 +55,8 @@ class IncidentStage(Stage):
         bad, skip = [], self._skip(offsets)
         for offset, value in zip(offsets[skip:], values[skip:], strict=True):
             try:
-                self.grouping.hear(decode_finding(value or b""))
-            except DecodeError as error:
+                self.grouping.hear(_finding(value or b""))
+            except (DecodeError, ValueError) as error:
                 bad.append(f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}")
         told = self.grouping.settle()
         newest = {one.incident_id: one for one in told}
@@ -79,3 +80,12 @@ class IncidentStage(Stage):
         found = [incident_of(one, self.grouping.known.names) for one in told if one and one.state not in OVER]
         self.open = {one.incident_id: one for one in found}
         self._written = grouping_rows.fingerprints(self.grouping)
+
+
+def _finding(value: bytes) -> Finding:
+    """Return the finding in a message, one that can be grouped. Raises DecodeError or ValueError when it is none."""
+    found = decode_finding(value)
+    for outage in found.outages:
+        demand_entity(outage.entity)
+        fall_of(outage)  # its times are such
+    return found

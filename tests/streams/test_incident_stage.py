@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 
@@ -143,6 +144,18 @@ def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[byt
     told = its.take([b"{", None, messages[0]], [0, 1, 2])
     assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0", "partition 0, offset 1"]
     assert its.grouping.reach.pieces != {}
+
+
+@pytest.mark.parametrize("field", [{"entity": "asn/none"}, {"started_at": "2026-13-01T00:00:00Z"}, {"drops": "bad"}])
+def test_a_finding_of_what_cannot_be_is_passed_over_whole(messages: list[bytes], field: dict[str, str]) -> None:
+    """A network without a number, a day that no calendar has: it is told, and what follows is taken as if alone."""
+    at = next(n for n, message in enumerate(messages) if b'"outage_id"' in message)
+    bad = json.loads(messages[at])
+    bad["outages"][0] |= {"drops": [{"at": "2026-02-30T00:00:00Z", "drop": 0.5}]} if "drops" in field else field
+    its, alone = stage({}), stage({})
+    told = its.take([json.dumps(bad).encode(), *messages[at:]], range(len(messages) - at + 1))
+    assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0"]
+    assert told.incidents == alone.take(messages[at:], range(len(messages) - at)).incidents
 
 
 def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]) -> None:
