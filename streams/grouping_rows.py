@@ -65,7 +65,10 @@ def dump(its: Grouping, written: Mapping[str, object]) -> dict[str, bytes]:
 
 
 def restore(its: Grouping, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> None:
-    """Fill a fresh grouping. Feeds that the settings no longer name stay out. Raises StateError for other rows."""
+    """Fill a fresh grouping. Raises StateError for other rows.
+
+    Feeds and areas that the settings no longer name stay out: nobody would ever tell of them again.
+    """
     try:
         _restore_head(its, values)
         _restore_book(its, unpack(rows["book"]))
@@ -113,7 +116,7 @@ def _restore_head(its: Grouping, values: Mapping[str, Any]) -> None:
         reach.pieces[reporter] = {feed: (end, piece) for feed, (end, piece) in pieces.items()}
     reach.told.update(values["told"])
     reach.past = -inf if values["past"] is None else values["past"]
-    reach.open.update({feed: dict(bins) for feed, bins in values["open"].items() if feed in feeds})
+    reach.open.update({feed: dict(bins) for feed, bins in values["open"].items() if feed in reach.expected.areas})
 
 
 def _restore_book(its: Grouping, row: Packed) -> None:
@@ -136,5 +139,6 @@ def _restore_levels(its: Grouping, row: Packed) -> None:
         for size in sizes:
             table.setdefault(country, []).append(content[start : start + size])
             start += size
-    if feed in its.settings.feeds:
+    expected = its.reach.expected
+    if feed in its.settings.feeds and reporter in {*expected.shards, *expected.areas.get(feed, ())}:
         its.levels.restore((reporter, feed), row.values["at"], row.values["end"], table)

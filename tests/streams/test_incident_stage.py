@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.finding import Finding, Levels
 from schemas.finding import encode as encode_finding
 from schemas.incident import Incident, encode
 from streams.errors import StateError
@@ -18,7 +19,7 @@ from streams.findings import pieces_of
 from streams.incident_stage import IncidentStage
 from streams.packing import pack
 from streams.settings import Settings
-from tests.streams.finding_helpers import SETTINGS, by_shard, incidents, two_feeds
+from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, incidents, two_feeds
 
 SHARDS = 2
 ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=SHARDS))
@@ -169,6 +170,34 @@ def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]
     assert all(set(ends) == {"routes"} for ends in again.grouping.reach.ends.values())
     again.save(1.0)
     assert not any(b"/ping/" in key for key in table)
+
+
+def test_areas_that_the_settings_no_longer_name_hold_nothing_up() -> None:
+    """They were waited for; without them the same shards are enough, and what areas expected is forgotten."""
+    summed = its_with_areas(["country"])
+    table: Table = {}
+    its = stage(table, summed)
+    levels = [Levels("AZ", {}, ["country/AZ"], [1.0], [1.0])]
+    told = [told_by("areas/country", HOUR, levels), *(told_by(f"shard/{n}", 2 * HOUR) for n in range(SHARDS))]
+    its.take(told, range(len(told)))
+    assert its.grouping.reach.settled() < 2 * HOUR
+    its.save(0.0)
+    again = stage(table, ITS)
+    later = [told_by(f"shard/{number}", 3 * HOUR) for number in range(SHARDS)]
+    again.take(later, range(len(told), len(told) + len(later)))
+    assert again.grouping.reach.settled() == 3 * HOUR
+    assert ("areas/country", "ping") not in again.grouping.levels.tables
+
+
+def its_with_areas(areas: list[str]) -> Settings:
+    """The settings with areas of one feed."""
+    ping = msgspec.structs.replace(ITS.feeds["ping"], areas=tuple(areas))
+    return msgspec.structs.replace(ITS, feeds={**ITS.feeds, "ping": ping})
+
+
+def told_by(reporter: str, end: int, levels: list[Levels] | None = None) -> bytes:
+    """A finding of a bin in which nothing happened."""
+    return encode_finding(Finding(reporter=reporter, feed="ping", end=end, levels=levels))
 
 
 def test_a_damaged_row_is_an_error() -> None:
