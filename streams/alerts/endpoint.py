@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from streams.alerts.settings import Alertmanager, AnyReceiver, PagerDuty, Webhook, check_url
 from streams.errors import SettingsError
@@ -23,8 +24,12 @@ class Endpoint(NamedTuple):
     token: Secret | None = None
 
     def secrets(self) -> list[str]:
-        """Return all texts that must not be shown."""
-        return [one.reveal() for one in (self.url, *self.keys, *([self.token] if self.token else []))]
+        """Return all texts that must not be shown: of the address its parts too, since servers like to repeat them."""
+        parts = urlsplit(self.url.reveal())
+        where = [parts.path] if parts.path.strip("/") else []
+        what = [parts.query] if parts.query else []
+        whole = [one.reveal() for one in (self.url, *self.keys, *([self.token] if self.token else []))]
+        return [*whole, *where, *what]
 
 
 def endpoint(name: str, receiver: AnyReceiver) -> Endpoint:

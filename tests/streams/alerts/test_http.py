@@ -62,6 +62,14 @@ def test_what_a_server_answers_is_told_without_secrets() -> None:
     assert outcome.detail == "HTTP 400: no such hook: *** \\x1b[31m"
 
 
+@pytest.mark.parametrize(("where", "told"), [("/services/T0", "***"), ("/hook?key=a", "***?***")])
+def test_an_answer_that_repeats_only_a_part_of_the_address_is_told_without_it(where: str, told: str) -> None:
+    """Many servers say which path they do not know, and at a chat's hook the path is the secret."""
+    with Receiver(404, body=f"Cannot POST {where}/s3cr3t".encode()) as server:
+        outcome = send(f"{server.url}{where}")
+    assert outcome.detail == f"HTTP 404: Cannot POST {told}"
+
+
 def test_hanging_up_early_is_tried_again() -> None:
     """Before any answer, in the middle of its status, or with no answer that is one: it may have arrived."""
     for answer in (b"", b"HTTP/1.1 2", b"not HTTP at all\r\n\r\n"):
