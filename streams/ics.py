@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -68,9 +69,16 @@ def _moved(events: Iterable[Any]) -> defaultdict[str, set[datetime | date]]:
     """The instants of repeated events, by their UID, that an event of their own stands for."""
     moved: defaultdict[str, set[datetime | date]] = defaultdict(set)
     for event in events:
-        if (instead := event.get("RECURRENCE-ID")) is not None:
-            moved[str(event.get("UID"))].add(instead.dt)
+        with suppress(ValueError, AttributeError):  # the event that has it is told as one that cannot be taken
+            if (instead := _instead(event)) is not None:
+                moved[str(event.get("UID"))].add(instead)
     return moved
+
+
+def _instead(event: Any) -> datetime | date | None:  # noqa: ANN401
+    """The instant of a repeated event that this one is in place of. Raises ValueError or AttributeError for none."""
+    instead = event.get("RECURRENCE-ID")
+    return None if instead is None else instead.dt
 
 
 def _title(event: Any) -> str:  # noqa: ANN401
@@ -139,7 +147,7 @@ def _repeated(
     rules = [rule.to_ical().decode() for rule in _listed(event.get("RRULE"))]
     if any(map(OFTEN.search, rules)):
         raise ValueError("repeats every minute or second")
-    left_out = {*moved, *_dates(event.get("EXDATE"))} if event.get("RECURRENCE-ID") is None else set[datetime | date]()
+    left_out = {*moved, *_dates(event.get("EXDATE"))} if _instead(event) is None else set[datetime | date]()
     found = {begins, *_dates(event.get("RDATE"))}
     is_day = not isinstance(begins, datetime)
     for rule in rules:
