@@ -34,6 +34,7 @@ METHODS: Mapping[tuple[type, str], str] = {
     (driver.Consumer, "on_buffer_drop"): "self tp",
     (driver.Consumer, "commit"): "self topics start_new_transaction",
     (driver.Consumer, "seek_wait"): "self partitions",
+    (driver.Consumer, "wait_for_stopped_flow"): "self",
     (driver.Consumer, "assignment"): "self",
     (driver.Consumer, "_new_consumer_thread"): "self",
     (driver.AIOKafkaConsumerThread, "_ensure_consumer"): "self",
@@ -56,7 +57,7 @@ METHODS: Mapping[tuple[type, str], str] = {
 
 # Attributes that a class declares in its body, by annotation, by slot or by value.
 DECLARED: Mapping[type, str] = {
-    base.Consumer: "_acked _acked_index _committed_offset _read_offset",
+    base.Consumer: "_acked _acked_index _committed_offset _read_offset flow_active not_waiting_next_records",
     base.ThreadDelegateConsumer: "_thread",
     tuples.Message: "acked tracked generation_id tp value",
     aiokafka_state.TopicPartitionState: "has_valid_position position",

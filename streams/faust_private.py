@@ -160,6 +160,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             yield tp, message
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
+        self.not_waiting_next_records.clear()  # Faust only ever sets it
         self._thread.batched = limits = batch_limits(self.app)
         wanted = await self._readable(active_partitions, limits)
         if wanted is not None and not wanted:
@@ -173,6 +174,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return {tp: found for tp, found in records.items() if tp.topic not in limits}
         self._note_positions(limits)
         return {tp: self._cut(tp, found, limits) for tp, found in records.items()}
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek, but only once a fetch of before is back: Faust throws away what comes while the flow is stopped.
+
+        A recovery that seeks to the beginning of a changelog would wait for ever for rows that such a fetch has taken.
+        """
+        if not self.flow_active:
+            await self.wait_for_stopped_flow()
+        await super().seek_wait(partitions)
 
     async def _readable(self, active: set[TP] | None, limits: Mapping[str, int]) -> set[TP] | None:
         """Return a copy of the active partitions; without the batch topics as long as their positions may move."""
@@ -190,7 +200,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             committed = {tp: offset for tp in partitions if (offset := self._committed_offset[tp])}
             try:
                 if committed:
-                    await self.seek_wait(committed)
+                    await super().seek_wait(committed)
                 await self._seek_uncommitted(partitions.difference(committed))
             except IllegalStateError:
                 return False

@@ -228,6 +228,23 @@ async def test_fetch_that_a_rebalance_overtakes_is_read_again(app: faust.App, lo
     assert log.committed == {BATCHED: 5}
 
 
+async def test_a_seek_waits_for_a_fetch_that_would_take_what_it_is_for(app: faust.App, log: Log) -> None:
+    """A fetch that was on its way when the flow was stopped is thrown away: a recovery's seek comes after it."""
+    seeking: list[asyncio.Task[None]] = []
+
+    async def recover() -> None:
+        app.consumer.stop_flow()
+        seeking.append(asyncio.create_task(app.consumer.seek_wait({OTHER: 0})))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        log.read(OTHER)  # the answer of the broker
+
+    log.meanwhile = recover
+    assert await fetch(app) == []
+    await asyncio.wait_for(seeking[0], 1)
+    assert log.states[OTHER].position == 0
+
+
 async def test_rebalance_between_the_batches_of_a_fetch_voids_the_rest(app: faust.App, log: Log) -> None:
     """A seek while the batches of a fetch are being handed on: the others of that fetch are not delivered any more."""
     del log.states[OTHER]
