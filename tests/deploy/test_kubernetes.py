@@ -87,6 +87,13 @@ def test_pods_have_no_privileges(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", pods())
+def test_pods_know_the_secrets(name: str) -> None:
+    """Each logs in to Kafka, and none starts when a receiver of the settings lacks its address."""
+    (container,) = pods()[name]["spec"]["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": "ebbtide-secrets", "optional": True}}]
+
+
+@pytest.mark.parametrize("name", pods())
 def test_pods_run_commands_that_there_are(name: str) -> None:
     """The arguments of each container are a command of `ebbtide`."""
     (container,) = pods()[name]["spec"]["containers"]
