@@ -116,6 +116,8 @@ class Worker:
         # In a thread: when thousands of networks fall at once it takes seconds in which all else must go on.
         told = await asyncio.to_thread(stage.take, batch.run.values, batch.run.offsets)
         batch.release()
+        if self.grouping.stages.get(stage.number) is not stage:
+            return  # it went to another worker meanwhile, whose newer revisions must not be followed by these
         for line in told.bad:
             log.warning("topic %s, %s", self.settings.kafka.findings, line)
         await self.sender.incidents(stage.name, told.incidents)
