@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import MutableMapping, Sequence
 from typing import Any, NamedTuple
 
-from msgspec import DecodeError
-
 from schemas.calendar import demand_entity
 from schemas.finding import Finding, decode_finding
 from schemas.incident import OVER, Incident
@@ -56,7 +54,7 @@ class IncidentStage(Stage):
         for offset, value in zip(offsets[skip:], values[skip:], strict=True):
             try:
                 self.grouping.hear(_finding(value or b""))
-            except (DecodeError, ValueError) as error:
+            except ValueError as error:
                 bad.append(f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}")
         told = self.grouping.settle()
         newest = {one.incident_id: one for one in told}
@@ -83,7 +81,7 @@ class IncidentStage(Stage):
 
 
 def _finding(value: bytes) -> Finding:
-    """Return the finding in a message, one that can be grouped. Raises DecodeError or ValueError when it is none."""
+    """Return the finding in a message, one that can be grouped. Raises ValueError when it is none."""
     found = decode_finding(value)
     for outage in found.outages:
         demand_entity(outage.entity)

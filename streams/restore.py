@@ -6,7 +6,7 @@ import base64
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import ValidationError, convert
+from msgspec import convert
 
 from detectors.bins import Bin, OpenBins
 from detectors.detector import Detector
@@ -17,9 +17,8 @@ from schemas.measurement import Measurement
 from streams.areas import Summed
 from streams.batch import Origin
 from streams.cells import Cells
-from streams.errors import StateError
 from streams.feed import Feed
-from streams.packing import FORMAT, Packed, unpack
+from streams.packing import Packed, unpack
 from streams.series import KEY, Series, SeriesIndex
 from streams.shard import Counts, Shard
 from streams.snapshot import CHUNK, SLOT_CHUNK
@@ -29,15 +28,8 @@ def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) 
     """Fill a fresh shard from what `heads` and `dump` gave and return the names of the rows that were of no use.
 
     Feeds that the settings no longer name, or give another kind or width of bin, stay out. Raises StateError when a
-    row has a format that this version cannot read, or does not hold what its format says.
+    row has a format that this version cannot read; `Stage.load` tells of rows that do not hold what their format says.
     """
-    try:
-        return _restore(shard, values, rows)
-    except (KeyError, IndexError, TypeError, ValueError, ValidationError) as error:
-        raise StateError(f"a snapshot is not one of format {FORMAT}: {type(error).__name__}: {error}") from None
-
-
-def _restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> frozenset[str]:
     fits = [name for name, feed in shard.feeds.items() if _fits(feed, values["feeds"].get(name))]
     for name in fits:
         feed = shard.feeds[name]

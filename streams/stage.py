@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import MutableMapping, Sequence
 from typing import Any, ClassVar
 
+from schemas.reasons import one_line
+from streams.errors import StateError
+from streams.packing import FORMAT
 from streams.settings import Kafka, Settings
 from streams.store import Loaded, Store
 
@@ -65,9 +68,16 @@ class Stage(ABC):
     def load(self) -> None:
         """Continue from the newest snapshot, if there is one. Raises StateError when it cannot be read."""
         loaded = self.store.load()
-        if loaded is not None:
+        if loaded is None:
+            return
+        try:
             self.applied = loaded.values["offset"]
             self._fill(loaded)
+        except (LookupError, AttributeError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {one_line(str(error))}"
+            raise StateError(
+                f"{self.topic}, partition {self.number}: a snapshot is not one of format {FORMAT}: {what}"
+            ) from None
 
     def _skip(self, offsets: Sequence[int]) -> int:
         """Return how many of these messages, in order, the state includes already; from here on it includes all."""
