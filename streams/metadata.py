@@ -67,7 +67,7 @@ def _row(file: Path, line: int, cells: Mapping[str, str | None]) -> Row:
     entity, name, country, operator, weight = (
         (cells.get(column) or "").strip() for column in ("entity", "name", "country", "operator", "weight")
     )
-    number = re.fullmatch(r"(?:AS)?([0-9]+)", (cells.get("asn") or "").strip(), re.IGNORECASE)
+    number = re.fullmatch(r"(?:AS)?([0-9]{1,10})", (cells.get("asn") or "").strip(), re.IGNORECASE)
     entity = entity or (f"asn/{int(number[1])}" if number else "")
     try:
         demand_entity(entity)

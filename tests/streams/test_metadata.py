@@ -80,6 +80,13 @@ def test_what_is_wrong_with_a_table(tmp_path: Path, old: str, new: str, what: st
     assert str(caught.value) == f"{file}:{what}"
 
 
+def test_a_number_that_is_far_too_long_is_none(tmp_path: Path) -> None:
+    """Longer than Python would turn into a number: told like any other that is no network."""
+    file = written(tmp_path, f"asn,name\n{'1' * 5000},Kcell\n")
+    with pytest.raises(InputError, match=r":2: asn: '1{80}' is none, such as asn/43754"):
+        read_metadata(file)
+
+
 def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     """Once after each change; a broken one, or none, leaves what was known and is told once."""
     file = written(tmp_path, TABLE)
