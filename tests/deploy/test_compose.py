@@ -12,6 +12,7 @@ from typing import Any
 import compose_spec
 import pytest
 
+from streams.alerts.run import endpoints
 from streams.settings_file import load
 from tests.deploy.commands import commands
 
@@ -75,6 +76,14 @@ def test_the_settings_name_the_broker_of_the_composition(services: dict[str, dic
     settings = load(DEPLOY / "ebbtide.toml", {})
     assert settings.kafka.bootstrap_servers == ("kafka:9092",)
     assert "PLAINTEXT://kafka:9092" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+
+
+def test_alerts_know_whom_to_tell() -> None:
+    """The container would start again and again without a receiver; Prometheus reaches its metrics."""
+    its = load(DEPLOY / "ebbtide.toml", {}).alerts
+    assert [one.url.reveal() for one in endpoints(its).values()] == ["http://alertmanager:9093"]
+    assert its.bind == "0.0.0.0"
+    assert f"alerts:{its.port}" in (DEPLOY / "prometheus" / "targets.compose" / "alerts.yml").read_text()
 
 
 def test_the_image_is_built_from_what_is_there() -> None:

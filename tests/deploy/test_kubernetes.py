@@ -11,6 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from streams.alerts.run import endpoints
 from streams.settings import Settings
 from streams.settings_file import load
 from tests.deploy.commands import commands
@@ -111,6 +112,16 @@ def test_ports_are_those_of_the_settings() -> None:
     assert {"port": port, "protocol": "TCP"} in allowed
     monitored = by_kind["PodMonitor", "ebbtide-worker"]["spec"]["podMetricsEndpoints"][0]
     assert monitored["port"] == "web"
+
+
+def test_alerts_know_whom_to_tell() -> None:
+    """Its pod would start again and again without a receiver; its metrics are where the policy lets Prometheus in."""
+    its = settings().alerts
+    assert [one.url.reveal() for one in endpoints(its).values()] == ["http://alertmanager.monitoring:9093"]
+    assert its.bind == "0.0.0.0"
+    by_name = {one["metadata"]["name"]: one["spec"] for one in manifests() if one["kind"] == "NetworkPolicy"}
+    assert {"port": its.port, "protocol": "TCP"} in by_name["ebbtide"]["ingress"][0]["ports"]
+    assert {"port": 9093, "protocol": "TCP"} in by_name["ebbtide-alerts"]["egress"][1]["ports"]
 
 
 def test_no_more_workers_than_partitions() -> None:
