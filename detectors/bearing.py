@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from .chance import HOUR
-from .incident import FAULT, FEED, Coverage, Facets, Fall, Incident, Key, Kind, Measured, key_of
+from .incident import DOUBT, FAULT, FEED, Coverage, Facets, Fall, Incident, Key, Kind, Measured, key_of
 from .lifecycle import material, severity
 
 ONLY: tuple[tuple[str, str, Kind], ...] = (
@@ -16,7 +16,8 @@ ONLY: tuple[tuple[str, str, Kind], ...] = (
     ("direction", "international", "international-only"),
 )
 PLAIN = 4  # standard deviations of a bin at which a drop is plain to see
-FINEST = ("region", "asn", "country", FEED)  # a region's own series says more of it than networks of which it is a part
+# A region's own series says more of it than networks of which it is a part.
+FINEST = ("region", "asn", "country", FEED, DOUBT)
 
 
 class Loss(NamedTuple):

@@ -13,6 +13,7 @@ LEAST = 10  # scored series below which a common fall says nothing about the fee
 SHARE = 0.5
 SURE = 4.0  # standard deviations by which the countries other than the worst hit must have fallen together
 STILL = 0.5  # of all that, for a fault to go on
+AWAY = 0.3  # of a network's members: so many are missing where the feed, not the members, may be at fault
 
 
 def suspect(falling: Flags, scored: Flags, group: Ints, short: Singles, going: bool = False) -> bool:
@@ -32,6 +33,12 @@ def suspect(falling: Flags, scored: Flags, group: Ints, short: Singles, going: b
     countries = int((totals > 0).sum())
     many = int((hit >= ease * SHARE * np.maximum(totals, 1)).sum()) >= max(2, countries / 2)
     return countries >= 2 and many and _together(down, known & (group != int(hit.argmax())), short, ease)
+
+
+def shaken(up: Singles, usual: Singles, scored: Flags, group: Ints, going: bool = False) -> bool:
+    """Whether this bin of a feed of members looks like a fault: `up` of the `usual` number in each network."""
+    missing = 1 - up / np.maximum(usual, 1)
+    return suspect(missing >= AWAY, scored, group, missing * np.sqrt(usual), going)
 
 
 def _together(down: Flags, those: Flags, short: Singles, ease: float) -> bool:

@@ -20,6 +20,7 @@ Kind: TypeAlias = Literal[
 ]
 FAULT: Kind = "feed-fault"
 FEED = "feed"  # the kind of entity of a whole feed that has stopped
+DOUBT = "doubt"  # the kind of entity of a whole feed of which most series fall together
 OVER: Collection[Course] = ("ended", "expired")
 
 
@@ -138,6 +139,7 @@ class Told:
     """One revision of an incident. `root`: the id of its first outage; `merged_into`, `absorbed`: roots of others.
 
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
+    `is_doubted`: most series of the feed at fault fell together.
     """
 
     root: str
@@ -169,6 +171,7 @@ class Told:
     merged_into: str | None
     absorbed: tuple[str, ...]
     suppressed_by: Suppression | None = None
+    is_doubted: bool = False
 
 
 @dataclass(slots=True)
@@ -211,10 +214,17 @@ class Incident:
         return all(any(name == "service" for name, _ in fall.facets) for fall in self.members)
 
     @property
+    def edges(self) -> Sequence[Fall]:
+        """Those that tell when it began and ended: what is said of a whole feed, if that is doubted."""
+        whole = [fall for fall in self.falls.values() if fall.kind in (FEED, DOUBT)]
+        is_doubted = any(fall.kind == DOUBT for fall in whole)
+        return whole if is_doubted else finest(self.members)
+
+    @property
     def start(self) -> float:
         """When it began: its regions if there are any, else whatever fell; each when half of its feeds show it."""
         starts: dict[str, dict[str, float]] = {}
-        for fall in finest(self.members):
+        for fall in self.edges:
             its = starts.setdefault(fall.entity, {})
             its[fall.feed] = min(its.get(fall.feed, fall.started_at), fall.started_at)
         return min(sorted(its.values())[(len(its) - 1) // 2] for its in starts.values())

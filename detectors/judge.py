@@ -12,6 +12,7 @@ from .columns import Columns
 from .evidence import RHOS
 from .learning import unlearn
 from .lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, lost, plural, revise, tell
+from .losses import FEWEST
 from .observed import Change, Flags, Ints, Observed, State
 from .scan import EARLY, Desk, Scored
 
@@ -22,9 +23,14 @@ SETTLING = 3.0  # bins after a fault of the feed before what it held is judged: 
 
 
 def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
-    """Whether the feed itself is in doubt in this bin; what it made rows doubt is dropped when it ends."""
+    """Whether what falls in this bin is held, as the feed itself is in doubt; what it made rows doubt is dropped when
+    it ends. Of members nothing is held: what all lose together is no evidence against any.
+    """
     active, s = scored.ok & scored.warm, desk.scalars
-    if desk.rule.kind == "presence" or not active.any():
+    if desk.rule.kind == "presence":
+        s["fault"] = s["fault"] + 1 if _is_shaken(desk, seen, scored) else 0.0
+        return False
+    if not active.any():
         return bool(s["fault"])
     short = 1 - scored.value / np.maximum(scored.low, EMPTY)
     sigmas = short * np.sqrt(scored.inform)
@@ -35,6 +41,11 @@ def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
     s["fault"] = s["fault"] + 1 if now else 0.0
     s["settling"] = SETTLING if now else max(s["settling"] - 1, 0.0)
     return now
+
+
+def _is_shaken(desk: Desk, seen: Observed, scored: Scored) -> bool:
+    active = scored.ok & (scored.mid >= FEWEST) & (desk.store.hot["seen"] >= desk.pace.warm)
+    return feedfault.shaken(scored.value, scored.mid, active, seen.group, bool(desk.scalars["fault"]))
 
 
 def _clear(desk: Desk, scored: Scored, bins: float) -> None:

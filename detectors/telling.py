@@ -8,7 +8,7 @@ from math import inf
 
 from . import bearing
 from .chance import HOUR
-from .incident import FEED, Course, Coverage, Fall, Incident, Told, finest, units
+from .incident import DOUBT, FEED, Course, Coverage, Fall, Incident, Told, units
 from .lifecycle import severity
 from .observed import Suppression
 from .weights import affected
@@ -91,11 +91,11 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         started_at=incident.start,
         detected_at=min(fall.detected_at for fall in members),
         updated_at=now,
-        ended_at=_ended_at(members) if state == "ended" else None,
+        ended_at=_ended_at(incident.edges) if state == "ended" else None,
         drops=() if incident.fault else loss.drops,
         spread=tuple((at, entity) for entity, at in units(places).items()),
         feeds=seen.seen_by,
-        outage_ids=tuple(sorted(name for name, fall in incident.falls.items() if fall.kind != FEED)),
+        outage_ids=tuple(sorted(name for name, fall in incident.falls.items() if fall.kind not in (FEED, DOUBT))),
         seen_by=seen.seen_by,
         against=seen.against,
         silent=seen.silent,
@@ -104,6 +104,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         merged_into=None,
         absorbed=tuple(incident.absorbed),
         suppressed_by=_suppressed_by(members),
+        is_doubted=any(fall.kind == DOUBT for fall in incident.falls.values()),
     )
 
 
@@ -126,9 +127,9 @@ def _name(fall: Fall) -> str:
     return fall.entity.partition("/")[2]
 
 
-def _ended_at(members: Sequence[Fall]) -> float:
+def _ended_at(edges: Sequence[Fall]) -> float:
     """When the last entity was back: each when more than half of the feeds that showed it down say so."""
-    return max(_back_at(feeds) for feeds in feeds_by_entity(finest(members)))
+    return max(_back_at(feeds) for feeds in feeds_by_entity(edges))
 
 
 def _back_at(feeds: list[list[Fall]]) -> float:

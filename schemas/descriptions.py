@@ -130,6 +130,8 @@ FINDING: Final = {
     "piece": "Number of this piece of the finding; a repeated one has the same bytes.",
     "last": "Whether it is the last piece.",
     "silent": "Whether the reporter has no data of the feed and only tells that nothing older is to come.",
+    "fault": "Whether most of the reporter's series of the feed have fallen in this bin: the feed may be at fault.",
+    "empty": "Whether nothing was measured in this bin.",
     "outages": "Revisions of outages told with the bin.",
     "levels": "What is expected of all series that the reporter scores, once an hour; null in between.",
 }

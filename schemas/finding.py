@@ -34,7 +34,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of what a reporter says of a bin, named by its end in Unix seconds.
 
     `levels`: of all that it scores of this feed, told once an hour; None in between. `silent`: it has no data of the
-    feed, and was read to its end: it only tells how far its time has come.
+    feed, and was read to its end: it only tells how far its time has come. `fault`: most of its series have fallen in
+    this bin. `empty`: none was measured in it.
     """
 
     schema: Literal[1] = SCHEMA
@@ -44,6 +45,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     piece: Annotated[int, Meta(ge=0)] = 0
     last: bool = True
     silent: bool = False
+    fault: bool = False
+    empty: bool = False
     outages: list[Outage] = []
     levels: list[Levels] | None = None
 

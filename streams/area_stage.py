@@ -130,11 +130,12 @@ class AreaStage(Stage):
     def _close(self, site: Site, start: int) -> Closed:
         """Close a bin of which all shards have told."""
         its, end = self.settings.feeds[site.feed], start + int(self.settings.feeds[site.feed].bin)
-        found = site.areas.close(site.gathering.pop(start))
+        parts = site.gathering.pop(start)
+        found, empty = site.areas.close(parts), not any(part.spoke for part in parts)
         outages = [outage_of(site.feed, its.signal, series, change) for series, change in found]
         index, detector = site.summed.index, site.summed.detector
         due = levels.is_due(start, end, [detector])
-        return Closed(site.feed, end, outages, levels.levels_of([(index, detector)]) if due else None)
+        return Closed(site.feed, end, outages, levels.levels_of([(index, detector)]) if due else None, empty=empty)
 
     def _head(self) -> dict[str, Any]:
         return {"sites": {site.folder: self._site_head(site) for site in self.sites.values()}}

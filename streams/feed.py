@@ -42,13 +42,16 @@ class FeedRules(NamedTuple):
 class Closing(NamedTuple):
     """A bin that closed: the position of the measurement that made it, its end, what changed, and levels if due.
 
-    A change comes with its series as of then: its row may be another's before the batch ends.
+    A change comes with its series as of then: its row may be another's before the batch ends. `fault`: most series have
+    fallen. `empty`: none was measured.
     """
 
     position: int
     end: int
     changes: list[tuple[Series, Change]]
     levels: list[Levels] | None
+    fault: bool
+    empty: bool
 
 
 class Step(NamedTuple):
@@ -247,7 +250,7 @@ class Feed:
                 self.cells.correct(start, m)
 
     def _close(self, position: int, start: int, *, elsewhere: bool | None = None) -> Closing:
-        rows = len(self.index)
+        rows, empty = len(self.index), start not in self.bins.bins
         self.closings += 1
         self.detector.grow(rows - self.detector.rows)
         observed = self._observe(start, rows, elsewhere)
@@ -257,12 +260,13 @@ class Feed:
             self.observer(observed, changes)
         told = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
         last_of_day = start // DAY != (start + self.rules.time.width) // DAY
+        fault = bool(self.detector.scalars["fault"])
         if self.cells:
             silence_is_zero = self.rules.silence_is_zero and bool((observed.present == observed.alive).all())
             cutoff = int(start - self.rules.forget_after) if last_of_day else None
-            verdict = Verdict(silence_is_zero, bool(self.detector.scalars["fault"]), self.active)
+            verdict = Verdict(silence_is_zero, fault, self.active)
             told += self.partials(self.cells.close(start, verdict, cutoff))
-        closing = Closing(position, start + self.rules.time.width, told, self.levels(start))
+        closing = Closing(position, start + self.rules.time.width, told, self.levels(start), fault, empty)
         if last_of_day:
             self._forget(start)
         return closing

@@ -15,7 +15,15 @@ OUTAGES, SERIES = 200, 4000  # at most so many in a piece: less than a megabyte
 
 def finding_of(reporter: str, closed: Closed) -> Finding:
     """Return what a reporter says of a bin, in one piece."""
-    return Finding(reporter=reporter, feed=closed.feed, end=closed.end, outages=closed.outages, levels=closed.levels)
+    return Finding(
+        reporter=reporter,
+        feed=closed.feed,
+        end=closed.end,
+        fault=closed.fault,
+        empty=closed.empty,
+        outages=closed.outages,
+        levels=closed.levels,
+    )
 
 
 def silence(reporter: str, feed: str, end: int) -> Finding:

@@ -11,22 +11,22 @@ from detectors.incidents import advance, take
 from schemas.finding import Finding
 from schemas.incident import Incident
 from streams.combination import combination
+from streams.feed_faults import Bin, feed_faults
 from streams.findings import AREAS, SHARD
 from streams.incidents import fall_of, incident_of
 from streams.levels import LevelTables
 from streams.metadata import Register
 from streams.reach import Expected, Reach
 from streams.settings import Settings
-from streams.stalls import stalls
 
 ROUTES = "bgp"  # the signal of feeds that watch routes
 
 
 @dataclass(slots=True)
 class Moment:
-    """What is taken at one instant: the ends of bins that closed, by feed, and revisions of outages."""
+    """What is taken at one instant: the bins that closed, by feed and end, and revisions of outages."""
 
-    ends: dict[str, int] = field(default_factory=dict)
+    bins: dict[str, dict[int, Bin]] = field(default_factory=dict)
     falls: list[Fall] = field(default_factory=list)
 
 
@@ -49,7 +49,8 @@ class Grouping:
         if at is None:
             return
         feed, moment = finding.feed, self.waiting.setdefault(at, Moment())
-        moment.ends[feed] = max(finding.end, moment.ends.get(feed, finding.end))
+        bins, its = moment.bins.setdefault(feed, {}), Bin(finding.fault, finding.empty)
+        bins[finding.end] = its | bins.get(finding.end, its)
         moment.falls += map(fall_of, finding.outages)
         if finding.levels is not None:
             self.levels.put((finding.reporter, feed), at, finding.end, finding.levels)
@@ -69,7 +70,7 @@ class Grouping:
             moment = self.waiting.pop(at)
             told += self._advance(at)
             self._move(at, moment)
-            falls = [*moment.falls, *stalls(self.book, self.newest, at, self.settings)]
+            falls = [*moment.falls, *feed_faults(self.book, moment.bins, self.newest, at, self.settings)]
             if falls:
                 told += take(self.book, falls, at, self._covered())
         told += self._advance(nextafter(until, inf))
@@ -81,7 +82,7 @@ class Grouping:
     def _move(self, at: float, moment: Moment) -> None:
         """Bring what the feeds know up to an instant."""
         self.at = at
-        self.newest |= {feed: max(end, self.newest.get(feed, end)) for feed, end in moment.ends.items()}
+        self.newest |= {feed: max(*bins, self.newest.get(feed, 0)) for feed, bins in moment.bins.items()}
         if self.levels.pass_to(at):
             self._coverage = None
 

@@ -15,11 +15,13 @@ import numpy as np
 from msgspec import convert, to_builtins
 
 from detectors.incident import Fall, Incident
+from streams.feed_faults import Bin
 from streams.grouping import Grouping, Moment
 from streams.levels import Source, Table
 from streams.packing import Packed, pack, unpack
 
 Waiting = list[tuple[float, dict[str, int], list[Fall]]]
+Bins = list[tuple[float, str, int, bool, bool]]
 
 
 def head(its: Grouping) -> dict[str, Any]:
@@ -51,8 +53,7 @@ def fingerprints(its: Grouping) -> dict[str, object]:
 
 def dump(its: Grouping, written: Mapping[str, object]) -> dict[str, bytes]:
     """Return the rows that have changed: incidents since they had these fingerprints, levels since the last call."""
-    waiting = [[at, moment.ends, to_builtins(moment.falls)] for at, moment in sorted(its.waiting.items())]
-    rows = {"book": pack({"begun": its.book.begun, "waiting": waiting}, {})}
+    rows = {"book": _book(its)}
     for root, fingerprint in fingerprints(its).items():
         if written.get(root) != fingerprint:
             rows[f"incident/{root}"] = _incident(its, root)
@@ -101,6 +102,19 @@ def _levels(source: Source, at: float, end: int, table: Table) -> bytes:
     return pack(values, {"levels": np.frombuffer(content, dtype=np.uint8)})
 
 
+def _book(its: Grouping) -> bytes:
+    moments = sorted(its.waiting.items())
+    waiting = [[at, _ends(moment), to_builtins(moment.falls)] for at, moment in moments]
+    said = [
+        [at, feed, end, *one] for at, its in moments for feed, bins in its.bins.items() for end, one in bins.items()
+    ]
+    return pack({"begun": its.book.begun, "waiting": waiting, "bins": said}, {})
+
+
+def _ends(moment: Moment) -> dict[str, int]:
+    return {feed: max(bins) for feed, bins in moment.bins.items()}
+
+
 def _restore_head(its: Grouping, values: Mapping[str, Any]) -> None:
     feeds, reach = its.settings.feeds, its.reach
     its.at = -inf if values["at"] is None else values["at"]
@@ -118,7 +132,11 @@ def _restore_head(its: Grouping, values: Mapping[str, Any]) -> None:
 def _restore_book(its: Grouping, row: Packed) -> None:
     its.book.begun.update(row.values["begun"])
     waiting = convert(row.values["waiting"], Waiting)
-    its.waiting.update({at: Moment(ends, falls) for at, ends, falls in waiting})
+    plain = Bin(fault=False, empty=False)  # all that a state of old says of bins
+    for at, ends, falls in waiting:
+        its.waiting[at] = Moment({feed: {end: plain} for feed, end in ends.items()}, falls)
+    for at, feed, end, fault, empty in convert(row.values.get("bins", []), Bins):
+        its.waiting[at].bins[feed][end] = Bin(fault, empty)
 
 
 def _restore_incident(its: Grouping, row: Packed) -> None:

@@ -54,9 +54,9 @@ def listed(words: Sequence[str]) -> str:
 
 def _fault(told: Told) -> str:
     feed, is_over = _safe(told.feeds[0]), told.ended_at is not None
-    if not told.outage_ids:
+    if not told.outage_ids and not told.is_doubted:
         return f"Nothing {'came' if is_over else 'comes'} from the feed {feed}, {_when(told)}; no outage."
-    many = _count(len(told.outage_ids), "series")
+    many = _count(len(told.outage_ids), "series") if told.outage_ids else "most"
     return (
         f"The feed {feed} {'was' if is_over else 'is'} at fault, {_when(told)}: {many} of it fell at once; no outage."
     )

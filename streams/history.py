@@ -124,7 +124,8 @@ class Watch:
             first_day=not presence and bool(hot["norm"][row] <= 0),
             changes=changes,
         )
-        held = bool(ongoing and ongoing.held) or (bool(self._feed.detector.scalars["fault"]) and not history.followed)
+        doubted = bool(self._feed.detector.scalars["fault"]) and not history.followed and not (presence and ongoing)
+        held = bool(ongoing and ongoing.held) or doubted
         return one._replace(why=_why(one, history, held))
 
 

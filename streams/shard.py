@@ -40,12 +40,17 @@ class Counts:
 
 
 class Closed(NamedTuple):
-    """A bin of a feed that closed: its end (Unix seconds), revisions of outages, and levels if they are due."""
+    """A bin of a feed that closed: its end (Unix seconds), revisions of outages, and levels if they are due.
+
+    `fault`: most series of the feed have fallen in it. `empty`: none was measured in it.
+    """
 
     feed: str
     end: int
     outages: list[Outage]
     levels: list[Levels] | None
+    fault: bool = False
+    empty: bool = False
 
 
 class Output(NamedTuple):
@@ -161,7 +166,7 @@ class Shard:
 
     def _closed(self, name: str, closing: Closing) -> Closed:
         outages = [self._outage(name, series, change) for series, change in closing.changes]
-        return Closed(name, closing.end, outages, closing.levels)
+        return Closed(name, closing.end, outages, closing.levels, closing.fault, closing.empty)
 
     def _outage(self, name: str, series: Series, change: Change) -> Outage:
         self.counts[name].outages += change.revision == 1

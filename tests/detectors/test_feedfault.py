@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.detector import Detector
-from detectors.feedfault import suspect
+from detectors.feedfault import shaken, suspect
 from detectors.observed import Rule
 from tests.detectors.series import START, bins, outages, run
 
@@ -58,6 +58,16 @@ def test_a_country_is_down_and_another_is_low_by_chance(sigmas: float, fault: bo
     falling = fell(10, 16) | np.isin(np.arange(16), (10, 11, 14))
     short = np.where(fell(10, 16), 6, np.where(falling, sigmas, 0)).astype(np.float32)
     assert suspect(falling, np.ones(16, np.bool_), group, short) is fault
+
+
+@pytest.mark.parametrize(
+    ("countries", "left", "fault"), [((1, 2, 3, 4), 0.4, True), ((1, 2, 3, 4), 0.8, False), ((1,), 0.0, False)]
+)
+def test_members_of_many_countries_that_leave_together(countries: tuple[int, ...], left: float, fault: bool) -> None:
+    """Six in ten everywhere are the feed's; one in five, or all of one country, are not."""
+    usual = np.full(20, 10, np.float32)
+    up = np.where(np.isin(COUNTRIES, countries), left * usual, usual).astype(np.float32)
+    assert shaken(up, usual, np.ones(20, np.bool_), COUNTRIES) is fault
 
 
 def test_a_fault_goes_on_while_a_quarter_fall() -> None:

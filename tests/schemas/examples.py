@@ -39,7 +39,7 @@ INCIDENT = (
 )
 FINDING = (
     b'{"schema":1,"reporter":"shard/3","feed":"atlas","end":1466089800,"piece":0,"last":true,"silent":false,'
-    b'"outages":[%b],"levels":[{"country":"IR","facets":{"access":"mobile"},"entities":["asn/43754","asn/197207"],'
+    b'"fault":false,"empty":false,"outages":[%b],"levels":[{"country":"IR","facets":{"access":"mobile"},"entities":["asn/43754","asn/197207"],'
     b'"expected":[11.0,1312.0],"spread":[0.4,20.5]}]}'
 ) % OUTAGE
 ENTRY = (

@@ -1,0 +1,112 @@
+"""Faults of whole feeds out of findings made by hand: doubts, silences, and when they begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from schemas.finding import Finding
+from schemas.incident import Incident, decode_incident, encode
+from schemas.times import format_time
+from streams import grouping_rows
+from streams.findings import SHARD
+from streams.packing import pack, unpack
+from streams.settings import from_builtins
+from tests.streams.finding_helpers import START, grouping, incidents
+
+BIN = 600
+FEED = {"kind": "gauge", "bin": "10m", "lateness": "0s"}
+ITS = from_builtins({"feeds": {"bgp": {"signal": "bgp", **FEED}, "flows": {"signal": "traffic", **FEED}}})
+
+
+def said(shard: int, feed: str, number: int, *, fault: bool = False, empty: bool = False) -> Finding:
+    """What a shard says of a bin in which no outage was told."""
+    end = START + (number + 1) * BIN
+    return Finding(reporter=SHARD.format(shard), feed=feed, end=end, fault=fault, empty=empty)
+
+
+def course(doubted: Iterable[tuple[int, int]], shards: int = 2, bins: int = 30) -> list[Finding]:
+    """Two feeds without an outage; `doubted`: shard and bin in which the flows of a shard fall together."""
+    its = set(doubted)
+    return [
+        said(shard, feed, number, fault=feed == "flows" and (shard, number) in its)
+        for number in range(bins)
+        for shard in range(shards)
+        for feed in ("bgp", "flows")
+    ]
+
+
+def told(findings: list[Finding], shards: int = 2) -> list[Incident]:
+    """All revisions of incidents."""
+    return [decode_incident(one) for one in incidents(ITS, shards, findings)]
+
+
+def at(number: int) -> str:
+    """The start of a bin."""
+    return format_time(START + number * BIN)
+
+
+def test_a_doubt_without_an_outage_is_a_fault() -> None:
+    """It begins with the first bin in doubt and ends with the last, is told at once, and has no place."""
+    first, last = told(course([(0, 10), (0, 11), (0, 13)]))
+    assert (first.state, first.kinds, first.detected_at) == ("ongoing", ["feed-fault"], at(11))
+    assert (last.state, last.started_at, last.ended_at, last.outage_ids) == ("ended", at(10), at(14), [])
+    assert "The feed flows was at fault" in last.headline
+    assert "most of it fell at once" in last.headline
+
+
+def test_a_fault_of_several_shards_is_one() -> None:
+    """From the first bin that any of them doubts to the last, whoever is heard first."""
+    findings = course([(0, 10), (1, 11), (0, 12)])
+    found = told(findings)
+    assert {one.incident_id for one in found} == {found[0].incident_id}
+    assert (found[-1].started_at, found[-1].ended_at) == (at(10), at(13))
+    assert told(sorted(findings, key=lambda one: one.reporter)) == found
+
+
+def test_faults_hours_apart_are_two() -> None:
+    """The feed has settled in between."""
+    assert [one.state for one in told(course([(0, 5), (0, 20)]))] == ["ongoing", "ended"] * 2
+
+
+def silent() -> list[Finding]:
+    """Flows stop in bin 10, of which half was measured; they are back in bin 22, and with that their bins close."""
+    late = [said(0, "flows", number, empty=10 < number < 22) for number in range(10, 22)]
+    before = [said(0, feed, number) for number in range(10) for feed in ("bgp", "flows")]
+    while_ = [said(0, "bgp", number) for number in range(10, 23)]
+    after = [said(0, feed, number) for number in range(22, 30) for feed in ("flows", "bgp")]
+    return [*before, *while_, *late, *after]
+
+
+def test_a_silent_feed_is_back_with_the_first_bin_that_holds_something() -> None:
+    """Neither the bin that was open when it stopped is its return, nor the empty ones that close late."""
+    last = told(silent(), 1)[-1]
+    assert (last.state, last.started_at, last.ended_at) == ("ended", at(10), at(22))
+
+
+@pytest.mark.parametrize("findings", [silent(), course([(0, 10), (0, 11), (0, 13)], 1)], ids=["silent", "doubted"])
+def test_a_restart_changes_nothing(findings: list[Finding]) -> None:
+    """Wherever it is cut, a state that was written and read goes on with the same bytes."""
+    whole = incidents(ITS, 1, findings)
+    for cut in range(0, len(findings), 3):
+        its, found = grouping(ITS, 1), []
+        for number, finding in enumerate(findings):
+            if number == cut:
+                values, rows = unpack(pack(grouping_rows.head(its), {})).values, grouping_rows.dump(its, {})
+                its = grouping(ITS, 1)
+                grouping_rows.restore(its, values, rows)
+            its.hear(finding)
+            found += its.settle()
+        assert [encode(one) for one in [*found, *its.finish()]] == whole
+
+
+def test_a_state_of_old_is_read() -> None:
+    """It says of bins that wait only how far they go."""
+    its = grouping(ITS, 1)
+    its.hear(said(0, "flows", 3, fault=True))
+    row = unpack(grouping_rows.dump(its, {})["book"])
+    old = pack({name: row.values[name] for name in ("begun", "waiting")}, {})
+    again = grouping(ITS, 1)
+    grouping_rows.restore(again, grouping_rows.head(its), {"book": old})
+    assert [list(moment.bins["flows"]) for moment in again.waiting.values()] == [[START + 4 * BIN]]
