@@ -144,17 +144,18 @@ class Partition(Stage):
         return silences
 
     def _tell(self, feed: str, partial: Partial) -> None:
-        self._pieces += pieces_of(self._source(feed), partial)
+        self._pieces += pieces_of(self.source(feed), partial)
 
     def _tell_absence(self, lag: int | None, now: float) -> None:
         for feed, start in self.absence.due(self.shard.newest(), lag, now):
             names = [combination(text).name for text in self.settings.feeds[feed].areas]
-            self._pieces += nothing(self._source(feed), names, start)
+            self._pieces += nothing(self.source(feed), names, start)
             self._silences.append((feed, start + int(self.settings.feeds[feed].bin)))
             self.absence.told[feed] = start
             self.unsaved = True
 
-    def _source(self, feed: str) -> Source:
+    def source(self, feed: str) -> Source:
+        """Return whose partials it tells of a feed."""
         its = self.settings.feeds[feed]
         return Source(feed, its.kind, int(its.bin), self.number)
 

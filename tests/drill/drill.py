@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from tests.drill.feeder import BACKLOG_BINS, LAGGARD, Feeder
 from tests.drill.incidents import incidents
 from tests.drill.plan import Move, plan
 from tests.drill.stream import FEEDS, PARTITIONS, Load, messages, struck
-from tests.drill.verdict import Undisturbed, Verdict, detect
+from tests.drill.verdict import Key, Undisturbed, Verdict, detect, is_of_area, whole_of
 from tests.ebbtide import Cluster
 from tests.kafka import ApacheKafka
 
@@ -25,7 +25,7 @@ SETTINGS = {
     "EBBTIDE_WORKER_SNAPSHOT_EVERY": "5s",
     "EBBTIDE_WORKER_MAX_RECORDS": "1000",
 }
-INCIDENT_SECONDS = 60.0  # after all else, until the incidents are told
+STAGE_SECONDS = 60.0  # after all else, until the outages of areas and the incidents are told
 STALL_SECONDS = 12.0  # longer than a worker's session lasts
 Tell = Callable[[str], None]
 
@@ -83,12 +83,14 @@ def run(options: Options, kafka: ApacheKafka, directory: Path, tell: Tell) -> Ve
     together = incidents(feeds, given.parts)
     tell(f"undisturbed: {sum(len(one.revisions) for one in undisturbed):,} revisions of outages")
     tell(f"undisturbed: {len(together):,} revisions of incidents")
+    whole = whole_of(undisturbed, merged)
+    awaited = frozenset([*together.values(), *filter(is_of_area, whole.values())])
     cluster = Cluster(kafka.address, f"drill-{options.load.seed}", directory, feeds, **SETTINGS)
     try:
-        course = Course(options, kafka, cluster, given, frozenset(together.values()), tell)
+        course = Course(options, kafka, cluster, given, awaited, tell)
         course.run()
         verdict = course.verdict()
-        _compare(verdict, cluster, undisturbed, merged)
+        _compare(verdict, cluster, undisturbed, whole, merged)
         verdict.incidents([record.value for record in cluster.all_records(cluster.kafka.incidents)], together)
         verdict.found(struck(options.load), merged.revisions)
     finally:
@@ -97,12 +99,17 @@ def run(options: Options, kafka: ApacheKafka, directory: Path, tell: Tell) -> Ve
     return verdict
 
 
-def _compare(verdict: Verdict, cluster: Cluster, undisturbed: list[Undisturbed], merged: Undisturbed) -> None:
+def _compare(
+    verdict: Verdict,
+    cluster: Cluster,
+    undisturbed: list[Undisturbed],
+    whole: Mapping[Key, bytes],
+    merged: Undisturbed,
+) -> None:
     """Read what the workers sent and compare it with the undisturbed runs."""
     names = cluster.kafka
-    by_partition = {key: value for one in undisturbed for key, value in one.revisions.items()}
-    verdict.outages([record.value for record in cluster.all_records(names.outages)], by_partition)
-    verdict.merged(by_partition, merged.revisions)
+    verdict.outages([record.value for record in cluster.all_records(names.outages)], whole)
+    verdict.merged(whole, merged.revisions)
     verdict.counters(undisturbed)
     letters = (dict(record.headers) for record in cluster.all_records(names.dead))
     verdict.dead([(int(headers["partition"]), int(headers["offset"])) for headers in letters])
@@ -129,11 +136,11 @@ class Course:
         kafka: ApacheKafka,
         cluster: Cluster,
         given: Input,
-        together: frozenset[bytes],
+        awaited: frozenset[bytes],
         tell: Tell,
     ) -> None:
         self.options, self.kafka, self.given, self.tell = options, kafka, given, tell
-        self.cluster, self.together = cluster, together  # the incidents that are to be sent
+        self.cluster, self.awaited = cluster, awaited  # incidents and outages of areas that are to be sent
         self.crew = Crew(cluster, tell, options.patience)
         topic = cluster.kafka.measurements
         self.feeder = Feeder(kafka.address, topic, messages(options.load), options.rate)
@@ -159,17 +166,18 @@ class Course:
         self.crew.wait("the feeder", self.feeder.done.is_set)
         self.crew.wait("workers that are all at the end", lambda: self.crew.here() == self.given.total)
         self.tell("all is applied")
-        self._wait_incidents()
+        self._wait_stages()
         self._end()
 
-    def _wait_incidents(self) -> None:
-        """Give the stage of incidents, which has no counts of its own, the time to take what was found last."""
-        until = time.monotonic() + INCIDENT_SECONDS
-        while time.monotonic() < until and not self.together <= self._sent():
+    def _wait_stages(self) -> None:
+        """Give the stages of areas and incidents, which have no such counts, the time to take what was told last."""
+        until = time.monotonic() + STAGE_SECONDS
+        while time.monotonic() < until and not self.awaited <= self._sent():
             time.sleep(1)
 
     def _sent(self) -> set[bytes]:
-        return {record.value for record in self.cluster.all_records(self.cluster.kafka.incidents)}
+        names = self.cluster.kafka
+        return {one.value for name in (names.outages, names.incidents) for one in self.cluster.all_records(name)}
 
     def _wait(self, what: str, at: int) -> None:
         self.crew.wait(what, lambda: self.crew.applied >= at, self._feed)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from schemas.incident import encode
+from schemas.partial import Piece
+from schemas.partial import encode as encode_partial
+from streams.area_stage import AreaStage
 from streams.findings import SHARD, finding_of
 from streams.grouping import Grouping, expected_of
 from streams.intake import Tally, take
 from streams.metadata import Register
+from streams.partials import nothing
+from streams.partition import Partition
+from streams.settings import Settings
 from streams.settings_file import load
-from streams.shard import Shard
+from streams.shard import Closed
 from tests.drill.verdict import Key, key_of
 
 BATCH = 4000
@@ -19,14 +27,39 @@ LATER = 4e9  # a time of receipt after which no measurement lies
 
 
 def incidents(feeds: Path, parts: Sequence[Path]) -> dict[Key, bytes]:
-    """Return the revisions of incidents that come of what a shard finds in each of these files, by id and number."""
+    """Return the revisions of incidents that come of what is found in each of these files, by id and number."""
     settings = load(feeds, {})
-    grouping = Grouping(settings, Register(), expected_of(settings, len(parts)))
-    for number, part in enumerate(parts):
-        shard, tally, lines = Shard(settings), Tally(), part.read_bytes().splitlines()
-        shard.tell_levels()
-        for at in range(0, len(lines), BATCH):
-            some = lines[at : at + BATCH]
-            for closed in take(shard, tally, some, range(at, at + len(some)), LATER).closed:
-                grouping.hear(finding_of(SHARD.format(number), closed))
+    kafka = msgspec.structs.replace(settings.kafka, partitions=len(parts))
+    settings = msgspec.structs.replace(settings, kafka=kafka)
+    grouping = Grouping(settings, Register(), expected_of(settings, len(parts), summed=True))
+    partitions = [Partition(settings, number, {}, 0.0) for number in range(len(parts))]
+    for partition, part in zip(partitions, parts, strict=True):
+        for closed in _read(partition, part.read_bytes().splitlines()):
+            grouping.hear(finding_of(SHARD.format(partition.number), closed))
+    for reporter, closed in _areas(settings, partitions):
+        grouping.hear(finding_of(reporter, closed))
     return {key_of(value): value for value in map(encode, grouping.settle())}
+
+
+def _read(partition: Partition, lines: Sequence[bytes]) -> Iterator[Closed]:
+    for at in range(0, len(lines), BATCH):
+        some = lines[at : at + BATCH]
+        yield from take(partition.shard, Tally(), some, range(at, at + len(some)), LATER).closed
+
+
+def _areas(settings: Settings, partitions: Sequence[Partition]) -> Iterator[tuple[str, Closed]]:
+    """Yield what the areas find in all partitions; one that has nothing of a feed says so."""
+    pieces = [piece for partition in partitions for piece in partition.partials()]
+    messages = [*map(encode_partial, pieces), *map(encode_partial, _nothing(partitions, pieces))]
+    for number in range(len(partitions)):
+        stage = AreaStage(settings, number, {}, 0.0)
+        yield from stage.take(messages, range(len(messages)), 0.0).closed
+
+
+def _nothing(partitions: Sequence[Partition], pieces: Sequence[Piece]) -> Iterator[Piece]:
+    last = {(piece.feed, piece.areas): piece.start for piece in sorted(pieces, key=lambda one: one.start)}
+    told = {(piece.feed, piece.areas, piece.shard) for piece in pieces}
+    for partition in partitions:
+        for (feed, areas), start in last.items():
+            if (feed, areas, partition.number) not in told:
+                yield from nothing(partition.source(feed), [areas], start)

@@ -1,6 +1,7 @@
 """The input of the drill: measurements of many ASNs with known outages, the same bytes for the same load.
 
-Three feeds of half-hour bins: counts and gauges of every ASN, one measurement a bin, and the members of one ASN in ten.
+Four feeds of half-hour bins: counts and gauges of every ASN, one measurement a bin, the members of one ASN in five, and
+gauges of some whose countries are summed, of which one loses most for two hours; one partition has nothing of these.
 Messages come in order of arrival: mostly that of event time, some delayed within lateness, a few beyond it, a few of no
 use. The last bin is a tail, which carries the clock of every partition past the bin before and is not closed itself.
 """
@@ -25,13 +26,16 @@ MEMBERS = 12
 WITH_MEMBERS = 5  # one ASN in so many has members
 FIRST_ASN = 64_512
 COUNTRIES = ("IR", "KZ", "AZ", "VE", "UA")
+WITH_AREAS = 5  # one ASN in so many, but none of the last partition, is in the feed with areas
+DARK = "VE"  # the country that has an outage, at half of the time
 BY_SHARD = frozenset({"probes"})  # what members do is judged against all others of the shard
 FEEDS = "".join(
-    f'[feeds.{name}]\nsignal = "{signal}"\nkind = "{kind}"\nbin = "30m"\nlateness = "1m"\n\n'
-    for name, signal, kind in (
-        ("hits", "traffic", "count"),
-        ("level", "bgp", "gauge"),
-        ("probes", "ripe-atlas", "presence"),
+    f'[feeds.{name}]\nsignal = "{signal}"\nkind = "{kind}"\nbin = "30m"\nlateness = "1m"\nareas = [{areas}]\n\n'
+    for name, signal, kind, areas in (
+        ("hits", "traffic", "count", ""),
+        ("level", "bgp", "gauge", ""),
+        ("probes", "ripe-atlas", "presence", ""),
+        ("places", "telescope", "gauge", '"country"'),
     )
 )
 
@@ -71,6 +75,7 @@ def messages(load: Load) -> Iterator[Message]:
         waiting += _hits(chance, start, share[:, number])
         waiting += _level(chance, start, share[:, number])
         waiting += _probes(chance, start, share[:, number], down, first=number == 0)
+        waiting += _places(chance, start, share[:, number], dark=0 <= number - load.bins // 2 < 4)
         waiting += _useless(chance, start, load.series)
         waiting.sort()
         arrived = [one for one in waiting if one[0] < start + WIDTH]
@@ -125,6 +130,16 @@ def _probes(chance: Generator, start: int, share: Floats, down: Flags, *, first:
     for asn, member, at, come in zip(rows.tolist(), members.tolist(), ts, arrival, strict=True):
         up = b"false" if want[asn, member] else b"true"
         yield come, asn, b'{"feed":"probes","ts":%.3f,%b,"member":"p%d","up":%b}' % (at, _who(asn), member, up)
+
+
+def _places(chance: Generator, start: int, share: Floats, *, dark: bool) -> Iterator[Sent]:
+    """Levels of some ASNs, of which those of one country may have lost most."""
+    asns = np.flatnonzero((np.arange(len(share)) // PARTITIONS % WITH_AREAS == 0) & (np.arange(len(share)) % 4 < 3))
+    there = np.array([COUNTRIES[asn // 7 % len(COUNTRIES)] == DARK for asn in asns.tolist()])
+    value = (50.0 + asns % 313) * share[asns] * np.where(there & dark, 0.3, 1.0)
+    value = np.maximum(value * (1 + 0.01 * chance.standard_normal(len(asns))), 0)
+    for asn, number, at, come in zip(asns.tolist(), value.tolist(), *_times(chance, start, len(asns)), strict=True):
+        yield come, asn, b'{"feed":"places","ts":%.3f,%b,"value":%.2f}' % (at, _who(asn), number)
 
 
 def _useless(chance: Generator, start: int, series: int) -> Iterator[Sent]:

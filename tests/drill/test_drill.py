@@ -136,4 +136,5 @@ def test_a_short_drill(kafka: ApacheKafka, tmp_path: Path) -> None:
     assert verdict.wrong == [], "\n".join(told)
     assert verdict.table["kills"] == 3
     assert verdict.table["outages compared"] > 10
+    assert verdict.table["revisions of outages of areas"] >= 2
     assert verdict.table["incidents compared"] > 10

@@ -49,6 +49,17 @@ def key_of(value: bytes) -> Key:
     return told["outage_id" if "outage_id" in told else "incident_id"], told["revision"]
 
 
+def is_of_area(outage: bytes) -> bool:
+    """Whether an outage message is of an area, summed over all partitions."""
+    return not json.loads(outage)["entity"].startswith("asn/")
+
+
+def whole_of(parts: Sequence[Undisturbed], merged: Undisturbed) -> dict[Key, bytes]:
+    """Return what workers should send: of networks what each partition finds, of areas what all of them do."""
+    networks = {key: value for one in parts for key, value in one.revisions.items() if not is_of_area(value)}
+    return networks | {key: value for key, value in merged.revisions.items() if is_of_area(value)}
+
+
 @dataclass
 class Verdict:
     """The table of results, and what is wrong: nothing, if all is well.
@@ -67,6 +78,7 @@ class Verdict:
 
     def outages(self, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
         """Compare all outages that were sent, in order, with what should have been."""
+        self.table["revisions of outages of areas"] = sum(map(is_of_area, whole.values()))
         self._revisions("outage", sent, whole)
 
     def incidents(self, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
