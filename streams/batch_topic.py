@@ -21,7 +21,7 @@ class RecordBatch:
     holes (compaction, transactions), so `offset - first_offset + 1` can be more than `len`.
     """
 
-    __slots__ = ("_run", "_size", "first_offset", "offset", "timestamp", "timestamp_type", "tp")
+    __slots__ = ("_run", "_size", "first_offset", "is_void", "offset", "timestamp", "timestamp_type", "tp")
 
     def __init__(self, tp: TP, run: Run) -> None:
         if not run.values:
@@ -32,6 +32,7 @@ class RecordBatch:
         self.timestamp = int(run.timestamps[-1])
         self.timestamp_type = run.timestamp_type
         self._size = len(run.values)
+        self.is_void = False  # whether positions were sought since: it comes again, after what lies before it
         self._run: Run | None = run
 
     def __len__(self) -> int:

@@ -170,7 +170,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         records = await super()._getmany(wanted, timeout)
         if epoch != self._epoch or self.app.rebalancing:
             # Faust forgets and seeks when the rebalance reaches it; till then what is acknowledged can be committed.
-            self._epoch += 1
+            self._turn()
             return {tp: found for tp, found in records.items() if tp.topic not in limits}
         self._note_positions(limits)
         return {tp: self._cut(tp, found, limits) for tp, found in records.items()}
@@ -262,9 +262,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             self._acked[tp].clear()
             self._acked_index[tp].clear()
 
-    def _forget(self) -> None:
-        """Void all that is in flight: it is fetched again from what is committed."""
+    def _turn(self) -> None:
+        """Begin a new epoch. What an agent has not taken is void: a state loaded since lacks what lies before it."""
         self._epoch += 1
+        for in_flight in self._in_flight.values():
+            in_flight.void()
+
+    def _forget(self) -> None:
+        """Forget all that is in flight: it is fetched again from what is committed."""
+        self._turn()
         for tp in self._in_flight:
             self._drop_acks(tp)
         self._in_flight.clear()

@@ -43,6 +43,11 @@ class InFlight:
         """Append a batch that has just been fetched."""
         self._messages.append(message)
 
+    def void(self) -> None:
+        """Mark all batches: those that have not been taken yet must not be."""
+        for message in self._messages:
+            message.value.is_void = True
+
     def committable(self) -> int | None:
         """Return the offset to commit: behind the acknowledged run from the first batch on; None without one."""
         while self._messages and self._messages[0].acked:

@@ -69,8 +69,8 @@ class Keeper(Generic[S]):
         batch: RecordBatch = event.value
         number = batch.tp.partition
         async with self.lock(number):
-            if self.stopping:
-                batch.release()  # not acknowledged: whoever comes next reads it
+            if self.stopping or batch.is_void:
+                batch.release()  # not acknowledged: it is read again, by whoever comes next
                 return
             self._waiting.setdefault(number, []).append((stream, event))
             stage = self.at(number)

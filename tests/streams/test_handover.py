@@ -39,10 +39,10 @@ class Sent:
 class Stream:
     """A stream of one batch; counts what is released and acknowledged."""
 
-    def __init__(self, values: Sequence[bytes]) -> None:
+    def __init__(self, values: Sequence[bytes], is_void: bool = False) -> None:
         run = SimpleNamespace(values=values, offsets=range(len(values)))
         self.released, self.acknowledged = 0, 0
-        self.batch = SimpleNamespace(tp=SimpleNamespace(partition=0), run=run, release=self._release)
+        self.batch = SimpleNamespace(tp=SimpleNamespace(partition=0), run=run, release=self._release, is_void=is_void)
 
     def _release(self) -> None:
         self.released += 1
@@ -79,3 +79,14 @@ def test_nothing_is_told_of_what_went_to_another_worker(is_taken_away: bool, mon
     asyncio.run(worker.grouping.run(stream))
     assert bool(sent.told) is not is_taken_away
     assert (stream.released, stream.acknowledged) == (1, 0)
+
+
+def test_a_batch_of_before_a_seek_is_not_taken() -> None:
+    """It is released, and neither applied nor acknowledged: it comes again, after what lies before it."""
+    (told,) = by_shard(ITS, two_feeds(), 1)
+    stream = Stream([encode(piece) for finding in told for piece in pieces_of(finding)], is_void=True)
+    metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
+    worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", Sent()), lambda: 1e6, lambda: None)
+    asyncio.run(worker.grouping.run(stream))
+    assert (stream.released, stream.acknowledged) == (1, 0)
+    assert worker.grouping.at(0).applied == -1

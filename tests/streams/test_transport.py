@@ -183,6 +183,17 @@ async def test_late_acknowledgement_of_before_a_seek_commits_nothing(app: faust.
     assert log.committed[BATCHED] == 5
 
 
+async def test_what_an_agent_has_not_taken_before_a_seek_is_void(app: faust.App, log: Log) -> None:
+    """It comes again behind what lies before it; a state loaded since would take what lies between for included."""
+    before = [one.value for one in await fetch(app) if one.topic == "measurements"]
+    assert not any(batch.is_void for batch in before)
+    await app.consumer.perform_seek()
+    after = [one.value for one in await fetch(app) if one.topic == "measurements"]
+    assert all(batch.is_void for batch in before)
+    assert after
+    assert not any(batch.is_void for batch in after)
+
+
 async def test_nothing_of_a_batch_topic_is_fetched_during_a_rebalance(app: faust.App, log: Log) -> None:
     """Until Faust says that the rebalance is over, only other topics are asked for."""
     app.rebalancing = True
