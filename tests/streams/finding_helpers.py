@@ -19,6 +19,17 @@ from tests.streams.helpers import LATER
 HOUR = 3600
 START = 1_577_836_800  # 2020-01-01
 DARK = {1: 60, 2: 60, 3: 61, 4: 61, 5: 62}  # the hour at which each network falls, for ten hours
+FEEDS = """[feeds.ping]
+signal = "active-probing"
+kind = "count"
+bin = "1h"
+lateness = "0s"
+[feeds.routes]
+signal = "bgp"
+kind = "gauge"
+bin = "20m"
+lateness = "5m"
+"""
 SETTINGS = from_builtins(
     {
         "feeds": {

@@ -11,21 +11,8 @@ import pytest
 
 from schemas.incident import decode_incident
 from streams import cli
+from tests.streams.finding_helpers import DARK, FEEDS, HOUR, START
 
-HOUR = 3600
-START = 1_577_836_800  # 2020-01-01
-FEEDS = """[feeds.ping]
-signal = "active-probing"
-kind = "count"
-bin = "1h"
-lateness = "0s"
-[feeds.routes]
-signal = "bgp"
-kind = "gauge"
-bin = "20m"
-lateness = "5m"
-"""
-DARK = {1: 60, 2: 60, 3: 61, 4: 61, 5: 62}  # the hour at which each network falls, for ten hours
 NAMES = "entity,name,operator\nasn/1,Alpha,One\nasn/2,Beta,\ncountry/XX,,\n"
 
 

@@ -13,22 +13,10 @@ from schemas.cloudevents import incident_headers
 from schemas.incident import decode_incident
 from tests.ebbtide import Cluster, Worker, ebbtide, wait_for
 from tests.kafka import ApacheKafka
-from tests.streams.finding_helpers import DARK, HOUR, START, two_feeds
+from tests.streams.finding_helpers import DARK, FEEDS, HOUR, START, two_feeds
 
 pytestmark = pytest.mark.kafka
 
-FEEDS = """
-[feeds.ping]
-signal = "active-probing"
-kind = "count"
-bin = "1h"
-lateness = "0s"
-[feeds.routes]
-signal = "bgp"
-kind = "gauge"
-bin = "20m"
-lateness = "5m"
-"""
 Message = tuple[int, bytes, bytes]
 MIDDLE = START + (max(DARK.values()) + 3) * HOUR  # while all that fall are dark
 
