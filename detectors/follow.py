@@ -114,7 +114,8 @@ def levels(
     weight = weigh(inform)
     sums[:, SMOOTH] += weight * (ratio - sums[:, SMOOTH])
     partly = 1 - 2 * rest(worst)
-    down = np.clip(told, np.float32(0.02), partly)
+    # A remainder well above the deepest level is no level to be held down by: whether it is whole decides alone.
+    down = np.clip(told, np.float32(0.02), 1 - 3 * rest(worst))
     strays = _strays(kind, (sums[:, LEVEL] + ratio) / 2, size, mid, noise)
     worth = np.maximum(material(1 - sums[:, LEVEL]), 2 * np.sqrt(strays))
     step = _step(c, ratio, strays, worth)
