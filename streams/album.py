@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.observed import Change, Observed
 from schemas.outage import Outage, outage_id
-from streams.areas import Summed
+from streams.areas.areas import Summed
 from streams.feed import Feed
 from streams.series import FACETS, Series
 

@@ -17,10 +17,10 @@ from msgspec import DecodeError
 from schemas.calendar import Entry, decode_entry, encode
 from schemas.reasons import one_line
 from streams.calendar import Calendar
-from streams.changelog import PATIENCE, consumer
 from streams.errors import BrokerError, EbbtideError
 from streams.security import client_options
 from streams.settings import Kafka
+from streams.state.changelog import PATIENCE, consumer
 from streams.topics import CONNECT_MS, address
 
 RETRY_SECONDS = 5.0

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from schemas.outage import RUNNING, encode
-from streams import cases, state, topics
+from streams import cases, topics
 from streams import score as scoring
 from streams.client import known_outages
 from streams.demo import Demo, run_demo
@@ -38,7 +38,8 @@ from streams.settings_reference import reference
 from streams.shard import Shard
 from streams.simulate.situations import SCENARIOS
 from streams.simulate.writer import write
-from streams.state_file import State
+from streams.state import transfer
+from streams.state.file import State
 
 RECORDING = Path("atlas-2016-06-16")
 
@@ -209,11 +210,11 @@ def state_(arguments: Namespace) -> None:
             progress.update(task, completed=records)
 
         if what == "reset":
-            done = f"deleted {state.reset(its.kafka, tick)} rows of group {its.kafka.app_id} and its offsets"
+            done = f"deleted {transfer.reset(its.kafka, tick)} rows of group {its.kafka.app_id} and its offsets"
         elif what == "import":
-            done = f"imported {_offsets(state.import_(its, file, arguments.force, tick))}"
+            done = f"imported {_offsets(transfer.import_(its, file, arguments.force, tick))}"
         else:
-            done = f"exported {_offsets(state.export(its.kafka, file, tick))}"
+            done = f"exported {_offsets(transfer.export(its.kafka, file, tick))}"
     sys.stdout.write(f"{done}\n")
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from schemas.reasons import one_line
 from schemas.times import parse_time
-from streams.areas import Summed
+from streams.areas.areas import Summed
 from streams.detect import detect
 from streams.errors import EbbtideError, UsageError
 from streams.explain_text import clock, sentences, table

@@ -17,10 +17,10 @@ from detectors.presence import Members
 from detectors.watermark import TimeRule, Watermark
 from schemas.finding import Levels
 from schemas.measurement import Measurement
+from streams.areas.cells import Cells, Partial, Verdict
+from streams.areas.combination import Combination
 from streams.batch import Batch, Origin, Rejected
-from streams.cells import Cells, Partial, Verdict
 from streams.columns import Columns
-from streams.combination import Combination
 from streams.known import Known
 from streams.series import KEY, Series, SeriesIndex, series_of
 

@@ -10,7 +10,7 @@ from detectors.incident import Book, Coverage, Fall, Told
 from detectors.incidents import advance, take
 from schemas.finding import Finding
 from schemas.incident import Incident
-from streams.combination import combination
+from streams.areas.combination import combination
 from streams.feed_faults import Bin, feed_faults
 from streams.findings import AREAS, SHARD
 from streams.incidents import fall_of, incident_of

@@ -18,7 +18,7 @@ from detectors.incident import Fall, Incident
 from streams.feed_faults import Bin
 from streams.grouping import Grouping, Moment
 from streams.levels import Source, Table
-from streams.packing import Packed, pack, unpack
+from streams.state.packing import Packed, pack, unpack
 
 Waiting = list[tuple[float, dict[str, int], list[Fall]]]
 Bins = list[tuple[float, str, int, bool, bool]]

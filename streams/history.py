@@ -14,7 +14,7 @@ from detectors.evidence import threshold
 from detectors.lifecycle import FOLLOWED
 from detectors.losses import FEWEST
 from detectors.observed import Change, Observed, Rule, State
-from streams.areas import Summed
+from streams.areas.areas import Summed
 from streams.feed import Feed
 
 Facets = tuple[tuple[str, str], ...]

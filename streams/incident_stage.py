@@ -15,7 +15,7 @@ from streams.incidents import fall_of, incident_of
 from streams.known import Known
 from streams.settings import Settings
 from streams.stage import Stage
-from streams.store import Loaded
+from streams.state.store import Loaded
 
 
 class Told(NamedTuple):

@@ -9,19 +9,19 @@ from typing import Any
 from detectors.observed import Floats
 from schemas.outage import Outage
 from schemas.partial import Piece
-from streams import snapshot
-from streams.absence import Absence
-from streams.cells import Partial
-from streams.combination import combination
+from streams.areas.absence import Absence
+from streams.areas.cells import Partial
+from streams.areas.combination import combination
+from streams.areas.partials import Source, nothing, pieces_of
 from streams.intake import Taken, Tally, take
 from streams.known import Known
-from streams.partials import Source, nothing, pieces_of
-from streams.restore import restore
 from streams.running import Running
 from streams.settings import Settings
 from streams.shard import Closed, Scored, Shard, outages_of
 from streams.stage import Stage
-from streams.store import Loaded
+from streams.state import snapshot
+from streams.state.restore import restore
+from streams.state.store import Loaded
 
 Totals = Counter[tuple[str, str]]
 

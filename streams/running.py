@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import convert, to_builtins
 
 from schemas.outage import RUNNING, Outage
-from streams.packing import pack, unpack
+from streams.state.packing import pack, unpack
 
 
 class Running(dict[str, Outage]):

@@ -18,8 +18,8 @@ from schemas.incident import Incident
 from schemas.outage import Outage, encode
 from schemas.partial import Piece
 from schemas.reasons import Reason
+from streams.areas.partials import place_of
 from streams.batch import Rejected
-from streams.partials import place_of
 from streams.settings import Kafka
 
 FINDINGS = 0  # the partition of all findings

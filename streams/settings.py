@@ -13,7 +13,7 @@ from detectors.watermark import TimeRule
 from schemas.api import MAX_BINS
 from schemas.calendar import Entry, Only, entry_of
 from streams.alerts.settings import Alerts, AnyReceiver
-from streams.combination import combination
+from streams.areas.combination import combination
 from streams.durations import seconds
 from streams.secret import Secret
 from streams.setting_types import Duration as Duration

@@ -14,11 +14,11 @@ from detectors.observed import Change
 from schemas.finding import Levels
 from schemas.outage import Outage
 from streams import levels
-from streams.areas import Areas, Patience, Told
+from streams.areas.areas import Areas, Patience, Told
+from streams.areas.cells import Partial
+from streams.areas.combination import combination
 from streams.batch import Batch, Rejected
-from streams.cells import Partial
 from streams.columns import Reader
-from streams.combination import combination
 from streams.feed import Closing, Feed, FeedRules, Part
 from streams.known import Known
 from streams.messages import outage_of

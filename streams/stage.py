@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from schemas.reasons import one_line
 from streams.errors import StateError
-from streams.packing import FORMAT
 from streams.settings import Kafka, Settings
-from streams.store import Loaded, Store
+from streams.state.packing import FORMAT
+from streams.state.store import Loaded, Store
 
 SETTLE = 1.0  # seconds from bins that close to their snapshot: other partitions close theirs now, and tell of it first
 
@@ -92,7 +92,7 @@ class Stage(ABC):
 
     @abstractmethod
     def _rows(self) -> dict[str, bytes]:
-        """Return the rows that may have changed since the last call, by name (`streams.packing` makes them)."""
+        """Return the rows that may have changed since the last call, by name (`streams.state.packing` makes them)."""
 
     @abstractmethod
     def _gone(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.area_stage import AreaStage
+from streams.areas.stage import AreaStage
 from streams.incident_stage import IncidentStage
 from streams.partition import Partition
 from streams.stage import Stage

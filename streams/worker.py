@@ -19,7 +19,7 @@ from schemas.incident import OVER, Incident
 from schemas.outage import RUNNING, Outage
 from schemas.reasons import one_line
 from streams.album import Album
-from streams.area_stage import AreaStage
+from streams.areas.stage import AreaStage
 from streams.errors import InputError
 from streams.findings import SHARD, finding_of, pieces_of, silence
 from streams.incident_stage import IncidentStage

@@ -19,10 +19,10 @@ from schemas.reasons import one_line
 from streams.alerts.delivery import Dead
 from streams.alerts.notice import recalled
 from streams.alerts.source import Record
-from streams.changelog import read_tables
 from streams.errors import BrokerError
 from streams.security import client_options
 from streams.settings import Kafka
+from streams.state.changelog import read_tables
 from streams.topics import MAX_MESSAGE, address
 
 LOG = logging.getLogger("ebbtide.alerts")

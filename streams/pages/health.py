@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp.web import Response
 
-from streams.area_stage import AreaStage
+from streams.areas.stage import AreaStage
 from streams.pages.answers import as_json
 from streams.worker import Worker
 

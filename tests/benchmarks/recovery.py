@@ -21,10 +21,10 @@ from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 
 from streams import topics
-from streams.changelog import writing
 from streams.partition import Partition
 from streams.processes import child, free_port
 from streams.settings import Kafka
+from streams.state.changelog import writing
 from tests.benchmarks.contestants import ENVIRONMENT, TOPIC, get
 from tests.benchmarks.crowd import Crowd, arrays, feeds_text, learn, learnt, measured
 from tests.benchmarks.reading import memory_mb

@@ -10,12 +10,12 @@ import msgspec
 from schemas.incident import encode
 from schemas.partial import Piece
 from schemas.partial import encode as encode_partial
-from streams.area_stage import AreaStage
+from streams.areas.partials import nothing
+from streams.areas.stage import AreaStage
 from streams.findings import SHARD, finding_of
 from streams.grouping import Grouping, expected_of
 from streams.intake import Tally, take
 from streams.metadata import Register
-from streams.partials import nothing
 from streams.partition import Partition
 from streams.settings import Settings
 from streams.settings_file import load

@@ -21,8 +21,8 @@ from schemas.outage import decode_outage
 from schemas.outage import encode as encode_outage
 from schemas.reasons import DETAIL_LENGTH, REASONS
 from streams.errors import StateError
-from streams.packing import pack, unpack
-from streams.state_file import parse
+from streams.state.file import parse
+from streams.state.packing import pack, unpack
 
 SEPARATOR = b"\n---\n"
 

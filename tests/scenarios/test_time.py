@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from detectors.observed import Kind
-from streams.restore import restore
 from streams.shard import Shard
-from streams.snapshot import dump, heads
+from streams.state.restore import restore
+from streams.state.snapshot import dump, heads
 from tests.streams import helpers
 from tests.streams.helpers import DAY, HOUR, START, Run, message, run, states
 

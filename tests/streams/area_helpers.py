@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from streams.areas import Areas, Patience, Told
-from streams.cells import Partial
-from streams.combination import combination
+from streams.areas.areas import Areas, Patience, Told
+from streams.areas.cells import Partial
+from streams.areas.combination import combination
 from streams.settings import Settings
 from streams.shard import Shard
 from tests.streams import helpers

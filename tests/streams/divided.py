@@ -10,15 +10,15 @@ import msgspec
 
 from schemas.outage import encode
 from schemas.partial import encode as encode_partial
-from streams.area_stage import AreaStage
+from streams.areas.partials import place_of
+from streams.areas.stage import AreaStage
 from streams.findings import SHARD
-from streams.partials import place_of
 from streams.partition import Partition
 from streams.settings import Settings
 from streams.shard import Closed, outages_of
 from tests.streams import area_helpers
 from tests.streams.helpers import HOUR, LATER, START, message, run
-from tests.streams.test_store import Journal
+from tests.streams.state.test_store import Journal
 
 Values = list[bytes | None]
 REGIONS = ("IR-12", "IR-30", "KZ-75")

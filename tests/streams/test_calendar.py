@@ -19,10 +19,10 @@ from streams.findings import finding_of, pieces_of
 from streams.incident_stage import IncidentStage
 from streams.intake import Tally, take
 from streams.known import Known, known_of
-from streams.restore import restore
 from streams.settings import Expected
 from streams.shard import Shard
-from streams.snapshot import dump, heads
+from streams.state.restore import restore
+from streams.state.snapshot import dump, heads
 from tests.streams import area_helpers, finding_helpers, helpers
 from tests.streams.helpers import HOUR, START, Run, message
 

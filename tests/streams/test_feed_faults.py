@@ -11,8 +11,8 @@ from schemas.incident import Incident, decode_incident, encode
 from schemas.times import format_time
 from streams import grouping_rows
 from streams.findings import SHARD
-from streams.packing import pack, unpack
 from streams.settings import from_builtins
+from streams.state.packing import pack, unpack
 from tests.streams.finding_helpers import START, grouping, incidents
 
 BIN = 600

@@ -17,8 +17,8 @@ from schemas.incident import Incident, encode
 from streams.errors import StateError
 from streams.findings import pieces_of
 from streams.incident_stage import IncidentStage
-from streams.packing import pack
 from streams.settings import Settings
+from streams.state.packing import pack
 from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, incidents, two_feeds
 
 SHARDS = 2

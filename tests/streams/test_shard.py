@@ -11,7 +11,7 @@ from streams.batch import Batch
 from streams.columns import Columns
 from streams.intake import Tally, take
 from streams.shard import Shard
-from streams.snapshot import dump, heads
+from streams.state.snapshot import dump, heads
 from tests.streams import helpers
 from tests.streams.helpers import DAY, HOUR, KINDS, LATER, START, Run, message, run, states, traffic
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from streams import topics
-from streams.changelog import read, writing
+from streams.state.changelog import read, writing
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
 

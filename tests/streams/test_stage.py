@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from streams.errors import StateError
-from streams.packing import pack
 from streams.stage import Stage
 from streams.stages import STAGES
-from streams.store import Store
+from streams.state.packing import pack
+from streams.state.store import Store
 from tests.streams.finding_helpers import SETTINGS
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from detectors.observed import Kind
 from streams.errors import StateError
-from streams.packing import pack
-from streams.restore import restore
 from streams.shard import Shard
-from streams.snapshot import dump, gone, heads
-from streams.store import Store
+from streams.state.packing import pack
+from streams.state.restore import restore
+from streams.state.snapshot import dump, gone, heads
+from streams.state.store import Store
 from tests.streams import helpers
 from tests.streams.helpers import DAY, HOUR, KINDS, START, Run, message, run, traffic
 

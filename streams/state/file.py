@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from streams.errors import InputError, StateError
-from streams.packing import unpack
+from streams.state.packing import unpack
 
 FORMAT = 1
 MAGIC = b"EBBTIDE-STATE "

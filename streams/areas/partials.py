@@ -12,8 +12,8 @@ from detectors.areas import Sums
 from detectors.exact import LIMBS
 from detectors.observed import Floats, Kind
 from schemas.partial import MAX_AREAS, Piece
-from streams.cells import AreaSums, Partial
-from streams.combination import Area, combination
+from streams.areas.cells import AreaSums, Partial
+from streams.areas.combination import Area, combination
 from streams.series import Series
 
 _LIMBS = (".high", "", ".low")

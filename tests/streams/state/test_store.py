@@ -9,10 +9,10 @@ import pytest
 
 from schemas.outage import encode
 from streams.errors import StateError
-from streams.packing import pack, unpack
 from streams.partition import Partition
 from streams.settings import Settings
-from streams.store import PIECE, Store
+from streams.state.packing import pack, unpack
+from streams.state.store import PIECE, Store
 from tests.streams import helpers
 from tests.streams.helpers import LATER, START, run, traffic
 

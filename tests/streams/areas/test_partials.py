@@ -9,11 +9,11 @@ import pytest
 from detectors.areas import Sums
 from detectors.exact import LIMBS
 from schemas.partial import MAX_AREAS, MAX_BYTES, decode_partial, encode
-from streams.area_stage import AreaStage
-from streams.cells import Partial
-from streams.combination import Area
-from streams.gathering import Gathering
-from streams.partials import Source, nothing, partial_of, pieces_of, place_of
+from streams.areas.cells import Partial
+from streams.areas.combination import Area
+from streams.areas.gathering import Gathering
+from streams.areas.partials import Source, nothing, partial_of, pieces_of, place_of
+from streams.areas.stage import AreaStage
 from streams.series import Series
 from streams.settings import Settings
 from tests.streams import divided

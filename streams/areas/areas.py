@@ -12,9 +12,9 @@ from detectors.areas import Sums, observed, turnover
 from detectors.bins import padded
 from detectors.detector import Detector
 from detectors.observed import DAY, Change, Floats, Ints, Observed, Rule
+from streams.areas.cells import AreaSums, Partial
+from streams.areas.combination import Area, Combination
 from streams.calendar import NOTHING, Calendar
-from streams.cells import AreaSums, Partial
-from streams.combination import Area, Combination
 from streams.series import Series, SeriesIndex
 
 CELLS = Sums._fields.index("cells")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from schemas.partial import Piece, decode_partial
-from streams.cells import Partial
-from streams.partials import partial_of
+from streams.areas.cells import Partial
+from streams.areas.partials import partial_of
 
 
 class Gathering:

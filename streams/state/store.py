@@ -12,7 +12,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 from streams.errors import StateError
-from streams.packing import pack, unpack
+from streams.state.packing import pack, unpack
 
 PIECE = 800_000  # bytes; a broker takes 1 MB a message unless told otherwise
 

@@ -12,23 +12,23 @@ from schemas.outage import Outage
 from schemas.partial import Piece, decode_partial
 from schemas.reasons import one_line
 from streams import levels
-from streams.areas import Areas, Patience, Summed
+from streams.areas.areas import Areas, Patience, Summed
+from streams.areas.combination import Combination, combination
+from streams.areas.gathering import Gathering
+from streams.areas.partials import fits, place_of
 from streams.calendar import Calendar
-from streams.combination import Combination, combination
 from streams.findings import AREAS
-from streams.gathering import Gathering
 from streams.known import Known
 from streams.messages import outage_of
-from streams.packing import Packed, pack, unpack
-from streams.partials import fits, place_of
-from streams.restore import restore_summed
 from streams.running import Running
 from streams.series import FACETS
 from streams.settings import Settings
 from streams.shard import Closed, Scored, outages_of
-from streams.snapshot import summed_rows
 from streams.stage import Stage
-from streams.store import Loaded
+from streams.state.packing import Packed, pack, unpack
+from streams.state.restore import restore_summed
+from streams.state.snapshot import summed_rows
+from streams.state.store import Loaded
 
 
 class Told(NamedTuple):

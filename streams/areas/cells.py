@@ -13,7 +13,7 @@ from detectors.bins import Arrivals, OpenBins, padded
 from detectors.observed import Flags, Floats, Ints, Observed, Rule
 from detectors.presence import Members
 from schemas.measurement import Measurement
-from streams.combination import PLACE, Area, AreaKey, Combination
+from streams.areas.combination import PLACE, Area, AreaKey, Combination
 from streams.series import KEY, Key, Series, SeriesIndex, series_of
 
 PRESENT = Sums._fields.index("present")

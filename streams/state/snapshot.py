@@ -1,4 +1,4 @@
-"""A shard as named rows of bytes, split by how often they change; `streams.restore` reads them.
+"""A shard as named rows of bytes, split by how often they change; `streams.state.restore` reads them.
 
 Of each feed: `series` (who has which row), `seen` (when each was measured), `open` (bins not closed yet), `members`
 (who is up), `held` (measurements in doubt), `hot` (columns that change when bins close), `ongoing` (outages that have
@@ -26,13 +26,13 @@ from detectors.detector import Detector
 from detectors.doubt import Claim
 from detectors.presence import Members
 from schemas.measurement import Measurement
-from streams.areas import Areas, Summed
+from streams.areas.areas import Areas, Summed
+from streams.areas.cells import Cells
 from streams.batch import Origin
-from streams.cells import Cells
 from streams.feed import Feed
-from streams.packing import pack
 from streams.series import SeriesIndex
 from streams.shard import Shard
+from streams.state.packing import pack
 
 CHUNK = 4096
 SLOT_CHUNK = 65_536

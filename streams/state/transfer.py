@@ -11,14 +11,15 @@ from kafka import TopicPartition
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
-from streams import state_file, topics
-from streams.changelog import Changelog, Tables, consumer, read, writing
+from streams import topics
 from streams.errors import BrokerError, StateError, StateInUseError
-from streams.packing import pack, unpack
 from streams.settings import Kafka, Settings
 from streams.stages import STAGES
-from streams.state_file import HEAD, Header, State, by_folder
-from streams.store import Store
+from streams.state import file
+from streams.state.changelog import Changelog, Tables, consumer, read, writing
+from streams.state.file import HEAD, Header, State, by_folder
+from streams.state.packing import pack, unpack
+from streams.state.store import Store
 
 TRIES = 3
 Tick = Callable[[int], None]
@@ -31,7 +32,7 @@ def export(kafka: Kafka, path: Path, tick: Tick) -> State:
     state = State(header, _collect(kafka, partitions, tick))
     if not state.partitions:
         raise StateError(f"group {kafka.app_id} has no state")
-    state_file.write(path, state)
+    file.write(path, state)
     return state
 
 
@@ -63,7 +64,7 @@ def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
 
     Stopped at any point, it leaves in each partition the old state or the new one, and both go on exactly.
     """
-    state = state_file.read(path)
+    state = file.read(path)
     kafka, partitions = settings.kafka, topics.check(settings.kafka)
     _check_topic(kafka, partitions, state, force)
     _check_rows(settings, state)

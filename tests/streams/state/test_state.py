@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.changelog import Changelog
 from streams.cli import main
 from streams.errors import InputError, StateError
-from streams.packing import FORMAT, pack
 from streams.partition import Partition
-from streams.state import _replace
-from streams.state_file import HEAD, Header, State, parse, read, write
-from streams.store import Store
+from streams.state.changelog import Changelog
+from streams.state.file import HEAD, Header, State, parse, read, write
+from streams.state.packing import FORMAT, pack
+from streams.state.store import Store
+from streams.state.transfer import _replace
 from tests.streams.helpers import LATER, START, settings, traffic
 
-GOLDEN = Path(__file__).parent.parent / "data" / "state-1.state"
+GOLDEN = Path(__file__).parents[2] / "data" / "state-1.state"
 Table = dict[bytes, bytes]
 
 
@@ -169,7 +169,7 @@ def signed(text: bytes) -> bytes:
 
 
 def _whole() -> bytes:
-    from streams.state_file import _parts
+    from streams.state.file import _parts
 
     return signed(b"".join(_parts(state(snapshot(1)))))
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from detectors.areas import Sums
 from schemas.outage import decode_outage, outage_id
-from streams.combination import combination
+from streams.areas.combination import combination
 from streams.explain import Question, explain
-from streams.restore import restore
 from streams.shard import Shard
-from streams.snapshot import dump, gone, heads
+from streams.state.restore import restore
+from streams.state.snapshot import dump, gone, heads
 from tests.streams import area_helpers, helpers
 from tests.streams.area_helpers import gauges, placed, sums_of, told
 from tests.streams.helpers import DAY, HOUR, KINDS, START, Run, message, run

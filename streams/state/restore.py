@@ -1,4 +1,4 @@
-"""A shard out of the rows of a snapshot: the other half of `streams.snapshot`."""
+"""A shard out of the rows of a snapshot: the other half of `streams.state.snapshot`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from detectors.doubt import Claim
 from detectors.lifecycle import Ongoing
 from detectors.presence import Members
 from schemas.measurement import Measurement
-from streams.areas import Summed
+from streams.areas.areas import Summed
+from streams.areas.cells import Cells
 from streams.batch import Origin
-from streams.cells import Cells
 from streams.feed import Feed
-from streams.packing import Packed, unpack
 from streams.series import KEY, Series, SeriesIndex
 from streams.shard import Counts, Shard
-from streams.snapshot import CHUNK, SLOT_CHUNK
+from streams.state.packing import Packed, unpack
+from streams.state.snapshot import CHUNK, SLOT_CHUNK
 
 
 def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> frozenset[str]:

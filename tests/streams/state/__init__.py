@@ -1,0 +1,1 @@
+"""Tests of snapshots, their table, their changelog and their file."""
