@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from schemas.calendar import demand_entity
@@ -13,7 +13,6 @@ from streams import grouping_rows
 from streams.grouping import Grouping, expected_of
 from streams.incidents import fall_of, incident_of
 from streams.known import Known
-from streams.settings import Settings
 from streams.stage import Stage
 from streams.state.store import Loaded
 
@@ -33,20 +32,11 @@ class IncidentStage(Stage):
 
     topic, folder = "findings", "incidents:"
 
-    def __init__(
-        self,
-        settings: Settings,
-        number: int,
-        table: MutableMapping[bytes, bytes],
-        now: float,
-        known: Known | None = None,
-    ) -> None:
-        super().__init__(settings, number, table, now)
-        expected = expected_of(settings, settings.kafka.partitions, summed=True)
-        self.grouping = Grouping(settings, (known or Known()).register, expected)
+    def _begin(self, known: Known) -> None:
+        expected = expected_of(self.settings, self.settings.kafka.partitions, summed=True)
+        self.grouping = Grouping(self.settings, known.register, expected)
         self.open: dict[str, Incident] = {}
         self._written: dict[str, object] = {}
-        self.load()
 
     def take(self, values: Sequence[bytes | None], offsets: Sequence[int]) -> Told:
         """Take messages, in order of offsets, and return what came of them; what the state includes is skipped."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from detectors.observed import Floats
@@ -16,7 +16,6 @@ from streams.areas.partials import Source, nothing, pieces_of
 from streams.intake import Taken, Tally, take
 from streams.known import Known
 from streams.running import Running
-from streams.settings import Settings
 from streams.shard import Closed, Scored, Shard, outages_of
 from streams.stage import Stage
 from streams.state import snapshot
@@ -31,28 +30,19 @@ class Partition(Stage):
 
     topic, folder = "measurements", ""
 
-    def __init__(
-        self,
-        settings: Settings,
-        number: int,
-        table: MutableMapping[bytes, bytes],
-        now: float,
-        known: Known | None = None,
-    ) -> None:
-        super().__init__(settings, number, table, now)
-        self.shard = Shard(settings, known=known or Known(), tells=self._tell)
+    def _begin(self, known: Known) -> None:
+        self.shard = Shard(self.settings, known=known, tells=self._tell)
         self.shard.tell_levels()
         self.tally = Tally()
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
-        self.quiet_since = now
+        self.quiet_since = self.last_saved
         self.running = Running()
-        rules = {name: settings.time_rule(name) for name in settings.feeds}
-        self.absence = Absence(rules, float(settings.worker.idle_after))
+        rules = {name: self.settings.time_rule(name) for name in self.settings.feeds}
+        self.absence = Absence(rules, float(self.settings.worker.idle_after))
         self._pieces: list[Piece] = []
         self._silences: list[tuple[str, int]] = []
         self.useless: frozenset[str] = frozenset()  # rows of the snapshot that the settings of now have no use for
-        self.load()
 
     def take(
         self,

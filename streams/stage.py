@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from schemas.reasons import one_line
 from streams.errors import StateError
+from streams.known import Known
 from streams.settings import Kafka, Settings
 from streams.state.packing import FORMAT
 from streams.state.store import Loaded, Store
@@ -24,7 +25,8 @@ class Stage(ABC):
     - names the key of its topic in the settings, `topic`, which has as many partitions as the measurements,
     - has a `folder` of its own for its rows in the table, which ends in a colon; and stands in `streams.stages`,
     - begins to take messages with `_skip`, returns what is to be sent, and does nothing else: no clock, no sending,
-    - says what it consists of (`_head`, `_rows`, `_gone`) and how that comes back (`_fill`); and calls `load` at last.
+    - says what it consists of before any message (`_begin`), what of that goes into a snapshot (`_head`, `_rows`,
+      `_gone`), and how it comes back (`_fill`).
 
     `streams.keeper.Keeper` runs it on a batch topic: it sends what came of a batch, waits for the deliveries, saves,
     acknowledges. After a crash the messages behind the snapshot come again, and the same is sent again.
@@ -39,13 +41,22 @@ class Stage(ABC):
         name: str = getattr(kafka, cls.topic)
         return name
 
-    def __init__(self, settings: Settings, number: int, table: MutableMapping[bytes, bytes], now: float) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        number: int,
+        table: MutableMapping[bytes, bytes],
+        now: float,
+        known: Known | None = None,
+    ) -> None:
         self.settings, self.number = settings, number
         self.store = Store(table, number, self.folder)
         self.applied = -1
         self.last_saved = now
         self.closed_at: float | None = None
         self.unsaved = False
+        self._begin(known or Known())
+        self._load()
 
     @property
     def name(self) -> str:
@@ -65,7 +76,7 @@ class Stage(ABC):
         self.last_saved, self.unsaved, self.closed_at = now, False, None
         return self.store.bytes_written - before
 
-    def load(self) -> None:
+    def _load(self) -> None:
         """Continue from the newest snapshot, if there is one. Raises StateError when it cannot be read."""
         loaded = self.store.load()
         if loaded is None:
@@ -85,6 +96,10 @@ class Stage(ABC):
         skip = sum(offset <= self.applied for offset in offsets) if offsets[0] <= self.applied else 0
         self.applied = max(self.applied, offsets[-1])
         return skip
+
+    @abstractmethod
+    def _begin(self, known: Known) -> None:
+        """Set up the state before any message."""
 
     @abstractmethod
     def _head(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import DecodeError
@@ -68,20 +68,11 @@ class AreaStage(Stage):
 
     topic, folder = "partials", "areas:"
 
-    def __init__(
-        self,
-        settings: Settings,
-        number: int,
-        table: MutableMapping[bytes, bytes],
-        now: float,
-        known: Known | None = None,
-    ) -> None:
-        super().__init__(settings, number, table, now)
-        calendar = (known or Known()).calendar
-        self.sites = {(site.feed, site.name): site for site in _sites(settings, number, calendar)}
+    def _begin(self, known: Known) -> None:
+        sites = _sites(self.settings, self.number, known.calendar)
+        self.sites = {(site.feed, site.name): site for site in sites}
         self.running = Running()
         self._useless: frozenset[str] = frozenset()
-        self.load()
 
     def take(self, values: Sequence[bytes | None], offsets: Sequence[int], now: float) -> Told:
         """Take messages, in order of offsets, and return what came of them; what the state includes is skipped."""
