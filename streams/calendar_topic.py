@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from msgspec import DecodeError
 
@@ -18,10 +18,8 @@ from schemas.calendar import Entry, decode_entry, encode
 from schemas.reasons import one_line
 from streams.calendar import Calendar
 from streams.errors import BrokerError, EbbtideError
-from streams.security import client_options
+from streams.kafka_clients import PATIENCE, reading, sending
 from streams.settings import Kafka
-from streams.state.changelog import PATIENCE, consumer
-from streams.topics import CONNECT_MS, address
 
 RETRY_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -53,13 +51,13 @@ class Reading:
 def read(kafka: Kafka) -> Reading:
     """Return what the topic holds, all partitions from the beginning to the end of now. Raises BrokerError."""
     found, deadline = Reading(), time.monotonic() + PATIENCE
-    with _reader(kafka, found) as (reading, parts):
-        ends = reading.end_offsets(parts)
-        while any(reading.position(tp) < ends[tp] for tp in parts):
-            for _ in _records(reading, found):
+    with _reader(kafka, found) as (consumer, parts):
+        ends = consumer.end_offsets(parts)
+        while any(consumer.position(tp) < ends[tp] for tp in parts):
+            for _ in _records(consumer, found):
                 deadline = time.monotonic() + PATIENCE
             if time.monotonic() > deadline:
-                raise BrokerError(f"topic {kafka.calendar} at {address(kafka)} cannot be read to its end")
+                raise BrokerError(f"topic {kafka.calendar} at {kafka.address} cannot be read to its end")
         found.following = {tp.partition: ends[tp] for tp in parts}
     return found
 
@@ -67,23 +65,23 @@ def read(kafka: Kafka) -> Reading:
 @contextmanager
 def _reader(kafka: Kafka, found: Reading) -> Iterator[tuple[Any, list[TopicPartition]]]:
     """Yield a consumer of all partitions, at the offsets that follow what was read, and the partitions."""
-    with consumer(kafka) as reading:
-        numbers = reading.partitions_for_topic(kafka.calendar)
+    with reading(kafka) as consumer:
+        numbers = consumer.partitions_for_topic(kafka.calendar)
         if not numbers:
-            missing = f"topic {kafka.calendar} does not exist at {address(kafka)}"
+            missing = f"topic {kafka.calendar} does not exist at {kafka.address}"
             raise BrokerError(f"{missing}: create it with `ebbtide topics`")
         parts = [TopicPartition(kafka.calendar, number) for number in sorted(numbers)]
-        reading.assign(parts)
+        consumer.assign(parts)
         for tp in parts:
             if tp.partition in found.following:
-                reading.seek(tp, found.following[tp.partition])
+                consumer.seek(tp, found.following[tp.partition])
             else:
-                reading.seek_to_beginning(tp)
-        yield reading, parts
+                consumer.seek_to_beginning(tp)
+        yield consumer, parts
 
 
-def _records(reading: Any, found: Reading) -> Iterator[Entry | None]:  # noqa: ANN401
-    for batch in reading.poll(500).values():
+def _records(consumer: Any, found: Reading) -> Iterator[Entry | None]:  # noqa: ANN401
+    for batch in consumer.poll(500).values():
         yield from (found.take(record) for record in batch)
 
 
@@ -104,9 +102,9 @@ def follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
 def _follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
     while True:
         try:
-            with _reader(kafka, found) as (reading, _):
+            with _reader(kafka, found) as (consumer, _):
                 while True:
-                    for entry in _records(reading, found):
+                    for entry in _records(consumer, found):
                         if entry:
                             calendar.put(entry)
                     _tell(found)
@@ -123,16 +121,6 @@ def _tell(found: Reading) -> None:
 
 def write(kafka: Kafka, entries: Iterable[Entry]) -> None:
     """Send entries, keyed by their ids, and wait until they are in the topic. Raises BrokerError."""
-    try:
-        producer = KafkaProducer(**client_options(kafka), bootstrap_timeout_ms=CONNECT_MS, acks="all")
-    except (KafkaError, OSError, ValueError) as error:
-        raise BrokerError(f"{address(kafka)}: cannot be written: {error}") from None
-    try:
-        sent = [producer.send(kafka.calendar, key=one.entry_id.encode(), value=encode(one)) for one in entries]
-        producer.flush()
-        for future in sent:
-            future.get(PATIENCE)
-    except KafkaError as error:
-        raise BrokerError(f"{address(kafka)}: topic {kafka.calendar} was not written: {error}") from None
-    finally:
-        producer.close()
+    with sending(kafka, kafka.calendar) as send:
+        for entry in entries:
+            send(entry.entry_id.encode(), encode(entry))

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from schemas.decode import decode
 from schemas.measurement import entity_of
 from streams.errors import BrokerError
-from streams.security import FirstCause, client_options, no_answer
+from streams.kafka_clients import opened
 from streams.settings import Kafka
 from streams.sources import read_chunks
-from streams.topics import CONNECT_MS, address
 
 
 @dataclass(slots=True)
@@ -75,20 +73,14 @@ def replay(kafka: Kafka, files: Iterable[str], pace: Pace) -> Iterator[Replayed]
 
 def _raise_first(failed: list[BaseException], kafka: Kafka) -> None:
     if failed:
-        raise BrokerError(f"{address(kafka)}: topic {kafka.measurements}: a message was not taken: {failed[0]}")
+        raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not taken: {failed[0]}")
 
 
 class _producer:  # noqa: N801
     """A producer that is closed at the end; its errors are ours."""
 
     def __init__(self, kafka: Kafka) -> None:
-        with FirstCause() as cause:
-            try:
-                self.producer = KafkaProducer(
-                    **client_options(kafka), bootstrap_timeout_ms=CONNECT_MS, linger_ms=5, batch_size=262_144
-                )
-            except (KafkaError, OSError, ValueError) as error:
-                raise no_answer(kafka, error, cause) from None
+        self.producer = opened(kafka, KafkaProducer, linger_ms=5, batch_size=262_144)
 
     def __enter__(self) -> Any:  # noqa: ANN401
         return self.producer

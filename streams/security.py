@@ -7,10 +7,8 @@ import ssl
 from typing import Any
 
 import faust
-from kafka.errors import KafkaTimeoutError, RequestTimedOutError, SaslAuthenticationFailedError
 
-from schemas.reasons import one_line
-from streams.errors import BrokerError, SettingsError
+from streams.errors import SettingsError
 from streams.secret import Secret, one_of
 from streams.settings import Kafka
 
@@ -83,37 +81,6 @@ def _password(kafka: Kafka) -> Secret:
     if found is None:  # the settings were made by hand
         raise SettingsError("kafka.sasl_password: is missing")
     return found
-
-
-class FirstCause(logging.Handler):
-    """In `with`: keeps the first error that kafka-python met, since it tries again until time is up and raises that."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.text = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Note the first error that is logged as it is, better one of the login; that time ran out says nothing."""
-        for one in record.args if isinstance(record.args, tuple) else ():
-            login = isinstance(one, SaslAuthenticationFailedError)
-            vain = not isinstance(one, Exception) or isinstance(one, KafkaTimeoutError | RequestTimedOutError)
-            if login or not (vain or self.text):
-                self.text = one_line(str(one))
-
-    def __enter__(self) -> FirstCause:
-        logging.getLogger("kafka.net").addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("kafka.net").removeHandler(self)
-
-
-def no_answer(kafka: Kafka, error: Exception, cause: FirstCause) -> BrokerError:
-    """Return the error for brokers that do not answer, or that let nobody in."""
-    where = f"kafka.bootstrap_servers {','.join(kafka.bootstrap_servers)}"
-    # Kafka often hangs up on a wrong password before its answer has come through.
-    hint = " (the login may be wrong)" if kafka.uses_sasl and "disconnected" in cause.text else ""
-    return BrokerError(f"{where}: no Kafka broker answers: {error}{cause.text and f': {cause.text}'}{hint}")
 
 
 def hush() -> None:

@@ -56,6 +56,11 @@ class Kafka(Section, frozen=True):
         check_secrets(self, ("sasl_password", "ssl_key_password"))
 
     @property
+    def address(self) -> str:
+        """The brokers as one line."""
+        return ",".join(self.bootstrap_servers)
+
+    @property
     def uses_sasl(self) -> bool:
         """Whether a client says who it is by name and password."""
         return self.security_protocol.startswith("SASL_")

@@ -10,10 +10,9 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerError
-from streams.security import FirstCause, client_options, no_answer
+from streams.kafka_clients import opened
 from streams.settings import Kafka
 
-CONNECT_MS = 8000
 TABLE = "snapshots"
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
 
@@ -71,23 +70,14 @@ def all_of(kafka: Kafka) -> list[Topic]:
     return list({topic.name: topic for topic in [*wanted(kafka), *alerting(kafka)]}.values())
 
 
-def address(kafka: Kafka) -> str:
-    """Return the broker addresses as one line."""
-    return ",".join(kafka.bootstrap_servers)
-
-
 @contextmanager
 def connected(kafka: Kafka) -> Iterator[Any]:
     """Yield an admin client. Raises BrokerError, which names the address, when no broker answers or one refuses."""
-    with FirstCause() as cause:
-        try:
-            client = KafkaAdminClient(**client_options(kafka), bootstrap_timeout_ms=CONNECT_MS)
-        except (KafkaError, OSError, ValueError) as error:
-            raise no_answer(kafka, error, cause) from None
+    client = opened(kafka, KafkaAdminClient)
     try:
         yield client
     except (KafkaError, OSError) as error:
-        raise BrokerError(f"kafka.bootstrap_servers {address(kafka)}: the broker refuses: {error}") from None
+        raise BrokerError(f"kafka.bootstrap_servers {kafka.address}: the broker refuses: {error}") from None
     finally:
         client.close()
 
@@ -121,7 +111,7 @@ def demand(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, int]:
     there = existing(kafka)
     for topic in topics:
         if topic.name not in there:
-            raise BrokerError(f"topic {topic.name} does not exist at {address(kafka)}: create it with `ebbtide topics`")
+            raise BrokerError(f"topic {topic.name} does not exist at {kafka.address}: create it with `ebbtide topics`")
     return there
 
 

@@ -20,10 +20,10 @@ from streams.alerts.delivery import Dead
 from streams.alerts.notice import recalled
 from streams.alerts.source import Record
 from streams.errors import BrokerError
-from streams.security import client_options
+from streams.kafka_clients import opened
 from streams.settings import Kafka
 from streams.state.changelog import read_tables
-from streams.topics import MAX_MESSAGE, address
+from streams.topics import MAX_MESSAGE
 
 LOG = logging.getLogger("ebbtide.alerts")
 PATIENCE = 30.0  # seconds until what is written must have arrived
@@ -48,9 +48,8 @@ class Topics:
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
-        self._producer = KafkaProducer(
-            **client_options(kafka), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE
-        )
+        options = {"acks": "all", "enable_idempotence": True, "max_request_size": MAX_MESSAGE}
+        self._producer = opened(kafka, KafkaProducer, **options)
 
     def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
         """Write these down. Raises BrokerError when they do not arrive."""
@@ -76,7 +75,7 @@ class Topics:
             for future in futures:
                 future.get(PATIENCE)
         except KafkaError as error:
-            raise BrokerError(f"{address(self._kafka)}: what was delivered cannot be written down: {error}") from None
+            raise BrokerError(f"{self._kafka.address}: what was delivered cannot be written down: {error}") from None
 
 
 class Nowhere:

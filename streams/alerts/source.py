@@ -19,9 +19,9 @@ from kafka.structs import OffsetAndMetadata
 from streams.alerts.delivery import Origin
 from streams.alerts.offsets import Part
 from streams.errors import BrokerError
-from streams.security import FirstCause, client_options, no_answer
+from streams.kafka_clients import opened
 from streams.settings import Kafka
-from streams.topics import CONNECT_MS, address, connected
+from streams.topics import connected
 
 RECORDS = 500
 
@@ -80,25 +80,21 @@ class _Reading:
 
     def __init__(self, kafka: Kafka, **options: Any) -> None:  # noqa: ANN401
         self._kafka = kafka
-        with FirstCause() as cause:
-            try:
-                self._consumer = KafkaConsumer(
-                    **client_options(kafka),
-                    enable_auto_commit=False,
-                    auto_offset_reset="earliest",
-                    max_poll_records=RECORDS,
-                    bootstrap_timeout_ms=CONNECT_MS,
-                    **options,
-                )
-            except (KafkaError, OSError, ValueError) as error:
-                raise no_answer(kafka, error, cause) from None
+        self._consumer = opened(
+            kafka,
+            KafkaConsumer,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=RECORDS,
+            **options,
+        )
 
     def poll(self, seconds: float) -> list[Record]:
         """Return what has come within a time. Raises BrokerError."""
         try:
             batches = self._consumer.poll(int(seconds * 1000))
         except KafkaError as error:
-            raise BrokerError(f"{address(self._kafka)}: cannot be read: {error}") from None
+            raise BrokerError(f"{self._kafka.address}: cannot be read: {error}") from None
         found = (record for batch in batches.values() for record in batch)
         return [Record(Origin(one.topic, one.partition, one.offset), one.value) for one in found]
 
@@ -150,7 +146,7 @@ class Member(_Reading):
         except IllegalStateError:  # one of them went away meanwhile, so they are looked at again
             return None
         except KafkaError as error:
-            raise BrokerError(f"{address(self._kafka)}: group {group_of(self._kafka)}: {error}") from None
+            raise BrokerError(f"{self._kafka.address}: group {group_of(self._kafka)}: {error}") from None
         self._seen = times
         return starts
 
@@ -167,7 +163,7 @@ class Member(_Reading):
         except (CommitFailedError, RebalanceInProgressError, UnknownMemberIdError):
             return
         except KafkaError as error:
-            raise BrokerError(f"{address(self._kafka)}: group {group_of(self._kafka)}: {error}") from None
+            raise BrokerError(f"{self._kafka.address}: group {group_of(self._kafka)}: {error}") from None
 
 
 class Onlooker(_Reading):

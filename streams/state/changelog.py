@@ -5,35 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import TopicPartition
 
 from streams.errors import BrokerError
-from streams.security import FirstCause, client_options, no_answer
+from streams.kafka_clients import PATIENCE, reading, sending
 from streams.settings import Kafka
-from streams.topics import CONNECT_MS, MAX_MESSAGE, address, changelog
+from streams.topics import MAX_MESSAGE, changelog
 
-PATIENCE = 60.0  # seconds without a record after which the broker is given up
 Tables = dict[int, dict[bytes, bytes]]
-
-
-@contextmanager
-def consumer(kafka: Kafka) -> Iterator[Any]:
-    """Yield a consumer of no group. Raises BrokerError when no broker answers, and for what one refuses."""
-    with FirstCause() as cause:
-        try:
-            options = client_options(kafka)
-            reading = KafkaConsumer(**options, enable_auto_commit=False, bootstrap_timeout_ms=CONNECT_MS)
-        except (KafkaError, OSError, ValueError) as error:
-            raise no_answer(kafka, error, cause) from None
-    try:
-        yield reading
-    except KafkaError as error:
-        raise BrokerError(f"{address(kafka)}: cannot be read: {error}") from None
-    finally:
-        reading.close()
 
 
 def read(kafka: Kafka, partitions: int, tick: Callable[[int], None]) -> Tables:
@@ -44,19 +25,19 @@ def read(kafka: Kafka, partitions: int, tick: Callable[[int], None]) -> Tables:
 def read_tables(kafka: Kafka, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
     """Return what each partition of a compacted topic holds. Raises BrokerError when it cannot be read to its end."""
     tables: Tables = {number: {} for number in range(partitions)}
-    with consumer(kafka) as reading:
+    with reading(kafka) as consumer:
         parts = [TopicPartition(topic, number) for number in tables]
-        reading.assign(parts)
-        reading.seek_to_beginning(*parts)
-        ends, records = reading.end_offsets(parts), 0
+        consumer.assign(parts)
+        consumer.seek_to_beginning(*parts)
+        ends, records = consumer.end_offsets(parts), 0
         deadline = time.monotonic() + PATIENCE
-        while any(reading.position(tp) < ends[tp] for tp in parts):
-            for record in (one for batch in reading.poll(500).values() for one in batch):
+        while any(consumer.position(tp) < ends[tp] for tp in parts):
+            for record in (one for batch in consumer.poll(500).values() for one in batch):
                 _apply(tables[record.partition], record.key, record.value)
                 records, deadline = records + 1, time.monotonic() + PATIENCE
             tick(records)
             if time.monotonic() > deadline:
-                raise BrokerError(f"topic {topic} at {address(kafka)} cannot be read to its end")
+                raise BrokerError(f"topic {topic} at {kafka.address} cannot be read to its end")
     return tables
 
 
@@ -96,21 +77,5 @@ class Changelog(MutableMapping[bytes, bytes]):
 @contextmanager
 def writing(kafka: Kafka, tables: Tables) -> Iterator[dict[int, Changelog]]:
     """Yield the partitions as tables; at the end all that was sent has arrived. Raises BrokerError when it has not."""
-    futures: list[Any] = []
-    producer = KafkaProducer(**client_options(kafka), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE)
-
-    def sender(partition: int) -> Callable[[bytes, bytes | None], None]:
-        def send(key: bytes, row: bytes | None) -> None:
-            futures.append(producer.send(changelog(kafka), key=key, value=row, partition=partition))
-
-        return send
-
-    try:
-        yield {number: Changelog(rows, sender(number)) for number, rows in tables.items()}
-        producer.flush()
-        for future in futures:
-            future.get(PATIENCE)
-    except KafkaError as error:
-        raise BrokerError(f"{address(kafka)}: topic {changelog(kafka)} was not written: {error}") from None
-    finally:
-        producer.close()
+    with sending(kafka, changelog(kafka), enable_idempotence=True, max_request_size=MAX_MESSAGE) as send:
+        yield {number: Changelog(rows, partial(send, partition=number)) for number, rows in tables.items()}

@@ -13,10 +13,11 @@ from kafka.structs import OffsetAndMetadata
 
 from streams import topics
 from streams.errors import BrokerError, StateError, StateInUseError
+from streams.kafka_clients import reading
 from streams.settings import Kafka, Settings
 from streams.stages import STAGES
 from streams.state import file
-from streams.state.changelog import Changelog, Tables, consumer, read, writing
+from streams.state.changelog import Changelog, Tables, read, writing
 from streams.state.file import HEAD, Header, State, by_folder
 from streams.state.packing import pack, unpack
 from streams.state.store import Store
@@ -127,8 +128,8 @@ def reset(kafka: Kafka, tick: Tick) -> int:
 def _ends(kafka: Kafka, partitions: int) -> dict[TopicPartition, int]:
     """Return the ends of what stages tell each other: it will be told anew, perhaps otherwise."""
     names = [stage.topic_of(kafka) for stage in STAGES if stage.topic != "measurements"]
-    with consumer(kafka) as reading:
-        ends: dict[TopicPartition, int] = reading.end_offsets(
+    with reading(kafka) as consumer:
+        ends: dict[TopicPartition, int] = consumer.end_offsets(
             [TopicPartition(name, number) for name in names for number in range(partitions)]
         )
     return ends
@@ -162,8 +163,8 @@ def _check_topic(kafka: Kafka, partitions: int, state: State, force: bool) -> No
     if its.measurements != kafka.measurements and not force:
         raise StateError(f"the state is of topic {its.measurements}, not {kafka.measurements}: --force says it fits")
     parts = _following(kafka, state)
-    with consumer(kafka) as reading:
-        first, ends = reading.beginning_offsets(list(parts)), reading.end_offsets(list(parts))
+    with reading(kafka) as consumer:
+        first, ends = consumer.beginning_offsets(list(parts)), consumer.end_offsets(list(parts))
     for tp, following in parts.items():
         where = f"{tp.topic}/{tp.partition}"
         if following > ends[tp]:

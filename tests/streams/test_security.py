@@ -18,9 +18,10 @@ from schemas.outage import Outage
 from streams.client import WorkerUnreachableError, ask
 from streams.errors import SettingsError
 from streams.guard import application_options, exposed
+from streams.kafka_clients import FirstCause
 from streams.report import line
 from streams.secret import MAX_FILE, Secret, one_of
-from streams.security import FirstCause, client_options, credentials, hush
+from streams.security import client_options, credentials, hush
 from streams.settings import Kafka, Settings, Web
 from streams.settings_file import load
 from tests.secure_kafka import KEY_PASSWORD, Authority

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streams import topics
+from streams import kafka_clients, topics
 from streams.cli import main
 from streams.errors import EbbtideError
 from streams.settings_file import load
@@ -107,7 +107,7 @@ def test_who_is_not_let_in_is_told_why(
     broker: SecureKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line with the reason: wrong password, no certificate, an authority that nobody knows; never the password."""
-    monkeypatch.setattr(topics, "CONNECT_MS", 2000)
+    monkeypatch.setattr(kafka_clients, "CONNECT_MS", 2000)
     stranger = str(Authority(tmp_path, "stranger").file)
     nobody = {key: value for key, value in certified(broker).items() if "_CERT" not in key and "_KEY" not in key}
     refusals = {
@@ -129,7 +129,7 @@ def test_who_is_not_let_in_is_told_why(
 
 def test_the_name_in_the_certificate_counts(broker: SecureKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificate is for 127.0.0.1: under another name it is refused, unless the operator says that names pass."""
-    monkeypatch.setattr(topics, "CONNECT_MS", 500)
+    monkeypatch.setattr(kafka_clients, "CONNECT_MS", 500)
     its = login(broker, "PLAIN", BOOTSTRAP_SERVERS=f"localhost:{broker.port}")
     with pytest.raises(EbbtideError, match="certificate is not valid for 'localhost'"):
         topics.existing(load(None, its).kafka)
