@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from streams.alerts.run import endpoints
 from streams.settings import Settings
 from streams.settings_file import load
+from tests.deploy import rules
 from tests.deploy.commands import commands
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
@@ -110,8 +112,6 @@ def test_ports_are_those_of_the_settings() -> None:
     assert by_kind["Service", "ebbtide-worker"]["spec"]["ports"][0]["port"] == port
     allowed = by_kind["NetworkPolicy", "ebbtide"]["spec"]["ingress"][0]["ports"]
     assert {"port": port, "protocol": "TCP"} in allowed
-    monitored = by_kind["PodMonitor", "ebbtide-worker"]["spec"]["podMetricsEndpoints"][0]
-    assert monitored["port"] == "web"
 
 
 def test_alerts_know_whom_to_tell() -> None:
@@ -120,8 +120,48 @@ def test_alerts_know_whom_to_tell() -> None:
     assert [one.url.reveal() for one in endpoints(its).values()] == ["http://alertmanager.monitoring:9093"]
     assert its.bind == "0.0.0.0"
     by_name = {one["metadata"]["name"]: one["spec"] for one in manifests() if one["kind"] == "NetworkPolicy"}
+    (container,) = pods()["Deployment/ebbtide-alerts"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "web", "containerPort": its.port}]
     assert {"port": its.port, "protocol": "TCP"} in by_name["ebbtide"]["ingress"][0]["ports"]
     assert {"port": 9093, "protocol": "TCP"} in by_name["ebbtide-alerts"]["egress"][1]["ports"]
+
+
+@pytest.mark.parametrize("name", ["StatefulSet/ebbtide-worker", "Deployment/ebbtide-alerts"])
+def test_what_keeps_running_is_watched(name: str) -> None:
+    """A process that hangs is started again, and one that is not ready holds up a rolling update."""
+    (container,) = pods()[name]["spec"]["containers"]
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    assert [container[one]["httpGet"] for one in probes] == [
+        {"path": path, "port": "web"} for path in ("/healthz", "/healthz", "/readyz")
+    ]
+
+
+def test_prometheus_scrapes_the_jobs_that_the_rules_know() -> None:
+    """Each job of prometheus.yml has a monitor of that name, or alerts on its absence would fire and no other."""
+    monitors = [one["spec"] for one in manifests() if one["kind"] == "PodMonitor"]
+    jobs = {}
+    for its in monitors:
+        (endpoint,) = its["podMetricsEndpoints"]
+        assert (endpoint["port"], endpoint["path"]) == ("web", "/metrics")
+        (named,) = [one["replacement"] for one in endpoint["relabelings"] if one["targetLabel"] == "job"]
+        jobs[named] = its["selector"]["matchLabels"]["app.kubernetes.io/component"]
+    assert jobs == {"ebbtide": "worker", "ebbtide-alerts": "alerts"}
+    assert jobs.keys() == {one["job_name"] for one in rules.read(rules.PROMETHEUS / "prometheus.yml")["scrape_configs"]}
+
+
+def test_the_command_in_the_page_makes_objects_of_the_rules() -> None:
+    """What it hands to kubectl are the groups of each file, for the Prometheus operator."""
+    page = (rules.ROOT / "docs" / "deploy.md").read_text()
+    ((command, namespace),) = re.findall(r"^(awk .*?) \| kubectl apply --namespace (\S+) ", page, re.MULTILINE | re.DOTALL)
+    made = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, cwd=rules.ROOT).stdout
+    found = {one["metadata"]["name"]: one for one in yaml.safe_load_all(made)}
+    assert {name: one["spec"] for name, one in found.items()} == {
+        f"ebbtide-{path.stem}": rules.read(path) for path in rules.RULES
+    }
+    assert {(one["apiVersion"], one["kind"]) for one in found.values()} == {
+        ("monitoring.coreos.com/v1", "PrometheusRule")
+    }
+    assert namespace in {one["metadata"]["name"] for one in manifests() if one["kind"] == "Namespace"}
 
 
 def test_no_more_workers_than_partitions() -> None:
