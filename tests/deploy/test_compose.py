@@ -71,6 +71,20 @@ def test_files_that_are_mounted_are_there(services: dict[str, dict[str, Any]]) -
     assert [path for path in mounted if not (DEPLOY / path).exists()] == []
 
 
+def test_what_kafka_keeps_outlives_its_container(services: dict[str, dict[str, Any]]) -> None:
+    """Its log is in the volume: where nothing is said it is in /tmp, since a variable puts the defaults away."""
+    kafka = services["kafka"]
+    assert [volume.partition(":")[2] for volume in kafka["volumes"]] == [kafka["environment"]["KAFKA_LOG_DIRS"]]
+
+
+def test_health_is_asked_where_it_is_told(services: dict[str, dict[str, Any]]) -> None:
+    """The image asks the worker's port; `alerts`, whose port is another, has a check of its own."""
+    its = load(DEPLOY / "ebbtide.toml", {})
+    assert f"127.0.0.1:{its.web.port}/healthz" in (DEPLOY / "Dockerfile").read_text()
+    assert "healthcheck" not in services["worker"]
+    assert f"127.0.0.1:{its.alerts.port}/healthz" in " ".join(services["alerts"]["healthcheck"]["test"])
+
+
 def test_the_settings_name_the_broker_of_the_composition(services: dict[str, dict[str, Any]]) -> None:
     """They are right, and lead to the service `kafka` by its inner name."""
     settings = load(DEPLOY / "ebbtide.toml", {})

@@ -152,7 +152,9 @@ def test_prometheus_scrapes_the_jobs_that_the_rules_know() -> None:
 def test_the_command_in_the_page_makes_objects_of_the_rules() -> None:
     """What it hands to kubectl are the groups of each file, for the Prometheus operator."""
     page = (rules.ROOT / "docs" / "deploy.md").read_text()
-    ((command, namespace),) = re.findall(r"^(awk .*?) \| kubectl apply --namespace (\S+) ", page, re.MULTILINE | re.DOTALL)
+    ((command, namespace),) = re.findall(
+        r"^(awk .*?) \| kubectl apply --namespace (\S+) ", page, re.MULTILINE | re.DOTALL
+    )
     made = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, cwd=rules.ROOT).stdout
     found = {one["metadata"]["name"]: one for one in yaml.safe_load_all(made)}
     assert {name: one["spec"] for name, one in found.items()} == {
