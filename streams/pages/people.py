@@ -27,6 +27,10 @@ from streams.pages.views import NEWEST, Drawer, overview
 
 Q = TypeVar("Q", bound=Query)
 Answer = Callable[[Known, Request], Response]
+_TYPED: Mapping[str, Callable[[str], str]] = {
+    "country": str.upper,
+    "asn": lambda text: text.upper().removeprefix("AS"),
+}
 _TYPES = {"style.css": "text/css", "page.js": "text/javascript"}
 
 
@@ -72,8 +76,9 @@ def _overview(known: Known, request: Request) -> Response:
 
 
 def _given(request: Request) -> Mapping[str, list[str]]:
-    """Return the parameters that say anything: a form sends its empty fields too."""
-    given = {name: list(filter(None, request.query.getall(name))) for name in request.query}
+    """Return the parameters that say anything, as people mean them: a form sends its empty fields too."""
+    typed = {name: [text.strip() for text in request.query.getall(name)] for name in request.query}
+    given = {name: [_TYPED.get(name, str)(text) for text in texts if text] for name, texts in typed.items()}
     return {name: texts for name, texts in given.items() if texts}
 
 

@@ -70,6 +70,11 @@ class Overview(NamedTuple):
         heard = [feed for feed in self.health.feeds if feed_state(feed) == "heard"]
         return "Nothing is dark" if heard else "All feeds have stopped: what goes on is unknown"
 
+    @property
+    def stopped(self) -> list[str]:
+        """Names of the feeds that are silent: the headline does not speak for what they measure."""
+        return [feed.name for feed in self.health.feeds if feed_state(feed) == "stalled"]
+
 
 def overview(known: Known) -> Overview:
     """Return what goes on, newest beginning first, and what is over lately."""

@@ -136,6 +136,18 @@ def test_nothing_heard_is_not_called_well() -> None:
     )
 
 
+def test_a_feed_that_has_stopped_is_told_before_all_else() -> None:
+    """That nothing is dark is not said of what it measures, and the table of feeds is far below in a storm."""
+    calm = read(story(darks=()))
+    assert "Stopped" not in page(calm, "/").text
+    health = calm.health()
+    stopped = health._replace(feeds=[one._replace(stalled=one.name == "reach") for one in health.feeds])
+    shown = page(dataclasses.replace(calm, health=lambda: stopped), "/")
+    assert "Stopped: reach. What this feed measures is unknown" in shown.text
+    assert shown.text.index("Nothing is dark") < shown.text.index("Stopped") < shown.text.index("No incident")
+    assert "#feeds" in shown.links
+
+
 def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
     """The sum of its networks alone, though their country is down too: a sum of both would be twice as high."""
     incident = next(one for one in KNOWN.incidents() if one.state == "ongoing")
@@ -197,6 +209,14 @@ def test_lists_are_asked_by_a_form() -> None:
     more = page(KNOWN, "/outages?limit=3&state=open")
     (link,) = [link for link in more.links if "cursor=" in link]
     assert "AS5" in page(KNOWN, link.removeprefix(".")).text
+
+
+@pytest.mark.parametrize("asked", ["country=az", "country=%20Az", "asn=AS41", "asn=as41%20", "asn=41"])
+def test_a_form_takes_what_people_type(asked: str) -> None:
+    """In small letters, with the letters of an AS, with a space at either end, as a phone's keyboard puts it."""
+    text = page(KNOWN, f"/outages?{asked}").text
+    assert "AS41" in text
+    assert "AS7" not in text
 
 
 def test_one_outage_is_told_whole() -> None:
