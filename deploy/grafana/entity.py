@@ -1,4 +1,7 @@
-"""*Entity*: one network, region or country on the watch list: measured against expected, feeds side by side."""
+"""*Entity*: one network, region or country: measured against expected, feeds side by side.
+
+What is on the watch list has all of it; of others is known what the metrics of their outages say, while these last.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,16 @@ from grafana_foundation_sdk.models import dashboard as models
 from deploy.grafana.parts import GREY, Made, Marks, board, choice, column, datasource, graph, grid, job, over_time, rows
 
 FACETS = ("access", "direction", "service")
-THIS = 'job=~"$job", entity=~"$entity", feed=~"$feed", ' + ", ".join(f'{name}=~"$facet_{name}"' for name in FACETS)
+ANY = '__name__=~"ebbtide_watched_value|ebbtide_outage_start_timestamp_seconds", job=~"$job"'
+# One entity, whose name need not be a regular expression.
+THIS = 'job=~"$job", entity="$entity", feed=~"$feed", ' + ", ".join(f'{name}=~"$facet_{name}"' for name in FACETS)
 NAME = "{{feed}} {{access}} {{direction}} {{service}}"
 BY = "feed, entity, access, direction, service"
 
 
 def entity() -> dashboard.Dashboard:
     """Return the dashboard."""
-    known = 'ebbtide_watched_value{job=~"$job"}'
-    here = 'ebbtide_watched_value{job=~"$job", entity=~"$entity"}'
+    known, here = f"{{{ANY}}}", f'{{{ANY}, entity="$entity"}}'
     facets = [choice(f"facet_{name}", name.capitalize(), f"label_values({here}, {name})") for name in FACETS]
     variables = [
         datasource(),
@@ -25,7 +29,9 @@ def entity() -> dashboard.Dashboard:
         choice("feed", "Feed", f"label_values({here}, feed)"),
         *facets,
     ]
-    text = "What is on the watch list, `[metrics] watch`: measured and expected, with the outages marked."
+    text = (
+        "What is on the watch list, `[metrics] watch`, at all times; all else that is listed, while its outage lasts."
+    )
     its = board("ebbtide-entity", "Ebbtide entity", text, variables).annotation(Made(_began()))
     for one in (_levels(), _share(), _evidence(), _outages()):
         its = its.with_panel(one)
@@ -42,12 +48,14 @@ def _levels() -> timeseries.Panel:
     """A graph for each feed, as their units differ."""
     its = graph(
         "Measured and expected: $feed",
-        "What each bin held, what was expected, and the band in which normal bins lie (three spreads to each side).",
+        "What each bin held, what was expected, and the band in which normal bins lie (three spreads to each side). "
+        "What is not on the watch list has no band, and numbers only while its outage lasts.",
         "short",
         (24, 9),
     )
-    for name in ("value", "expected", "upper", "lower"):
-        expr = f"max by ({BY}) (ebbtide_watched_{name}{{{THIS}}})"
+    exprs = {name: _level(name) for name in ("value", "expected")}
+    exprs |= {name: f"max by ({BY}) (ebbtide_watched_{name}{{{THIS}}})" for name in ("upper", "lower")}
+    for name, expr in exprs.items():
         its = its.with_target(over_time(expr, f"{name}{{{{access}}}}{{{{direction}}}}{{{{service}}}}", name))
     edge = {"color": {"mode": "fixed", "fixedColor": GREY}, "custom_lineWidth": 0, "custom_fillOpacity": 0}
     its = its.override_by_regexp(
@@ -59,10 +67,12 @@ def _levels() -> timeseries.Panel:
     return its.repeat("feed").repeat_direction("h").max_per_row(2)
 
 
+def _level(name: str) -> str:
+    return " or ".join(f"max by ({BY}) (ebbtide_{what}_{name}{{{THIS}}})" for what in ("watched", "outage"))
+
+
 def _share() -> timeseries.Panel:
-    shares = (
-        f"max by ({BY}) (ebbtide_watched_value{{{THIS}}}) / (max by ({BY}) (ebbtide_watched_expected{{{THIS}}}) > 0)"
-    )
+    shares = f"({_level('value')}) / (({_level('expected')}) > 0)"
     return (
         graph(
             "Feeds side by side",

@@ -35,7 +35,7 @@ HERE = 'job=~"$job", country=~"$country"'
 JOB = 'job=~"$job"'
 SHAPES = "public/maps/countries.geojson"  # its countries are named by three letters
 LEVELS = {"partial": 1, "major": 2, "total": 3}
-ENTITY = "/d/ebbtide-entity?${datasource:queryparam}&${job:queryparam}&var-entity=${__value.text}"
+ENTITY = "/d/ebbtide-entity?${datasource:queryparam}&${job:queryparam}&var-entity=${__value.text:percentencode}"
 
 
 def overview() -> dashboard.Dashboard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,7 +22,7 @@ from streams import cli
 from streams.alerts.metrics import AlertMetrics
 from streams.processes import child
 from tests import prometheus
-from tests.deploy.grafana.boards import Query, queries
+from tests.deploy.grafana.boards import Query, queries, variables
 from tests.ebbtide import Cluster, wait_for
 from tests.kafka import ApacheKafka, free_ports
 
@@ -101,10 +102,12 @@ def server(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield found
 
 
-def filled_in(query: Query) -> str:
+def filled_in(query: Query, **chosen: str) -> str:
     """The query as Grafana sends it."""
     expr = query.expr
-    for name, value in sorted(CHOSEN.items(), reverse=True):
+    for name, value in sorted(
+        {**CHOSEN, **{f"${name}": value for name, value in chosen.items()}}.items(), reverse=True
+    ):
         expr = expr.replace(name, value)
     return expr
 
@@ -116,3 +119,19 @@ def test_the_query_returns_data(server: Prometheus, query: Query) -> None:
     if query.expr.startswith("histogram_quantile") or "rate(" in query.expr:
         found = wait_for(filled_in(query), lambda: server.ask(filled_in(query)))
     assert [one for one in found if not math.isnan(float(one["value"][1]))], filled_in(query)
+
+
+def test_a_network_that_nobody_watches_is_shown_while_it_is_dark(server: Prometheus) -> None:
+    """The overview's table leads there: it can be chosen, with what its outage measures and expects."""
+    dark = {one["metric"]["entity"] for one in server.ask(f'ebbtide_outage_value{{entity!="{NETWORK}"}}')}
+    entity = min(name for name in dark if name.startswith("asn/"))
+    choice = re.fullmatch(r"label_values\((.*), entity\)", variables("ebbtide-entity")["entity"]["query"]["query"])
+    assert choice
+    offered = server.ask(choice[1].replace("$job", "ebbtide"))
+    assert {entity, NETWORK} <= {one["metric"]["entity"] for one in offered}
+    asked = {one.where: filled_in(one, entity=entity) for one in queries() if one.board == "ebbtide-entity"}
+    empty = {where for where, expr in asked.items() if not server.ask(expr)}
+    assert empty == {
+        *(f"Measured and expected: $feed ({edge})" for edge in ("upper", "lower")),
+        "Evidence of a fall (A)",
+    }
