@@ -178,10 +178,11 @@ def at_home(series: Series, home: Callable[[str], str | None]) -> Series:
 
 
 def series_of(measurement: Measurement) -> Series:
-    """Return the series that a measurement belongs to."""
+    """Return the series that a measurement belongs to; a region's name begins with its country."""
     facets = _facets(measurement.access, measurement.direction, measurement.service)
-    region = measurement.region if measurement.asn is None else None
-    return Series(entity_of(measurement), facets, measurement.country, region)
+    country, region = measurement.country, measurement.region
+    country = region[:2] if country is None and region is not None else country
+    return Series(entity_of(measurement), facets, country, region if measurement.asn is None else None)
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from detectors.observed import Flags, Floats, Ints, Observed, Rule
 from detectors.presence import Members
 from schemas.measurement import Measurement
 from streams.areas.combination import PLACE, Area, AreaKey, Combination
-from streams.series import KEY, Key, Series, SeriesIndex, series_of
+from streams.series import KEY, Key, Series, SeriesIndex, at_home, series_of
 
 PRESENT = Sums._fields.index("present")
 AreaSums = tuple[list[Area], Floats]
@@ -72,14 +72,13 @@ class CellIndex(SeriesIndex):
 
 
 def cell_of(measurement: Measurement, home: Callable[[str], str | None]) -> Series:
-    """Return the cell of a measurement, with its place as one more facet; a region's name begins with its country.
+    """Return the cell of a measurement, with its place as one more facet.
 
     `home`: the country of an entity that none is measured with.
     """
-    its, region = series_of(measurement), measurement.region
-    country = measurement.country or (region and region[:2]) or home(its.entity)
-    place = (*its.facets, (PLACE, f"{country}/{region}"))
-    return Series(its.entity, place, country, region)
+    its, region = at_home(series_of(measurement), home), measurement.region
+    place = (*its.facets, (PLACE, f"{its.country}/{region}"))
+    return Series(its.entity, place, its.country, region)
 
 
 class Map:

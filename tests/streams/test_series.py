@@ -29,12 +29,14 @@ def test_an_entity_with_the_same_facets_is_one_series_whatever_else_is_said() ->
         (at(5, country="IR", region="IR-30"), "asn/5", "IR", None),
         (at(None, country="IR", region="IR-30"), "region/IR-30", "IR", "IR-30"),
         (at(None, country="IR"), "country/IR", "IR", None),
+        (at(5, region="IR-30"), "asn/5", "IR", None),
+        (at(None, region="IR-30"), "region/IR-30", "IR", "IR-30"),
     ],
 )
 def test_the_finest_entity_is_the_series(
     measurement: Measurement, entity: str, country: str | None, region: str | None
 ) -> None:
-    """An ASN, else a region, else a country."""
+    """An ASN, else a region, else a country; a region that is named without its country lies in that of its name."""
     assert series_of(measurement)[::2] == (entity, country)
     assert series_of(measurement).region == region
 
