@@ -53,7 +53,10 @@ def test_second_install_needs_no_network(kafka: ApacheKafka, monkeypatch: pytest
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    stamp = kafka_module.DEPLOY / "target" / "dependency" / ".complete"
+    before = stamp.stat().st_mtime_ns
     install()
+    assert stamp.stat().st_mtime_ns == before
 
 
 @pytest.mark.kafka

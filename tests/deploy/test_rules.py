@@ -24,7 +24,9 @@ SEVERITIES = {"critical", "warning", "info", "none"}
 
 def test_promtool_finds_configuration_and_rules_valid() -> None:
     """The example's configuration with all rule files that it names."""
-    prometheus.run("promtool", "check", "config", rules.PROMETHEUS / "prometheus.yml")
+    said = prometheus.run("promtool", "check", "config", rules.PROMETHEUS / "prometheus.yml")
+    assert f"{len(rules.RULES)} rule files found" in said
+    assert "is valid prometheus config file syntax" in said
 
 
 def test_addresses_are_told_for_a_host_and_for_the_composition() -> None:

@@ -46,7 +46,7 @@ def test_the_commands_of_a_runbook_are_ours_as_they_are(page: Path) -> None:
     """What begins with `ebbtide` is understood by its command line."""
     for words in commands(page):
         if words[0] == "ebbtide":
-            parser().parse_args(words[1:])
+            assert parser().parse_args(words[1:]).command, words
 
 
 def test_promtool_reads_the_queries_of_the_runbooks(tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_promtool_reads_the_queries_of_the_runbooks(tmp_path: Path) -> None:
     rule = [{"record": f"a:b:c{number}", "expr": one} for number, one in enumerate(asked)]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rule}]}))
-    prometheus.run("promtool", "check", "rules", path)
+    assert f"{len(asked)} rules found" in prometheus.run("promtool", "check", "rules", path)

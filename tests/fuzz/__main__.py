@@ -9,5 +9,11 @@ import atheris
 with atheris.instrument_imports(include=["schemas", "streams"]):
     from tests.fuzz.targets import run
 
-atheris.Setup(sys.argv, run)
+
+def one(data: bytes) -> None:
+    """Try an input; what is returned here would tell libFuzzer whether to keep it."""
+    run(data)
+
+
+atheris.Setup(sys.argv, one)
 atheris.Fuzz()

@@ -17,16 +17,12 @@ from tests.fuzz.targets import TARGETS, run
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 
 
-def test_the_corpus_reaches_every_decoder() -> None:
-    """Each has inputs of its own."""
-    firsts = {path.read_bytes()[0] % len(TARGETS) for path in CORPUS}
-    assert firsts == set(range(len(TARGETS)))
+NAMES = {target.__name__ for target in TARGETS}
 
 
 def test_what_fuzzing_has_found_holds() -> None:
-    """No input of the corpus breaks what is promised of its decoder."""
-    for path in CORPUS:
-        run(path.read_bytes())
+    """No input of the corpus breaks what is promised of its decoder, and every decoder has some."""
+    assert {run(path.read_bytes()) for path in CORPUS} == NAMES
 
 
 SEEDS = st.sampled_from([path.read_bytes() for path in CORPUS])
@@ -45,7 +41,7 @@ def spoilt(draw: st.DrawFn) -> bytes:
 @given(spoilt())
 def test_inputs_near_the_corpus_hold(data: bytes) -> None:
     """Neither do those that Hypothesis makes of them."""
-    run(data)
+    assert run(data) in NAMES
 
 
 @pytest.mark.parametrize("decoder", [decode_clock, decode_outage])

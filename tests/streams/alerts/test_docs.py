@@ -98,7 +98,7 @@ def test_nobody_to_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_the_example_validates() -> None:
     """What the page shows is what the schema says."""
     (text,) = blocks("json")
-    schema().validate(json.loads(text))
+    assert list(schema().iter_errors(json.loads(text))) == []
 
 
 def test_the_python_of_the_page_takes_what_is_sent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,8 @@ def url() -> Iterator[str]:
 )
 def test_answers_are_as_documented(case: schemathesis.Case[Any], url: str) -> None:
     """Statuses, types and bodies are those of the document; what breaks its rules is refused, and nothing fails."""
-    case.call_and_validate(base_url=url)
+    answer = case.call_and_validate(base_url=url)
+    assert answer.status_code < 500
 
 
 def test_the_document_is_served(url: str) -> None:
@@ -45,4 +46,5 @@ def test_the_document_is_served(url: str) -> None:
 @pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["schemas"]))
 def test_schemas_are_schemas(name: str) -> None:
     """Each body's schema is valid in the dialect of OpenAPI 3.1."""
-    Draft202012Validator.check_schema(DOCUMENT["components"]["schemas"][name])
+    dialect = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    assert list(dialect.iter_errors(DOCUMENT["components"]["schemas"][name])) == []
