@@ -17,6 +17,8 @@ from streams.batch import Rejected
 from streams.intake import Tally, take
 from streams.settings import Duration, Feed, Settings, Worker
 from streams.shard import Shard
+from streams.state.restore import restore
+from streams.state.snapshot import dump, gone, heads
 
 START = 1_577_664_000  # Monday 30 December 2019, midnight
 HOUR = 3600
@@ -80,6 +82,33 @@ def run(its: Settings, values: Sequence[bytes | None], cuts: Sequence[int] = ())
     for start, end in pairwise([0, *sorted({cut for cut in cuts if 0 < cut < len(values)}), len(values)]):
         running.take(values[start:end])
     return running
+
+
+def taken_over(done: Run, rows: dict[str, bytes]) -> Run:
+    """Return a run that continues from rows, as a new process would; all of them are of use to it."""
+    shard = Shard(done.shard.settings)
+    assert not restore(shard, heads(done.shard), rows)
+    return Run(shard, done.offset)
+
+
+def interrupted(its: Settings, values: Sequence[bytes | None], cuts: Sequence[int]) -> tuple[list[bytes], Shard]:
+    """Run over messages, at each cut taken over out of the rows so far, of which only changed ones are written.
+
+    Return the bytes of all outages in order, and the last shard.
+    """
+    running, rows, outages = Run(Shard(its)), dict[str, bytes](), list[bytes]()
+    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(values)], strict=True):
+        running.take(values[start:end])
+        outages += running.outages
+        rows |= dump(running.shard)
+        rows = {name: row for name, row in rows.items() if name not in gone(running.shard, rows)}
+        running = taken_over(running, rows)
+    return outages, running.shard
+
+
+def same(one: Shard, other: Shard) -> bool:
+    """Whether the whole state of two shards is the same bytes."""
+    return (heads(one), dump(one, whole=True)) == (heads(other), dump(other, whole=True))
 
 
 def states(outages: list[bytes]) -> Counter[str]:

@@ -18,10 +18,10 @@ from streams.areas.combination import combination
 from streams.explain import Question, explain
 from streams.shard import Shard
 from streams.state.restore import restore
-from streams.state.snapshot import dump, gone, heads
+from streams.state.snapshot import dump, heads
 from tests.streams import area_helpers, helpers
 from tests.streams.area_helpers import gauges, placed, sums_of, told
-from tests.streams.helpers import DAY, HOUR, KINDS, START, Run, message, run
+from tests.streams.helpers import DAY, HOUR, KINDS, START, interrupted, message, run, same
 
 DAYS = 24 * 4
 FEW = settings(max_examples=8, deadline=None)
@@ -41,29 +41,19 @@ def test_any_cut_into_batches_gives_the_same_bytes_and_state(seed: int, cuts: li
     values = placed(seed)
     whole, cut = run(area_helpers.settings(), values), run(area_helpers.settings(), values, cuts)
     assert cut.ran() == whole.ran()
-    assert dump(cut.shard, whole=True) == dump(whole.shard, whole=True)
-    assert heads(cut.shard) == heads(whole.shard)
+    assert same(cut.shard, whole.shard)
 
 
 @FEW
 @given(SEEDS, CUTS, st.sampled_from([0, 2 * HOUR]))
 def test_a_snapshot_at_any_point_continues_with_the_same_bytes(seed: int, cuts: list[int], forget: int) -> None:
-    """Rows are gathered as a worker does; after each cut a new shard takes over, cells that are forgotten or not."""
+    """After each cut a new shard takes over, cells that are forgotten or not."""
     its = area_helpers.settings(forget_after=forget) if forget else area_helpers.settings()
     values = placed(seed, bins=28 if forget else 16, feeds=("count", "presence", "distinct") if forget else KINDS)
     whole = run(its, values)
-    running, rows, outages = Run(Shard(its)), dict[str, bytes](), list[bytes]()
-    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(values)], strict=True):
-        running.take(values[start:end])
-        outages += running.outages
-        rows |= dump(running.shard)
-        rows = {name: row for name, row in rows.items() if name not in gone(running.shard, rows)}
-        shard = Shard(its)
-        assert not restore(shard, heads(running.shard), rows)
-        running = Run(shard, running.offset)
+    outages, shard = interrupted(its, values, cuts)
     assert outages == whole.outages
-    assert dump(running.shard, whole=True) == dump(whole.shard, whole=True)
-    assert heads(running.shard) == heads(whole.shard)
+    assert same(shard, whole.shard)
 
 
 def test_the_traffic_has_outages_of_areas_of_every_kind() -> None:

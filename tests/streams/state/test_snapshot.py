@@ -16,17 +16,10 @@ from streams.state.restore import restore
 from streams.state.snapshot import dump, gone, heads
 from streams.state.store import Store
 from tests.streams import helpers
-from tests.streams.helpers import DAY, HOUR, KINDS, START, Run, message, run, traffic
+from tests.streams.helpers import DAY, HOUR, KINDS, START, Run, interrupted, message, run, same, taken_over, traffic
 
 SERIES = 50_000
 WIDTH = 300
-
-
-def copied(done: Run, rows: dict[str, bytes]) -> Run:
-    """A run that continues from rows, as a new process would."""
-    shard = Shard(done.shard.settings)
-    restore(shard, heads(done.shard), rows)
-    return Run(shard, done.offset)
 
 
 @settings(max_examples=12, deadline=None)
@@ -37,16 +30,9 @@ def test_a_snapshot_at_any_point_continues_with_the_same_bytes(seed: int, cuts: 
     feeds = ("count", "presence", "distinct") if forget else KINDS
     values = traffic(seed, bins=28 if forget else 16, feeds=feeds)
     whole = run(its, values)
-    running, rows, outages = Run(Shard(its)), dict[str, bytes](), list[bytes]()
-    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(values)], strict=True):
-        running.take(values[start:end])
-        outages += running.outages
-        rows |= dump(running.shard)
-        rows = {name: row for name, row in rows.items() if name not in gone(running.shard, rows)}
-        running = copied(running, rows)
+    outages, shard = interrupted(its, values, cuts)
     assert outages == whole.outages
-    assert dump(running.shard, whole=True) == dump(whole.shard, whole=True)
-    assert heads(running.shard) == heads(whole.shard)
+    assert same(shard, whole.shard)
 
 
 def test_rows_that_did_not_change_are_not_written_again() -> None:
@@ -67,7 +53,7 @@ def test_a_profile_of_a_forgotten_row_is_not_restored_for_its_heir() -> None:
         running.take(values[start : start + 31])
         rows |= dump(running.shard)
         rows = {name: row for name, row in rows.items() if name not in gone(running.shard, rows)}
-        assert dump(copied(running, rows).shard, whole=True) == dump(running.shard, whole=True)
+        assert dump(taken_over(running, rows).shard, whole=True) == dump(running.shard, whole=True)
     assert [series.entity for series in running.shard.feeds["gauge"].index.rows if series] == ["asn/3", "asn/2"]
 
 
@@ -75,7 +61,7 @@ def test_countries_keep_their_groups() -> None:
     """Which series belong to one country is the same after a restart."""
     values = [message("count", START, asn, country=country) for asn, country in enumerate(["IR", "KZ", "IR"], 1)]
     done = run(helpers.settings(("count",)), values)
-    again = copied(done, dump(done.shard, whole=True))
+    again = taken_over(done, dump(done.shard, whole=True))
     group = again.shard.feeds["count"].index.group[:3].tolist()
     assert group == done.shard.feeds["count"].index.group[:3].tolist()
     assert group[0] == group[2] != group[1]
@@ -119,8 +105,7 @@ def test_rows_of_a_crowd_stay_below_the_limit_of_a_message(kind: Kind, capsys: p
     loaded, again = Store(table, 0).load(), Shard(shard.settings)
     assert loaded is not None
     restore(again, loaded.values, loaded.rows)
-    assert heads(again) == heads(shard)
-    assert dump(again, whole=True) == dump(shard, whole=True)
+    assert same(again, shard)
 
 
 def test_rows_of_an_unknown_format_are_refused() -> None:
@@ -129,7 +114,7 @@ def test_rows_of_an_unknown_format_are_refused() -> None:
     rows = dump(done.shard)
     rows["count/series/0"] = rows["count/series/0"][:4] + b"\x63" + rows["count/series/0"][5:]
     with pytest.raises(StateError, match="format 99"):
-        copied(done, rows)
+        taken_over(done, rows)
 
 
 def test_feeds_that_are_not_in_a_snapshot_start_anew() -> None:
