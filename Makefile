@@ -1,4 +1,4 @@
-# Two commands are enough: `make demo` and `make test`. Both install what they need and work again offline.
+# `make demo` and `make test` are enough; `make help` lists the rest. All install what they need, and work again offline.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
@@ -6,17 +6,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: demo help test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard situations schemas dashboards screenshot clean
 
-demo: $(STAMP)
+demo: $(STAMP)  ## a recorded day through broker and worker, and the outages in it
 	$(BIN)/ebbtide demo
 
-test: $(STAMP)
+help:  ## this list
+	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 31
+
+test: $(STAMP)  ## all tests
 	$(BIN)/pytest
 
-check: lint test
+check: lint test  ## lint and test, as CI does
 
-lint: $(STAMP)
+lint: $(STAMP)  ## formatting, types, rooms, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -26,7 +29,7 @@ lint: $(STAMP)
 
 # Bytewax and Quix Streams pin what we do not: they have an environment of their own, and are left out without it.
 RIVALS := .venv-rivals
-bench: $(STAMP) $(RIVALS)/installed
+bench: $(STAMP) $(RIVALS)/installed  ## throughput beside other programs; BENCH="--rounds 1"
 	$(BIN)/python -m tests.benchmarks $$(test -s $(RIVALS)/installed && echo --rivals $(RIVALS)/bin/python) $(BENCH)
 
 $(RIVALS)/installed: tests/benchmarks/rivals.txt
@@ -37,51 +40,50 @@ $(RIVALS)/installed: tests/benchmarks/rivals.txt
 # Each needs the machine for itself; see docs/scaling.md.
 recovery soak latency scaling: export OMP_NUM_THREADS = 1
 recovery soak latency scaling: export OPENBLAS_NUM_THREADS = 1
-recovery soak latency scaling: $(STAMP)
+recovery soak latency scaling: $(STAMP)  ## at full size, each for itself: docs/scaling.md; OPTIONS=…
 	$(BIN)/python -m tests.benchmarks.$@ $(OPTIONS)
 
-scoreboard: $(STAMP)
+scoreboard: $(STAMP)  ## detection beside other rules, on recorded and simulated cases
 	$(BIN)/python -m tests.scoreboard $(CASES)
 
-# Ten draws of each situation, a quarter of an hour: what came out as incidents, and what was not right.
-situations: $(STAMP)
+situations: $(STAMP)  ## ten draws of each simulated situation, a quarter of an hour
 	$(BIN)/python -m tests.scenarios $(OPTIONS)
 
-drill: $(STAMP)
+drill: $(STAMP)  ## kills, rebalances, restarts of the broker; DRILL="--seed 7"
 	$(BIN)/python -m tests.drill $(DRILL)
 
-calibration: $(STAMP)
+calibration: $(STAMP)  ## false alarms on quiet series, and the power to find falls
 	$(BIN)/python -m tests.calibration
 
 bench-detect: export OMP_NUM_THREADS = 1
 bench-detect: export OPENBLAS_NUM_THREADS = 1
-bench-detect: $(STAMP)
+bench-detect: $(STAMP)  ## what a series and bin costs
 	$(BIN)/python -m tests.calibration.bench
 
 # What is locked: what an operator installs, and with it what the checks need. Both with hashes, for all platforms.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
-lock: $(STAMP)
+lock: $(STAMP)  ## both lock files anew; UPGRADE=--upgrade
 	$(BIN)/python -m pip install --quiet --group audit
 	$(BIN)/$(LOCK) pyproject.toml -o requirements.lock $(UPGRADE)
 	$(BIN)/$(LOCK) pyproject.toml --extra embedded --extra bench --extra plot --group dev -o requirements-dev.lock $(UPGRADE)
 
-audit: $(STAMP)
+audit: $(STAMP)  ## known weaknesses of what is locked
 	$(BIN)/python -m pip install --quiet --group audit
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
 SECONDS := 600
-fuzz: $(STAMP)
+fuzz: $(STAMP)  ## all decoders for ten minutes; SECONDS=60
 	$(BIN)/python -m pip install --quiet --group fuzz
 	mkdir -p var/fuzz
 	$(BIN)/python -m tests.fuzz -max_total_time=$(SECONDS) -artifact_prefix=var/fuzz/ var/fuzz tests/fuzz/corpus
 
-screenshot: $(STAMP)
+screenshot: $(STAMP)  ## docs/page.png
 	$(BIN)/python -m tests.screenshot docs/page.png
 
-schemas: $(STAMP)
+schemas: $(STAMP)  ## JSON Schemas, AsyncAPI and OpenAPI from the types
 	$(BIN)/python -m schemas.generate
 
-dashboards: $(STAMP)
+dashboards: $(STAMP)  ## Grafana's dashboards from their code
 	$(BIN)/python -m deploy.grafana
 
 # Installed again only when what is wanted has changed, so that a second run needs no network.
@@ -92,5 +94,5 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[embedded,bench,plot]' --group dev
 	touch $@
 
-clean:
+clean:  ## everything that make has made
 	rm -rf $(VENV) $(RIVALS) build dist var .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ROOMS = ("schemas", "detectors", "streams", "deploy", "tests", "docs")
+_FILE = re.compile(rf"`((?:{'|'.join(_ROOMS)})/[\w./*-]+|\w+\.py)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _NOT_A_COMMAND = {"|", "||", "&&", ";", "&"}
 _VARIABLE = re.compile(r"[A-Z_]+=.*")
@@ -85,3 +87,13 @@ def links(page: Path) -> list[str]:
     """Return the links of a page to files of the project, without what they name in them."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     return [link.partition("#")[0] for link in _LINK.findall(text) if not re.match(r"[a-z]+:|#", link)]
+
+
+def missing_files(page: Path) -> list[str]:
+    """Return the files of the project that a page names and that are not there; without a folder, anywhere."""
+    named = _FILE.findall(page.read_text(encoding="utf-8"))
+    return [name for name in named if not any(ROOT.glob(name) if "/" in name else _anywhere(name))]
+
+
+def _anywhere(name: str) -> Iterator[Path]:
+    return (found for room in _ROOMS for found in (ROOT / room).rglob(name))

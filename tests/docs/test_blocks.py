@@ -14,7 +14,7 @@ import yaml
 from schemas.decode import decode
 from streams.cli import parser
 from streams.settings import Settings, from_builtins
-from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands, links
+from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands, links, missing_files
 
 LANGUAGES = {"", "sh", "toml", "json", "python", "yaml", "promql", "ini"}
 OTHERS = {
@@ -89,7 +89,8 @@ def test_commands_are_what_there_is(command: Command) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    """To files that are there, and every fence says what is in it."""
+    """To files that are there, as are those that it names, and every fence says what is in it."""
     assert [link for link in links(page) if not (page.parent / link).exists()] == []
+    assert missing_files(page) == []
     fences = re.findall(r"^```(\w*)$", page.read_text(), re.MULTILINE)
     assert set(fences) <= LANGUAGES
