@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from .chance import HOUR
-from .incident import DOUBT, FAULT, FEED, Coverage, Facets, Fall, Incident, Key, Kind, Measured, key_of
+from .incident import DOUBT, FAULT, FEED, Coverage, Facets, Fall, Incident, Key, Kind, Measured, is_deep, key_of
 from .lifecycle import material, severity
 
 ONLY: tuple[tuple[str, str, Kind], ...] = (
@@ -36,13 +36,26 @@ def loss(incident: Incident, coverage: Coverage) -> Loss:
         weight = levels.series.get((fall.feed, fall.entity, fall.facets), fall.expected)
         groups[key_of(fall)].append(Weighed(fall, weight))
     affected = {key: _affected(falls, levels.whole.get(key, 0.0)) for key, falls in groups.items()}
-    kind = next(kind for kind in FINEST if any(key[1] == kind for key in groups))
-    most = max(share for key, share in affected.items() if key[1] == kind)
+    kind, most = _speaker(incident, affected)
     best = max(
         (k for k in groups if k[1] == kind and affected[k] >= most / 2),
         key=lambda k: (round(_drop(groups[k]), 2), affected[k], k),
     )
     return Loss(_drop(groups[best]), _of_country(affected, best, coverage), _drops(groups[best], incident.start))
+
+
+def _speaker(incident: Incident, affected: Mapping[Key, float]) -> tuple[str, float]:
+    """The kind of entity whose losses are told, the finest, and the most that one feed has of it.
+
+    A country that is deeply down speaks for itself where what is known of its parts is less than half of that.
+    """
+    most: dict[str, float] = {}
+    for key, share in affected.items():
+        most[key[1]] = max(share, most.get(key[1], 0.0))
+    kind = next(kind for kind in FINEST if kind in most)
+    if any(is_deep(fall) for fall in incident.members) and most[kind] < most["country"] / 2:
+        kind = "country"
+    return kind, most[kind]
 
 
 def _of_country(affected: Mapping[Key, float], best: Key, coverage: Coverage) -> float:

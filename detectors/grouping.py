@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from .chance import HOUR, at_least, rate
-from .incident import Book, Coverage, Facets, Fall, Incident
+from .incident import Book, Coverage, Facets, Fall, Incident, is_deep
 
 WINDOW = 6 * HOUR  # an outage that begins later than this after all others has a reason of its own
 CLOSE = HOUR  # as near as the start of a network's and of its region's outage are to one another, or two bins
@@ -15,7 +15,6 @@ RARE = 0.05  # the same for the incident of a region and a network of its countr
 LEAST = 3
 NEVER = 1e-5  # the chance of so many at once below which they are one
 HALF = 1e-3  # the same when they are half of what is measured
-DEEP = 0.5  # a country that has lost as much explains whatever falls in it
 
 
 def near(one: Incident, other: Incident) -> float:
@@ -103,7 +102,7 @@ def explains(whole: Incident, part: Incident) -> bool:
     return any(
         fall.kind == "country"
         and fall.state == "open"
-        and (fall.max_drop >= DEEP or fall.facets)
+        and (is_deep(fall) or fall.facets)
         and fall.started_at <= part.start
         and all(set(fall.facets) <= set(inner.facets) for inner in part.members)
         for fall in whole.members

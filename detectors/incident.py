@@ -21,6 +21,7 @@ Kind: TypeAlias = Literal[
 FAULT: Kind = "feed-fault"
 FEED = "feed"  # the kind of entity of a whole feed that has stopped
 DOUBT = "doubt"  # the kind of entity of a whole feed of which most series fall together
+DEEP = 0.5  # of a country: its own series speaks for it, whatever falls in it
 OVER: Collection[Course] = ("ended", "expired")
 
 
@@ -139,7 +140,7 @@ class Told:
     """One revision of an incident. `root`: the id of its first outage; `merged_into`, `absorbed`: roots of others.
 
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
-    `is_doubted`: most series of the feed at fault fell together.
+    `is_doubted`: most series of the feed at fault fell together. `facets`: those that all its outages say.
     """
 
     root: str
@@ -172,6 +173,7 @@ class Told:
     absorbed: tuple[str, ...]
     suppressed_by: Suppression | None = None
     is_doubted: bool = False
+    facets: Facets = ()
 
 
 @dataclass(slots=True)
@@ -231,8 +233,22 @@ class Incident:
 
 
 def finest(falls: Sequence[Fall]) -> Sequence[Fall]:
-    """Those of regions if there are any: networks that lose a part with a region say less of it."""
-    return [fall for fall in falls if fall.kind == "region"] or falls
+    """Those of regions if there are any, and of a whole country that is deeply down: others lose a part with them."""
+    if not any(fall.kind == "region" for fall in falls):
+        return falls
+    return [fall for fall in falls if fall.kind == "region" or (is_deep(fall) and not fall.facets)]
+
+
+def is_deep(fall: Fall) -> bool:
+    """Whether a country has lost so much that it explains whatever falls in it."""
+    return fall.kind == "country" and fall.max_drop >= DEEP
+
+
+def stated(falls: Iterable[Fall]) -> Facets:
+    """The facets that all of these say, with each value that one of them has."""
+    said = [dict(fall.facets) for fall in falls]
+    names = [name for name in said[0] if all(name in one for one in said)] if said else []
+    return tuple((name, value) for name in names for value in sorted({one[name] for one in said}))
 
 
 def units(falls: Iterable[Fall]) -> dict[str, float]:

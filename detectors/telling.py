@@ -8,7 +8,7 @@ from math import inf
 
 from . import bearing
 from .chance import HOUR
-from .incident import DOUBT, FEED, Course, Coverage, Fall, Incident, Told, units
+from .incident import DOUBT, FEED, Course, Coverage, Fall, Incident, Told, is_deep, stated, units
 from .lifecycle import severity
 from .observed import Suppression
 from .weights import affected
@@ -86,7 +86,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         kinds=bearing.kinds(incident, loss.drop, coverage),
         severity=severity(loss.drop),
         drop=round(loss.drop, 4),
-        affected_share=None if incident.fault else round(incident.affected, 4),
+        affected_share=None if incident.country is None else round(incident.affected, 4),
         services=tuple(sorted({dict(fall.facets)["service"] for fall in members if "service" in dict(fall.facets)})),
         started_at=incident.start,
         detected_at=min(fall.detected_at for fall in members),
@@ -105,6 +105,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         absorbed=tuple(incident.absorbed),
         suppressed_by=_suppressed_by(members),
         is_doubted=any(fall.kind == DOUBT for fall in incident.falls.values()),
+        facets=stated(members),
     )
 
 
@@ -115,12 +116,15 @@ def _suppressed_by(members: list[Fall]) -> Suppression | None:
 
 
 def _is_wide(incident: Incident, coverage: Coverage) -> bool:
-    """Whether it is told as one of the country: by a series of the country, or half of its networks."""
-    fallen = {fall.entity for fall in incident.members}
-    networks = {e for e in coverage.entities(incident.country or "") if e.startswith("asn/")}
-    if any(fall.kind == "country" for fall in incident.members):
-        return True
-    return incident.broad and 2 * len(fallen & networks) >= len(networks) > 0
+    """Whether it is told as one of the country: its own series is deeply down, or half of what is measured in it."""
+    whole = [fall for fall in incident.members if fall.kind == "country"]
+    fallen = {fall.entity for fall in incident.members if fall.kind != "country"}
+    if not fallen or any(is_deep(fall) for fall in whole):
+        return bool(whole)
+    kind = "region/" if any(fall.kind == "region" for fall in incident.members) else "asn/"
+    sides = {fall.facets for fall in whole} | ({()} if incident.broad else set())
+    measured = [{e for e in coverage.entities(incident.country or "", side) if e.startswith(kind)} for side in sides]
+    return any(2 * len(fallen & some) >= len(some) > 0 for some in measured)
 
 
 def _name(fall: Fall) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from babel import Locale
@@ -11,13 +12,15 @@ from schemas.reasons import one_line
 from schemas.times import format_time
 
 _ENGLISH = Locale("en")
-_WITH_THE = ("United", "Isle")
+_WITH_THE = ("United", "Isle", "European")
 _WITH_THE_ENDS = ("Islands", "Republic", "Territories", "Emirates")
 _THE = {"Bahamas", "Comoros", "Gambia", "Maldives", "Netherlands", "Philippines"}
 _SURELY = {"total": "is down", "major": "is mostly down", "partial": "is partly down"}
 _PAST = {"total": "was down", "major": "was mostly down", "partial": "was partly down"}
 _MAYBE = {"total": "may be down", "major": "may be mostly down", "partial": "may be partly down"}
-MANY = 3  # names that a sentence bears
+MANY = 3  # names of places that a sentence bears
+SERVICES = 5  # and of services
+HALF = 0.5  # of a country: regions that are as much of it are not named
 
 
 def country_name(code: str) -> str:
@@ -26,9 +29,8 @@ def country_name(code: str) -> str:
     >>> country_name("GB"), country_name("MM"), country_name("XX")
     ('the United Kingdom', 'Myanmar', 'XX')
     """
-    name = (
-        str(_ENGLISH.territories.get(code, code)).partition(" (")[0].replace(" SAR China", "").replace(" & ", " and ")
-    )
+    name = re.sub(r" \([^)]*\)$", "", str(_ENGLISH.territories.get(code, code)))
+    name = name.replace(" SAR China", "").replace(" & ", " and ").replace(" - ", "-")
     needs = name in _THE or name.startswith(_WITH_THE) or name.endswith(_WITH_THE_ENDS)
     return f"the {name}" if needs else name
 
@@ -63,11 +65,22 @@ def _fault(told: Told) -> str:
 
 
 def _what(told: Told) -> str:
-    if "service-block" in told.kinds:
-        return f"Access to {listed([_safe(name) for name in told.services])}"
-    access = {"mobile-only": "Mobile Internet", "fixed-only": "Fixed-line Internet"}
-    what = next((text for kind, text in access.items() if kind in told.kinds), "The Internet")
-    return what + (" to the outside" if "international-only" in told.kinds else "")
+    """What is down, as far as it was measured: of which lines, where to, and which services."""
+    line = {"mobile": "Mobile Internet", "fixed": "Fixed-line Internet"}.get(_side(told, "access"), "")
+    services = [_safe(value) for name, value in told.facets if name == "service"]
+    if services:
+        those = listed(services) if len(services) <= SERVICES else _count(len(services), "services")
+        return f"Access to {those}" + (f" by {line[0].lower()}{line[1:]}" if line else "")
+    way = {"international": " to the outside", "domestic": " within the country"}.get(_side(told, "direction"), "")
+    return (line or "The Internet") + way
+
+
+def _side(told: Told, facet: str) -> str:
+    """The value of a facet that all of it has, or that it is known to be only of; empty where there is none."""
+    only = {"access": ("mobile", "fixed"), "direction": ("international",)}[facet]
+    values = [value for value in only if f"{value}-only" in told.kinds]
+    values = values or [value for name, value in told.facets if name == facet]
+    return values[0] if len(values) == 1 else ""
 
 
 def _verb(told: Told) -> str:
@@ -81,7 +94,8 @@ def _where(told: Told, names: Mapping[str, str]) -> str:
     countries = listed([country_name(code) for code in told.countries])
     regions = [_safe(names.get(f"region/{region}", region)) for region in told.regions]
     networks = [_network(asn, names) for asn in told.asns]
-    if regions or not told.is_wide or not countries:
+    is_half = not regions or (told.affected_share or 0.0) >= HALF
+    if not countries or not told.is_wide or not is_half:
         few = (regions or networks) if len(regions or networks) <= MANY else []
         places = listed(few) or (_count(len(regions), "regions") if regions else _count(len(networks), "networks"))
         return f"{places}{', ' if few else ' of '}{countries}" if countries else places
@@ -97,7 +111,7 @@ def _how_much(told: Told) -> str:
     share = told.affected_share or 0.0
     lost = f"{_percent(told.drop)} of normal lost"
     drops = f" in {len(told.drops)} drops" if len(told.drops) > 1 else ""
-    if told.countries and 0.005 <= share < told.drop - 0.05:
+    if told.countries and 0.01 <= share < told.drop - 0.05:
         return f"{lost}{drops}, {_percent(share)} of the country"
     return lost + drops
 
@@ -108,6 +122,8 @@ def _percent(share: float) -> str:
 
 def _when(told: Told) -> str:
     since = _clock(told.started_at)
+    if told.state == "expired":
+        return f"from {since} UTC on"
     return f"since {since} UTC" if told.ended_at is None else f"from {since} to {_clock(told.ended_at)} UTC"
 
 
@@ -121,9 +137,10 @@ def _how_sure(told: Told) -> str:
 
 
 def _course(told: Told) -> str:
-    many = max(len(told.regions), len(told.asns))
     if told.state == "spreading":
-        return f"; spreading, {_count(many, 'regions' if told.regions else 'networks')} by now"
+        regions, networks = len(told.regions), len(told.asns)
+        many = _count(regions, "regions") if regions > 1 else _count(networks, "networks") if networks > 1 else ""
+        return f"; spreading, {many} by now" if many else "; spreading"
     if told.state == "ended" and not told.is_sure:
         return "; not confirmed"
     ends = {"recovering": "; coming back", "ended": "; over", "expired": "; its feeds stopped, so its end is unknown"}
@@ -138,7 +155,7 @@ def _expected(told: Told) -> str:
 
 
 def _count(number: int, plural: str) -> str:
-    return f"{number} {plural if number != 1 or plural == 'series' else plural[:-1]}"
+    return f"{number:,} {plural if number != 1 or plural == 'series' else plural[:-1]}"
 
 
 def _safe(name: str) -> str:

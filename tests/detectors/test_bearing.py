@@ -140,3 +140,38 @@ def test_one_feed_of_three_does_not_date_the_fall() -> None:
     falls = [fall("asn/1", -1.5, feed="telescope"), *(fall("asn/1", 0, feed=feed) for feed in ("probing", "bgp"))]
     one = last(coverage(["asn/1"], feeds=("telescope", "probing", "bgp")), *falls)
     assert (one.started_at, one.drops) == (START, ((START, 1.0),))
+
+
+@pytest.mark.parametrize(
+    ("fallen", "facets", "drop", "is_wide"),
+    [(1, (), 0.1, False), (6, (), 0.5, True), (1, (), 0.6, True), (2, MOBILE, 0.2, False), (3, MOBILE, 0.3, True)],
+)
+def test_a_country_is_named_when_half_of_it_is_down(fallen: int, facets: Facets, drop: float, is_wide: bool) -> None:
+    """One network of twelve takes the country's sum down a little: it is the network that is told; not so half of
+    those that are measured like that, nor a country that has itself lost half.
+    """
+    every, mobile = coverage([*networks(12), "country/IR"]), coverage([*networks(6), "country/IR"], facets=(MOBILE,))
+    known = replace(every, series={"IR": [*every.of("IR"), *mobile.of("IR")]})
+    falls = [fall("country/IR", 0, facets=facets, drop=drop), *(fall(n, 0, facets=facets) for n in networks(fallen))]
+    one = last(known, *falls)
+    assert (one.is_wide, one.asns) == (is_wide, tuple(range(1, fallen + 1)))
+
+
+def test_a_country_that_is_deeply_down_speaks_for_itself() -> None:
+    """Its own feed shows nothing left, and then one of its regions loses 60 % in another: the country is still out."""
+    known = coverage(["country/IR", "region/IR-30", "region/IR-12", "region/IR-16"], feeds=("probing", "traffic"))
+    one = last(known, fall("country/IR", 0), fall("region/IR-30", 1, drop=0.6, feed="traffic"))
+    assert (one.kinds, one.drop, one.started_at, one.regions) == (("total",), 1.0, START, ("IR-30",))
+
+
+def test_of_an_unknown_country_no_share_is_known() -> None:
+    """Nothing says what else there is where a network belongs: None, and not all of it."""
+    assert last(coverage(networks(4)), fall("asn/1", 0, country=None)).affected_share is None
+
+
+def test_what_all_outages_say_is_told() -> None:
+    """Values of a facet that each of them has; one that does not say the access leaves it open."""
+    skype, viber = (fall("asn/1", 0, facets=(*MOBILE, *facets)) for facets in (SKYPE, VIBER))
+    known = coverage(["asn/1"], facets=((*MOBILE, *SKYPE), (*MOBILE, *VIBER)))
+    assert last(known, skype, viber).facets == (("access", "mobile"), ("service", "skype"), ("service", "viber"))
+    assert last(known, fall("asn/1", 0, facets=MOBILE), fall("asn/1", 0)).facets == ()

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.incident import Told
+from detectors.incident import Facets, Kind, Told
 from detectors.observed import Suppression
 from schemas.times import parse_time
 from streams.headline import country_name, headline, listed
 
+CALLS: Facets = (("service", "skype"), ("service", "whatsapp"))
 FIRST, LAST = parse_time("2019-12-25T05:00:00Z"), parse_time("2019-12-26T09:30:00Z")
 MOBILE = Told(
     root="4e423aff2ba6c822",
@@ -92,15 +93,33 @@ ONE = replace(
             "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
         ),
         (
-            replace(
-                ONE, state="expired", kinds=("service-block", "total"), services=("skype", "whatsapp"), is_wide=True
-            ),
+            replace(ONE, state="expired", kinds=("service-block", "total"), facets=CALLS, is_wide=True),
             "Access to skype and whatsapp was down in Iran: 100 % of normal lost, 4 % of the country, "
-            "since 2019-12-25 05:00 UTC; shown by atlas and probing; its feeds stopped, so its end is unknown.",
+            "from 2019-12-25 05:00 UTC on; shown by atlas and probing; its feeds stopped, so its end is unknown.",
         ),
         (
             replace(ONE, kinds=("fixed-only", "total"), merged_into="a"),
             "Fixed-line Internet in AS43754 (Asiatech), Iran: part of a larger incident, which tells what follows.",
+        ),
+        (
+            replace(MOBILE, asns=tuple(range(1, 18)), is_wide=True, affected_share=0.49, against=()),
+            "Mobile Internet to the outside is mostly down in IR-12 and Khuzestan, Iran: 88 % of normal lost in 2 drops"
+            ", 49 % of the country, since 2019-12-25 05:00 UTC; shown by reach; spreading, 2 regions by now.",
+        ),
+        (
+            replace(ONE, regions=tuple(f"IR-{n}" for n in range(72)), asns=(), is_wide=True, affected_share=0.99),
+            "The Internet is down in Iran: 100 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; ongoing.",
+        ),
+        (
+            replace(ONE, asns=tuple(range(1, 1235)), affected_share=0.0096, countries=("US",), state="spreading"),
+            "The Internet is down in 1,234 networks of the United States: 100 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; spreading, 1,234 networks by now.",
+        ),
+        (
+            replace(ONE, regions=("IR-30",), affected_share=0.004, state="spreading"),
+            "The Internet is down in Khuzestan, Iran: 100 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; spreading.",
         ),
         (
             replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=("a", "b")),
@@ -118,6 +137,25 @@ def test_headlines(told: Told, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("facets", "kinds", "what"),
+    [
+        ((), ("total",), "The Internet is down"),
+        ((("access", "mobile"),), ("total",), "Mobile Internet is down"),
+        ((("access", "fixed"), ("access", "mobile")), ("total",), "The Internet is down"),
+        ((("direction", "domestic"),), ("total",), "The Internet within the country is down"),
+        ((("direction", "international"), ("access", "fixed")), (), "Fixed-line Internet to the outside is down"),
+        ((("service", "skype"),), ("total",), "Access to skype is down"),
+        ((("service", "skype"), ("access", "mobile")), ("mobile-only",), "Access to skype by mobile Internet is down"),
+        (tuple(("service", f"s{n}") for n in range(12)), ("service-block",), "Access to 12 services is down"),
+        ((), ("mobile-only", "total"), "Mobile Internet is down"),
+    ],
+)
+def test_no_more_is_said_to_be_down_than_was_measured(facets: Facets, kinds: tuple[Kind, ...], what: str) -> None:
+    """What all outages say of lines, ways and services is said, be the rest known to be normal or not measured."""
+    assert headline(replace(ONE, facets=facets, kinds=kinds), {}).startswith(f"{what} in AS43754, Iran: ")
+
+
+@pytest.mark.parametrize(
     ("note", "end"),
     [("works until\nnoon.", "ongoing; expected: works until\\nnoon."), ("", "ongoing; expected.")],
 )
@@ -129,7 +167,7 @@ def test_what_is_expected_says_why(note: str, end: str) -> None:
 
 def test_names_cannot_break_out_of_the_sentence() -> None:
     """Control characters in names of networks and services are written as text."""
-    told = replace(ONE, kinds=("service-block", "total"), services=("\x1b[2J",))
+    told = replace(ONE, kinds=("service-block", "total"), facets=(("service", "\x1b[2J"),))
     assert headline(told, {"asn/43754": "a\nb"}).isprintable()
 
 
@@ -138,6 +176,7 @@ def test_names_cannot_break_out_of_the_sentence() -> None:
     [
         *(("IR", "Iran"), ("GB", "the United Kingdom"), ("PH", "the Philippines"), ("MM", "Myanmar")),
         *(("HK", "Hong Kong"), ("CF", "the Central African Republic"), ("BA", "Bosnia and Herzegovina"), ("XX", "XX")),
+        *(("CD", "Congo-Kinshasa"), ("CC", "the Cocos (Keeling) Islands"), ("EU", "the European Union")),
     ],
 )
 def test_names_of_countries(code: str, name: str) -> None:
