@@ -23,9 +23,9 @@ class Calendar:
         self.topic: dict[str, calendar.Entry] = {}
         self.entries = list(self.fixed.values())
 
-    def put(self, entry: Entry) -> None:
-        """Take an entry of the topic, or a newer state of one."""
-        self.topic[entry.entry_id] = _rule(entry, _known(entry))
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Take entries of the topic, or newer states of them; all at once, since what there is is put together anew."""
+        self.topic.update((entry.entry_id, _rule(entry, _known(entry))) for entry in entries)
         self.entries = list({**self.topic, **self.fixed}.values())
 
     def asked(self, index: SeriesIndex, start: int, width: int) -> Ask | None:

@@ -88,8 +88,7 @@ def _records(consumer: Any, found: Reading) -> Iterator[Entry | None]:  # noqa: 
 def load(kafka: Kafka, calendar: Calendar) -> Reading:
     """Put all that the topic holds into a calendar; what is no entry is a line of the log. Raises BrokerError."""
     found = read(kafka)
-    for entry in found.entries.values():
-        calendar.put(entry)
+    calendar.put(found.entries.values())
     _tell(found)
     return found
 
@@ -104,9 +103,9 @@ def _follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
         try:
             with _reader(kafka, found) as (consumer, _):
                 while True:
-                    for entry in _records(consumer, found):
-                        if entry:
-                            calendar.put(entry)
+                    new = [entry for entry in _records(consumer, found) if entry]
+                    if new:
+                        calendar.put(new)
                     _tell(found)
         except (EbbtideError, KafkaError, OSError, ValueError) as error:
             log.warning("the calendar is not followed for %g s: %s", RETRY_SECONDS, one_line(str(error)))

@@ -79,6 +79,7 @@ class Metrics:
         self.fault = self._gauge("feed_fault", "1 while most series of a feed fall at once.", "feed")
         self.metadata = self._gauge("metadata_entities", "Networks and regions that the metadata names or weighs.")
         self.broken = self._gauge("metadata_broken", "1 while the file of metadata cannot be read; the old one counts.")
+        self.findings_waiting = self._gauge("findings_waiting", "Instants whose findings wait for a slower reporter.")
         self.held_back = self._gauge("held_outages", "Outages held back: their feed is suspected of a fault.", "feed")
         self.lag = self._gauge("partition_lag_messages", "Messages not yet taken.", "partition")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")

@@ -50,6 +50,7 @@ def _refresh_feeds(worker: Worker) -> None:
     held_back = Counter(outage.feed for outage in worker.running() if outage.explain.get("held"))
     stages = worker.summing.stages.values()
     metrics.held.set(sum(one.shard.held() for one in partitions))
+    metrics.findings_waiting.set(sum(len(stage.grouping.waiting) for stage in worker.grouping.stages.values()))
     for name in worker.settings.feeds:
         feeds = [one.shard.feeds[name] for one in partitions]
         metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))

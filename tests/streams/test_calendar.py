@@ -14,6 +14,7 @@ import pytest
 from schemas.calendar import Entry, Only, Period, entry_of
 from schemas.finding import encode as encode_finding
 from schemas.times import format_time
+from streams import calendar_topic
 from streams.calendar import Calendar
 from streams.findings import finding_of, pieces_of
 from streams.incident_stage import IncidentStage
@@ -64,8 +65,7 @@ def told(*entries: Entry, values: list[bytes | None] | None = None) -> list[tupl
 
 def _known(entries: Iterable[Entry]) -> Known:
     found = Known()
-    for one in entries:
-        found.calendar.put(one)
+    found.calendar.put(entries)
     return found
 
 
@@ -116,7 +116,7 @@ def test_it_does_not_matter_when_an_entry_is_read() -> None:
     soon, late = Run(Shard(SETTINGS, known=_known([one]))), Run(Shard(SETTINGS, known=Known()))
     soon.take(values)
     late.take(values[: 61 * 6])
-    late.shard.known.calendar.put(one)
+    late.shard.known.calendar.put([one])
     late.take(values[61 * 6 :])
     assert soon.outages == late.outages
     assert any(b"works" in outage for outage in soon.outages)
@@ -138,10 +138,36 @@ def test_settings_always_count() -> None:
     """An entry of the settings counts whatever the topic says of one with the same content."""
     one = entry(DARK - 1, BACK + 1, (80, 81))
     calendar = Calendar([one])
-    calendar.put(one)
+    calendar.put([one])
     running = Run(Shard(SETTINGS, known=Known(calendar)))
     running.take(traffic())
     assert {by for *_, by in map(_short, running.outages)} == {one.entry_id}
+
+
+class Counting(Calendar):
+    """A calendar that notes how often its list of all entries is made anew."""
+
+    def __init__(self) -> None:
+        self.lists = list[int]()
+        super().__init__()
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Note the length of a new list."""
+        if name == "entries":
+            self.lists.append(len(value))
+        super().__setattr__(name, value)
+
+
+def test_what_was_read_of_the_topic_is_put_in_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is made once for a hundred entries, not once for each; a newer state takes the place of the older."""
+    many = {one.entry_id: one for one in (entry(hour, hour + 1, (0, None)) for hour in range(100))}
+    monkeypatch.setattr(calendar_topic, "read", lambda _: calendar_topic.Reading(many))
+    calendar, first = Counting(), next(iter(many.values()))
+    calendar_topic.load(SETTINGS.kafka, calendar)
+    assert calendar.lists == [0, 100]
+    calendar.put([msgspec.structs.replace(first, known=[Period(at(0), at(1))])])
+    assert calendar.lists == [0, 100, 100]
+    assert calendar.topic[first.entry_id].known == ((START, START + HOUR),)
 
 
 def test_areas_are_suppressed_too() -> None:

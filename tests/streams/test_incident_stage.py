@@ -17,9 +17,11 @@ from schemas.incident import Incident, encode
 from streams.errors import StateError
 from streams.findings import pieces_of
 from streams.incident_stage import IncidentStage
+from streams.pages.scrape import refresh
 from streams.settings import Settings
 from streams.state.packing import pack
 from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, incidents, two_feeds
+from tests.streams.pages.site import worker_of
 
 SHARDS = 2
 ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=SHARDS))
@@ -60,6 +62,19 @@ def test_it_sends_what_detect_would_say(messages: list[bytes], undisturbed: list
     whole = incidents(ITS, SHARDS, [finding for course in told for finding in course])
     assert undisturbed == whole[: len(undisturbed)]
     assert len(undisturbed) > 3
+
+
+def test_a_metric_tells_what_waits_for_a_slower_shard() -> None:
+    """Nothing of one shard alone is settled, and all of it waits; then the newest instant does."""
+    worker, its = worker_of(ITS), stage({})
+    worker.grouping.stages[0] = its
+    waiting = []
+    for course in by_shard(ITS, two_feeds(), SHARDS):
+        pieces = [encode_finding(piece) for finding in course for piece in pieces_of(finding)]
+        its.take(pieces, range(its.applied + 1, its.applied + 1 + len(pieces)))
+        refresh(worker)
+        waiting.append(worker.metrics.registry.get_sample_value("ebbtide_findings_waiting"))
+    assert waiting == [len({finding.end for finding in course}), 1]
 
 
 class LostError(Exception):
