@@ -57,7 +57,8 @@ def _token(receiver: AnyReceiver, where: str) -> Secret | None:
 
 def _demand(found: Secret | None, key: str) -> Secret:
     if found is None:
-        raise SettingsError(f"{key}: is missing")
+        name = key.rpartition(".")[2]
+        raise SettingsError(f"{key}: is missing: give `{name}` or `{name}_file`")
     return found
 
 
@@ -70,9 +71,11 @@ def _plain(secret: Secret, key: str) -> Secret:
 
 def _keys(receiver: Webhook, where: str) -> tuple[Secret, ...]:
     keys = receiver.keys
-    if receiver.keys_file is not None:
+    if not keys:
         text = _demand(one_of(None, receiver.keys_file, f"{where}.keys_file"), f"{where}.keys").reveal()
         keys = tuple(Secret(line.strip()) for line in text.splitlines() if line.strip())
+    if not keys:
+        raise SettingsError(f"{where}.keys_file {receiver.keys_file}: holds no key")
     for number, key in enumerate(keys, 1):
         if not 24 <= len(key_bytes(key)) <= 64:
             raise SettingsError(f"{where}.keys: key {number} is not {PREFIX} and 24 to 64 bytes in base64")

@@ -21,7 +21,10 @@ Topic: TypeAlias = Literal["incidents", "outages"]
 
 
 class Receiver(Section, tag_field="type", frozen=True, kw_only=True):
-    """What all kinds of receivers have in common."""
+    """What all kinds of receivers have in common.
+
+    Only `ebbtide alerts` asks whether a secret is missing (`endpoint`): no other program needs them, or may have them.
+    """
 
     url: Secret | None = None
     url_file: str | None = None
@@ -34,7 +37,6 @@ class Receiver(Section, tag_field="type", frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_secrets(self, ("url", *self.own_secrets))
-        _demand(self, "url")
         if self.url is not None:
             check_url(self.url.reveal())
 
@@ -49,10 +51,6 @@ class Webhook(Receiver, tag="webhook", frozen=True, kw_only=True):
 
     keys: tuple[Secret, ...] = ()
     keys_file: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _demand(self, "keys")
 
     @property
     def own_secrets(self) -> tuple[str, ...]:
@@ -70,10 +68,6 @@ class PagerDuty(Receiver, tag="pagerduty", frozen=True, kw_only=True):
     url: Secret | None = Secret(PAGERDUTY)
     routing_key: Secret | None = None
     routing_key_file: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _demand(self, "routing_key")
 
     @property
     def own_secrets(self) -> tuple[str, ...]:
@@ -95,11 +89,6 @@ class Alertmanager(Receiver, tag="alertmanager", frozen=True, kw_only=True):
     def own_secrets(self) -> tuple[str, ...]:
         """The secrets that only its kind has."""
         return ("token",)
-
-
-def _demand(receiver: Receiver, key: str) -> None:
-    if not getattr(receiver, key) and getattr(receiver, f"{key}_file") is None:
-        raise ValueError(f"needs `{key}` or `{key}_file`")
 
 
 def check_url(url: str) -> None:

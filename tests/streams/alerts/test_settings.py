@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.alerts.run import endpoints
 from streams.alerts.settings import PagerDuty, Webhook
 from streams.errors import SettingsError
 from streams.settings_file import load
@@ -62,7 +63,6 @@ def test_good_settings(tmp_path: Path) -> None:
         ("https://noc.example", "https://me:pw@noc.example", "e.toml:1: alerts.receivers.noc: `url` has no user"),
         ("keys = [", "key = [", "e.toml:4: alerts.receivers.noc.key: no such setting"),
         ("keys = [", 'keys_file = "x"\nkeys = [', "e.toml:1: alerts.receivers.noc: `keys` and `keys_file`"),
-        ('routing_key = "', '# "', "e.toml:6: alerts.receivers.pager-1: needs `routing_key` or `routing_key_file`"),
         ('receivers = ["noc"]', 'receivers = ["none"]', "e.toml: alerts: a route names the receiver `none`"),
         ('receivers = ["noc"]', "receivers = []", "e.toml:11: alerts.routes.0.receivers: "),
         ('["total"]', '["critical"]', "e.toml:16: alerts.routes.1.severities.0: "),
@@ -97,6 +97,31 @@ def test_secrets_from_the_environment(tmp_path: Path) -> None:
     assert pager.routing_key is not None
     assert pager.routing_key.reveal() == "1234"
     assert its.port == 7000
+
+
+@pytest.mark.parametrize(
+    ("receiver", "line"),
+    [
+        ('type = "slack"', "url: is missing: give `url` or `url_file`"),
+        ('type = "slack"\nurl_file = "/none"', "url_file /none: cannot be read: No such file or directory"),
+        ('type = "pagerduty"', "routing_key: is missing: give `routing_key` or `routing_key_file`"),
+        ('type = "webhook"\nurl = "http://noc.example"', "keys: is missing: give `keys` or `keys_file`"),
+        ('type = "webhook"\nurl = "http://noc.example"\nkeys_file = "e.txt"', "keys_file e.txt: holds no key"),
+        ('type = "alertmanager"', "url: is missing: give `url` or `url_file`"),
+    ],
+)
+def test_only_who_sends_demands_secrets(
+    tmp_path: Path, receiver: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has the same file and no secrets: it reads the settings, `ebbtide alerts` and its check do not start."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "e.txt").write_text("\n \n")
+    (tmp_path / "e.toml").write_text(f'[alerts.receivers.one]\n{receiver}\n[[alerts.routes]]\nreceivers = ["one"]\n')
+    its = load(tmp_path / "e.toml", {}).alerts
+    with pytest.raises(SettingsError) as caught:
+        endpoints(its)
+    assert str(caught.value) == f"alerts.receivers.one.{line}"
+    assert caught.value.exit_code == 2
 
 
 def test_unknown_variables_are_errors(tmp_path: Path) -> None:
