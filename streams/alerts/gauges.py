@@ -15,9 +15,9 @@ class Gauges:
     def __init__(self, metrics: AlertMetrics) -> None:
         self._metrics, self._at = metrics, 0.0
 
-    def ready(self) -> None:
-        """Note that it is known which partitions are read, and what was delivered of them."""
-        self._metrics.ready.set(1)
+    def ready(self, is_ready: bool) -> None:
+        """Note whether it is known which partitions are read and what was delivered of them, and a broker is there."""
+        self._metrics.ready.set(is_ready)
 
     def received(self, topic: str) -> None:
         """Count a message."""

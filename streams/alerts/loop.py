@@ -49,6 +49,7 @@ class Loop:
         self._couriers = {name: Courier(name, send, self._landed) for name, send in world.senders.items()}
         self._committed: dict[tuple[str, int], int] = {}
         self._ends: dict[tuple[str, int], int] | None = None
+        self._has_begun = False
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -69,14 +70,17 @@ class Loop:
     def _follow(self) -> None:
         """Begin again when partitions came or went: with what is written down of what was delivered."""
         starts = self._world.source.changed()
-        if starts is None:
-            return
+        if starts is not None:
+            self._begin(starts)
+        self._world.gauges.ready(self._has_begun and self._world.source.answers())
+
+    def _begin(self, starts: Mapping[tuple[str, int], int]) -> None:
         subjects = {subject: topic for topic, subject in self._world.topics.items()}
         self._desk.begin(self._world.states(), starts, subjects)
         self._committed.clear()
         if self._once:
             self._ends = self._world.source.ends()
-        self._world.gauges.ready()
+        self._has_begun = True
 
     def _wait(self) -> float:
         boxes = self._desk.outboxes.values()

@@ -14,7 +14,7 @@ class AlertMetrics:
     def __init__(self, registry: CollectorRegistry, receivers: tuple[str, ...], topics: tuple[str, ...]) -> None:
         self.registry = registry
         self.build = Info("ebbtide_alerts_build", "Version of this program.", registry=registry)
-        self.ready = self._gauge("ready", "1 when it takes part in its group and knows what was delivered.")
+        self.ready = self._gauge("ready", "1 when it has partitions, knows what was delivered and a broker answers.")
         self.received = self._counter("received", "Revisions read.", "topic")
         self.rejected = self._counter("rejected", "Messages that are no incident or outage.", "topic")
         self.lag = self._gauge("lag_messages", "Revisions in the topic that are not settled yet.", "topic")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
@@ -11,6 +13,7 @@ from kafka.errors import (
     CommitFailedError,
     IllegalStateError,
     KafkaError,
+    KafkaTimeoutError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
@@ -23,7 +26,10 @@ from streams.kafka_clients import opened
 from streams.settings import Kafka
 from streams.topics import connected
 
+LOG = logging.getLogger("ebbtide.alerts")
 RECORDS = 500
+PATIENCE_MS = 30_000  # for what cannot go on without an answer
+ASK_EVERY, ANSWER_MS = 10.0, 2000  # seconds between questions whether a broker is there, and for its answer
 
 
 class Record(NamedTuple):
@@ -51,6 +57,9 @@ class Source(Protocol):
     def ends(self) -> dict[Part, int]:
         """Return the end of each partition."""
 
+    def answers(self) -> bool:
+        """Say whether what is read from is there."""
+
     def close(self) -> None:
         """Leave."""
 
@@ -58,6 +67,15 @@ class Source(Protocol):
 def group_of(kafka: Kafka) -> str:
     """Return the name of the group."""
     return f"{kafka.app_id}-alerts"
+
+
+@contextmanager
+def _naming(kafka: Kafka, what: str) -> Iterator[None]:
+    """In `with`: what a client raises becomes one line, which names the brokers."""
+    try:
+        yield
+    except KafkaError as error:
+        raise BrokerError(f"{kafka.address}: {what}: {error}") from None
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -78,8 +96,15 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 class _Reading:
     """What a member and an onlooker have in common."""
 
-    def __init__(self, kafka: Kafka, **options: Any) -> None:  # noqa: ANN401
-        self._kafka = kafka
+    def __init__(
+        self,
+        kafka: Kafka,
+        topics: Iterable[str],
+        clock: Callable[[], float],
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        self._kafka, self._clock, self._first = kafka, clock, [TopicPartition(topic, 0) for topic in topics]
+        self._ask_at, self._answered = clock() + ASK_EVERY, True
         self._consumer = opened(
             kafka,
             KafkaConsumer,
@@ -91,10 +116,8 @@ class _Reading:
 
     def poll(self, seconds: float) -> list[Record]:
         """Return what has come within a time. Raises BrokerError."""
-        try:
+        with _naming(self._kafka, "cannot be read"):
             batches = self._consumer.poll(int(seconds * 1000))
-        except KafkaError as error:
-            raise BrokerError(f"{self._kafka.address}: cannot be read: {error}") from None
         found = (record for batch in batches.values() for record in batch)
         return [Record(Origin(one.topic, one.partition, one.offset), one.value) for one in found]
 
@@ -111,9 +134,27 @@ class _Reading:
         return found
 
     def ends(self) -> dict[Part, int]:
-        """Return the end of each partition that is read here."""
-        found = self._consumer.end_offsets(list(self._consumer.assignment()))
+        """Return the end of each partition that is read here. Raises BrokerError."""
+        with _naming(self._kafka, "cannot be read"):
+            found = self._consumer.end_offsets(list(self._consumer.assignment()), timeout_ms=PATIENCE_MS)
         return {(tp.topic, tp.partition): end for tp, end in found.items()}
+
+    def answers(self) -> bool:
+        """Say whether a broker answers. It is asked now and then, since reading from one that is away looks quiet."""
+        if self._clock() >= self._ask_at:
+            was, self._answered = self._answered, self._asked()
+            self._ask_at = self._clock() + ASK_EVERY
+            if self._answered != was:
+                what = "a broker answers again" if self._answered else "no broker answers"
+                LOG.warning("%s: %s", self._kafka.address, what)
+        return self._answered
+
+    def _asked(self) -> bool:
+        try:
+            self._consumer.end_offsets(self._first, timeout_ms=ANSWER_MS)
+        except KafkaError:
+            return False
+        return True
 
     def close(self) -> None:
         """Leave."""
@@ -125,14 +166,21 @@ class _Reading:
                 self._consumer.seek_to_beginning(tp)
             else:
                 self._consumer.seek(tp, offset)
-        return {(tp.topic, tp.partition): self._consumer.position(tp) for tp in committed}
+        return {(tp.topic, tp.partition): self._position(tp) for tp in committed}
+
+    def _position(self, tp: TopicPartition) -> int:
+        at: int | None = self._consumer.position(tp, timeout_ms=PATIENCE_MS)
+        if at is None:
+            raise KafkaTimeoutError(f"where {tp.topic}/{tp.partition} begins is not known in time")
+        return at
 
 
 class Member(_Reading):
     """A member of the group `APP_ID-alerts`."""
 
-    def __init__(self, kafka: Kafka, topics: Iterable[str]) -> None:
-        super().__init__(kafka, group_id=group_of(kafka), session_timeout_ms=int(kafka.session_timeout * 1000))
+    def __init__(self, kafka: Kafka, topics: Collection[str], clock: Callable[[], float] = time.monotonic) -> None:
+        group, session = group_of(kafka), int(kafka.session_timeout * 1000)
+        super().__init__(kafka, topics, clock, group_id=group, session_timeout_ms=session)
         self._listener, self._seen = _Listener(), 0
         self._consumer.subscribe(list(topics), listener=self._listener)
 
@@ -141,14 +189,17 @@ class Member(_Reading):
         times = self._listener.times
         if times == self._seen:
             return None
-        try:
-            starts = self._seek({tp: self._consumer.committed(tp) for tp in self._consumer.assignment()})
-        except IllegalStateError:  # one of them went away meanwhile, so they are looked at again
-            return None
-        except KafkaError as error:
-            raise BrokerError(f"{self._kafka.address}: group {group_of(self._kafka)}: {error}") from None
+        with _naming(self._kafka, f"group {group_of(self._kafka)}"):
+            try:
+                starts = self._seek({tp: self._committed(tp) for tp in self._consumer.assignment()})
+            except IllegalStateError:  # one of them went away meanwhile, so they are looked at again
+                return None
         self._seen = times
         return starts
+
+    def _committed(self, tp: TopicPartition) -> int | None:
+        offset: int | None = self._consumer.committed(tp, timeout_ms=PATIENCE_MS)
+        return offset
 
     def poll(self, seconds: float) -> list[Record]:
         """Return what has come within a time; nothing when partitions came or went meanwhile."""
@@ -158,19 +209,18 @@ class Member(_Reading):
     def commit(self, offsets: Mapping[Part, int]) -> None:
         """Commit. What is refused since the partitions are another's by now will be settled by that one."""
         told = {TopicPartition(*part): OffsetAndMetadata(offset, "", -1) for part, offset in offsets.items()}
-        try:
+        with (
+            _naming(self._kafka, f"group {group_of(self._kafka)}"),
+            suppress(CommitFailedError, RebalanceInProgressError, UnknownMemberIdError),
+        ):
             self._consumer.commit(told, timeout_ms=5000)
-        except (CommitFailedError, RebalanceInProgressError, UnknownMemberIdError):
-            return
-        except KafkaError as error:
-            raise BrokerError(f"{self._kafka.address}: group {group_of(self._kafka)}: {error}") from None
 
 
 class Onlooker(_Reading):
     """Reads all partitions from where the group is, joins nothing and commits nothing."""
 
-    def __init__(self, kafka: Kafka, parts: Collection[Part]) -> None:
-        super().__init__(kafka)
+    def __init__(self, kafka: Kafka, parts: Collection[Part], clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(kafka, {topic for topic, _ in parts}, clock)
         self._parts: Collection[Part] | None = parts
         self._consumer.assign([TopicPartition(*part) for part in sorted(parts)])
 
@@ -183,7 +233,8 @@ class Onlooker(_Reading):
         with connected(self._kafka) as admin:
             offsets = admin.list_group_offsets([group])[group]
         committed = {tp: at.offset for tp, at in offsets.items() if at.offset >= 0}
-        return self._seek({TopicPartition(*part): committed.get(TopicPartition(*part)) for part in parts})
+        with _naming(self._kafka, "cannot be read"):
+            return self._seek({TopicPartition(*part): committed.get(TopicPartition(*part)) for part in parts})
 
     def commit(self, offsets: Mapping[Part, int]) -> None:
         """Commit nothing."""

@@ -55,6 +55,10 @@ class Fixed:
         """Return the end."""
         return {(TOPIC, 0): self.end}
 
+    def answers(self) -> bool:
+        """Say that it is there."""
+        return True
+
     def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
         """Keep them."""
         self.states += states
@@ -127,6 +131,29 @@ def test_what_is_no_incident_is_a_dead_letter_and_the_rest_is_told() -> None:
     assert registry.get_sample_value("ebbtide_alerts_delivered_total", counted) == 1
     assert registry.get_sample_value("ebbtide_alerts_rejected_total", {"topic": TOPIC}) == 2
     assert registry.get_sample_value("ebbtide_alerts_ready") == 1
+
+
+def test_it_is_ready_while_the_broker_answers() -> None:
+    """Lost while nothing comes, as when nothing happens: not ready, until it is there again."""
+
+    class Shaky(Fixed):
+        """Away for the second round."""
+
+        def answers(self) -> bool:
+            """Say so."""
+            rounds.append(len(rounds))
+            return len(rounds) != 2
+
+        def poll(self, seconds: float) -> list[Record]:
+            """Note what the page says, and return the next record."""
+            ready.append(registry.get_sample_value("ebbtide_alerts_ready"))
+            return super().poll(seconds)
+
+    rounds, ready = list[int](), list[float | None]()
+    run, registry = loop(Shaky(value(1), value(2), value(3)), {"noc": lambda _: DELIVERED})
+    assert registry.get_sample_value("ebbtide_alerts_ready") == 0
+    run.run()
+    assert ready[:3] == [1, 0, 1]
 
 
 def test_what_was_told_of_a_topic_that_no_route_wants_any_more_holds_up_nothing() -> None:
