@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -28,10 +28,10 @@ from streams.client import WorkerUnreachableError, ask, known_incidents
 from streams.embedded import embedded_broker
 from streams.errors import EbbtideError, UsageError
 from streams.guard import token_of
+from streams.kafka_clients import reading
 from streams.processes import child, free_port
 from streams.replay import Pace, Replayed, replay
 from streams.report import HEADER, line, summary
-from streams.security import client_options
 from streams.settings import Settings
 from streams.sources import STDIN, read_chunks
 
@@ -140,14 +140,11 @@ _NAMES = ("app_id", "measurements", "outages", "dead", "clock", "partials", "fin
 
 @contextmanager
 def _reader(settings: Settings) -> Iterator[Any]:
-    consumer = KafkaConsumer(**client_options(settings.kafka))
-    try:
+    with reading(settings.kafka) as consumer:
         partition = TopicPartition(settings.kafka.outages, 0)
         consumer.assign([partition])
         consumer.seek_to_beginning(partition)
         yield consumer
-    finally:
-        consumer.close()
 
 
 class Watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +55,7 @@ def replay(kafka: Kafka, files: Iterable[str], pace: Pace) -> Iterator[Replayed]
     """
     replayed = Replayed()
     failed: list[BaseException] = []
-    with _producer(kafka) as producer:
+    with closing(opened(kafka, KafkaProducer, linger_ms=5, batch_size=262_144)) as producer:
         for lines in read_chunks(files):
             for line in lines:
                 key, ts = _key_and_time(line)
@@ -74,19 +75,6 @@ def replay(kafka: Kafka, files: Iterable[str], pace: Pace) -> Iterator[Replayed]
 def _raise_first(failed: list[BaseException], kafka: Kafka) -> None:
     if failed:
         raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not taken: {failed[0]}")
-
-
-class _producer:  # noqa: N801
-    """A producer that is closed at the end; its errors are ours."""
-
-    def __init__(self, kafka: Kafka) -> None:
-        self.producer = opened(kafka, KafkaProducer, linger_ms=5, batch_size=262_144)
-
-    def __enter__(self) -> Any:  # noqa: ANN401
-        return self.producer
-
-    def __exit__(self, *_: object) -> None:
-        self.producer.close()
 
 
 def _key_and_time(line: bytes) -> tuple[bytes, float | None]:

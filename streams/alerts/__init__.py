@@ -1,1 +1,4 @@
-"""`ebbtide alerts`: incidents and outages are told to people and programs over HTTP."""
+"""`ebbtide alerts`: incidents and outages are told to people and programs over HTTP.
+
+Reads what anybody can read: the topics, no shard and no detector.
+"""

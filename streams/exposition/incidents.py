@@ -17,6 +17,7 @@ from streams.exposition.outages import SEVERITIES
 STABLE: Final = ("incident_id", "country")
 CHANGING: Final = ("severity", "state", "suppressed_by", "kinds")
 TOLD: Final = ("headline", "feeds", "regions", "services")
+Named = tuple[tuple[str, str], Incident]  # the values of `STABLE`, and the incident
 
 
 def counted(incidents: Sequence[Incident]) -> GaugeMetricFamily:
@@ -38,6 +39,11 @@ def _rank(one: Incident) -> tuple[bool, int, float, str]:
 
 def _families(worst: Sequence[Incident]) -> Iterator[GaugeMetricFamily]:
     told = [((one.incident_id, ",".join(one.scope.countries)), one) for one in worst]
+    yield from _said(told)
+    yield from _measured(told)
+
+
+def _said(told: Sequence[Named]) -> Iterator[GaugeMetricFamily]:
     changing = [(one.severity, one.state, one.suppressed_by, ",".join(one.kinds)) for _, one in told]
     yield gauge(
         "incident_start_timestamp_seconds",
@@ -54,6 +60,9 @@ def _families(worst: Sequence[Incident]) -> Iterator[GaugeMetricFamily]:
             for its, one in told
         ),
     )
+
+
+def _measured(told: Sequence[Named]) -> Iterator[GaugeMetricFamily]:
     yield gauge(
         "incident_affected_ratio",
         "Share that is missing of all that is measured in the country, where that is known.",
