@@ -18,7 +18,6 @@ from schemas.outage import Outage
 from streams.client import WorkerUnreachableError, ask
 from streams.errors import SettingsError
 from streams.guard import application_options, exposed
-from streams.kafka_clients import FirstCause
 from streams.report import line
 from streams.secret import MAX_FILE, Secret, one_of
 from streams.security import client_options, credentials, hush
@@ -145,20 +144,6 @@ def test_clients_do_not_log_their_requests() -> None:
     hush()
     for name in ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser"):
         assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
-
-
-def test_the_cause_of_a_login_that_failed_is_kept() -> None:
-    """Not that time ran out, and not what came before or after."""
-    from kafka.errors import KafkaConnectionError, KafkaTimeoutError, SaslAuthenticationFailedError
-
-    log = logging.getLogger("kafka.net.manager")
-    with FirstCause() as cause:
-        for error in (KafkaTimeoutError("late"), KafkaConnectionError("gone"), KafkaConnectionError("again")):
-            log.warning("Bootstrap connection failed: %s", error)
-        assert "gone" in cause.text
-        log.warning("Bootstrap connection failed: %s", SaslAuthenticationFailedError("wrong\nword"))
-    log.warning("Bootstrap connection failed: %s", KafkaConnectionError("after"))
-    assert cause.text.endswith("wrong\\nword")
 
 
 @pytest.fixture
