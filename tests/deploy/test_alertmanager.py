@@ -49,6 +49,18 @@ def test_incidents_are_grouped_by_country_and_incident() -> None:
         assert routes[f'alertname="EbbtideIncident{severity}"']["group_by"] == ["country", "incident_id"]
 
 
+def test_nothing_is_repeated_later_than_alertmanager_remembers() -> None:
+    """It forgets a notification after its data retention, 120 hours unless told otherwise, and warns at its start."""
+    hours = {"m": 1 / 60, "h": 1, "d": 24}
+    spans = [
+        route["repeat_interval"]
+        for route in (CONFIG["route"], *CONFIG["route"]["routes"])
+        if "repeat_interval" in route
+    ]
+    assert len(spans) > 3
+    assert max(int(span[:-1]) * hours[span[-1]] for span in spans) <= 120
+
+
 def test_what_is_critical_is_never_muted() -> None:
     """Mute times are for tickets, and all of them are defined and used."""
     muted = [route for route in CONFIG["route"]["routes"] if "mute_time_intervals" in route]
