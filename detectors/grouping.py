@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .chance import HOUR, at_least, rate
 from .incident import Book, Coverage, Facets, Fall, Incident, is_deep
@@ -60,8 +60,12 @@ def _is_no_chance(book: Book, one: Incident, other: Incident, times: tuple[float
 
 
 def _close(one: Incident, other: Incident, coverage: Coverage) -> float:
-    """Seconds within which two begin at once: an hour, or two bins of their feeds if that is longer."""
-    feeds = {fall.feed for incident in (one, other) for fall in incident.members}
+    """Seconds within which two begin at once."""
+    return at_once({fall.feed for incident in (one, other) for fall in incident.members}, coverage)
+
+
+def at_once(feeds: Collection[str], coverage: Coverage) -> float:
+    """Seconds within which outages begin at once: an hour, or two bins of their feeds if that is longer."""
     return max(CLOSE, *(2 * coverage.feeds.get(feed, 0.0) for feed in feeds))
 
 

@@ -63,6 +63,11 @@ class Fall:
         """What its entity is: `asn`, `region` or `country`."""
         return self.entity.partition("/")[0]
 
+    @property
+    def is_of_series(self) -> bool:
+        """Whether it is an outage of a series, not what is said of a whole feed."""
+        return self.kind not in (FEED, DOUBT)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -140,7 +145,8 @@ class Told:
     """One revision of an incident. `root`: the id of its first outage; `merged_into`, `absorbed`: roots of others.
 
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
-    `is_doubted`: most series of the feed at fault fell together. `facets`: those that all its outages say.
+    `is_doubted`: most series of the feed at fault fell together. `is_refuted`: others show the same, so it is no fault.
+    `facets`: those that all its outages say.
     """
 
     root: str
@@ -174,6 +180,7 @@ class Told:
     suppressed_by: Suppression | None = None
     is_doubted: bool = False
     facets: Facets = ()
+    is_refuted: bool = False
 
 
 @dataclass(slots=True)
@@ -181,13 +188,14 @@ class Incident:
     """What is remembered of an incident: the newest revision of each of its outages, and what was told last.
 
     `broad`: its outages are too many at once for chance, so that others of the country belong to it. `fault`: the
-    feed at fault, empty when networks are.
+    feed at fault, empty when networks are; `refuted`: it is not, as other feeds show the same.
     """
 
     root: str
     opened: float
     country: str | None
     fault: str = ""
+    refuted: bool = False
     broad: bool = False
     affected: float = 0.0
     falls: dict[str, Fall] = field(default_factory=dict)
@@ -218,7 +226,7 @@ class Incident:
     @property
     def edges(self) -> Sequence[Fall]:
         """Those that tell when it began and ended: what is said of a whole feed, if that is doubted."""
-        whole = [fall for fall in self.falls.values() if fall.kind in (FEED, DOUBT)]
+        whole = [fall for fall in self.falls.values() if not fall.is_of_series]
         is_doubted = any(fall.kind == DOUBT for fall in whole)
         return whole if is_doubted else finest(self.members)
 

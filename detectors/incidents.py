@@ -6,10 +6,11 @@ Pure: the same revisions and the same coverage give the same incidents, whatever
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
+from .agreement import agreed, believed, shown
 from .chance import MONTH
 from .grouping import crowd, together
 from .incident import FAULT, OVER, Book, Coverage, Fall, Incident, Told
@@ -23,6 +24,7 @@ def take(book: Book, falls: Sequence[Fall], now: float, coverage: Coverage) -> l
     touched = {root for root, incident in book.incidents.items() if _due(incident, book.now) == now}
     book.now, book.since = now, now if book.since is None else book.since
     touched |= {root for fall in sorted(falls, key=_order) for root in _place(book, fall)}
+    touched |= set(_release(book, coverage))
     fresh = _count(book, touched)
     merged = _regroup(book, touched, fresh, coverage)
     return told + merged + _tell(book, touched, now, coverage)
@@ -53,13 +55,39 @@ def _place(book: Book, fall: Fall) -> list[str]:
         home.falls[fall.outage_id] = fall
         _forget(book, home)
         return []
-    if home and home.fault and not fall.held and fall.running:  # another feed agrees: it was no fault
-        home.falls[fall.outage_id] = replace(fall, state="retracted", held=True)
-        left, home = [home.root], None
+    if home and home.fault and not fall.held and fall.running:  # it stays down while the feed is well again
+        left, home = [_leave(home, fall)], None
+    if fall.held and fall.is_of_series and _is_borne_out(book, home, fall):
+        fall = believed(fall)
     home = home or _home(book, fall)
     book.homes[fall.outage_id] = home.root
     home.falls[fall.outage_id] = fall
     return [*left, home.root]
+
+
+def _leave(fault: Incident, fall: Fall) -> str:
+    """Note that an outage was none of a feed's fault; return the root of that."""
+    fault.falls[fall.outage_id] = replace(fall, state="retracted", held=True)
+    return fault.root
+
+
+def _is_borne_out(book: Book, home: Incident | None, fall: Fall) -> bool:
+    """Whether another feed agrees: with this outage, so that its home is one of networks, or with its feed."""
+    return not home.fault if home else any(one.refuted and one.fault == fall.feed for one in book.incidents.values())
+
+
+def _release(book: Book, coverage: Coverage) -> Iterator[str]:
+    """Let go of what is held and another feed shows, each to an incident of its own; yield the roots of all these."""
+    faults = [one for one in book.incidents.values() if one.fault and not one.is_over and not one.refuted]
+    faults = [one for one in faults if any(fall.running and fall.is_of_series for fall in one.falls.values())]
+    others = shown(book) if faults else {}
+    for fault in sorted(faults, key=age):
+        falls, fault.refuted = agreed(fault, others, coverage)
+        for fall in falls:
+            book.incidents[fall.outage_id] = Incident(fall.outage_id, book.now, fall.country)
+            book.incidents[fall.outage_id].falls[fall.outage_id] = believed(fall)
+            book.homes[fall.outage_id] = fall.outage_id
+            yield from (fall.outage_id, _leave(fault, fall))
 
 
 def _forget(book: Book, incident: Incident) -> None:
@@ -75,7 +103,7 @@ def _forget(book: Book, incident: Incident) -> None:
 def _home(book: Book, fall: Fall) -> Incident:
     """The incident of the feed's fault, or a new one."""
     if fall.held:
-        found = next((one for one in book.incidents.values() if one.fault == fall.feed), None)
+        found = next((one for one in book.incidents.values() if one.fault == fall.feed and not one.refuted), None)
         root, fault = f"{FAULT}/{fall.outage_id}", fall.feed
     else:
         found, root, fault = None, fall.outage_id, ""

@@ -8,7 +8,7 @@ from math import inf
 
 from . import bearing
 from .chance import HOUR
-from .incident import DOUBT, FEED, Course, Coverage, Fall, Incident, Told, is_deep, stated, units
+from .incident import DOUBT, Course, Coverage, Fall, Incident, Told, is_deep, stated, units
 from .lifecycle import severity
 from .observed import Suppression
 from .weights import affected
@@ -57,6 +57,8 @@ def course(incident: Incident, now: float) -> Course:
     """The state at an instant."""
     over, until = quiet_at(incident), spread_until(incident)
     members = incident.members
+    if incident.refuted:
+        return "ended"
     if over is not None and now >= over:
         is_lost = any(fall.state == "expired" for fall in members) and all(fall.state != "closed" for fall in members)
         return "expired" if is_lost else "ended"
@@ -86,7 +88,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         kinds=bearing.kinds(incident, loss.drop, coverage),
         severity=severity(loss.drop),
         drop=round(loss.drop, 4),
-        affected_share=None if incident.country is None else round(incident.affected, 4),
+        affected_share=None if incident.fault or incident.country is None else round(incident.affected, 4),
         services=tuple(sorted({dict(fall.facets)["service"] for fall in members if "service" in dict(fall.facets)})),
         started_at=incident.start,
         detected_at=min(fall.detected_at for fall in members),
@@ -95,7 +97,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         drops=() if incident.fault else loss.drops,
         spread=tuple((at, entity) for entity, at in units(places).items()),
         feeds=seen.seen_by,
-        outage_ids=tuple(sorted(name for name, fall in incident.falls.items() if fall.kind not in (FEED, DOUBT))),
+        outage_ids=tuple(sorted(name for name, fall in incident.falls.items() if fall.is_of_series)),
         seen_by=seen.seen_by,
         against=seen.against,
         silent=seen.silent,
@@ -106,6 +108,7 @@ def view(incident: Incident, now: float, coverage: Coverage) -> Told:
         suppressed_by=_suppressed_by(members),
         is_doubted=any(fall.kind == DOUBT for fall in incident.falls.values()),
         facets=stated(members),
+        is_refuted=incident.refuted,
     )
 
 

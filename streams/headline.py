@@ -59,9 +59,10 @@ def _fault(told: Told) -> str:
     if not told.outage_ids and not told.is_doubted:
         return f"Nothing {'came' if is_over else 'comes'} from the feed {feed}, {_when(told)}; no outage."
     many = _count(len(told.outage_ids), "series") if told.outage_ids else "most"
-    return (
-        f"The feed {feed} {'was' if is_over else 'is'} at fault, {_when(told)}: {many} of it fell at once; no outage."
-    )
+    what = f"{_when(told)}: {many} of it fell at once"
+    if told.is_refuted:
+        return f"The feed {feed} was suspected of a fault, {what}; others show the same, so it was none."
+    return f"The feed {feed} {'was' if is_over else 'is'} at fault, {what}; no outage."
 
 
 def _what(told: Told) -> str:

@@ -198,6 +198,65 @@ def test_a_feed_at_fault_is_an_incident_without_a_place() -> None:
     ]
 
 
+def doubted(feed: str, at: float, count: int) -> list[Fall]:
+    """A feed in doubt, and outages of networks in two countries that are held for it."""
+    doubt = fall(f"doubt/{feed}", at, "suspected", country=None, feed=feed, held=True)
+    lands = ["IR" if number % 2 else "TR" for number in range(count)]
+    return [
+        doubt,
+        *(
+            fall(entity, at, "suspected", country=land, feed=feed, held=True)
+            for entity, land in zip(networks(count), lands, strict=True)
+        ),
+    ]
+
+
+def two_lands() -> Coverage:
+    """Two feeds that both measure twenty networks of each of two countries."""
+    some = [coverage(networks(20), land, feeds=("bgp", "probing")) for land in ("IR", "TR")]
+    return replace(some[0], series={**some[0].series, **some[1].series})
+
+
+def test_a_feed_that_another_bears_out_is_not_at_fault() -> None:
+    """Half of two countries falls, and two feeds show it: what was held for either is an outage of its country, and
+    stays one, although the shard still holds it and takes it back as a whole when all is well.
+    """
+    first, second = doubted("bgp", 0, 12), doubted("probing", 0.5, 12)
+    line = Line(two_lands()).run(first)
+    assert [one.kinds for one in line.last] == [("feed-fault",)]
+    line.run(second)
+    course = {one.countries or one.feeds: (one.state, one.is_refuted, one.seen_by) for one in line.last}
+    assert course == {
+        ("bgp",): ("ended", True, ("bgp",)),
+        ("probing",): ("ended", True, ("probing",)),
+        ("IR",): ("ongoing", False, ("bgp", "probing")),
+        ("TR",): ("ongoing", False, ("bgp", "probing")),
+    }
+    late = fall("asn/14", 1, "suspected", country="TR", feed="bgp", held=True)
+    again = then(first[1], 2, "suspected", max_drop=0.9)
+    ends = [then(one, 3, "retracted") for one in (first[0], again, *first[2:], *second, late)]
+    line.run([late, again, *ends], until=4)
+    assert {one.countries: one.state for one in line.last if one.countries} == {("IR",): "ended", ("TR",): "ended"}
+    assert {one.countries: len(one.outage_ids) for one in line.last if one.countries} == {("IR",): 12, ("TR",): 13}
+    assert line.book.incidents == {}
+
+
+def test_one_network_that_is_down_beside_a_fault_is_told() -> None:
+    """Another feed shows one of those that are held: that one is an outage at once, and the feed is at fault."""
+    line = Line(two_lands()).run([*doubted("bgp", 0, 12), fall("asn/2", 0.2, feed="probing", country="IR")])
+    assert [(one.kinds[-1], one.asns, one.seen_by, one.state) for one in line.last] == [
+        ("feed-fault", (), ("bgp",), "ongoing"),
+        ("total", (2,), ("bgp", "probing"), "ongoing"),
+    ]
+
+
+def test_what_fell_long_before_bears_nothing_out() -> None:
+    """Three networks that are down in another feed since yesterday say nothing of a feed that falls today."""
+    old = [fall(entity, -24, feed="probing") for entity in networks(3)]
+    line = Line(two_lands()).run([*old, *doubted("bgp", 0, 4)])
+    assert [one.is_refuted for one in line.last if one.feeds == ("bgp",)] == [False]
+
+
 def test_a_blocked_service_is_not_part_of_a_later_outage() -> None:
     """A network that is down for an hour during a month of a service's block is an incident of its own."""
     block = fall("asn/1", 0, facets=(("service", "skype"),))

@@ -126,6 +126,11 @@ ONE = replace(
             "The feed bgp is at fault, since 2019-12-25 05:00 UTC: 2 series of it fell at once; no outage.",
         ),
         (
+            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), ended_at=LAST, is_refuted=True),
+            "The feed bgp was suspected of a fault, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC: 1 series of it fell "
+            "at once; others show the same, so it was none.",
+        ),
+        (
             replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=(), ended_at=LAST),
             "Nothing came from the feed bgp, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; no outage.",
         ),
