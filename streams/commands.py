@@ -239,7 +239,8 @@ def settings(arguments: Namespace) -> None:
         sys.stdout.write(reference())
         return
     feeds = settings_of(arguments).feeds
-    sys.stdout.write(f"settings are right: {len(feeds)} feeds{': ' if feeds else ''}{', '.join(feeds)}\n")
+    count = f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}"
+    sys.stdout.write(f"settings are right: {count}{': ' if feeds else ''}{', '.join(feeds)}\n")
 
 
 def settings_of(arguments: Namespace) -> Settings:

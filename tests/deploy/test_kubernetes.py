@@ -15,6 +15,7 @@ import yaml
 from streams.alerts.run import endpoints
 from streams.settings import Settings
 from streams.settings_file import load
+from tests import prometheus
 from tests.deploy import rules
 from tests.deploy.commands import commands
 
@@ -172,6 +173,22 @@ def test_no_more_workers_than_partitions() -> None:
     (scaler,) = [one["spec"] for one in manifests() if one["kind"] == "HorizontalPodAutoscaler"]
     assert scaler["maxReplicas"] <= settings().kafka.partitions
     assert scaler["metrics"][0]["external"]["metric"]["name"] == "ebbtide_partition_lag_messages"
+
+
+def test_the_adapter_of_the_page_serves_what_the_autoscaler_asks_for(tmp_path: Path) -> None:
+    """Under its name, of its namespace (without the override the adapter has no label for it), and by a valid query."""
+    (scaler,) = [one["spec"] for one in manifests() if one["kind"] == "HorizontalPodAutoscaler"]
+    page = (rules.ROOT / "docs" / "deploy.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(externalRules:.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (its,) = yaml.safe_load(block)["externalRules"]
+    assert its["name"]["as"] == its["seriesQuery"] == scaler["metrics"][0]["external"]["metric"]["name"]
+    assert its["resources"]["overrides"] == {"namespace": {"resource": "namespace"}}
+    query = (
+        its["metricsQuery"].replace("<<.Series>>", its["seriesQuery"]).replace("<<.LabelMatchers>>", 'namespace="x"')
+    )
+    path = tmp_path / "rules.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "x", "rules": [{"record": "a:b:c", "expr": query}]}]}))
+    prometheus.run("promtool", "check", "rules", path)
 
 
 def test_selectors_find_the_pods() -> None:

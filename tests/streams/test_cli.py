@@ -47,7 +47,7 @@ def test_version_and_wrong_use() -> None:
 def test_settings_check(tmp_path: Path) -> None:
     """Right settings are named with their feeds; each fault is one line with the file, its line and the key."""
     done = ebbtide("settings", "--settings", FEEDS, "check")
-    assert (done.returncode, done.stdout) == (0, b"settings are right: 1 feeds: atlas\n")
+    assert (done.returncode, done.stdout) == (0, b"settings are right: 1 feed: atlas\n")
     file = tmp_path / "broken.toml"
     for text, said in (
         ("[kafka]\npartitions = 0\n", f"{file}:2: kafka.partitions"),
