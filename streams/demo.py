@@ -58,14 +58,14 @@ def run_demo(demo: Demo, console: Console) -> None:
         stack.enter_context(_ended_by_signals())
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="ebbtide-")))
         broker = demo.broker or stack.enter_context(embedded_broker(directory))
-        settings = _settings(demo.settings, broker)
+        settings = own(demo.settings, broker)
         topics.create(settings.kafka)
         if demo.broker:
             stack.callback(topics.delete, settings.kafka)
         outages = stack.enter_context(_reader(settings))
         console.print(f"broker {broker}, worker http://{settings.web.bind}:{settings.web.port}", highlight=False)
         console.print(f"recording {demo.recording}", highlight=False, soft_wrap=True)
-        worker = stack.enter_context(child(_command(demo), directory, "worker", _environment(settings, directory)))
+        worker = stack.enter_context(child(_command(demo), directory, "worker", environment(settings, directory)))
         watch = Watch(settings, worker, directory / "worker.log")
         watch.wait_ready()
         _show(demo.recording, total, watch, outages, console)
@@ -97,8 +97,11 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _settings(settings: Settings, broker: str) -> Settings:
-    """Return the settings of this run: a group and topics of its own, one partition, so that all is read in order."""
+def own(settings: Settings, broker: str) -> Settings:
+    """Return the settings of this run: a group and topics of its own, one partition, so that all is read in order.
+
+    Of its own is every topic, since they are deleted at the end: others on the broker are somebody's.
+    """
     name = f"ebbtide-demo-{secrets.token_hex(4)}"
     kafka = msgspec.structs.replace(
         settings.kafka,
@@ -106,12 +109,7 @@ def _settings(settings: Settings, broker: str) -> Settings:
         app_id=name,
         partitions=1,
         replication=1,
-        measurements=f"{name}.measurements",
-        outages=f"{name}.outages",
-        dead=f"{name}.dead",
-        clock=f"{name}.clock",
-        findings=f"{name}.findings",
-        incidents=f"{name}.incidents",
+        **{key: f"{name}.{key}" for key in topics.KEYS},
     )
     web = msgspec.structs.replace(settings.web, port=free_port(settings.web.bind))
     return msgspec.structs.replace(settings, kafka=kafka, web=web)
@@ -122,20 +120,19 @@ def _command(demo: Demo) -> list[str]:
     return [*program, "worker", "--settings", str(demo.settings_file.resolve())]
 
 
-def _environment(settings: Settings, directory: Path) -> dict[str, str]:
+def environment(settings: Settings, directory: Path) -> dict[str, str]:
     """Return what the worker must be told over the settings file."""
     kafka, web = settings.kafka, settings.web
     return {
-        "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": ",".join(kafka.bootstrap_servers),
+        "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": kafka.address,
         "EBBTIDE_KAFKA_PARTITIONS": str(kafka.partitions),
-        **{f"EBBTIDE_KAFKA_{key.upper()}": json.dumps(getattr(kafka, key)) for key in _NAMES},
+        **{f"EBBTIDE_KAFKA_{key.upper()}": json.dumps(getattr(kafka, key)) for key in ("app_id", *topics.KEYS)},
         "EBBTIDE_WEB_PORT": str(web.port),
         "EBBTIDE_WORKER_DATA_DIR": json.dumps(str(directory / "state")),
     }
 
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_NAMES = ("app_id", "measurements", "outages", "dead", "clock", "partials", "findings", "incidents")
 
 
 @contextmanager

@@ -14,6 +14,19 @@ from streams.kafka_clients import opened
 from streams.settings import Kafka
 
 TABLE = "snapshots"
+#: Keys of the settings that name a topic.
+KEYS = (
+    "measurements",
+    "outages",
+    "incidents",
+    "findings",
+    "partials",
+    "dead",
+    "clock",
+    "calendar",
+    "alerts_state",
+    "alerts_dead",
+)
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
 
 

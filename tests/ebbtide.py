@@ -25,19 +25,6 @@ from tests.kafka import free_ports
 PATIENCE_SECONDS = 90.0
 RECORDING = Path(__file__).parent / "data" / "atlas-2016-06-16"
 MEASUREMENTS, FEEDS = RECORDING / "measurements.jsonl.gz", RECORDING / "feeds.toml"
-#: Keys of the settings that name a topic.
-TOPICS = (
-    "measurements",
-    "outages",
-    "incidents",
-    "findings",
-    "partials",
-    "dead",
-    "clock",
-    "calendar",
-    "alerts_state",
-    "alerts_dead",
-)
 PROGRAM = [sys.executable, "-m", "streams.cli"]
 
 
@@ -76,7 +63,7 @@ class Cluster:
         self.environment = {
             "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": address,
             "EBBTIDE_KAFKA_APP_ID": name,
-            **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in TOPICS},
+            **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in topics.KEYS},
             "EBBTIDE_KAFKA_PARTITIONS": "1",
             "EBBTIDE_KAFKA_SESSION_TIMEOUT": "6s",
             **settings,

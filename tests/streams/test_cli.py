@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ebbtide import FEEDS, MEASUREMENTS, PROGRAM, TOPICS, Cluster, ebbtide, env
+from streams import topics
+from tests.ebbtide import FEEDS, MEASUREMENTS, PROGRAM, Cluster, ebbtide, env
 from tests.kafka import ApacheKafka, free_ports
 
 COMMANDS = ("demo", "worker", "replay", "detect", "topics", "settings")
@@ -134,7 +135,7 @@ def test_topics_are_checked_and_made(kafka: ApacheKafka, tmp_path: Path) -> None
     environment = {
         "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": kafka.address,
         "EBBTIDE_KAFKA_APP_ID": "cli",
-        **{f"EBBTIDE_KAFKA_{name.upper()}": f"cli.{name}" for name in TOPICS},
+        **{f"EBBTIDE_KAFKA_{name.upper()}": f"cli.{name}" for name in topics.KEYS},
         "EBBTIDE_WEB_PORT": str(free_ports(1)[0]),
     }
     for command, *more in (("topics", "--check"), ("replay", str(MEASUREMENTS)), ("worker",)):
@@ -144,7 +145,7 @@ def test_topics_are_checked_and_made(kafka: ApacheKafka, tmp_path: Path) -> None
     made = ebbtide("topics", "--settings", FEEDS, environment=environment)
     again = ebbtide("topics", "--settings", FEEDS, environment=environment)
     assert (made.returncode, again.returncode, made.stderr, again.stderr) == (0, 0, b"", b"")
-    assert made.stdout.count(b"created cli.") == len(TOPICS)
+    assert made.stdout.count(b"created cli.") == len(topics.KEYS)
     assert again.stdout == b"all topics are there, 4 partitions of cli.measurements\n"
     assert ebbtide("topics", "--settings", FEEDS, "--check", environment=environment).returncode == 0
 

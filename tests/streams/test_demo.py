@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
+from streams import topics
+from streams.demo import environment, own
 from streams.report import HEADER
+from streams.settings import Kafka, Settings
+from streams.settings_file import load
 from tests.ebbtide import FEEDS, MEASUREMENTS, PATIENCE_SECONDS, PROGRAM, ebbtide, env, wait_for
 from tests.kafka import ApacheKafka
 
@@ -146,14 +150,31 @@ def on_terminal(*arguments: str) -> tuple[int, str]:
 
 @pytest.mark.kafka
 def test_demo_on_a_real_kafka_runs_twice_and_cleans_up(kafka: ApacheKafka) -> None:
-    """Two runs in a row show the same; their topics are gone afterwards."""
+    """Two runs in a row show the same; their topics are gone afterwards, and no other has come or gone."""
+    kafka.create_topic("partials", 4)  # as a worker on that broker may have
+    before = topics_of(kafka)
     shown = [ebbtide("demo", "--broker", kafka.address) for _ in range(2)]
     for done in shown:
         assert (done.returncode, done.stderr) == (0, b"")
         assert_whole(done.stdout.decode())
     assert len({done.stdout.decode().split("since\n")[1] for done in shown}) == 1
+    assert topics_of(kafka) == before
+
+
+def topics_of(kafka: ApacheKafka) -> set[str]:
+    """Return all topics but those of the broker's own."""
     with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
-        assert not [topic for topic in admin.list_topics() if "ebbtide-demo" in topic]
+        return {topic for topic in admin.list_topics() if not topic.startswith("__")}
+
+
+def test_every_topic_of_a_demo_is_its_own() -> None:
+    """Since all are deleted at the end, whatever else is on the broker; and the worker is told of each."""
+    before = Settings(kafka=Kafka(calendar="ours", alerts_dead="ours, too"))
+    its = own(before, "127.0.0.1:9")
+    for kafka in (its.kafka, load(None, environment(its, Path())).kafka):
+        names = {topic.name for topic in topics.all_of(kafka)}
+        assert all(name.startswith(its.kafka.app_id) for name in names)
+        assert names == {getattr(kafka, key) for key in topics.KEYS} | {topics.changelog(kafka)}
 
 
 @pytest.mark.parametrize(
