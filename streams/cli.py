@@ -15,6 +15,7 @@ from streams.errors import EbbtideError
 from streams.explain import entity_named, time_named
 from streams.score import SLACK
 from streams.simulate.situations import SCENARIOS
+from streams.state import command as state
 
 INTERRUPTED = 130
 
@@ -173,7 +174,7 @@ _COMMANDS = {
     "simulate": (commands.simulate, "Write measurements of a situation, and what must come out of them.", _simulate),
     "explain": (commands.explain_, "Say bin by bin why an entity was told to be down, or was not.", _explain),
     "topics": (commands.topics_, "Create the topics that are missing, or check them.", _topics),
-    "state": (commands.state_, "Export, import or reset what a group of workers has learnt.", _state),
+    "state": (state.state, "Export, import or reset what a group of workers has learnt.", _state),
     "calendar": (
         calendar_command.calendar,
         "What is expected: add, list, remove or import.",

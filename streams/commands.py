@@ -38,8 +38,6 @@ from streams.settings_reference import reference
 from streams.shard import Shard
 from streams.simulate.situations import SCENARIOS
 from streams.simulate.writer import write
-from streams.state import transfer
-from streams.state.file import State
 
 RECORDING = Path("atlas-2016-06-16")
 
@@ -67,7 +65,7 @@ def replay_files(arguments: Namespace) -> None:
     """Send files to Kafka."""
     kafka = settings_of(arguments).kafka
     topics.check(kafka)
-    with _spinner() as progress:
+    with spinner() as progress:
         task = progress.add_task("measurements sent", total=None)
         for replayed in replay(kafka, arguments.files, Pace(arguments.speed, time.time, time.sleep)):
             progress.update(task, completed=replayed.sent)
@@ -96,7 +94,7 @@ def detect_files(arguments: Namespace) -> None:
     if arguments.metadata:
         known = replace(known, register=Register(arguments.metadata))
     shard, tally, revisions = Shard(settings, known=known), Tally(), 0
-    with _spinner() as progress:
+    with spinner() as progress:
         task = progress.add_task("measurements", total=None)
         found = detect(shard, tally, arguments.files, time.time)
         for lines in incident_lines(shard, found) if arguments.incidents else map(outage_lines, found):
@@ -151,7 +149,7 @@ def score(arguments: Namespace) -> None:
 
 
 def _run_cases(arguments: Namespace) -> Iterator[scoring.Row]:
-    with _spinner() as progress:
+    with spinner() as progress:
         task = progress.add_task("cases", total=None)
         for case in map(cases.read, cases.find(arguments.cases)):
             shard = scoring.pipeline(case, os.environ, arguments.settings)
@@ -175,7 +173,7 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
     if arguments.plot:
         demand_matplotlib()
     counts: dict[str, int] = {}
-    with _spinner() as progress:
+    with spinner() as progress:
         task = progress.add_task("measurements", total=None)
 
         def tick(tally: Tally) -> None:
@@ -197,40 +195,6 @@ def topics_(arguments: Namespace) -> None:
     partitions = topics.check(kafka)
     sys.stdout.writelines(f"created {name}\n" for name in made)
     sys.stdout.write(f"all topics are there, {partitions} partitions of {kafka.measurements}\n")
-
-
-def state_(arguments: Namespace) -> None:
-    """Write a group's state to a file, read it from one, or delete it."""
-    what, file, its = arguments.what, arguments.file, settings_of(arguments)
-    _check_state(arguments)
-    with _spinner() as progress:
-        task = progress.add_task("records of the changelog", total=None)
-
-        def tick(records: int) -> None:
-            progress.update(task, completed=records)
-
-        if what == "reset":
-            done = f"deleted {transfer.reset(its.kafka, tick)} rows of group {its.kafka.app_id} and its offsets"
-        elif what == "import":
-            done = f"imported {_offsets(transfer.import_(its, file, arguments.force, tick))}"
-        else:
-            done = f"exported {_offsets(transfer.export(its.kafka, file, tick))}"
-    sys.stdout.write(f"{done}\n")
-
-
-def _check_state(arguments: Namespace) -> None:
-    what = arguments.what
-    if (arguments.file is None) != (what == "reset"):
-        raise UsageError(f"state {what} takes {'no file' if arguments.file else 'a FILE'}")
-    if (arguments.force and what != "import") or (arguments.yes and what != "reset"):
-        raise UsageError("--force is of state import, --yes of state reset")
-    if what == "reset" and not arguments.yes:
-        raise UsageError("state reset deletes all that the group has learnt: say --yes if you mean it")
-
-
-def _offsets(its: State) -> str:
-    ends = ", ".join(f"{number} to offset {offset}" for number, offset in sorted(its.offsets().items()))
-    return f"the state of {its.header.measurements}, partition {ends}"
 
 
 def settings(arguments: Namespace) -> None:
@@ -255,7 +219,8 @@ def _recording() -> Path:
     return installed if installed.exists() else here.parent / "tests" / "data" / RECORDING
 
 
-def _spinner() -> Progress:
+def spinner() -> Progress:
+    """Return a line on standard error that counts, while somebody looks at it."""
     console = Console(stderr=True)
     parts = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"), TimeElapsedColumn())
     return Progress(*parts, console=console, transient=True, disable=not console.is_terminal)
