@@ -213,12 +213,16 @@ def _could_tell(one: Measured, incident: Incident, now: float, width: float) -> 
 def _routes_up(incident: Incident, able: defaultdict[str, set[str]], coverage: Coverage) -> tuple[int, int] | None:
     """Of how many networks the routes are up, of all that have theirs watched; None when it says little.
 
-    It says something when two other feeds show networks down, and at least half of them have their routes.
+    It says something when two other feeds show networks down, or the whole country deeply, and at least half of them
+    have their routes.
     """
-    others = [fall for fall in incident.confirmed if fall.kind != "country" and fall.feed not in coverage.routes]
-    if incident.is_service or len({fall.feed for fall in others}) < 2 or any(f.kind == "region" for f in others):
+    others = [fall for fall in incident.confirmed if fall.feed not in coverage.routes]
+    if incident.is_service or any(fall.kind == "region" for fall in others):
         return None
-    watched = {entity for feed in coverage.routes for entity in able[feed]} & {fall.entity for fall in others}
+    networks = [fall for fall in others if fall.kind == "asn"]
+    whole = [fall for fall in others if is_deep(fall) and not fall.facets]
+    falls = next((some for some in (networks, whole) if len({fall.feed for fall in some}) >= 2), [])
+    watched = {entity for feed in coverage.routes for entity in able[feed]} & {fall.entity for fall in falls}
     down = {fall.entity for fall in incident.members if fall.feed in coverage.routes}
     up = len(watched - down)
     return (up, len(watched)) if watched and 2 * up >= len(watched) else None

@@ -24,7 +24,7 @@ def quiet_at(incident: Incident) -> float | None:
     ends = [most_back(its) for its in feeds_by_entity(incident.falls.values())]
     if any(end is None for end in ends):
         return None
-    wait = QUIET if incident.confirmed else 0.0
+    wait = QUIET if incident.confirmed and not _is_lost(incident.members) else 0.0
     return max(end for end in ends if end is not None) + wait
 
 
@@ -60,13 +60,17 @@ def course(incident: Incident, now: float) -> Course:
     if incident.refuted:
         return "ended"
     if over is not None and now >= over:
-        is_lost = any(fall.state == "expired" for fall in members) and all(fall.state != "closed" for fall in members)
-        return "expired" if is_lost else "ended"
+        return "expired" if _is_lost(members) else "ended"
     if not incident.confirmed and not incident.fault:
         return "suspected"
     if all(fall.state == "recovering" or not fall.running for fall in members):
         return "recovering"
     return "spreading" if until is not None and now < until else "ongoing"
+
+
+def _is_lost(members: list[Fall]) -> bool:
+    """Whether its feeds have stopped, and none has shown anything to be back."""
+    return any(fall.state == "expired" for fall in members) and all(fall.state != "closed" for fall in members)
 
 
 def view(incident: Incident, now: float, coverage: Coverage) -> Told:

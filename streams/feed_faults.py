@@ -36,6 +36,7 @@ def feed_faults(book: Book, told: Bins, newest: Mapping[str, int], at: float, se
     """Yield what is new at an instant of whole feeds. `told`: bins; `newest`: end of the newest of each feed so far."""
     yield from _doubts(book, told, newest, at, settings)
     yield from _stalls(book, told, newest, at, settings)
+    yield from _given_up(book, newest, at, settings)
 
 
 def _doubts(book: Book, told: Bins, newest: Mapping[str, int], at: float, settings: Settings) -> Iterator[Fall]:
@@ -70,6 +71,17 @@ def _stalls(book: Book, told: Bins, newest: Mapping[str, int], at: float, settin
                 yield replace(_next(known, at), state="retracted", ended_at=max(back - width, known.started_at))
             elif hollow != known.ended_at:
                 yield replace(_next(known, at), ended_at=hollow)
+
+
+def _given_up(book: Book, newest: Mapping[str, int], at: float, settings: Settings) -> Iterator[Fall]:
+    """Outages of feeds that have stopped for too long: unknown is not down. Their shards say so when they are back."""
+    patience, feeds = float(settings.worker.expire_after), settings.feeds
+    steady = [name for name in newest if _is_steady(name, settings) and not feeds[name].silence_is_zero]
+    mute = {name for name in steady if at - newest[name] > patience + settings.stalled_after(name)}
+    for incident in book.incidents.values() if mute else ():
+        for fall in incident.falls.values():
+            if fall.feed in mute and fall.running and fall.is_of_series:
+                yield replace(_next(fall, at), state="expired" if fall.confirmed else "retracted")
 
 
 def _back(known: Fall, bins: Mapping[int, Bin]) -> tuple[float | None, int | None]:

@@ -65,14 +65,17 @@ def incident_of(told: Told, names: Mapping[str, str]) -> Incident:
 
 
 def _confidence(told: Told) -> Confidence:
-    note = None
-    if told.routes_up:
-        up, watched = told.routes_up
-        note = f"routes of {up} of {watched} networks are up: they are cut off behind working routes"
     return Confidence(
         seen_by=list(told.seen_by),
         against=list(told.against),
         silent=list(told.silent),
         evidence=rounded(told.evidence),
-        note=note,
+        note=None if told.routes_up is None else _routes(*told.routes_up),
     )
+
+
+def _routes(up: int, watched: int) -> str:
+    """What it means that so many of the networks (or the only one, or the country itself) have their routes."""
+    if watched == 1:
+        return "its routes are up: it is cut off behind working routes"
+    return f"routes of {up} of {watched} networks are up: they are cut off behind working routes"

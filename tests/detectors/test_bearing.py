@@ -128,6 +128,17 @@ def test_routes_that_are_up_while_all_else_is_down_are_told() -> None:
     assert last(known, *down[::2], *all_down[:1]).routes_up is None
 
 
+@pytest.mark.parametrize(("drop", "facets", "routes_up"), [(0.9, (), (1, 1)), (0.3, (), None), (0.9, MOBILE, None)])
+def test_routes_of_a_country_that_is_measured_as_such(
+    drop: float, facets: Facets, routes_up: tuple[int, int] | None
+) -> None:
+    """Two feeds show most of a country gone that a third watches the routes of; a part of it says nothing of them."""
+    known = coverage(["country/IR"], feeds=("probing", "traffic", "bgp"), facets=((), MOBILE))
+    down = [fall("country/IR", 0, feed=feed, drop=drop, facets=facets) for feed in ("probing", "traffic")]
+    assert last(known, *down).routes_up == routes_up
+    assert last(known, *down, fall("country/IR", 0, feed="bgp")).routes_up is None
+
+
 def test_steps_within_an_hour_are_one_drop() -> None:
     """The first bins show part of a fall; what they lead to is told as one."""
     first = fall("asn/1", 0, drop=0.3)

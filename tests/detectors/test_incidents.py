@@ -181,7 +181,7 @@ def test_an_incident_whose_feed_stops_expires() -> None:
     """Unknown is not recovered: it has no end."""
     first = fall("asn/1", 0)
     line = Line(coverage(IRAN)).run([first, then(first, 30, "expired")], until=31)
-    assert [(one.state, one.ended_at) for one in line.last] == [("expired", None)]
+    assert [(one.state, one.ended_at) for one in line.told] == [("ongoing", None), ("expired", None)]
 
 
 def test_a_feed_at_fault_is_an_incident_without_a_place() -> None:

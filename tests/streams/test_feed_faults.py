@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from msgspec import structs
 
 from schemas.finding import Finding
 from schemas.incident import Incident, decode_incident, encode
+from schemas.outage import Drop, Outage, decode_outage
 from schemas.times import format_time
 from streams import grouping_rows
 from streams.findings import SHARD
 from streams.settings import from_builtins
 from streams.state.packing import pack, unpack
+from tests.schemas.examples import OUTAGE
 from tests.streams.finding_helpers import START, grouping, incidents
 
 BIN = 600
@@ -110,3 +113,24 @@ def test_a_state_of_old_is_read() -> None:
     again = grouping(ITS, 1)
     grouping_rows.restore(again, grouping_rows.head(its), {"book": old})
     assert [list(moment.bins["flows"]) for moment in again.waiting.values()] == [[START + 4 * BIN]]
+
+
+def dark(revision: int = 1, state: str = "open") -> Outage:
+    """A network of the flows that is down from bin 3 on."""
+    one = structs.replace(decode_outage(OUTAGE), feed="flows", revision=revision, state=state)
+    return structs.replace(one, started_at=at(3), detected_at=at(4), updated_at=at(4), drops=[Drop(at(3), 0.9)])
+
+
+@pytest.mark.parametrize(("kind", "state"), [("gauge", "expired"), ("count", "ongoing"), ("presence", "ongoing")])
+def test_an_outage_of_a_feed_that_has_stopped_is_given_up(kind: str, state: str) -> None:
+    """A day and two bins after its last word, while others go on; not where silence is what a dark network sends."""
+    flows = {"signal": "traffic", **FEED, "kind": kind}
+    its = from_builtins({"feeds": {"bgp": {"signal": "bgp", **FEED}, "flows": flows}})
+    begin = [said(0, feed, number) for number in range(4) for feed in ("bgp", "flows")]
+    begin[-1] = structs.replace(begin[-1], outages=[dark()])
+    on = [said(0, "bgp", number) for number in range(4, 160)]
+    back = structs.replace(said(0, "flows", 160), outages=[dark(2, "expired")])
+    found = [decode_incident(one) for one in incidents(its, 1, [*begin, *on, back])]
+    own = [one for one in found if one.scope.asns]
+    assert [one.state for one in own if one.updated_at < at(159)][-1] == state
+    assert [one.updated_at > at(4 + 144) for one in own if one.state == "expired"] == [True]

@@ -10,6 +10,7 @@ from detectors.incident import Facets, Kind, Told
 from detectors.observed import Suppression
 from schemas.times import parse_time
 from streams.headline import country_name, headline, listed
+from streams.incidents import incident_of
 
 CALLS: Facets = (("service", "skype"), ("service", "whatsapp"))
 FIRST, LAST = parse_time("2019-12-25T05:00:00Z"), parse_time("2019-12-26T09:30:00Z")
@@ -168,6 +169,19 @@ def test_what_is_expected_says_why(note: str, end: str) -> None:
     """The note of the calendar's entry ends the sentence, on one line."""
     told = replace(ONE, state="ongoing", suppressed_by=Suppression("fcf9d5a69dc3782d", note))
     assert headline(told, {}).endswith(f"; {end}")
+
+
+@pytest.mark.parametrize(
+    ("routes_up", "note"),
+    [
+        (None, None),
+        ((1, 1), "its routes are up: it is cut off behind working routes"),
+        ((5, 6), "routes of 5 of 6 networks are up: they are cut off behind working routes"),
+    ],
+)
+def test_routes_that_are_up_are_said_in_the_confidence(routes_up: tuple[int, int] | None, note: str | None) -> None:
+    """Of the only network or the country itself, or of how many."""
+    assert incident_of(replace(ONE, routes_up=routes_up), {}).confidence.note == note
 
 
 def test_names_cannot_break_out_of_the_sentence() -> None:
