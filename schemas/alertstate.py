@@ -9,6 +9,7 @@ import orjson
 from msgspec import Meta
 
 from schemas.notification import Subject
+from schemas.outage import Time
 
 SCHEMA: Final = 1
 #: `attempted`: a first message may have arrived, nobody knows; like `open`, its end is still to be told.
@@ -16,7 +17,10 @@ Status: TypeAlias = Literal["attempted", "open", "none"]
 
 
 class AlertState(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest settled revision for one receiver, and what it holds to be going on."""
+    """The newest settled revision for one receiver, and what it holds to be going on.
+
+    `offset`: of that revision in its topic. `written_at`: wall time of this state, in whole seconds.
+    """
 
     schema: Literal[1] = SCHEMA
     receiver: str
@@ -26,6 +30,8 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     revision: Annotated[int, Meta(ge=0)]
     status: Status
     told: dict[str, Any] | None = None
+    offset: Annotated[int, Meta(ge=0)] | None = None
+    written_at: Time | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(AlertState)

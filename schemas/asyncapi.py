@@ -20,7 +20,7 @@ _TITLES: Final = {
     "incidents": "Every revision of every incident; compaction keeps the newest of each.",
     "findings": "What each shard says of bins that closed; all in partition 0, where incidents are made of them.",
     "calendar": "What is expected, and so does not alert; compaction keeps the newest state of each entry.",
-    "alerts.state": "What each receiver has been told; compaction keeps the newest state of each.",
+    "alerts.state": "What each receiver has been told; compaction keeps the newest state of what is not long over.",
     "alerts.dead": "Revisions that a receiver was not told of, with the reason.",
     "partials": "What each shard adds to the areas of a feed in a bin; for workers only.",
     "clock": "Which event time each feed has reached, heard by every partition.",

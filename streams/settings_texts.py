@@ -70,6 +70,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "port": "port that they listen on",
         "link": "address put into messages, such as that of the worker's page",
         "queue_limit": "revisions that may wait for one receiver",
+        "forget_after": "how long it is remembered what was told of something that is over",
         "receivers": "tables `[alerts.receivers.NAME]`, below",
         "routes": "tables `[[alerts.routes]]`, below",
     },

@@ -8,6 +8,7 @@ from random import Random
 
 from schemas.alertstate import AlertState
 from schemas.notification import Subject
+from schemas.times import format_time
 from streams.alerts.delivery import Effects, Job, Origin, Outcome, Waiting
 from streams.alerts.notice import Notice
 from streams.alerts.offsets import Offsets, Part
@@ -23,6 +24,7 @@ class Desk:
     settings: Alerts
     outboxes: dict[str, Outbox] = field(init=False)
     offsets: Offsets = field(default_factory=Offsets)
+    topics: Mapping[Subject, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         limit = self.settings.queue_limit
@@ -34,6 +36,7 @@ class Desk:
         No route may want a subject any more that receivers were told of: nothing of it is read.
         """
         self.offsets.begin(starts)
+        self.topics = topics
         mine = [state for state in past if (topics.get(state.subject), state.partition) in starts]
         for name, box in self.outboxes.items():
             box.forget([state for state in mine if state.receiver == name], frozenset(starts))
@@ -62,6 +65,16 @@ class Desk:
         """Take in how a message went."""
         return self._settle(name, self.outboxes[name].land(job, outcome, now, chance))
 
+    def forget(self, committed: Mapping[Part, int], now: float) -> list[AlertState]:
+        """Forget, and return, what was over for long; `committed`: from which offsets partitions are read again."""
+        before, gone = format_time(max(0, int(now - self.settings.forget_after))), []
+        for box in self.outboxes.values():
+            for state in list(box.past.values()):
+                at = committed.get((self.topics.get(state.subject, ""), state.partition), 0)
+                if _is_useless(state, at, before):
+                    gone.append(box.past.pop((state.subject, state.id)))
+        return gone
+
     def is_idle(self, now: float) -> bool:
         """Say whether nothing waits but what quiet hours hold."""
         return all(not box.is_busy and box.oldest(now) is None for box in self.outboxes.values())
@@ -70,3 +83,10 @@ class Desk:
         for origin in effects.settled:
             self.offsets.settle(origin, name)
         return effects
+
+
+def _is_useless(state: AlertState, committed: int, before: str) -> bool:
+    """Say whether a state changes no decision any more: no end is owed, and what it has settled is not read again."""
+    if state.status != "none" or state.offset is None or state.written_at is None:
+        return False
+    return state.offset < committed and state.written_at < before

@@ -27,7 +27,7 @@ from streams.topics import MAX_MESSAGE
 
 LOG = logging.getLogger("ebbtide.alerts")
 PATIENCE = 30.0  # seconds until what is written must have arrived
-Sent: TypeAlias = tuple[str, bytes, bytes, Headers]  # topic, key, value, headers
+Sent: TypeAlias = tuple[str, bytes, bytes | None, Headers]  # topic, key, value, headers
 
 
 class Journal(Protocol):
@@ -38,6 +38,9 @@ class Journal(Protocol):
 
     def reject(self, record: Record, detail: str) -> None:
         """Write down a message that is no revision of anything."""
+
+    def forget(self, states: Iterable[AlertState]) -> None:
+        """Take out what was written down of these."""
 
     def close(self) -> None:
         """End."""
@@ -65,6 +68,10 @@ class Topics:
         headers = alert_headers("not-a-message", one_line(detail), "", *record.origin)
         self._send([(self._kafka.alerts_dead, b"", record.value or b"", headers)])
 
+    def forget(self, states: Iterable[AlertState]) -> None:
+        """Delete these from the compacted topic. Raises BrokerError when that does not arrive."""
+        self._send([(self._kafka.alerts_state, alertstate.key(one), None, []) for one in states])
+
     def close(self) -> None:
         """End."""
         self._producer.close(timeout=3)
@@ -85,6 +92,9 @@ class Nowhere:
         """Write nothing."""
 
     def reject(self, record: Record, detail: str) -> None:
+        """Write nothing."""
+
+    def forget(self, states: Iterable[AlertState]) -> None:
         """Write nothing."""
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from streams.alerts.source import Record, Source
 
 BUSY, QUIET = 0.05, 0.5  # seconds to wait for records while something is under way, and while nothing is
 LOG = logging.getLogger("ebbtide.alerts")
+FORGET_EVERY = 600.0  # seconds
 LAST = 8.0  # seconds for what is under way when we are told to stop
 
 
@@ -49,7 +50,7 @@ class Loop:
         self._couriers = {name: Courier(name, send, self._landed) for name, send in world.senders.items()}
         self._committed: dict[tuple[str, int], int] = {}
         self._ends: dict[tuple[str, int], int] | None = None
-        self._has_begun = False
+        self._has_begun, self._forget_at = False, 0.0
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -135,10 +136,20 @@ class Loop:
     def _commit(self) -> None:
         settled = self._desk.offsets.settled()
         new = {part: offset for part, offset in settled.items() if self._committed.get(part) != offset}
-        if new:
-            self._world.source.commit(new)
+        if new and self._world.source.commit(new):
             self._committed.update(new)
+            self._forget()
         self._world.gauges.refresh(self._desk, self._world.source.lag(settled), self._world.clock())
+
+    def _forget(self) -> None:
+        """Forget what is over for long: only after a commit, which shows that the partitions are still ours."""
+        now = self._world.clock()
+        if now < self._forget_at:
+            return
+        self._forget_at = now + FORGET_EVERY
+        gone = self._desk.forget(self._committed, now)
+        if gone:
+            self._world.journal.forget(gone)
 
     def _is_done(self) -> bool:
         """Say whether a run for once has come to the end that there was at its start."""

@@ -15,6 +15,7 @@ import msgspec
 from schemas.alertstate import AlertState, Status
 from schemas.notification import Action, message_id
 from schemas.reasons import AlertReason
+from schemas.times import format_time
 from streams.alerts.backoff import Allowance, delay
 from streams.alerts.decide import Decision, decide
 from streams.alerts.delivery import Dead, Effects, Item, Job, Key, Origin, Outcome, Waiting
@@ -58,7 +59,7 @@ class Outbox:
         if key not in self.flying and self._decision(new) is None:
             self._settle(effects, new, "moot" if old else "")
         elif old is None and len(self.waiting) >= self.limit:
-            self._bury(effects, new, Outcome("refused", "queue-full", f"{self.limit} others wait"))
+            self._bury(effects, new, Outcome("refused", "queue-full", f"{self.limit} others wait"), new.since)
         else:
             self.waiting[key] = new
         return effects
@@ -82,7 +83,7 @@ class Outbox:
             return None
         self.is_busy = True
         self.allowance.take(now)
-        return Job([self._take(one, now) for one in batch], repeats, self._intents(batch))
+        return Job([self._take(one, now) for one in batch], repeats, self._intents(batch, now))
 
     def land(self, job: Job, outcome: Outcome, now: float, chance: Random) -> Effects:
         """Take in how a message went."""
@@ -92,14 +93,14 @@ class Outbox:
             one = self.flying.pop(item.notice.key)
             one.unsure |= outcome.unsure
             if outcome.result == "delivered":
-                self._deliver(effects, one, item.action)
+                self._deliver(effects, one, item.action, now)
             elif outcome.result == "again" and self._has_time(one, now):
                 self._again(effects, one)
             elif outcome.result == "refused" and len(job.items) + len(job.repeats) > 1:
                 one.alone = True  # one of them may be what it does not like
                 self._again(effects, one)
             else:
-                self._bury(effects, one, outcome)
+                self._bury(effects, one, outcome, now)
         return effects
 
     def oldest(self, now: float) -> float | None:
@@ -162,13 +163,13 @@ class Outbox:
         identity = message_id(self.name, one.notice.subject, one.notice.id, one.notice.revision)
         return Item(identity, one.notice, action, reason, told)
 
-    def _intents(self, batch: list[tuple[Waiting, Decision]]) -> list[AlertState]:
+    def _intents(self, batch: list[tuple[Waiting, Decision]], now: float) -> list[AlertState]:
         """Note what may go on for the receiver now, so that its end is told even if we never hear how it went."""
         found = []
         for one, decision in batch:
             past = self.past.get(one.notice.key)
             if decision.action == "opened" and (past is None or past.status == "none"):
-                found.append(self._state(one, past.revision if past else 0, "attempted"))
+                found.append(self._state(one, past.revision if past else 0, "attempted", now))
         for state in found:
             self.past[state.subject, state.id] = state
         return found
@@ -209,24 +210,25 @@ class Outbox:
         newer.unsure, newer.since = one.unsure, one.since
         self._settle(effects, one, "")
 
-    def _deliver(self, effects: Effects, one: Waiting, action: Action) -> None:
-        self._write(effects, one.origin, self._state(one, one.notice.revision, "none" if action == "ended" else "open"))
+    def _deliver(self, effects: Effects, one: Waiting, action: Action, now: float) -> None:
+        status: Status = "none" if action == "ended" else "open"
+        self._write(effects, one.origin, self._state(one, one.notice.revision, status, now))
         self._settle(effects, one, "delivered")
 
-    def _bury(self, effects: Effects, one: Waiting, outcome: Outcome) -> None:
+    def _bury(self, effects: Effects, one: Waiting, outcome: Outcome, now: float) -> None:
         """Give a notice up. If its first message may have arrived, the end is still to be told."""
         past = self.past.get(one.notice.key)
         is_end = one.notice.phase == "over" or one.notice.suppressed_by is not None
         revision = max(one.notice.revision, past.revision if past else 0)
         if is_end or past is None or (past.status == "attempted" and not one.unsure):
-            self._write(effects, one.origin, self._state(one, revision, "none"))
+            self._write(effects, one.origin, self._state(one, revision, "none", now))
         else:
             self._write(effects, one.origin, msgspec.structs.replace(past, revision=revision))
         reason = cast("AlertReason", "gave-up" if outcome.result == "again" else outcome.reason)
         effects.dead.append(Dead(one.notice, one.origin, reason, outcome.detail))
         self._settle(effects, one, "dead")
 
-    def _state(self, one: Waiting, revision: int, status: Status) -> AlertState:
+    def _state(self, one: Waiting, revision: int, status: Status, now: float) -> AlertState:
         its, told = one.notice, None if status == "none" else one.notice.message
         return AlertState(
             receiver=self.name,
@@ -236,6 +238,8 @@ class Outbox:
             revision=revision,
             status=status,
             told=told,
+            offset=one.origin.offset,
+            written_at=format_time(int(now)),
         )
 
     def _write(self, effects: Effects, origin: Origin, state: AlertState) -> None:

@@ -135,6 +135,7 @@ class Alerts(Section, frozen=True, kw_only=True):
     port: Port = 6067
     link: str | None = None
     queue_limit: Natural = 10_000
+    forget_after: Duration = Duration(14 * 86_400)
     receivers: dict[Name, AnyReceiver] = msgspec.field(default_factory=dict)
     routes: tuple[Route, ...] = ()
 

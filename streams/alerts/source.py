@@ -48,8 +48,8 @@ class Source(Protocol):
     def poll(self, seconds: float) -> list[Record]:
         """Return what has come within a time."""
 
-    def commit(self, offsets: Mapping[Part, int]) -> None:
-        """Note what is settled."""
+    def commit(self, offsets: Mapping[Part, int]) -> bool:
+        """Note what is settled, and say whether that will be known to whoever reads next."""
 
     def lag(self, offsets: Mapping[Part, int]) -> dict[str, int]:
         """Return by topic how many messages there are from these offsets on."""
@@ -206,14 +206,16 @@ class Member(_Reading):
         found = super().poll(seconds)
         return found if self._listener.times == self._seen else []
 
-    def commit(self, offsets: Mapping[Part, int]) -> None:
-        """Commit. What is refused since the partitions are another's by now will be settled by that one."""
+    def commit(self, offsets: Mapping[Part, int]) -> bool:
+        """Commit; False when it is refused since the partitions are another's by now, who will settle it."""
         told = {TopicPartition(*part): OffsetAndMetadata(offset, "", -1) for part, offset in offsets.items()}
         with (
             _naming(self._kafka, f"group {group_of(self._kafka)}"),
             suppress(CommitFailedError, RebalanceInProgressError, UnknownMemberIdError),
         ):
             self._consumer.commit(told, timeout_ms=5000)
+            return True
+        return False
 
 
 class Onlooker(_Reading):
@@ -236,5 +238,6 @@ class Onlooker(_Reading):
         with _naming(self._kafka, "cannot be read"):
             return self._seek({TopicPartition(*part): committed.get(TopicPartition(*part)) for part in parts})
 
-    def commit(self, offsets: Mapping[Part, int]) -> None:
+    def commit(self, offsets: Mapping[Part, int]) -> bool:
         """Commit nothing."""
+        return False

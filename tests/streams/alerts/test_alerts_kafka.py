@@ -15,6 +15,7 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 
 from streams import topics
+from streams.alerts.journal import Topics, read_states
 from streams.alerts.source import group_of
 from streams.security import client_options
 from tests.ebbtide import PROGRAM, Cluster, ebbtide, env, wait_for
@@ -138,6 +139,11 @@ def test_killed_while_delivering_nothing_is_lost_and_repeats_have_the_same_id(
     finally:
         running.kill()
         running.wait()
+
+    states = read_states(cluster.kafka, 1)
+    assert {(state.id, state.status) for state in states} == {(name, "none") for name in expected}
+    Topics(cluster.kafka).forget(states)
+    assert read_states(cluster.kafka, 1) == []
 
     ids = defaultdict(set)
     for identity, kind, name in noc.got:

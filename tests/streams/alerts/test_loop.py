@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from random import Random
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from schemas.alertstate import AlertState
 from streams.alerts.delivery import Dead, Job, Origin, Outcome
 from streams.alerts.desk import Desk
 from streams.alerts.gauges import Gauges
-from streams.alerts.loop import Loop, World
+from streams.alerts.loop import FORGET_EVERY, Loop, World
 from streams.alerts.metrics import AlertMetrics
 from streams.alerts.offsets import Part
 from streams.alerts.settings import Alerts, Route
@@ -33,6 +36,7 @@ class Fixed:
         self.states: list[AlertState] = []
         self.dead: list[tuple[str, Dead]] = []
         self.rejected: list[Record] = []
+        self.forgotten: list[AlertState] = []
 
     def changed(self) -> Mapping[Part, int] | None:
         """Return the partition, once."""
@@ -43,9 +47,10 @@ class Fixed:
         """Return one record after the other."""
         return [self.records.pop(0)] if self.records else []
 
-    def commit(self, offsets: Mapping[Part, int]) -> None:
+    def commit(self, offsets: Mapping[Part, int]) -> bool:
         """Note them."""
         self.committed.update(offsets)
+        return True
 
     def lag(self, offsets: Mapping[Part, int]) -> dict[str, int]:
         """Return what is not settled."""
@@ -68,12 +73,19 @@ class Fixed:
         """Keep it."""
         self.rejected.append(record)
 
+    def forget(self, states: Iterable[AlertState]) -> None:
+        """Keep which."""
+        self.forgotten += states
+
     def close(self) -> None:
         """Do nothing."""
 
 
 def loop(
-    fixed: Fixed, senders: Mapping[str, Callable[[Job], Outcome]], states: Sequence[AlertState] = ()
+    fixed: Fixed,
+    senders: Mapping[str, Callable[[Job], Outcome]],
+    states: Sequence[AlertState] = (),
+    clock: Callable[[], float] = time.time,
 ) -> tuple[Loop, CollectorRegistry]:
     """A run for once, in which every receiver is told everything that it was not told before."""
     alerts = Alerts(receivers=dict.fromkeys(senders, WEBHOOK), routes=(Route(receivers=tuple(senders)),))
@@ -85,6 +97,7 @@ def loop(
         states=lambda: list(states),
         topics={TOPIC: "incident"},
         gauges=Gauges(metrics),
+        clock=clock,
         chance=Random(1),
     )
     return Loop(Desk(alerts), world, once=True), metrics.registry
@@ -164,6 +177,34 @@ def test_what_was_told_of_a_topic_that_no_route_wants_any_more_holds_up_nothing(
     run.run()
     assert fixed.committed == {(TOPIC, 0): 1}
     assert registry.get_sample_value("ebbtide_alerts_open", {"receiver": "noc"}) == 1
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_what_is_long_over_is_taken_out_after_a_commit(is_ours: bool) -> None:
+    """Not when the commit is refused: then the partitions are another's, who may be writing of it."""
+
+    class Refusing(Fixed):
+        """A source whose commits may be refused."""
+
+        def commit(self, offsets: Mapping[Part, int]) -> bool:
+            """Say whether it was."""
+            return is_ours
+
+    old = AlertState(
+        receiver="noc",
+        subject="incident",
+        id="f" * 16,
+        partition=0,
+        revision=9,
+        status="none",
+        offset=0,
+        written_at="2020-01-01T00:00:00Z",
+    )
+    fixed = Refusing(value(1))
+    clock = count(1.8e9, FORGET_EVERY).__next__
+    loop(fixed, {"noc": lambda _: DELIVERED}, states=[old], clock=clock)[0].run()
+    assert [state.status for state in fixed.states] == ["attempted", "open"]
+    assert fixed.forgotten == ([old] if is_ours else [])
 
 
 def test_what_is_under_way_at_the_end_is_taken_in() -> None:
