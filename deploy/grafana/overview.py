@@ -92,7 +92,7 @@ def _counts() -> list[AnyPanel]:
 
 def _incidents() -> table.Panel:
     drop, share = f"ebbtide_incident_drop_ratio{{{HERE}}}", f"ebbtide_incident_affected_ratio{{{HERE}}}"
-    by = "incident_id, country, severity, state, kinds"
+    by = "incident_id, country, severity, state, kinds, suppressed_by"
     start = f"1000 * max by ({by}) (ebbtide_incident_start_timestamp_seconds{{{HERE}}})"
     told = f"max by (incident_id, headline, feeds) (ebbtide_incident_info{{{HERE}}})"
     hidden = {"Time": True, "Value #told": True}
@@ -101,6 +101,7 @@ def _incidents() -> table.Panel:
         "Value #share": "of the country",
         "Value #start": "since",
         "incident_id": "incident",
+        "suppressed_by": "expected by",
     }
     order = (
         "headline",
@@ -112,6 +113,7 @@ def _incidents() -> table.Panel:
         "country",
         "kinds",
         "feeds",
+        "suppressed_by",
     )
     return (
         grid("Incidents, worst first", "Each incident that is not over, as its newest revision tells it.", (24, 9))
@@ -126,7 +128,14 @@ def _incidents() -> table.Panel:
         .override_by_name("of the country", column(unit="percentunit", decimals=0))
         .override_by_name("since", column(unit="dateTimeFromNow"))
         .override_by_name("headline", column(custom_width=620))
+        .override_by_name("severity", _coloured())
     )
+
+
+def _coloured() -> list[models.DynamicConfigValue]:
+    """A column of severities, each in its colour, as in the map."""
+    colours = {name: {"color": colour, "index": place} for place, (name, colour) in enumerate(SEVERITIES.items())}
+    return column(custom_cellOptions={"type": "color-text"}, mappings=[{"type": "value", "options": colours}])
 
 
 def _arranged(hidden: dict[str, bool], names: dict[str, str], order: tuple[str, ...]) -> models.DataTransformerConfig:
@@ -202,8 +211,14 @@ def _countries() -> statetimeline.Panel:
 
 def _outages() -> table.Panel:
     by = "outage_id, entity, country, feed, access, direction, service"
-    start = f"1000 * max by ({by}, severity, state) (ebbtide_outage_start_timestamp_seconds{{{HERE}}})"
-    names = {"Value #drop": "lost", "Value #start": "since", "Value #value": "measured", "Value #expected": "expected"}
+    start = f"1000 * max by ({by}, severity, state, suppressed_by) (ebbtide_outage_start_timestamp_seconds{{{HERE}}})"
+    names = {
+        "Value #drop": "lost",
+        "Value #start": "since",
+        "Value #value": "measured",
+        "Value #expected": "expected",
+        "suppressed_by": "expected by",
+    }
     order = (
         "entity",
         "severity",
@@ -225,6 +240,7 @@ def _outages() -> table.Panel:
         .sort_by([common_builders.TableSortByFieldState().display_name("lost").desc(True)])
         .override_by_name("lost", column(unit="percentunit", decimals=0))
         .override_by_name("since", column(unit="dateTimeFromNow"))
+        .override_by_name("severity", _coloured())
         .override_by_name("entity", column(links=link("Measured and expected", ENTITY)))
     )
 

@@ -139,6 +139,16 @@ def test_the_map_asks_nobody_outside() -> None:
     assert world["targets"][0]["expr"].startswith("max by (alpha3)")
 
 
+def test_tables_of_what_is_dark_say_what_was_expected() -> None:
+    """The calendar keeps it from alerting, so whoever looks must see why nobody was called."""
+    tables = [its for uid, its in panels() if uid == "ebbtide-overview" and its["type"] == "table"]
+    assert len(tables) == 2
+    for table in tables:
+        assert table["transformations"][-1]["options"]["renameByName"]["suppressed_by"] == "expected by"
+        (start,) = [one["expr"] for one in table["targets"] if one["refId"] == "start"]
+        assert "suppressed_by)" in start
+
+
 def test_columns_have_units_of_their_own() -> None:
     """One unit for a whole table would write AS64504 as 6450400 %."""
     for _, panel in panels():
