@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, disable_created_metrics
 
 RESULTS = ("delivered", "dead", "moot")
 REASONS = ("network", "timeout", "busy", "server-error", "refused", "gone", "redirected", "address")
@@ -12,6 +12,7 @@ class AlertMetrics:
     """All metrics; `receivers` and `topics` are the values that the labels may take."""
 
     def __init__(self, registry: CollectorRegistry, receivers: tuple[str, ...], topics: tuple[str, ...]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # as in a worker
         self.registry = registry
         self.build = Info("ebbtide_alerts_build", "Version of this program.", registry=registry)
         self.ready = self._gauge("ready", "1 when it has partitions, knows what was delivered and a broker answers.")

@@ -8,13 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from streams.alerts.courier import compose
 from streams.alerts.delivery import Item, Job
 from streams.alerts.endpoint import endpoint
 from streams.alerts.message import Context
-from streams.alerts.metrics import AlertMetrics
 from streams.alerts.settings import Alertmanager, Alerts, PagerDuty, Route, Slack, Webhook
 from streams.cli import main
 from streams.secret import Secret
@@ -122,16 +120,6 @@ def test_the_tables_name_every_key() -> None:
     tables = PAGE[PAGE.index("| key of `[alerts]`") : PAGE.index("Each key of a receiver")]
     cells = [line.split("|")[1] for line in tables.splitlines() if line.startswith("| `")]
     assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == keys
-
-
-def test_the_metrics_are_those_of_the_program() -> None:
-    """By name, all of them but the version."""
-    registry = CollectorRegistry()
-    AlertMetrics(registry, ("noc",), ("incidents",))
-    there = {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()} - {
-        "ebbtide_alerts_build"
-    }
-    assert set(re.findall(r"`(ebbtide_alerts_\w+)`", PAGE)) == there
 
 
 def test_secrets_from_files_lose_their_line_end(file: Path) -> None:

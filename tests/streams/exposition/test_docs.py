@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.reasons import REASONS
+from streams.alerts.metrics import AlertMetrics
 from streams.settings import Metrics
 from tests import prometheus
 from tests.benchmarks import scrape
@@ -34,9 +36,21 @@ def worker() -> Full:
     return full(LIMITS)
 
 
-def told(numbers: dict[str, int]) -> Iterator[tuple[str, Row]]:
-    """Yield the rows of the table."""
-    for line in PAGE.read_text().splitlines():
+@pytest.fixture(scope="module")
+def delivery() -> str:
+    """The page of `ebbtide alerts` that has two receivers and one topic, all of its metrics with a value."""
+    metrics = AlertMetrics(CollectorRegistry(), ("noc", "pager"), ("incidents",))
+    metrics.build.info({"version": "0"})
+    metrics.lag.labels("incidents").set(0)
+    for receiver in ("noc", "pager"):
+        metrics.success.labels(receiver).set(1.0)
+    return generate_latest(metrics.registry).decode()
+
+
+def told(title: str, numbers: dict[str, int]) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of the table under a title."""
+    _, _, section = PAGE.read_text().partition(f"\n## {title}\n")
+    for line in section.partition("\n## ")[0].splitlines():
         if line.startswith("| `ebbtide_"):
             name, kind, labels, most, _ = (cell.strip() for cell in line.strip("|").split("|"))
             series = eval(most, {}, numbers)
@@ -57,12 +71,19 @@ def test_the_table_is_what_the_code_exports(worker: Full) -> None:
     """Same names, types and labels; and with all lists full, as many series as the table says at most."""
     limits = {name: getattr(LIMITS, name) for name in LIMITS.__struct_fields__}
     numbers = {"feeds": len(worker.settings.feeds), "partitions": worker.crowd.partitions, "reasons": len(REASONS)}
-    assert dict(told({**limits, **numbers})) == dict(exported(scrape.page(worker.worker, "").decode()))
+    assert dict(told("All of them", {**limits, **numbers})) == dict(exported(scrape.page(worker.worker, "").decode()))
 
 
-def test_promtool_finds_nothing_to_complain_about(worker: Full) -> None:
+def test_the_table_of_the_delivery_is_what_it_exports(delivery: str) -> None:
+    """Same names, types, labels and numbers of series."""
+    rows = dict(told("Those of `ebbtide alerts`", {"receivers": 2, "topics": 1}))
+    assert rows == dict(exported(delivery))
+
+
+def test_promtool_finds_nothing_to_complain_about(worker: Full, delivery: str) -> None:
     """Names and help texts keep Prometheus's conventions."""
-    assert prometheus.run("promtool", "check", "metrics", given=scrape.page(worker.worker, "")) == ""
+    for page in (scrape.page(worker.worker, ""), delivery.encode()):
+        assert prometheus.run("promtool", "check", "metrics", given=page) == ""
 
 
 def test_the_limits_in_the_page_are_those_of_the_code() -> None:
