@@ -40,8 +40,8 @@ def demand() -> tuple[str, str]:
 
 
 @contextmanager
-def browser(profile: Path, width: int = 1280, height: int = 900, *, scripts: bool = True) -> Iterator[Chrome]:
-    """Yield a browser with a profile of its own and a window of this size."""
+def browser(profile: Path, *, scripts: bool = True) -> Iterator[Chrome]:
+    """Yield a browser with a profile of its own and a window as of a small screen."""
     program, driver = demand()
     options = ChromeOptions()
     options.binary_location = program
@@ -52,7 +52,7 @@ def browser(profile: Path, width: int = 1280, height: int = 900, *, scripts: boo
         options.add_experimental_option("prefs", {JAVASCRIPT: 2})
     chrome = Chrome(options=options, service=Service(driver))
     try:
-        resize(chrome, width, height)
+        resize(chrome, 1280, 900)
         yield chrome
     finally:
         chrome.quit()

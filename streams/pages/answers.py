@@ -19,9 +19,9 @@ def as_json(body: object, status: int = 200) -> Response:
     return Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
 
-def as_html(text: str, status: int = 200) -> Response:
+def as_html(text: str) -> Response:
     """Return a page for people."""
-    return Response(text=text, status=status, content_type="text/html", charset="utf-8")
+    return Response(text=text, content_type="text/html", charset="utf-8")
 
 
 def problem(status: int, detail: str) -> Response:

@@ -13,12 +13,14 @@ Singles = NDArray[np.float32]
 GRACE = 2  # updates before river scores: its own 100 would make most of a short run free
 
 
+PACE = np.float32(0.01)  # of learning: what a bin counts
+
+
 class Ewma:
     """Exponentially weighted mean and variance of every series; a z-score, then a step of learning."""
 
-    def __init__(self, rows: int, pace: float = 0.01) -> None:
+    def __init__(self, rows: int) -> None:
         self.mean, self.variance = np.zeros(rows, np.float32), np.ones(rows, np.float32)
-        self._pace = np.float32(pace)
 
     @property
     def bytes(self) -> float:
@@ -29,8 +31,8 @@ class Ewma:
         """Z-scores of a bin."""
         step = value.astype(np.float32) - self.mean
         score: Singles = step / np.sqrt(self.variance + np.float32(1e-9))
-        self.mean += self._pace * step
-        self.variance += self._pace * (step * step - self.variance)
+        self.mean += PACE * step
+        self.variance += PACE * (step * step - self.variance)
         return score
 
 

@@ -15,11 +15,12 @@ from detectors.observed import Suppression
 from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Line, coverage, fall, networks, then
 
 IRAN = networks(17)
+APART = 0.375
 
 
-def country_falls(apart: float = 0.375) -> list[Fall]:
-    """Seventeen networks, one after another, so many hours apart."""
-    return [fall(entity, number * apart) for number, entity in enumerate(IRAN)]
+def country_falls() -> list[Fall]:
+    """Seventeen networks, one after another, `APART` hours apart."""
+    return [fall(entity, number * APART) for number, entity in enumerate(IRAN)]
 
 
 def test_a_country_that_falls_network_by_network_is_one_incident() -> None:
@@ -167,7 +168,7 @@ def test_spreading_ends_two_hours_after_the_newest_network_fell() -> None:
     line = Line(coverage(IRAN)).run(country_falls(), until=12)
     root = line.last[0].root
     assert line.states(root) == ["ongoing", "spreading", "ongoing"]
-    assert line.last[0].updated_at == START + (16 * 0.375 + 2) * HOUR
+    assert line.last[0].updated_at == START + (16 * APART + 2) * HOUR
 
 
 def test_a_suspicion_that_fades() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -64,7 +63,7 @@ def gauges(values: Mapping[tuple[int, str], Sequence[float | None]], **fields: o
     return [*lot, message("gauge", at[-1] + 2 * HOUR, 999, country="XX", value=1)]
 
 
-def sums_of(its: Settings, values: Sequence[bytes | None], cut: int = 0) -> list[Partial]:
+def sums_of(its: Settings, values: Sequence[bytes | None]) -> list[Partial]:
     """Return the partials that a shard makes of messages."""
     running, found = Run(Shard(its)), list[Partial]()
 
@@ -74,8 +73,7 @@ def sums_of(its: Settings, values: Sequence[bytes | None], cut: int = 0) -> list
 
     for feed in running.shard.feeds.values():
         feed.partials = keep
-    for start, end in pairwise([0, *([cut] if cut else []), len(values)]):
-        running.take(values[start:end])
+    running.take(values)
     return found
 
 

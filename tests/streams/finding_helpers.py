@@ -40,10 +40,10 @@ SETTINGS = from_builtins(
 )
 
 
-def two_feeds(hours: int = 96) -> list[tuple[int, bytes]]:
+def two_feeds() -> list[tuple[int, bytes]]:
     """Return measurements of ten networks of one country by ASN; five of them fall, of which one keeps its routes."""
     lines: list[tuple[float, int, dict[str, object]]] = []
-    for hour in range(hours):
+    for hour in range(96):
         for asn in range(1, 11):
             is_dark = DARK.get(asn, 999) <= hour < DARK.get(asn, 999) + 10
             its, at = {"asn": asn, "country": "AZ"}, START + hour * HOUR + asn

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,20 +13,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
+from tests.ebbtide import PATIENCE_SECONDS, wait_for
 from tests.kafka import ApacheKafka
 
 pytestmark = pytest.mark.kafka
 
 PARTITIONS = 3
-PATIENCE_SECONDS = 60.0
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Return once the condition holds; fail, naming it, when it does not come true."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s in vain for: {what}"
-        time.sleep(0.05)
 
 
 class Worker:
@@ -160,9 +151,9 @@ def test_workers_that_join_leave_and_die_lose_nothing(kafka: ApacheKafka, app: s
     every = {(partition, offset) for partition in range(PARTITIONS) for offset in range(count)}
 
     a = start("a", pause=0.02)
-    wait_until(lambda: len(a.lines("batch")) > 20, "A reads")
+    wait_for("A reads", lambda: len(a.lines("batch")) > 20)
     b = start("b", pause=0.02)
-    wait_until(lambda: len(b.lines("batch")) > 20, "B reads")
+    wait_for("B reads", lambda: len(b.lines("batch")) > 20)
     assert a.assigned() | b.assigned() == {0, 1, 2}
     assert not a.assigned() & b.assigned()
 
@@ -172,14 +163,14 @@ def test_workers_that_join_leave_and_die_lose_nothing(kafka: ApacheKafka, app: s
         if runs and runs[-1]:
             assert after_b[partition] >= runs[-1][-1][0], "only the batch that B was working on may come again"
 
-    wait_until(lambda: a.assigned() == {0, 1, 2}, "A takes over")
+    wait_for("A takes over", lambda: a.assigned() == {0, 1, 2})
     seen = len(a.lines("batch"))
-    wait_until(lambda: len(a.lines("batch")) > seen + 30, "A reads all three partitions")
+    wait_for("A reads all three partitions", lambda: len(a.lines("batch")) > seen + 30)
     a.kill()
     after_a = committed(kafka, app)
 
     c = start("c")
-    wait_until(lambda: a.offsets() | b.offsets() | c.offsets() == every, "everything is read")
+    wait_for("everything is read", lambda: a.offsets() | b.offsets() | c.offsets() == every)
     for partition, runs in c.runs().items():
         assert runs[-1][0][0] == after_a[partition], "C starts at what was committed"
     for worker in (a, b, c):
@@ -192,7 +183,7 @@ def test_late_acknowledgements_hold_the_commit_back(kafka: ApacheKafka, app: str
     """An agent acknowledges 40 batches at once and has some left over: exactly the 40 are committed at the end."""
     produce(kafka, f"{app}-batches", 1500)
     worker = start("late", ack_every=40, table="no")
-    wait_until(lambda: len(worker.offsets()) == 3 * 1500, "all batches are taken")
+    wait_for("all batches are taken", lambda: len(worker.offsets()) == 3 * 1500)
     assert worker.stop() == 0
     assert 40 < len(worker.lines("batch")) < 80
     order = [(int(partition), int(last) + 1) for partition, _, last, _ in worker.lines("batch")]
@@ -203,12 +194,12 @@ def test_reading_goes_on_within_a_compressed_batch_of_the_log(kafka: ApacheKafka
     """What is committed lies in the middle of a batch that the broker gives as a whole; nothing comes again."""
     produce(kafka, f"{app}-batches", 700, linger_ms=500, batch_size=1 << 20, compression_type="gzip")
     first = start("first", table="no", ack_every=5, pause=0.1)
-    wait_until(lambda: len(first.lines("batch")) >= 12, "some batches are acknowledged")
+    wait_for("some batches are acknowledged", lambda: len(first.lines("batch")) >= 12)
     assert first.stop() == 0
     then = committed(kafka, app)
     assert any(0 < offset < 700 for offset in then.values())
     second = start("second", table="no")
-    wait_until(lambda: len(first.offsets() | second.offsets()) == 3 * 700, "all is read")
+    wait_for("all is read", lambda: len(first.offsets() | second.offsets()) == 3 * 700)
     assert {number: runs[-1][0][0] for number, runs in second.runs().items() if runs[-1]} == {
         number: then.get(number, 0) for number in range(PARTITIONS) if then.get(number, 0) < 700
     }
@@ -221,9 +212,9 @@ def test_slow_agent_holds_reading_back(kafka: ApacheKafka, app: str, start: Star
     """At most `buffer` batches wait for a slow agent, while another worker still joins and a SIGTERM still ends it."""
     produce(kafka, f"{app}-batches", 5000)
     slow = start("slow", pause=0.25, buffer=2)
-    wait_until(lambda: len(slow.lines("batch")) >= 8, "the slow worker reads")
+    wait_for("the slow worker reads", lambda: len(slow.lines("batch")) >= 8)
     other = start("other", pause=0.25, buffer=2)
-    wait_until(lambda: len(other.lines("batch")) >= 2, "the other worker reads")
+    wait_for("the other worker reads", lambda: len(other.lines("batch")) >= 2)
     assert slow.stop() == 0
     assert max(int(fields[0]) for fields in slow.lines("waiting")) == 2
     assert_contiguous(slow)
@@ -235,13 +226,13 @@ def test_ordinary_topic_and_table_keep_working_beside_a_batch_topic(kafka: Apach
     produce(kafka, f"{app}-batches", 1000)
     say(kafka, f"{app}-words", words * 3)
     first = start("first")
-    wait_until(lambda: len(first.lines("word")) == 60 and len(first.offsets()) == 3000, "all is read")
+    wait_for("all is read", lambda: len(first.lines("word")) == 60 and len(first.offsets()) == 3000)
     assert {word: int(count) for _, _, word, count in first.lines("word")} == dict.fromkeys(words, 3)
     assert first.stop() == 0
 
     say(kafka, f"{app}-words", words)
     second = start("second")
-    wait_until(lambda: len(second.lines("word")) >= 20, "the second worker counts on")
+    wait_for("the second worker counts on", lambda: len(second.lines("word")) >= 20)
     assert second.stop() == 0
     assert {word: int(count) for _, _, word, count in second.lines("word")} == dict.fromkeys(words, 4)
     assert second.lines("batch") == [], "all batches were committed"
@@ -258,7 +249,7 @@ async def test_lag_is_zero_at_the_end_even_behind_a_transaction_marker(
                     await producer.send(f"{app}-batches", b"value", partition=partition)
                     await producer.send(f"{app}-batches", None, key=b"null", partition=partition)
     worker = start("reader", table="no")
-    wait_until(lambda: worker.lines("lag")[-3:] == [["0", "0"], ["1", "0"], ["2", "0"]], "a lag of 0")
+    wait_for("a lag of 0", lambda: worker.lines("lag")[-3:] == [["0", "0"], ["1", "0"], ["2", "0"]])
     for runs in worker.runs().values():
         assert [runs[-1][0][0], runs[-1][-1][1]] == [0, 13], "five times two records and a marker: 0 1 . 3 4 . 6 ..."
     assert sum(int(fields[3]) for fields in worker.lines("batch")) == 30
