@@ -94,3 +94,9 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert missing_files(page) == []
     fences = re.findall(r"^```(\w*)$", page.read_text(), re.MULTILINE)
     assert set(fences) <= LANGUAGES
+
+
+def test_no_page_is_out_of_sight() -> None:
+    """The README leads to every page of the documentation."""
+    shown = {(ROOT / link).resolve() for link in links(ROOT / "README.md")}
+    assert {page for page in PAGES if page.parent == ROOT / "docs"} <= shown
