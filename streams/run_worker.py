@@ -15,6 +15,7 @@ from typing import Any
 
 import faust
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams import calendar_topic, topics
@@ -108,11 +109,13 @@ def _directory(name: str) -> str:
 
 
 def _without_trace(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
-    """Return a maker of records whose errors of ours have no traceback: their one line says what is wrong."""
+    """Return a maker of records without a traceback where one line says it: for errors of ours, and for strangers who
+    send our pages what is no HTTP.
+    """
 
     def record(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401
         made = make(*arguments, **more)
-        if made.exc_info and isinstance(made.exc_info[1], EbbtideError):
+        if made.exc_info and isinstance(made.exc_info[1], EbbtideError | HttpProcessingError):
             made.exc_info = None
         return made
 

@@ -51,7 +51,7 @@ class Newcomer(NamedTuple):
             env=self.environment,
             capture_output=True,
             check=False,
-            timeout=90,
+            timeout=240,
         )
 
     def received(self) -> int:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import pytest
+from aiohttp.http_exceptions import LineTooLong
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.app import build
+from streams.errors import SettingsError
 from streams.faust_private import FETCH_WAIT_MS, Consumer, Thread
+from streams.run_worker import _without_trace
 from streams.settings import Kafka, Settings
 
 PROBE = """
@@ -48,6 +53,17 @@ def test_a_worker_has_its_name_in_its_group() -> None:
     named = Settings(kafka=Kafka(instance="one"))
     assert build(named, 1, "var").conf.consumer_group_instance_id == "one"
     assert not build(Settings(), 1, "var").conf.consumer_group_instance_id
+
+
+@pytest.mark.parametrize(
+    ("error", "has_trace"),
+    [(SettingsError("x"), False), (LineTooLong(b"GET /aaa", 8190), False), (KeyError("x"), True)],
+)
+def test_only_what_nobody_expects_has_a_traceback_in_the_log(error: Exception, has_trace: bool) -> None:
+    """Anybody who reaches the port can send nonsense, and need not fill the log with it."""
+    make = _without_trace(logging.LogRecord)
+    made = make("aiohttp.server", logging.ERROR, "x.py", 1, "Error", (), (type(error), error, None))
+    assert (made.exc_info is not None) == has_trace
 
 
 def test_a_request_for_records_does_not_wait_long_for_those_it_does_not_ask_for() -> None:
