@@ -15,9 +15,7 @@ _ENGLISH = Locale("en")
 _WITH_THE = ("United", "Isle", "European")
 _WITH_THE_ENDS = ("Islands", "Republic", "Territories", "Emirates")
 _THE = {"Bahamas", "Comoros", "Gambia", "Maldives", "Netherlands", "Philippines"}
-_SURELY = {"total": "is down", "major": "is mostly down", "partial": "is partly down"}
-_PAST = {"total": "was down", "major": "was mostly down", "partial": "was partly down"}
-_MAYBE = {"total": "may be down", "major": "may be mostly down", "partial": "may be partly down"}
+_DOWN = {"total": "down", "major": "mostly down", "partial": "partly down"}
 MANY = 3  # names of places that a sentence bears
 SERVICES = 5  # and of services
 HALF = 0.5  # of a country: regions that are as much of it are not named
@@ -85,9 +83,9 @@ def _side(told: Told, facet: str) -> str:
 
 
 def _verb(told: Told) -> str:
-    if not told.is_sure:
-        return "may have been down" if told.state == "ended" else _MAYBE[told.severity]
-    return (_PAST if told.state in ("ended", "expired") else _SURELY)[told.severity]
+    is_past = told.state in ("ended", "expired")
+    surely, maybe = ("was", "may have been") if is_past else ("is", "may be")
+    return f"{surely if told.is_sure else maybe} {_DOWN[told.severity]}"
 
 
 def _where(told: Told, names: Mapping[str, str]) -> str:
