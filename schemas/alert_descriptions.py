@@ -34,6 +34,7 @@ ALERT_STATE: Final = {
     "revision": "The newest revision that was delivered or is a dead letter; 0 when none is yet.",
     "status": "`open`: told to go on; `attempted`: perhaps told; `none`: nothing goes on for this receiver.",
     "told": "What it was told last, whole; null when nothing goes on.",
+    "digest": "The dedup_key of the digest with which PagerDuty was told of it; null when it was told of alone.",
     "offset": "Where the revision that brought this state stood in its partition; null when not known.",
     "written_at": "When this was written, by the clock on the wall; null when not known.",
 }

@@ -19,7 +19,8 @@ Status: TypeAlias = Literal["attempted", "open", "none"]
 class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     """The newest settled revision for one receiver, and what it holds to be going on.
 
-    `offset`: of that revision in its topic. `written_at`: wall time of this state, in whole seconds.
+    `digest`: names what it was told of in, where that ends as a whole (PagerDuty). `offset`: of that revision in its
+    topic. `written_at`: wall time of this state, in whole seconds.
     """
 
     schema: Literal[1] = SCHEMA
@@ -30,6 +31,7 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     revision: Annotated[int, Meta(ge=0)]
     status: Status
     told: dict[str, Any] | None = None
+    digest: str | None = None
     offset: Annotated[int, Meta(ge=0)] | None = None
     written_at: Time | None = None
 

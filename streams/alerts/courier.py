@@ -36,7 +36,7 @@ def compose(endpoint: Endpoint, job: Job, context: Context) -> Message:
     if isinstance(endpoint.receiver, Alertmanager):
         return alertmanager(endpoint, job.items, job.repeats, context)
     if isinstance(endpoint.receiver, PagerDuty):
-        return pagerduty(endpoint, job.items, context)
+        return pagerduty(endpoint, job, context)
     return (slack if isinstance(endpoint.receiver, Slack) else webhook)(endpoint, job.items, context)
 
 

@@ -56,12 +56,20 @@ class Item(NamedTuple):
     told: Notice | None
 
 
+class Shared(NamedTuple):
+    """A digest that is over only when all in it is (PagerDuty's). `others`: what goes on of it beside what is new."""
+
+    key: str
+    others: list[Notice]
+
+
 class Job(NamedTuple):
     """One message to be sent: what is new, and what is only repeated. `intents`: to be written down before."""
 
     items: list[Item]
     repeats: list[Notice]
     intents: list[AlertState]
+    shared: Shared | None = None
 
 
 class Dead(NamedTuple):

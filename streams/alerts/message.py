@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from streams.alerts.delivery import Item
+from streams.alerts.notice import Notice
 from streams.secret import Secret
 
 
@@ -24,9 +25,9 @@ class Context(NamedTuple):
     link: str | None
     now: float
 
-    def link_to(self, item: Item) -> str | None:
+    def link_to(self, notice: Notice) -> str | None:
         """Return where people can look at a notice; None when the operator has said nothing."""
-        return None if self.link is None else self.link.replace("{id}", item.notice.id)
+        return None if self.link is None else self.link.replace("{id}", notice.id)
 
 
 def cut(text: str, length: int) -> str:

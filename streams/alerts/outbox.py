@@ -13,12 +13,12 @@ from typing import cast
 import msgspec
 
 from schemas.alertstate import AlertState, Status
-from schemas.notification import Action, message_id
+from schemas.notification import Action, digest_id, message_id
 from schemas.reasons import AlertReason
 from schemas.times import format_time
 from streams.alerts.backoff import Allowance, delay
 from streams.alerts.decide import Decision, decide
-from streams.alerts.delivery import Dead, Effects, Item, Job, Key, Origin, Outcome, Waiting
+from streams.alerts.delivery import Dead, Effects, Item, Job, Key, Origin, Outcome, Shared, Waiting
 from streams.alerts.notice import Notice, recalled
 from streams.alerts.routing import is_held
 from streams.alerts.settings import Alertmanager, AnyReceiver, PagerDuty
@@ -83,7 +83,7 @@ class Outbox:
             return None
         self.is_busy = True
         self.allowance.take(now)
-        return Job([self._take(one, now) for one in batch], repeats, self._intents(batch, now))
+        return Job([self._take(one, now) for one in batch], repeats, self._intents(batch, now), self._shared(batch))
 
     def land(self, job: Job, outcome: Outcome, now: float, chance: Random) -> Effects:
         """Take in how a message went."""
@@ -96,7 +96,7 @@ class Outbox:
                 self._deliver(effects, one, item.action, now)
             elif outcome.result == "again" and self._has_time(one, now):
                 self._again(effects, one)
-            elif outcome.result == "refused" and len(job.items) + len(job.repeats) > 1:
+            elif outcome.result == "refused" and len(job.items) + len(job.repeats) > 1 and job.shared is None:
                 one.alone = True  # one of them may be what it does not like
                 self._again(effects, one)
             else:
@@ -145,12 +145,46 @@ class Outbox:
 
     def _batch(self, due: list[tuple[Waiting, Decision]]) -> list[tuple[Waiting, Decision]]:
         """Return what goes into the next message: one, or many in a storm; to an Alertmanager always all."""
+        if isinstance(self.receiver, PagerDuty):
+            return self._paged(due)
         together = [pair for pair in due if not pair[0].alone]
-        if isinstance(self.receiver, PagerDuty) or not together or due[0][0].alone:
+        if not together or due[0][0].alone:
             return due[:1]
         if isinstance(self.receiver, Alertmanager) or len(together) > self.receiver.digest_over:
             return together[:MANY]
         return together[:1]
+
+    def _paged(self, due: list[tuple[Waiting, Decision]]) -> list[tuple[Waiting, Decision]]:
+        """Return what goes into the next event: all of a digest, or in a storm what begins, as a new one.
+
+        It is of one partition: so what it holds is always with one process, which knows when all of it is over.
+        """
+        if not due:
+            return []
+        first, digest = due[0][0], self._digest(due[0][0])
+        if digest is not None:
+            return [pair for pair in due if self._digest(pair[0]) == digest][:MANY]
+        fresh = [pair for pair in due if not self._goes_on(pair[0])]
+        if self._goes_on(first) or len(fresh) <= self.receiver.digest_over:
+            return due[:1]
+        return [pair for pair in fresh if pair[0].origin[:2] == first.origin[:2]][:MANY]
+
+    def _goes_on(self, one: Waiting) -> bool:
+        past = self.past.get(one.notice.key)
+        return past is not None and past.status != "none"
+
+    def _digest(self, one: Waiting) -> str | None:
+        past = self.past.get(one.notice.key)
+        return None if past is None else past.digest
+
+    def _shared(self, batch: list[tuple[Waiting, Decision]]) -> Shared | None:
+        """Return the digest that a batch belongs to, and what it holds of before."""
+        key = self._digest(batch[0][0]) if batch else None
+        if key is None:
+            return None
+        new = {one.notice.key for one, _ in batch}
+        others = [one for one in self.past.values() if one.digest == key and (one.subject, one.id) not in new]
+        return Shared(key, [recalled(one.subject, one.told or {}) for one in others])
 
     def _take(self, pair: tuple[Waiting, Decision], now: float) -> Item:
         one, (action, reason) = pair
@@ -160,19 +194,28 @@ class Outbox:
         one.first_try = now if one.first_try is None else one.first_try
         past = self.past.get(one.notice.key)
         told = recalled(past.subject, past.told) if past is not None and past.told is not None else None
-        identity = message_id(self.name, one.notice.subject, one.notice.id, one.notice.revision)
-        return Item(identity, one.notice, action, reason, told)
+        return Item(self._identity(one), one.notice, action, reason, told)
 
     def _intents(self, batch: list[tuple[Waiting, Decision]], now: float) -> list[AlertState]:
         """Note what may go on for the receiver now, so that its end is told even if we never hear how it went."""
-        found = []
+        found, digest = [], self._new_digest(batch)
         for one, decision in batch:
             past = self.past.get(one.notice.key)
-            if decision.action == "opened" and (past is None or past.status == "none"):
-                found.append(self._state(one, past.revision if past else 0, "attempted", now))
+            if decision.action == "opened" and not self._goes_on(one):
+                state = self._state(one, past.revision if past else 0, "attempted", now)
+                found.append(msgspec.structs.replace(state, digest=digest))
         for state in found:
             self.past[state.subject, state.id] = state
         return found
+
+    def _new_digest(self, batch: list[tuple[Waiting, Decision]]) -> str | None:
+        """Return the name of a digest that is to be ended as one, if that is what begins here."""
+        if not isinstance(self.receiver, PagerDuty) or len(batch) < 2:
+            return None
+        return digest_id(self.name, [self._identity(one) for one, _ in batch])
+
+    def _identity(self, one: Waiting) -> str:
+        return message_id(self.name, one.notice.subject, one.notice.id, one.notice.revision)
 
     def _repeats(self, batch: list[tuple[Waiting, Decision]], now: float) -> list[Notice]:
         """Return what an Alertmanager is told again beside what is new; one notice that it refused goes alone."""
@@ -238,6 +281,7 @@ class Outbox:
             revision=revision,
             status=status,
             told=told,
+            digest=None if status == "none" else self._digest(one),
             offset=one.origin.offset,
             written_at=format_time(int(now)),
         )

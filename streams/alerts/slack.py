@@ -32,7 +32,7 @@ def one(item: Item, context: Context) -> dict[str, Any]:
     its, title = item.notice, f"{SIGNS[item.action]} {_title(item)}"
     blocks = [_header(title), _section(escaped(summary(item), SECTION))]
     blocks.append({"type": "section", "fields": [_text(text) for text in _fields(item)]})
-    link = context.link_to(item)
+    link = context.link_to(item.notice)
     if link is not None and len(link) <= URL:
         button = {"type": "button", "text": _plain("Look"), "url": link}
         blocks.append({"type": "actions", "elements": [button]})

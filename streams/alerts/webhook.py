@@ -31,7 +31,7 @@ def notification(item: Item, context: Context) -> Notification:
         timestamp=item.notice.updated_at,
         receiver=context.receiver,
         reason=item.reason,
-        link=context.link_to(item),
+        link=context.link_to(item.notice),
         data=item.notice.message,
     )
 

@@ -45,7 +45,7 @@ class Box:
     def __init__(self, receiver: AnyReceiver = WEBHOOK, limit: int = 1000) -> None:
         self.box = Outbox("noc", receiver, limit, frozenset({("incidents", 0)}))
         self.now, self.chance, self.offset = 1_000_000.0, Random(1), 0
-        self.effects = Effects()
+        self.effects, self.outcome = Effects(), DELIVERED
 
     def put(self, one: Notice, route: Route | None = ALL) -> None:
         """A revision comes."""

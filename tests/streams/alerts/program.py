@@ -1,0 +1,88 @@
+"""`ebbtide alerts` with one receiver and no threads, for the tests that have it die at any point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+from schemas.alertstate import AlertState
+from streams.alerts.delivery import Effects, Job, Origin, Outcome
+from streams.alerts.desk import Desk
+from streams.alerts.notice import Notice
+from streams.alerts.settings import Alerts, AnyReceiver, Route
+from streams.setting_types import Duration
+from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
+
+DAY = 86_400.0
+PART = ("incidents", 0)
+
+
+class Program:
+    """`ebbtide alerts` with one receiver: what it has written down and committed outlives a crash."""
+
+    def __init__(self, log: list[Notice], receiver: AnyReceiver = WEBHOOK, forget_after: float = 14 * DAY) -> None:
+        self.log, self.now, self.committed = log, 1.8e9, 0
+        self.settings = Alerts(
+            receivers={"noc": receiver},
+            routes=(Route(receivers=("noc",)),),
+            forget_after=Duration(forget_after),
+        )
+        self.written: dict[str, AlertState] = {}
+        self.told: list[tuple[str, str]] = []  # incident, action
+        self.arrived: list[Job] = []
+        self.over: set[str] = set()  # incidents whose end is known to be delivered
+        self.crash()
+
+    def crash(self) -> None:
+        """Die by kill -9 and begin again."""
+        self.desk, self.at = Desk(self.settings), self.committed
+        self.desk.begin(self.written.values(), {PART: self.committed}, {"incident": PART[0]})
+
+    def read(self) -> None:
+        """Take the next revision."""
+        if self.at < len(self.log):
+            self.write(self.desk.take(self.log[self.at], Origin(*PART, self.at), self.now).values())
+            self.at += 1
+
+    def send(self, outcome: Outcome | None = DELIVERED) -> bool:
+        """Send what is to be sent; no outcome: die before it is known. Say whether there was anything."""
+        job, effects = self.desk.next("noc", self.now)
+        self.write([effects, Effects(states=job.intents if job else [])])
+        if job and outcome in (None, DELIVERED):
+            self.arrived.append(job)
+            self.told += [(item.notice.id, item.action) for item in job.items]
+        again = self.over & {item.notice.id for item in job.items} if job else set()
+        assert not again, f"told after its end: {self.told}"
+        if job and outcome:
+            self.write([self.desk.land("noc", job, outcome, self.now, Random(1))])
+            ended = {item.notice.id for item in job.items if item.action == "ended"}
+            self.over |= ended if outcome == DELIVERED else set()
+        elif job:
+            self.crash()
+        return job is not None and bool(job.items)
+
+    def commit(self) -> None:
+        """Commit, and forget what may be forgotten."""
+        self.committed = self.desk.offsets.settled()[PART]
+        for state in self.desk.forget({PART: self.committed}, self.now):
+            del self.written[state.id]
+
+    def write(self, effects: Iterable[Effects]) -> None:
+        """Write down; an end that is a dead letter is told by that."""
+        for one in effects:
+            self.written |= {state.id: state for state in one.states}
+            self.told += [(dead.notice.id, "ended") for dead in one.dead if dead.notice.phase == "over"]
+
+    def finish(self) -> None:
+        """Read one after the other, and send what follows of each."""
+        while self.at < len(self.log) or self.desk.outboxes["noc"].waiting:
+            self.read()
+            self.send()
+            self.now += 600
+        self.commit()
+
+
+def course(number: int) -> list[Notice]:
+    """An incident that begins, spreads and ends."""
+    name = f"{number:016x}"
+    return [incident(at, state, incident_id=name) for at, state in enumerate(("ongoing", "spreading", "ended"), 1)]

@@ -1,0 +1,156 @@
+"""A storm at PagerDuty: one alert for many incidents, which is resolved when all of them are over, and opened once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.alerts.courier import compose
+from streams.alerts.delivery import Job, Origin, Waiting
+from streams.alerts.endpoint import endpoint
+from streams.alerts.message import Context
+from streams.alerts.notice import Notice
+from tests.streams.alerts.helpers import AGAIN, ALL, PAGERDUTY, REFUSED, UNSURE, Box, incident
+from tests.streams.alerts.program import Program, course
+
+EAGER = msgspec.structs.replace(PAGERDUTY, digest_over=1)
+COUNT = 20
+
+
+def event(job: Job) -> dict[str, Any]:
+    """What PagerDuty gets."""
+    made: dict[str, Any] = json.loads(compose(endpoint("noc", PAGERDUTY), job, Context("noc", None, 0.0)).shown)
+    return made
+
+
+def storm(revision: int = 1, state: str = "ongoing", count: int = COUNT, **fields: Any) -> list[Notice]:  # noqa: ANN401
+    """A revision of each of many incidents."""
+    return [incident(revision, state, incident_id=f"{number:016x}", **fields) for number in range(count)]
+
+
+def sent(box: Box, *notices: Notice) -> list[dict[str, Any]]:
+    """The events that follow from some revisions."""
+    for one in notices:
+        box.put(one)
+    events = []
+    for _ in range(100):
+        job = box.next()
+        if job is None:
+            break
+        events.append(event(job))
+        box.effects.add(box.box.land(job, box.outcome, box.now, box.chance))
+        box.now += 60
+    return events
+
+
+def test_a_storm_is_one_alert_until_all_of_it_is_over() -> None:
+    """One is opened for twenty; it is told when some are over, also after a restart, and resolved with the last."""
+    box, ends = Box(PAGERDUTY), storm(2, "ended")
+    (first,) = sent(box, *storm())
+    assert (first["event_action"], len(first["payload"]["custom_details"]["going_on"])) == ("trigger", COUNT)
+    assert first["payload"]["summary"].startswith("20 at once: ")
+    (second,) = sent(box, *ends[:5])
+    assert (second["event_action"], second["dedup_key"]) == ("trigger", first["dedup_key"])
+    again = box.restarted()
+    told = [sent(again, one)[0] for one in ends[5:]]
+    assert [one["event_action"] for one in told] == ["trigger"] * 14 + ["resolve"]
+    assert {one["dedup_key"] for one in told} == {first["dedup_key"]}
+    assert again.box.going_on() == []
+    assert box.unsettled() == again.unsettled() == set()
+
+
+def test_a_few_and_what_comes_later_have_alerts_of_their_own() -> None:
+    """What begins while a storm goes on must page somebody: it is not added to an alert that is looked at already."""
+    box = Box(PAGERDUTY)
+    few = sent(box, *storm(count=5))
+    assert [one["dedup_key"] for one in few] == [one.id for one in storm(count=5)]
+    (digest,) = sent(box, *storm()[5:])
+    (late,) = sent(box, incident(1, incident_id="f" * 16))
+    assert len({digest["dedup_key"], late["dedup_key"], *(one["dedup_key"] for one in few)}) == 7
+    resolved = sent(box, *storm(2, "ended", count=5))
+    assert [(one["event_action"], one["dedup_key"]) for one in resolved] == [
+        ("resolve", one["dedup_key"]) for one in few
+    ]
+
+
+def test_an_alert_has_the_severity_of_its_worst() -> None:
+    """And says what is so of that first."""
+    box = Box(PAGERDUTY)
+    worst = incident(1, incident_id="e" * 16, severity="total", headline="All of it is down.")
+    (one,) = sent(box, *storm(severity="partial"), worst)
+    assert one["payload"]["severity"] == "critical"
+    assert one["payload"]["summary"] == "21 at once: All of it is down."
+
+
+def test_an_alert_is_of_one_partition() -> None:
+    """Another process may take over the other partition: neither could know when all is over."""
+    box = Box(PAGERDUTY)
+    for number, one in enumerate(storm()):
+        box.effects.add(box.box.put(Waiting(one, Origin("incidents", number % 2, number), ALL, box.now)))
+    going_on = [set(one["payload"]["custom_details"]["going_on"]) for one in sent(box)]
+    assert [{int(name, 16) % 2 for name in names} for names in going_on] == [{0}, {1}]
+
+
+def test_what_may_have_arrived_is_ended_under_its_own_name() -> None:
+    """Timed out: tried again as the same alert, and when all is over before that, it is resolved."""
+    box = Box(PAGERDUTY)
+    box.outcome = UNSURE
+    for one in storm():
+        box.put(one)
+    job = box.next()
+    assert job is not None
+    box.effects.add(box.box.land(job, UNSURE, box.now, box.chance))
+    again = box.restarted()
+    for other, notices in ((box, []), (again, storm(2, "ended"))):
+        other.now += 600
+        other.outcome = AGAIN
+        for one in notices:
+            other.put(one)
+        later = other.next()
+        assert later is not None
+        assert event(later)["dedup_key"] == event(job)["dedup_key"]
+        assert event(later)["event_action"] == ("resolve" if notices else "trigger")
+
+
+def test_a_refused_storm_is_given_up_as_a_whole() -> None:
+    """The event is ours, so no incident in it can be what is wrong; nothing of it is held to go on."""
+    box = Box(PAGERDUTY)
+    box.outcome = REFUSED
+    assert len(sent(box, *storm())) == 1
+    assert len(box.effects.dead) == COUNT
+    assert box.box.going_on() == []
+    assert box.unsettled() == set()
+
+
+STEPS = ("read", "read", "read", "send", "send", "send and die", "commit", "die")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.permutations([number for number in range(4) for _ in range(3)]), st.lists(st.sampled_from(STEPS), max_size=60)
+)
+def test_whenever_it_dies_each_alert_is_opened_once_and_resolved(order: list[int], steps: list[str]) -> None:
+    """An incident is in one alert only; nothing is told after a known end; in the end all are resolved."""
+    courses = [iter(course(number)) for number in range(4)]
+    program = Program([next(courses[number]) for number in order], EAGER, forget_after=60.0)
+    for step in steps:
+        if step.startswith("send"):
+            program.send(None) if step.endswith("die") else program.send()
+        else:
+            {"read": program.read, "commit": program.commit, "die": program.crash}[step]()
+        program.now += 600
+    program.crash()
+    program.finish()
+    actions, alerts = dict[str, str](), dict[str, set[str]]()
+    for job in program.arrived:
+        made = event(job)
+        actions[made["dedup_key"]] = made["event_action"]
+        for item in job.items:
+            alerts.setdefault(item.notice.id, set()).add(made["dedup_key"])
+    assert set(actions.values()) <= {"resolve"}
+    assert all(len(keys) == 1 for keys in alerts.values())
+    assert program.desk.outboxes["noc"].going_on() == []
