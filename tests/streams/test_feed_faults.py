@@ -88,7 +88,47 @@ def test_a_silent_feed_is_back_with_the_first_bin_that_holds_something() -> None
     assert (last.state, last.started_at, last.ended_at) == ("ended", at(10), at(22))
 
 
-@pytest.mark.parametrize("findings", [silent(), course([(0, 10), (0, 11), (0, 13)], 1)], ids=["silent", "doubted"])
+def dark(feed: str = "flows", number: int = 3, asn: int = 1, revision: int = 1, state: str = "open") -> Outage:
+    """A network that is down in a feed from a bin on."""
+    one = structs.replace(decode_outage(OUTAGE), feed=feed, revision=revision, state=state, entity=f"asn/{asn}")
+    times = {"started_at": at(number), "detected_at": at(number + 1), "updated_at": at(number + revision)}
+    return structs.replace(one, outage_id=f"{asn:015}{feed[0]}", **times, drops=[Drop(at(number), 0.9)])
+
+
+def agreed() -> list[Finding]:
+    """Both feeds are in doubt while the same four networks are held, the flows a bin later; all is well in bin 20."""
+
+    def held(feed: str, revision: int, state: str) -> list[Outage]:
+        falls = [dark(feed, 10 + (feed == "flows"), asn, revision, state) for asn in range(1, 5)]
+        return [structs.replace(one, explain={**one.explain, "held": "feed"}) for one in falls]
+
+    found = course([(0, number) for number in range(11, 20)], 1)
+    changes = {("bgp", 10): (1, "suspected"), ("flows", 11): (1, "suspected"), ("bgp", 20): (2, "retracted")}
+    changes |= {("flows", 20): (2, "retracted")}
+    return [
+        structs.replace(one, outages=held(one.feed, *changes[key]), fault=one.fault or key == ("bgp", 10))
+        if (key := (one.feed, (one.end - START) // BIN - 1)) in changes
+        else one
+        for one in found
+    ]
+
+
+def test_feeds_that_agree_are_not_at_fault() -> None:
+    """What they show is an incident, and the doubts end as such."""
+    last = {one.incident_id: one for one in told(agreed(), 1)}
+    assert sorted((one.kinds[-1], one.state, len(one.outage_ids), tuple(one.scope.asns)) for one in last.values()) == [
+        ("feed-fault", "ended", 4, ()),
+        ("feed-fault", "ended", 4, ()),
+        ("total", "ended", 8, (1, 2, 3, 4)),
+    ]
+    assert sum(one.headline.endswith("others show the same, so it was none.") for one in last.values()) == 2
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [silent(), course([(0, 10), (0, 11), (0, 13)], 1), agreed()],
+    ids=["silent", "doubted", "agreed"],
+)
 def test_a_restart_changes_nothing(findings: list[Finding]) -> None:
     """Wherever it is cut, a state that was written and read goes on with the same bytes."""
     whole = incidents(ITS, 1, findings)
@@ -115,12 +155,6 @@ def test_a_state_of_old_is_read() -> None:
     assert [list(moment.bins["flows"]) for moment in again.waiting.values()] == [[START + 4 * BIN]]
 
 
-def dark(revision: int = 1, state: str = "open") -> Outage:
-    """A network of the flows that is down from bin 3 on."""
-    one = structs.replace(decode_outage(OUTAGE), feed="flows", revision=revision, state=state)
-    return structs.replace(one, started_at=at(3), detected_at=at(4), updated_at=at(4), drops=[Drop(at(3), 0.9)])
-
-
 @pytest.mark.parametrize(("kind", "state"), [("gauge", "expired"), ("count", "ongoing"), ("presence", "ongoing")])
 def test_an_outage_of_a_feed_that_has_stopped_is_given_up(kind: str, state: str) -> None:
     """A day and two bins after its last word, while others go on; not where silence is what a dark network sends."""
@@ -129,7 +163,7 @@ def test_an_outage_of_a_feed_that_has_stopped_is_given_up(kind: str, state: str)
     begin = [said(0, feed, number) for number in range(4) for feed in ("bgp", "flows")]
     begin[-1] = structs.replace(begin[-1], outages=[dark()])
     on = [said(0, "bgp", number) for number in range(4, 160)]
-    back = structs.replace(said(0, "flows", 160), outages=[dark(2, "expired")])
+    back = structs.replace(said(0, "flows", 160), outages=[dark(revision=2, state="expired")])
     found = [decode_incident(one) for one in incidents(its, 1, [*begin, *on, back])]
     own = [one for one in found if one.scope.asns]
     assert [one.state for one in own if one.updated_at < at(159)][-1] == state
