@@ -41,8 +41,8 @@ class Batch:
     `received`: when each message came in (Unix seconds), or one time for all.
     """
 
-    measurements: list[Measurement]
-    source: Sequence[int]
+    measurements: Sequence[Measurement]
+    source: Sequence[int] | Ints
     values: Sequence[bytes | None]
     offsets: Sequence[int]
     received: Sequence[float] | Floats | float
@@ -50,7 +50,7 @@ class Batch:
 
     def origin(self, position: int) -> Origin:
         """Return where the measurement at that position came from; of an array, only its own element's bytes."""
-        message = self.source[position]
+        message = int(self.source[position])
         value = self.values[message] or b""
         if value.lstrip()[:1] == b"[":
             value = _good_elements(value)[position - bisect_left(self.source, message)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors.observed import Floats, Ints
 from schemas.measurement import Measurement
+from streams.layouts import Layouts
 
 TS, VALUE, ASN = map(attrgetter, ("ts", "value", "asn"))
 SORT = attrgetter("feed", "access", "direction", "service")
@@ -42,10 +43,12 @@ class Columns(NamedTuple):
 class Reader:
     """Reads columns, numbering feeds and the few sorts of measurements: what feed and facets there are together.
 
-    Two measurements of one feed have the same code exactly when they are of the same series of an ASN.
+    Two measurements of one feed have the same code exactly when they are of the same series of an ASN. `plain`: feeds
+    of whose measurements nothing but columns is wanted, except of a series seen for the first time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, plain: Collection[str] = ()) -> None:
+        self.layouts = Layouts(plain, self._number)
         self.feeds: dict[str, int] = {}
         self._sorts: dict[tuple[str | None, ...], int] = {}
         self._feed_of: list[int] = []

@@ -131,6 +131,11 @@ class Feed:
         self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
         self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether columns are all that is wanted of most measurements."""
+        return self.rules.detector.kind in ("gauge", "count") and self.cells is None
+
     def take(self, part: Part, batch: Batch) -> Step:
         """Bin measurements, in order of arrival, and close the bins that are due."""
         part, rejected = self._sift(part, batch)

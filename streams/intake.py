@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from detectors.observed import Floats
-from schemas.decode import Dead, joined, parts
+from schemas.decode import Dead
 from schemas.outage import Outage
 from streams.batch import Batch, Origin, Rejected
+from streams.reading import read
 from streams.shard import Closed, Shard, outages_of
 
 
@@ -54,10 +55,9 @@ def take(
         keep = sorted(set(range(len(values))) - set(bad_keys))
         values, offsets = [values[i] for i in keep], [offsets[i] for i in keep]
         received = received if isinstance(received, float | int) else [received[i] for i in keep]
-    found = [(part, shard.reader.look(part.measurements)) for part in parts(values)]
-    decoded, columns = joined([part for part, _ in found]), shard.reader.columns([looked for _, looked in found])
-    dead += [_undecoded(letter, offsets) for letter in decoded.dead]
-    batch = Batch(decoded.measurements, decoded.source, values, offsets, received, columns)
+    found = read(values, shard.reader)
+    dead += [_undecoded(letter, offsets) for letter in found.dead]
+    batch = Batch(found.measurements, found.source, values, offsets, received, found.columns)
     output = shard.apply(batch)
     tally.add(batch, dead + output.rejected, len(dead))
     return Taken(output.closed, sorted(dead + output.rejected, key=lambda letter: letter.origin.offset))

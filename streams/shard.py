@@ -77,13 +77,14 @@ class Shard:
     feeds: dict[str, Feed] = field(default_factory=dict)
     areas: dict[str, Areas] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
-    reader: Reader = field(default_factory=Reader)
+    reader: Reader = field(init=False)
     known: Known = field(default_factory=Known)
     tells: Callable[[str, Partial], None] | None = None
 
     def __post_init__(self) -> None:
         calendar = self.known.calendar
         self.feeds = {name: Feed(feed_rules(self.settings, name), self.known) for name in self.settings.feeds}
+        self.reader = Reader(self._plain())
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():
             if self.tells:
@@ -92,6 +93,9 @@ class Shard:
                 patience = Patience(feed.rules.forget_after, feed.rules.expire_after)
                 self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas, calendar)
                 feed.partials = self.areas[name].alone
+
+    def _plain(self) -> list[str]:
+        return [name for name, feed in self.feeds.items() if feed.is_plain]
 
     def _tell(self, feed: str, part: Partial) -> Told:
         """Tell of a feed's areas what others sum up."""
@@ -112,7 +116,7 @@ class Shard:
             rejected += step.rejected
             self._count(name, part.size, step.binned, step.late, len(step.rejected))
         if self.reader.is_full():
-            self.reader = Reader()
+            self.reader = Reader(self._plain())
             for feed in self.feeds.values():
                 feed.index.codes.clear()
         found.sort(key=lambda one: one[1].position)

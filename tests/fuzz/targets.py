@@ -13,14 +13,16 @@ import msgspec
 
 from schemas.clock import Clock, decode_clock
 from schemas.clock import encode as encode_clock
-from schemas.decode import decode
+from schemas.decode import Decoded, decode
 from schemas.finding import decode_finding
 from schemas.finding import encode as encode_finding
 from schemas.judge import judge
 from schemas.outage import decode_outage
 from schemas.outage import encode as encode_outage
 from schemas.reasons import DETAIL_LENGTH, REASONS
+from streams.columns import Reader
 from streams.errors import StateError
+from streams.reading import read
 from streams.state.file import parse
 from streams.state.packing import pack, unpack
 
@@ -34,6 +36,7 @@ def measurements(data: bytes) -> None:
     assert decoded.measurements == list(chain.from_iterable(good for good, _ in alone))
     assert list(decoded.source) == [index for index, (good, _) in enumerate(alone) for _ in good]
     assert [dead.payload for dead in decoded.dead] == [payload for _, bad in alone for payload, _ in bad]
+    _read_by_layout(values, decoded)
     for measurement in decoded.measurements:
         assert isinstance(measurement.ts, int | float)
         assert 0 <= measurement.value < float("inf")
@@ -41,6 +44,18 @@ def measurements(data: bytes) -> None:
         assert dead.reason in REASONS
         assert dead.detail.isprintable()
         assert len(dead.detail) <= DETAIL_LENGTH
+
+
+def _read_by_layout(values: list[bytes | None], decoded: Decoded) -> None:
+    """The same comes of them once their layouts are known."""
+    reader = Reader({measurement.feed for measurement in decoded.measurements})
+    for _ in range(3):
+        found = read(values, reader)
+        assert list(found.measurements) == decoded.measurements
+        assert list(found.source) == list(decoded.source)
+        assert found.dead == decoded.dead
+        assert found.columns.ts.tolist() == [float(m.ts) for m in decoded.measurements]
+        assert found.columns.value.tolist() == [m.value for m in decoded.measurements]
 
 
 def clock(data: bytes) -> None:
