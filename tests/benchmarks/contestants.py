@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import orjson
 
 from streams import topics
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 TOPIC = "measurements"
 ARRAYS = "arrays"
 PARTITIONS = 4
+OWN = ("clock", "findings", "partials")
 POLL = 0.1
 PATIENCE = 300.0
 
@@ -47,8 +49,7 @@ def worker(place: Place, turn: int, topic: str = TOPIC) -> tuple[Result, Written
     group, port = f"ebbtide-{topic}-{turn}", free_port()
     settings = place.directory / f"{group}.toml"
     settings.write_text(settings_text(place.address, group, port, topic))
-    kafka = Kafka(bootstrap_servers=(place.address,), app_id=group, partitions=PARTITIONS, measurements=topic)
-    topics.create(kafka)
+    topics.create(kafka_of(place.address, group, topic))
     command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(settings)]
     with child(command, place.directory, group, ENVIRONMENT) as process:
         result = _until(place.load.measurements, lambda: _applied(process, port), process)
@@ -75,11 +76,21 @@ def rival(place: Place, turn: int, module: str, python: str, count: int) -> Resu
 ENVIRONMENT: Mapping[str, str] = {"PYTHONPATH": str(ROOT)}
 
 
+def kafka_of(address: str, group: str, topic: str = TOPIC) -> Kafka:
+    """Return where the messages of a worker are. What workers tell each other has topics of its own for each group.
+
+    Else a group that is new would begin with all that the groups before it told each other.
+    """
+    its = Kafka(bootstrap_servers=(address,), app_id=group, partitions=PARTITIONS, measurements=topic)
+    return msgspec.structs.replace(its, **{name: f"{group}-{name}" for name in OWN})
+
+
 def settings_text(address: str, group: str, port: int, topic: str, width: int = WIDTH) -> str:
     """Return the settings file of a worker for the benchmark's messages."""
+    its = kafka_of(address, group, topic)
+    names = "".join(f'{name} = "{getattr(its, name)}"\n' for name in ("app_id", "measurements", *OWN))
     return (
-        f'[kafka]\nbootstrap_servers = ["{address}"]\napp_id = "{group}"\npartitions = {PARTITIONS}\n'
-        f'measurements = "{topic}"\n'
+        f'[kafka]\nbootstrap_servers = ["{address}"]\npartitions = {PARTITIONS}\n{names}'
         f'[web]\nport = {port}\n[worker]\ndata_dir = "{group}"\n'
         f'[feeds.{FEED}]\nsignal = "traffic"\nkind = "count"\nbin = "{width}s"\n'
     )

@@ -22,7 +22,7 @@ from schemas.times import parse_time
 from streams import topics
 from streams.processes import child, free_port
 from streams.settings import Kafka
-from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, TOPIC, settings_text, wait_ready
+from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, TOPIC, kafka_of, settings_text, wait_ready
 from tests.benchmarks.messages import FIRST_ASN, START, Load, Message, messages
 from tests.benchmarks.reading import read
 from tests.benchmarks.records import Record, records
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(kafka: ApacheKafka, directory: Path, arguments: argparse.Namespace) -> None:
     load = Load(2 * arguments.asns * arguments.bins, arguments.asns, arguments.bins, HOUR)
-    its = Kafka(bootstrap_servers=(kafka.address,), app_id=GROUP, partitions=PARTITIONS)
+    its = kafka_of(kafka.address, GROUP)
     for name in (TOPIC, its.outages):
         kafka.create_topic(name, PARTITIONS, message_timestamp_type="LogAppendTime")
     topics.create(its)

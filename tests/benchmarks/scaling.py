@@ -16,8 +16,7 @@ import orjson
 
 from streams import topics
 from streams.processes import child, free_port
-from streams.settings import Kafka
-from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, PATIENCE, POLL, TOPIC, get, settings_text
+from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, PATIENCE, POLL, TOPIC, get, kafka_of, settings_text
 from tests.benchmarks.fill import fill
 from tests.benchmarks.messages import Load
 from tests.benchmarks.reading import read
@@ -71,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _rate(address: str, directory: Path, load: Load, count: int, turn: int) -> Rate:
     group = f"scaling-{count}-{turn}"
-    topics.create(Kafka(bootstrap_servers=(address,), app_id=group, partitions=PARTITIONS))
+    topics.create(kafka_of(address, group))
     with ExitStack() as stack:
         crew = Crew([], [free_port() for _ in range(count)])
         for port in crew.ports:
