@@ -36,12 +36,10 @@ class Crew(NamedTuple):
     processes: list[Popen[bytes]]
     ports: list[int]
 
-    def done(self) -> tuple[int, float]:
-        """Return how many measurements they have taken, and how many CPU seconds that took them."""
-        taken = 0
-        for port in self.ports:
-            partitions = orjson.loads(get(port, "/api/v1/status"))["partitions"]
-            taken += sum(one["received"] for one in partitions.values())
+    def done(self) -> tuple[list[dict[str, int]], float]:
+        """Return how many measurements each has taken of each partition it has, and the CPU seconds of all."""
+        states = [orjson.loads(get(port, "/api/v1/status"))["partitions"] for port in self.ports]
+        taken = [{number: one["received"] for number, one in state.items()} for state in states]
         return taken, sum(read(0, process.pid).cpu for process in self.processes)
 
 
@@ -90,12 +88,12 @@ def _watch(crew: Crew, count: int) -> Rate:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
-            done, cpu = crew.done()
+            taken, cpu = crew.done()
         except OSError:
             time.sleep(POLL)
             continue
-        now = time.monotonic()
-        if first is None and done > 0 and _all_begun(crew):
+        now, done = time.monotonic(), sum(sum(its.values()) for its in taken)
+        if first is None and _all_have_begun(taken):
             first = now, done, cpu
         if done >= count and first is not None:
             return Rate((done - first[1]) / (now - first[0]), (done - first[1]) / (cpu - first[2]))
@@ -103,9 +101,9 @@ def _watch(crew: Crew, count: int) -> Rate:
     raise RuntimeError(f"{len(crew.ports)} workers did not get through {count} measurements, see their logs")
 
 
-def _all_begun(crew: Crew) -> bool:
-    shares = [len(orjson.loads(get(port, "/api/v1/status"))["partitions"]) for port in crew.ports]
-    return sum(shares) == PARTITIONS and min(shares) > 0
+def _all_have_begun(taken: list[dict[str, int]]) -> bool:
+    """Whether every partition is somebody's who has taken some of it; one that has just been given waits a while."""
+    return sum(map(len, taken)) == PARTITIONS and all(its and min(its.values()) > 0 for its in taken)
 
 
 if __name__ == "__main__":
