@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.exact import MOST
 from detectors.observed import Flags, Floats, Ints, Kind
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -83,16 +84,22 @@ class OpenBins:
             self._add(start, arrivals.where(starts == start), rows)
 
     def take(self, start: int, rows: int) -> Bin:
-        """Remove and return the bin, with at least `rows` rows; an empty one when nothing came."""
+        """Remove and return the bin, with at least `rows` rows; an empty one when nothing came.
+
+        A sum above `MOST` counts as that: it may have overflown, and one that is not finite would be learnt for good.
+        """
         taken = self.bins.pop(start, None) or Bin.empty()
         taken.grow(rows)
+        np.minimum(taken.value, MOST, out=taken.value)
+        np.minimum(taken.size, MOST, out=taken.size)
         return taken
 
     def _add(self, start: int, arrivals: Arrivals, rows: int) -> None:
         into = self.bins.setdefault(start, Bin.empty())
         into.grow(rows)
         into.seen[arrivals.rows] = True
-        _ADD[self.kind](into, arrivals)
+        with np.errstate(over="ignore"):
+            _ADD[self.kind](into, arrivals)
 
 
 def _add_gauge(into: Bin, arrivals: Arrivals) -> None:

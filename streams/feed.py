@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -154,7 +154,7 @@ class Feed:
             part = part.cut(stop, part.size)
         return _joined(steps)
 
-    def advance(self, newest: float, spoke: Container[int] | None = None) -> Step:
+    def advance(self, newest: float, spoke: Collection[int] | None = None) -> Step:
         """Follow the clock of the feed, and return what came of it; positions mean nothing here.
 
         `spoke`: starts of the bins in which the feed was heard elsewhere, where silence here is real (None: all).
@@ -163,7 +163,7 @@ class Feed:
         if confirmed:
             self._bin(Part.of(confirmed, np.zeros(len(confirmed), dtype=np.int64)))
         self.watermark.advance(max([newest, *(float(m.ts) for m in confirmed)]))
-        due = self.watermark.due()
+        due = self._closable(self.watermark.due(), spoke)
         closed = [self._close(0, start, elsewhere=spoke is None or start in spoke) for start in due]
         return Step(closed, [], len(confirmed), 0)
 
@@ -220,7 +220,7 @@ class Feed:
         if self.rules.detector.kind == "presence" and late.any():
             self._correct(part.where(late), closed[late])
         done = []
-        for start in filter(self._matters, self.watermark.due()):
+        for start in self._closable(self.watermark.due(), ()):
             trigger = int(np.searchsorted(closed, start + self.rules.time.width))
             done.append(self._close(int(part.positions[trigger]), start))
         return Step(done, [], on_time.size, int(late.sum()))
@@ -276,10 +276,22 @@ class Feed:
             self._forget(start)
         return closing
 
-    def _matters(self, start: int) -> bool:
-        """Whether closing a bin can change anything: once a silent feed is given up, its empty bins cannot."""
-        given_up = self.silent_since is not None and start - self.silent_since > self.rules.expire_after
-        return not given_up or start in self.bins.bins
+    def _closable(self, due: range, spoke: Collection[int] | None) -> Iterator[int]:
+        """Yield the bins, out of those due, whose closing can change anything, each once the one before has closed.
+
+        When a silent feed is given up its empty bins cannot, but where it was heard elsewhere (`spoke`; None: in all).
+        However long it was, only what is yielded takes time: a single clock that stands in 1970 must not hold up all.
+        """
+        start = due.start
+        while start < due.stop:
+            if spoke is not None and self._is_given_up(start):
+                start = min((one for one in (*self.bins.bins, *spoke) if start <= one < due.stop), default=due.stop)
+            if start < due.stop:
+                yield start
+            start += due.step
+
+    def _is_given_up(self, start: int) -> bool:
+        return self.silent_since is not None and start - self.silent_since > self.rules.expire_after
 
     def _observe(self, start: int, rows: int, elsewhere: bool | None) -> Observed:
         """Return what the bin held; where silence says nothing, its rows are not present.

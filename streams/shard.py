@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -122,7 +122,7 @@ class Shard:
         found.sort(key=lambda one: one[1].position)
         return Output([self._closed(name, closing) for name, closing in found], rejected)
 
-    def advance(self, feed: str, newest: float, spoke: Container[int] | None = None) -> Output:
+    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> Output:
         """Follow the clock of a feed that is alive elsewhere; the caller knows that this partition has nothing new.
 
         `spoke`: starts of the bins in which it was heard elsewhere (None: all).

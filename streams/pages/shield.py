@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp.web import HTTPException, Request, StreamResponse, middleware
 
+from schemas.reasons import one_line
 from streams.pages.answers import problem
 
 Handler = Callable[[Request], Awaitable[StreamResponse]]
@@ -35,7 +36,7 @@ async def shield(request: Request, handler: Handler) -> StreamResponse:
     except HTTPException as error:
         response = problem(error.status, _DETAILS.get(error.status, error.reason))
     except Exception:
-        log.exception("the page %s failed", request.path)
+        log.exception("the page %s failed", one_line(request.path))
         response = problem(500, "this page failed; the worker's log says why")
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.bins import Arrivals, Bin, OpenBins, padded
+from detectors.exact import MOST
 from detectors.observed import Kind
 
 WIDTH = 60
@@ -113,3 +114,14 @@ def test_rows_that_come_later_find_room_in_an_open_bin() -> None:
     assert np.flatnonzero(taken.seen).tolist() == [0, 49, 2999]
     assert taken.value.sum() == 3
     assert isinstance(taken, Bin)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["gauge", "count", "ratio"])
+def test_sums_beyond_all_numbers_are_large_not_infinite(kind: Kind) -> None:
+    """Two of the largest numbers overflow; a baseline that had learnt that would never know anything again."""
+    largest = float(np.finfo(np.float64).max)
+    opened = filled(kind, [(0, 0, largest, largest, "a"), (1, 0, 3.0, 4.0, "a"), (0, 1, largest, largest, "a")], [])
+    taken = opened.take(0, 2)
+    assert (taken.value[:2].tolist(), taken.size[1]) == ([MOST, 3.0], 4.0 if kind == "ratio" else 0.0)
+    assert taken.size[0] == (MOST if kind == "ratio" else 0.0)

@@ -180,6 +180,19 @@ def test_few_networks_are_not_called_dark_by_a_pause_of_the_whole_feed() -> None
     assert outages_of(partition.follow(0, IDLE)) == []
 
 
+def test_a_clock_that_stands_in_1970_costs_no_closing_of_every_bin_since() -> None:
+    """Once the silent feed is given up, only bins in which it was heard elsewhere close: those are all that tell."""
+    partition = Partition(helpers.settings(("count",), idle_after=IDLE), 0, {}, 0.0)
+    feed(partition, [message("count", 0, 1)], 0)
+    hear_all(partition, BINS + 3)
+    closed = partition.follow(0, IDLE)
+    assert len(closed) < 50
+    assert [one.end for one in closed[-3:]] == [START + hour * HOUR for hour in range(BINS + 1, BINS + 4)]
+    assert feed(partition, lively(bins=BINS + 9, first=BINS + 3), 1) == []
+    counts = partition.shard.counts["count"]
+    assert (counts.late, counts.binned) == (0, 1 + 6 * 24)
+
+
 def test_gauges_that_are_silent_are_unknown_not_dark() -> None:
     """`absent = "missing"`: the clock closes bins, nobody is called dark."""
     partition = opened("gauge")

@@ -200,6 +200,21 @@ async def test_requests_are_bounded(pages: web.Application) -> None:
             assert answer.status == 400
 
 
+async def test_a_request_cannot_write_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A page that fails is told with its address, in which a line end is escaped; who asked learns nothing of why."""
+    app = web.Application(**application_options(Web()))
+
+    async def page(request: web.Request) -> web.Response:
+        raise ValueError("inside")
+
+    app.router.add_get("/series/{entity}", page)
+    async with TestClient(TestServer(app)) as client, client.get("/series/a%0aINFO all is well") as answer:
+        assert answer.status == 500
+        assert "inside" not in await answer.text()
+    (line,) = [record.getMessage() for record in caplog.records if "failed" in record.getMessage()]
+    assert line == "the page /series/a\\nINFO all is well failed"
+
+
 def test_loopback_is_the_default() -> None:
     """Nobody else can ask unless the operator says so, and one who says so without a token is warned."""
     assert Settings().web.bind == "127.0.0.1"
