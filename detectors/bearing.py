@@ -114,10 +114,10 @@ def _steps(drops: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], .
     """Falls that are worth telling, one for those within an hour: a level takes some bins to be known."""
     told: list[tuple[float, float]] = []
     for at, drop in drops:
-        if told and drop < told[-1][1] + material(told[-1][1]):
-            continue
-        is_same = told and at < told[-1][0] + HOUR
-        told[-1 if is_same else len(told) :] = [(told[-1][0] if is_same else at, drop)]
+        if told and at < told[-1][0] + HOUR:
+            told[-1] = (told[-1][0], max(drop, told[-1][1]))
+        elif not told or drop >= told[-1][1] + material(told[-1][1]):
+            told.append((at, drop))
     return tuple(told)
 
 

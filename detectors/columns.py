@@ -35,7 +35,7 @@ LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
     "sums": (np.float32, len(RHOS), 0.0),  # evidence that the level has fallen; while an outage is open, its course
     "runs": (np.uint16, len(RHOS), 0),  # bins since that evidence left zero
     "gap": (np.uint16, 0, 0),  # bins missing just before this one
-    "hole": (np.uint16, 0, 0),  # bins missing just before the evidence left zero
+    "hole": (np.uint16, 0, 0),  # bins missing just before the evidence left zero; in an outage, since it seems back
     "flaps": (np.uint8, 0, 0),  # outages begun of late; one is forgotten every day
     "phase": (np.uint8, 0, 0),  # 0 normal, 1 evidence announced, 2 an outage is followed
 }

@@ -26,9 +26,12 @@ BEING_BACK, STEADY, RETURNING, HELD, MOVING = range(5)
 ENOUGH = np.float32(8)  # nats that a return must show against staying down
 REST = np.float32(0.1)  # share of the deepest drop that may be missing still when an outage is over
 LITTLE = np.float32(0.025)  # and of normal, however small the drop was
-DOUBT = np.float32(-3)  # evidence that the return is a partial one
+NEARLY = np.float32(-1)  # evidence that a return is whole with which it is told
+DOUBT = np.float32(-3)  # evidence that the return is a partial one: what seemed back is not
+PARTLY = np.float32(-5)  # evidence that a whole one has not even begun
 SURE = np.float32(12)  # nats that a step of the level must show
 STEP = np.float32(8)
+BEGUN = np.float32(0.4)  # of a step, what the bin in which it begins shows at the least
 LONGEST = np.uint16(65_000)
 LOOKED_AT = tuple(4**power for power in range(1, 8))  # bins after which a level is told anew when it has changed
 MEAN_OF = np.float32(100)  # bins that a level is the mean of, at the most
@@ -47,6 +50,7 @@ class Course:
 
 def start(c: Columns, row: int, ratio: float) -> None:
     """Begin to follow a row at a share of normal."""
+    c["hole"][row] = 0
     c["flaps"][row] = min(int(c["flaps"][row]) + 1, 8)
     c["sums"][row] = (0, 0, ratio, ratio, 0)
     c["runs"][row] = (0, 0, 0, 1, 0)
@@ -68,6 +72,16 @@ def forget(c: Columns, at: int, width: int) -> None:
     """Every day one outage less counts against a row that comes and goes."""
     if at // DAY != (at + width) // DAY:
         c["flaps"] -= c["flaps"] > 0
+
+
+def skip(c: Columns, rows: Ints) -> None:
+    """Nothing was measured in some rows: what seems back may have been so all the while, which confirms nothing."""
+    c["hole"][rows] = np.minimum(c["hole"][rows], LONGEST) + (c["runs"][rows, BEING_BACK] > 0)
+
+
+def since(c: Columns, row: int) -> int:
+    """Bins since a row seems back, those among them without a measurement included."""
+    return max(int(c["runs"][row, BEING_BACK]), 1) + int(c["hole"][row])
 
 
 def confirm(c: Columns, least: int) -> Singles:
@@ -106,7 +120,8 @@ def levels(
 ) -> Course:
     """Other kinds: a CUSUM of "whole again" against "still down", which "only partly back" can veto.
 
-    Both change sign where the `rest` of the deepest drop so far, `worst`, is missing. `told`: the share of normal that
+    Both change sign where the `rest` of the deepest drop so far, `worst`, is missing. A return that seems partial is
+    not told, but one that turns out whole began with its first bin all the same. `told`: the share of normal that
     was told last.
     """
     sums, runs = c["sums"], c["runs"]
@@ -127,17 +142,19 @@ def levels(
 
     back = np.clip(sums[:, BACK] + against(down), 0, 4 * ENOUGH)
     whole = np.minimum(sums[:, WHOLE] + against(partly), 4 * ENOUGH)
-    again = (back <= 0) | (whole <= DOUBT)
+    again = (back <= 0) | (whole <= PARTLY)
+    doubted = again | (whole <= DOUBT)
     sums[:, BACK] = np.where(again, 0, back)
     sums[:, WHOLE] = np.where(again, 0, whole)
     runs[:, BEING_BACK] = np.where(again, 0, _longer(c, BEING_BACK))
-    sure = ~again & (back >= ENOUGH)
-    done = sure & (whole >= -1) & (runs[:, BEING_BACK] >= confirm(c, 2))
+    told_back = runs[:, RETURNING] > 0
+    sure = ~doubted & (back >= ENOUGH) & (told_back | (whole >= NEARLY))
+    done = sure & (whole >= NEARLY) & (runs[:, BEING_BACK] >= confirm(c, 2))
     # What seemed back and is not has the level of the bins since then, be they enough for a step or not.
-    relapsed = (runs[:, RETURNING] > 0) & ~sure
-    moved = np.where((again & step) | relapsed, runs[:, MOVING], 0).astype(np.int64)
+    relapsed = told_back & ~sure
+    moved = np.where((doubted & step) | relapsed, runs[:, MOVING], 0).astype(np.int64)
     _settle(c, ratio, worth, moved > 0)
-    return Course(done, sure & ~done, (moved > 0) | (again & _refined(c, told)), moved)
+    return Course(done, sure & ~done, (moved > 0) | (doubted & _refined(c, told)), moved)
 
 
 def _longer(c: Columns, column: int) -> NDArray[np.uint16]:
@@ -157,13 +174,26 @@ def _step(c: Columns, ratio: Singles, variance: Singles, worth: Singles) -> Flag
 
     A step has been found where the sum says so by `SURE` nats and its bins are that far on average.
     """
-    away, sign = ratio - c["sums"][:, LEVEL], np.sign(c["sums"][:, SHIFT])
-    going = np.where(sign == 0, np.sign(away), sign)
-    total = np.maximum(np.abs(c["sums"][:, SHIFT]) + going * away - worth / 2, 0)
+    going, total, first = _shifted(c, ratio - c["sums"][:, LEVEL], worth)
     c["sums"][:, SHIFT] = going * total
-    c["runs"][:, MOVING] = moving = np.where(total > 0, _longer(c, MOVING), 0)
+    c["runs"][:, MOVING] = moving = np.where(total > 0, np.where(first, 1, _longer(c, MOVING)), 0)
     found: Flags = (total >= SURE * variance / worth) & (2 * total >= worth * moving) & (total > 0)
     return found
+
+
+def _shifted(c: Columns, away: Singles, worth: Singles) -> tuple[Singles, Singles, Flags]:
+    """The sign of the sum with one more bin, the sum, and whether this bin is its first.
+
+    A bin that undoes the sum begins one the other way. One that is so far away that those before show too little of
+    the step to be a part of it begins it anew: they were noise.
+    """
+    before, run = np.abs(c["sums"][:, SHIFT]), c["runs"][:, MOVING]
+    going = np.where(run > 0, np.sign(c["sums"][:, SHIFT]), np.sign(away))
+    more = going * away - worth / 2
+    turned = before + more <= 0
+    anew = BEGUN * going * away > worth / 2 + before / np.maximum(run, 1)
+    total = np.where(turned, -more - worth, more) + np.where(turned | anew, 0, before)
+    return np.where(turned, -going, going), np.maximum(total, 0), turned | anew
 
 
 def _settle(c: Columns, ratio: Singles, worth: Singles, moved: Flags) -> None:

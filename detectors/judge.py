@@ -173,13 +173,15 @@ def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -
     Those that are held are judged when the feed has settled, and are neither back nor on their way.
     """
     hot, held = desk.store.hot, held or desk.scalars["settling"] > 0
+    follow.skip(hot, rows[~scored.ok[rows]])
     rows = rows[scored.ok[rows]]
     if not rows.size:
         return []
-    c: Columns = {name: hot[name][rows] for name in ("sums", "runs", "flaps")}
+    c: Columns = {name: hot[name][rows] for name in ("sums", "runs", "hole", "flaps")}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         now = _course(desk, c, rows, seen, scored)
     steady = _steady(desk, c, now)
+    c["hole"] *= c["runs"][:, follow.BEING_BACK] > 1
     for name, column in c.items():
         hot[name][rows] = column
     told = c["runs"][:, follow.RETURNING] > 0
@@ -249,6 +251,7 @@ def _end(desk: Desk, row: int, old: Ongoing, shown: Seen, inform: float) -> Chan
     """
     hot = desk.store.hot
     bins = max(int(hot["runs"][row, follow.BEING_BACK]), 1)
+    ended_at = shown.at - (follow.since(hot, row) - 1) * desk.rule.width
     counted = desk.rule.kind == "presence" or bool(old.held)
     short = 0.0 if counted else follow.missing(hot, row, old.max_drop, inform)
     hot["level"][row] *= 1 - short
@@ -256,7 +259,7 @@ def _end(desk: Desk, row: int, old: Ongoing, shown: Seen, inform: float) -> Chan
     reason = "the feed is well again" if old.held else _back(bins, short)
     follow.stop(desk.store.hot, row)
     del desk.ongoing[row]
-    return tell(revise(old, shown, state, reason, 0.0), shown, shown.at - (bins - 1) * desk.rule.width)
+    return tell(revise(old, shown, state, reason, 0.0), shown, ended_at)
 
 
 def _back(bins: int, short: float) -> str:
