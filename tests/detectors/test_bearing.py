@@ -146,6 +146,14 @@ def test_steps_within_an_hour_are_one_drop() -> None:
     assert last(coverage(["asn/1"]), first, deeper).drops == ((START, 0.9),)
 
 
+def test_what_a_step_leads_to_within_an_hour_is_its_depth_however_little_it_adds() -> None:
+    """The first bin of a second step shows most of it: the rest is no step, and belongs to it."""
+    first, at = fall("asn/1", 0, drop=0.3), START + 2 * HOUR
+    drops = ((START, 0.3), (at, 0.78), (at + 0.4 * HOUR, 0.85))
+    deeper = then(first, 3, "open", max_drop=0.85, drops=drops)
+    assert last(coverage(["asn/1"]), first, deeper).drops == ((START, 0.3), (at, 0.85))
+
+
 def test_one_feed_of_three_does_not_date_the_fall() -> None:
     """Noise before the fall is taken for its beginning in one feed: the two others say when it began."""
     falls = [fall("asn/1", -1.5, feed="telescope"), *(fall("asn/1", 0, feed=feed) for feed in ("probing", "bgp"))]
