@@ -28,7 +28,9 @@ REST = np.float32(0.1)  # share of the deepest drop that may be missing still wh
 LITTLE = np.float32(0.025)  # and of normal, however small the drop was
 NEARLY = np.float32(-1)  # evidence that a return is whole with which it is told
 DOUBT = np.float32(-3)  # evidence that the return is a partial one: what seemed back is not
-PARTLY = np.float32(-5)  # evidence that a whole one has not even begun
+PARTLY = np.float32(
+    -5
+)  # the same of a ratio, until its return is begun anew: how likely its failures are is not well known
 SURE = np.float32(12)  # nats that a step of the level must show
 STEP = np.float32(8)
 BEGUN = np.float32(0.4)  # of a step, what the bin in which it begins shows at the least
@@ -121,8 +123,8 @@ def levels(
     """Other kinds: a CUSUM of "whole again" against "still down", which "only partly back" can veto.
 
     Both change sign where the `rest` of the deepest drop so far, `worst`, is missing. A return that seems partial is
-    not told, but one that turns out whole began with its first bin all the same. `told`: the share of normal that
-    was told last.
+    not told, but that of a ratio may turn out whole, and began with its first bin then. `told`: the share of normal
+    that was told last.
     """
     sums, runs = c["sums"], c["runs"]
     ratio = np.clip(value / mid, 0, 2).astype(np.float32)
@@ -142,7 +144,7 @@ def levels(
 
     back = np.clip(sums[:, BACK] + against(down), 0, 4 * ENOUGH)
     whole = np.minimum(sums[:, WHOLE] + against(partly), 4 * ENOUGH)
-    again = (back <= 0) | (whole <= PARTLY)
+    again = (back <= 0) | (whole <= (PARTLY if kind == "ratio" else DOUBT))
     doubted = again | (whole <= DOUBT)
     sums[:, BACK] = np.where(again, 0, back)
     sums[:, WHOLE] = np.where(again, 0, whole)
