@@ -28,9 +28,7 @@ REST = np.float32(0.1)  # share of the deepest drop that may be missing still wh
 LITTLE = np.float32(0.025)  # and of normal, however small the drop was
 NEARLY = np.float32(-1)  # evidence that a return is whole with which it is told
 DOUBT = np.float32(-3)  # evidence that the return is a partial one: what seemed back is not
-PARTLY = np.float32(
-    -5
-)  # the same of a ratio, until its return is begun anew: how likely its failures are is not well known
+PARTLY = np.float32(-5)  # of a ratio, that its return is begun anew: how likely a failure is is not well known
 SURE = np.float32(12)  # nats that a step of the level must show
 STEP = np.float32(8)
 BEGUN = np.float32(0.4)  # of a step, what the bin in which it begins shows at the least
@@ -144,19 +142,24 @@ def levels(
 
     back = np.clip(sums[:, BACK] + against(down), 0, 4 * ENOUGH)
     whole = np.minimum(sums[:, WHOLE] + against(partly), 4 * ENOUGH)
-    again = (back <= 0) | (whole <= (PARTLY if kind == "ratio" else DOUBT))
-    doubted = again | (whole <= DOUBT)
-    sums[:, BACK] = np.where(again, 0, back)
-    sums[:, WHOLE] = np.where(again, 0, whole)
-    runs[:, BEING_BACK] = np.where(again, 0, _longer(c, BEING_BACK))
-    told_back = runs[:, RETURNING] > 0
-    sure = ~doubted & (back >= ENOUGH) & (told_back | (whole >= NEARLY))
-    done = sure & (whole >= NEARLY) & (runs[:, BEING_BACK] >= confirm(c, 2))
+    doubted, sure, done = _returning(kind, c, back, whole)
     # What seemed back and is not has the level of the bins since then, be they enough for a step or not.
-    relapsed = told_back & ~sure
+    relapsed = (runs[:, RETURNING] > 0) & ~sure
     moved = np.where((doubted & step) | relapsed, runs[:, MOVING], 0).astype(np.int64)
     _settle(c, ratio, worth, moved > 0)
     return Course(done, sure & ~done, (moved > 0) | (doubted & _refined(c, told)), moved)
+
+
+def _returning(kind: Kind, c: Columns, back: Singles, whole: Singles) -> tuple[Flags, Flags, Flags]:
+    """Remember the evidence of a return, none where it begins anew: whether it is in doubt, can be told, is the end."""
+    sums, runs = c["sums"], c["runs"]
+    anew = (back <= 0) | (whole <= (PARTLY if kind == "ratio" else DOUBT))
+    doubted = anew | (whole <= DOUBT)
+    sums[:, BACK] = np.where(anew, 0, back)
+    sums[:, WHOLE] = np.where(anew, 0, whole)
+    runs[:, BEING_BACK] = np.where(anew, 0, _longer(c, BEING_BACK))
+    sure = ~doubted & (back >= ENOUGH) & ((runs[:, RETURNING] > 0) | (whole >= NEARLY))
+    return doubted, sure, sure & (whole >= NEARLY) & (runs[:, BEING_BACK] >= confirm(c, 2))
 
 
 def _longer(c: Columns, column: int) -> NDArray[np.uint16]:
