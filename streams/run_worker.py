@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import logging
@@ -39,6 +40,15 @@ class Runner(faust.Worker):  # type: ignore[misc]
         super().__init__(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
         # The spinner writes control codes, and has every debugging message of every library formatted.
         self.spinner = None
+
+    async def start(self) -> None:
+        """Start; when told to stop meanwhile, what Faust makes of being cancelled while it declares topics is no error."""
+        try:
+            await super().start()
+        except asyncio.InvalidStateError:
+            if self._signal_stop_future is None:
+                raise
+            raise asyncio.CancelledError from None
 
     async def stop(self) -> None:
         """Save and acknowledge what was taken, then stop; whatever hangs, the process ends in time."""

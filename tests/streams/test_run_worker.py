@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
 from types import SimpleNamespace
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
+import faust
 import pytest
 from aiohttp.http_exceptions import LineTooLong
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -15,7 +17,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from streams.app import build
 from streams.errors import SettingsError
 from streams.faust_private import FETCH_WAIT_MS, Consumer, Thread
-from streams.run_worker import _without_trace
+from streams.run_worker import Runner, _without_trace
 from streams.settings import Kafka, Settings
 
 PROBE = """
@@ -53,6 +55,15 @@ def test_a_worker_has_its_name_in_its_group() -> None:
     named = Settings(kafka=Kafka(instance="one"))
     assert build(named, 1, "var").conf.consumer_group_instance_id == "one"
     assert not build(Settings(), 1, "var").conf.consumer_group_instance_id
+
+
+@pytest.mark.parametrize(("is_told", "ends"), [(True, asyncio.CancelledError), (False, asyncio.InvalidStateError)])
+async def test_a_stop_while_it_starts_is_in_order(is_told: bool, ends: type[BaseException]) -> None:
+    """Faust answers a future twice when it is cancelled while it declares topics; without a signal that is an error."""
+    runner = object.__new__(Runner)
+    runner._signal_stop_future = asyncio.get_running_loop().create_future() if is_told else None
+    with patch.object(faust.Worker, "start", AsyncMock(side_effect=asyncio.InvalidStateError)), pytest.raises(ends):
+        await runner.start()
 
 
 @pytest.mark.parametrize(
