@@ -73,6 +73,10 @@ class Crew:
         """Return what the workers say of the partitions that they have."""
         return {number: one for worker in list(self.live.values()) for number, one in _status(worker).items()}
 
+    def is_at_work(self, number: int) -> bool:
+        """Whether a worker says that it has partitions: it has started, and joined the others."""
+        return bool(_status(self.live[number]))
+
     def here(self) -> int:
         """Return how many messages the state of the workers of now includes."""
         return sum(one["applied"] + 1 for one in self.status().values())

@@ -207,8 +207,8 @@ class Course:
         getattr(self, f"_{move.kind}")(move)
 
     def _stop(self, number: int) -> None:
-        """Have a worker end in order, once it is up: before that a signal just ends it."""
-        self.crew.wait("a worker that is up", lambda: self.crew.live[number].get("/healthz")[0] == 200, self._feed)
+        """Have a worker end in order, once it has partitions: while it starts a signal just ends it, with code 1."""
+        self.crew.wait("a worker with partitions", lambda: self.crew.is_at_work(number), self._feed)
         self.codes.append(self.crew.stop(number))
 
     def _say(self, text: str) -> None:
