@@ -42,7 +42,7 @@ class Runner(faust.Worker):  # type: ignore[misc]
         self.spinner = None
 
     async def start(self) -> None:
-        """Start; when told to stop meanwhile, what Faust makes of being cancelled while it declares topics is no error."""
+        """Start; told to stop meanwhile, what Faust makes of being cancelled while it declares topics is no error."""
         try:
             await super().start()
         except asyncio.InvalidStateError:

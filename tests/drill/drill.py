@@ -207,7 +207,7 @@ class Course:
         getattr(self, f"_{move.kind}")(move)
 
     def _stop(self, number: int) -> None:
-        """Have a worker end in order, once it has partitions: while it starts a signal just ends it, with code 1."""
+        """Have a worker end in order, once it has partitions: while it starts it has nothing to save."""
         self.crew.wait("a worker with partitions", lambda: self.crew.is_at_work(number), self._feed)
         self.codes.append(self.crew.stop(number))
 
