@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -51,15 +50,22 @@ _ARRAYS = st.builds(
 )
 
 
+def decoded(values: list[bytes | None], reader: Reader) -> reading.Read:
+    """What decoding says of values."""
+    every = decode(values)
+    return reading.Read(every.measurements, every.source, reader.columns([reader.look(every.measurements)]), every.dead)
+
+
+def all_of(found: reading.Read) -> tuple[object, ...]:
+    """All that is read, as values that can be compared."""
+    columns = [column.tolist() for column in found.columns]
+    return list(found.measurements), list(found.source), columns, found.dead
+
+
 def check(values: list[bytes | None], reader: Reader) -> reading.Read:
     """Read values, and see that all is as decoding says."""
-    found, expected = read(values, reader), decode(values)
-    assert list(found.measurements) == expected.measurements
-    assert list(found.source) == list(expected.source)
-    assert found.dead == expected.dead
-    columns = reader.columns([reader.look(expected.measurements)])
-    for one, other in zip(found.columns, columns, strict=True):
-        np.testing.assert_array_equal(one, other)
+    found = read(values, reader)
+    assert all_of(found) == all_of(decoded(values, reader))
     return found
 
 
@@ -89,7 +95,7 @@ def test_reading_is_decoding(values: list[bytes | None], seed: int) -> None:
     reader = Reader(PLAIN)
     others = [shuffled(value, seed) for value in values]
     for run in (values, values, others, [*others, *values, *values], values):
-        check(run, reader)
+        assert all_of(read(run, reader)) == all_of(decoded(run, reader))
 
 
 @pytest.mark.parametrize("odd", [None, *ODD])
@@ -136,7 +142,7 @@ def test_arrays_keep_their_bounds(value: bytes) -> None:
     """Rows that would take far more memory than the text are not made, and no more elements are taken than may be."""
     reader = Reader(PLAIN)
     check([message(member="x" * 90)], reader)
-    check([value, value], reader)
+    assert not isinstance(check([value, value], reader).measurements, Pool)
 
 
 def test_it_is_tried_ever_less_where_it_fails() -> None:
