@@ -24,7 +24,7 @@ lint: $(STAMP)  ## formatting, types, rooms, generated files
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m schemas.documents.generate --check
 	$(BIN)/python -m deploy.grafana --check
 
 # Bytewax and Quix Streams pin what we do not: they have an environment of their own, and are left out without it.
@@ -81,7 +81,7 @@ screenshot: $(STAMP)  ## docs/page.png
 	$(BIN)/python -m tests.screenshot docs/page.png
 
 schemas: $(STAMP)  ## JSON Schemas, AsyncAPI and OpenAPI from the types
-	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m schemas.documents.generate
 
 dashboards: $(STAMP)  ## Grafana's dashboards from their code
 	$(BIN)/python -m deploy.grafana

@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.exact import MOST
-from detectors.observed import Flags, Floats, Ints, Kind
+from detectors.exact_sums import MOST
+from detectors.types import Flags, Floats, Ints, Kind
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.observed import Flags, Floats, Ints
+from detectors.types import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

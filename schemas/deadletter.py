@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.cloudevents import Headers
-from schemas.reasons import AlertReason, Reason
+from schemas.rejections import AlertReason, Reason
 
 
 def headers(reason: Reason, detail: str, topic: str, partition: int, offset: int) -> Headers:

@@ -10,10 +10,10 @@ from typing import Annotated, Final, cast
 import msgspec
 from msgspec import Meta
 
-from schemas.familiar import Familiar, Items
-from schemas.judge import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, is_sound, judge, openings
+from schemas.decoder_cache import Familiar, Items
 from schemas.measurement import Measurement
-from schemas.reasons import Reason
+from schemas.rejections import Reason
+from schemas.validate import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, is_sound, judge, openings
 
 #: What is decoded and checked before the next part is begun: more would not stay in the processor's cache.
 _PART_BYTES: Final = 100_000

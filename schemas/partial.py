@@ -19,7 +19,7 @@ Some = Annotated[list[str], Meta(max_length=MAX_AREAS)]
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A piece of a partial; each area has an element in every list. See `schemas.descriptions` for the fields."""
+    """A piece of a partial; each area has an element in every list; fields: `schemas.documents.descriptions`."""
 
     feed: Annotated[str, Meta(min_length=1, max_length=64)]
     kind: Literal["gauge", "count", "distinct", "ratio", "presence"]

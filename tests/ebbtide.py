@@ -16,10 +16,10 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams import topics
-from streams.security import client_options
-from streams.settings import Settings
-from streams.settings_file import load
+from streams.broker import topics
+from streams.broker.security import client_options
+from streams.config.loader import load
+from streams.config.settings import Settings
 from tests.kafka import free_ports
 
 PATIENCE_SECONDS = 90.0

@@ -10,11 +10,11 @@ from pathlib import Path
 import orjson
 
 from schemas.times import parse_time
-from streams.settings_file import load
-from streams.simulate.situations import SCENARIOS
-from streams.simulate.writer import write
+from streams.config.loader import load
+from streams.evaluation.simulate.situations import SCENARIOS
+from streams.evaluation.simulate.writer import write
 from tests.chromium import browser, resize
-from tests.streams.pages.site import read, served
+from tests.streams.worker.web.site import read, served
 
 SCENARIO, UNTIL = "iran-mobile-2019", parse_time("2019-12-25T12:20:00Z")
 WIDTH, HEIGHT = 1200, 860

@@ -43,11 +43,11 @@ def test_the_contracts_are_kept() -> None:
         ("schemas/x.py", "detectors"),
         ("detectors/x.py", "logging"),
         ("detectors/x.py", "asyncio"),
-        ("detectors/x.py", "streams.shard"),
-        ("streams/shard.py", "time"),
-        ("streams/partition.py", "faust"),
-        ("streams/alerts/desk.py", "streams.shard"),
-        ("deploy/grafana/parts.py", "streams.metrics"),
+        ("detectors/x.py", "streams.pipeline.shard"),
+        ("streams/pipeline/shard.py", "time"),
+        ("streams/state/measurement_stage.py", "faust"),
+        ("streams/alerts/dispatcher.py", "streams.pipeline.shard"),
+        ("deploy/grafana/parts.py", "streams.worker.metrics"),
     ],
 )
 def test_a_contract_that_is_broken_is_reported(copy: Path, module: str, imported: str) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from streams.alerts.delivery import Item
+from streams.alerts.delivery_types import Item
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message
 from streams.alerts.notice import Notice
-from streams.alerts.settings import Alertmanager
-from streams.secret import Secret
+from streams.config.alerts import Alertmanager
+from streams.config.secret import Secret
 
 PATH = "/api/v2/alerts"
 SEVERITIES = {"total": "critical", "major": "critical", "partial": "warning"}

@@ -7,9 +7,9 @@ import binascii
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from streams.alerts.settings import Alertmanager, AnyReceiver, PagerDuty, Webhook, check_url
-from streams.errors import SettingsError
-from streams.secret import Secret, one_of
+from streams.config.alerts import Alertmanager, AnyReceiver, PagerDuty, Webhook, check_url
+from streams.config.errors import SettingsError
+from streams.config.secret import Secret, one_of
 
 PREFIX = "whsec_"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from streams.alerts.delivery import Item
+from streams.alerts.delivery_types import Item
 from streams.alerts.notice import Notice
-from streams.secret import Secret
+from streams.config.secret import Secret
 
 
 class Message(NamedTuple):

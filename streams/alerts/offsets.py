@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from streams.alerts.delivery import Origin
+from streams.alerts.delivery_types import Origin
 
 Part: TypeAlias = tuple[str, int]
 

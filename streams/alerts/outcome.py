@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.reasons import one_line
-from streams.alerts.delivery import Outcome
-from streams.alerts.http import Answer, UnreachableError
+from schemas.rejections import one_line
+from streams.alerts.delivery_types import Outcome
+from streams.alerts.http_client import Answer, UnreachableError
 
 AGAIN = {408: "timeout", 425: "busy", 429: "busy"}
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from streams.alerts.delivery import Item, Job, Shared
+from streams.alerts.delivery_types import Item, Job, Shared
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message, cut, summary
 from streams.alerts.notice import Notice
-from streams.secret import Secret
+from streams.config.secret import Secret
 
 SUMMARY, KEY = 1024, 255  # characters
 MORE = 100  # entries of a list in the details

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from streams.alerts.notice import Notice
-from streams.alerts.quiet import is_quiet
-from streams.alerts.settings import Alertmanager, AnyReceiver, PagerDuty, Route
+from streams.config.alerts import Alertmanager, AnyReceiver, PagerDuty, Route
+from streams.config.quiet_hours import is_quiet
 
 
 def targets(notice: Notice, routes: Iterable[Route]) -> dict[str, Route]:

@@ -13,22 +13,22 @@ import orjson
 from prometheus_client import CollectorRegistry
 
 from schemas.notification import Subject
-from streams import topics
-from streams.alerts.courier import Sender, compose
-from streams.alerts.delivery import Job, Outcome
-from streams.alerts.desk import Desk
+from streams.alerts.delivery_log import Nowhere, Topics, read_states
+from streams.alerts.delivery_types import Job, Outcome
+from streams.alerts.dispatcher import Desk
 from streams.alerts.endpoint import Endpoint, endpoint
-from streams.alerts.gauges import Gauges
-from streams.alerts.journal import Nowhere, Topics, read_states
-from streams.alerts.loop import Loop, World
+from streams.alerts.http_pages import serve
 from streams.alerts.message import Context
 from streams.alerts.metrics import AlertMetrics
-from streams.alerts.pages import serve
-from streams.alerts.settings import Alerts
-from streams.alerts.source import Member, Onlooker
-from streams.errors import UsageError
-from streams.processes import demand_port
-from streams.settings import Settings
+from streams.alerts.metrics_recorder import Gauges
+from streams.alerts.revision_source import Member, Onlooker
+from streams.alerts.sender import Sender, compose
+from streams.alerts.service import Loop, World
+from streams.broker import topics
+from streams.cli.child_process import demand_port
+from streams.config.alerts import Alerts
+from streams.config.errors import UsageError
+from streams.config.settings import Settings
 
 STOP_SECONDS = 9.5
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from streams.alerts.delivery import Item
+from streams.alerts.delivery_types import Item
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message, summary
-from streams.secret import Secret
+from streams.config.secret import Secret
 
 HEADER, SECTION, TEXT, URL, FIELD = 150, 3000, 4000, 3000, 1900  # characters
 LINE = 280  # characters of a notice in a digest

@@ -8,10 +8,10 @@ import hmac
 from collections.abc import Sequence
 
 from schemas.notification import Digest, Notification, digest_id, encode
-from streams.alerts.delivery import Item
+from streams.alerts.delivery_types import Item
 from streams.alerts.endpoint import Endpoint, key_bytes
 from streams.alerts.message import Context, Message
-from streams.secret import Secret
+from streams.config.secret import Secret
 
 
 def webhook(endpoint: Endpoint, items: Sequence[Item], context: Context) -> Message:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
-from streams.partition import Partition
-from streams.settings import Duration, Feed, Settings
+from streams.config.settings import Duration, Feed, Settings
+from streams.state.measurement_stage import Partition
 from tests.benchmarks.messages import FEED, START, WIDTH, Load, messages
 
 SERIES = 5_000

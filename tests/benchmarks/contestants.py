@@ -14,9 +14,9 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
-from streams import topics
-from streams.processes import child, free_port
-from streams.settings import Kafka
+from streams.broker import topics
+from streams.cli.child_process import child, free_port
+from streams.config.settings import Kafka
 from tests.benchmarks.messages import FEED, WIDTH, Load
 from tests.benchmarks.reading import Reading, Result, between, read, told
 

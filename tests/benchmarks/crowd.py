@@ -8,13 +8,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from detectors.observed import Floats, Ints
+from detectors.types import Floats, Ints
 from schemas.measurement import COUNTRIES
-from streams.batch import Batch
-from streams.columns import Columns
-from streams.partition import Partition
-from streams.series import SeriesIndex
-from streams.settings import Duration, Feed, Settings, Worker
+from streams.config.settings import Duration, Feed, Settings, Worker
+from streams.ingest.batch import Batch
+from streams.ingest.columns import Columns
+from streams.ingest.series_index import SeriesIndex
+from streams.state.measurement_stage import Partition
 from tests.benchmarks.messages import FIRST_ASN, START
 
 HOUR = 3600

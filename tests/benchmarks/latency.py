@@ -19,9 +19,9 @@ import orjson
 from confluent_kafka import Producer
 
 from schemas.times import parse_time
-from streams import topics
-from streams.processes import child, free_port
-from streams.settings import Kafka
+from streams.broker import topics
+from streams.cli.child_process import child, free_port
+from streams.config.settings import Kafka
 from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, TOPIC, kafka_of, settings_text, wait_ready
 from tests.benchmarks.messages import FIRST_ASN, START, Load, Message, messages
 from tests.benchmarks.reading import read

@@ -20,11 +20,11 @@ import orjson
 from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 
-from streams import topics
-from streams.partition import Partition
-from streams.processes import child, free_port
-from streams.settings import Kafka
-from streams.state.changelog import writing
+from streams.broker import topics
+from streams.broker.changelog import writing
+from streams.cli.child_process import child, free_port
+from streams.config.settings import Kafka
+from streams.state.measurement_stage import Partition
 from tests.benchmarks.contestants import ENVIRONMENT, TOPIC, get
 from tests.benchmarks.crowd import Crowd, arrays, feeds_text, learn, learnt, measured
 from tests.benchmarks.reading import memory_mb

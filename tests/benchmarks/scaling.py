@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import orjson
 
-from streams import topics
-from streams.processes import child, free_port
+from streams.broker import topics
+from streams.cli.child_process import child, free_port
 from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, PATIENCE, POLL, TOPIC, get, kafka_of, settings_text
 from tests.benchmarks.fill import fill
 from tests.benchmarks.messages import Load

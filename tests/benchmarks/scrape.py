@@ -19,14 +19,14 @@ from prometheus_client import CollectorRegistry
 
 from schemas.incident import Confidence, Incident, Scope
 from schemas.outage import Drop, Outage
-from schemas.reasons import REASONS
-from streams.exposition.collector import StateCollector
-from streams.metrics import Metrics
-from streams.pages.scrape import metrics
-from streams.partition import Partition
-from streams.settings import Metrics as Limits
-from streams.settings import Settings
-from streams.worker import Worker
+from schemas.rejections import REASONS
+from streams.config.settings import Metrics as Limits
+from streams.config.settings import Settings
+from streams.state.measurement_stage import Partition
+from streams.worker.agents import Worker
+from streams.worker.exposition.collector import StateCollector
+from streams.worker.metrics import Metrics
+from streams.worker.scrape import metrics
 from tests.benchmarks.crowd import Crowd, learn, learnt
 from tests.benchmarks.messages import FIRST_ASN
 

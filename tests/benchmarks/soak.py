@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from streams.partition import Partition
-from streams.run_worker import settle_memory
+from streams.state.measurement_stage import Partition
+from streams.worker.run import settle_memory
 from tests.benchmarks.crowd import ALL, HOUR, Crowd, arrays, learnt, measured
 from tests.benchmarks.messages import START
 from tests.benchmarks.reading import memory_mb

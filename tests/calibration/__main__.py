@@ -8,7 +8,7 @@ from typing import get_args
 
 from rich.console import Console
 
-from detectors.observed import Kind
+from detectors.types import Kind
 from tests.calibration import report
 from tests.calibration.alarms import LOT, calibrate
 from tests.calibration.falls import DEPTHS, Trial, falls

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from detectors.detector import Detector
-from detectors.observed import Kind, Rule
+from detectors.outages.detector import Detector
+from detectors.types import Kind, Rule
 from tests.calibration.quiet import quiet
 from tests.detectors.series import outages, run
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from detectors.detector import Detector
-from detectors.observed import DAY, Kind, Observed, Rule
+from detectors.outages.detector import Detector
+from detectors.types import DAY, Kind, Observed, Rule
 from tests.calibration.quiet import KINDS, level
 from tests.calibration.report import heads, width
 from tests.calibration.textbook import Ewma, River

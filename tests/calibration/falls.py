@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.detector import Detector
-from detectors.observed import DAY, Kind, Rule
+from detectors.outages.detector import Detector
+from detectors.types import DAY, Kind, Rule
 from tests.detectors.series import START, bins, run
 
 Matrix = NDArray[Any]

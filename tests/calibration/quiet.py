@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.observed import DAY, Kind, Observed
+from detectors.types import DAY, Kind, Observed
 from tests.detectors.series import START, bins
 
 Matrix = NDArray[Any]

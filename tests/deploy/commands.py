@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from streams.cli import parser
+from streams.cli.main import parser
 
 
 def commands() -> set[str]:

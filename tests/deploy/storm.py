@@ -21,15 +21,15 @@ from typing import Any, NamedTuple
 import orjson
 import yaml
 
-from detectors.incident import OVER
+from detectors.incidents.model import OVER
 from schemas.incident import Incident
 from schemas.outage import Outage
-from streams.findings import SHARD, finding_of
-from streams.grouping import Grouping, expected_of
-from streams.metadata import Register
-from streams.partition import Partition
-from streams.settings import Settings, from_builtins
-from streams.worker import Worker
+from streams.config.metadata import Register
+from streams.config.settings import Settings, from_builtins
+from streams.pipeline.findings import SHARD, finding_of
+from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.state.measurement_stage import Partition
+from streams.worker.agents import Worker
 from tests import prometheus
 from tests.benchmarks import scrape
 from tests.deploy import rules

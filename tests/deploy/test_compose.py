@@ -13,7 +13,7 @@ import compose_spec
 import pytest
 
 from streams.alerts.run import endpoints
-from streams.settings_file import load
+from streams.config.loader import load
 from tests.deploy.commands import commands
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from streams.alerts.run import endpoints
-from streams.settings import Settings
-from streams.settings_file import load
+from streams.config.loader import load
+from streams.config.settings import Settings
 from tests import prometheus
 from tests.deploy import rules
 from tests.deploy.commands import commands

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streams.cli import parser
+from streams.cli.main import parser
 from tests import prometheus
 from tests.deploy import rules
 

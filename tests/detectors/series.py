@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.detector import Detector
-from detectors.observed import Change, Kind, Observed, Rule
+from detectors.outages.detector import Detector
+from detectors.types import Change, Kind, Observed, Rule
 
 Matrix = NDArray[Any]
 START = 1_577_664_000  # Monday 30 December 2019, midnight

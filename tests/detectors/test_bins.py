@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.bins import Arrivals, Bin, OpenBins, padded
-from detectors.exact import MOST
-from detectors.observed import Kind
+from detectors.exact_sums import MOST
+from detectors.types import Kind
 
 WIDTH = 60
 One = tuple[int, int, float, float, str]  # row, event time, value, of, member

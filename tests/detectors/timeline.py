@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from detectors.incident import Book, Coverage, Facets, Fall, Measured, Told
-from detectors.incidents import advance, take
-from detectors.observed import State
+from detectors.incidents.book import advance, take
+from detectors.incidents.model import Book, Coverage, Facets, Fall, Measured, Told
+from detectors.types import State
 
 START = 1_573_862_400.0  # 16 November 2019, midnight
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0

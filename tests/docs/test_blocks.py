@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from schemas.decode import decode
-from streams.cli import parser
-from streams.settings import Settings, from_builtins
+from streams.cli.main import parser
+from streams.config.settings import Settings, from_builtins
 from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands, links, missing_files
 
 LANGUAGES = {"", "sh", "toml", "json", "python", "yaml", "promql", "ini"}

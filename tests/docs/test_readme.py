@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
-from streams import topics
-from streams.settings_file import load
+from streams.broker import topics
+from streams.config.loader import load
 from tests.docs.blocks import Block, Command, blocks, commands
 from tests.ebbtide import env, wait_for
 from tests.kafka import ApacheKafka, free_ports

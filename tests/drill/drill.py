@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.security import client_options
+from streams.broker.security import client_options
 from tests.drill.crew import Crew
 from tests.drill.feeder import BACKLOG_BINS, LAGGARD, Feeder
 from tests.drill.incidents import incidents

@@ -10,16 +10,16 @@ import msgspec
 from schemas.incident import encode
 from schemas.partial import Piece
 from schemas.partial import encode as encode_partial
-from streams.areas.partials import nothing
-from streams.areas.stage import AreaStage
-from streams.findings import SHARD, finding_of
-from streams.grouping import Grouping, expected_of
-from streams.intake import Tally, take
-from streams.metadata import Register
-from streams.partition import Partition
-from streams.settings import Settings
-from streams.settings_file import load
-from streams.shard import Closed
+from streams.config.loader import load
+from streams.config.metadata import Register
+from streams.config.settings import Settings
+from streams.pipeline.areas.partials import nothing
+from streams.pipeline.findings import SHARD, finding_of
+from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.process import Tally, take
+from streams.pipeline.shard import Closed
+from streams.state.area_stage import AreaStage
+from streams.state.measurement_stage import Partition
 from tests.drill.verdict import Key, key_of
 
 BATCH = 4000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from detectors.observed import Floats
+from detectors.types import Floats
 
 STRUCK = 0.05  # share of the ASNs that have an outage
 LEARNING = 14  # bins without any

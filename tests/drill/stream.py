@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from detectors.observed import Flags, Floats
+from detectors.types import Flags, Floats
 from tests.drill.known import left
 
 WIDTH = 1800

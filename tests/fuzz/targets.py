@@ -16,15 +16,15 @@ from schemas.clock import encode as encode_clock
 from schemas.decode import Decoded, decode
 from schemas.finding import decode_finding
 from schemas.finding import encode as encode_finding
-from schemas.judge import judge
 from schemas.outage import decode_outage
 from schemas.outage import encode as encode_outage
-from schemas.reasons import DETAIL_LENGTH, REASONS
-from streams.columns import Reader
-from streams.errors import StateError
-from streams.reading import read
-from streams.state.file import parse
-from streams.state.packing import pack, unpack
+from schemas.rejections import DETAIL_LENGTH, REASONS
+from schemas.validate import judge
+from streams.config.errors import StateError
+from streams.ingest.columns import Reader
+from streams.ingest.message_reader import read
+from streams.state.row_codec import pack, unpack
+from streams.state.state_file import parse
 
 SEPARATOR = b"\n---\n"
 

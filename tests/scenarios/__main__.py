@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from streams.simulate.situations import SCENARIOS
+from streams.evaluation.simulate.situations import SCENARIOS
 from tests.scenarios.situations import Outcome, complaints, run
 
 COLUMNS = (

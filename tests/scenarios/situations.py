@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from detectors.matching import Matches
+from detectors.evaluation.matching import Matches
 from schemas.times import parse_time
-from streams.cases import FEEDS, MEASUREMENTS
-from streams.detect import detect, incident_lines
-from streams.intake import Tally
-from streams.score_incidents import CONFIRMED, score_incidents
-from streams.settings_file import load
-from streams.shard import Shard
-from streams.simulate.situations import SCENARIOS
-from streams.simulate.writer import TRUTH, write
+from streams.config.loader import load
+from streams.evaluation.cases import FEEDS, MEASUREMENTS
+from streams.evaluation.detect import detect, incident_lines
+from streams.evaluation.score_incidents import CONFIRMED, score_incidents
+from streams.evaluation.simulate.situations import SCENARIOS
+from streams.evaluation.simulate.writer import TRUTH, write
+from streams.pipeline.process import Tally
+from streams.pipeline.shard import Shard
 
 Fields = dict[str, Any]
 BINS = 2  # by how many bins of its feeds an edge may be off

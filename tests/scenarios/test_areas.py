@@ -7,9 +7,9 @@ from msgspec.json import encode
 
 from schemas.outage import Outage, decode_outage
 from schemas.times import format_time
-from streams.settings import Duration, Feed, Settings
+from streams.config.settings import Duration, Feed, Settings
 from tests.streams import helpers
-from tests.streams.simulate.excerpts import excerpt
+from tests.streams.evaluation.simulate.excerpts import excerpt
 
 
 def areas_of(name: str, *areas: str) -> list[Outage]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams import cli
+from streams.cli import main
 
 ENTRY = """
 [[calendar]]
@@ -23,12 +23,12 @@ def test_phones_that_are_blocked_on_an_announced_day(
     tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """Kazakhstan, July 2017: incidents from the first step on, none of which pages before the entry is over."""
-    assert cli.main(["simulate", "kazakhstan-phones-2017", "--output", str(tmp_path)]) == 0
+    assert main.main(["simulate", "kazakhstan-phones-2017", "--output", str(tmp_path)]) == 0
     settings = tmp_path / "feeds.toml"
     settings.write_text(settings.read_text() + ENTRY)
     capsysbinary.readouterr()
     files = [str(tmp_path / "measurements.jsonl.gz")]
-    assert cli.main(["detect", "--incidents", "--settings", str(settings), *files]) == 0
+    assert main.main(["detect", "--incidents", "--settings", str(settings), *files]) == 0
     told = list(map(json.loads, capsysbinary.readouterr().out.splitlines()))
     july = [one for one in told if one["updated_at"] < "2017-08-01T00:00:00Z"]
     assert {asn for one in july for asn in one["scope"]["asns"]} == {21299, 29355, 48503}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from schemas.times import parse_time
-from streams.simulate import feeds
-from streams.simulate.situations import SCENARIOS
-from streams.simulate.world import Event, Incident, Line, Where
+from streams.evaluation.simulate import feeds
+from streams.evaluation.simulate.situations import SCENARIOS
+from streams.evaluation.simulate.world import Event, Incident, Line, Where
 from tests.scenarios.situations import complaints, run
 from tests.scoreboard import board, incidents
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams import cases, score
+from streams.evaluation import cases, score
 from tests.scoreboard import board
 from tests.scoreboard.simulated import SIMULATED, Simulated, write
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import orjson
 import pytest
 
-from detectors.observed import Kind
-from streams.shard import Shard
-from streams.state.restore import restore
-from streams.state.snapshot import dump, heads
+from detectors.types import Kind
+from streams.pipeline.shard import Shard
+from streams.state.shard_restore import restore
+from streams.state.shard_rows import dump, heads
 from tests.streams import helpers
 from tests.streams.helpers import DAY, HOUR, START, Run, message, run, states
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from schemas.decode import Dead, decode
-from schemas.judge import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS
 from schemas.measurement import entity_of
+from schemas.validate import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS
 from tests.schemas.examples import MEASUREMENTS, message
 
 GOOD = MEASUREMENTS[0]

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.decode import Dead, Decoded, decode
-from schemas.reasons import REASONS
+from schemas.rejections import REASONS
 from tests.schemas.examples import MEASUREMENTS, RUNS, VALUES, message
 
 GOOD = MEASUREMENTS[0]

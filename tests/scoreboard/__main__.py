@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from streams import cases, score
+from streams.evaluation import cases, score
 from tests.scoreboard import board, incidents
 from tests.scoreboard.rules import RULES, alarms
 from tests.scoreboard.tap import Tap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from streams import cases, score
+from streams.evaluation import cases, score
 from tests.scoreboard import incidents
 from tests.scoreboard.simulated import SIMULATED, write
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detectors.observed import DAY, WEEK, Floats, Kind
+from detectors.types import DAY, WEEK, Floats, Kind
 
 HOUR = 3600
 START = 1_577_664_000  # Monday 30 December 2019, midnight

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from detectors.matching import Matches
+from detectors.evaluation.matching import Matches
 from tests.scenarios.situations import run
 
 #: The draws that are judged: as many as the tests, which run them again, have time for.

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from river import anomaly
 
-from detectors.observed import DAY, WEEK, Flags, Floats
-from detectors.scoring import Alarm
+from detectors.evaluation.scoring import Alarm
+from detectors.types import DAY, WEEK, Flags, Floats
 from tests.scoreboard.tap import Bins
 
 HOUR = 3600

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from detectors.observed import DAY
+from detectors.types import DAY
 from schemas.times import format_time
-from streams.cases import FEEDS, LABELS, MEASUREMENTS
+from streams.evaluation.cases import FEEDS, LABELS, MEASUREMENTS
 from tests.scoreboard.draw import DRAW, HOUR, START, Fall, Feed, Fields, Network, Random
 
 MINUTE = 60

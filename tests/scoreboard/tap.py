@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.calendar import Ask
-from detectors.detector import Detector
-from detectors.observed import Change, Floats, Observed, Rule
-from streams.shard import Shard
+from detectors.outages.detector import Detector
+from detectors.outages.suppression import Ask
+from detectors.types import Change, Floats, Observed, Rule
+from streams.pipeline.shard import Shard
 
 FEWEST_MEMBERS = 5  # rules elsewhere leave smaller networks of a presence feed alone: one member would be an outage
 

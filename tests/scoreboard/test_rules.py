@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from detectors.scoring import Alarm
-from streams import cases, score
+from detectors.evaluation.scoring import Alarm
+from streams.evaluation import cases, score
 from tests.scoreboard.rules import alarms, fixed_fraction, hour_of_week, river_quantile
 from tests.scoreboard.simulated import SIMULATED, write
 from tests.scoreboard.tap import Bins, Tap

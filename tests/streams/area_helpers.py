@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import orjson
 
-from streams.areas.areas import Areas, Patience, Told
-from streams.areas.cells import Partial
-from streams.areas.combination import combination
-from streams.settings import Settings
-from streams.shard import Shard
+from streams.config.area_spec import combination
+from streams.config.settings import Settings
+from streams.pipeline.areas.area_sums import Areas, Patience, Told
+from streams.pipeline.areas.cells import Partial
+from streams.pipeline.shard import Shard
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, KINDS, START, Run, message, traffic
 

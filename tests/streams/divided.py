@@ -10,15 +10,15 @@ import msgspec
 
 from schemas.outage import encode
 from schemas.partial import encode as encode_partial
-from streams.areas.partials import place_of
-from streams.areas.stage import AreaStage
-from streams.findings import SHARD
-from streams.partition import Partition
-from streams.settings import Settings
-from streams.shard import Closed, outages_of
+from streams.config.settings import Settings
+from streams.pipeline.areas.partials import place_of
+from streams.pipeline.findings import SHARD
+from streams.pipeline.shard import Closed, outages_of
+from streams.state.area_stage import AreaStage
+from streams.state.measurement_stage import Partition
 from tests.streams import area_helpers
 from tests.streams.helpers import HOUR, LATER, START, message, run
-from tests.streams.state.test_store import Journal
+from tests.streams.state.test_snapshot_store import Journal
 
 Values = list[bytes | None]
 REGIONS = ("IR-12", "IR-30", "KZ-75")

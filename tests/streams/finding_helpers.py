@@ -8,12 +8,12 @@ import orjson
 
 from schemas.finding import Finding
 from schemas.incident import encode
-from streams.findings import SHARD, finding_of
-from streams.grouping import Grouping, expected_of
-from streams.intake import Tally, take
-from streams.metadata import Register
-from streams.settings import Settings, from_builtins
-from streams.shard import Shard
+from streams.config.metadata import Register
+from streams.config.settings import Settings, from_builtins
+from streams.pipeline.findings import SHARD, finding_of
+from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.process import Tally, take
+from streams.pipeline.shard import Shard
 from tests.streams.helpers import LATER
 
 HOUR = 3600

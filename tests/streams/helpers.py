@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from detectors.observed import Kind
+from detectors.types import Kind
 from schemas.outage import encode
-from streams.batch import Rejected
-from streams.intake import Tally, take
-from streams.settings import Duration, Feed, Settings, Worker
-from streams.shard import Shard
-from streams.state.restore import restore
-from streams.state.snapshot import dump, gone, heads
+from streams.config.settings import Duration, Feed, Settings, Worker
+from streams.ingest.batch import Rejected
+from streams.pipeline.process import Tally, take
+from streams.pipeline.shard import Shard
+from streams.state.shard_restore import restore
+from streams.state.shard_rows import dump, gone, heads
 
 START = 1_577_664_000  # Monday 30 December 2019, midnight
 HOUR = 3600

@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from streams.alerts.metrics import AlertMetrics
-from streams.settings import Metrics
-from tests.streams.exposition.made import WATCHED, full
+from streams.config.settings import Metrics
+from tests.streams.worker.exposition.made import WATCHED, full
 
 
 def exported() -> set[str]:

@@ -18,9 +18,9 @@ import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
 from schemas.times import parse_time
-from streams import cli
 from streams.alerts.metrics import AlertMetrics
-from streams.processes import child
+from streams.cli import main
+from streams.cli.child_process import child
 from tests import prometheus
 from tests.deploy.grafana.boards import Query, queries, variables
 from tests.ebbtide import Cluster, wait_for
@@ -47,7 +47,7 @@ scrape_configs:
 
 def situation(folder: Path) -> tuple[Path, Path]:
     """Return the settings of a simulated shutdown and its measurements up to the middle of it."""
-    assert cli.main(["simulate", "iran-2019", "--output", str(folder)]) == 0
+    assert main.main(["simulate", "iran-2019", "--output", str(folder)]) == 0
     lines = gzip.decompress((folder / "measurements.jsonl.gz").read_bytes()).splitlines(keepends=True)
     part = folder / "part.jsonl"
     part.write_bytes(b"".join(line for line in lines if json.loads(line)["ts"] < UNTIL))

@@ -7,12 +7,12 @@ from random import Random
 from typing import Any
 
 from schemas.alertstate import AlertState
-from streams.alerts.delivery import Effects, Item, Job, Origin, Outcome, Waiting
+from streams.alerts.delivery_types import Effects, Item, Job, Origin, Outcome, Waiting
 from streams.alerts.notice import Notice, notice
-from streams.alerts.outbox import Outbox
-from streams.alerts.settings import Alertmanager, AnyReceiver, PagerDuty, Route, Slack, Webhook
-from streams.secret import Secret
-from streams.setting_types import Duration
+from streams.alerts.receiver_queue import Outbox
+from streams.config.alerts import Alertmanager, AnyReceiver, PagerDuty, Route, Slack, Webhook
+from streams.config.secret import Secret
+from streams.config.types import Duration
 from tests.schemas.examples import INCIDENT, OUTAGE
 
 ID = "9b5c1d27a0e4f386"

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from random import Random
 
 from schemas.alertstate import AlertState
-from streams.alerts.delivery import Effects, Job, Origin, Outcome
-from streams.alerts.desk import Desk
+from streams.alerts.delivery_types import Effects, Job, Origin, Outcome
+from streams.alerts.dispatcher import Desk
 from streams.alerts.notice import Notice
-from streams.alerts.settings import Alerts, AnyReceiver, Route
-from streams.setting_types import Duration
+from streams.config.alerts import Alerts, AnyReceiver, Route
+from streams.config.types import Duration
 from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
 
 DAY = 86_400.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streams.alerts.courier import Sender
-from streams.alerts.delivery import Item, Job
+from streams.alerts.delivery_types import Item, Job
 from streams.alerts.endpoint import endpoint
-from streams.alerts.settings import Alertmanager
-from streams.secret import Secret
+from streams.alerts.sender import Sender
+from streams.config.alerts import Alertmanager
+from streams.config.secret import Secret
 from tests.prometheus import alertmanager
 from tests.streams.alerts.helpers import incident
 

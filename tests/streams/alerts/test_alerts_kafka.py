@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer, TopicPartition
 
-from streams import topics
-from streams.alerts.journal import Topics, read_states
-from streams.alerts.source import group_of
-from streams.security import client_options
+from streams.alerts.delivery_log import Topics, read_states
+from streams.alerts.revision_source import group_of
+from streams.broker import topics
+from streams.broker.security import client_options
 from tests.ebbtide import PROGRAM, Cluster, ebbtide, env, wait_for
 from tests.kafka import ApacheKafka
 from tests.streams.alerts.helpers import KEY, incident

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from streams.alerts.courier import compose
-from streams.alerts.delivery import Item, Job
+from streams.alerts.delivery_types import Item, Job
 from streams.alerts.endpoint import endpoint
 from streams.alerts.message import Context
-from streams.alerts.settings import Alertmanager, Alerts, PagerDuty, Route, Slack, Webhook
-from streams.cli import main
-from streams.secret import Secret
-from streams.settings_file import load
+from streams.alerts.sender import compose
+from streams.cli.main import main
+from streams.config.alerts import Alertmanager, Alerts, PagerDuty, Route, Slack, Webhook
+from streams.config.loader import load
+from streams.config.secret import Secret
 from tests.streams.alerts.helpers import KEY, WEBHOOK, incident
 from tests.streams.alerts.servers import Receiver
 from tests.streams.alerts.test_payloads import schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.alerts.delivery import Origin
+from streams.alerts.delivery_types import Origin
 from streams.alerts.offsets import Offsets
 
 PART = ("incidents", 0)

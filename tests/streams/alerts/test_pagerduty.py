@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.alerts.courier import compose
-from streams.alerts.delivery import Job, Origin, Waiting
+from streams.alerts.delivery_types import Job, Origin, Waiting
 from streams.alerts.endpoint import endpoint
 from streams.alerts.message import Context
 from streams.alerts.notice import Notice
+from streams.alerts.sender import compose
 from tests.streams.alerts.helpers import AGAIN, ALL, PAGERDUTY, REFUSED, UNSURE, Box, incident
 from tests.streams.alerts.program import Program, course
 

@@ -17,15 +17,15 @@ from referencing import Registry, Resource
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from schemas.generate import FOLDER
+from schemas.documents.generate import FOLDER
 from schemas.notification import message_id
-from streams.alerts.courier import compose
-from streams.alerts.delivery import Item, Job, Shared
+from streams.alerts.delivery_types import Item, Job, Shared
 from streams.alerts.endpoint import endpoint
 from streams.alerts.message import Context, Message
 from streams.alerts.notice import Notice
-from streams.alerts.settings import AnyReceiver, Webhook
-from streams.secret import Secret
+from streams.alerts.sender import compose
+from streams.config.alerts import AnyReceiver, Webhook
+from streams.config.secret import Secret
 from tests.streams.alerts.helpers import ALERTMANAGER, KEY, PAGERDUTY, SLACK, WEBHOOK, incident, outage
 
 GOLDEN = Path(__file__).parent / "golden"

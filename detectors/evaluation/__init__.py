@@ -1,0 +1,1 @@
+"""How outages and incidents that were found compare with those that were."""

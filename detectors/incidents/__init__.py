@@ -1,0 +1,1 @@
+"""Incidents: which outages belong together, and what is said of them."""

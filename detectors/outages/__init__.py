@@ -1,0 +1,1 @@
+"""Outages of series: bins in, opened, changed and closed outages out."""

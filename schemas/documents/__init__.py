@@ -1,0 +1,1 @@
+"""JSON Schemas, AsyncAPI and OpenAPI, made from the message types and checked in."""

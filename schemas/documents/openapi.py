@@ -1,0 +1,151 @@
+"""The OpenAPI 3.1 document: what the worker's API is asked and what it answers (https://spec.openapis.org/oas/v3.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from schemas import api
+from schemas.documents import descriptions
+from schemas.documents.component import REGION, components, described
+from schemas.measurement import REGION_PATTERN
+from schemas.outage import SCHEMA
+from schemas.times import PATTERN
+
+_PREFIX: Final = "#/components/schemas/"
+_BODIES: Final = (
+    api.OutagePage,
+    api.IncidentPage,
+    api.SeriesAnswer,
+    api.Annotation,
+    api.Status,
+    api.Problem,
+)
+_MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
+    "Outage": descriptions.OUTAGE,
+    "Drop": descriptions.DROP,
+    "Incident": descriptions.INCIDENT,
+    "Scope": descriptions.SCOPE,
+    "Joined": descriptions.JOINED,
+    "Confidence": descriptions.CONFIDENCE,
+}
+_WHEN: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": 64},
+        {"type": "string", "pattern": r"^[0-9]{1,11}(\.[0-9]{1,6})?$"},
+    ]
+}
+_ID: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_NAMES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "asn": {"type": "integer", "minimum": 1, "maximum": 4_294_967_295},
+    "region": {"type": "string", "maxLength": 64, "pattern": REGION_PATTERN},
+    "country": {"type": "string", "pattern": "^[A-Z]{2}$"},
+}
+_NEWEST: Final = "Those that are not over and those that ended lately here, newest beginning first."
+_WRONG: Final = "A parameter is wrong; in plain text: the request is longer than 8 KiB."
+_SERIES: Final = "The newest closed bins of each series of an entity that this worker has."
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Ebbtide",
+            "version": f"{SCHEMA}.0.0",
+            "description": "What a worker knows of outages and incidents. A worker has some partitions of the "
+            "measurements: where there are several workers, each tells of its own.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": _paths(),
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The worker's `web.token`, if it has one.",
+                },
+                "basic": {"type": "http", "scheme": "basic", "description": "The same as a password, for browsers."},
+            },
+        },
+        "security": [{}, {"bearer": []}, {"basic": []}],
+    }
+
+
+def _paths() -> dict[str, Any]:
+    outages, incidents = _parameters(api.OutageQuery), _parameters(api.IncidentQuery)
+    paths = {
+        "/api/v1/outages": _get("outages", f"Outages. {_NEWEST}", _ref("OutagePage"), outages),
+        "/api/v1/outages/{outage_id}": _get("outage", "One outage.", _ref("Outage"), [_in_path("outage_id", _ID)], 404),
+        "/api/v1/incidents": _get("incidents", f"Incidents. {_NEWEST}", _ref("IncidentPage"), incidents),
+        "/api/v1/incidents/{incident_id}": _get(
+            "incident", "One incident.", _ref("Incident"), [_in_path("incident_id", _ID)], 404
+        ),
+        "/api/v1/annotations/outages": _get("outageAnnotations", "Outages for Grafana.", _spans(), outages),
+        "/api/v1/annotations/incidents": _get("incidentAnnotations", "Incidents for Grafana.", _spans(), incidents),
+        "/api/v1/status": _get("status", "What this worker has read.", _ref("Status"), []),
+        "/api/v1/openapi.json": _get("openapi", "This document.", {"type": "object"}, []),
+    }
+    for kind, name in _NAMES.items():
+        parameters = [_in_path("name", name), *_parameters(api.SeriesQuery)]
+        paths[f"/api/v1/series/{kind}/{{name}}"] = _get(f"{kind}Series", _SERIES, _ref("SeriesAnswer"), parameters, 404)
+    return paths
+
+
+def _get(
+    name: str, summary: str, schema: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]], *errors: int
+) -> dict[str, Any]:
+    """An operation that answers with a body of this schema, or with a problem."""
+    texts = {400: _WRONG, 401: "A token is needed.", 404: "There is none."}
+    responses: dict[str, Any] = {
+        "200": {
+            "description": summary,
+            "headers": {"ETag": {"schema": {"type": "string"}, "description": "Changes when the body does."}},
+            "content": {"application/json": {"schema": dict(schema)}},
+        },
+        "304": {"description": "As it was: `If-None-Match` named its ETag."},
+    }
+    for status in sorted({400, 401, *errors}):
+        content: dict[str, Any] = {"application/problem+json": {"schema": _ref("Problem")}}
+        if status == 400:
+            content["text/plain"] = {"schema": {"type": "string"}}
+        responses[str(status)] = {"description": texts[status], "content": content}
+    return {"get": {"operationId": name, "summary": summary, "parameters": list(parameters), "responses": responses}}
+
+
+def _parameters(kind: type) -> list[dict[str, Any]]:
+    """The parameters of a query, each with the schema of its field."""
+    fields = components([kind], _PREFIX)[kind.__name__]["properties"]
+    return [_parameter(name, dict(schema)) for name, schema in fields.items()]
+
+
+def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out; null, which stands for that in the type, is nothing that one can send."""
+    description, default = schema.pop("description"), schema.pop("default", None)
+    rule = {"from": _WHEN, "to": _WHEN, "cursor": {"type": "string", "pattern": api.CURSOR}}.get(name, schema)
+    rule = {**rule, **({"default": default} if default else {})}
+    return {"name": name, "in": "query", "description": description, "schema": rule}
+
+
+def _in_path(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": dict(schema)}
+
+
+def _spans() -> dict[str, Any]:
+    return {"type": "array", "items": _ref("Annotation"), "maxItems": api.MAX_LIMIT}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"{_PREFIX}{name}"}
+
+
+def _schemas() -> dict[str, Any]:
+    """The bodies, and the types inside them."""
+    schemas = components(_BODIES, _PREFIX)
+    for name in schemas.keys() & _MESSAGES.keys():
+        schemas[name] = described(schemas[name], _MESSAGES[name])
+    for name in ("Outage", "Incident"):
+        schemas[name]["required"] = list(schemas[name]["properties"])
+    schemas["Outage"]["properties"]["region"] |= REGION
+    return dict(sorted(schemas.items()))

@@ -1,0 +1,149 @@
+"""One message value judged alone: its measurements, and what in it is rejected and why."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from schemas.measurement import KNOWN_REGIONS, Measurement, is_region
+from schemas.rejections import RejectedError, reason_of
+from schemas.times import END_OF_TIME, parse_time
+
+MAX_BYTES: Final = 1 << 20
+MAX_ELEMENTS: Final = 10_000
+MAX_DEPTH: Final = 64
+#: The white space of JSON.
+SPACE: Final = b" \t\r\n"
+
+_decoder: Final = msgspec.json.Decoder(Measurement)
+_splitter: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def judge(value: bytes | None) -> tuple[list[Measurement], list[tuple[bytes, RejectedError]]]:
+    """The measurements of a value, and its rejected bytes: the whole of it, or single elements of an array."""
+    try:
+        bare = _present(value)
+        if not bare.startswith(b"["):
+            return [_element(bare)], []
+        elements = _split(bare)
+    except RejectedError as error:
+        return [], [(value or b"", error)]
+    good: list[Measurement] = []
+    bad: list[tuple[bytes, RejectedError]] = []
+    for number, element in enumerate(elements):
+        try:
+            good.append(_element(element))
+        except RejectedError as error:
+            bad.append((element, RejectedError(error.reason, f"element {number}: {error.detail}")))
+    return good, bad
+
+
+def is_sound(measurements: list[Measurement]) -> bool:
+    """Whether all keep the rules that span fields; makes every `ts` a number on the way."""
+    odd = [
+        m
+        for m in measurements
+        if m.ts.__class__ is str
+        or 1.0 != m.of < m.value
+        or (m.asn is None and m.region is None and m.country is None)
+        or (m.region is not None and m.region not in KNOWN_REGIONS)
+    ]
+    try:
+        for measurement in odd:
+            _check(measurement)
+    except RejectedError:
+        return False
+    return True
+
+
+def _present(value: bytes | None) -> bytes:
+    """The value without white space around it, when there is one of a size to look at."""
+    if value is None:
+        raise RejectedError("empty", "null value")
+    if len(value) > MAX_BYTES:
+        raise RejectedError("too-large", f"{len(value)} bytes, at most {MAX_BYTES}")
+    bare = value.strip(SPACE)
+    if not bare:
+        raise RejectedError("empty", "no bytes" if not value else "white space only")
+    return bare
+
+
+def _split(array: bytes) -> list[bytes]:
+    """The raw elements of an array."""
+    try:
+        elements = [bytes(element) for element in _splitter.decode(array)]
+    except (msgspec.DecodeError, RecursionError) as error:
+        # How deep the decoder itself gets depends on its caller's stack, so the depth is counted here.
+        if _depth(array) > MAX_DEPTH + 1 or isinstance(error, RecursionError):
+            raise _too_deep() from None
+        raise RejectedError("not-json", str(error)) from None
+    if len(elements) > MAX_ELEMENTS:
+        raise RejectedError("too-large", f"{len(elements)} elements, at most {MAX_ELEMENTS}")
+    if any(_depth(element) > MAX_DEPTH for element in elements):
+        raise _too_deep()
+    return elements
+
+
+def _element(text: bytes) -> Measurement:
+    """The measurement that the text is, all rules kept."""
+    if _depth(text) > MAX_DEPTH:
+        raise _too_deep()
+    try:
+        text.decode()
+        measurement = _decoder.decode(text)
+    except UnicodeDecodeError as error:
+        raise RejectedError("not-utf8", f"{error.reason} at byte {error.start}") from None
+    except msgspec.DecodeError as error:
+        raise RejectedError(reason_of(error), str(error)) from None
+    _check(measurement)
+    return measurement
+
+
+def _check(m: Measurement) -> None:
+    """The rules that span fields or need more than a bound; makes `ts` a number."""
+    if isinstance(m.ts, str):
+        m.ts = _moment(m.ts)
+    if m.asn is None and m.region is None and m.country is None:
+        raise RejectedError("no-entity", "one of asn, region, country must be there")
+    if m.region is not None and not is_region(m.region):
+        raise RejectedError("out-of-range", f"region must be CC-name, at most 64 printable characters: {m.region!r}")
+    # An absent `of` is 1 and means "no trials were counted": a gauge's value may be above it.
+    if 1.0 != m.of < m.value:
+        raise RejectedError("out-of-range", f"of must be at least value: {m.of} < {m.value}")
+
+
+def _moment(text: str) -> float:
+    """Unix seconds of an event time."""
+    try:
+        seconds = parse_time(text)
+    except ValueError as error:
+        raise RejectedError("bad-time", str(error)) from None
+    if not 0 <= seconds < END_OF_TIME:
+        raise RejectedError("bad-time", f"outside the years 1970 to 9999: {text!r}")
+    return seconds
+
+
+def openings(text: bytes) -> int:
+    """The number of opening brackets, those inside strings too."""
+    # Deleting is how CPython counts single bytes fast: `count` looks at each byte, `replace` calls memchr.
+    return len(text) - len(text.replace(b"{", b"").replace(b"[", b""))
+
+
+def _depth(text: bytes) -> int:
+    """How deep brackets are nested outside strings; exact only above the limit, where it matters."""
+    most = openings(text)
+    if most <= MAX_DEPTH:
+        return most
+    depth = deepest = 0
+    for match in _BRACKET.finditer(text):
+        token = match.group()
+        depth += (token in b"[{") - (token in b"]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _too_deep() -> RejectedError:
+    return RejectedError("too-large", f"nested deeper than {MAX_DEPTH} levels")

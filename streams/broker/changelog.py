@@ -1,0 +1,81 @@
+"""The changelog of the snapshots, read and written without Faust, while no worker runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from functools import partial
+
+from kafka import TopicPartition
+
+from streams.broker.clients import PATIENCE, reading, sending
+from streams.broker.topics import MAX_MESSAGE, changelog
+from streams.config.errors import BrokerError
+from streams.config.settings import Kafka
+
+Tables = dict[int, dict[bytes, bytes]]
+
+
+def read(kafka: Kafka, partitions: int, tick: Callable[[int], None]) -> Tables:
+    """Return what each partition of the changelog holds; `tick` is told how many records were read."""
+    return read_tables(kafka, changelog(kafka), partitions, tick)
+
+
+def read_tables(kafka: Kafka, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
+    """Return what each partition of a compacted topic holds. Raises BrokerError when it cannot be read to its end."""
+    tables: Tables = {number: {} for number in range(partitions)}
+    with reading(kafka) as consumer:
+        parts = [TopicPartition(topic, number) for number in tables]
+        consumer.assign(parts)
+        consumer.seek_to_beginning(*parts)
+        ends, records = consumer.end_offsets(parts), 0
+        deadline = time.monotonic() + PATIENCE
+        while any(consumer.position(tp) < ends[tp] for tp in parts):
+            for record in (one for batch in consumer.poll(500).values() for one in batch):
+                _apply(tables[record.partition], record.key, record.value)
+                records, deadline = records + 1, time.monotonic() + PATIENCE
+            tick(records)
+            if time.monotonic() > deadline:
+                raise BrokerError(f"topic {topic} at {kafka.address} cannot be read to its end")
+    return tables
+
+
+def _apply(table: dict[bytes, bytes], key: bytes | None, value: bytes | None) -> None:
+    if key is None:
+        return
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
+
+
+class Changelog(MutableMapping[bytes, bytes]):
+    """One partition of the changelog as a table: what is put in it is sent, in order."""
+
+    def __init__(self, rows: dict[bytes, bytes], send: Callable[[bytes, bytes | None], None]) -> None:
+        self._rows, self._send = rows, send
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._rows[key]
+
+    def __setitem__(self, key: bytes, row: bytes) -> None:
+        self._send(key, row)
+        self._rows[key] = row
+
+    def __delitem__(self, key: bytes) -> None:
+        del self._rows[key]
+        self._send(key, None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self._rows))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+@contextmanager
+def writing(kafka: Kafka, tables: Tables) -> Iterator[dict[int, Changelog]]:
+    """Yield the partitions as tables; at the end all that was sent has arrived. Raises BrokerError when it has not."""
+    with sending(kafka, changelog(kafka), enable_idempotence=True, max_request_size=MAX_MESSAGE) as send:
+        yield {number: Changelog(rows, partial(send, partition=number)) for number, rows in tables.items()}

@@ -1,0 +1,324 @@
+"""The one module that uses private names of Faust and aiokafka; `check_faust` says at start when they have moved.
+
+Faust's consumer hands on record by record. This one gives batch topics runs of records and leaves the rest to Faust:
+rebalance, flow control, recovery, acknowledgement and the commit itself. What it changes, and why:
+
+- `_getmany` cuts what was fetched of batch topics into messages, one per run. While the group rebalances it fetches
+  nothing of them, and afterwards it seeks them once more to what is committed: Faust resumes reading before it seeks
+  and empties the queues after it, and a record fetched in between would never reach an agent.
+- `_new_offset` commits behind the acknowledged run of batches, never past a batch in flight.
+- `perform_seek` and `on_partitions_revoked` forget what is in flight: all that is not committed comes again. Before
+  partitions go, what is acknowledged is committed, so that less comes again.
+- `Thread` has batch topics fetched in runs: columns of whole batches of the log, not a Python object per record. And no
+  request waits for longer than `FETCH_WAIT_MS`: with Faust's 1.5 s a changelog came in fits and starts.
+- `Log` has the bytes at hand that checksums are of: aiokafka takes these byte by byte, a sixth of its thread's time.
+- `Tables` starts recovery when the agents are there, not a second later.
+- `on_buffer_full` and `on_buffer_drop` leave batch topics alone: the full queue itself makes reading wait. Faust would
+  stop fetching, and idle for a second each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher as fetching
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.record.memory_records import MemoryRecords
+from faust.tables.manager import TableManager
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from faust.types.tuples import ack_lock
+
+from streams.broker.batch_topic import RecordBatch, batch_limits
+from streams.broker.in_flight import InFlight
+from streams.broker.record_run import Run, WholeBatches, joined
+
+REBALANCE_PAUSE_SECONDS = 0.1
+# One request is out at a time: what it does not ask for, as it had just been fetched, waits until it is answered.
+FETCH_WAIT_MS = 50
+
+
+class Tables(TableManager):  # type: ignore[misc]
+    """Faust's manager of tables, which does not wait a second for more of them: all are known when agents start."""
+
+    async def on_start(self) -> None:
+        """Start recovery as soon as the agents are there."""
+        await self.app.agents.wait_until_agents_started()
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class BatchMessage(ConsumerMessage):  # type: ignore[misc]
+    """Faust's message around a batch: its offset is that of the last record; `epoch` tells seeks apart."""
+
+    __slots__ = ("epoch",)
+
+    def __init__(self, batch: RecordBatch, epoch: int, generation_id: int) -> None:
+        super().__init__(
+            batch.tp.topic,
+            batch.tp.partition,
+            batch.offset,
+            batch.timestamp / 1000.0,
+            batch.timestamp_type,
+            (),
+            None,
+            batch,
+            None,
+            tp=batch.tp,
+            generation_id=generation_id,
+        )
+        self.epoch = epoch
+
+
+class Log(MemoryRecords):  # type: ignore[misc]
+    """What was fetched of a partition, and its bytes, which aiokafka's own class keeps to itself."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+
+fetching.MemoryRecords = Log
+
+
+class RunRecords(PartitionRecords):  # type: ignore[misc]
+    """What aiokafka fetched of a partition, handed out in runs: a Python object per record costs more than decoding."""
+
+    @classmethod
+    def adopt(cls, records: PartitionRecords) -> None:
+        """Have the records handed out in runs; what is to be skipped, and what comes next, is left to aiokafka."""
+        if not isinstance(records, cls):
+            records._records = WholeBatches(records._records, records._records.data)
+            records.__class__ = cls
+
+    def _consumer_record(self, tp: TP, record: Run) -> Run:
+        return record.since(self.next_fetch_offset)
+
+
+class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's thread around aiokafka's consumer. `batched`: names of the topics whose records come in runs."""
+
+    batched: Collection[str] = ()
+    _watched: Fetcher | None = None
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ANN401
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def _fetch_records(self, consumer: Any, active_partitions: set[TP], **options: Any) -> Any:  # noqa: ANN401
+        if self._watched is not consumer._fetcher:
+            self._watch(consumer._fetcher)
+        return await super()._fetch_records(consumer, active_partitions, **options)
+
+    def _watch(self, fetcher: Fetcher) -> None:
+        """Look through each answer of a broker before anybody can take records of it; one may be there already."""
+        self._watched = fetcher
+        self._adopt(fetcher)
+        process = fetcher._proc_fetch_request
+
+        async def watched(*request: Any) -> bool:  # noqa: ANN401
+            needs_wakeup: bool = await process(*request)
+            self._adopt(fetcher)
+            return needs_wakeup
+
+        fetcher._proc_fetch_request = watched
+
+    def _adopt(self, fetcher: Fetcher) -> None:
+        for tp, result in fetcher._records.items():
+            if tp.topic in self.batched and isinstance(result, FetchResult) and result.has_more():
+                RunRecords.adopt(result._partition_records)
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Faust's consumer on aiokafka, which reads batch topics in runs of records."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **options)
+        self._in_flight: dict[TP, InFlight] = {}
+        self._position: dict[TP, int] = {}
+        # The epoch grows whenever positions are no longer known; batches of an earlier one are void.
+        self._epoch = 0
+        self._sought_epoch = -1
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Yield the messages of one fetch; batches that a seek has overtaken are left out."""
+        async for tp, message in super().getmany(timeout):
+            if isinstance(message, BatchMessage):
+                if message.epoch != self._epoch:
+                    continue
+                # Faust takes a jump in offsets for a gap and a step back for a repetition: here neither is one.
+                self._read_offset[tp] = None
+            yield tp, message
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
+        self.not_waiting_next_records.clear()  # Faust only ever sets it
+        self._thread.batched = limits = batch_limits(self.app)
+        wanted = await self._readable(active_partitions, limits)
+        if wanted is not None and not wanted:
+            await self.sleep(REBALANCE_PAUSE_SECONDS)
+            return {}
+        epoch = self._epoch
+        records = await super()._getmany(wanted, timeout)
+        if epoch != self._epoch or self.app.rebalancing:
+            # Faust forgets and seeks when the rebalance reaches it; till then what is acknowledged can be committed.
+            self._turn()
+            return {tp: found for tp, found in records.items() if tp.topic not in limits}
+        self._note_positions(limits)
+        return {tp: self._cut(tp, found, limits) for tp, found in records.items()}
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek, but only once a fetch of before is back: Faust throws away what comes while the flow is stopped.
+
+        A recovery that seeks to the beginning of a changelog would wait for ever for rows that such a fetch has taken.
+        """
+        if not self.flow_active:
+            await self.wait_for_stopped_flow()
+        await super().seek_wait(partitions)
+
+    async def _readable(self, active: set[TP] | None, limits: Mapping[str, int]) -> set[TP] | None:
+        """Return a copy of the active partitions; without the batch topics as long as their positions may move."""
+        if active is None:
+            return None
+        if not self.app.rebalancing and await self._seek_batches(limits):
+            return set(active)
+        return {tp for tp in active if tp.topic not in limits}
+
+    async def _seek_batches(self, limits: Collection[str]) -> bool:
+        """Seek batch topics to what is committed, once per epoch; False when a rebalance came in between."""
+        epoch = self._epoch
+        if self._sought_epoch != epoch:
+            partitions = self._batch_partitions(limits)
+            committed = {tp: offset for tp in partitions if (offset := self._committed_offset[tp])}
+            try:
+                if committed:
+                    await super().seek_wait(committed)
+                await self._seek_uncommitted(partitions.difference(committed))
+            except IllegalStateError:
+                return False
+            if epoch != self._epoch:
+                return False
+            self._in_flight.clear()
+            self._sought_epoch = epoch
+        return True
+
+    async def _seek_uncommitted(self, partitions: set[TP]) -> None:
+        if partitions and self.app.conf.consumer_auto_offset_reset == "earliest":
+            await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, partitions))
+
+    def _batch_partitions(self, limits: Collection[str]) -> set[TP]:
+        return {tp for tp in self.assignment() if tp.topic in limits}
+
+    def _note_positions(self, limits: Collection[str]) -> None:
+        """Remember how far was fetched; only here, as what is fetched later has not been handed on."""
+        for tp in self._batch_partitions(limits):
+            state = self._state(tp)
+            if state is not None and state.has_valid_position:
+                self._position[tp] = state.position
+
+    def _state(self, tp: TP) -> TopicPartitionState | None:
+        """Return what aiokafka knows of a partition; None when it is not assigned (its thread may change that)."""
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
+        return assignment.state_value(tp) if assignment is not None else None
+
+    def _cut(self, key: TP, records: list[Any], limits: Mapping[str, int]) -> list[Any]:
+        """Return the messages of a batch topic's records; the records themselves of any other."""
+        size = limits.get(key.topic)
+        if size is None:
+            return records
+        tp = ensure_TP(key)
+        run = joined(records)
+        cuts = [run.cut(at, at + size) for at in range(0, len(run.values), size)]
+        messages = [self._message(RecordBatch(tp, cut)) for cut in cuts]
+        in_flight = self._in_flight.setdefault(tp, InFlight())
+        for message in messages:
+            in_flight.add(message)
+        return messages
+
+    def _message(self, batch: RecordBatch) -> BatchMessage:
+        return BatchMessage(batch, self._epoch, self.app.consumer_generation_id)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:  # noqa: ANN401
+        return record if isinstance(record, BatchMessage) else super()._to_message(tp, record)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic not in batch_limits(self.app):
+            return super()._new_offset(tp)  # type: ignore[no-any-return]
+        self._drop_acks(tp)
+        in_flight = self._in_flight.get(tp)
+        return in_flight.committable() if in_flight is not None else None
+
+    def _drop_acks(self, tp: TP) -> None:
+        # Faust's own lists would grow for ever: they are read by nothing else, the messages know that they are acked.
+        with ack_lock:
+            self._acked[tp].clear()
+            self._acked_index[tp].clear()
+
+    def _turn(self) -> None:
+        """Begin a new epoch. What an agent has not taken is void: a state loaded since lacks what lies before it."""
+        self._epoch += 1
+        for in_flight in self._in_flight.values():
+            in_flight.void()
+
+    def _forget(self) -> None:
+        """Forget all that is in flight: it is fetched again from what is committed."""
+        self._turn()
+        for tp in self._in_flight:
+            self._drop_acks(tp)
+        self._in_flight.clear()
+        self._position.clear()
+
+    async def perform_seek(self) -> None:
+        """Seek to what is committed, and forget what is in flight."""
+        if self.app.should_stop:
+            return
+        await super().perform_seek()
+        self._forget()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit what is acknowledged as long as the partitions are ours, then let them go."""
+        if revoked and not self.app.should_stop:
+            try:
+                await self.commit()
+            except KafkaError as error:
+                self.log.warning("Commit before the rebalance failed, the batches will be read again: %r", error)
+        self._forget()
+        await super().on_partitions_revoked(revoked)
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Stop fetching a partition whose queue is full, unless it is of a batch topic."""
+        if tp.topic not in batch_limits(self.app):
+            super().on_buffer_full(tp)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch a partition again whose queue has room, unless it is of a batch topic."""
+        if tp.topic not in batch_limits(self.app):
+            super().on_buffer_drop(tp)
+
+    def lag(self, tp: TP, now: float, max_age: float) -> int | None:
+        """Return how many offsets of a batch topic's partition no agent has taken; None when that is not known."""
+        if tp.topic not in batch_limits(self.app):
+            raise ValueError(f"{tp.topic} is not a batch topic that is being read")
+        position = self._position.get(tp)
+        end = self._end(tp, now, max_age)
+        if position is None or end is None or self.app.rebalancing:
+            return None
+        in_flight = self._in_flight.get(tp)
+        untaken = in_flight.first_untaken() if in_flight is not None else None
+        return max(0, end - (position if untaken is None else untaken))
+
+    def _end(self, tp: TP, now: float, max_age: float) -> int | None:
+        """Return the partition's end, if the broker gave it at most `max_age` seconds ago."""
+        state = self._state(tp)
+        if state is None or state.timestamp is None or now - state.timestamp / 1000.0 > max_age:
+            return None
+        end: int | None = state.lso if self.in_transaction else state.highwater
+        return end

@@ -1,0 +1,139 @@
+"""Runs of records as columns: what is fetched of a batch topic, without an object of ours for each record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
+
+import google_crc32c
+import numpy as np
+
+from detectors.types import Ints
+
+HEAD = 12  # bytes of a batch before those that its length, the last four of them, counts
+CHECKED = 21  # where the bytes begin that a batch's checksum covers
+CRC_IN_C = google_crc32c.implementation == "c"
+OFFSET, TIMESTAMP, KEY, VALUE = map(attrgetter, ("offset", "timestamp", "key", "value"))
+
+
+class Record(Protocol):
+    """What is used of a fetched record; those of aiokafka have it, the plain ones of its parser and ConsumerRecord."""
+
+    @property
+    def offset(self) -> int:
+        """Offset in the partition; between two records offsets may be missing."""
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970 in UTC."""
+
+    @property
+    def timestamp_type(self) -> int:
+        """0 when the producer set the timestamp, 1 when the broker did."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Key, None when the producer sent none."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Value, None for a null value."""
+
+
+class Run(NamedTuple):
+    """Records of one partition in offset order, by column; timestamps in milliseconds since 1970."""
+
+    offsets: Sequence[int]
+    timestamps: Ints
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    timestamp_type: int = 0
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Run:
+        """Return records, at least one, as columns."""
+        first, last, count = records[0].offset, records[-1].offset, len(records)
+        whole = last - first + 1 == count  # compaction and transactions leave holes
+        return cls(
+            range(first, last + 1) if whole else list(map(OFFSET, records)),
+            np.fromiter(map(TIMESTAMP, records), dtype=np.int64, count=count),
+            list(map(KEY, records)),
+            list(map(VALUE, records)),
+            records[-1].timestamp_type,
+        )
+
+    @property
+    def offset(self) -> int:
+        """Offset of the last record."""
+        return self.offsets[-1]
+
+    def cut(self, start: int, stop: int) -> Run:
+        """Return the records with these indices."""
+        if start == 0 and stop >= len(self.values):
+            return self
+        span = slice(start, stop)
+        return Run(self.offsets[span], self.timestamps[span], self.keys[span], self.values[span], self.timestamp_type)
+
+    def since(self, offset: int) -> Run:
+        """Return the records from an offset on."""
+        below = sum(one < offset for one in self.offsets) if self.offsets[0] < offset else 0
+        return self.cut(below, len(self.offsets)) if below else self
+
+
+def joined(fetched: Sequence[Run | Record]) -> Run:
+    """Return what was fetched of a partition, runs or single records, as one run."""
+    runs = [one for one in fetched if isinstance(one, Run)]
+    if len(runs) < len(fetched):
+        runs = [one if isinstance(one, Run) else Run.of([one]) for one in fetched]
+    if len(runs) == 1:
+        return runs[0]
+    first, last = runs[0].offsets[0], runs[-1].offset
+    keys, values = (
+        list(chain.from_iterable(columns)) for columns in ([r.keys for r in runs], [r.values for r in runs])
+    )
+    whole = last - first + 1 == len(values)
+    offsets = range(first, last + 1) if whole else list(chain.from_iterable(run.offsets for run in runs))
+    return Run(offsets, np.concatenate([run.timestamps for run in runs]), keys, values, runs[-1].timestamp_type)
+
+
+class WholeBatches:
+    """The fetched part of a log whose batches hand out all of their records at once, as one run."""
+
+    def __init__(self, log: Any, data: bytes) -> None:  # noqa: ANN401
+        self._log, self._data, self._at = log, memoryview(data), 0
+        self.has_next = log.has_next
+
+    def next_batch(self) -> WholeBatch:
+        """Return the next batch."""
+        start = self._at
+        self._at += HEAD + int.from_bytes(self._data[start + HEAD - 4 : start + HEAD], "big")
+        return WholeBatch(self._log.next_batch(), self._data[start : self._at])
+
+
+class WholeBatch:
+    """A batch of the log in all but its iterator, and in how its checksum is taken."""
+
+    def __init__(self, batch: Any, data: memoryview) -> None:  # noqa: ANN401
+        self._batch, self._data = batch, data
+
+    def validate_crc(self) -> bool:
+        """Whether the batch is as it was sent; by the processor's own instruction, where aiokafka looks bytes up."""
+        if not CRC_IN_C or self._batch.magic < 2:
+            return bool(self._batch.validate_crc())
+        return bool(google_crc32c.value(bytes(self._data[CHECKED:])) == self._batch.crc)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Record:
+        """Return the next single record: the marker that a control batch is."""
+        record: Record = next(self._batch)
+        return record
+
+    def __iter__(self) -> Iterator[Run]:
+        """Yield one run of all records; nothing when compaction took them all away."""
+        records = list(self._batch)
+        if records:
+            yield Run.of(records)

@@ -1,0 +1,90 @@
+"""What each Kafka client is told of TLS and SASL, out of the settings."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import Any
+
+import faust
+
+from streams.config.errors import SettingsError
+from streams.config.secret import Secret, one_of
+from streams.config.settings import Kafka
+
+# At debug level they log each request, the one with the password too.
+_TALKATIVE = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
+
+
+def client_options(kafka: Kafka) -> dict[str, Any]:
+    """Return where the brokers are and how to be let in, in the words of kafka-python. Raises SettingsError."""
+    hush()
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(kafka.bootstrap_servers),
+        "security_protocol": kafka.security_protocol,
+        "ssl_context": tls_context(kafka),
+    }
+    if kafka.uses_sasl:
+        options["sasl_mechanism"] = kafka.sasl_mechanism
+        options["sasl_plain_username"] = kafka.sasl_username
+        options["sasl_plain_password"] = _password(kafka).reveal()
+    return options
+
+
+def credentials(kafka: Kafka) -> faust.types.auth.CredentialsT | None:
+    """Return the same for Faust; None for a broker that asks for nothing. Raises SettingsError."""
+    hush()
+    context = tls_context(kafka)
+    if kafka.uses_sasl:
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=_password(kafka).reveal(),
+            ssl_context=context,
+            mechanism=kafka.sasl_mechanism,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
+def tls_context(kafka: Kafka) -> ssl.SSLContext | None:
+    """Return how to check the broker and what to show it; None without TLS. Raises SettingsError, naming the file."""
+    if not kafka.uses_tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=kafka.ssl_cafile)
+    except OSError as error:
+        raise SettingsError(f"kafka.ssl_cafile {kafka.ssl_cafile}: {_reason(error)}") from None
+    context.check_hostname = kafka.ssl_check_hostname
+    if kafka.ssl_certfile is not None:
+        _show_certificate(context, kafka, kafka.ssl_certfile)
+    return context
+
+
+def _show_certificate(context: ssl.SSLContext, kafka: Kafka, certificate: str) -> None:
+    password = one_of(kafka.ssl_key_password, kafka.ssl_key_password_file, "kafka.ssl_key_password_file")
+    text = password.reveal() if password else ""  # with none at all OpenSSL would ask at the terminal
+    try:
+        context.load_cert_chain(certificate, kafka.ssl_keyfile, lambda: text)
+    except OSError as error:
+        where = " and ".join(f"kafka.{key} {getattr(kafka, key)}" for key in ("ssl_certfile", "ssl_keyfile"))
+        raise SettingsError(f"{where}: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    """Return what is wrong with a file, without the place in the source of OpenSSL that says so."""
+    if isinstance(error, ssl.SSLError):
+        return f"is not what it should be in PEM: {(error.reason or 'no certificate').replace('_', ' ').lower()}"
+    return f"cannot be read: {error.strerror}"
+
+
+def _password(kafka: Kafka) -> Secret:
+    found = one_of(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
+    if found is None:  # the settings were made by hand
+        raise SettingsError("kafka.sasl_password: is missing")
+    return found
+
+
+def hush() -> None:
+    """Keep the clients from logging requests, whatever the level of the rest."""
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))

@@ -1,0 +1,83 @@
+"""`ebbtide replay`: files to Kafka, at full speed or in the time of the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaProducer
+
+from schemas.decode import decode
+from schemas.measurement import entity_of
+from streams.broker.clients import opened
+from streams.config.errors import BrokerError
+from streams.config.settings import Kafka
+from streams.evaluation.measurement_files import read_chunks
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast a replay goes: `speed` times the recording's time; None: as fast as it can."""
+
+    speed: float | None
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    origin: tuple[float, float] | None = None  # event time and wall time of the first measurement
+
+    def wait(self, ts: float) -> None:
+        """Sleep until the event time is due."""
+        if self.speed is None:
+            return
+        if self.origin is None:
+            self.origin = (ts, self.now())
+        due = self.origin[1] + (ts - self.origin[0]) / self.speed
+        self.sleep(max(0.0, due - self.now()))
+
+
+@dataclass(slots=True)
+class Replayed:
+    """Messages sent so far, and the newest offset of each partition that has arrived."""
+
+    sent: int = 0
+    offsets: dict[int, int] = field(default_factory=dict)
+
+    def delivered(self, metadata: Any) -> None:  # noqa: ANN401
+        """Note one delivery."""
+        self.offsets[metadata.partition] = max(metadata.offset, self.offsets.get(metadata.partition, -1))
+
+
+def replay(kafka: Kafka, files: Iterable[str], pace: Pace) -> Iterator[Replayed]:
+    """Send each line of the files as one message, keyed by its entity; yield progress after each chunk.
+
+    Lines are sent as they are, bad ones too: the worker judges them. Raises BrokerError or InputError.
+    """
+    replayed = Replayed()
+    failed: list[BaseException] = []
+    with closing(opened(kafka, KafkaProducer, linger_ms=5, batch_size=262_144)) as producer:
+        for lines in read_chunks(files):
+            for line in lines:
+                key, ts = _key_and_time(line)
+                if ts is not None:
+                    pace.wait(ts)
+                future = producer.send(kafka.measurements, key=key, value=line)
+                future.add_callback(replayed.delivered)
+                future.add_errback(failed.append)
+                replayed.sent += 1
+            _raise_first(failed, kafka)
+            yield replayed
+        producer.flush()
+        _raise_first(failed, kafka)
+        yield replayed
+
+
+def _raise_first(failed: list[BaseException], kafka: Kafka) -> None:
+    if failed:
+        raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not taken: {failed[0]}")
+
+
+def _key_and_time(line: bytes) -> tuple[bytes, float | None]:
+    """Return the key of a message, the entity of its (first) measurement, and that one's event time."""
+    found = decode([line]).measurements
+    return (entity_of(found[0]).encode(), float(found[0].ts)) if found else (b"", None)

@@ -1,0 +1,211 @@
+"""`ebbtide state`: the snapshots of a group to a file, from a file, or away; docs/state.md says when to use which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import NoError
+from kafka.structs import OffsetAndMetadata
+
+from streams.broker import topics
+from streams.broker.changelog import Changelog, Tables, read, writing
+from streams.broker.clients import reading
+from streams.config.errors import BrokerError, StateError, StateInUseError
+from streams.config.settings import Kafka, Settings
+from streams.state import state_file
+from streams.state.all_stages import STAGES
+from streams.state.row_codec import pack, unpack
+from streams.state.snapshot_store import Store
+from streams.state.state_file import HEAD, Header, State, by_folder
+
+TRIES = 3
+Tick = Callable[[int], None]
+
+
+def export(kafka: Kafka, path: Path, tick: Tick) -> State:
+    """Write the newest snapshot of each partition to a file, workers running or not. Raises an EbbtideError."""
+    partitions = topics.check(kafka)
+    header = Header(kafka.app_id, kafka.measurements, partitions, version("ebbtide"))
+    state = State(header, _collect(kafka, partitions, tick))
+    if not state.partitions:
+        raise StateError(f"group {kafka.app_id} has no state")
+    state_file.write(path, state)
+    return state
+
+
+def _collect(kafka: Kafka, partitions: int, tick: Tick) -> dict[int, dict[str, bytes]]:
+    """Read the snapshots; again when rows changed while they were read, since a worker may be writing."""
+    for left in reversed(range(TRIES)):
+        try:
+            return dict(_snapshots(read(kafka, partitions, tick)))
+        except StateError:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _snapshots(tables: Tables) -> list[tuple[int, dict[str, bytes]]]:
+    found = [(number, _rows(table, number)) for number, table in tables.items()]
+    return [(number, rows) for number, rows in found if rows]
+
+
+def _rows(table: dict[bytes, bytes], number: int) -> dict[str, bytes]:
+    """Return the rows of all stages of a partition, each named with its folder."""
+    loaded = [(stage.folder, Store(table, number, stage.folder).load()) for stage in STAGES]
+    snapshots = [(folder, {**one.rows, HEAD: pack(one.values, {})}) for folder, one in loaded if one is not None]
+    return {f"{folder}{name}": row for folder, rows in snapshots for name, row in rows.items()}
+
+
+def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
+    """Put a file in the place of a group's state, which must be empty unless forced. Raises an EbbtideError.
+
+    Stopped at any point, it leaves in each partition the old state or the new one, and both go on exactly.
+    """
+    state = state_file.read(path)
+    kafka, partitions = settings.kafka, topics.check(settings.kafka)
+    _check_topic(kafka, partitions, state, force)
+    _check_rows(settings, state)
+    demand_idle(kafka)
+    tables = read(kafka, partitions, tick)
+    if not force and (any(tables.values()) or _committed(kafka)):
+        raise StateError(f"group {kafka.app_id} has state already: --force replaces it")
+    # With no offset committed a worker reads from the beginning and skips what its state includes, whichever that is.
+    _forget_offsets(kafka, [stage.topic_of(kafka) for stage in STAGES])
+    with writing(kafka, tables) as logs:
+        for number, log in logs.items():
+            _replace(log, number, state.partitions.get(number))
+    _commit(kafka, _following(kafka, state))
+    demand_idle(kafka)
+    return state
+
+
+def _replace(log: Changelog, number: int, rows: Mapping[str, bytes] | None) -> None:
+    """Put a snapshot in the place of whatever a partition of the changelog holds; None empties it, its head first."""
+    kept = set().union(*(_put(_store(log, number, folder), of) for folder, of in by_folder(rows or {}).items()))
+    for key in sorted(set(log) - kept, key=lambda key: (b"/head/" not in key, key)):
+        del log[key]
+
+
+def _put(store: Store, rows: Mapping[str, bytes]) -> set[bytes]:
+    """Save the rows of one stage and return the keys that they have in the table."""
+    named = {name: row for name, row in rows.items() if name != HEAD}
+    store.save(unpack(rows[HEAD]).values, named, frozenset(store.places))
+    return store.keys()
+
+
+def _store(log: Changelog, number: int, folder: str) -> Store:
+    """Return the store of a stage; one that cannot be read is as good as empty."""
+    store = Store(log, number, folder)
+    try:
+        store.load()
+    except StateError:
+        store.places = {}
+    return store
+
+
+def reset(kafka: Kafka, tick: Tick) -> int:
+    """Delete a group's snapshots and committed offsets, and return how many rows. Raises an EbbtideError.
+
+    What stages have told each other is passed over by whoever starts next.
+    """
+    partitions = topics.check(kafka)
+    demand_idle(kafka)
+    tables = read(kafka, partitions, tick)
+    rows = sum(map(len, tables.values()))
+    _forget_offsets(kafka, [kafka.clock, kafka.measurements])
+    _commit(kafka, _ends(kafka, partitions))
+    with writing(kafka, tables) as logs:
+        for number, log in logs.items():
+            _replace(log, number, None)
+    demand_idle(kafka)
+    return rows
+
+
+def _ends(kafka: Kafka, partitions: int) -> dict[TopicPartition, int]:
+    """Return the ends of what stages tell each other: it will be told anew, perhaps otherwise."""
+    names = [stage.topic_of(kafka) for stage in STAGES if stage.topic != "measurements"]
+    with reading(kafka) as consumer:
+        ends: dict[TopicPartition, int] = consumer.end_offsets(
+            [TopicPartition(name, number) for name in names for number in range(partitions)]
+        )
+    return ends
+
+
+def demand_idle(kafka: Kafka) -> None:
+    """Raise StateInUseError when a worker of the group is alive, or was a session timeout ago."""
+    with topics.connected(kafka) as client:
+        groups = {group["group_id"]: group["group_state"] for group in client.list_groups()}
+    if groups.get(kafka.app_id, "Empty") not in ("Empty", "Dead"):
+        raise StateInUseError(
+            f"group {kafka.app_id} has workers ({groups[kafka.app_id]}): stop them first; one that was killed counts "
+            f"for kafka.session_timeout, {float(kafka.session_timeout):g} s"
+        )
+
+
+def _check_rows(settings: Settings, state: State) -> None:
+    """Read each snapshot as a worker would. Raises StateError before anything is written."""
+    for number, rows in state.partitions.items():
+        table: dict[bytes, bytes] = {}
+        _replace(Changelog(table, lambda *_: None), number, rows)
+        for stage in STAGES:
+            stage(settings, number, table, 0.0)
+
+
+def _check_topic(kafka: Kafka, partitions: int, state: State, force: bool) -> None:
+    """Raise StateError when the offsets of a state mean something else in the topic of now."""
+    its = state.header
+    if its.partitions != partitions:
+        raise StateError(f"the state is of {its.partitions} partitions, {kafka.measurements} has {partitions}")
+    if its.measurements != kafka.measurements and not force:
+        raise StateError(f"the state is of topic {its.measurements}, not {kafka.measurements}: --force says it fits")
+    parts = _following(kafka, state)
+    with reading(kafka) as consumer:
+        first, ends = consumer.beginning_offsets(list(parts)), consumer.end_offsets(list(parts))
+    for tp, following in parts.items():
+        where = f"{tp.topic}/{tp.partition}"
+        if following > ends[tp]:
+            raise StateError(f"the state includes {where} up to {following - 1}, which ends at {ends[tp] - 1}")
+        if following < first[tp] and not force:
+            raise StateError(
+                f"{where} lacks {following} to {first[tp] - 1}, which the state does not include (--force)"
+            )
+
+
+def _following(kafka: Kafka, state: State) -> dict[TopicPartition, int]:
+    """Return the offset behind what each stage's snapshot includes."""
+    return {
+        TopicPartition(stage.topic_of(kafka), number): offset + 1
+        for stage in STAGES
+        for number, offset in state.offsets(stage.folder).items()
+    }
+
+
+def _committed(kafka: Kafka) -> dict[TopicPartition, Any]:
+    with topics.connected(kafka) as client:
+        found = client.list_group_offsets([kafka.app_id])[kafka.app_id]
+    return {tp: at for tp, at in found.items() if at.offset >= 0 and tp.topic == kafka.measurements}
+
+
+def _forget_offsets(kafka: Kafka, names: Sequence[str]) -> None:
+    with topics.connected(kafka) as client:
+        committed = client.list_group_offsets([kafka.app_id])[kafka.app_id]
+        parts = [tp for tp in committed if tp.topic in names]
+        if parts:
+            _demand_no_error(client.delete_group_offsets(kafka.app_id, parts))
+
+
+def _commit(kafka: Kafka, following: Mapping[TopicPartition, int]) -> None:
+    wanted = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in following.items() if offset > 0}
+    with topics.connected(kafka) as client:
+        if wanted:
+            _demand_no_error(client.alter_group_offsets(kafka.app_id, wanted))
+
+
+def _demand_no_error(results: Mapping[TopicPartition, Any]) -> None:
+    for tp, error in results.items():
+        if error is not NoError:
+            raise BrokerError(f"the offset of {tp.topic}/{tp.partition} was not changed: {error.__name__}")

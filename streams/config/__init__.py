@@ -1,0 +1,1 @@
+"""What operators say: settings, calendar and metadata."""

@@ -1,0 +1,146 @@
+"""The section `[alerts]`: who is told, and which route leads to whom."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+from schemas.incident import Kind
+from schemas.incident import State as IncidentState
+from schemas.measurement import Country
+from schemas.outage import Severity
+from schemas.outage import State as OutageState
+from streams.config.quiet_hours import span, zone_named
+from streams.config.secret import Secret
+from streams.config.types import Duration, Name, Natural, Port, Section, check_secrets
+
+PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
+Topic: TypeAlias = Literal["incidents", "outages"]
+
+
+class Receiver(Section, tag_field="type", frozen=True, kw_only=True):
+    """What all kinds of receivers have in common.
+
+    Only `ebbtide alerts` asks whether a secret is missing (`endpoint`): no other program needs them, or may have them.
+    """
+
+    url: Secret | None = None
+    url_file: str | None = None
+    allow_private: bool = False
+    ca_file: str | None = None
+    timeout: Duration = Duration(10)
+    give_up_after: Duration = Duration(3600)
+    per_minute: Annotated[int, msgspec.Meta(ge=1, le=6000)] = 30
+    digest_over: Natural = 5
+
+    def __post_init__(self) -> None:
+        check_secrets(self, ("url", *self.own_secrets))
+        if self.url is not None:
+            check_url(self.url.reveal())
+
+    @property
+    def own_secrets(self) -> tuple[str, ...]:
+        """The secrets that only its kind has."""
+        return ()
+
+
+class Webhook(Receiver, tag="webhook", frozen=True, kw_only=True):
+    """Any program, told as Standard Webhooks says; of several keys each signs, so that they can be exchanged."""
+
+    keys: tuple[Secret, ...] = ()
+    keys_file: str | None = None
+
+    @property
+    def own_secrets(self) -> tuple[str, ...]:
+        """The secrets that only its kind has."""
+        return ("keys",)
+
+
+class Slack(Receiver, tag="slack", frozen=True, kw_only=True):
+    """An incoming webhook of Slack: its address is the secret."""
+
+
+class PagerDuty(Receiver, tag="pagerduty", frozen=True, kw_only=True):
+    """A service of PagerDuty, by its integration key for the Events API v2."""
+
+    url: Secret | None = Secret(PAGERDUTY)
+    routing_key: Secret | None = None
+    routing_key_file: str | None = None
+
+    @property
+    def own_secrets(self) -> tuple[str, ...]:
+        """The secrets that only its kind has."""
+        return ("routing_key",)
+
+
+class Alertmanager(Receiver, tag="alertmanager", frozen=True, kw_only=True):
+    """An Alertmanager, which is told again every `repeat` for as long as an incident goes on."""
+
+    token: Secret | None = None
+    token_file: str | None = None
+    repeat: Duration = Duration(60)
+    labels: dict[Annotated[str, msgspec.Meta(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = msgspec.field(
+        default_factory=dict
+    )
+
+    @property
+    def own_secrets(self) -> tuple[str, ...]:
+        """The secrets that only its kind has."""
+        return ("token",)
+
+
+def check_url(url: str) -> None:
+    """Raise ValueError, which does not show it, when it is no address that we would send to."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("`url` is an http or https address")
+    if parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("`url` has no user, no fragment and no character that must be escaped")
+    if parts.port == 0:
+        raise ValueError("`url` has no port 0")
+
+
+AnyReceiver: TypeAlias = Webhook | Slack | PagerDuty | Alertmanager
+
+
+class Route(Section, frozen=True, kw_only=True):
+    """Which incidents or outages go to which receivers, and when not. What is not said matches everything."""
+
+    receivers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+    topics: tuple[Topic, ...] = ("incidents",)
+    countries: tuple[Country, ...] = ()
+    asns: tuple[Natural, ...] = ()
+    feeds: tuple[Name, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    severities: tuple[Severity, ...] = ()
+    states: tuple[IncidentState | OutageState, ...] = ()
+    suspected: bool = False
+    goes_on: bool = msgspec.field(name="continue", default=False)
+    quiet: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    critical_passes: bool = True
+
+    def __post_init__(self) -> None:
+        zone_named(self.timezone)
+        for text in self.quiet:
+            span(text)
+
+
+class Alerts(Section, frozen=True, kw_only=True):
+    """Who is told of what, and where the metrics of `ebbtide alerts` are."""
+
+    bind: str = "127.0.0.1"
+    port: Port = 6067
+    link: str | None = None
+    queue_limit: Natural = 10_000
+    forget_after: Duration = Duration(14 * 86_400)
+    receivers: dict[Name, AnyReceiver] = msgspec.field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+    def __post_init__(self) -> None:
+        for route in self.routes:
+            for name in route.receivers:
+                if name not in self.receivers:
+                    raise ValueError(f"a route names the receiver `{name}`, which is not there")

@@ -1,0 +1,158 @@
+"""Reading settings: the TOML file first, then `EBBTIDE_…` from the environment over it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from streams.config.alerts import Alertmanager, PagerDuty, Slack, Webhook
+from streams.config.errors import SettingsError
+from streams.config.settings import Feed, Settings, from_builtins, inner
+
+PREFIX = "EBBTIDE_"
+# Tables of tables with names of the operator's, and what each may be.
+_MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "feeds": (Feed,),
+    "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
+}
+DEFAULT_SETTINGS = Path("ebbtide.toml")
+# A password of digits is still a text, and one that looks like TOML is not TOML.
+_LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
+
+_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS")
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return checked settings. Raises SettingsError with one line that names the file, line and key."""
+    text = _read(path) if path else ""
+    values = _parse(text, path)
+    overlaid = _overlay(values, environ)
+    try:
+        return from_builtins(values)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise SettingsError(_explain(str(error), text, path, overlaid)) from None
+
+
+def load_or_default(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a command: of the file it was given, else of the one here, if there is one."""
+    return load(path or (DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None), environ)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8 text") from None
+
+
+def _parse(text: str, path: Path | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"\(at line (\d+)", str(error))
+        raise SettingsError(f"{path}{':' + line[1] if line else ''}: is not TOML: {error}") from None
+
+
+def _sections() -> dict[str, list[str]]:
+    """Return the keys of each plain section, by the section's name."""
+    hints = get_type_hints(Settings)
+    return {
+        name: [field.name for field in msgspec.structs.fields(kind)]
+        for name, kind in hints.items()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    }
+
+
+def known_variables(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return each environment variable that is read and the path of the key that it sets."""
+    known: dict[str, tuple[str, ...]] = {
+        f"{section}_{key}": (section, key) for section, keys in _sections().items() for key in keys
+    }
+    for table, kinds in _MANY.items():
+        for one in inner(values, table):
+            for field in (field for kind in kinds for field in msgspec.structs.fields(kind)):
+                path = (*table.split("."), one, field.name)
+                known[re.sub("[^A-Za-z0-9]", "_", "_".join(path))] = path
+    return {PREFIX + name.upper(): path for name, path in known.items()}
+
+
+def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Put variables over the values of the file; return which variable set which key."""
+    overlaid = {}
+    known = known_variables(values)
+    sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds"))
+    for name in sorted(environ):
+        if name in known:
+            _put(values, known[name], _value(name, environ[name]))
+            overlaid[".".join(known[name])] = name
+        elif name.startswith(sections):
+            raise SettingsError(f"environment variable {name}: no such setting")
+    return overlaid
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401
+    for key in path[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            return  # the check of all values says so
+    values[path[-1]] = value
+
+
+def _value(name: str, text: str) -> Any:  # noqa: ANN401
+    """Read a variable as a TOML value; what is not one is plain text; lists may be written with commas."""
+    if name.endswith(_LISTS) and not text.startswith("["):
+        return [part.strip() for part in text.split(",")]
+    if name.endswith(_LITERAL):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, str]) -> str:
+    """Turn a validation error into `file:line: key: what`, or name the variable that is at fault."""
+    what, _, where = message.partition(" - at `$")
+    keys = [key for key in re.split(r"[.\[\]`]+", where) if key]
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
+    if unknown:
+        keys, what = [*keys, unknown[1]], "no such setting"
+    if ".".join(keys) in overlaid:
+        return f"environment variable {overlaid['.'.join(keys)]}: {what}"
+    line = _line_of(text, keys)
+    place = f"{path or 'settings'}:{line}" if line else str(path or "settings")
+    return f"{place}: {'.'.join(keys) + ': ' if keys else ''}{what}"
+
+
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """Return the line, from 1, on which a key of a table stands; None when it is not in the text."""
+    lines = text.splitlines()
+    for cut in range(len(keys), -1, -1):
+        name = r"\s*\.\s*".join(f"[\"']?{re.escape(key)}[\"']?" for key in keys[:cut])
+        table = re.compile(rf"\s*\[\[?\s*{name}\s*\]")
+        starts = [n for n, line in enumerate(lines) if table.match(line)] if cut else [-1]
+        for start in starts:
+            found = _key_line(lines, start, keys[cut:])
+            if found is not None:
+                return found
+        if keys[cut : cut + 1] and keys[cut].isdigit() and int(keys[cut]) < len(starts):  # one of an array of tables
+            return _key_line(lines, starts[int(keys[cut])], keys[cut + 1 :]) or starts[int(keys[cut])] + 1
+    return None
+
+
+def _key_line(lines: list[str], start: int, keys: list[str]) -> int | None:
+    if not keys:
+        return start + 1 or None
+    for n in range(start + 1, len(lines)):
+        if lines[n].lstrip().startswith("["):
+            return None
+        if re.match(rf"\s*[\"']?{re.escape(keys[0])}[\"']?\s*[=.]", lines[n]):
+            return n + 1
+    return None

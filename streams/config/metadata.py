@@ -1,0 +1,156 @@
+"""Metadata: what an operator knows of networks and regions, from a CSV file: names, countries, operators, weights."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from schemas.calendar import demand_entity
+from streams.config.errors import InputError
+
+NOBODY: Mapping[str, str] = {}
+
+
+class Metadata(NamedTuple):
+    """By entity (`asn/43754`, `region/IR-30`): what it is called, its operator and its country.
+
+    `weights`: by country and entity, in any unit (users, addresses, a share), the same one for all of a country.
+    """
+
+    names: Mapping[str, str] = NOBODY
+    operators: Mapping[str, str] = NOBODY
+    countries: Mapping[str, str] = NOBODY
+    weights: Mapping[str, Mapping[str, float]] = {}
+
+
+class Row(NamedTuple):
+    """One line of the file; empty where nothing is said."""
+
+    entity: str
+    name: str
+    country: str
+    operator: str
+    weight: float | None
+
+
+def read_metadata(file: Path | None) -> Metadata:
+    """Return what a file says; nothing without one. Raises InputError, one line with the file, the line and the column.
+
+    Columns: `entity` or `asn`, and any of `name`, `country`, `operator`, `weight`; others are left alone. An entity may
+    stand in several lines, one for each country: it belongs to the one in which its weight is largest.
+    """
+    if file is None:
+        return Metadata()
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            table = csv.DictReader(lines)
+            _demand_columns(file, table.fieldnames or ())
+            return _gathered([_row(file, table.line_num, cells) for cells in table])
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: is not a table: {error}") from None
+
+
+def _demand_columns(file: Path, columns: Iterable[str]) -> None:
+    if not {"entity", "asn"} & set(columns):
+        raise InputError(f"{file}:1: needs the column entity or asn")
+    if not {"name", "country", "operator", "weight"} & set(columns):
+        raise InputError(f"{file}:1: needs one of the columns name, country, operator, weight")
+
+
+def _row(file: Path, line: int, cells: Mapping[str, str | None]) -> Row:
+    entity, name, country, operator, weight = (
+        (cells.get(column) or "").strip() for column in ("entity", "name", "country", "operator", "weight")
+    )
+    number = re.fullmatch(r"(?:AS)?([0-9]{1,10})", (cells.get("asn") or "").strip(), re.IGNORECASE)
+    entity = entity or (f"asn/{int(number[1])}" if number else "")
+    try:
+        demand_entity(entity)
+    except ValueError:
+        column = "entity" if cells.get("entity") else "asn"
+        given = (cells.get(column) or "")[:80]
+        raise InputError(f"{file}:{line}: {column}: {given!r} is none, such as asn/43754 or region/IR-30") from None
+    if country and not re.fullmatch("[A-Z]{2}", country):
+        raise InputError(f"{file}:{line}: country: {country[:80]!r} is no ISO 3166-1 code of two capital letters")
+    return Row(entity, name, country, operator, _weight(file, line, weight))
+
+
+def _weight(file: Path, line: int, text: str) -> float | None:
+    try:
+        weight = float(text) if text else None
+    except ValueError:
+        weight = math.nan
+    if weight is not None and not 0 <= weight < math.inf:
+        raise InputError(f"{file}:{line}: weight: {text[:80]!r} is no number of at least 0")
+    return weight
+
+
+def _gathered(rows: list[Row]) -> Metadata:
+    """Bring the rows together: of several with one entity the heaviest comes first, then the one that stands first."""
+    weights: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row.weight is not None and row.country:
+            weights.setdefault(row.country, {})[row.entity] = row.weight
+    last_wins = sorted(enumerate(rows), key=lambda one: (one[1].weight or 0.0, -one[0]))
+    names, operators, countries = (
+        {row.entity: str(getattr(row, column)) for _, row in last_wins if getattr(row, column)}
+        for column in ("name", "operator", "country")
+    )
+    return Metadata(names, operators, countries, weights)
+
+
+class Register:
+    """The metadata of now, one for all of a process. A file that changes is read again when `renew` is called."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.file = file
+        self.seen = _stamp(file)
+        self.now = read_metadata(file)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What entities are called."""
+        return self.now.names
+
+    @property
+    def operators(self) -> Mapping[str, str]:
+        """Who operates them."""
+        return self.now.operators
+
+    @property
+    def weights(self) -> Mapping[str, Mapping[str, float]]:
+        """How much they weigh, by country."""
+        return self.now.weights
+
+    @property
+    def size(self) -> int:
+        """How many entities are named, placed or weighed."""
+        weighed = (entity for some in self.now.weights.values() for entity in some)
+        return len({*self.now.names, *self.now.countries, *self.now.operators, *weighed})
+
+    def country_of(self, entity: str) -> str | None:
+        """Return the country of an entity, if that is known."""
+        return self.now.countries.get(entity)
+
+    def is_stale(self) -> bool:
+        """Whether the file has changed since it was read, or tried to."""
+        return _stamp(self.file) != self.seen
+
+    def renew(self) -> None:
+        """Read the file again. Raises InputError when it is broken: what was known stays, until it changes again."""
+        self.seen = _stamp(self.file)
+        self.now = read_metadata(self.file)
+
+
+def _stamp(file: Path | None) -> tuple[int, int, int] | None:
+    """What tells that a file has changed; None when there is none."""
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None

@@ -1,0 +1,1 @@
+"""The pipeline on files: detect, explain, score and simulate, without Kafka."""

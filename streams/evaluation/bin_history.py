@@ -1,0 +1,147 @@
+"""What a run showed of one entity, bin by bin: noted while the pipeline runs, for `ebbtide explain`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+from typing import Literal, NamedTuple
+
+from detectors.outages.baseline import Pace
+from detectors.outages.detector import Deviation
+from detectors.outages.evidence import threshold
+from detectors.outages.member_losses import FEWEST
+from detectors.outages.outage_lifecycle import FOLLOWED
+from detectors.types import Change, Observed, Rule, State
+from streams.pipeline.areas.area_sums import Summed
+from streams.pipeline.feed import Feed
+
+Facets = tuple[tuple[str, str], ...]
+Why = Literal["silent", "fault", "followed", "warming", "sparse", "fired", "few", "below"]
+CERTAIN = ("open", "recovering", "closed", "rebaselined", "expired")
+
+
+class Bin(NamedTuple):
+    """One closed bin of one series, in the unit of the value; None is unknown, never 0.
+
+    `value`: None where nothing was measured; a share for a ratio. `expected` and `spread`: None in warm-up.
+    `evidence` (nats): None while an outage is followed, too. `state`: of the outage, after the bin. `why`: what the
+    bin did, or what kept it from firing. `learnt`: normal bins learnt so far. `first_day`: no season is known yet.
+    """
+
+    start: int
+    value: float | None
+    expected: float | None
+    spread: float | None
+    evidence: float | None
+    state: State | None
+    why: Why
+    learnt: int
+    first_day: bool
+    changes: tuple[Change, ...]
+
+
+class Span(NamedTuple):
+    """One outage of a series. `end` (Unix seconds): None while it lasts. `certain`: it was more than suspected."""
+
+    start: int
+    end: int | None
+    certain: bool
+
+
+@dataclass(slots=True)
+class History:
+    """All closed bins of one series, in order. `threshold` in nats."""
+
+    feed: str
+    facets: Facets
+    rule: Rule
+    threshold: float
+    bins: list[Bin] = field(default_factory=list)
+    followed: bool = False
+
+    def spans(self) -> list[Span]:
+        """Return the outages of the series, in order of their opening."""
+        told = sorted((change for one in self.bins for change in one.changes), key=attrgetter("opened", "revision"))
+        return [_span(list(changes)) for _, changes in groupby(told, attrgetter("opened"))]
+
+
+def _span(changes: list[Change]) -> Span:
+    last = changes[-1]
+    over = last.updated_at if last.state in ("retracted", "expired") else None
+    return Span(last.started_at, last.ended_at or over, any(change.state in CERTAIN for change in changes))
+
+
+class Watch:
+    """Notes each bin that closes of an entity's series, in a feed or in what is summed of it; `histories` by facets."""
+
+    def __init__(self, name: str, feed: Feed | Summed, entity: str) -> None:
+        self.histories: dict[Facets, History] = {}
+        self._name, self._feed, self._entity = name, feed, entity
+        self._known = feed.index.by_series
+        self._count = 0
+        self._rows: list[tuple[Facets, int]] = []
+        feed.observer = self
+
+    def __call__(self, seen: Observed, changes: list[Change]) -> None:
+        """Note a bin that has just closed, before any row of it is forgotten."""
+        rows = [(facets, row) for facets, row in self._find() if seen.alive[row]]
+        shown = self._feed.detector.deviations() if rows else None
+        for facets, row in rows:
+            assert shown is not None
+            mine = tuple(change for change in changes if change.row == row)
+            history = self._history(facets)
+            history.bins.append(self._bin(history, row, seen, shown, mine))
+            history.followed = bool(self._feed.detector.hot["phase"][row] == FOLLOWED)
+
+    def _find(self) -> list[tuple[Facets, int]]:
+        """Return the entity's rows; looked for again only when series have come or gone."""
+        known = self._feed.index.by_series
+        if known is not self._known or len(known) != self._count:
+            self._known, self._count = known, len(known)
+            self._rows = sorted((facets, row) for (entity, facets), row in known.items() if entity == self._entity)
+        return self._rows
+
+    def _history(self, facets: Facets) -> History:
+        rule = self._feed.detector.rule
+        return self.histories.setdefault(facets, History(self._name, facets, rule, threshold(rule.budget, rule.width)))
+
+    def _bin(self, history: History, row: int, seen: Observed, shown: Deviation, changes: tuple[Change, ...]) -> Bin:
+        hot, ongoing = self._feed.detector.hot, self._feed.detector.ongoing.get(row)
+        ratio, presence = history.rule.kind == "ratio", history.rule.kind == "presence"
+        measured = bool(seen.present[row]) and (seen.size[row] > 0 or not ratio)
+        state = ongoing.state if ongoing else changes[-1].state if changes else None
+        one = Bin(
+            start=seen.start,
+            value=float(seen.value[row] / (seen.size[row] if ratio else 1)) if measured else None,
+            expected=_known(shown.expected[row]),
+            spread=_known(shown.spread[row]),
+            evidence=None if history.followed else _known(shown.evidence[row]),
+            state=state,
+            why="below",
+            learnt=int(hot["seen"][row]),
+            first_day=not presence and bool(hot["norm"][row] <= 0),
+            changes=changes,
+        )
+        doubted = bool(self._feed.detector.scalars["fault"]) and not history.followed and not (presence and ongoing)
+        held = bool(ongoing and ongoing.held) or doubted
+        return one._replace(why=_why(one, history, held))
+
+
+def _why(one: Bin, history: History, held: bool) -> Why:
+    """What a bin did, or what kept it from firing."""
+    if one.value is None:
+        return "silent"
+    if one.expected is None:
+        return "warming" if one.learnt <= Pace.of(history.rule.width).warm else "sparse"
+    if held or history.followed:
+        return "fault" if held else "followed"
+    if one.evidence is not None and one.evidence >= history.threshold:
+        return "fired"
+    few = history.rule.kind == "presence" and one.value < one.expected < one.value + FEWEST
+    return "few" if few else "below"
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else float(number)

@@ -1,0 +1,84 @@
+"""Cases to score against: a folder with a recording, the settings of its feeds, and what is known to have happened."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from detectors.evaluation.scoring import Label
+from schemas.decode import decode
+from schemas.measurement import entity_of
+from schemas.times import parse_time
+from streams.config.errors import InputError
+from streams.evaluation.measurement_files import read_chunks
+
+MEASUREMENTS, LABELS, FEEDS = "measurements.jsonl.gz", "labels.csv", "feeds.toml"
+COLUMNS = ("entity", "start", "end", "confidence")
+
+
+class Case(NamedTuple):
+    """One recording: what is known of it, and the first and last measurement of each entity (Unix seconds)."""
+
+    name: str
+    folder: Path
+    labels: list[Label]
+    spans: Mapping[str, tuple[float, float]]
+
+
+def find(folder: Path) -> list[Path]:
+    """Return the cases in a folder, or the folder itself when it is one. Raises InputError when there is none."""
+    found = sorted(file.parent for pattern in (LABELS, f"*/{LABELS}") for file in folder.glob(pattern))
+    if not found:
+        raise InputError(f"{folder}: no case here: no {LABELS} in it or in a folder of it")
+    return found
+
+
+def read(folder: Path) -> Case:
+    """Return a case. Raises InputError, which names file, line and column."""
+    return Case(folder.resolve().name, folder, _labels(folder / LABELS), _spans(folder / MEASUREMENTS))
+
+
+def _labels(file: Path) -> list[Label]:
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            return [_label(file, number, row) for number, row in enumerate(csv.DictReader(lines), start=2)]
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: is not a table: {error}") from None
+
+
+def _label(file: Path, line: int, row: Mapping[str, str | None]) -> Label:
+    entity, start, end, confidence = (_cell(file, line, row, column) for column in COLUMNS)
+    starts, ends = _time(file, line, "start", start), _time(file, line, "end", end)
+    return Label(entity, starts, ends, confidence.startswith("published"))
+
+
+def _cell(file: Path, line: int, row: Mapping[str, str | None], column: str) -> str:
+    text = row.get(column)
+    if text is None:
+        raise InputError(f"{file}:{line}: {column}: is missing")
+    return text
+
+
+def _time(file: Path, line: int, column: str, text: str) -> float:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise InputError(f"{file}:{line}: {column}: {error}") from None
+
+
+def _spans(file: Path) -> dict[str, tuple[float, float]]:
+    spans: dict[str, tuple[float, float]] = {}
+    for entity, at in _observed(file):
+        first, last = spans.get(entity, (at, at))
+        spans[entity] = (min(first, at), max(last, at))
+    return spans
+
+
+def _observed(file: Path) -> Iterator[tuple[str, float]]:
+    """Yield entity and time of each measurement; what cannot be used is not one."""
+    for chunk in read_chunks([str(file)]):
+        yield from ((entity_of(m), float(m.ts)) for m in decode(chunk).measurements)

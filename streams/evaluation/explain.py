@@ -1,0 +1,159 @@
+"""`ebbtide explain`: the bins of one entity around a time, and in plain sentences what fired or what kept it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from schemas.rejections import one_line
+from schemas.times import parse_time
+from streams.config.errors import EbbtideError, UsageError
+from streams.config.reference_data import known_of
+from streams.config.settings import Feed as FeedSettings
+from streams.config.settings import Settings
+from streams.evaluation.bin_history import Bin, History, Watch
+from streams.evaluation.detect import detect
+from streams.evaluation.explain_text import clock, sentences, table
+from streams.pipeline.areas.area_sums import Summed
+from streams.pipeline.feed import Feed
+from streams.pipeline.process import Tally
+from streams.pipeline.shard import Shard
+
+
+class UnknownEntityError(EbbtideError):
+    """Nothing was measured of the entity; the line names those with similar names."""
+
+
+class Question(NamedTuple):
+    """What is asked. `feed` None: all; `at` (Unix seconds) None: around the newest outage, else the end; `bins` before
+    and after.
+    """
+
+    entity: str
+    feed: str | None = None
+    at: float | None = None
+    bins: int = 12
+
+
+class View(NamedTuple):
+    """The bins of one series that answer a question; `feed`: its settings."""
+
+    history: History
+    feed: FeedSettings
+    bins: Sequence[Bin]
+
+    def title(self, entity: str) -> str:
+        """Return the series in words: entity, facets and feed."""
+        facets = "".join(f" {value}" for _, value in self.history.facets)
+        return one_line(f"{entity}{facets}, feed {self.history.feed}")  # names may hold a terminal's control codes
+
+
+def entity_named(text: str) -> str:
+    """Return the entity that a text names.
+
+    >>> entity_named("AS43754"), entity_named("43754"), entity_named("country/IR")
+    ('asn/43754', 'asn/43754', 'country/IR')
+    """
+    number = re.fullmatch(r"(?:AS)?([0-9]+)", text, re.IGNORECASE)
+    return f"asn/{number[1]}" if number else text
+
+
+def time_named(text: str) -> float:
+    """Return the Unix seconds of a time: RFC 3339 (UTC where no offset is given), or Unix seconds. Raises ValueError.
+
+    >>> time_named("2016-06-16 15:05") == time_named("2016-06-16T15:05:00Z") == time_named("1466089500")
+    True
+    """
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        return float(text)
+    parts = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(\D.*)?", text)
+    return parse_time(f"{parts[1]}T{parts[2]}{parts[3] or ':00'}{parts[4] or 'Z'}" if parts else text)
+
+
+def explain(
+    settings: Settings,
+    question: Question,
+    files: Sequence[str],
+    now: Callable[[], float],
+    tick: Callable[[Tally], None],
+) -> list[View]:
+    """Run the pipeline on files and return the bins asked for, a view per series, in order of feed and facets.
+
+    `now` tells when measurements are received (Unix seconds); `tick` is told the counts after each chunk. Raises
+    UsageError for a feed that is not in the settings, UnknownEntityError when nothing of the entity was measured,
+    InputError when a file cannot be read.
+    """
+    shard, tally = Shard(settings, known=known_of(settings)), Tally()
+    names = _feeds(settings, question.feed)
+    watches = [Watch(name, one, question.entity) for name in names for one in _watched(shard, name)]
+    for _ in detect(shard, tally, files, now):
+        tick(tally)
+    histories = [history for watch in watches for _, history in sorted(watch.histories.items())]
+    if not histories:
+        raise UnknownEntityError(_missing(shard, question))
+    start, end = _around(histories, question.at)
+    return [_view(settings, history, start, end, question.bins) for history in histories]
+
+
+def _feeds(settings: Settings, feed: str | None) -> list[str]:
+    if not settings.feeds:
+        raise UsageError("the settings name no feeds: give --settings FILE.toml")
+    if feed is not None and feed not in settings.feeds:
+        raise UsageError(f"no feed {feed!r} in the settings; they name {', '.join(settings.feeds)}")
+    return [feed] if feed is not None else list(settings.feeds)
+
+
+def _watched(shard: Shard, name: str) -> list[Feed | Summed]:
+    """Return what has series of a feed: itself, and the areas summed from it."""
+    return [shard.feeds[name], *(shard.areas[name].summed.values() if name in shard.areas else ())]
+
+
+def _missing(shard: Shard, question: Question) -> str:
+    """Say why there is no history of the entity: no bin closed, other feeds only, or no such name."""
+    entity = question.entity
+    holders = {
+        name: {known for one in _watched(shard, name) for known, _ in one.index.by_series} for name in shard.feeds
+    }
+    feeds = [name for name, known in holders.items() if entity in known]
+    if question.feed in feeds or (feeds and question.feed is None):
+        return f"{entity} was measured, but none of its bins has closed: the end of the input closes nothing"
+    if feeds:
+        return f"nothing of {entity} in feed {question.feed}; it is in {', '.join(feeds)}"
+    names = set().union(*holders.values())
+    near = get_close_matches(entity, sorted(names), n=3, cutoff=0.7)
+    return f"no such entity among {len(names):,} measured: {entity}" + (f"; near: {', '.join(near)}" if near else "")
+
+
+def _around(histories: list[History], at: float | None) -> tuple[float, float]:
+    """Return the time asked for, else the newest outage (one that was more than suspected, if any), else the end."""
+    if at is not None:
+        return at, at
+    end = max(history.bins[-1].start for history in histories)
+    spans = [span for history in histories for span in history.spans()]
+    if not spans:
+        return end, end
+    newest = max(spans, key=lambda span: (span.certain, span.start))
+    return newest.start, end if newest.end is None else newest.end
+
+
+def _view(settings: Settings, history: History, start: float, end: float, bins: int) -> View:
+    margin, width = bins * history.rule.width, history.rule.width
+    inside = [one for one in history.bins if start - margin < one.start + width and one.start <= end + margin]
+    return View(history, settings.feeds[history.feed], inside)
+
+
+def report(views: Sequence[View], question: Question) -> Iterator[str]:
+    """Yield the lines of the answer: for each series a heading, its table, and what the bins mean."""
+    for number, view in enumerate(views):
+        history, feed = view.history, view.feed
+        unit = f", {feed.unit}" if feed.unit else ""
+        yield from [""] * (number > 0)
+        yield f"{view.title(question.entity)} ({feed.signal}, {feed.kind}, bins of {history.rule.width} s{unit})"
+        if not view.bins:
+            first, last = clock(history.bins[0].start), clock(history.bins[-1].start)
+            yield f"No closed bin there: they run from {first} to {last}; the end of the input closes nothing."
+            continue
+        yield from table(view.bins, history.threshold, question.at, history.rule.width)
+        yield from sentences(history, view.bins, question.at)

@@ -1,0 +1,118 @@
+"""Bins of one series as a table and as sentences that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+
+from detectors.outages.baseline import Pace
+from detectors.outages.member_losses import FEWEST
+from detectors.types import Change
+from schemas.times import format_time
+from streams.evaluation.bin_history import Bin, History, Why
+
+UNKNOWN = "-"
+LONG = 60  # lines from which on the dull middle of an outage is left out
+COLUMNS = f"  {'bin (UTC)':19}  {'value':>9}  {'expected':>9}  {'±':>9}  {'evidence':>9}  {'threshold':>9}  outage"
+
+
+def clock(at: float) -> str:
+    """Return a time in UTC, without seconds that are none.
+
+    >>> clock(1466089500), clock(1466089530)
+    ('2016-06-16 15:05', '2016-06-16 15:05:30')
+    """
+    return format_time(at)[:-1].replace("T", " ").removesuffix(":00")
+
+
+def table(bins: Sequence[Bin], threshold: float, at: float | None, width: int) -> Iterator[str]:
+    """Yield a heading and a line per bin, the one at `at` marked; a long outage is shortened when no time was asked."""
+    yield COLUMNS
+    for dull, run in groupby(bins, lambda one: at is None and len(bins) > LONG and _dull(one)):
+        lines = [_row(one, threshold, marked=_holds(one, at, width)) for one in run]
+        if dull and len(lines) > 5:
+            lines[2:-2] = [f"  … {len(lines) - 4} more bins of the same outage"]
+        yield from lines
+
+
+def _dull(one: Bin) -> bool:
+    return one.why == "followed" and not one.changes
+
+
+def _holds(one: Bin, at: float | None, width: int) -> bool:
+    return at is not None and one.start <= at < one.start + width
+
+
+def _row(one: Bin, threshold: float, *, marked: bool) -> str:
+    numbers = (one.value, one.expected, one.spread, one.evidence, threshold)
+    cells = "  ".join(f"{_number(number):>9}" for number in numbers)
+    return f"{'>' if marked else ' '} {clock(one.start):19}  {cells}  {one.state or UNKNOWN}"
+
+
+def _number(number: float | None) -> str:
+    return UNKNOWN if number is None else f"{number:.2f}" if number < 1000 else f"{number:.6g}"
+
+
+def sentences(history: History, bins: Sequence[Bin], at: float | None) -> Iterator[str]:
+    """Yield what the bin at `at` did, each revision of an outage, and why the other bins fired nothing."""
+    there = [one for one in bins if _holds(one, at, history.rule.width)]
+    yield from (f"{clock(one.start)}: {_because(one.why, [one], history)}." for one in there)
+    if at is not None and not there:
+        yield f"{clock(at)}: no bin of this series has closed there."
+    for one in bins:
+        yield from (_told(change) for change in one.changes)
+    whys: dict[Why, list[Bin]] = {}
+    for one in bins:
+        whys.setdefault(one.why, []).append(one)
+    for why, those in whys.items():
+        if those != there:
+            yield f"{_count(those)}: {_because(why, those, history)}."
+    if any(one.first_day and one.evidence is not None for one in bins):
+        yield "No season is known on a series' first day: only falls to 30 % of normal or less count."
+    if history.rule.kind == "presence" and any(_revealed(*pair) for pair in pairwise(bins)):
+        yield "Expected rose with members never heard of before: whoever goes down was up."
+
+
+def _revealed(before: Bin, now: Bin) -> bool:
+    """Whether members became known by their fall."""
+    return now.value is not None and (now.expected or 0) - max(before.expected or 0, now.value) >= 2
+
+
+def _count(bins: Sequence[Bin]) -> str:
+    return f"{len(bins)} bins" if len(bins) > 1 else f"1 bin ({clock(bins[0].start)})"
+
+
+def _told(change: Change) -> str:
+    """Say one revision: when it was told, and the reason that the outage carries."""
+    since = f"since {clock(change.started_at)}" + (f" until {clock(change.ended_at)}" if change.ended_at else "")
+    return (
+        f"{clock(change.updated_at)} {change.state} (revision {change.revision}, {since}): {change.explain['reason']}."
+    )
+
+
+def _because(why: Why, bins: Sequence[Bin], history: History) -> str:
+    """Say what bins of one sort did, or what kept them from firing."""
+    last, limit = bins[-1], f"the threshold of {history.threshold:.2f} nats"
+    if why == "warming":
+        return f"warming up, {last.learnt} of {Pace.of(history.rule.width).warm} normal bins learnt: no deviation"
+    if why in ("fired", "below"):
+        best = max(bins, key=lambda one: one.evidence or 0)
+        if not best.evidence:
+            return "no evidence of a fall"
+        where = "" if len(bins) == 1 else f" at {clock(best.start)}"
+        most = "evidence" if len(bins) == 1 else "the most evidence"
+        return f"{most}{where} is {best.evidence:.2f} nats, {'past' if why == 'fired' else 'below'} {limit}"
+    if why == "followed":
+        end = _ENDS.get(history.rule.kind, _ENDED)
+        return f"an outage is followed, over {end}; evidence of a fall begins anew after it"
+    return _WORDS[why]
+
+
+_ENDED = "when less than a tenth of its deepest drop is missing, and that is sure"
+_ENDS = {"presence": "when four fifths of the members are up"}
+_WORDS: dict[Why, str] = {
+    "silent": "nothing was measured, and in this feed silence is unknown, not zero",
+    "fault": "held as a feed fault, most series of the feed fell together",
+    "sparse": "so little is expected in a bin that silence cannot be told from darkness",
+    "few": f"too few members are missing, a fall is looked for from {FEWEST} on",
+}

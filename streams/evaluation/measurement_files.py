@@ -1,0 +1,55 @@
+"""Files of measurements: JSON lines, plain or gzip, read in chunks as if each line were a message."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from io import BufferedReader
+from itertools import islice
+from pathlib import Path
+from typing import IO, cast
+
+from streams.config.errors import InputError
+
+LINES = 4000
+MAX_LINE = 16 * 1024 * 1024  # bytes; a message may have 1 MiB, and what has more is told apart from a file that is none
+STDIN = "-"
+
+
+def read_lines(name: str) -> Iterator[bytes]:
+    """Yield the lines of a file, without their ends; blank ones are left out. `-` is standard input.
+
+    Raises InputError with a line that names the file.
+    """
+    try:
+        with _open(name) as file:
+            for line in iter(partial(file.readline, MAX_LINE), b""):
+                if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                    raise InputError(f"{name}: has a line of more than {MAX_LINE} bytes")
+                if bare := line.strip(b" \t\r\n"):
+                    yield bare
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name}: cannot be read: {reason}") from None
+
+
+def read_chunks(names: Iterable[str], size: int = LINES) -> Iterator[list[bytes]]:
+    """Yield the lines of all files, one after the other, in lists of at most `size`."""
+    lines = (line for name in names for line in read_lines(name))
+    while chunk := list(islice(lines, size)):
+        yield chunk
+
+
+@contextmanager
+def _open(name: str) -> Iterator[IO[bytes]]:
+    """Open a file once, since it may be a pipe; standard input is left open."""
+    with nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb") as file:
+        if not cast("BufferedReader", file).peek(2).startswith(b"\x1f\x8b"):
+            yield file
+            return
+        with gzip.open(file) as unzipped:
+            yield cast("IO[bytes]", unzipped)

@@ -1,0 +1,154 @@
+"""A picture of what `ebbtide explain` says: measured against expected with its band, and the evidence below."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.types import Floats
+from streams.config.errors import EbbtideError
+from streams.evaluation.explain import View
+from streams.evaluation.explain_text import clock
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIGMAS = 2  # half the width of the band, in spreads
+MEASURED, EXPECTED, EVIDENCE, OUTAGE = "#0b5394", "#e69138", "#674ea7", "#cc0000"
+STYLE = {"svg.hashsalt": "ebbtide", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25}
+
+
+class PlotError(EbbtideError):
+    """The picture cannot be drawn or written."""
+
+
+def demand_matplotlib() -> None:
+    """Raise PlotError when matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise PlotError("--plot needs matplotlib: pip install 'ebbtide[plot]'") from None
+
+
+def write_svg(path: Path, views: Sequence[View], entity: str) -> None:
+    """Write the picture of some series; the same bins give the same bytes. Raises PlotError."""
+    demand_matplotlib()
+    drawn = render(views, entity, "svg")
+    try:
+        path.write_bytes(drawn)
+    except OSError as error:
+        raise PlotError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def render(views: Sequence[View], entity: str, form: str) -> bytes:
+    """Return the picture of the views that hold bins, as `svg` or `png`. Raises PlotError when none does."""
+    import matplotlib as mpl
+
+    shown = [view for view in views if view.bins]
+    if not shown:
+        raise PlotError(f"nothing to draw: {entity} has no closed bin there")
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the user's own style is
+        mpl.rcParams.update(STYLE)
+        figure = _figure(shown, entity)
+        drawn = BytesIO()
+        metadata = {"Date": None, "Title": f"ebbtide explain {entity}"} if form == "svg" else None
+        figure.savefig(drawn, format=form, dpi=110, metadata=metadata)
+    return drawn.getvalue()
+
+
+def _figure(views: Sequence[View], entity: str) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.6 * len(views)), layout="constrained")
+    heights = [3.0, 1.4] * len(views)
+    axes = figure.subplots(2 * len(views), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for number, view in enumerate(views):
+        level, evidence = axes[2 * number], axes[2 * number + 1]
+        _shade(view, level, number, named=True)
+        _shade(view, evidence, number, named=False)
+        _draw_level(view, level, entity, number)
+        _draw_evidence(view, evidence, number)
+    _label_times(axes[-1], views)
+    return figure
+
+
+def _draw_level(view: View, axes: Axes, entity: str, number: int) -> None:
+    edges = _edges(view)
+    value, expected, spread = (_column(view, name) for name in ("value", "expected", "spread"))
+    low, high = np.maximum(expected - SIGMAS * spread, 0), expected + SIGMAS * spread
+    label = f"± {SIGMAS} spreads"
+    axes.stairs(high, edges, baseline=low, fill=True, color=EXPECTED, alpha=0.25, linewidth=0, label=label)
+    axes.stairs(
+        expected, edges, baseline=None, color=EXPECTED, linewidth=1.2, label="expected", gid=f"expected-{number}"
+    )
+    axes.stairs(value, edges, baseline=None, color=MEASURED, linewidth=1.4, label="measured", gid=f"measured-{number}")
+    axes.set_title(view.title(entity), loc="left", fontweight="bold")
+    axes.set_ylabel(view.feed.unit or view.feed.kind)
+    if np.nanmin(np.append(value, np.inf)) < 0.5 * np.nanmax(np.append(high, -np.inf)):
+        axes.set_ylim(bottom=0)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.45, 1.0), ncols=4, frameon=False, borderaxespad=0.2)
+
+
+def _draw_evidence(view: View, axes: Axes, number: int) -> None:
+    edges, evidence = _edges(view), _column(view, "evidence")
+    axes.stairs(evidence, edges, fill=True, color=EVIDENCE, alpha=0.35, linewidth=0)
+    axes.stairs(evidence, edges, baseline=None, color=EVIDENCE, linewidth=1.2, gid=f"evidence-{number}")
+    threshold = view.history.threshold
+    axes.axhline(threshold, color=OUTAGE, linewidth=1, linestyle="--", gid=f"threshold-{number}")
+    axes.annotate(
+        f"threshold {threshold:.1f}", (1, threshold), (-4, 3), ("axes fraction", "data"), "offset points",
+        ha="right", color=OUTAGE,
+    )  # fmt: skip
+    axes.set_ylim(0, 1.3 * max(threshold, np.nanmax(np.append(evidence, 0))))
+    axes.set_ylabel("evidence (nats)")
+
+
+def _shade(view: View, axes: Axes, number: int, *, named: bool) -> None:
+    """Shade each outage in the view, named once in the legend; what was only suspected is paler."""
+    first, last = _edges(view)[[0, -1]].astype(np.int64).tolist()
+    unnamed = {"outage", "suspicion"} if named else set()
+    for span in view.history.spans():
+        start, end = max(span.start, first), last if span.end is None else min(span.end, last)
+        if start >= end:
+            continue
+        sort, alpha = ("outage", 0.14) if span.certain else ("suspicion", 0.06)
+        label, pane = sort if sort in unnamed else "_", "level" if named else "evidence"
+        edges = np.array([start, end]).astype("datetime64[s]")
+        gid = f"{sort}-{number}-{pane}-{span.start}"
+        axes.axvspan(*edges, color=OUTAGE, alpha=alpha, linewidth=0, label=label, gid=gid)
+        unnamed.discard(sort)
+
+
+def _edges(view: View) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    """Return the starts of all bins from the first to the last of a view, and the end of the last."""
+    width = view.history.rule.width
+    return np.arange(view.bins[0].start, view.bins[-1].start + 2 * width, width).astype("datetime64[s]")
+
+
+def _column(view: View, name: str) -> Floats:
+    """Return one number of each bin, NaN where unknown."""
+    known = {one.start: getattr(one, name) for one in view.bins}
+    starts = _edges(view)[:-1].astype(np.int64).tolist()
+    return np.array([math.nan if known.get(start) is None else known[start] for start in starts])
+
+
+def _label_times(axes: Axes, views: Sequence[View]) -> None:
+    """Name hours by the clock and midnights by the date; the years stand below."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()
+    names = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
+    midnights = ["%Y", "%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M"]
+    formatter = ConciseDateFormatter(locator, tz="UTC", formats=names, zero_formats=midnights, show_offset=False)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(formatter)
+    edges = [_edges(view) for view in views]
+    first, last = min(one[0] for one in edges), max(one[-1] for one in edges)
+    axes.set_xlabel(f"{clock(int(first.astype(np.int64)))} to {clock(int(last.astype(np.int64)))} UTC")

@@ -1,0 +1,155 @@
+"""`ebbtide score`: outages against what is known of a recording, as one JSON object or as a table over many cases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detectors.evaluation.scoring import Alarm, Score, entity_days, score
+from schemas.times import format_time, parse_time
+from streams.config.errors import InputError
+from streams.config.loader import load
+from streams.config.reference_data import known_of
+from streams.evaluation.cases import FEEDS, MEASUREMENTS, Case
+from streams.evaluation.detect import detect
+from streams.evaluation.measurement_files import read_lines
+from streams.pipeline.process import Tally
+from streams.pipeline.shard import Shard, outages_of
+
+SLACK = 900.0
+WITHDRAWN = ("suspected", "retracted")
+COLUMNS = (
+    "case",
+    "rule",
+    "labels",
+    "hits",
+    "alarms per hit",
+    "false alarms",
+    "false per 100 entity-days",
+    "delay (s)",
+    "start error (s)",
+    "end error (s)",
+)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A revision of an outage as found in a file; times are RFC 3339 or Unix seconds."""
+
+    outage_id: str
+    entity: str
+    started_at: str | float
+    detected_at: str | float | None = None
+    ended_at: str | float | None = None
+    state: str | None = None
+    feed: str | None = None
+
+
+class Row(NamedTuple):
+    """One line of the table: how a rule did on a case."""
+
+    case: str
+    rule: str
+    score: Score
+    days: float
+
+    @property
+    def false_per_100_days(self) -> float | None:
+        """False alarms per 100 entity-days."""
+        return 100 * self.score.false / self.days if self.days else None
+
+
+def judge(case: Case, rule: str, alarms: Iterable[Alarm], slack: float = SLACK) -> Row:
+    """Score alarms on a case."""
+    return Row(case.name, rule, score(case.labels, alarms, slack), entity_days(case.spans))
+
+
+def pipeline(case: Case, environ: Mapping[str, str], settings: Path | None = None) -> Shard:
+    """Return a fresh shard for a case, by its own settings unless others are given."""
+    its = load(settings or case.folder / FEEDS, environ)
+    return Shard(its, known=known_of(its))
+
+
+def run(shard: Shard, case: Case) -> list[Alarm]:
+    """Return the alarms that the pipeline raises on a case's recording."""
+    # A recording is never ahead of its receipt, whatever the clock says.
+    found = detect(shard, Tally(), [str(case.folder / MEASUREMENTS)], lambda: math.inf)
+    return alarms_of(
+        msgspec.convert(outage, Event, from_attributes=True) for closed in found for outage in outages_of(closed)
+    )
+
+
+def alarms_of(revisions: Iterable[Event]) -> list[Alarm]:
+    """Return what the last revision of each outage says, without suspicions and what was withdrawn."""
+    last = {revision.outage_id: revision for revision in revisions}
+    return [_alarm(revision) for revision in last.values() if revision.state not in WITHDRAWN]
+
+
+def read_events(name: str) -> list[Alarm]:
+    """Return the alarms in a file of outage events, one JSON object a line. Raises InputError with file and line."""
+    events: list[Event] = []
+    for number, line in enumerate(read_lines(name), start=1):
+        try:
+            event = msgspec.json.decode(line, type=Event)
+            _alarm(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            raise InputError(f"{name}: event {number}: {error}") from None
+        events.append(event)
+    return alarms_of(events)
+
+
+def as_json(row: Row) -> bytes:
+    """Return a case's figures as one JSON object; a time that is unknown or has no end is null."""
+    its = row.score
+    fields: dict[str, Any] = {
+        "case": row.case,
+        "labels": its.labels,
+        "hits": its.hits,
+        "pieces": _rounded(its.pieces),
+        "false": its.false,
+        "false_per_100_entity_days": _rounded(row.false_per_100_days),
+        "median_delay_s": its.delay,
+        "median_start_error_s": its.start_error,
+        "median_end_error_s": its.end_error if its.end_error != math.inf else None,
+        "missed": [[label.entity, format_time(label.start)] for label in its.missed],
+    }
+    return msgspec.json.encode(fields)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Return a Markdown table, a line per row."""
+    head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * 2}{'--:|' * (len(COLUMNS) - 2)}"]
+    return "\n".join([*head, *(f"| {' | '.join(_cells(row))} |" for row in rows)]) + "\n"
+
+
+def _cells(row: Row) -> list[str]:
+    its = row.score
+    times = [_seconds(time) for time in (its.delay, its.start_error, its.end_error)]
+    pieces, rate = (_decimals(number) for number in (its.pieces, row.false_per_100_days))
+    return [row.case, row.rule, str(its.labels), str(its.hits), pieces, str(its.false), rate, *times]
+
+
+def _decimals(number: float | None) -> str:
+    return "–" if number is None else f"{number:.2f}"
+
+
+def _seconds(time: float | None) -> str:
+    """Write seconds; an end that never came is `inf`."""
+    return "–" if time is None else f"{time:.0f}"
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)
+
+
+def _alarm(event: Event) -> Alarm:
+    ended = math.inf if event.ended_at is None else _unix(event.ended_at)
+    detected = None if event.detected_at is None else _unix(event.detected_at)
+    return Alarm(event.entity, event.feed, _unix(event.started_at), detected, ended)
+
+
+def _unix(time: str | float) -> float:
+    return parse_time(time) if isinstance(time, str) else float(time)

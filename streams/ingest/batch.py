@@ -1,0 +1,72 @@
+"""A batch of one partition: what was decoded of a run of messages, and where each measurement came from."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.types import Floats, Ints
+from schemas.measurement import Measurement
+from schemas.validate import judge
+from streams.ingest.columns import Columns
+
+_splitter = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Origin(NamedTuple):
+    """Where a measurement came from: the offset of its message, and its own bytes."""
+
+    offset: int
+    payload: bytes
+
+
+class Rejected(NamedTuple):
+    """A measurement, or a whole message, that is a dead letter."""
+
+    origin: Origin
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Measurements in order of arrival, and by column. `source`: index of each one's message in `values`, `offsets`.
+
+    `received`: when each message came in (Unix seconds), or one time for all.
+    """
+
+    measurements: Sequence[Measurement]
+    source: Sequence[int] | Ints
+    values: Sequence[bytes | None]
+    offsets: Sequence[int]
+    received: Sequence[float] | Floats | float
+    columns: Columns
+
+    def origin(self, position: int) -> Origin:
+        """Return where the measurement at that position came from; of an array, only its own element's bytes."""
+        message = int(self.source[position])
+        value = self.values[message] or b""
+        if value.lstrip()[:1] == b"[":
+            value = _good_elements(value)[position - bisect_left(self.source, message)]
+        return Origin(self.offsets[message], value)
+
+    def received_at(self, positions: Ints) -> Floats | float:
+        """Return when the messages of the measurements at these positions came in (Unix seconds)."""
+        if isinstance(self.received, float | int):
+            return float(self.received)
+        received = np.asarray(self.received, dtype=np.float64)
+        whole = isinstance(self.source, range)
+        return received[positions] if whole else received[np.asarray(self.source)[positions]]
+
+
+@lru_cache(maxsize=1)  # all elements of an array may be dead letters
+def _good_elements(array: bytes) -> list[bytes]:
+    """Return the raw elements of an array that are measurements, as they came."""
+    elements = map(bytes, _splitter.decode(array))
+    return [element for element in elements if element[:1] == b"{" and judge(element)[0]]

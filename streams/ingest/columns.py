@@ -1,0 +1,96 @@
+"""Columns of measurements: what each of them is asked for, read at once while it is still in the processor's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.types import Floats, Ints
+from schemas.measurement import Measurement
+from streams.ingest.layout_cache import Layouts
+
+TS, VALUE, ASN = map(attrgetter, ("ts", "value", "asn"))
+SORT = attrgetter("feed", "access", "direction", "service")
+MANY = 65_536  # sorts of measurements that are numbered before the numbers are given anew
+SHIFT = 31  # a code is an ASN of 32 bits and the number of a sort
+
+
+Looked = tuple[Floats, Floats, Ints, Ints]  # event times, values, numbers of sorts, ASNs
+
+
+class Columns(NamedTuple):
+    """Measurements in order of arrival: event time (s), value, number of the feed, code of the series (-1: none)."""
+
+    ts: Floats
+    value: Floats
+    feed: Ints
+    code: Ints
+
+    @classmethod
+    def bare(cls, measurements: Sequence[Measurement]) -> Columns:
+        """Return columns that say neither feed nor series."""
+        none = np.full(len(measurements), -1, dtype=np.int64)
+        return cls(_floats(TS, measurements), _floats(VALUE, measurements), none, none)
+
+    def at(self, which: slice | Ints | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Columns:
+        """Return those that a slice, indices or flags name."""
+        return Columns(self.ts[which], self.value[which], self.feed[which], self.code[which])
+
+
+class Reader:
+    """Reads columns, numbering feeds and the few sorts of measurements: what feed and facets there are together.
+
+    Two measurements of one feed have the same code exactly when they are of the same series of an ASN. `plain`: feeds
+    of whose measurements nothing but columns is wanted, except of a series seen for the first time.
+    """
+
+    def __init__(self, plain: Collection[str] = ()) -> None:
+        self.layouts = Layouts(plain, self._number)
+        self.feeds: dict[str, int] = {}
+        self._sorts: dict[tuple[str | None, ...], int] = {}
+        self._feed_of: list[int] = []
+
+    def is_full(self) -> bool:
+        """Whether so many sorts were seen that the numbers should be given anew; codes of before then mean nothing."""
+        return len(self._sorts) > MANY
+
+    def look(self, measurements: list[Measurement]) -> Looked:
+        """Ask some measurements, as many as stay in the cache, for all that is wanted of them."""
+        sorts, asns = self._numbers(measurements), _asns(measurements)
+        return _floats(TS, measurements), _floats(VALUE, measurements), sorts, asns
+
+    def columns(self, looked: Sequence[Looked]) -> Columns:
+        """Return the columns of measurements looked at bit by bit."""
+        if not looked:
+            return Columns.bare([])
+        ts, value, sorts, asns = map(np.concatenate, zip(*looked, strict=True))
+        feed_of = np.array(self._feed_of, dtype=np.int64)
+        return Columns(ts, value, feed_of[sorts], np.where(asns > 0, asns << SHIFT | sorts, -1))
+
+    def _numbers(self, measurements: list[Measurement]) -> Ints:
+        try:
+            return np.fromiter(map(self._sorts.get, map(SORT, measurements)), dtype=np.int64, count=len(measurements))
+        except TypeError:  # None: some sort is new
+            return np.fromiter(map(self._number, map(SORT, measurements)), dtype=np.int64, count=len(measurements))
+
+    def _number(self, sort: tuple[str | None, ...]) -> int:
+        number = self._sorts.get(sort)
+        if number is None:
+            number = self._sorts[sort] = len(self._sorts)
+            self._feed_of.append(self.feeds.setdefault(str(sort[0]), len(self.feeds)))
+        return number
+
+
+def _asns(measurements: list[Measurement]) -> Ints:
+    """Return the ASN of each, 0 where there is none."""
+    try:
+        return np.fromiter(map(ASN, measurements), dtype=np.int64, count=len(measurements))
+    except TypeError:
+        return np.array([m.asn or 0 for m in measurements], dtype=np.int64)
+
+
+def _floats(number: attrgetter[float], measurements: Sequence[Measurement]) -> Floats:
+    return np.fromiter(map(number, measurements), dtype=np.float64, count=len(measurements))

@@ -1,0 +1,190 @@
+"""Which row a measurement belongs to: series by entity and facets, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+from babel import Locale, UnknownLocaleError
+
+from detectors.bins import padded
+from detectors.types import FRIDAYS, Ints
+from schemas.measurement import Measurement, entity_of
+from streams.ingest.code_table import CodeTable
+
+Key = tuple[int | str | None, ...]
+Identity = tuple[str, tuple[tuple[str, str], ...]]
+KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
+ASN_KEY = attrgetter("asn", "access", "direction", "service")  # the places of an ASN tell none of its series apart
+FACETS = ("access", "direction", "service")
+NEVER = np.iinfo(np.int64).max
+FRIDAY = 4
+
+
+class Series(NamedTuple):
+    """One series of a feed: its entity, its facets, and the place that its first measurement named."""
+
+    entity: str
+    facets: tuple[tuple[str, str], ...]
+    country: str | None
+    region: str | None
+
+
+class SeriesIndex:
+    """Rows of a feed's series. `born` and `last_seen`: starts of the first and newest bin with a measurement."""
+
+    def __init__(self) -> None:
+        self.home: Callable[[str], str | None] = lambda _: None  # the country of an entity that none is measured with
+        self.rows: list[Series | None] = []
+        self.keys: dict[Key, int] = {}
+        self.by_series: dict[Identity, int] = {}
+        self.countries: dict[str, int] = {}
+        self.codes = CodeTable()
+        self.free: list[int] = []
+        self.changed: set[int] = set()  # rows given or freed since the last snapshot
+        self.edition = 0  # grows when rows are given or freed
+        self.born: Ints = np.zeros(0, dtype=np.int64)
+        self.last_seen: Ints = np.zeros(0, dtype=np.int64)
+        self.group: Ints = np.zeros(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def look_up(self, measurements: list[Measurement]) -> Ints:
+        """Return the row of each measurement; new series get a row, one that was forgotten or one at the end."""
+        # Most feeds measure either ASNs or areas; whatever is unlike the first is looked up one by one.
+        key = KEY if measurements and measurements[0].asn is None else ASN_KEY
+        rows = list(map(self.keys.get, map(key, measurements)))
+        if None in rows:
+            self._meet([m for row, m in zip(rows, measurements, strict=True) if row is None])
+            rows = list(map(self.keys.__getitem__, map(self._key, measurements)))
+        return np.array(rows, dtype=np.int64)
+
+    def rows_of(self, codes: Ints, some: Callable[[Ints], list[Measurement]]) -> Ints:
+        """Return the row of each code (see `streams.ingest.columns`); `some` gives measurements by their index."""
+        rows = self.codes.find(codes)
+        new = np.flatnonzero(rows < 0)
+        if len(new):
+            rows[new] = self.look_up(some(new))
+            self.codes.learn(codes[new], rows[new])
+        return rows
+
+    def touch(self, rows: Ints, starts: Ints) -> None:
+        """Note that the rows were measured in the bins of these starts."""
+        np.minimum.at(self.born, rows, starts)
+        np.maximum.at(self.last_seen, rows, starts)
+
+    def forget(self, rows: Ints) -> None:
+        """Free rows for other series."""
+        gone = set(rows.tolist())
+        self.edition += 1
+        self.codes.forget(rows)
+        self.keys = {key: row for key, row in self.keys.items() if row not in gone}
+        self.by_series = {key: row for key, row in self.by_series.items() if row not in gone}
+        for row in sorted(gone):
+            self.rows[row] = None
+            self.free.append(row)
+            self.changed.add(row)
+        self.born[rows] = NEVER
+
+    @staticmethod
+    def _key(measurement: Measurement) -> Key:
+        return KEY(measurement) if measurement.asn is None else ASN_KEY(measurement)
+
+    def _named(self, measurement: Measurement) -> Series:
+        return at_home(series_of(measurement), self.home)
+
+    def _meet(self, measurements: list[Measurement]) -> None:
+        """Note the rows of measurements whose keys are not known; series that are new get one, all at once."""
+        new: dict[Identity, Series] = {}
+        waiting: dict[Key, Identity] = {}
+        for measurement in measurements:
+            key = self._key(measurement)
+            if key not in waiting:
+                series = self._named(measurement)
+                waiting[key] = name = self.identity(series)
+                if name not in self.by_series and name not in new:
+                    new[name] = series
+        self.add(list(new.values()))
+        self.keys.update({key: self.by_series[name] for key, name in waiting.items()})
+
+    def add(self, many: list[Series]) -> list[int]:
+        """Give each of these new series a row: those that were freed, then some at the end."""
+        freed = [self.free.pop() for _ in many[: len(self.free)]]
+        for row, series in zip(freed, many, strict=False):
+            self.put(row, series)
+        first = len(self.rows)
+        self.extend(list(many[len(freed) :]))
+        return [*freed, *range(first, len(self.rows))]
+
+    def append(self, series: Series) -> int:
+        """Give a series a row: one that was freed, or one at the end."""
+        return self.add([series])[0]
+
+    def put(self, row: int, series: Series | None) -> None:
+        """Give a series this row, which is free or the next one; None leaves it free."""
+        if row == len(self.rows):
+            self.extend([series])
+            return
+        self.rows[row] = series
+        self._start(row, [series])
+
+    def extend(self, many: list[Series | None]) -> None:
+        """Append a row for each of these series; None leaves it free."""
+        first = len(self.rows)
+        self.rows += many
+        self.born, self.last_seen = padded(self.born, len(self.rows)), padded(self.last_seen, len(self.rows))
+        self.group = padded(self.group, len(self.rows))
+        self._start(first, many)
+
+    def _start(self, first: int, many: list[Series | None]) -> None:
+        """Begin with nothing in these rows."""
+        rows = slice(first, first + len(many))
+        self.edition += 1
+        self.changed.update(range(rows.start, rows.stop))
+        self.born[rows], self.last_seen[rows] = NEVER, 0
+        self.group[rows] = [0 if series is None else self._code(series.country) for series in many]
+        self.by_series.update({self.identity(s): row for row, s in enumerate(many, first) if s is not None})
+
+    @staticmethod
+    def identity(series: Series) -> Identity:
+        """Name the series among all of the feed."""
+        return series.entity, series.facets
+
+    def _code(self, country: str | None) -> int:
+        first = FRIDAYS if country and rests_on_friday(country) else 1
+        return self.countries.setdefault(country, first + len(self.countries)) if country else 0
+
+
+@cache
+def rests_on_friday(country: str) -> bool:
+    """Whether the weekend of a country begins on a Friday or before.
+
+    >>> rests_on_friday("IQ"), rests_on_friday("DE"), rests_on_friday("XX")
+    (True, False, False)
+    """
+    try:
+        return Locale.parse(f"und_{country}").weekend_start <= FRIDAY
+    except (UnknownLocaleError, ValueError):
+        return False
+
+
+def at_home(series: Series, home: Callable[[str], str | None]) -> Series:
+    """Return the series in its country, if only others know that."""
+    return series._replace(country=home(series.entity)) if series.country is None else series
+
+
+def series_of(measurement: Measurement) -> Series:
+    """Return the series that a measurement belongs to; a region's name begins with its country."""
+    facets = _facets(measurement.access, measurement.direction, measurement.service)
+    country, region = measurement.country, measurement.region
+    country = region[:2] if country is None and region is not None else country
+    return Series(entity_of(measurement), facets, country, region if measurement.asn is None else None)
+
+
+@lru_cache(maxsize=1024)
+def _facets(*values: str | None) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in zip(FACETS, values, strict=True) if value is not None)

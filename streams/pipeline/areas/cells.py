@@ -1,0 +1,192 @@
+"""What a feed's areas are summed from in one shard: its measurements by network, place and facets, bin by bin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.bins import Arrivals, OpenBins, padded
+from detectors.outages.areas import Panel, Sums
+from detectors.outages.presence import Members
+from detectors.types import Flags, Floats, Ints, Observed, Rule
+from schemas.measurement import Measurement
+from streams.config.area_spec import PLACE, Area, AreaKey, Combination
+from streams.ingest.series_index import KEY, Key, Series, SeriesIndex, at_home, series_of
+
+PRESENT = Sums._fields.index("present")
+AreaSums = tuple[list[Area], Floats]
+
+
+class Partial(NamedTuple):
+    """One shard's part in the areas of a feed in one bin: areas in order, and the limbs of their sums, by combination.
+
+    `doubted`: most of this shard's series fell together, so that the feed may be at fault; `weight`: how many it has.
+    `spoke`: whether anything was measured that is part of an area.
+    """
+
+    start: int
+    weight: int
+    doubted: bool
+    spoke: bool
+    sums: dict[str, AreaSums]
+
+
+class Verdict(NamedTuple):
+    """What the feed knows of a bin when it has closed it: see `Partial`; and whether what was silent counts as zero."""
+
+    silence_is_zero: bool
+    doubted: bool
+    weight: int
+
+
+class CellIndex(SeriesIndex):
+    """Rows by network, place and facets: unlike a series, a cell of a network lies in one region. `given`: new rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: set[int] = set()
+
+    def look_up(self, measurements: list[Measurement]) -> Ints:
+        """Return the row of each measurement; new cells get a row."""
+        rows = list(map(self.keys.get, map(KEY, measurements)))
+        if None in rows:
+            self._meet([m for row, m in zip(rows, measurements, strict=True) if row is None])
+            rows = list(map(self.keys.__getitem__, map(KEY, measurements)))
+        return np.array(rows, dtype=np.int64)
+
+    def add(self, many: list[Series]) -> list[int]:
+        """Give each of these new cells a row, and note it."""
+        rows = super().add(many)
+        self.given.update(rows)
+        return rows
+
+    @staticmethod
+    def _key(measurement: Measurement) -> Key:
+        return KEY(measurement)
+
+    def _named(self, measurement: Measurement) -> Series:
+        return cell_of(measurement, self.home)
+
+
+def cell_of(measurement: Measurement, home: Callable[[str], str | None]) -> Series:
+    """Return the cell of a measurement, with its place as one more facet.
+
+    `home`: the country of an entity that none is measured with.
+    """
+    its, region = at_home(series_of(measurement), home), measurement.region
+    place = (*its.facets, (PLACE, f"{its.country}/{region}"))
+    return Series(its.entity, place, its.country, region)
+
+
+class Map:
+    """Which area each cell is part of, for one combination; -1 for none."""
+
+    def __init__(self, combination: Combination) -> None:
+        self.combination = combination
+        self.areas: list[Area] = []
+        self.area: Ints = np.zeros(0, dtype=np.int64)
+        self._numbers: dict[AreaKey, int] = {}
+        self._order: Ints = np.zeros(0, dtype=np.int64)
+
+    def put(self, cells: Sequence[Series | None], rows: Sequence[int]) -> None:
+        """Take in cells that have been given a row."""
+        self.area = padded(self.area, len(cells))
+        for row in rows:
+            self.area[row] = self._number(cells[row])
+        if len(self._order) < len(self.areas):
+            ordered = sorted(range(len(self.areas)), key=lambda number: self.areas[number].key)
+            self._order = np.array(ordered, dtype=np.int64)
+
+    def sums(self, cells: Sums, there: Flags) -> AreaSums:
+        """Return the areas that have a cell that is `there`, in order of their names, and the limbs of their sums."""
+        count, area = len(self.areas), np.where(there, self.area[: len(there)], -1)
+        living = np.bincount(area[area >= 0], minlength=count)
+        kept = self._order[living[self._order] > 0]
+        return [self.areas[number] for number in kept.tolist()], cells.by(area, count)[:, :, kept]
+
+    def _number(self, cell: Series | None) -> int:
+        area = self.combination.area_of(cell) if cell else None
+        if area is None:
+            return -1
+        number = self._numbers.setdefault(area.key, len(self.areas))
+        if number == len(self.areas):
+            self.areas.append(area)
+        known = {self.areas[number].series.country, area.series.country} - {None}
+        its = self.areas[number].series._replace(country=min(known, key=str, default=None))
+        self.areas[number] = Area(its, area.rank)
+        return number
+
+
+class Cells:
+    """All cells of one feed in one shard. `since`: start of the first bin that closed here."""
+
+    def __init__(self, rule: Rule, combinations: Sequence[Combination]) -> None:
+        self.rule, self.combinations = rule, combinations
+        self.index = CellIndex()
+        self.bins = OpenBins(rule.kind)
+        self.members = Members()
+        self.panel = Panel(rule)
+        self.since: int | None = None
+        self._maps = [Map(one) for one in combinations]
+
+    def add(self, measurements: list[Measurement], starts: Ints, arrivals: Arrivals) -> None:
+        """Bin measurements, as the feed bins those of its series."""
+        rows = self.index.look_up(measurements)
+        self.index.touch(rows, starts)
+        self.bins.add(starts, replace(arrivals, rows=rows), len(self.index))
+        if self.rule.kind == "presence":
+            for start, row, m in zip(starts.tolist(), rows.tolist(), measurements, strict=True):
+                self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
+
+    def correct(self, start: int, late: Measurement) -> None:
+        """Let a late measurement put right who is up, as of the bin of that start, which is still open."""
+        cell = cell_of(late, self.index.home)
+        row = self.index.by_series.get((cell.entity, cell.facets))
+        if row is not None and self.index.born[row] < start:
+            self.members.add(start, (row, str(late.member), float(late.ts), bool(late.up)))
+
+    def close(self, start: int, verdict: Verdict, cutoff: int | None) -> Partial:
+        """Close a bin. `cutoff`: free the cells that were not measured since then (None: none)."""
+        rows = len(self.index)
+        self.since = start if self.since is None else self.since
+        born, closing = self.index.born[:rows], self.bins.take(start, rows)
+        old = (born <= start) & (self.index.last_seen[:rows] < (0 if cutoff is None else cutoff))
+        alive = (born <= start) & ~old
+        value, size, lost, back = closing.value[:rows], np.ones(rows), np.zeros(rows), np.zeros(rows)
+        present = alive if verdict.silence_is_zero else closing.seen[:rows] & alive
+        if self.rule.kind == "presence":
+            (value, size, lost, back), present = self.members.close(start, rows), alive
+        elif self.rule.kind == "ratio":
+            size = closing.size[:rows]
+        seen = Observed(start, value, size, present, alive, lost, back, self.index.group[:rows])
+        sums = self.panel.close(seen, born < self.since + self.panel.warm * self.rule.width)
+        told = self._told(start, verdict, sums, born <= start)
+        self._forget(np.flatnonzero(old), cutoff)
+        return told
+
+    def remap(self) -> None:
+        """Ask anew which areas the cells are part of."""
+        self._maps = [Map(one) for one in self.combinations]
+        self.index.given = set(range(len(self.index)))
+
+    def _told(self, start: int, verdict: Verdict, sums: Sums, there: Flags) -> Partial:
+        given, found = sorted(self.index.given), {}
+        self.index.given = set()
+        for one in self._maps:
+            one.put(self.index.rows, given)
+            found[one.combination.name] = one.sums(sums, there)
+        spoke = any(bool(limbs[PRESENT].any()) for _, limbs in found.values())
+        return Partial(start, verdict.weight, verdict.doubted, spoke, found)
+
+    def _forget(self, rows: Ints, cutoff: int | None) -> None:
+        for row in rows.tolist():
+            self.members.forget(row)
+        for row in sorted(self.members.since) if cutoff is not None else ():
+            self.members.forget_down(row, int(cutoff or 0))
+        if len(rows):
+            self.index.forget(rows)
+            self.panel.forget(rows)
+            self.remap()

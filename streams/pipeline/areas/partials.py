@@ -1,0 +1,106 @@
+"""Partials of a shard to messages and back: one for each combination and bin, or pieces of it where areas are many."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from detectors.exact_sums import LIMBS
+from detectors.outages.areas import Sums
+from detectors.types import Floats, Kind
+from schemas.partial import MAX_AREAS, Piece
+from streams.config.area_spec import Area, combination
+from streams.ingest.series_index import Series
+from streams.pipeline.areas.cells import AreaSums, Partial
+
+_LIMBS = (".high", "", ".low")
+NAMES = tuple(f"{column}{limb}" for column in Sums._fields for limb in _LIMBS)
+
+
+class Source(NamedTuple):
+    """Whose partials they are: a feed as the settings have it, and the shard that tells."""
+
+    feed: str
+    kind: Kind
+    width: int
+    shard: int
+
+
+def place_of(feed: str, areas: str, partitions: int) -> int:
+    """Return the partition of the partials in which a combination of a feed is summed.
+
+    All of its areas are in one place: whether the feed is at fault, and what members do, is judged over all of them.
+    """
+    return zlib.crc32(f"{feed}/{areas}".encode()) % partitions
+
+
+def pieces_of(source: Source, partial: Partial) -> Iterator[Piece]:
+    """Yield what a shard tells of a bin, of one combination after the other, their pieces in order."""
+    for name, (areas, limbs) in partial.sums.items():
+        cuts = [slice(at, at + MAX_AREAS) for at in range(0, len(areas), MAX_AREAS)] or [slice(0)]
+        for number, cut in enumerate(cuts):
+            yield Piece(
+                feed=source.feed,
+                kind=source.kind,
+                bin=source.width,
+                areas=name,
+                start=partial.start,
+                shard=source.shard,
+                piece=number,
+                pieces=len(cuts),
+                weight=partial.weight,
+                doubted=partial.doubted,
+                spoke=partial.spoke,
+                **_columns(combination(name).facets, areas[cut], limbs[:, :, cut]),
+            )
+
+
+def nothing(source: Source, names: Iterable[str], start: int) -> Iterator[Piece]:
+    """Yield what a shard tells that has nothing of a feed, in the bin of this start and all before it."""
+    for name in names:
+        yield Piece(feed=source.feed, kind=source.kind, bin=source.width, areas=name, start=start, shard=source.shard)
+
+
+def _columns(facets: Sequence[str], areas: Sequence[Area], limbs: Floats) -> dict[str, Any]:
+    numbers = limbs.reshape(len(NAMES), len(areas)).astype(np.int64)
+    return {
+        "entities": [area.series.entity for area in areas],
+        "countries": [area.series.country for area in areas],
+        "facets": {name: [dict(area.series.facets)[name] for area in areas] for name in facets},
+        "ranks": [area.rank for area in areas],
+        "sums": {name: row.tolist() for name, row in zip(NAMES, numbers, strict=True) if row.any()},
+    }
+
+
+def partial_of(pieces: Sequence[Piece]) -> Partial:
+    """Return the partial of these pieces, all of it in order. Raises ValueError when names do not fit."""
+    first = pieces[0]
+    parts = [_areas_of(piece) for piece in pieces]
+    areas = [area for some, _ in parts for area in some]
+    sums = areas, np.concatenate([limbs for _, limbs in parts], axis=2)
+    return Partial(first.start, first.weight or 0, first.doubted, first.spoke, {first.areas: sums})
+
+
+def _areas_of(piece: Piece) -> AreaSums:
+    its = combination(piece.areas)
+    facets = zip(*(piece.facets[name] for name in its.facets), strict=True) if its.facets else [()] * len(piece.ranks)
+    limbs = np.zeros((len(NAMES), len(piece.ranks)))
+    for name, row in piece.sums.items():
+        limbs[NAMES.index(name)] = row
+    found = zip(piece.entities, facets, piece.countries, piece.ranks, strict=True)
+    areas = [Area(_series(entity, its.facets, values, country), rank) for entity, values, country, rank in found]
+    return areas, limbs.reshape(len(Sums._fields), LIMBS, len(areas))
+
+
+def _series(entity: str, names: Sequence[str], values: Sequence[str], country: str | None) -> Series:
+    place, _, name = entity.partition("/")
+    return Series(entity, tuple(zip(names, values, strict=True)), country, name if place == "region" else None)
+
+
+def fits(piece: Piece, shards: Sequence[int]) -> bool:
+    """Whether a piece is of one of these shards and has the facets of its combination, and sums that are known."""
+    facets = set(combination(piece.areas).facets) if piece.weight is not None else set()
+    return piece.shard in shards and piece.facets.keys() == facets and piece.sums.keys() <= set(NAMES)

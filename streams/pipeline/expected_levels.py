@@ -1,0 +1,139 @@
+"""What is expected of each series: told by country in findings, kept as bytes, made objects of when somebody asks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from detectors.incidents.model import Facets, Measured
+from detectors.outages.detector import Detector
+from detectors.types import Floats
+from schemas.finding import Levels
+from streams.ingest.series_index import FACETS, SeriesIndex
+
+HOUR = 3600
+DIGITS = 4  # significant ones, so that the last bits of arithmetic do not reach the wire
+_decoder = msgspec.json.Decoder(Levels)
+Source = tuple[str, str]  # a reporter and a feed
+Table = dict[str, list[bytes]]  # by country
+
+
+def is_due(start: int, end: int, detectors: Iterable[Detector]) -> bool:
+    """Whether levels are told with a bin: the hour turns, or the first of the series have left warm-up."""
+    return start // HOUR != end // HOUR or any(detector.is_fresh for detector in detectors)
+
+
+def levels_of(scored: Iterable[tuple[SeriesIndex, Detector]]) -> list[Levels]:
+    """Return the levels of all series that have a country and a baseline, by country and facets."""
+    told = []
+    for index, detector in scored:
+        now = detector.levels()
+        expected, spread = significant(now.expected), significant(now.spread)
+        for (country, facets), rows in _groups(index, np.flatnonzero(now.known).tolist()).items():
+            entities = [one.entity for row in rows if (one := index.rows[row])]
+            told.append(Levels(country, dict(facets), entities, expected[rows].tolist(), spread[rows].tolist()))
+    return sorted(told, key=lambda one: (one.country, facets_of(one)))
+
+
+def _groups(index: SeriesIndex, rows: Iterable[int]) -> Mapping[tuple[str, Facets], list[int]]:
+    """Return rows by the country and the facets of their series."""
+    groups: defaultdict[tuple[str, Facets], list[int]] = defaultdict(list)
+    for row in rows:
+        one = index.rows[row]
+        if one is not None and one.country:
+            groups[one.country, one.facets].append(row)
+    return groups
+
+
+def significant(numbers: Floats) -> Floats:
+    """Return numbers of at least 0 with their first `DIGITS` digits.
+
+    >>> significant(np.array([0.0, 0.00123456, 402.16, 1234567.0])).tolist()
+    [0.0, 0.001235, 402.2, 1235000.0]
+    """
+    places = DIGITS - 1 - np.floor(np.log10(np.where(numbers > 0, numbers, 1)))
+    # Powers of ten are exact only upwards: a number is divided by them, or multiplied, never by a fraction.
+    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+    return np.asarray(np.rint(numbers / down * up) / up * down)
+
+
+def facets_of(levels: Levels) -> Facets:
+    """Return the facets as grouping has them."""
+    return tuple((name, levels.facets[name]) for name in FACETS if name in levels.facets)
+
+
+class ByCountry(Mapping[str, Sequence[Measured]]):
+    """The series that are scored, by country; those of a country become objects when it is asked for."""
+
+    def __init__(self, tables: Sequence[tuple[str, Table]]) -> None:
+        self._tables = tables  # with the feed of each
+        self._made: dict[str, list[Measured]] = {}
+
+    def __getitem__(self, country: str) -> Sequence[Measured]:
+        if country not in self._made:
+            packed = [(feed, one) for feed, table in self._tables for one in table.get(country, ())]
+            if not packed:
+                raise KeyError(country)
+            self._made[country] = [measured for feed, one in packed for measured in _measured(feed, one)]
+        return self._made[country]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({country for _, table in self._tables for country in table}))
+
+    def __len__(self) -> int:
+        return len({country for _, table in self._tables for country in table})
+
+
+def _measured(feed: str, packed: bytes) -> Iterator[Measured]:
+    levels = _decoder.decode(packed)
+    facets = facets_of(levels)
+    for entity, expected, spread in zip(levels.entities, levels.expected, levels.spread, strict=True):
+        yield Measured(feed, entity, facets, expected, spread)
+
+
+class LevelTables:
+    """The levels that each reporter has told of each feed, from which instant on: those of now, and those to come.
+
+    `tables`: instant, end of the bin, and levels. `changed`: those that somebody has not written yet.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[Source, list[tuple[float, int, Table]]] = {}
+        self.changed: set[tuple[Source, int]] = set()
+
+    def put(self, source: Source, at: float, end: int, levels: Iterable[Levels]) -> None:
+        """Keep a piece of the levels of the bin of that end, told by a reporter of a feed, to be used from `at` on."""
+        tables = self.tables.setdefault(source, [])
+        if not tables or tables[-1][1] != end:
+            tables.append((at, end, {}))
+        self.changed.add((source, end))
+        for one in levels:
+            tables[-1][2].setdefault(one.country, []).append(msgspec.json.encode(one))
+
+    def restore(self, source: Source, at: float, end: int, table: Table) -> None:
+        """Keep levels as they were kept before."""
+        self.tables[source] = sorted([*self.tables.get(source, []), (at, end, table)], key=lambda one: one[:2])
+
+    def pass_to(self, at: float) -> bool:
+        """Forget what is replaced by an instant, and return whether something is used from then on."""
+        passed = False
+        for source, tables in self.tables.items():
+            past = [table for table in tables if table[0] <= at]
+            passed |= bool(past) and past[-1][0] == at
+            self.tables[source] = [*past[-1:], *tables[len(past) :]]
+        return passed
+
+    def by_country(self, at: float, feeds: Iterable[str]) -> ByCountry:
+        """Return what is used at an instant, of these feeds, in an order that depends on nothing but the names."""
+        sources = sorted(self.tables, key=_order)
+        those = [(feed, self.tables[source]) for feed in feeds for source in sources if source[1] == feed]
+        return ByCountry([(feed, table) for feed, tables in those for since, _, table in tables[:1] if since <= at])
+
+
+def _order(source: Source) -> tuple[bool, int, str]:
+    """Shards by number, then areas by name."""
+    kind, _, name = source[0].partition("/")
+    return (False, int(name), "") if kind == "shard" else (True, 0, name)

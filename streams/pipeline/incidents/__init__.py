@@ -1,0 +1,1 @@
+"""From the findings of all shards to incidents with headlines; pure."""

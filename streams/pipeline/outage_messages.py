@@ -1,0 +1,51 @@
+"""From what a detector says of a row to the message that goes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detectors.types import Change, Suppression
+from schemas.outage import Drop, Outage, outage_id, rounded
+from schemas.times import format_time
+from streams.ingest.series_index import Series
+
+
+def outage_of(feed: str, signal: str, series: Series, change: Change) -> Outage:
+    """Return one revision of an outage as a message. Pure: the same change gives the same bytes."""
+    return Outage(
+        outage_id=outage_id(feed, series.entity, dict(series.facets), change.opened),
+        revision=change.revision,
+        state=change.state,
+        entity=series.entity,
+        country=series.country,
+        region=series.region,
+        facets=dict(series.facets),
+        feed=feed,
+        signal=signal,
+        started_at=format_time(change.started_at),
+        started_between=(format_time(change.started_between[0]), format_time(change.started_between[1])),
+        detected_at=format_time(change.detected_at),
+        updated_at=format_time(change.updated_at),
+        ended_at=None if change.ended_at is None else format_time(change.ended_at),
+        value=None if change.value is None else rounded(change.value),
+        expected=rounded(change.expected),
+        drop=rounded(change.drop),
+        max_drop=rounded(change.max_drop),
+        severity=change.severity,
+        shape=change.shape,
+        drops=[Drop(at=format_time(drop.at), drop=rounded(drop.drop)) for drop in change.drops],
+        evidence=rounded(change.evidence),
+        suppressed_by=change.suppressed_by.entry_id if change.suppressed_by else None,
+        explain=_explain(change),
+    )
+
+
+def suppression_of(outage: Outage) -> Suppression | None:
+    """Return what suppresses an outage, as the message says."""
+    entry_id = outage.suppressed_by
+    return None if entry_id is None else Suppression(entry_id, str(outage.explain.get("calendar", "")))
+
+
+def _explain(change: Change) -> dict[str, Any]:
+    told = {key: rounded(value) if isinstance(value, float) else value for key, value in change.explain.items()}
+    return told | ({"calendar": change.suppressed_by.note} if change.suppressed_by else {})

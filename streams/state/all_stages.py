@@ -1,0 +1,10 @@
+"""All stages of a worker: whose state `ebbtide state` carries."""
+
+from __future__ import annotations
+
+from streams.state.area_stage import AreaStage
+from streams.state.incident_stage import IncidentStage
+from streams.state.measurement_stage import Partition
+from streams.state.stage import Stage
+
+STAGES: tuple[type[Stage], ...] = (Partition, AreaStage, IncidentStage)

@@ -1,0 +1,160 @@
+"""A shard out of the rows of a snapshot: the other half of `streams.state.shard_rows`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import convert
+
+from detectors.bins import Bin, OpenBins
+from detectors.clock_leaps import Claim
+from detectors.outages.detector import Detector
+from detectors.outages.outage_lifecycle import Ongoing
+from detectors.outages.presence import Members
+from schemas.measurement import Measurement
+from streams.ingest.batch import Origin
+from streams.ingest.series_index import KEY, Series, SeriesIndex
+from streams.pipeline.areas.area_sums import Summed
+from streams.pipeline.areas.cells import Cells
+from streams.pipeline.feed import Feed
+from streams.pipeline.shard import Counts, Shard
+from streams.state.row_codec import Packed, unpack
+from streams.state.shard_rows import CHUNK, SLOT_CHUNK
+
+
+def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> frozenset[str]:
+    """Fill a fresh shard from what `heads` and `dump` gave and return the names of the rows that were of no use.
+
+    Feeds that the settings no longer name, or give another kind or width of bin, stay out. Raises StateError when a
+    row has a format that this version cannot read; `Stage.load` tells of rows that do not hold what their format says.
+    """
+    fits = [name for name, feed in shard.feeds.items() if _fits(feed, values["feeds"].get(name))]
+    for name in fits:
+        feed = shard.feeds[name]
+        own = _under(f"{name}/", rows)
+        _restore_head(feed, values["feeds"][name], own)
+        _restore_series(feed.index, own)
+        _restore_bins(feed.bins, len(feed.index), own)
+        _restore_members(feed.members, own)
+        _restore_detector(feed.detector, len(feed.index), own, values["feeds"][name]["scalars"])
+        shard.counts[name] = Counts(**values["counts"][name])
+    parts = {f"{name}/{part}" for name in fits for part in _restore_parts(shard, name, values, rows)}
+    return frozenset(row for row in rows if "/" in row and not _wanted(row, fits, parts))
+
+
+def _wanted(row: str, fits: Sequence[str], parts: Container[str]) -> bool:
+    """Whether a row belongs to a feed that fits or, of one with areas, to a part of it that was restored."""
+    feed, family, *rest = row.split("/")
+    part = {"cells": f"{feed}/cells", "area": f"{feed}/area/{rest[0] if rest else ''}"}.get(family)
+    return feed in fits and (part is None or part in parts)
+
+
+def _restore_parts(shard: Shard, name: str, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> Iterator[str]:
+    """Restore what the areas of a feed are made of, and their own columns, where the snapshot has them."""
+    head, cells = values["feeds"][name], shard.feeds[name].cells
+    if cells is None or "since" not in head:
+        return
+    _restore_cells(cells, _under(f"{name}/cells/", rows))
+    cells.since = head["since"]
+    yield "cells"
+    if name not in shard.areas:
+        return
+    its, areas = shard.areas[name], values["areas"][name]
+    its.closed, its.silent_since = areas["closed"], areas["silent_since"]
+    for one in its.summed.keys() & areas["scalars"].keys():
+        restore_summed(its.summed[one], _under(f"{name}/area/{one}/", rows), areas["scalars"][one])
+        yield f"area/{one}"
+
+
+def _under(folder: str, rows: Mapping[str, bytes]) -> dict[str, Packed]:
+    return {row.removeprefix(folder): unpack(rows[row]) for row in rows if row.startswith(folder)}
+
+
+def _fits(feed: Feed, head: Mapping[str, Any] | None) -> bool:
+    """Whether a feed's snapshot means the same under the settings of now."""
+    rules = feed.rules
+    return head is not None and (head["kind"], head["width"]) == (rules.detector.kind, rules.time.width)
+
+
+def _family(rows: Mapping[str, Packed], family: str) -> list[tuple[list[str], Packed]]:
+    """Return the rows of a family with the parts of their names behind it, in order of their numbers."""
+    found = [(name.split("/")[1:], row) for name, row in rows.items() if name.split("/")[0] == family]
+    return sorted(found, key=lambda one: [int(part) for part in one[0]])
+
+
+def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed]) -> None:
+    feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
+    feed.active, feed.silent_since = head["active"], head["silent_since"]
+    for held in rows["held"].values["held"]:
+        measurement = convert(held["measurement"], Measurement)
+        origin = Origin(held["offset"], base64.b64decode(held["payload"]))
+        feed.doubt.held.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
+
+
+def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:
+    _restore_series(cells.index, rows)
+    _restore_bins(cells.bins, len(cells.index), rows)
+    _restore_members(cells.members, rows)
+    cells.panel.grow(len(cells.index))
+    _restore_columns("panel", cells.panel, rows)
+    cells.remap()
+
+
+def restore_summed(its: Summed, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
+    """Fill the areas of one combination from its rows, and the numbers of its detector."""
+    _restore_series(its.index, rows)
+    _restore_detector(its.detector, len(its.index), rows, scalars)
+    its.grow(len(its.index))
+    _restore_columns("parts", its, rows)
+
+
+def _restore_columns(family: str, into: object, rows: Mapping[str, Packed]) -> None:
+    for (number,), row in _family(rows, family):
+        at = int(number) * CHUNK
+        for name, column in row.columns.items():
+            getattr(into, name)[at : at + len(column)] = column
+
+
+def _restore_series(index: SeriesIndex, rows: Mapping[str, Packed]) -> None:
+    for _, row in _family(rows, "series"):
+        index.extend(convert(row.values["rows"], list[Series | None]))
+    index.free = rows["free"].values["free"] if "free" in rows else []
+    _restore_columns("seen", index, rows)
+    index.changed.clear()
+
+
+def _restore_bins(bins: OpenBins, count: int, rows: Mapping[str, Packed]) -> None:
+    for (start, _), row in _family(rows, "open"):
+        opened = bins.bins.setdefault(int(start), Bin.empty())
+        opened.grow(count)
+        at = row.columns.pop("row")
+        opened.seen[at] = True
+        for name, column in row.columns.items():
+            getattr(opened, name)[at] = column
+        opened.members |= {(number, member) for number, member in row.values["members"]}
+
+
+def _restore_members(members: Members, rows: Mapping[str, Packed]) -> None:
+    for _, row in _family(rows, "members"):
+        for number, known in row.values["since"]:
+            members.put(number, {member: (up, since) for member, (up, since) in known})
+        for number, member, ts, up, start in row.values["events"]:
+            members.add(start, (number, member, ts, up))
+
+
+def _restore_detector(detector: Detector, count: int, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
+    detector.grow(count)
+    for (number,), row in _family(rows, "hot"):
+        at = int(number) * CHUNK
+        if row.columns.keys() != detector.hot.keys():  # a column that starts anew unsaid would be a silent reset
+            raise ValueError(f"columns {sorted(row.columns.keys() ^ detector.hot.keys())}")
+        for name, column in row.columns.items():
+            detector.hot[name][at : at + len(column)] = column
+    for (slot, number), row in _family(rows, "slot"):
+        at, column = int(number) * SLOT_CHUNK, row.columns["profile"]
+        detector.slots[at : at + len(column), int(slot)] = column
+    detector.scalars.update(scalars)
+    ongoing = rows["ongoing"].values if "ongoing" in rows else {}
+    detector.ongoing.update({int(row): convert(values, Ongoing) for row, values in ongoing.items()})

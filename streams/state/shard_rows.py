@@ -1,0 +1,204 @@
+"""A shard as named rows of bytes, split by how often they change; `streams.state.shard_restore` reads them.
+
+Of each feed: `series` (who has which row), `seen` (when each was measured), `open` (bins not closed yet), `members`
+(who is up), `held` (measurements in doubt), `hot` (columns that change when bins close), `ongoing` (outages that have
+not ended), `slot` (one hour of the week of the seasonal profile). Where it has areas, `cells/…` holds what they are
+summed from and `area/COMBINATION/…` those of one combination, in families named alike; `panel` and `parts` are columns
+of a cell and of an area. A row holds at most `CHUNK` series, so that a change of one writes little.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import numpy as np
+from msgspec import to_builtins
+from numpy.typing import NDArray
+
+from detectors.bins import Bin, OpenBins
+from detectors.clock_leaps import Claim
+from detectors.outages.areas import Panel
+from detectors.outages.detector import Detector
+from detectors.outages.presence import Members
+from schemas.measurement import Measurement
+from streams.ingest.batch import Origin
+from streams.ingest.series_index import SeriesIndex
+from streams.pipeline.areas.area_sums import Areas, Summed
+from streams.pipeline.areas.cells import Cells
+from streams.pipeline.feed import Feed
+from streams.pipeline.shard import Shard
+from streams.state.row_codec import pack
+
+CHUNK = 4096
+SLOT_CHUNK = 65_536
+_TIME = itemgetter(2)  # of an event: late ones are held with those of a bin that came before and after them
+Rows = Iterator[tuple[str, bytes]]
+Led = TypeVar("Led", bound=tuple[Any, ...])
+
+
+def dump(shard: Shard, *, whole: bool = False) -> dict[str, bytes]:
+    """Return the rows that may have changed since the last call, or all of them. The next call counts from this one."""
+    rows = {f"{name}/{row}": content for name, feed in shard.feeds.items() for row, content in _feed_rows(feed, whole)}
+    areas = ((name, one, summed) for name, its in shard.areas.items() for one, summed in its.summed.items())
+    return rows | {
+        f"{name}/{row}": it
+        for name, one, its in areas
+        for row, it in _under(f"area/{one}", summed_rows(its, whole=whole))
+    }
+
+
+def heads(shard: Shard) -> dict[str, Any]:
+    """Return the small values of a shard, which change with every batch."""
+    return {
+        "counts": {name: asdict(counts) for name, counts in shard.counts.items()},
+        "feeds": {name: _head(feed) for name, feed in shard.feeds.items()},
+        **({"areas": {name: _areas_head(areas) for name, areas in shard.areas.items()}} if shard.areas else {}),
+    }
+
+
+def gone(shard: Shard, names: Iterable[str]) -> frozenset[str]:
+    """Return those of the names that are bins which have closed since, or of feeds that are not in the settings."""
+    bins = {name: feed.bins for name, feed in shard.feeds.items()}
+    bins |= {f"{name}/cells": feed.cells.bins for name, feed in shard.feeds.items() if feed.cells}
+    kept = {f"{name}/open/{start}" for name, opened in bins.items() for start in opened.bins}
+    closed = {name for name in names if "/open/" in name and name.rpartition("/")[0] not in kept}
+    return frozenset(closed | {name for name in names if "/" in name and name.partition("/")[0] not in shard.feeds})
+
+
+def _head(feed: Feed) -> dict[str, Any]:
+    return {
+        "kind": feed.rules.detector.kind,
+        "width": feed.rules.time.width,
+        "newest": feed.watermark.newest,
+        "next_close": feed.watermark.next_close,
+        "active": feed.active,
+        "silent_since": feed.silent_since,
+        "scalars": feed.detector.scalars,
+        **({"since": feed.cells.since} if feed.cells else {}),
+    }
+
+
+def _held(claim: Claim[tuple[Measurement, Origin]]) -> dict[str, Any]:
+    measurement, origin = claim.item
+    payload = base64.b64encode(origin.payload).decode()
+    return {"measurement": to_builtins(measurement), "offset": origin.offset, "payload": payload}
+
+
+def _feed_rows(feed: Feed, whole: bool) -> Rows:
+    feed.detector.grow(len(feed.index) - feed.detector.rows)
+    yield from _series_rows(feed.index, whole)
+    yield from _seen_rows(feed.index)
+    yield from _bin_rows(feed.bins, len(feed.index))
+    yield "held", pack({"held": [_held(claim) for claim in feed.doubt.held]}, {})
+    if feed.rules.detector.kind == "presence":
+        yield from _member_rows(feed.members, len(feed.index))
+    yield from _detector_rows(feed, whole)
+    if feed.cells:
+        yield from _under("cells", _cell_rows(feed.cells, whole))
+
+
+def _detector_rows(its: Feed | Summed, whole: bool) -> Rows:
+    """Yield what changes when bins close; what closes next counts anew."""
+    detector = its.detector
+    dirty = detector.dirty_slots() if its.closings else ()
+    if its.closings or whole:
+        ongoing = {str(row): asdict(outage) for row, outage in sorted(detector.ongoing.items())}
+        yield "ongoing", pack(ongoing, {})
+        yield from _column_rows("hot", detector.hot, detector.rows)
+        yield from _slot_rows(detector, range(detector.slots.shape[1]) if whole or its.forgot else dirty)
+    its.closings, its.forgot = 0, False
+
+
+def _cell_rows(cells: Cells, whole: bool) -> Rows:
+    rows = len(cells.index)
+    yield from _series_rows(cells.index, whole)
+    yield from _seen_rows(cells.index)
+    yield from _bin_rows(cells.bins, rows)
+    if cells.rule.kind == "presence":
+        yield from _member_rows(cells.members, rows)
+    cells.panel.grow(rows)
+    yield from _column_rows("panel", {name: getattr(cells.panel, name) for name in Panel.COLUMNS}, rows)
+
+
+def summed_rows(its: Summed, *, whole: bool = False) -> Rows:
+    """Yield the rows of the areas of one combination that may have changed since the last call, or all."""
+    yield from _series_rows(its.index, whole)
+    yield from _seen_rows(its.index)
+    yield from _column_rows("parts", {name: getattr(its, name) for name in Summed.COLUMNS}, len(its.index))
+    yield from _detector_rows(its, whole)
+
+
+def _areas_head(areas: Areas) -> dict[str, Any]:
+    scalars = {name: its.detector.scalars for name, its in areas.summed.items()}
+    return {"closed": areas.closed, "silent_since": areas.silent_since, "scalars": scalars}
+
+
+def _under(folder: str, rows: Rows) -> Rows:
+    """Name rows as those of a part."""
+    return ((f"{folder}/{name}", row) for name, row in rows)
+
+
+def _spans(rows: int, chunk: int = CHUNK) -> Iterator[tuple[int, int, int]]:
+    """Yield the number, first row and end of each chunk."""
+    for number, at in enumerate(range(0, rows, chunk)):
+        yield number, at, min(at + chunk, rows)
+
+
+def _series_rows(index: SeriesIndex, whole: bool) -> Rows:
+    changed = {row // CHUNK for row in index.changed}
+    for number, at, end in _spans(len(index)):
+        if whole or number in changed:
+            yield f"series/{number}", pack({"rows": [s and list(s) for s in index.rows[at:end]]}, {})
+    if whole or changed:
+        yield "free", pack({"free": index.free}, {})
+    index.changed.clear()
+
+
+def _seen_rows(index: SeriesIndex) -> Rows:
+    return _column_rows("seen", {"born": index.born, "last_seen": index.last_seen}, len(index))
+
+
+def _column_rows(family: str, columns: Mapping[str, NDArray[Any]], rows: int) -> Rows:
+    for number, at, end in _spans(rows):
+        yield f"{family}/{number}", pack({}, {name: column[at:end] for name, column in columns.items()})
+
+
+def _bin_rows(bins: OpenBins, rows: int) -> Rows:
+    for start, opened in bins.bins.items():
+        yield from _open_rows(start, opened, rows)
+
+
+def _open_rows(start: int, opened: Bin, rows: int) -> Rows:
+    opened.grow(rows)
+    members = _by_chunk(sorted(opened.members))
+    for number, at, end in _spans(rows):
+        rowed = at + np.flatnonzero(opened.seen[at:end])
+        numbers = {"value": opened.value[rowed], "size": opened.size[rowed], "last": opened.last[rowed]}
+        yield f"open/{start}/{number}", pack({"members": members[number]}, {"row": rowed.astype(np.int32), **numbers})
+
+
+def _member_rows(members: Members, rows: int) -> Rows:
+    held = [(start, event) for start, events in sorted(members.events.items()) for event in sorted(events, key=_TIME)]
+    events = _by_chunk((*event, start) for start, event in held)
+    for number, at, end in _spans(rows):
+        since = [[row, sorted(members.since[row].items())] for row in range(at, end) if row in members.since]
+        yield f"members/{number}", pack({"since": since, "events": events[number]}, {})
+
+
+def _by_chunk(those: Iterable[Led]) -> defaultdict[int, list[Led]]:
+    """Return tuples that start with a row by the number of its chunk, in order."""
+    chunks: defaultdict[int, list[Led]] = defaultdict(list)
+    for one in those:
+        chunks[one[0] // CHUNK].append(one)
+    return chunks
+
+
+def _slot_rows(detector: Detector, slots: Iterable[int]) -> Rows:
+    for slot in slots:
+        for number, at, end in _spans(detector.rows, SLOT_CHUNK):
+            yield f"slot/{slot}/{number}", pack({}, {"profile": detector.slots[at:end, slot]})

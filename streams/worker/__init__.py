@@ -1,0 +1,1 @@
+"""`ebbtide worker`: the Faust process with its agents, publisher, metrics and pages."""

@@ -1,0 +1,130 @@
+"""The Faust app of a worker: its settings, agents, timers and pages, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import faust
+from prometheus_client import CollectorRegistry
+
+from schemas.rejections import REASONS
+from streams.broker.faust_patches import Tables
+from streams.broker.security import credentials
+from streams.broker.topics import MAX_MESSAGE, TABLE
+from streams.broker.transport import batch_topic
+from streams.config.reference_data import Known
+from streams.config.settings import Settings
+from streams.worker.agents import Worker, hear
+from streams.worker.exposition.collector import StateCollector
+from streams.worker.metrics import Metrics
+from streams.worker.publisher import Sender
+from streams.worker.watchdog import Pulse
+from streams.worker.web.access import application_options
+from streams.worker.web.routes import add_pages
+
+TICK = 1.0
+FINDINGS = 200  # in a batch: pieces of levels are large
+PARTIALS = 100  # of a batch; each may be large
+
+
+def build(settings: Settings, partitions: int, data_dir: str, known: Known | None = None) -> faust.App:
+    """Return the app of a worker for topics with that many partitions: `app.ebbtide` is its Worker.
+
+    Its `app.pulse` is to be started when it runs.
+    """
+    app = _app(settings, partitions, data_dir)
+    table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
+    metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
+    app.pulse = Pulse(float(settings.kafka.session_timeout) / 2)
+    sender = Sender(app, settings.kafka, app.pulse.demand)
+    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, known)
+    app.ebbtide = worker
+    metrics.registry.register(StateCollector(settings, worker.held, worker.open_incidents))
+    _add_agents(app, worker)
+    _add_signals(app, worker, table)
+    add_pages(app.web.web_app, worker)
+    return app
+
+
+def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
+    kafka = settings.kafka
+    return faust.App(
+        kafka.app_id,
+        env_prefix="EBBTIDE_FAUST",  # WEB_PORT, BROKER_URL and the like of the machine are not for us
+        broker=[f"batchkafka://{server}" for server in kafka.bootstrap_servers],
+        broker_credentials=credentials(kafka),
+        store="memory://",
+        datadir=data_dir,
+        topic_partitions=partitions,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,  # unacknowledged batches would block every rebalance
+        agent_supervisor="mode.CrashingSupervisor",  # a batch that cannot be handled must not be skipped
+        consumer_group_instance_id=kafka.instance,  # who starts again under its name need not wait for its old session
+        broker_session_timeout=float(kafka.session_timeout),
+        broker_heartbeat_interval=float(kafka.session_timeout) / 4,
+        producer_max_request_size=MAX_MESSAGE,
+        TableManager=Tables,
+        web_bind=settings.web.bind,
+        web_host=settings.web.bind,
+        web_port=settings.web.port,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        web_application_options=application_options(settings.web),
+        autodiscover=False,
+    )
+
+
+def _add_agents(app: faust.App, worker: Worker) -> None:
+    kafka = worker.settings.kafka
+    measurements = batch_topic(app, kafka.measurements, max_records=worker.settings.worker.max_records)
+    findings = batch_topic(app, kafka.findings, max_records=FINDINGS)
+    clock = app.topic(kafka.clock, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+
+    @app.agent(measurements, name="measure")  # type: ignore[untyped-decorator]
+    async def _measure(stream: Any) -> None:  # noqa: ANN401
+        await worker.measuring.run(stream)
+
+    @app.agent(findings, name="group")  # type: ignore[untyped-decorator]
+    async def _group(stream: Any) -> None:  # noqa: ANN401
+        await worker.grouping.run(stream)
+
+    partials = batch_topic(app, kafka.partials, max_records=PARTIALS)
+
+    @app.agent(partials, name="sum")  # type: ignore[untyped-decorator]
+    async def _sum(stream: Any) -> None:  # noqa: ANN401
+        await worker.summing.run(stream)
+
+    @app.agent(clock, name="hear")  # type: ignore[untyped-decorator]
+    async def _hear(stream: Any) -> None:  # noqa: ANN401
+        await hear(worker, stream)
+
+    @app.timer(TICK, name="tick")  # type: ignore[untyped-decorator]
+    async def _tick() -> None:
+        if not app.rebalancing and not app.in_recovery:
+            await worker.tick()
+
+
+def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: ANN401
+    lost_at, recovered = worker.clock(), asyncio.Event()
+
+    @app.on_partitions_revoked.connect(weak=False)  # type: ignore[untyped-decorator]
+    async def _revoked(app: faust.App, revoked: set[Any], **_: Any) -> None:  # noqa: ANN401
+        nonlocal lost_at
+        lost_at = worker.clock()
+        worker.let_go()
+
+    @table.on_recover  # type: ignore[untyped-decorator]
+    async def _recovered(*_: Any) -> None:  # noqa: ANN401
+        worker.let_go()
+        recovered.set()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def _load() -> None:
+        while not app.should_stop:
+            await app.wait_for_stopped(recovered)  # what fails in a callback, Faust does not tell
+            recovered.clear()
+            worker.load()
+            worker.metrics.recovery.set(worker.clock() - lost_at)

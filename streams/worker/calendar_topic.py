@@ -1,0 +1,125 @@
+"""The topic of the calendar: read from its beginning to its end, then followed; and written by `ebbtide calendar`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+from msgspec import DecodeError
+
+from schemas.calendar import Entry, decode_entry, encode
+from schemas.rejections import one_line
+from streams.broker.clients import PATIENCE, reading, sending
+from streams.config.calendar import Calendar
+from streams.config.errors import BrokerError, EbbtideError
+from streams.config.settings import Kafka
+
+RETRY_SECONDS = 5.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read of the topic: the newest state of each entry, the faults, and the offset that follows."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    following: dict[int, int] = field(default_factory=dict)
+
+    def take(self, record: Any) -> Entry | None:  # noqa: ANN401
+        """Take a record and return its entry; None for a fault, which is noted in one line."""
+        self.following[record.partition] = record.offset + 1
+        try:
+            entry = decode_entry(record.value or b"")
+            if (record.key or b"") != entry.entry_id.encode():
+                raise DecodeError("the key is not the entry_id")
+        except DecodeError as error:
+            where = f"topic {record.topic}, partition {record.partition}, offset {record.offset}"
+            self.faults.append(f"{where}: not a calendar entry: {one_line(str(error))}")
+            return None
+        self.entries[entry.entry_id] = entry
+        return entry
+
+
+def read(kafka: Kafka) -> Reading:
+    """Return what the topic holds, all partitions from the beginning to the end of now. Raises BrokerError."""
+    found, deadline = Reading(), time.monotonic() + PATIENCE
+    with _reader(kafka, found) as (consumer, parts):
+        ends = consumer.end_offsets(parts)
+        while any(consumer.position(tp) < ends[tp] for tp in parts):
+            for _ in _records(consumer, found):
+                deadline = time.monotonic() + PATIENCE
+            if time.monotonic() > deadline:
+                raise BrokerError(f"topic {kafka.calendar} at {kafka.address} cannot be read to its end")
+        found.following = {tp.partition: ends[tp] for tp in parts}
+    return found
+
+
+@contextmanager
+def _reader(kafka: Kafka, found: Reading) -> Iterator[tuple[Any, list[TopicPartition]]]:
+    """Yield a consumer of all partitions, at the offsets that follow what was read, and the partitions."""
+    with reading(kafka) as consumer:
+        numbers = consumer.partitions_for_topic(kafka.calendar)
+        if not numbers:
+            missing = f"topic {kafka.calendar} does not exist at {kafka.address}"
+            raise BrokerError(f"{missing}: create it with `ebbtide topics`")
+        parts = [TopicPartition(kafka.calendar, number) for number in sorted(numbers)]
+        consumer.assign(parts)
+        for tp in parts:
+            if tp.partition in found.following:
+                consumer.seek(tp, found.following[tp.partition])
+            else:
+                consumer.seek_to_beginning(tp)
+        yield consumer, parts
+
+
+def _records(consumer: Any, found: Reading) -> Iterator[Entry | None]:  # noqa: ANN401
+    for batch in consumer.poll(500).values():
+        yield from (found.take(record) for record in batch)
+
+
+def load(kafka: Kafka, calendar: Calendar) -> Reading:
+    """Put all that the topic holds into a calendar; what is no entry is a line of the log. Raises BrokerError."""
+    found = read(kafka)
+    calendar.put(found.entries.values())
+    _tell(found)
+    return found
+
+
+def follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
+    """Put what comes after that into the calendar, in a thread of its own, until the process ends."""
+    Thread(target=_follow, args=(kafka, calendar, found), name="calendar", daemon=True).start()
+
+
+def _follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
+    while True:
+        try:
+            with _reader(kafka, found) as (consumer, _):
+                while True:
+                    new = [entry for entry in _records(consumer, found) if entry]
+                    if new:
+                        calendar.put(new)
+                    _tell(found)
+        except (EbbtideError, KafkaError, OSError, ValueError) as error:
+            log.warning("the calendar is not followed for %g s: %s", RETRY_SECONDS, one_line(str(error)))
+            time.sleep(RETRY_SECONDS)
+
+
+def _tell(found: Reading) -> None:
+    for fault in found.faults:
+        log.warning("%s", fault)
+    found.faults.clear()
+
+
+def write(kafka: Kafka, entries: Iterable[Entry]) -> None:
+    """Send entries, keyed by their ids, and wait until they are in the topic. Raises BrokerError."""
+    with sending(kafka, kafka.calendar) as send:
+        for entry in entries:
+            send(entry.entry_id.encode(), encode(entry))

@@ -1,0 +1,63 @@
+"""Is the worker alive, is it ready, and how far has it come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp.web import Response
+
+from streams.state.area_stage import AreaStage
+from streams.worker.agents import Worker
+from streams.worker.web.responses import as_json
+
+
+def not_ready(worker: Worker) -> str | None:
+    """Return why the worker is not ready: not assigned, not recovered, or not caught up; None when it is."""
+    app = worker.app
+    if app.rebalancing or app.in_recovery or not app.tables.recovery.completed.is_set():
+        return "recovering"
+    numbers = worker.assigned()
+    lags = {number: worker.lag(number) for number in numbers}
+    behind = [number for number, lag in lags.items() if lag is None or lag > worker.settings.worker.max_records]
+    return f"partitions {behind} are behind" if behind else None
+
+
+def readiness(worker: Worker) -> Response:
+    """Return the page that says yes or no."""
+    reason = not_ready(worker)
+    return as_json({"ready": reason is None, "reason": reason}, 200 if reason is None else 503)
+
+
+def status(worker: Worker) -> dict[str, Any]:
+    """Return the counts and positions of each partition here."""
+    return {
+        "ready": not_ready(worker) is None,
+        "partitions": {str(n): _one(p) for n, p in worker.partitions.items()},
+        "areas": {str(n): _areas(stage) for n, stage in worker.summing.stages.items()},
+    }
+
+
+def _one(partition: Any) -> dict[str, Any]:  # noqa: ANN401
+    counts = partition.shard.counts.values()
+    tally = partition.tally
+    return {
+        "applied": partition.applied,
+        "received": tally.received,
+        "skipped": tally.skipped,
+        "binned": sum(count.binned for count in counts),
+        "late": sum(count.late for count in counts),
+        "dead": dict(tally.dead),
+        "held": partition.shard.held(),
+        "outages": sum(count.outages for count in counts),
+        "newest": partition.shard.newest(),
+    }
+
+
+def _areas(stage: AreaStage) -> dict[str, Any]:
+    return {
+        "applied": stage.applied,
+        "series": sum(stage.series(feed) for feed in stage.settings.feeds),
+        "outages": len(stage.running),
+        "closed": {f"{site.feed}/{site.name}": site.areas.closed for site in stage.sites.values()},
+        "waiting": {f"{site.feed}/{site.name}": len(site.gathering.waiting) for site in stage.sites.values()},
+    }

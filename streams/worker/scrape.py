@@ -1,0 +1,62 @@
+"""The page that Prometheus reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import nan
+
+from aiohttp.web import Response
+from prometheus_client.exposition import choose_encoder
+
+from streams.worker.agents import Worker
+from streams.worker.health import not_ready
+
+
+def metrics(worker: Worker, accept: str) -> Response:
+    """Return all metrics as of now: as OpenMetrics, with exemplars, if `accept` asks for it, else as plain text."""
+    refresh(worker)
+    encode, content_type = choose_encoder(accept)
+    return Response(body=encode(worker.metrics.registry), headers={"Content-Type": content_type})
+
+
+def refresh(worker: Worker) -> None:
+    """Bring the gauges up to date: they are read off the state when somebody asks."""
+    worker.metrics.ready.set(not_ready(worker) is None)
+    _refresh_lag(worker)
+    _refresh_time(worker)
+    _refresh_feeds(worker)
+
+
+def _refresh_lag(worker: Worker) -> None:
+    gauge = worker.metrics.lag
+    gauge.clear()
+    for number in worker.assigned():
+        lag = worker.lag(number)
+        gauge.labels(str(number)).set(nan if lag is None else lag)
+
+
+def _refresh_time(worker: Worker) -> None:
+    metrics, now = worker.metrics, worker.clock()
+    for feed, seconds in worker.silence.seconds(now).items():
+        metrics.silence.labels(feed).set(seconds)
+        metrics.stalled.labels(feed).set(worker.silence.stalled(now)[feed])
+    for feed, newest in worker.newest().items():
+        metrics.newest.labels(feed).set(newest)
+
+
+def _refresh_feeds(worker: Worker) -> None:
+    metrics, partitions = worker.metrics, worker.partitions.values()
+    ongoing = Counter(outage.feed for outage in worker.running())
+    held_back = Counter(outage.feed for outage in worker.running() if outage.explain.get("held"))
+    stages = worker.summing.stages.values()
+    metrics.held.set(sum(one.shard.held() for one in partitions))
+    metrics.findings_waiting.set(sum(len(stage.grouping.waiting) for stage in worker.grouping.stages.values()))
+    for name in worker.settings.feeds:
+        feeds = [one.shard.feeds[name] for one in partitions]
+        metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
+        metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
+        metrics.area_series.labels(name).set(sum(stage.series(name) for stage in stages))
+        metrics.area_bins_waiting.labels(name).set(max((stage.waiting(name) for stage in stages), default=0))
+        metrics.ongoing.labels(name).set(ongoing[name])
+        metrics.held_back.labels(name).set(held_back[name])
+        metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))

@@ -1,0 +1,87 @@
+"""Numbers, times and names as people read them on the pages."""
+
+from __future__ import annotations
+
+from babel import Locale
+from markupsafe import Markup
+
+from schemas.outage import Outage
+from schemas.rejections import one_line
+from schemas.times import format_time
+
+NO_BREAK = "\xa0"
+_ENGLISH = Locale("en")
+
+
+def number(value: float | None) -> str:
+    """Return a number to three digits.
+
+    >>> number(None), number(0.98333), number(1312.4), number(0)
+    ('unknown', '0.983', '1,312', '0')
+    """
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def share(value: float | None) -> str:
+    """Return a share in per cent.
+
+    >>> share(0.969), share(None)
+    ('97 %', 'unknown')
+    """
+    return "unknown" if value is None else f"{100 * value:.0f} %"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in its largest two units.
+
+    >>> [span(time).replace(NO_BREAK, " ") for time in (59, 3600, 5400, 90_000, 14 * 86_400)]
+    ['59 s', '1 h', '1 h 30 min', '1 d 1 h', '14 d']
+    """
+    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    left, parts = int(max(seconds, 0)), list[str]()
+    for size, name in units:
+        count, left = divmod(left, size)
+        parts += [f"{count} {name}"] if count or parts else []
+    shown = " ".join([part for part in parts[:2] if not part.startswith("0 ")]) or "0 s"
+    return shown.replace(" ", NO_BREAK)
+
+
+def when(time: str | float | None) -> Markup:
+    """Return a time in UTC, of the wire or in Unix seconds, without seconds that are none."""
+    if time is None:
+        return Markup('<span class="unknown">unknown</span>')
+    text = time if isinstance(time, str) else format_time(time)
+    shown = text[:-1].replace("T", " ").removesuffix(":00")
+    return Markup('<time datetime="{}">{}</time>').format(text, shown)
+
+
+def entity(name: str) -> str:
+    """Return an entity's name.
+
+    >>> entity("asn/43754"), entity("country/IR"), entity("region/IR-30"), entity("country/XX")
+    ('AS43754', 'Iran', 'region IR-30', 'country XX')
+    """
+    kind, _, rest = name.partition("/")
+    if kind == "asn":
+        return f"AS{rest}"
+    known = _ENGLISH.territories.get(rest) if kind == "country" else None
+    return str(known) if known else one_line(f"{kind} {rest}")
+
+
+def who(outage: Outage) -> str:
+    """Return the series of an outage: its entity and facets."""
+    return " ".join([entity(outage.entity), *(one_line(text) for _, text in sorted(outage.facets.items()))])
+
+
+def plural(count: int, word: str) -> str:
+    """Return how many.
+
+    >>> plural(1, "outage"), plural(1200, "outage")
+    ('1 outage', '1,200 outages')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+FILTERS = {"number": number, "share": share, "span": span, "when": when, "entity": entity, "who": who, "plural": plural}

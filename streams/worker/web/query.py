@@ -1,0 +1,69 @@
+"""What a request asks for, out of its address: checked against the types, or a line that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from schemas.rejections import one_line
+from schemas.times import parse_time
+from streams.config.errors import EbbtideError
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+
+class BadQueryError(EbbtideError):
+    """A parameter is unknown, repeated, or out of its bounds."""
+
+
+def query_of(kind: type[Q], given: Mapping[str, Sequence[str]]) -> Q:
+    """Return a query of the values given for each parameter, in their order. Raises BadQueryError."""
+    try:
+        query = msgspec.convert(_values(kind, given), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadQueryError(_explain(str(error))) from None
+    for name in ("from", "to"):
+        for text in given.get(name, ()):
+            _demand_time(name, text)
+    return query
+
+
+def _values(kind: type[msgspec.Struct], given: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    """Return lists where the type has them, and one text elsewhere."""
+    many = {field.encode_name for field in msgspec.structs.fields(kind) if field.default == ()}
+    for name, texts in given.items():
+        if name not in many and len(texts) > 1:
+            raise BadQueryError(f"`{one_line(name)}` is given {len(texts)} times, once is enough")
+    return {name: list(texts) if name in many else texts[0] for name, texts in given.items()}
+
+
+def _explain(message: str) -> str:
+    """Turn a validation error into `parameter`: what is wrong.
+
+    >>> _explain("Expected `int` <= 1000 - at `$.limit`")
+    '`limit`: expected `int` <= 1000'
+    """
+    what, _, where = message.partition(" - at `$.")
+    text = one_line(what[:1].lower() + what[1:])
+    return f"`{one_line(where.removesuffix('`'))}`: {text}" if where else text.replace("object contains", "there is an")
+
+
+def _demand_time(name: str, text: str) -> None:
+    try:
+        time_of(text)
+    except ValueError:
+        raise BadQueryError(f"`{name}`: expected RFC 3339 or Unix seconds, got {one_line(text)!r}") from None
+
+
+def time_of(text: str) -> float:
+    """Return the Unix seconds of RFC 3339 or of Unix seconds. Raises ValueError.
+
+    >>> time_of("2016-06-16T15:05:00Z") == time_of("1466089500")
+    True
+    """
+    whole, dot, fraction = text.partition(".")
+    if text.isascii() and whole.isdigit() and (fraction.isdigit() if dot else True):
+        return float(text)
+    return parse_time(text)

@@ -1,0 +1,91 @@
+"""`make calibration` in small: quiet series keep to the budget, and falls are found when they were promised."""
+
+from __future__ import annotations
+
+import itertools
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from detectors.types import Kind
+from tests.calibration.alarms import Alarms, below, calibrate, interval
+from tests.calibration.falls import Power, Trial, falls
+from tests.calibration.quiet import quiet
+
+HOUR, FIVE = 3_600, 300
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_false_alarms_stay_within_a_raised_budget(kind: Kind) -> None:
+    """The budget of 100 allows 10 alarms of 200 series in 15 days; chance alone must explain what is above it."""
+    [found] = calibrate(kind, HOUR, 15, (100.0,), series=200)
+    assert found.allowed == pytest.approx(10)
+    assert found.verdict != "over"
+
+
+def test_weekends_do_not_alarm_week_after_week() -> None:
+    """Eight quiet weekends of 1,000 hourly gauges, at the budget at which a few of them used to make up all alarms."""
+    [found] = calibrate("gauge", HOUR, 60, (1.0,))
+    assert found.verdict != "over"
+    assert found.found <= found.rows + 1
+
+
+def test_a_larger_budget_is_spent() -> None:
+    """A detector that never alarms would keep to any budget: a hundred times the budget brings more alarms."""
+    few, many = calibrate("distinct", HOUR, 15, (10.0, 1_000.0), series=200)
+    assert many.found > few.found
+
+
+def test_losses_of_a_count_are_found_as_promised() -> None:
+    """All of 20 a bin at the end of the first bin; a fifth of 100 a bin within six hours (four days of history)."""
+    found = {(one.size, one.depth): one for one in falls(Trial("count", FIVE, 4, 72, (20, 100), (0.2, 1.0), 40, 0.0))}
+    assert found[20, 1.0].within(1) >= 0.95
+    assert found[100, 0.2].within(72) >= 0.95
+    assert found[100, 0.2].within(0) == 0
+
+
+def test_a_twentieth_of_a_steady_gauge_is_found_within_a_day() -> None:
+    """Hourly bins, noise of one per cent, no season, budget 1."""
+    [found] = falls(Trial("gauge", HOUR, 8, 24, (0.01,), (0.05,), 40, 0.0))
+    assert found.within(24) >= 0.95
+
+
+def test_quiet_series_are_the_same_for_the_same_seed_only() -> None:
+    """Figures that are checked in can be made again."""
+    one, same, other = (list(quiet("presence", 5, 9, HOUR, seed)) for seed in (0, 0, 1))
+    assert all(
+        np.array_equal(a.lost, b.lost) and np.array_equal(a.value, b.value) for a, b in zip(one, same, strict=True)
+    )
+    assert any(not np.array_equal(a.value, b.value) for a, b in zip(one, other, strict=True))
+
+
+def test_members_come_and_go_consistently() -> None:
+    """Members up follow from those before, lost, back and new; nobody is up who is not known."""
+    seen = list(quiet("presence", 20, 9, HOUR, 3))
+    for before, after in itertools.pairwise(seen):
+        assert np.array_equal(after.value, before.value - after.lost + after.back + after.size - before.size)
+        assert (after.value <= after.size).all()
+
+
+def test_the_interval_of_a_count_is_exact() -> None:
+    """Garwood's limits of 10 are 4.795 and 18.39, of 0 they are 0 and 3.689."""
+    assert interval(10) == pytest.approx((4.795, 18.390), abs=1e-3)
+    assert interval(0) == pytest.approx((0, 3.689), abs=1e-3)
+    assert below(0, 2.0) == pytest.approx(np.exp(-2))
+
+
+def test_the_verdict_allows_for_chance() -> None:
+    """20 are allowed: 28 may be chance, 40 is over; none would be far below a tenth only where 37 are allowed."""
+
+    def verdict(found: int, days: int = 60) -> str:
+        return Alarms("count", HOUR, 1_000, days, 10.0, found, found, 0).verdict
+
+    assert [verdict(28), verdict(40), verdict(0), verdict(0, 120)] == ["within", "over", "within", "far below"]
+
+
+def test_the_median_counts_falls_that_were_never_found() -> None:
+    """Half of four is two: the second delay; with three never found there is no median."""
+    never, one = float("inf"), np.ones(4)
+    assert Power(1, 1, np.array([5, never, 3, 4]), one).median == 4
+    assert Power(1, 1, np.array([5, never, never, never]), one).median == never

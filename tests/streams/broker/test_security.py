@@ -1,0 +1,240 @@
+"""Secrets stay out of what is printed, settings that protect nothing are errors, and pages are for whoever may read."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from schemas.outage import Outage
+from streams.broker.security import client_options, credentials, hush
+from streams.cli.tables import line
+from streams.cli.worker_client import WorkerUnreachableError, ask
+from streams.config.errors import SettingsError
+from streams.config.loader import load
+from streams.config.secret import MAX_FILE, Secret, one_of
+from streams.config.settings import Kafka, Settings, Web
+from streams.worker.web.access import application_options, exposed
+from tests.secure_kafka import KEY_PASSWORD, Authority
+from tests.streams.cli.test_outages import OUTAGE, worker
+
+WORD = "hunter2-geheim"
+PLAIN = {
+    "EBBTIDE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "EBBTIDE_KAFKA_SASL_MECHANISM": "PLAIN",
+    "EBBTIDE_KAFKA_SASL_USERNAME": "1e5",
+    "EBBTIDE_KAFKA_SASL_PASSWORD": WORD,
+}
+
+
+def without(key: str, **more: str) -> dict[str, str]:
+    """Return the variables of a login without one, and with more."""
+    its = {name: value for name, value in PLAIN.items() if not name.endswith(f"_{key}")}
+    return {**its, **{f"EBBTIDE_KAFKA_{name}": value for name, value in more.items()}}
+
+
+def error_of(environ: Mapping[str, str]) -> str:
+    """Return the line with which settings are refused."""
+    with pytest.raises(SettingsError) as caught:
+        load(None, environ)
+    assert WORD not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_secret_is_not_shown() -> None:
+    """Not by repr, str, format or a dump of the settings that it is in; not pickled, not written as JSON."""
+    its = load(None, {**PLAIN, "EBBTIDE_WEB_TOKEN": "123"})
+    assert its.web.token is not None
+    assert its.kafka.sasl_password is not None
+    assert (its.web.token.reveal(), its.kafka.sasl_password.reveal(), its.kafka.sasl_username) == ("123", WORD, "1e5")
+    for shown in (repr(its), str(its), f"{its}", f"{its.kafka.sasl_password}", str(credentials(its.kafka))):
+        assert WORD not in shown
+    assert "sasl_password=***" in repr(its)
+    with pytest.raises(TypeError):
+        pickle.dumps(its.kafka.sasl_password)
+    with pytest.raises(TypeError):
+        msgspec.json.encode(its)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (f'sasl_password = ["{WORD}"]', "kafka.sasl_password: expected a text that is not empty"),
+        ('sasl_password = ""', "kafka.sasl_password: expected a text that is not empty"),
+        (f"sasl_password = {WORD}", "is not TOML"),
+        (f'sasl_pass = "{WORD}"', "kafka.sasl_pass: no such setting"),
+    ],
+)
+def test_errors_do_not_quote_a_secret(tmp_path: Path, text: str, what: str) -> None:
+    """The key is named, with its line; the value is not."""
+    (tmp_path / "e.toml").write_text(f"[kafka]\n{text}\n")
+    with pytest.raises(SettingsError, match=what) as caught:
+        load(tmp_path / "e.toml", {})
+    assert WORD not in str(caught.value)
+    assert ":2: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "what"),
+    [
+        (without("PROTOCOL"), "`sasl_mechanism` has no effect with `security_protocol` PLAINTEXT"),
+        (without("MECHANISM"), "SASL_SSL needs `sasl_mechanism` and `sasl_username`"),
+        (without("PASSWORD"), "SASL_SSL needs `sasl_password` or `sasl_password_file`"),
+        (without("", SASL_PASSWORD_FILE="x"), "`sasl_password` and `sasl_password_file`: give one of them"),
+        (without("", SSL_KEYFILE="x"), "a key without `ssl_certfile` has no effect"),
+        (without("PROTOCOL", SECURITY_PROTOCOL="SASL_PLAINTEXT", SSL_CAFILE="x"), "`ssl_cafile` has no effect"),
+        ({"EBBTIDE_KAFKA_SSL_CHECK_HOSTNAME": "false"}, "`ssl_check_hostname` has no effect"),
+        ({"EBBTIDE_WEB_TOKEN": "a", "EBBTIDE_WEB_TOKEN_FILE": "b"}, "`token` and `token_file`: give one of them"),
+        (without("MECHANISM", SASL_MECHANISM="GSSAPI"), "Invalid enum value 'GSSAPI'"),
+    ],
+)
+def test_settings_that_would_protect_nothing_are_errors(environ: dict[str, str], what: str) -> None:
+    """A key that would be passed over, or one that is missing: somebody counts on it."""
+    assert what in error_of(environ)
+
+
+def test_a_secret_of_a_file(tmp_path: Path) -> None:
+    """One end of a line is left out, spaces count; what cannot be one is refused with the file's name alone."""
+    path = tmp_path / "word"
+    path.write_bytes(f" {WORD}\r\n".encode())
+    found = one_of(None, str(path), "a.b")
+    assert found is not None
+    assert found.reveal() == f" {WORD}"
+    for content, what in ((b"\n", "is empty"), (b"\xff", "is not UTF-8"), (b"a" * (MAX_FILE + 1), "is longer than")):
+        path.write_bytes(content)
+        with pytest.raises(SettingsError, match=f"^a.b {path}: {what}"):
+            one_of(None, str(path), "a.b")
+    with pytest.raises(SettingsError, match="cannot be read: No such file"):
+        one_of(None, str(tmp_path / "none"), "a.b")
+
+
+def test_files_of_certificates_are_named_when_they_are_wrong(tmp_path: Path) -> None:
+    """Missing, not PEM, a key of another certificate, a key that is locked: never a question at the terminal."""
+    authority, other = Authority(tmp_path, "one"), Authority(tmp_path, "two")
+    certificate, locked = authority.issue("client", password=KEY_PASSWORD)
+    good = Kafka(security_protocol="SSL", ssl_cafile=str(authority.file))
+
+    def refused(**changes: object) -> str:
+        with pytest.raises(SettingsError) as caught:
+            client_options(msgspec.structs.replace(good, **changes))
+        return str(caught.value)
+
+    assert refused(ssl_cafile="none.pem") == "kafka.ssl_cafile none.pem: cannot be read: No such file or directory"
+    assert "kafka.ssl_cafile" in refused(ssl_cafile=__file__)
+    files = {"ssl_certfile": str(certificate), "ssl_keyfile": str(locked)}
+    assert "kafka.ssl_keyfile" in refused(**files)
+    assert KEY_PASSWORD not in refused(**files, ssl_key_password=Secret(f"not {KEY_PASSWORD}"))
+    assert "mismatch" in refused(ssl_certfile=str(certificate), ssl_keyfile=str(other.issue("else")[1]))
+    options = client_options(msgspec.structs.replace(good, **files, ssl_key_password=Secret(KEY_PASSWORD)))
+    context = options["ssl_context"]
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+def test_clients_do_not_log_their_requests() -> None:
+    """Also when everything else is logged at debug level: a login is a request."""
+    hush()
+    for name in ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser"):
+        assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
+
+
+@pytest.fixture
+def pages() -> Iterator[web.Application]:
+    """Return an application with a page, guarded by a token."""
+    app = web.Application(**application_options(Web(token=Secret(WORD))))
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    for path in ("/metrics", "/healthz"):
+        app.router.add_get(path, page)
+    yield app
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "header", "status"),
+    [
+        ("GET", "/metrics", f"Bearer {WORD}", 200),
+        ("HEAD", "/metrics", f"bearer  {WORD}", 200),
+        ("GET", "/metrics", None, 401),
+        ("GET", "/metrics", f"Bearer {WORD}x", 401),
+        ("GET", "/metrics", f"Basic {WORD}", 401),
+        ("GET", "/metrics", f"Basic {b64encode(f'me:{WORD}'.encode()).decode()}", 200),
+        ("GET", "/metrics", f"Basic {b64encode(f'{WORD}:'.encode()).decode()}", 401),
+        ("GET", "/metrics", f"Basic {b64encode(WORD.encode()).decode()}", 401),
+        ("GET", "/metrics", "Basic \xe9", 401),
+        ("GET", "/metrics", WORD, 401),
+        ("GET", "/metrics", "Bearer \xe9", 401),
+        ("GET", "/none", None, 401),
+        ("GET", "/healthz", None, 200),
+        ("POST", "/metrics", f"Bearer {WORD}", 405),
+        ("DELETE", "/healthz", None, 405),
+    ],
+)
+async def test_pages_ask_for_the_token(
+    pages: web.Application, method: str, path: str, header: str | None, status: int
+) -> None:
+    """Every page but the two that a supervisor asks; nothing but reading; a wrong one learns nothing."""
+    async with TestClient(TestServer(pages)) as client:
+        headers = {} if header is None else {"Authorization": header}
+        async with client.request(method, path, headers=headers) as answer:
+            assert answer.status == status
+            assert WORD not in await answer.text()
+            assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+async def test_requests_are_bounded(pages: web.Application) -> None:
+    """No body, and no header of any length."""
+    async with TestClient(TestServer(pages)) as client:
+        async with client.get("/healthz", data=b"x") as answer:
+            assert answer.status == 413
+        async with client.get("/healthz", headers={"X": "y" * 20_000}) as answer:
+            assert answer.status == 400
+
+
+async def test_a_request_cannot_write_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A page that fails is told with its address, in which a line end is escaped; who asked learns nothing of why."""
+    app = web.Application(**application_options(Web()))
+
+    async def page(request: web.Request) -> web.Response:
+        raise ValueError("inside")
+
+    app.router.add_get("/series/{entity}", page)
+    async with TestClient(TestServer(app)) as client, client.get("/series/a%0aINFO all is well") as answer:
+        assert answer.status == 500
+        assert "inside" not in await answer.text()
+    (line,) = [record.getMessage() for record in caplog.records if "failed" in record.getMessage()]
+    assert line == "the page /series/a\\nINFO all is well failed"
+
+
+def test_loopback_is_the_default() -> None:
+    """Nobody else can ask unless the operator says so, and one who says so without a token is warned."""
+    assert Settings().web.bind == "127.0.0.1"
+    assert exposed(Settings().web) is None
+    assert exposed(Web(bind="0.0.0.0", token=Secret(WORD))) is None
+    assert "web.bind 0.0.0.0 without web.token" in str(exposed(Web(bind="0.0.0.0")))
+
+
+def test_a_client_sends_its_token_and_follows_nobody() -> None:
+    """A token goes to the worker that was named; a redirection is an error."""
+    with worker(200, b'{"a": 1}') as url:
+        assert ask(url, "/", Secret(WORD)) == {"a": 1}
+    with worker(302, b"") as url, pytest.raises(WorkerUnreachableError, match="answers 302") as caught:
+        ask(url, "/", Secret(WORD))
+    assert WORD not in str(caught.value)
+    with worker(200, b"[" * 100_000) as url, pytest.raises(WorkerUnreachableError):
+        ask(url, "/")
+
+
+def test_a_name_cannot_move_the_cursor() -> None:
+    """A service's name comes from a measurement: control codes are shown, not sent to the terminal."""
+    outage = msgspec.convert({**OUTAGE, "facets": {"service": "\x1b[2J\n"}}, Outage)
+    assert line(outage).isprintable()

@@ -1,0 +1,143 @@
+"""iCalendar files as entries of the calendar."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.calendar import Only
+from streams.cli.calendar_ics import Given, Imported, Span, read_ics
+from streams.config.errors import InputError
+
+SPAN = Span(datetime(2026, 11, 25, tzinfo=UTC), datetime(2027, 11, 25, tzinfo=UTC))
+EXAM = """SUMMARY:Exams
+DTSTART;TZID=Asia/Baghdad:20261120T050000
+DTEND;TZID=Asia/Baghdad:20261120T080000
+"""
+WHOLE_DAY = "SUMMARY:Works\nDTSTART;VALUE=DATE:20270101\nCATEGORIES:asn/29355\n"
+
+
+def read(*events: str, head: str = "", given: Given = Given(), span: Span = SPAN) -> Imported:  # noqa: B008
+    """Read a file of these events."""
+    parts = [f"BEGIN:VEVENT\nUID:1\nDTSTAMP:20260101T000000Z\n{event}END:VEVENT\n" for event in events]
+    text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\n{head}{''.join(parts)}END:VCALENDAR\n"
+    return read_ics(text.replace("\n", "\r\n").encode(), "x.ics", span, given)
+
+
+def times(found: Imported) -> list[tuple[str, str]]:
+    """When the entries begin and end; nothing was left out."""
+    assert found.faults == []
+    return [(entry.starts, entry.ends) for entry in found.entries]
+
+
+def test_an_event_is_an_entry() -> None:
+    """Summary and description are the note, categories that are entities or facets say of what."""
+    more = (
+        "DTSTART:20261201T000000Z\nDURATION:PT90M\nDESCRIPTION:all of\\n it\nCATEGORIES:Exam,country/IQ,access=mobile\n"
+    )
+    (entry,) = read(f"SUMMARY:Exams\n{more}").entries
+    assert (entry.starts, entry.ends) == ("2026-12-01T00:00:00Z", "2026-12-01T01:30:00Z")
+    assert (entry.entities, entry.facets, entry.note) == (["country/IQ"], Only(access="mobile"), "Exams: all of it")
+
+
+def test_a_property_of_ours_and_the_command_line() -> None:
+    """X-EBBTIDE-ENTITIES names them; what the command line gives is for events that name none."""
+    given = Given(["country/KZ"], Only(access="fixed"))
+    own, other = read(
+        f"{EXAM}RRULE:FREQ=WEEKLY;COUNT=2\nX-EBBTIDE-ENTITIES:asn/1,region/IQ-BG\n", WHOLE_DAY, given=given
+    ).entries
+    assert (own.entities, other.entities) == (["asn/1", "region/IQ-BG"], ["asn/29355"])
+    (plain,) = read(EXAM.replace("1120", "1220"), given=given).entries
+    assert (plain.entities, plain.facets) == (["country/KZ"], Only(access="fixed"))
+
+
+def test_days_that_were_left_out_or_moved() -> None:
+    """A daily event from before: what is over is left, one day is excepted, another moved, an extra one added."""
+    rule = (
+        "RRULE:FREQ=DAILY;COUNT=10\nEXDATE;TZID=Asia/Baghdad:20261127T050000\nRDATE;TZID=Asia/Baghdad:20261224T050000\n"
+    )
+    moved = EXAM.replace("20261120T05", "20261128T10").replace("20261120T08", "20261128T11")
+    instead = f"RECURRENCE-ID;TZID=Asia/Baghdad:20261128T050000\n{moved}"
+    found = read(*(f"{event}CATEGORIES:country/IQ\n" for event in (f"{EXAM}{rule}", instead)))
+    days = [(start[8:13], end[8:13]) for start, end in times(found)]
+    assert days == [("25T02", "25T05"), ("26T02", "26T05"), ("29T02", "29T05"), ("24T02", "24T05"), ("28T07", "28T08")]
+
+
+@pytest.mark.parametrize(
+    ("head", "zone", "starts"),
+    [
+        ("", None, "2027-01-01T00:00:00Z"),
+        ("X-WR-TIMEZONE:Asia/Almaty\n", None, "2026-12-31T19:00:00Z"),
+        ("X-WR-TIMEZONE:Asia/Almaty\n", "America/Caracas", "2027-01-01T04:00:00Z"),
+    ],
+)
+def test_whole_days_are_of_a_zone(head: str, zone: str | None, starts: str) -> None:
+    """That of the command line, else that of the file, else UTC."""
+    (entry,) = read(WHOLE_DAY, head=head, given=Given(zone=zone)).entries
+    assert entry.starts == starts
+
+
+def test_noon_stays_noon_when_clocks_change() -> None:
+    """A weekly event over the change to summer time."""
+    event = (
+        "DTSTART;TZID=Europe/Berlin:20270321T120000\nDTEND;TZID=Europe/Berlin:20270321T130000\nCATEGORIES:country/DE\n"
+    )
+    assert [start for start, _ in times(read(f"{event}RRULE:FREQ=WEEKLY;COUNT=2\n"))] == [
+        "2027-03-21T11:00:00Z",
+        "2027-03-28T10:00:00Z",
+    ]
+
+
+def test_an_endless_event_is_bounded() -> None:
+    """Up to the last instant that is taken; too many before that is a fault, not a flood."""
+    event = f"{EXAM}CATEGORIES:country/IQ\nRRULE:FREQ=WEEKLY\n"
+    assert len(times(read(event))) == 52
+    found = read(event.replace("WEEKLY", "HOURLY"))
+    assert (found.entries, found.faults) == (
+        [],
+        ["x.ics: event 'Exams': repeats more than 1000 times before 2027-11-25: give an earlier --until"],
+    )
+
+
+def test_what_is_cancelled_is_left() -> None:
+    """It is no entry, and no fault."""
+    assert read(f"{WHOLE_DAY}STATUS:CANCELLED\n") == Imported([], [])
+
+
+@pytest.mark.parametrize(
+    ("event", "what"),
+    [
+        (EXAM.replace("1120", "1220"), "names no entity"),
+        ("SUMMARY:Exams\nCATEGORIES:asn/1\n", "has no DTSTART"),
+        ("SUMMARY:Exams\nCATEGORIES:asn/1\nDTSTART:20270101T000000Z\n", "has neither DTEND nor DURATION"),
+        (f"{EXAM.replace('T08', 'T04')}CATEGORIES:asn/1\n", "ends before it begins"),
+        (f"{EXAM}X-EBBTIDE-ENTITIES:KZ\n", "'KZ' is none"),
+        (f"{EXAM}CATEGORIES:asn/1,access=wifi\n", "Invalid enum value 'wifi'"),
+        (f"{EXAM}CATEGORIES:asn/1\nRRULE:FREQ=SECONDLY\n", "repeats every minute or second"),
+        (f"{EXAM}CATEGORIES:asn/1\nRRULE:FREQ=DAILY;UNTIL=20270101\n", "UNTIL values must be specified in UTC"),
+        (f"{EXAM}CATEGORIES:asn/1\nRECURRENCE-ID:none\n", "RECURRENCE-ID"),
+        (f"{EXAM}CATEGORIES:asn/1\n" + 2 * "RECURRENCE-ID:20270101T000000Z\n", "'list' object has no attribute 'dt'"),
+    ],
+)
+def test_what_cannot_be_taken_is_named(event: str, what: str) -> None:
+    """The event by its name, the reason in one line; the others are taken."""
+    found = read(event, WHOLE_DAY)
+    assert len(found.entries) == 1
+    (fault,) = found.faults
+    assert fault.startswith("x.ics: event 'Exams': ")
+    assert what in fault
+
+
+@pytest.mark.parametrize("content", [b"", b"root:x:0:0", b"\xff\xfe\x00", b"BEGIN:VCALENDAR\r\n"])
+def test_what_is_no_icalendar(content: bytes) -> None:
+    """The file is named."""
+    with pytest.raises(InputError, match=r"^x\.ics: is not iCalendar"):
+        read_ics(content, "x.ics", SPAN, Given())
+
+
+def test_a_zone_that_is_none() -> None:
+    """Each event that would need it is named."""
+    assert read(WHOLE_DAY, given=Given(zone="Mars/Base")).faults == [
+        "x.ics: event 'Works': no such time zone: Mars/Base"
+    ]

@@ -1,0 +1,108 @@
+"""`ebbtide state` on Apache Kafka: state that went through a file gives what it would have given, byte for byte."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+import pytest
+
+from streams.cli.main import main
+from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, env, wait_for
+from tests.halves import halves
+from tests.kafka import ApacheKafka
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def cluster(kafka: ApacheKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Make topics for the test."""
+    made = Cluster(kafka.address, f"state-{str(request.node.name)[5:15].strip('_')}", tmp_path)
+    yield made
+    made.close()
+
+
+def run(cluster: Cluster, *arguments: object) -> tuple[int, str, str]:
+    """Run `ebbtide state` and return its exit code and what it says."""
+    out, errors = io.StringIO(), io.StringIO()
+    with patch.dict(os.environ, env(cluster.environment), clear=True), redirect_stdout(out), redirect_stderr(errors):
+        code = main(["state", "--settings", str(FEEDS), *map(str, arguments)])
+    return code, out.getvalue(), errors.getvalue()
+
+
+def state(cluster: Cluster, *arguments: object) -> str:
+    """Run `ebbtide state` and return what it says."""
+    code, out, errors = run(cluster, *arguments)
+    assert (code, errors) == (0, "")
+    return out
+
+
+def refused(cluster: Cluster, *arguments: object) -> str:
+    """Run `ebbtide state` in vain and return the one line that says why."""
+    code, out, errors = run(cluster, *arguments)
+    (line,) = errors.splitlines()
+    assert (code, out) == (1, "")
+    return line
+
+
+def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None:
+    """Half the recording, stop, export, reset, import, the other half: the bytes of `detect`; nothing is read twice."""
+    detected = ebbtide("detect", "--settings", FEEDS, MEASUREMENTS).stdout.splitlines()
+    head, tail = halves(cluster.directory)
+    first, again = cluster.directory / "first.state", cluster.directory / "again.state"
+    none = f"group {cluster.kafka.app_id} has no state"
+    assert none in refused(cluster, "export", first)
+
+    worker = cluster.worker()
+    assert cluster.run("replay", head).returncode == 0
+    last = len(head.read_bytes().splitlines()) - 1
+    worker.wait_applied({0: last})
+    assert "has workers (Stable): stop them first" in refused(cluster, "reset", "--yes")
+    wait_for("an export from under a worker", lambda: run(cluster, "export", first)[0] == 0)
+    assert worker.stop() == 0
+
+    assert f"partition 0 to offset {last}\n" in state(cluster, "export", first)
+    assert "--force replaces it" in refused(cluster, "import", first)
+    assert state(cluster, "reset", "--yes").startswith("deleted ")
+    assert cluster.committed() == {}
+    assert none in refused(cluster, "export", again)
+
+    state(cluster, "import", first)
+    assert cluster.committed() == {0: last + 1}
+    state(cluster, "export", again)
+    assert again.read_bytes() == first.read_bytes()
+    state(cluster, "import", first, "--force")
+
+    second = cluster.worker()
+    assert cluster.run("replay", tail).returncode == 0
+    counts = second.wait_applied({0: 10_549})[0]
+    assert (counts["received"], counts["skipped"], counts["binned"]) == (10_550, 0, 10_550)
+    assert "has workers (Stable)" in refused(cluster, "import", first, "--force")
+    assert second.stop() == 0
+    assert [record.value for record in cluster.records(cluster.kafka.outages)] == detected
+
+
+def test_a_file_fits_its_topic_under_any_group_and_no_other_topic(cluster: Cluster) -> None:
+    """A new group takes it; another topic, number of partitions, or one that ends before it: nothing is written."""
+    worker, file = cluster.worker(), cluster.directory / "one.state"
+    cluster.send((0, b"asn/1", b'{"feed":"atlas","ts":1466121600,"asn":1,"member":"a","up":true}'))
+    worker.wait_applied({0: 0})
+    assert worker.stop() == 0
+    state(cluster, "export", file)
+    other = Cluster(cluster.kafka.bootstrap_servers[0], "other", cluster.directory)
+    assert f"is of topic {cluster.kafka.measurements}, not other.measurements" in refused(other, "import", file)
+    assert "includes other.measurements/0 up to 0, which ends at -1" in refused(other, "import", file, "--force")
+    wider = Cluster(cluster.kafka.bootstrap_servers[0], "wider", cluster.directory, EBBTIDE_KAFKA_PARTITIONS="2")
+    assert "is of 1 partitions, wider.measurements has 2" in refused(wider, "import", file, "--force")
+    same = {"EBBTIDE_KAFKA_MEASUREMENTS": cluster.kafka.measurements}
+    moved = Cluster(cluster.kafka.bootstrap_servers[0], "moved", cluster.directory, **cast("Any", same))
+    assert "partition 0 to offset 0\n" in state(moved, "import", file)
+    assert moved.committed() == {0: 1}
+    for empty in (other, wider):
+        assert empty.all_records(f"{empty.kafka.app_id}-snapshots-changelog") == []

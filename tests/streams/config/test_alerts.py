@@ -1,0 +1,130 @@
+"""The section `[alerts]`: what is refused, in which words, and that secrets are not in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streams.alerts.run import endpoints
+from streams.config.alerts import PagerDuty, Webhook
+from streams.config.errors import SettingsError
+from streams.config.loader import load
+
+GOOD = """\
+[alerts.receivers.noc]
+type = "webhook"
+url = "https://noc.example/hook"
+keys = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+
+[alerts.receivers.pager-1]
+type = "pagerduty"
+routing_key = "0123456789abcdef0123456789abcdef"
+
+[[alerts.routes]]
+receivers = ["noc"]
+continue = true
+
+[[alerts.routes]]
+receivers = ["pager-1"]
+severities = ["total"]
+quiet = ["22:00-07:00"]
+timezone = "Europe/Oslo"
+"""
+
+
+def refused(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> str:
+    """The one line with which settings are refused, without the folder."""
+    path = tmp_path / "e.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(path, environ or {})
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{tmp_path}/")
+
+
+def test_good_settings(tmp_path: Path) -> None:
+    """Kinds of receivers by their type; the order of routes; nothing of a secret in what is shown."""
+    (tmp_path / "e.toml").write_text(GOOD)
+    its = load(tmp_path / "e.toml", {}).alerts
+    assert isinstance(its.receivers["noc"], Webhook)
+    assert isinstance(its.receivers["pager-1"], PagerDuty)
+    assert [route.goes_on for route in its.routes] == [True, False]
+    for secret in ("MfKQ9r8", "0123456789abcdef", "noc.example"):
+        assert secret not in repr(its)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "start"),
+    [
+        ('type = "webhook"', 'type = "mail"', "e.toml:2: alerts.receivers.noc.type: Invalid value 'mail'"),
+        ('type = "webhook"', "", "e.toml:1: alerts.receivers.noc: "),
+        ("https://noc.example/hook", "ftp://noc.example/hook", "e.toml:1: alerts.receivers.noc: `url` is an http"),
+        ("https://noc.example", "https://me:pw@noc.example", "e.toml:1: alerts.receivers.noc: `url` has no user"),
+        ("keys = [", "key = [", "e.toml:4: alerts.receivers.noc.key: no such setting"),
+        ("keys = [", 'keys_file = "x"\nkeys = [', "e.toml:1: alerts.receivers.noc: `keys` and `keys_file`"),
+        ('receivers = ["noc"]', 'receivers = ["none"]', "e.toml: alerts: a route names the receiver `none`"),
+        ('receivers = ["noc"]', "receivers = []", "e.toml:11: alerts.routes.0.receivers: "),
+        ('["total"]', '["critical"]', "e.toml:16: alerts.routes.1.severities.0: "),
+        ('["22:00-07:00"]', '["22-07"]', "e.toml:14: alerts.routes.1: quiet hours are written as"),
+        ("Europe/Oslo", "Europe/Olso", "e.toml:14: alerts.routes.1: no time zone is named `Europe/Olso`"),
+        ("severities", "severity", "e.toml:16: alerts.routes.1.severity: no such setting"),
+    ],
+)
+def test_errors_name_the_line_and_the_key(tmp_path: Path, old: str, new: str, start: str) -> None:
+    """Also of the second of several routes; and no secret is in any of them."""
+    line = refused(tmp_path, GOOD.replace(old, new, 1))
+    assert line.startswith(start)
+    for secret in ("MfKQ9r8", "0123456789abcdef", "noc.example"):
+        assert secret not in line
+
+
+def test_secrets_from_the_environment(tmp_path: Path) -> None:
+    """Texts as they are, keys with commas between them."""
+    (tmp_path / "e.toml").write_text(GOOD)
+    its = load(
+        tmp_path / "e.toml",
+        {
+            "EBBTIDE_ALERTS_RECEIVERS_NOC_KEYS": "whsec_YQ==, whsec_Yg==",
+            "EBBTIDE_ALERTS_RECEIVERS_PAGER_1_ROUTING_KEY": "1234",
+            "EBBTIDE_ALERTS_PORT": "7000",
+        },
+    ).alerts
+    noc, pager = its.receivers["noc"], its.receivers["pager-1"]
+    assert isinstance(noc, Webhook)
+    assert isinstance(pager, PagerDuty)
+    assert [key.reveal() for key in noc.keys] == ["whsec_YQ==", "whsec_Yg=="]
+    assert pager.routing_key is not None
+    assert pager.routing_key.reveal() == "1234"
+    assert its.port == 7000
+
+
+@pytest.mark.parametrize(
+    ("receiver", "line"),
+    [
+        ('type = "slack"', "url: is missing: give `url` or `url_file`"),
+        ('type = "slack"\nurl_file = "/none"', "url_file /none: cannot be read: No such file or directory"),
+        ('type = "pagerduty"', "routing_key: is missing: give `routing_key` or `routing_key_file`"),
+        ('type = "webhook"\nurl = "http://noc.example"', "keys: is missing: give `keys` or `keys_file`"),
+        ('type = "webhook"\nurl = "http://noc.example"\nkeys_file = "e.txt"', "keys_file e.txt: holds no key"),
+        ('type = "alertmanager"', "url: is missing: give `url` or `url_file`"),
+    ],
+)
+def test_only_who_sends_demands_secrets(
+    tmp_path: Path, receiver: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has the same file and no secrets: it reads the settings, `ebbtide alerts` and its check do not start."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "e.txt").write_text("\n \n")
+    (tmp_path / "e.toml").write_text(f'[alerts.receivers.one]\n{receiver}\n[[alerts.routes]]\nreceivers = ["one"]\n')
+    its = load(tmp_path / "e.toml", {}).alerts
+    with pytest.raises(SettingsError) as caught:
+        endpoints(its)
+    assert str(caught.value) == f"alerts.receivers.one.{line}"
+    assert caught.value.exit_code == 2
+
+
+def test_unknown_variables_are_errors(tmp_path: Path) -> None:
+    """A slip in a name is not passed over."""
+    name = "EBBTIDE_ALERTS_RECEIVERS_NOC_KEYZ"
+    assert refused(tmp_path, GOOD, {name: "1"}) == f"environment variable {name}: no such setting"

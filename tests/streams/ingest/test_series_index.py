@@ -1,0 +1,60 @@
+"""Series: who shares a row, who does not, and rows that are given away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from schemas.measurement import Measurement
+from streams.ingest.series_index import NEVER, SeriesIndex, series_of
+
+
+def at(asn: int | None = 1, **fields: str) -> Measurement:
+    """One measurement of an entity."""
+    return Measurement(feed="f", ts=0, asn=asn, **fields)  # type: ignore[arg-type]
+
+
+def test_an_entity_with_the_same_facets_is_one_series_whatever_else_is_said() -> None:
+    """The place of an ASN does not make another series; the first one named is kept."""
+    index = SeriesIndex()
+    rows = index.look_up([at(), at(country="IR"), at(country="KZ", region="KZ-10"), at(access="mobile")])
+    assert rows.tolist() == [0, 0, 0, 1]
+    assert index.rows[0] == series_of(at())
+    assert index.look_up([at(access="mobile"), at(country="IR")]).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("measurement", "entity", "country", "region"),
+    [
+        (at(5, country="IR", region="IR-30"), "asn/5", "IR", None),
+        (at(None, country="IR", region="IR-30"), "region/IR-30", "IR", "IR-30"),
+        (at(None, country="IR"), "country/IR", "IR", None),
+        (at(5, region="IR-30"), "asn/5", "IR", None),
+        (at(None, region="IR-30"), "region/IR-30", "IR", "IR-30"),
+    ],
+)
+def test_the_finest_entity_is_the_series(
+    measurement: Measurement, entity: str, country: str | None, region: str | None
+) -> None:
+    """An ASN, else a region, else a country; a region that is named without its country lies in that of its name."""
+    assert series_of(measurement)[::2] == (entity, country)
+    assert series_of(measurement).region == region
+
+
+def test_a_freed_row_is_given_to_the_next_new_series() -> None:
+    """With nothing left of the one before; the old series is new when it comes back."""
+    index = SeriesIndex()
+    index.touch(index.look_up([at(1, country="IR"), at(2)]), np.array([60, 60]))
+    index.forget(np.array([0]))
+    assert (index.rows[0], index.free, int(index.born[0])) == (None, [0], NEVER)
+    assert index.look_up([at(3), at(2), at(1)]).tolist() == [0, 1, 2]
+    assert (index.group[0], index.last_seen[0]) == (0, 0)
+    assert len(index) == 3
+
+
+def test_first_and_newest_bins_of_a_series() -> None:
+    """Late ones of an open bin move the first back, never the newest."""
+    index = SeriesIndex()
+    rows = index.look_up([at(), at(), at()])
+    index.touch(rows, np.array([120, 60, 180]))
+    assert (int(index.born[0]), int(index.last_seen[0])) == (60, 180)

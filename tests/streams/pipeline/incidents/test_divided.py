@@ -1,0 +1,100 @@
+"""Incidents over several partitions with areas: those that `ebbtide detect` finds in all measurements at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import settings as example
+from hypothesis import strategies as st
+
+from schemas.finding import Finding
+from schemas.finding import encode as encode_finding
+from schemas.incident import encode
+from streams.config.settings import Settings
+from streams.evaluation.detect import incident_lines
+from streams.pipeline.findings import finding_of, pieces_of, silence
+from streams.pipeline.process import Tally, take
+from streams.pipeline.shard import Closed, Shard
+from streams.state.incident_stage import IncidentStage
+from streams.state.measurement_stage import Partition
+from tests.streams import divided
+from tests.streams.divided import NETWORKS, Divided, Values, split, traffic
+from tests.streams.helpers import HOUR, LATER, START
+
+KINDS = ("gauge", "count")
+STEADY = (100, 101, 102, 103)
+HOMES = st.lists(st.integers(0, 3), min_size=NETWORKS, max_size=NETWORKS)
+
+
+class Grouped(Divided):
+    """The same with the stage of incidents behind it. `topic`: the findings, as each was sent."""
+
+    def __init__(self, its: Settings, logs: Sequence[Values]) -> None:
+        super().__init__(its, logs)
+        self.topic: list[bytes] = []
+        self.incidents = IncidentStage(its, 0, {}, 0.0)
+        self.told: list[bytes] = []
+
+    def found(self, stage: str, closed: Sequence[tuple[str, Closed]]) -> None:
+        """Send findings."""
+        self._say([piece for who, one in closed for piece in pieces_of(finding_of(who, one))])
+
+    def _send(self, partition: Partition) -> None:
+        super()._send(partition)
+        self._say([silence(f"shard/{partition.number}", feed, end) for feed, end in partition.silences()])
+
+    def _say(self, findings: Sequence[Finding]) -> None:
+        for one in findings:
+            self.topic.append(encode_finding(one))
+            taken = self.incidents.take(self.topic[-1:], [len(self.topic) - 1])
+            assert taken.bad == []
+            self.told += map(encode, taken.incidents)
+
+
+def placed(seed: int) -> list[tuple[int, bytes]]:
+    """Return traffic in which countries are told, and with it a network for each partition that is never silent.
+
+    A feed that stops in a shard, while another goes on there, is told late: that would be another order.
+    """
+    found = [(asn, orjson.loads(value)) for asn, value in traffic(seed, KINDS)]
+    for hour in range(30):
+        for asn in STEADY:
+            at = {"asn": asn, "ts": START + hour * HOUR + asn, "region": "AZ-BA", "access": "fixed"}
+            found += [(asn, {"feed": kind, **at, "value": 100 + hour * 7 % 3}) for kind in KINDS]
+    found.sort(key=lambda one: one[1]["ts"])
+    return [(asn, orjson.dumps({"country": its["region"][:2], **its})) for asn, its in found]
+
+
+def homes_of(homes: Sequence[int], partitions: int) -> dict[int, int]:
+    """Return the partition of each network."""
+    return {asn: home % partitions for asn, home in [*enumerate(homes, 1), *((asn, asn) for asn in STEADY)]}
+
+
+def detected(its: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes]:
+    """Return what `ebbtide detect --incidents` finds in all messages, before the end of the input."""
+    shard, values = Shard(its), [value for _, value in messages]
+    batches = (take(shard, Tally(), values, range(len(values)), LATER).closed for _ in (0,))
+    lines = list(incident_lines(shard, batches))
+    return [line.rstrip(b"\n") for line in lines[0]]
+
+
+@example(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000), HOMES, st.sampled_from([1, 2, 4]), st.sampled_from([170, 100_000]))
+def test_any_split_makes_the_incidents_of_one(seed: int, homes: list[int], partitions: int, every: int) -> None:
+    """Networks spread at random: byte by byte the same, in the same order."""
+    its, messages = divided.settings(partitions, KINDS), placed(seed)
+    logs = split(messages, homes_of(homes, partitions), partitions)
+    assert Grouped(its, logs).run(every).told == detected(its, messages)
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_what_is_compared_is_something(partitions: int) -> None:
+    """Regions are down by their sums and networks by their own: one incident, found by both feeds."""
+    its, messages = divided.settings(partitions, KINDS), placed(3)
+    done = Grouped(its, split(messages, homes_of(range(1, NETWORKS + 1), partitions), partitions)).run()
+    assert done.told == detected(its, messages)
+    last = {one["incident_id"]: one for one in map(orjson.loads, done.told)}
+    assert any(one["scope"]["regions"] and one["scope"]["asns"] and one["ended_at"] for one in last.values())

@@ -1,0 +1,213 @@
+"""Headlines: whole sentences as they would be posted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from detectors.incidents.model import Facets, Kind, Told
+from detectors.types import Suppression
+from schemas.times import parse_time
+from streams.pipeline.incidents.headline import country_name, headline, listed
+from streams.pipeline.incidents.incident_messages import incident_of
+
+CALLS: Facets = (("service", "skype"), ("service", "whatsapp"))
+FIRST, LAST = parse_time("2019-12-25T05:00:00Z"), parse_time("2019-12-26T09:30:00Z")
+MOBILE = Told(
+    root="4e423aff2ba6c822",
+    revision=7,
+    state="spreading",
+    is_sure=True,
+    is_wide=False,
+    countries=("IR",),
+    regions=("IR-12", "IR-30"),
+    asns=(44244, 197207),
+    kinds=("mobile-only", "international-only", "partial"),
+    severity="major",
+    drop=0.881,
+    affected_share=0.31,
+    services=(),
+    started_at=FIRST,
+    detected_at=FIRST,
+    updated_at=LAST,
+    ended_at=None,
+    drops=((FIRST, 0.42), (FIRST + 6000, 0.88)),
+    spread=(),
+    feeds=("reach",),
+    outage_ids=("4e423aff2ba6c822",),
+    seen_by=("reach",),
+    against=("bgp",),
+    silent=(),
+    routes_up=None,
+    evidence=112.0,
+    merged_into=None,
+    absorbed=(),
+)
+ONE = replace(
+    MOBILE,
+    state="ongoing",
+    regions=(),
+    asns=(43754,),
+    kinds=("total",),
+    severity="total",
+    drop=1.0,
+    affected_share=0.04,
+    drops=((FIRST, 1.0),),
+    seen_by=("atlas", "probing"),
+    against=(),
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        (
+            MOBILE,
+            "Mobile Internet to the outside is mostly down in IR-12 and Khuzestan, Iran: 88 % of normal lost in 2 drops"
+            ", 31 % of the country, since 2019-12-25 05:00 UTC; "
+            "shown by reach, not by bgp; spreading, 2 regions by now.",
+        ),
+        (
+            ONE,
+            "The Internet is down in AS43754 (Asiatech), Iran: 100 % of normal lost, 4 % of the country, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; ongoing.",
+        ),
+        (
+            replace(ONE, state="ended", ended_at=LAST, asns=(1, 2, 3, 4), is_wide=True, affected_share=0.98),
+            "The Internet was down in Iran: 100 % of normal lost, "
+            "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; shown by atlas and probing; over.",
+        ),
+        (
+            replace(ONE, state="recovering", asns=(1, 2, 3, 4), severity="partial", drop=0.2, affected_share=0.001),
+            "The Internet is partly down in 4 networks of Iran: 20 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; coming back.",
+        ),
+        (
+            replace(ONE, state="suspected", is_sure=False, countries=(), affected_share=0.0, seen_by=("atlas",)),
+            "The Internet may be down in AS43754 (Asiatech): 100 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; suspected by atlas; ongoing.",
+        ),
+        (
+            replace(ONE, state="ended", is_sure=False, ended_at=LAST, severity="partial", drop=0.06),
+            "The Internet may have been partly down in AS43754 (Asiatech), Iran: 6 % of normal lost, "
+            "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
+        ),
+        (
+            replace(ONE, state="ended", is_sure=False, ended_at=LAST, countries=("GB",), affected_share=None),
+            "The Internet may have been down in AS43754 (Asiatech), the United Kingdom: 100 % of normal lost, "
+            "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
+        ),
+        (
+            replace(ONE, state="expired", kinds=("service-block", "total"), facets=CALLS, is_wide=True),
+            "Access to skype and whatsapp was down in Iran: 100 % of normal lost, 4 % of the country, "
+            "from 2019-12-25 05:00 UTC on; shown by atlas and probing; its feeds stopped, so its end is unknown.",
+        ),
+        (
+            replace(ONE, kinds=("fixed-only", "total"), merged_into="a"),
+            "Fixed-line Internet in AS43754 (Asiatech), Iran: part of a larger incident, which tells what follows.",
+        ),
+        (
+            replace(MOBILE, asns=tuple(range(1, 18)), is_wide=True, affected_share=0.49, against=()),
+            "Mobile Internet to the outside is mostly down in IR-12 and Khuzestan, Iran: 88 % of normal lost in 2 drops"
+            ", 49 % of the country, since 2019-12-25 05:00 UTC; shown by reach; spreading, 2 regions by now.",
+        ),
+        (
+            replace(ONE, regions=tuple(f"IR-{n}" for n in range(72)), asns=(), is_wide=True, affected_share=0.99),
+            "The Internet is down in Iran: 100 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; ongoing.",
+        ),
+        (
+            replace(ONE, asns=tuple(range(1, 1235)), affected_share=0.0096, countries=("US",), state="spreading"),
+            "The Internet is down in 1,234 networks of the United States: 100 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; spreading, 1,234 networks by now.",
+        ),
+        (
+            replace(ONE, regions=("IR-30",), affected_share=0.004, state="spreading"),
+            "The Internet is down in Khuzestan, Iran: 100 % of normal lost, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing; spreading.",
+        ),
+        (
+            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=("a", "b")),
+            "The feed bgp is at fault, since 2019-12-25 05:00 UTC: 2 series of it fell at once; no outage.",
+        ),
+        (
+            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), ended_at=LAST, is_refuted=True),
+            "The feed bgp was suspected of a fault, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC: 1 series of it fell "
+            "at once; others show the same, so it was none.",
+        ),
+        (
+            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=(), ended_at=LAST),
+            "Nothing came from the feed bgp, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; no outage.",
+        ),
+    ],
+)
+def test_headlines(told: Told, sentence: str) -> None:
+    """What, where, how much, since when, how sure, ongoing or over."""
+    assert headline(told, {"asn/43754": "Asiatech", "region/IR-30": "Khuzestan"}) == sentence
+
+
+@pytest.mark.parametrize(
+    ("facets", "kinds", "what"),
+    [
+        ((), ("total",), "The Internet is down"),
+        ((("access", "mobile"),), ("total",), "Mobile Internet is down"),
+        ((("access", "fixed"), ("access", "mobile")), ("total",), "The Internet is down"),
+        ((("direction", "domestic"),), ("total",), "The Internet within the country is down"),
+        ((("direction", "international"), ("access", "fixed")), (), "Fixed-line Internet to the outside is down"),
+        ((("service", "skype"),), ("total",), "Access to skype is down"),
+        ((("service", "skype"), ("access", "mobile")), ("mobile-only",), "Access to skype by mobile Internet is down"),
+        (tuple(("service", f"s{n}") for n in range(12)), ("service-block",), "Access to 12 services is down"),
+        ((), ("mobile-only", "total"), "Mobile Internet is down"),
+    ],
+)
+def test_no_more_is_said_to_be_down_than_was_measured(facets: Facets, kinds: tuple[Kind, ...], what: str) -> None:
+    """What all outages say of lines, ways and services is said, be the rest known to be normal or not measured."""
+    assert headline(replace(ONE, facets=facets, kinds=kinds), {}).startswith(f"{what} in AS43754, Iran: ")
+
+
+@pytest.mark.parametrize(
+    ("note", "end"),
+    [("works until\nnoon.", "ongoing; expected: works until\\nnoon."), ("", "ongoing; expected.")],
+)
+def test_what_is_expected_says_why(note: str, end: str) -> None:
+    """The note of the calendar's entry ends the sentence, on one line."""
+    told = replace(ONE, state="ongoing", suppressed_by=Suppression("fcf9d5a69dc3782d", note))
+    assert headline(told, {}).endswith(f"; {end}")
+
+
+@pytest.mark.parametrize(
+    ("routes_up", "note"),
+    [
+        (None, None),
+        ((1, 1), "its routes are up: it is cut off behind working routes"),
+        ((5, 6), "routes of 5 of 6 networks are up: they are cut off behind working routes"),
+    ],
+)
+def test_routes_that_are_up_are_said_in_the_confidence(routes_up: tuple[int, int] | None, note: str | None) -> None:
+    """Of the only network or the country itself, or of how many."""
+    assert incident_of(replace(ONE, routes_up=routes_up), {}).confidence.note == note
+
+
+def test_names_cannot_break_out_of_the_sentence() -> None:
+    """Control characters in names of networks and services are written as text."""
+    told = replace(ONE, kinds=("service-block", "total"), facets=(("service", "\x1b[2J"),))
+    assert headline(told, {"asn/43754": "a\nb"}).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        *(("IR", "Iran"), ("GB", "the United Kingdom"), ("PH", "the Philippines"), ("MM", "Myanmar")),
+        *(("HK", "Hong Kong"), ("CF", "the Central African Republic"), ("BA", "Bosnia and Herzegovina"), ("XX", "XX")),
+        *(("CD", "Congo-Kinshasa"), ("CC", "the Cocos (Keeling) Islands"), ("EU", "the European Union")),
+    ],
+)
+def test_names_of_countries(code: str, name: str) -> None:
+    """They stand in a sentence as people write them; an unknown code stands for itself."""
+    assert country_name(code) == name
+
+
+def test_lists() -> None:
+    """Words in a sentence."""
+    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]

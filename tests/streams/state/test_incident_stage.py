@@ -1,0 +1,225 @@
+"""The stage of incidents: what it sends, what it keeps, and that no crash changes a byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.finding import Finding, Levels
+from schemas.finding import encode as encode_finding
+from schemas.incident import Incident, encode
+from streams.config.errors import StateError
+from streams.config.settings import Settings
+from streams.pipeline.findings import pieces_of
+from streams.state.incident_stage import IncidentStage
+from streams.state.row_codec import pack
+from streams.worker.scrape import refresh
+from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, incidents, two_feeds
+from tests.streams.worker.web.site import worker_of
+
+SHARDS = 2
+ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=SHARDS))
+Table = MutableMapping[bytes, bytes]
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[bytes]:
+    """The findings of two shards in the topic, in between each other."""
+    told = by_shard(ITS, two_feeds(), SHARDS)
+    both = sorted((finding for course in told for finding in course), key=lambda one: (one.end, one.reporter))
+    return [encode_finding(piece) for finding in both for piece in pieces_of(finding)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(messages: list[bytes]) -> list[bytes]:
+    """What is sent when nothing happens."""
+    return took(stage({}), messages, 0, len(messages))
+
+
+def stage(table: Table, its: Settings = ITS) -> IncidentStage:
+    """Return the stage as its newest snapshot has it."""
+    return IncidentStage(its, 0, table, 0.0)
+
+
+def took(its: IncidentStage, messages: Sequence[bytes], first: int, end: int, size: int = 50) -> list[bytes]:
+    """Have the stage take messages in batches and return what it sends."""
+    sent: list[Incident] = []
+    for at in range(first, end, size):
+        part = messages[at : min(at + size, end)]
+        sent += its.take(part, range(at, at + len(part))).incidents
+    return [encode(one) for one in sent]
+
+
+def test_it_sends_what_detect_would_say(messages: list[bytes], undisturbed: list[bytes]) -> None:
+    """All that is settled before the end of the input is what the whole grouping gives."""
+    told = by_shard(ITS, two_feeds(), SHARDS)
+    whole = incidents(ITS, SHARDS, [finding for course in told for finding in course])
+    assert undisturbed == whole[: len(undisturbed)]
+    assert len(undisturbed) > 3
+
+
+def test_a_metric_tells_what_waits_for_a_slower_shard() -> None:
+    """Nothing of one shard alone is settled, and all of it waits; then the newest instant does."""
+    worker, its = worker_of(ITS), stage({})
+    worker.grouping.stages[0] = its
+    waiting = []
+    for course in by_shard(ITS, two_feeds(), SHARDS):
+        pieces = [encode_finding(piece) for finding in course for piece in pieces_of(finding)]
+        its.take(pieces, range(its.applied + 1, its.applied + 1 + len(pieces)))
+        refresh(worker)
+        waiting.append(worker.metrics.registry.get_sample_value("ebbtide_findings_waiting"))
+    assert waiting == [len({finding.end for finding in course}), 1]
+
+
+class LostError(Exception):
+    """The process ends here."""
+
+
+class Fragile(dict[bytes, bytes]):
+    """A table whose process dies before a write."""
+
+    def __init__(self, content: Table, writes: int) -> None:
+        super().__init__(content)
+        self.writes = writes
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        """Write, or die."""
+        self.writes -= 1
+        if self.writes < 0:
+            raise LostError
+        super().__setitem__(key, value)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_crash_between_any_two_steps_changes_nothing(
+    messages: list[bytes], undisturbed: list[bytes], data: st.DataObject
+) -> None:
+    """After snapshots, whole ones and torn ones, what is sent again has the same bytes, and nothing is left out."""
+    table: Table = {}
+    sent: list[bytes] = []
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(messages)), min_size=1, max_size=4)))
+    size = data.draw(st.integers(1, 90))
+    for cut in [*cuts, len(messages)]:
+        its = stage(table)
+        first = max(its.applied + 1 - data.draw(st.integers(0, 40)), 0)  # what is included comes again, and is skipped
+        sent += took(its, messages, first, cut, size)
+        its.store.table = Fragile(table, data.draw(st.integers(0, 12)))
+        with suppress(LostError):
+            its.save(0.0)
+        table = its.store.table
+    assert list(dict.fromkeys(sent)) == undisturbed
+
+
+def test_an_unchanged_incident_is_not_written_again(messages: list[bytes]) -> None:
+    """Neither are levels: a snapshot costs what has changed."""
+    table: Table = {}
+    its = stage(table)
+    took(its, messages, 0, len(messages) // 2)
+    its.save(0.0)
+    before = dict(table)
+    took(its, messages, len(messages) // 2, len(messages) // 2 + 1)
+    its.save(1.0)
+    changed = {key for key, value in table.items() if before.get(key) != value}
+    assert all(b"/book/" in key or b"/head/" in key for key in changed)
+    assert any(b"/levels/" in key for key in before)
+
+
+def test_what_is_over_is_forgotten(messages: list[bytes]) -> None:
+    """Its row goes; levels that were replaced go too."""
+    table: Table = {}
+    its = stage(table)
+    took(its, messages, 0, len(messages), size=20)
+    its.save(0.0)
+    assert its.open == {}
+    names = {key.split(b"/", 1)[1].rsplit(b"/", 1)[0] for key in table}
+    assert len([name for name in names if name.startswith(b"levels/")]) <= 2 * 2 * SHARDS
+    assert not any(name.startswith(b"incident/") for name in names)
+
+
+def test_open_incidents_are_known_after_a_restart(messages: list[bytes]) -> None:
+    """Their newest revision, as it was sent."""
+    table: Table = {}
+    its = stage(table)
+    end = next(n for n in range(len(messages)) if its.take(messages[n : n + 1], [n]).incidents and its.open)
+    its.save(0.0)
+    again = stage(table)
+    assert (again.applied, again.open) == (end, its.open)
+    assert [one.ended_at for one in again.open.values()] == [None] * len(its.open)
+
+
+def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[bytes]) -> None:
+    """It names the offset, and all else goes on."""
+    its = stage({})
+    told = its.take([b"{", None, messages[0]], [0, 1, 2])
+    assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0", "partition 0, offset 1"]
+    assert its.grouping.reach.pieces != {}
+
+
+@pytest.mark.parametrize("field", [{"entity": "asn/none"}, {"started_at": "2026-13-01T00:00:00Z"}, {"drops": "bad"}])
+def test_a_finding_of_what_cannot_be_is_passed_over_whole(messages: list[bytes], field: dict[str, str]) -> None:
+    """A network without a number, a day that no calendar has: it is told, and what follows is taken as if alone."""
+    at = next(n for n, message in enumerate(messages) if b'"outage_id"' in message)
+    bad = json.loads(messages[at])
+    bad["outages"][0] |= {"drops": [{"at": "2026-02-30T00:00:00Z", "drop": 0.5}]} if "drops" in field else field
+    its, alone = stage({}), stage({})
+    told = its.take([json.dumps(bad).encode(), *messages[at:]], range(len(messages) - at + 1))
+    assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0"]
+    assert told.incidents == alone.take(messages[at:], range(len(messages) - at)).incidents
+
+
+def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]) -> None:
+    """It holds nothing up, and its levels go."""
+    table: Table = {}
+    its = stage(table)
+    took(its, messages, 0, 800)
+    its.save(0.0)
+    fewer = msgspec.structs.replace(ITS, feeds={"routes": ITS.feeds["routes"]})
+    again = stage(table, fewer)
+    assert all(set(ends) == {"routes"} for ends in again.grouping.reach.ends.values())
+    again.save(1.0)
+    assert not any(b"/ping/" in key for key in table)
+
+
+def test_areas_that_the_settings_no_longer_name_hold_nothing_up() -> None:
+    """They were waited for; without them the same shards are enough, and what areas expected is forgotten."""
+    summed = its_with_areas(["country"])
+    table: Table = {}
+    its = stage(table, summed)
+    levels = [Levels("AZ", {}, ["country/AZ"], [1.0], [1.0])]
+    told = [told_by("areas/country", HOUR, levels), *(told_by(f"shard/{n}", 2 * HOUR) for n in range(SHARDS))]
+    its.take(told, range(len(told)))
+    assert its.grouping.reach.settled() < 2 * HOUR
+    its.save(0.0)
+    again = stage(table, ITS)
+    later = [told_by(f"shard/{number}", 3 * HOUR) for number in range(SHARDS)]
+    again.take(later, range(len(told), len(told) + len(later)))
+    assert again.grouping.reach.settled() == 3 * HOUR
+    assert ("areas/country", "ping") not in again.grouping.levels.tables
+
+
+def its_with_areas(areas: list[str]) -> Settings:
+    """The settings with areas of one feed."""
+    ping = msgspec.structs.replace(ITS.feeds["ping"], areas=tuple(areas))
+    return msgspec.structs.replace(ITS, feeds={**ITS.feeds, "ping": ping})
+
+
+def told_by(reporter: str, end: int, levels: list[Levels] | None = None) -> bytes:
+    """A finding of a bin in which nothing happened."""
+    return encode_finding(Finding(reporter=reporter, feed="ping", end=end, levels=levels))
+
+
+def test_a_damaged_row_is_an_error() -> None:
+    """One line says so."""
+    table: Table = {}
+    its = stage(table)
+    its.save(0.0)
+    its.store.save({"offset": 1}, {"book": pack({}, {})})
+    with pytest.raises(StateError, match="not one of format"):
+        stage(table)

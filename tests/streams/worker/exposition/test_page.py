@@ -1,0 +1,92 @@
+"""The metrics page: its formats, its size, and that it is made anew each time."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from streams.config.settings import Metrics
+from streams.worker.scrape import metrics
+from tests.benchmarks import scrape
+from tests.benchmarks.messages import FIRST_ASN
+from tests.streams.worker.exposition.made import WATCHED, Full, full
+
+PROMETHEUS = (  # what Prometheus 2.42 sends
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Full:
+    """A worker of some hundred series with the limits of the defaults."""
+    return full(Metrics(watch=WATCHED))
+
+
+def test_whoever_asks_for_openmetrics_gets_exemplars(worker: Full) -> None:
+    """The delay's bucket names the outage; without `Accept` there is the plain format, which has no room for it."""
+    kinds = {accept: metrics(worker.worker, accept).headers["Content-Type"] for accept in (PROMETHEUS, "")}
+    assert kinds[PROMETHEUS].startswith("application/openmetrics-text; version=1.0.0")
+    assert kinds[""] == CONTENT_TYPE_PLAIN_0_0_4
+    exemplar = f'# {{outage_id="{1:016x}"}}'.encode()
+    assert exemplar in scrape.page(worker.worker, PROMETHEUS)
+    assert exemplar not in scrape.page(worker.worker, "")
+
+
+def test_the_delay_is_from_the_end_of_the_bin_to_now(worker: Full) -> None:
+    """On the wall clock that is handed in; an event from ahead of it counts as no delay."""
+    metrics = worker.worker.metrics
+    end = 1577253900.0  # 2019-12-25T06:05:00Z
+    for now in (end + 7.0, end - 3.0):
+        metrics.wall = lambda now=now: now  # type: ignore[misc]
+        before = metrics.registry.get_sample_value("ebbtide_bin_to_event_seconds_sum", {"feed": "signal3"})
+        metrics.sent(scrape.outage(5, worker.crowd, feed="signal3"))
+        after = metrics.registry.get_sample_value("ebbtide_bin_to_event_seconds_sum", {"feed": "signal3"})
+        assert before is not None
+        assert after is not None
+        assert after - before == pytest.approx(max(0.0, now - end), abs=1e-3)
+
+
+def test_an_outage_that_is_over_is_gone_from_the_next_page(worker: Full) -> None:
+    """Nothing of it lingers, and what the limit had left out moves up."""
+    gone = worker.families()["ebbtide_outage_value"].samples[0].labels["outage_id"]
+    for partition in worker.worker.partitions.values():
+        partition.running.pop(gone, None)
+    page = worker.families()
+    assert gone not in {sample.labels["outage_id"] for sample in page["ebbtide_outage_value"].samples}
+    assert len(page["ebbtide_outage_value"].samples) == worker.settings.metrics.max_outages
+
+
+def test_what_a_feeds_fault_holds_back_is_told(worker: Full) -> None:
+    """How many outages, as long as they are held; and the incident once, however many revisions it has."""
+    partition = worker.worker.partitions[0]
+    held = msgspec.structs.replace(scrape.outage(7, worker.crowd, feed="signal2"), explain={"held": "feed"})
+    fault = msgspec.structs.replace(scrape.incident(1, [7]), kinds=["feed-fault"], feeds=["signal2"])
+    partition.running["held"] = held
+    for revision in (1, 2):
+        worker.worker.metrics.told(msgspec.structs.replace(fault, revision=revision))
+    counts = {name: dict(_samples(worker, name)) for name in ("ebbtide_held_outages", "ebbtide_feed_faults")}
+    del partition.running["held"]
+    assert {name: {feed for feed, value in its.items() if value} for name, its in counts.items()} == {
+        "ebbtide_held_outages": {"signal2"},
+        "ebbtide_feed_faults": {"signal2"},
+    }
+    assert counts["ebbtide_feed_faults"]["signal2"] == 1
+    assert not any(value for _, value in _samples(worker, "ebbtide_held_outages"))
+
+
+def test_a_page_of_400_000_series_has_at_most_5_000_lines() -> None:
+    """Four signals in 250 countries, a storm of 1,000 outages and 100 incidents, and a full watch list."""
+    big = full(Metrics(watch=tuple(f"asn/{FIRST_ASN + number}" for number in range(20))), 1000, 250, strangers=50_000)
+    page = scrape.page(big.worker)
+    series = sum(value for (_, value) in _samples(big, "ebbtide_series"))
+    assert series > 400_000
+    assert {name: value > 0 for name, value in _samples(big, "ebbtide_left_out")} == {
+        "places": False, "outages": True, "incidents": True, "watched": True,
+    }  # fmt: skip
+    assert 4_500 < page.count(b"\n") <= 5_000
+
+
+def _samples(worker: Full, name: str) -> list[tuple[str, float]]:
+    return [(next(iter(sample.labels.values())), sample.value) for sample in worker.families()[name].samples]

@@ -1,0 +1,92 @@
+"""A worker whose partitions are taken away while it groups findings, which takes seconds when thousands fall."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+
+from schemas.finding import encode
+from schemas.incident import Incident
+from streams.pipeline.findings import pieces_of
+from streams.state.incident_stage import IncidentStage, Told
+from streams.worker.agents import Worker
+from streams.worker.metrics import Metrics
+from tests.streams.finding_helpers import SETTINGS, by_shard, two_feeds
+
+ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=1))
+
+
+class Sent:
+    """A sender that keeps the incidents that it is to send."""
+
+    def __init__(self) -> None:
+        self.told: list[Incident] = []
+
+    async def incidents(self, stage: str, incidents: Iterable[Incident]) -> None:
+        """Keep them."""
+        self.told += incidents
+
+    async def settle(self, stage: str) -> None:
+        """Wait for nothing."""
+
+
+class Stream:
+    """A stream of one batch; counts what is released and acknowledged."""
+
+    def __init__(self, values: Sequence[bytes], is_void: bool = False) -> None:
+        run = SimpleNamespace(values=values, offsets=range(len(values)))
+        self.released, self.acknowledged = 0, 0
+        self.batch = SimpleNamespace(tp=SimpleNamespace(partition=0), run=run, release=self._release, is_void=is_void)
+
+    def _release(self) -> None:
+        self.released += 1
+
+    def noack(self) -> Stream:
+        """Return itself."""
+        return self
+
+    async def events(self) -> AsyncIterator[Any]:
+        """Yield the batch."""
+        yield SimpleNamespace(value=self.batch)
+
+    async def ack(self, event: object) -> None:
+        """Count."""
+        self.acknowledged += 1
+
+
+@pytest.mark.parametrize("is_taken_away", [False, True])
+def test_nothing_is_told_of_what_went_to_another_worker(is_taken_away: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That one may have told newer revisions by then; the batch is not acknowledged, so it reads it and tells them."""
+    (told,) = by_shard(ITS, two_feeds(), 1)
+    stream, sent = Stream([encode(piece) for finding in told for piece in pieces_of(finding)]), Sent()
+    metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
+    worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", sent), lambda: 1e6, lambda: None)
+    take = IncidentStage.take
+
+    def slowly(stage: IncidentStage, *given: Any) -> Told:  # noqa: ANN401
+        found = take(stage, *given)
+        if is_taken_away:
+            worker.let_go()
+        return found
+
+    monkeypatch.setattr(IncidentStage, "take", slowly)
+    asyncio.run(worker.grouping.run(stream))
+    assert bool(sent.told) is not is_taken_away
+    assert (stream.released, stream.acknowledged) == (1, 0)
+
+
+def test_a_batch_of_before_a_seek_is_not_taken() -> None:
+    """It is released, and neither applied nor acknowledged: it comes again, after what lies before it."""
+    (told,) = by_shard(ITS, two_feeds(), 1)
+    stream = Stream([encode(piece) for finding in told for piece in pieces_of(finding)], is_void=True)
+    metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
+    worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", Sent()), lambda: 1e6, lambda: None)
+    asyncio.run(worker.grouping.run(stream))
+    assert (stream.released, stream.acknowledged) == (1, 0)
+    assert worker.grouping.at(0).applied == -1

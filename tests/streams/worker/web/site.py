@@ -1,0 +1,163 @@
+"""A worker's pages without Kafka: a shard that has read made-up measurements, served on a loopback address."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+import orjson
+from aiohttp.web import Application, AppRunner, TCPSite
+from prometheus_client import CollectorRegistry
+
+from schemas.incident import Incident
+from schemas.outage import RUNNING
+from streams.config.metadata import Register
+from streams.config.settings import Duration, Feed, Settings, Web
+from streams.pipeline.findings import finding_of
+from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.shard import Shard
+from streams.state.measurement_stage import Partition
+from streams.worker.agents import Worker
+from streams.worker.metrics import Metrics
+from streams.worker.web.access import application_options
+from streams.worker.web.routes import add_known
+from streams.worker.web.worker_view import Known, known_of
+
+HOUR = 3600
+START = 1_577_145_600  # Tuesday 24 December 2019, midnight
+HOURS = 84
+DAY = 24
+SETTINGS = Settings(
+    feeds={
+        "reach": Feed(signal="active-probing", kind="ratio", bin=Duration(HOUR), lateness=Duration(0)),
+        "traffic": Feed(signal="traffic", kind="gauge", bin=Duration(HOUR), lateness=Duration(0), unit="Mbit/s"),
+        "atlas": Feed(signal="ripe-atlas", kind="presence", bin=Duration(HOUR), lateness=Duration(0)),
+    },
+    web=Web(grafana="https://grafana.example/ebbtide"),
+)
+
+
+class Dark(NamedTuple):
+    """A network that loses a share of its traffic, from an hour on and for so many."""
+
+    asn: int
+    since: int
+    hours: int
+    share: float
+
+
+#: Mobile networks of Iran fall in two steps and stay down; one of Azerbaijan was down and is back.
+STORY = (*(Dark(asn, 77, 9, 0.97) for asn in range(1, 7)), *(Dark(asn, 79, 9, 0.7) for asn in range(7, 10)))
+STORY = (*STORY, Dark(41, 60, 6, 1.0))
+
+
+def story(networks: int = 40, darks: Sequence[Dark] = STORY) -> list[bytes]:
+    """Return hourly measurements of networks of Iran, the last ten of them of Azerbaijan."""
+    by_asn = {dark.asn: dark for dark in darks}
+    values: list[bytes] = []
+    for hour in range(HOURS):
+        for asn in range(1, networks + 11):
+            dark = by_asn.get(asn)
+            lost = dark.share if dark and dark.since <= hour < dark.since + dark.hours else 0.0
+            values += _measured(hour, asn, "IR" if asn <= networks else "AZ", lost)
+    return values
+
+
+def _measured(hour: int, asn: int, country: str, lost: float) -> Iterator[bytes]:
+    daily = 1 + 0.3 * math.sin(hour * math.tau / DAY)
+    noise = 1 + (hour * 7 + asn * 3) % 11 / 200
+    its = {"ts": START + hour * HOUR + asn % 60, "asn": asn, "country": country}
+    access = {"access": "mobile"} if asn <= 20 else {}
+    yield orjson.dumps({"feed": "traffic", **its, **access, "value": 40 * asn**0.5 * daily * noise * (1 - lost)})
+    if asn % 2:
+        yield orjson.dumps({"feed": "reach", **its, "value": round(59 * (1 - lost)), "of": 60})
+
+
+def worker_of(its: Settings) -> Worker:
+    """Return a worker that is assigned nothing and sends nothing."""
+    recovery = SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True))
+    app = SimpleNamespace(
+        consumer=SimpleNamespace(assignment=set),
+        rebalancing=False,
+        in_recovery=False,
+        tables=SimpleNamespace(recovery=recovery),
+    )
+    metrics = Metrics(CollectorRegistry(), tuple(its.feeds), ())
+    return Worker(its, cast("Any", app), {}, metrics, cast("Any", None), lambda: 100.0, lambda: None)
+
+
+def read(values: Sequence[bytes], its: Settings = SETTINGS) -> Known:
+    """Return what a worker knows that has read these measurements, with the incidents that come of them."""
+    worker = worker_of(its)
+    partition = worker.measuring.at(0)
+    grouping, incidents = Grouping(its, Register(), expected_of(its, 1)), dict[str, Incident]()
+    partition.shard = _shard(its, worker)
+    for first in range(0, len(values), 1000):
+        part = values[first : first + 1000]
+        _take(worker, partition, part, grouping, incidents)
+    incidents.update({one.incident_id: one for one in grouping.finish()})
+    worker.note_time()
+    return dataclasses.replace(known_of(worker), incidents=lambda: list(incidents.values()))
+
+
+def _shard(its: Settings, worker: Worker) -> Shard:
+    """Return a shard that sums its areas by itself, and have its bins kept."""
+    shard = Shard(its)
+    shard.tell_levels()
+    worker.album.clear()
+    for name, feed in shard.feeds.items():
+        worker.album.watch(0, name, feed)
+    for name, areas in shard.areas.items():
+        for summed in areas.summed.values():
+            worker.album.watch(0, name, summed)
+    return shard
+
+
+def _take(
+    worker: Worker, partition: Partition, part: Sequence[bytes], grouping: Grouping, incidents: dict[str, Incident]
+) -> None:
+    first = partition.applied + 1
+    taken = partition.take(part, [None] * len(part), range(first, first + len(part)), [4e9] * len(part), 0.0)
+    assert not taken.dead
+    worker.ended.extend(outage for outage in taken.outages if outage.state not in RUNNING)
+    for closed in taken.closed:
+        grouping.hear(finding_of("shard/0", closed))
+    incidents.update({one.incident_id: one for one in grouping.settle()})
+
+
+def application(known: Known) -> Application:
+    """Return the pages, guarded as a worker's are."""
+    app = Application(**application_options(known.settings.web))
+    add_known(app, known)
+    return app
+
+
+@contextmanager
+def served(known: Known) -> Iterator[str]:
+    """Yield the address of the pages, which another thread serves."""
+    loop, ready, port = asyncio.new_event_loop(), threading.Event(), list[int]()
+
+    async def start() -> None:
+        runner = AppRunner(application(known))
+        await runner.setup()
+        site = TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port.append(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
+        ready.set()
+
+    def serve() -> None:
+        loop.run_until_complete(start())
+        loop.run_forever()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert ready.wait(30)
+    yield f"http://127.0.0.1:{port[0]}"
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(30)

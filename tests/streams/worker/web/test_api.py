@@ -1,0 +1,186 @@
+"""The API: filters, pages, series, annotations, what has not changed, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from schemas.outage import decode_outage
+from tests.streams.worker.web.site import HOUR, START, application, read, story
+
+
+class Answer(NamedTuple):
+    """What came: a status, headers, and the body as JSON (None when it is empty)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Asking:
+    """A client of the pages."""
+
+    def __init__(self, client: TestClient[Any, Any]) -> None:
+        self._client = client
+
+    async def __call__(self, path: str, **headers: str) -> Answer:
+        """Ask for a path."""
+        async with self._client.get(path, headers=headers) as answer:
+            body = await answer.read()
+            return Answer(answer.status, answer.headers, json.loads(body) if body else None)
+
+    async def outages(self, path: str) -> list[dict[str, Any]]:
+        """Return the outages that a path tells of."""
+        found: list[dict[str, Any]] = (await self(path)).body["outages"]
+        return found
+
+
+KNOWN = read(story())
+
+
+@pytest.fixture
+async def ask() -> AsyncIterator[Asking]:
+    """Yield a client of the pages of a worker that has read a story."""
+    async with TestClient(TestServer(application(KNOWN))) as client:
+        yield Asking(client)
+
+
+async def test_outages_are_the_messages_newest_beginning_first(ask: Asking) -> None:
+    """Each is as it stands in the topic; those that go on and those that ended lately."""
+    found = await ask.outages("/api/v1/outages")
+    outages = [decode_outage(json.dumps(one).encode()) for one in found]
+    assert sorted(outages, key=lambda one: one.outage_id) == sorted(KNOWN.outages(), key=lambda one: one.outage_id)
+    began = [one["started_at"] for one in found]
+    assert began == sorted(began, reverse=True)
+    assert {one["state"] for one in found} == {"open", "closed"}
+
+
+@pytest.mark.parametrize(
+    ("query", "entities"),
+    [
+        ("country=AZ", {"asn/41"}),
+        ("asn=1&asn=41&state=open", {"asn/1"}),
+        ("entity=asn/9&entity=asn/41", {"asn/9", "asn/41"}),
+        ("feed=reach&severity=major", {"asn/7", "asn/9"}),
+        ("feed=none", set()),
+        (f"to={START + 61 * HOUR}", {"asn/41"}),
+        (f"from={START + 66 * HOUR}&country=AZ", set()),
+        (f"from={START + 66 * HOUR - 1}&country=AZ", {"asn/41"}),
+        ("from=2019-12-27T07:00:00%2B02:00&to=2019-12-27T05:00:00Z", set()),
+        ("from=2019-12-27T07:00:00%2B02:00&to=2019-12-27T05:00:00.5Z&feed=reach", {"asn/1", "asn/3", "asn/5"}),
+    ],
+)
+async def test_filters_of_outages(ask: Asking, query: str, entities: set[str]) -> None:
+    """Any of the values of one parameter, and all parameters; an interval is half open, at either end."""
+    assert {one["entity"] for one in await ask.outages(f"/api/v1/outages?{query}")} == entities
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("country=IR", 1), ("country=AZ&state=ended", 1), ("state=ended&country=IR", 0), ("asn=41", 1),
+        ("kind=partial", 1),
+        ("entity=country/IR", 1), ("entity=asn/41&entity=region/IR-30", 1), ("feed=traffic", 2), ("kind=feed-fault", 0),
+    ],
+)  # fmt: skip
+async def test_filters_of_incidents(ask: Asking, query: str, count: int) -> None:
+    """A place matches when any part of the incident lies there."""
+    assert len((await ask(f"/api/v1/incidents?{query}")).body["incidents"]) == count
+
+
+async def test_pages_are_walked_to_the_end(ask: Asking) -> None:
+    """Each outage comes once, in the order of one long page, and filters hold on all pages."""
+    query, found = "?limit=4&state=open&from=1", list[str]()
+    while query:
+        page = (await ask(f"/api/v1/outages{query}")).body
+        assert len(page["outages"]) <= 4
+        found += [one["outage_id"] for one in page["outages"]]
+        query = page["next"]
+    assert found == [one["outage_id"] for one in await ask.outages("/api/v1/outages?state=open&limit=1000")]
+    assert len(found) == 14
+
+
+async def test_one_by_its_id(ask: Asking) -> None:
+    """An outage and an incident stand under their ids; another id is a problem that names it."""
+    outage, incident = KNOWN.outages()[0], KNOWN.incidents()[0]
+    assert (await ask(f"/api/v1/outages/{outage.outage_id}")).body["outage_id"] == outage.outage_id
+    assert (await ask(f"/api/v1/incidents/{incident.incident_id}")).body["headline"] == incident.headline
+    for path in ("/api/v1/outages/0123456789abcdef", "/api/v1/incidents/0123456789abcdef"):
+        answer = await ask(path)
+        assert (answer.status, answer.body["status"]) == (404, 404)
+        assert "0123456789abcdef" in answer.body["detail"]
+
+
+async def test_series_tell_what_was_measured_and_expected(ask: Asking) -> None:
+    """Of each feed and facets, the newest bins: before the fall within the band, after it far below."""
+    series = (await ask("/api/v1/series/asn/1")).body["series"]
+    assert [(one["feed"], one["facets"], one["unit"]) for one in series] == [
+        ("reach", {}, ""),
+        ("traffic", {"access": "mobile"}, "Mbit/s"),
+    ]
+    before, after = series[1]["bins"][-8], series[1]["bins"][-1]
+    assert before["start"] == "2019-12-27T03:00:00Z"
+    assert before["low"] < before["value"] < before["high"]
+    assert after["value"] < 0.1 * after["low"] < after["expected"] < after["high"]
+    assert all(one["high"] <= 1 for one in series[0]["bins"])
+
+
+async def test_series_are_narrowed(ask: Asking) -> None:
+    """By feed, by facets, and to so many bins; an entity that nobody measures is a problem."""
+    assert [one["feed"] for one in (await ask("/api/v1/series/asn/1?feed=reach")).body["series"]] == ["reach"]
+    assert [one["feed"] for one in (await ask("/api/v1/series/asn/1?access=mobile")).body["series"]] == ["traffic"]
+    assert [len(one["bins"]) for one in (await ask("/api/v1/series/asn/1?bins=3")).body["series"]] == [3, 3]
+    assert (await ask("/api/v1/series/asn/1?feed=atlas")).body["series"] == []
+    assert (await ask("/api/v1/series/region/IR-30")).status == 404
+
+
+async def test_annotations_have_grafanas_columns(ask: Asking) -> None:
+    """Times in milliseconds, an end only where there is one, tags with commas between."""
+    (found,) = (await ask("/api/v1/annotations/outages?country=AZ&feed=traffic")).body
+    assert list(found) == ["time", "timeEnd", "title", "text", "tags"]
+    assert (found["time"], found["timeEnd"]) == (1000 * (START + 60 * HOUR), 1000 * (START + 66 * HOUR))
+    assert "asn/41" in found["title"]
+    assert {"outage", "closed", "AZ", "traffic"} < set(found["tags"].split(","))
+    (ongoing,) = (await ask("/api/v1/annotations/incidents?state=ongoing")).body
+    assert ongoing["timeEnd"] is None
+    assert "networks of Iran" in ongoing["text"]
+
+
+async def test_what_has_not_changed_is_not_sent_again(ask: Asking) -> None:
+    """An ETag that is named again brings 304 and no body; another question has another."""
+    first = await ask("/api/v1/outages")
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = await ask("/api/v1/outages", **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status, again.body) == (304, None)
+    assert again.headers["ETag"] == first.headers["ETag"]
+    other = await ask("/api/v1/outages?limit=1", **{"If-None-Match": first.headers["ETag"]})
+    assert other.status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("limit=0", "`limit`: expected `int` >= 1"),
+        ("limit=1001", "`limit`: expected `int` <= 1000"),
+        ("limit=many", "`limit`: expected `int`"),
+        ("limit=1&limit=2", "`limit` is given 2 times, once is enough"),
+        ("contry=IR", "there is an unknown field `contry`"),
+        ("country=Iran", "`country[0]`: invalid enum value 'Iran'"),
+        ("country=" + "&country=".join(["IR"] * 21), "`country`: expected `array` of length <= 20"),
+        ("asn=4294967296", "`asn[0]`: expected `int` <= 4294967295"),
+        ("from=yesterday", "`from`: expected RFC 3339 or Unix seconds, got 'yesterday'"),
+        ("to=2019-02-30T00:00:00Z", "`to`: expected RFC 3339 or Unix seconds, got '2019-02-30T00:00:00Z'"),
+        ("cursor=1", "`cursor`: expected `str` matching regex"),
+        ("state=shut", "`state[0]`: invalid enum value 'shut'"),
+    ],
+)
+async def test_wrong_questions_are_told(ask: Asking, query: str, detail: str) -> None:
+    """A problem as RFC 9457 has it names the parameter and what is wrong with it."""
+    answer = await ask(f"/api/v1/outages?{query}")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert {**answer.body, "detail": ""} == {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": ""}
+    assert answer.body["detail"].startswith(detail)
