@@ -77,6 +77,16 @@ def entity_of(measurement: Measurement) -> str:
     raise ValueError("a measurement needs one of asn, region, country")
 
 
+def entity_named(text: str) -> str:
+    """Return the entity that a text names: an ASN, with or without `AS`, is `asn/N`; other text stays as it is.
+
+    >>> entity_named("AS43754"), entity_named("43754"), entity_named("country/IR")
+    ('asn/43754', 'asn/43754', 'country/IR')
+    """
+    number = re.fullmatch(r"(?:AS)?([0-9]+)", text, re.IGNORECASE)
+    return f"asn/{number[1]}" if number else text
+
+
 def is_region(name: str) -> bool:
     """Whether the name has the form `CC-name`; good names are remembered, since regions repeat."""
     if name in KNOWN_REGIONS:

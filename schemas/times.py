@@ -39,6 +39,18 @@ def parse_time(text: str) -> float:
     return days * 86_400 + clock - _offset(sign, off_hours, off_minutes) + float(fraction or 0)
 
 
+def time_named(text: str) -> float:
+    """Return the Unix seconds of a time: RFC 3339 (UTC where no offset is given), or Unix seconds. Raises ValueError.
+
+    >>> time_named("2016-06-16 15:05") == time_named("2016-06-16T15:05:00Z") == time_named("1466089500")
+    True
+    """
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        return float(text)
+    parts = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(\D.*)?", text)
+    return parse_time(f"{parts[1]}T{parts[2]}{parts[3] or ':00'}{parts[4] or 'Z'}" if parts else text)
+
+
 def _offset(sign: str | None, hours: str, minutes: str) -> int:
     """Seconds that local time is ahead of UTC."""
     if sign is None:

@@ -25,9 +25,9 @@ from streams.alerts.revision_source import Member, Onlooker
 from streams.alerts.sender import Sender, compose
 from streams.alerts.service import Loop, World
 from streams.broker import topics
-from streams.cli.child_process import demand_port
 from streams.config.alerts import Alerts
 from streams.config.errors import UsageError
+from streams.config.ports import demand_port
 from streams.config.settings import Settings
 
 STOP_SECONDS = 9.5

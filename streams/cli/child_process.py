@@ -1,35 +1,14 @@
-"""Child processes and loopback ports: started, watched, and always ended."""
+"""Start child processes, and end each of them in every case."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from streams.config.errors import AddressInUseError
-
 PATIENCE = 10.0
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port of the host that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def demand_port(host: str, port: int, key: str) -> None:
-    """Raise AddressInUseError, which names the key and the address, when we cannot listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise AddressInUseError(f"{key} {host}:{port}: cannot listen: {error.strerror}") from None
 
 
 @contextmanager

@@ -25,12 +25,13 @@ from schemas.outage import decode_outage
 from schemas.rejections import printable
 from streams.broker import topics
 from streams.broker.clients import reading
-from streams.cli.child_process import child, free_port
+from streams.cli.child_process import child
 from streams.cli.demo_broker import embedded_broker
 from streams.cli.replay import Pace, Replayed, replay
 from streams.cli.tables import HEADER, line, summary
 from streams.cli.worker_client import WorkerUnreachableError, ask, known_incidents
 from streams.config.errors import EbbtideError, UsageError
+from streams.config.ports import free_port
 from streams.config.settings import Settings
 from streams.evaluation.measurement_files import STDIN, read_chunks
 from streams.worker.web.access import token_of

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streams.cli.child_process import child, free_port
+from streams.cli.child_process import child
 from streams.config.errors import BrokerError
+from streams.config.ports import free_port
 
 HOST = "127.0.0.1"
 READY_SECONDS = 20.0

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from schemas.measurement import entity_named
+from schemas.times import time_named
 from streams.cli import alerts as alerts
 from streams.cli import calendar, commands, incidents
 from streams.cli import state as state
 from streams.config.errors import EbbtideError
-from streams.evaluation.explain import entity_named, time_named
 from streams.evaluation.score import SLACK
 from streams.evaluation.simulate.situations import SCENARIOS
 

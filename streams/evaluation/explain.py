@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from schemas.rejections import one_line
-from schemas.times import parse_time
 from streams.config.errors import EbbtideError, UsageError
 from streams.config.reference_data import known_of
 from streams.config.settings import Feed as FeedSettings
@@ -48,28 +46,6 @@ class View(NamedTuple):
         """Return the series in words: entity, facets and feed."""
         facets = "".join(f" {value}" for _, value in self.history.facets)
         return one_line(f"{entity}{facets}, feed {self.history.feed}")  # names may hold a terminal's control codes
-
-
-def entity_named(text: str) -> str:
-    """Return the entity that a text names.
-
-    >>> entity_named("AS43754"), entity_named("43754"), entity_named("country/IR")
-    ('asn/43754', 'asn/43754', 'country/IR')
-    """
-    number = re.fullmatch(r"(?:AS)?([0-9]+)", text, re.IGNORECASE)
-    return f"asn/{number[1]}" if number else text
-
-
-def time_named(text: str) -> float:
-    """Return the Unix seconds of a time: RFC 3339 (UTC where no offset is given), or Unix seconds. Raises ValueError.
-
-    >>> time_named("2016-06-16 15:05") == time_named("2016-06-16T15:05:00Z") == time_named("1466089500")
-    True
-    """
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
-        return float(text)
-    parts = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(\D.*)?", text)
-    return parse_time(f"{parts[1]}T{parts[2]}{parts[3] or ':00'}{parts[4] or 'Z'}" if parts else text)
 
 
 def explain(

@@ -21,8 +21,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.broker import topics
 from streams.broker.faust_check import check_faust
-from streams.cli.child_process import demand_port
 from streams.config.errors import EbbtideError, SettingsError, UsageError
+from streams.config.ports import demand_port
 from streams.config.reference_data import known_of
 from streams.config.settings import Settings
 from streams.worker import calendar_topic

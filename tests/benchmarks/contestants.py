@@ -15,7 +15,8 @@ import msgspec
 import orjson
 
 from streams.broker import topics
-from streams.cli.child_process import child, free_port
+from streams.cli.child_process import child
+from streams.config.ports import free_port
 from streams.config.settings import Kafka
 from tests.benchmarks.messages import FEED, WIDTH, Load
 from tests.benchmarks.reading import Reading, Result, between, read, told

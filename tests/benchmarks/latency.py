@@ -20,7 +20,8 @@ from confluent_kafka import Producer
 
 from schemas.times import parse_time
 from streams.broker import topics
-from streams.cli.child_process import child, free_port
+from streams.cli.child_process import child
+from streams.config.ports import free_port
 from streams.config.settings import Kafka
 from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, TOPIC, kafka_of, settings_text, wait_ready
 from tests.benchmarks.messages import FIRST_ASN, START, Load, Message, messages

@@ -22,7 +22,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from streams.broker import topics
 from streams.broker.changelog import writing
-from streams.cli.child_process import child, free_port
+from streams.cli.child_process import child
+from streams.config.ports import free_port
 from streams.config.settings import Kafka
 from streams.state.measurement_stage import Partition
 from tests.benchmarks.contestants import ENVIRONMENT, TOPIC, get

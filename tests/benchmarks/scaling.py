@@ -15,7 +15,8 @@ from typing import NamedTuple
 import orjson
 
 from streams.broker import topics
-from streams.cli.child_process import child, free_port
+from streams.cli.child_process import child
+from streams.config.ports import free_port
 from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, PATIENCE, POLL, TOPIC, get, kafka_of, settings_text
 from tests.benchmarks.fill import fill
 from tests.benchmarks.messages import Load

@@ -12,9 +12,9 @@ from aiohttp.web import Request, Response
 from schemas import incident, outage
 from schemas.api import IncidentQuery, OutageQuery, Query, SeriesQuery
 from schemas.incident import Incident
+from schemas.measurement import entity_named
 from schemas.outage import Outage
 from schemas.rejections import one_line
-from streams.evaluation.explain import entity_named
 from streams.worker.web.bins import series_bins
 from streams.worker.web.filters import Page, incidents_of, key, outages_of, reference
 from streams.worker.web.page_models import NEWEST, Drawer, overview

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.alerts.http_pages import serve
 from streams.alerts.metrics import AlertMetrics
-from streams.cli.child_process import free_port
+from streams.config.ports import free_port
 
 
 def test_alive_ready_and_metrics() -> None:

@@ -13,12 +13,13 @@ import pytest
 from detectors.outages.baseline import Pace
 from detectors.types import Change
 from schemas.outage import encode
+from schemas.times import time_named
 from streams.cli.main import main
 from streams.config.loader import load
 from streams.config.settings import Settings
 from streams.evaluation.bin_history import Watch
 from streams.evaluation.detect import detect
-from streams.evaluation.explain import Question, View, _around, explain, report, time_named
+from streams.evaluation.explain import Question, View, _around, explain, report
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard, outages_of
 from tests.streams.cli.test_outages import CLOSED, OUTAGE, worker
