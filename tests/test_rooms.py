@@ -1,17 +1,45 @@
-"""The rooms: what may import what, and that the names of the packages are ours alone."""
+"""The rooms: what may import what, no cycle between them, and that the names of the packages are ours alone."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("schemas", "detectors", "streams")
+PACKAGES = ("schemas", "detectors", "streams")
+MOST_LEVELS = 8
+# Each module gets an import that its room must not have.
+OFFENCES = [
+    ("schemas/times.py", "time"),
+    ("schemas/decode.py", "numpy"),
+    ("schemas/outage.py", "detectors"),
+    ("detectors/bins.py", "logging"),
+    ("detectors/watermark.py", "asyncio"),
+    ("detectors/types.py", "streams.pipeline"),
+    ("deploy/grafana/parts.py", "streams.worker.metrics"),
+    ("streams/ingest/batch.py", "streams.config.errors"),
+    ("streams/ingest/columns.py", "asyncio"),
+    ("streams/config/secret.py", "streams.broker.topics"),
+    ("streams/config/errors.py", "streams.pipeline.shard"),
+    ("streams/pipeline/shard.py", "time"),
+    ("streams/pipeline/feed.py", "streams.broker.topics"),
+    ("streams/broker/topics.py", "streams.pipeline.shard"),
+    ("streams/pipeline/process.py", "streams.state.stage"),
+    ("streams/state/stage.py", "faust"),
+    ("streams/state/row_codec.py", "streams.worker.metrics"),
+    ("streams/alerts/routing.py", "streams.pipeline.shard"),
+    ("streams/alerts/message.py", "streams.worker.metrics"),
+    ("streams/evaluation/plot.py", "streams.alerts.metrics"),
+    ("streams/worker/metrics.py", "streams.cli.main"),
+]
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -20,13 +48,25 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([script, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The rooms and their contracts in a folder of their own."""
-    for room in (*ROOMS, "deploy"):
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "target"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    """Return the imports between all modules of the three packages."""
+    return grimp.build_graph(*PACKAGES, cache_dir=None)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return what the linter prints of a copy in which every offence is committed."""
+    folder = tmp_path_factory.mktemp("rooms")
+    for package in (*PACKAGES, "deploy"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "target"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for module, imported in OFFENCES:
+        with (folder / module).open("a") as file:
+            file.write(f"\n\nimport {imported}\n")
+    done = lint(folder)
+    assert done.returncode == 1, done.stderr
+    return done.stdout
 
 
 def test_the_contracts_are_kept() -> None:
@@ -35,32 +75,66 @@ def test_the_contracts_are_kept() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    ("module", "imported"),
-    [
-        ("schemas/x.py", "time"),
-        ("schemas/x.py", "numpy"),
-        ("schemas/x.py", "detectors"),
-        ("detectors/x.py", "logging"),
-        ("detectors/x.py", "asyncio"),
-        ("detectors/x.py", "streams.pipeline.shard"),
-        ("streams/pipeline/shard.py", "time"),
-        ("streams/state/measurement_stage.py", "faust"),
-        ("streams/alerts/dispatcher.py", "streams.pipeline.shard"),
-        ("deploy/grafana/parts.py", "streams.worker.metrics"),
-    ],
-)
-def test_a_contract_that_is_broken_is_reported(copy: Path, module: str, imported: str) -> None:
-    """Also for modules of the standard library: an import of one breaks the contract of its room."""
-    with (copy / module).open("a") as file:
-        file.write(f"\n\nimport {imported}\n")
-    done = lint(copy)
-    assert done.returncode == 1
+@pytest.mark.parametrize(("module", "imported"), OFFENCES)
+def test_a_contract_that_is_broken_is_reported(report: str, module: str, imported: str) -> None:
+    """An import that climbs, or that a room must not have, is named with the module that has it."""
     name = module.removesuffix(".py").replace("/", ".")
-    assert f"{name} -> {imported}" in done.stdout
+    assert f"{name} -> {imported}" in report
+
+
+def room_of(module: str) -> str | None:
+    """Return the room of a module of streams: `streams.worker.web.api` is in `worker`."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "streams" and len(parts) > 1 else None
+
+
+def rooms_imported(graph: grimp.ImportGraph) -> dict[str, set[str]]:
+    """Return for each room of streams the other rooms that it imports."""
+    found: dict[str, set[str]] = {}
+    for module in graph.modules:
+        room = room_of(module)
+        if room is not None:
+            imported = {room_of(name) for name in graph.find_modules_directly_imported_by(module)}
+            found.setdefault(room, set()).update(name for name in imported if name not in (None, room))
+    return found
+
+
+def test_no_cycle_between_rooms(graph: grimp.ImportGraph) -> None:
+    """Rooms have an order; `graphlib` raises CycleError where they have none. It has few levels."""
+    rooms = rooms_imported(graph)
+    level: dict[str, int] = {}
+    for room in TopologicalSorter(rooms).static_order():
+        level[room] = 1 + max((level[other] for other in rooms[room]), default=0)
+    assert max(level.values()) <= MOST_LEVELS
+
+
+def test_streams_holds_rooms_only() -> None:
+    """Nine rooms, and no module beside them."""
+    modules = sorted(path.name for path in (ROOT / "streams").glob("*.py"))
+    assert modules == ["__init__.py"]
+
+
+def test_the_table_of_rooms_is_whole(graph: grimp.ImportGraph) -> None:
+    """ARCHITECTURE.md names every folder with code, once, and no other."""
+    table = re.findall(r"^\| `([a-z/]+)/` \|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    folders = {
+        str(path.parent.relative_to(ROOT))
+        for package in (*PACKAGES, "deploy")
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert sorted(table) == sorted({*folders, "tests"})
+
+
+def test_test_folders_mirror_the_rooms() -> None:
+    """A folder of tests for a room has its path, and every one is a package."""
+    for package in PACKAGES:
+        for folder in (ROOT / "tests" / package).rglob("*/"):
+            if any(folder.glob("*.py")):
+                assert (folder / "__init__.py").exists(), folder
+                assert (ROOT / folder.relative_to(ROOT / "tests")).is_dir(), folder
 
 
 def test_no_other_distribution_owns_our_names() -> None:
     """Packages of other projects with these names would hide ours or be hidden."""
     owners = packages_distributions()
-    assert {name for room in ROOMS for name in owners.get(room, ["ebbtide"])} == {"ebbtide"}
+    assert {name for package in PACKAGES for name in owners.get(package, ["ebbtide"])} == {"ebbtide"}
