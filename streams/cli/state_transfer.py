@@ -19,7 +19,7 @@ from streams.config.settings import Kafka, Settings
 from streams.state import state_file
 from streams.state.all_stages import STAGES
 from streams.state.row_codec import pack, unpack
-from streams.state.snapshot_store import Store
+from streams.state.snapshot_store import SnapshotStore
 from streams.state.state_file import HEAD, Header, State, by_folder
 
 TRIES = 3
@@ -55,7 +55,7 @@ def _snapshots(tables: Tables) -> list[tuple[int, dict[str, bytes]]]:
 
 def _rows(table: dict[bytes, bytes], number: int) -> dict[str, bytes]:
     """Return the rows of all stages of a partition, each named with its folder."""
-    loaded = [(stage.folder, Store(table, number, stage.folder).load()) for stage in STAGES]
+    loaded = [(stage.folder, SnapshotStore(table, number, stage.folder).load()) for stage in STAGES]
     snapshots = [(folder, {**one.rows, HEAD: pack(one.values, {})}) for folder, one in loaded if one is not None]
     return {f"{folder}{name}": row for folder, rows in snapshots for name, row in rows.items()}
 
@@ -90,16 +90,16 @@ def _replace(log: Changelog, number: int, rows: Mapping[str, bytes] | None) -> N
         del log[key]
 
 
-def _put(store: Store, rows: Mapping[str, bytes]) -> set[bytes]:
+def _put(store: SnapshotStore, rows: Mapping[str, bytes]) -> set[bytes]:
     """Save the rows of one stage and return the keys that they have in the table."""
     named = {name: row for name, row in rows.items() if name != HEAD}
     store.save(unpack(rows[HEAD]).values, named, frozenset(store.places))
     return store.keys()
 
 
-def _store(log: Changelog, number: int, folder: str) -> Store:
+def _store(log: Changelog, number: int, folder: str) -> SnapshotStore:
     """Return the store of a stage; one that cannot be read is as good as empty."""
-    store = Store(log, number, folder)
+    store = SnapshotStore(log, number, folder)
     try:
         store.load()
     except StateError:

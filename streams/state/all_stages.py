@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.state.area_stage import AreaStage
 from streams.state.incident_stage import IncidentStage
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.state.stage import Stage
 
-STAGES: tuple[type[Stage], ...] = (Partition, AreaStage, IncidentStage)
+STAGES: tuple[type[Stage], ...] = (MeasurementStage, AreaStage, IncidentStage)

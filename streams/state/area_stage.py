@@ -23,7 +23,7 @@ from streams.pipeline.areas.partials import fits, place_of
 from streams.pipeline.findings import AREAS
 from streams.pipeline.outage_messages import outage_of
 from streams.pipeline.shard import Closed, Scored, outages_of
-from streams.state.open_outages import Running
+from streams.state.open_outages import OpenOutages
 from streams.state.row_codec import Packed, pack, unpack
 from streams.state.shard_restore import restore_summed
 from streams.state.shard_rows import summed_rows
@@ -71,7 +71,7 @@ class AreaStage(Stage):
     def _begin(self, known: Known) -> None:
         sites = _sites(self.settings, self.number, known.calendar)
         self.sites = {(site.feed, site.name): site for site in sites}
-        self.running = Running()
+        self.running = OpenOutages()
         self._useless: frozenset[str] = frozenset()
 
     def take(self, values: Sequence[bytes | None], offsets: Sequence[int], now: float) -> Told:

@@ -17,7 +17,7 @@ from streams.pipeline.areas.partials import Source, nothing, pieces_of
 from streams.pipeline.process import Taken, Tally, take
 from streams.pipeline.shard import Closed, Scored, Shard, outages_of
 from streams.state import shard_rows
-from streams.state.open_outages import Running
+from streams.state.open_outages import OpenOutages
 from streams.state.shard_restore import restore
 from streams.state.snapshot_store import Loaded
 from streams.state.stage import Stage
@@ -25,7 +25,7 @@ from streams.state.stage import Stage
 Totals = Counter[tuple[str, str]]
 
 
-class Partition(Stage):
+class MeasurementStage(Stage):
     """State of one partition of the measurements."""
 
     topic, folder = "measurements", ""
@@ -37,7 +37,7 @@ class Partition(Stage):
         self.heard: dict[str, float] = {}
         self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
         self.quiet_since = self.last_saved
-        self.running = Running()
+        self.running = OpenOutages()
         rules = {name: self.settings.time_rule(name) for name in self.settings.feeds}
         self.absence = Absence(rules, float(self.settings.worker.idle_after))
         self._pieces: list[Piece] = []

@@ -10,7 +10,7 @@ from schemas.outage import RUNNING, Outage
 from streams.state.row_codec import pack, unpack
 
 
-class Running(dict[str, Outage]):
+class OpenOutages(dict[str, Outage]):
     """Newest revisions by `outage_id`."""
 
     def note(self, outages: Iterable[Outage]) -> None:

@@ -24,7 +24,7 @@ class Loaded(NamedTuple):
     rows: dict[str, bytes]
 
 
-class Store:
+class SnapshotStore:
     """The snapshots of one partition of a topic in a table of bytes by bytes; `folder` tells its rows from others'."""
 
     def __init__(self, table: MutableMapping[bytes, bytes], partition: int, folder: str = "") -> None:

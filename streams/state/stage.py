@@ -11,7 +11,7 @@ from streams.config.errors import StateError
 from streams.config.reference_data import Known
 from streams.config.settings import Kafka, Settings
 from streams.state.row_codec import FORMAT
-from streams.state.snapshot_store import Loaded, Store
+from streams.state.snapshot_store import Loaded, SnapshotStore
 
 SETTLE = 1.0  # seconds from bins that close to their snapshot: other partitions close theirs now, and tell of it first
 
@@ -28,7 +28,7 @@ class Stage(ABC):
     - says what it consists of before any message (`_begin`), what of that goes into a snapshot (`_head`, `_rows`,
       `_gone`), and how it comes back (`_fill`).
 
-    `stage_runner.Keeper` runs it on a batch topic: it sends what came of a batch, waits for the deliveries, saves,
+    `stage_runner.StageRunner` runs it on a batch topic: it sends what came of a batch, waits for the deliveries, saves,
     acknowledges. After a crash the messages behind the snapshot come again, and the same is sent again.
     """
 
@@ -50,7 +50,7 @@ class Stage(ABC):
         known: Known | None = None,
     ) -> None:
         self.settings, self.number = settings, number
-        self.store = Store(table, number, self.folder)
+        self.store = SnapshotStore(table, number, self.folder)
         self.applied = -1
         self.last_saved = now
         self.closed_at: float | None = None

@@ -26,12 +26,12 @@ from streams.pipeline.findings import SHARD, finding_of, pieces_of, silence
 from streams.pipeline.shard import Closed, outages_of
 from streams.state.area_stage import AreaStage
 from streams.state.incident_stage import IncidentStage
-from streams.state.measurement_stage import Partition
-from streams.worker.clock_announcer import Tidings
-from streams.worker.feed_liveness import Silence
+from streams.state.measurement_stage import MeasurementStage
+from streams.worker.clock_announcer import ClockAnnouncer
+from streams.worker.feed_liveness import FeedLiveness
 from streams.worker.metrics import Metrics
-from streams.worker.publisher import Sender
-from streams.worker.stage_runner import Keeper, Means
+from streams.worker.publisher import Publisher
+from streams.worker.stage_runner import Services, StageRunner
 from streams.worker.web.recent_bins import Album
 
 LAST_SAVE_SECONDS = 5.0
@@ -49,7 +49,7 @@ class Worker:
         app: faust.App,
         table: MutableMapping[bytes, bytes],
         metrics: Metrics,
-        sender: Sender,
+        sender: Publisher,
         clock: Callable[[], float],
         demand_pulse: Callable[[], None],
         known: Known | None = None,
@@ -57,20 +57,20 @@ class Worker:
         self.settings, self.app, self.table = settings, app, table
         self.metrics, self.sender, self.clock = metrics, sender, clock
         self.known = known or Known()
-        means = Means(metrics, sender, clock, demand_pulse)
-        self.measuring = Keeper(means, self._partition, self._measured)
-        self.summing = Keeper(means, self._area_stage, self._summed)
-        self.grouping = Keeper(means, self._incident_stage, self._found)
-        self.keepers: list[Keeper[Any]] = [self.measuring, self.summing, self.grouping]
-        self.partitions: dict[int, Partition] = self.measuring.stages
+        means = Services(metrics, sender, clock, demand_pulse)
+        self.measuring = StageRunner(means, self._partition, self._measured)
+        self.summing = StageRunner(means, self._area_stage, self._summed)
+        self.grouping = StageRunner(means, self._incident_stage, self._found)
+        self.runners: list[StageRunner[Any]] = [self.measuring, self.summing, self.grouping]
+        self.partitions: dict[int, MeasurementStage] = self.measuring.stages
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
         self.over: deque[Incident] = deque(maxlen=settings.web.recent)
         self.album = Album(settings.web.history, settings.web.history_mb * 1_000_000)
-        self._tidings = {feed: Tidings(settings.time_rule(feed)) for feed in settings.feeds}
-        self.silence = Silence({feed: settings.stalled_after(feed) for feed in settings.feeds})
+        self._announcers = {feed: ClockAnnouncer(settings.time_rule(feed)) for feed in settings.feeds}
+        self.liveness = FeedLiveness({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
-    def _partition(self, number: int, now: float) -> Partition:
-        partition = Partition(self.settings, number, self.table, now, self.known)
+    def _partition(self, number: int, now: float) -> MeasurementStage:
+        partition = MeasurementStage(self.settings, number, self.table, now, self.known)
         for name, feed in partition.shard.feeds.items():
             self.album.watch(number, name, feed)
         return partition
@@ -81,7 +81,7 @@ class Worker:
             self.album.watch(number, site.feed, site.summed)
         return stage
 
-    def held(self) -> list[Partition | AreaStage]:
+    def held(self) -> list[MeasurementStage | AreaStage]:
         """Return what has series here: partitions of the measurements, and those of the areas summed from them."""
         return [*self.partitions.values(), *self.summing.stages.values()]
 
@@ -95,10 +95,10 @@ class Worker:
     def let_go(self) -> None:
         """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
         self.album.clear()
-        for keeper in self.keepers:
-            keeper.let_go()
+        for runner in self.runners:
+            runner.let_go()
 
-    async def _measured(self, partition: Partition, batch: RecordBatch) -> None:
+    async def _measured(self, partition: MeasurementStage, batch: RecordBatch) -> None:
         """Have a run of measurements taken, and send what came of it."""
         with self.metrics.batch_seconds.time():
             before = partition.totals()
@@ -150,9 +150,9 @@ class Worker:
             partition.hear(clock.feed, clock.newest)
             await self._publish(partition, partition.follow(self.lag(number), self.clock()))
             await self._tell(partition)
-        for keeper in self.keepers:
-            async with keeper.lock(number):
-                await keeper.save_if_due(keeper.at(number))
+        for runner in self.runners:
+            async with runner.lock(number):
+                await runner.save_if_due(runner.at(number))
 
     def assigned(self) -> list[int]:
         """Return the partitions of the measurements that this worker reads."""
@@ -164,8 +164,8 @@ class Worker:
     def load(self) -> None:
         """Load the partitions that nothing has come for since they were assigned: what is open in them is going on."""
         for number in self.assigned():
-            for keeper in self.keepers:
-                keeper.at(number)
+            for runner in self.runners:
+                runner.at(number)
 
     def newest(self) -> dict[str, float]:
         """Return how far each feed has come in the partitions here."""
@@ -175,14 +175,14 @@ class Worker:
     def note_time(self) -> None:
         """Note how far each feed has come here and elsewhere, so that one that has stopped is told apart."""
         for known in (self.newest(), *(one.heard for one in self.partitions.values())):
-            self.silence.note(known, self.clock())
+            self.liveness.note(known, self.clock())
 
     async def tick(self) -> None:
         """Wake partitions that have something to do but no measurement coming; only a message may change state."""
         await self._renew()
         self.load()
         self.note_time()
-        wanted = {number for keeper in self.keepers for number in keeper.due()}
+        wanted = {number for runner in self.runners for number in runner.due()}
         for number, partition in self.partitions.items():
             now = self.clock()
             partition.watch(self.lag(number), now)
@@ -193,8 +193,8 @@ class Worker:
 
     async def finish(self) -> None:
         """Take no more, and have everything saved and acknowledged; what is not after a while will be read again."""
-        for keeper in self.keepers:
-            keeper.stopping = True
+        for runner in self.runners:
+            runner.stopping = True
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_SAVE_SECONDS):
                 for number in sorted(self._unsaved()):
@@ -215,7 +215,7 @@ class Worker:
         self.metrics.metadata.set(register.size)
 
     def _unsaved(self) -> set[int]:
-        return {number for keeper in self.keepers for number in keeper.unsaved()}
+        return {number for runner in self.runners for number in runner.unsaved()}
 
     async def _wake(self, number: int) -> None:
         """Send a partition to ourselves: Faust lets a table be written only while a message is handled."""
@@ -226,7 +226,7 @@ class Worker:
         """Return how many messages of a partition have not been taken; None when that is not known."""
         return lag(self.app, TP(self.settings.kafka.measurements, number))
 
-    async def _publish(self, partition: Partition, closed: Sequence[Closed]) -> None:
+    async def _publish(self, partition: MeasurementStage, closed: Sequence[Closed]) -> None:
         """Send what a partition found when bins closed."""
         await self._send(partition.name, [(SHARD.format(partition.number), one) for one in closed])
 
@@ -240,17 +240,17 @@ class Worker:
             if outage.state not in RUNNING:
                 self.ended.append(outage)
 
-    async def _tell(self, partition: Partition) -> None:
+    async def _tell(self, partition: MeasurementStage) -> None:
         """Tell of areas, for those who sum them; and of which feeds there is nothing here, so that nobody waits."""
         await self.sender.partials(partition.name, partition.partials())
         who = SHARD.format(partition.number)
         await self.sender.findings(partition.name, [silence(who, feed, end) for feed, end in partition.silences()])
 
-    async def _announce(self, partition: Partition) -> None:
+    async def _announce(self, partition: MeasurementStage) -> None:
         """Tell all partitions in which bins a feed was heard, and how far it has come."""
         newest = partition.shard.newest()
         for feed, spoke in partition.shard.spoke().items():
-            for time in self._tidings[feed].news(spoke, newest[feed]):
+            for time in self._announcers[feed].due(spoke, newest[feed]):
                 clock = Clock(feed, time, partition.number)
                 await self.sender.clock(partition.name, clock, range(self.settings.kafka.partitions))
 

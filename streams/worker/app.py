@@ -19,7 +19,7 @@ from streams.config.settings import Settings
 from streams.worker.agents import Worker, hear
 from streams.worker.exposition.collector import StateCollector
 from streams.worker.metrics import Metrics
-from streams.worker.publisher import Sender
+from streams.worker.publisher import Publisher
 from streams.worker.watchdog import Pulse
 from streams.worker.web.access import application_options
 from streams.worker.web.routes import add_pages
@@ -38,7 +38,7 @@ def build(settings: Settings, partitions: int, data_dir: str, known: Known | Non
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     app.pulse = Pulse(float(settings.kafka.session_timeout) / 2)
-    sender = Sender(app, settings.kafka, app.pulse.demand)
+    sender = Publisher(app, settings.kafka, app.pulse.demand)
     worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, known)
     app.ebbtide = worker
     metrics.registry.register(StateCollector(settings, worker.held, worker.open_incidents))

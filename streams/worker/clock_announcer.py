@@ -11,7 +11,7 @@ from detectors.watermark import TimeRule
 KEPT = 4096  # bins of a feed that are remembered as told: those of partitions far behind may be told twice
 
 
-class Tidings:
+class ClockAnnouncer:
     """What was told of one feed."""
 
     def __init__(self, rule: TimeRule) -> None:
@@ -19,7 +19,7 @@ class Tidings:
         self._told: set[int] = set()
         self._closed: int | None = None
 
-    def news(self, spoke: Iterable[int], newest: float) -> list[float]:
+    def due(self, spoke: Iterable[int], newest: float) -> list[float]:
         """Return the event times to tell (Unix seconds), oldest first: one in each bin not told of yet.
 
         `spoke`: starts of the bins in which the feed was heard. `newest`: its newest event time; that is told again

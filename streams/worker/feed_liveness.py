@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class Silence:
+class FeedLiveness:
     """Wall time since the newest event time of each feed has moved. `limits`: seconds after which a feed is stalled."""
 
     def __init__(self, limits: Mapping[str, float]) -> None:

@@ -25,7 +25,7 @@ from streams.pipeline.areas.partials import place_of
 FINDINGS = 0  # the partition of all findings
 
 
-class Sender:
+class Publisher:
     """Sends to the topics of the settings for a stage, by its name; `settle` waits until all that has arrived.
 
     `demand_pulse` ends the process when its partitions may be another's.

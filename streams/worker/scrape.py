@@ -37,9 +37,9 @@ def _refresh_lag(worker: Worker) -> None:
 
 def _refresh_time(worker: Worker) -> None:
     metrics, now = worker.metrics, worker.clock()
-    for feed, seconds in worker.silence.seconds(now).items():
+    for feed, seconds in worker.liveness.seconds(now).items():
         metrics.silence.labels(feed).set(seconds)
-        metrics.stalled.labels(feed).set(worker.silence.stalled(now)[feed])
+        metrics.stalled.labels(feed).set(worker.liveness.stalled(now)[feed])
     for feed, newest in worker.newest().items():
         metrics.newest.labels(feed).set(newest)
 

@@ -9,23 +9,23 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from streams.broker.transport import RecordBatch
 from streams.state.stage import Stage
 from streams.worker.metrics import Metrics
-from streams.worker.publisher import Sender
+from streams.worker.publisher import Publisher
 
 S = TypeVar("S", bound=Stage)
 
 
-class Means(NamedTuple):
+class Services(NamedTuple):
     """What all keepers of a worker share. `clock` is steady wall time in seconds; `demand_pulse` ends the process when
     its partitions may be another's.
     """
 
     metrics: Metrics
-    sender: Sender
+    sender: Publisher
     clock: Callable[[], float]
     demand_pulse: Callable[[], None]
 
 
-class Keeper(Generic[S]):
+class StageRunner(Generic[S]):
     """The stages of one batch topic, by partition.
 
     `make` returns a stage out of its newest snapshot, given its number and the time. `handle` has it take a batch,
@@ -34,7 +34,7 @@ class Keeper(Generic[S]):
     """
 
     def __init__(
-        self, means: Means, make: Callable[[int, float], S], handle: Callable[[S, RecordBatch], Awaitable[None]]
+        self, means: Services, make: Callable[[int, float], S], handle: Callable[[S, RecordBatch], Awaitable[None]]
     ) -> None:
         self.means = means
         self.stages: dict[int, S] = {}

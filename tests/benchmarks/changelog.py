@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from streams.config.settings import Duration, Feed, Settings
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from tests.benchmarks.messages import FEED, START, WIDTH, Load, messages
 
 SERIES = 5_000
@@ -18,7 +18,7 @@ def bytes_per_series_and_bin() -> float:
     """Return the bytes that one partition writes, once its series are known, for each of them and each bin."""
     load = Load(2 * SERIES * BINS, SERIES, BINS)
     settings = Settings(feeds={FEED: Feed(signal="traffic", kind="count", bin=Duration(WIDTH))})
-    partition = Partition(settings, 0, {}, float(START))
+    partition = MeasurementStage(settings, 0, {}, float(START))
     stream, before = messages(load), 0
     for first in range(0, load.measurements, EACH):
         now = START + first / load.measurements * BINS * WIDTH

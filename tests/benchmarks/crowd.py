@@ -14,7 +14,7 @@ from streams.config.settings import Duration, Feed, Settings, Worker
 from streams.ingest.batch import Batch
 from streams.ingest.columns import Columns
 from streams.ingest.series_index import SeriesIndex
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from tests.benchmarks.messages import FIRST_ASN, START
 
 HOUR = 3600
@@ -87,7 +87,7 @@ def arrays(measurements: list[bytes], each: int = AT_ONCE) -> Iterator[bytes]:
         yield b"[%b]" % b",".join(measurements[at : at + each])
 
 
-def learn(partition: Partition, crowd: Crowd, hours: int) -> None:
+def learn(partition: MeasurementStage, crowd: Crowd, hours: int) -> None:
     """Let a new partition live through some hours, the first as messages with offsets from 0.
 
     The other hours come as columns, since what they are decoded from says nothing new.

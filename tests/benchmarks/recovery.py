@@ -25,7 +25,7 @@ from streams.broker.changelog import writing
 from streams.cli.child_process import child
 from streams.config.ports import free_port
 from streams.config.settings import Kafka
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from tests.benchmarks.contestants import ENVIRONMENT, TOPIC, get
 from tests.benchmarks.crowd import Crowd, arrays, feeds_text, learn, learnt, measured
 from tests.benchmarks.reading import memory_mb
@@ -119,7 +119,7 @@ def _prepare(scene: Scene, hours: int) -> None:
     tables: dict[int, dict[bytes, bytes]] = {number: {} for number in range(scene.crowd.partitions)}
     with writing(scene.kafka, tables) as logs:
         for number, log in logs.items():
-            partition = Partition(learnt(scene.crowd), number, log, 0.0)
+            partition = MeasurementStage(learnt(scene.crowd), number, log, 0.0)
             learn(partition, scene.crowd, hours)
             partition.save(0.0)
             _send(scene, number, 0)

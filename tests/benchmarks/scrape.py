@@ -22,7 +22,7 @@ from schemas.outage import Drop, Outage
 from schemas.rejections import REASONS
 from streams.config.settings import Metrics as Limits
 from streams.config.settings import Settings
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from streams.worker.exposition.collector import StateCollector
 from streams.worker.metrics import Metrics
@@ -60,7 +60,7 @@ def incident(number: int, outages: Iterable[int], **fields: Any) -> Incident:  #
     return msgspec.structs.replace(made, **fields)
 
 
-def worker_of(settings: Settings, partitions: Sequence[Partition], incidents: list[Incident]) -> Worker:
+def worker_of(settings: Settings, partitions: Sequence[MeasurementStage], incidents: list[Incident]) -> Worker:
     """Return a worker that holds these, and is connected to nothing."""
     mine = {TP(settings.kafka.measurements, partition.number) for partition in partitions}
     recovery = SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True))
@@ -77,7 +77,7 @@ def worker_of(settings: Settings, partitions: Sequence[Partition], incidents: li
     return worker
 
 
-def storm(partitions: Sequence[Partition], crowd: Crowd, outages: int) -> None:
+def storm(partitions: Sequence[MeasurementStage], crowd: Crowd, outages: int) -> None:
     """Have so many outages go on."""
     for number in range(outages):
         made = outage(number, crowd)
@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _measure(crowd: Crowd, outages: int, watch: tuple[str, ...]) -> None:
     settings = msgspec.structs.replace(learnt(crowd), metrics=Limits(watch=watch))
-    partitions = [Partition(settings, number, {}, 0.0) for number in range(crowd.partitions)]
+    partitions = [MeasurementStage(settings, number, {}, 0.0) for number in range(crowd.partitions)]
     for partition in partitions:
         learn(partition, crowd, HOURS)
     storm(partitions, crowd, outages)

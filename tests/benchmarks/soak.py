@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.worker.run import settle_memory
 from tests.benchmarks.crowd import ALL, HOUR, Crowd, arrays, learnt, measured
 from tests.benchmarks.messages import START
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _soak(crowd: Crowd, days: int) -> Iterator[float]:
     """Yield resident memory (MB) every ten days, and tell how the partition is."""
     table: dict[bytes, bytes] = {}
-    partition, outages, began = Partition(learnt(crowd, forget_after=FORGET), 0, table, 0.0), 0, time.monotonic()
+    partition, outages, began = MeasurementStage(learnt(crowd, forget_after=FORGET), 0, table, 0.0), 0, time.monotonic()
     for hour in range(24 * days):
         values = list(arrays(_present(crowd, hour)))
         offsets = range(partition.applied + 1, partition.applied + 1 + len(values))

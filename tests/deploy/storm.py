@@ -28,7 +28,7 @@ from streams.config.metadata import Register
 from streams.config.settings import Settings, from_builtins
 from streams.pipeline.findings import SHARD, finding_of
 from streams.pipeline.incidents.grouping import Grouping, expected_of
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from tests import prometheus
 from tests.benchmarks import scrape
@@ -57,9 +57,9 @@ def measured(hour: int) -> bytes:
     )
 
 
-def detected(settings: Settings) -> tuple[Partition, list[Incident]]:
+def detected(settings: Settings) -> tuple[MeasurementStage, list[Incident]]:
     """Return the state of the partition while it is dark, and the incidents that are not over."""
-    partition, known = Partition(settings, 0, {}, 0.0), dict[str, Incident]()
+    partition, known = MeasurementStage(settings, 0, {}, 0.0), dict[str, Incident]()
     grouping = Grouping(settings, Register(), expected_of(settings, 1))
     partition.shard.tell_levels()
     for hour in range(DARK.stop):

@@ -19,7 +19,7 @@ from streams.pipeline.incidents.grouping import Grouping, expected_of
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Closed
 from streams.state.area_stage import AreaStage
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from tests.drill.verdict import Key, key_of
 
 BATCH = 4000
@@ -32,7 +32,7 @@ def incidents(feeds: Path, parts: Sequence[Path]) -> dict[Key, bytes]:
     kafka = msgspec.structs.replace(settings.kafka, partitions=len(parts))
     settings = msgspec.structs.replace(settings, kafka=kafka)
     grouping = Grouping(settings, Register(), expected_of(settings, len(parts), summed=True))
-    partitions = [Partition(settings, number, {}, 0.0) for number in range(len(parts))]
+    partitions = [MeasurementStage(settings, number, {}, 0.0) for number in range(len(parts))]
     for partition, part in zip(partitions, parts, strict=True):
         for closed in _read(partition, part.read_bytes().splitlines()):
             grouping.hear(finding_of(SHARD.format(partition.number), closed))
@@ -41,13 +41,13 @@ def incidents(feeds: Path, parts: Sequence[Path]) -> dict[Key, bytes]:
     return {key_of(value): value for value in map(encode, grouping.settle())}
 
 
-def _read(partition: Partition, lines: Sequence[bytes]) -> Iterator[Closed]:
+def _read(partition: MeasurementStage, lines: Sequence[bytes]) -> Iterator[Closed]:
     for at in range(0, len(lines), BATCH):
         some = lines[at : at + BATCH]
         yield from take(partition.shard, Tally(), some, range(at, at + len(some)), LATER).closed
 
 
-def _areas(settings: Settings, partitions: Sequence[Partition]) -> Iterator[tuple[str, Closed]]:
+def _areas(settings: Settings, partitions: Sequence[MeasurementStage]) -> Iterator[tuple[str, Closed]]:
     """Yield what the areas find in all partitions; one that has nothing of a feed says so."""
     pieces = [piece for partition in partitions for piece in partition.partials()]
     messages = [*map(encode_partial, pieces), *map(encode_partial, _nothing(partitions, pieces))]
@@ -56,7 +56,7 @@ def _areas(settings: Settings, partitions: Sequence[Partition]) -> Iterator[tupl
         yield from stage.take(messages, range(len(messages)), 0.0).closed
 
 
-def _nothing(partitions: Sequence[Partition], pieces: Sequence[Piece]) -> Iterator[Piece]:
+def _nothing(partitions: Sequence[MeasurementStage], pieces: Sequence[Piece]) -> Iterator[Piece]:
     last = {(piece.feed, piece.areas): piece.start for piece in sorted(pieces, key=lambda one: one.start)}
     told = {(piece.feed, piece.areas, piece.shard) for piece in pieces}
     for partition in partitions:

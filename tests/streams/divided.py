@@ -15,7 +15,7 @@ from streams.pipeline.areas.partials import place_of
 from streams.pipeline.findings import SHARD
 from streams.pipeline.shard import Closed, outages_of
 from streams.state.area_stage import AreaStage
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from tests.streams import area_helpers
 from tests.streams.helpers import HOUR, LATER, START, message, run
 from tests.streams.state.test_snapshot_store import Journal
@@ -37,7 +37,7 @@ class Divided:
         self.partials: list[list[bytes]] = [self._past("partial", n) for n in range(len(logs))]
         self.sent: list[bytes] = self._past("outage", 0)
         self.late = 0
-        self.partitions = [Partition(its, n, self._table(n), 0.0) for n in range(len(logs))]
+        self.partitions = [MeasurementStage(its, n, self._table(n), 0.0) for n in range(len(logs))]
         self.stages = [AreaStage(its, n, self._table(n), 0.0) for n in range(len(logs))]
         self.read = [0] * len(logs)
         self.taken = [0] * len(logs)
@@ -106,7 +106,7 @@ class Divided:
         self.sum()
         return self
 
-    def _send(self, partition: Partition) -> None:
+    def _send(self, partition: MeasurementStage) -> None:
         for piece in partition.partials():
             place = place_of(piece.feed, piece.areas, len(self.logs))
             self._put("partial", place, encode_partial(piece), self.partials[place])

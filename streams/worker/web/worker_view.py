@@ -79,7 +79,7 @@ def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
 def health(worker: Worker) -> Health:
     """Return how the worker and its feeds do now."""
     now, newest = worker.clock(), worker.newest()
-    silence, stalled = worker.silence.seconds(now), worker.silence.stalled(now)
+    silence, stalled = worker.liveness.seconds(now), worker.liveness.stalled(now)
     shards = [partition.shard for partition in worker.partitions.values()]
     running = [outage.feed for outage in worker.running()]
     feeds = [

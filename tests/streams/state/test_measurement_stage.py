@@ -6,7 +6,7 @@ import pytest
 
 from schemas.outage import Outage
 from streams.pipeline.shard import outages_of
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.state.stage import SETTLE
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, LATER, START, message
@@ -15,7 +15,7 @@ IDLE = 60.0
 BINS = 10
 
 
-def feed(partition: Partition, values: list[bytes | None], offset: int, now: float = 0.0) -> list[Outage]:
+def feed(partition: MeasurementStage, values: list[bytes | None], offset: int, now: float = 0.0) -> list[Outage]:
     """Let a partition take messages from an offset on."""
     offsets = range(offset, offset + len(values))
     return partition.take(values, [None] * len(values), offsets, [LATER] * len(values), now).outages
@@ -27,14 +27,14 @@ def lively(kind: str = "count", bins: int = BINS, asns: int = 6, first: int = 0)
     return [message(kind, at + asn, asn, value=20) for at in times for asn in range(1, asns + 1)]
 
 
-def opened(kind: str = "count", asns: int = 6) -> Partition:
+def opened(kind: str = "count", asns: int = 6) -> MeasurementStage:
     """A partition that has learnt some hours of traffic and is idle from second 0 on."""
-    partition = Partition(helpers.settings((kind,), idle_after=IDLE), 0, {}, 0.0)  # type: ignore[arg-type]
+    partition = MeasurementStage(helpers.settings((kind,), idle_after=IDLE), 0, {}, 0.0)  # type: ignore[arg-type]
     assert feed(partition, lively(kind, asns=asns), 0) == []
     return partition
 
 
-def hear_all(partition: Partition, until: int, kind: str = "count") -> None:
+def hear_all(partition: MeasurementStage, until: int, kind: str = "count") -> None:
     """Hear each bin of a feed up to an hour, as other partitions tell them."""
     for hour in range(BINS, until + 1):
         partition.hear(kind, START + hour * HOUR + 700)
@@ -44,23 +44,23 @@ def test_what_the_state_includes_is_skipped() -> None:
     """Messages at or below the offset of the snapshot change nothing, the rest of the batch is taken."""
     table: dict[bytes, bytes] = {}
     its, values = helpers.settings(("count",)), lively()
-    partition = Partition(its, 0, table, 0.0)
+    partition = MeasurementStage(its, 0, table, 0.0)
     feed(partition, values[:100], 0)
     partition.save(0.0)
-    again = Partition(its, 0, table, 0.0)
+    again = MeasurementStage(its, 0, table, 0.0)
     assert again.applied == 99
     feed(again, values[:50], 0)
     assert (again.tally.skipped, again.tally.received, again.applied) == (50, 100, 99)
     feed(again, values[50:], 50)
     assert (again.tally.skipped, again.tally.received) == (100, len(values))
-    whole = Partition(its, 0, {}, 0.0)
+    whole = MeasurementStage(its, 0, {}, 0.0)
     feed(whole, values, 0)
     assert again.shard.counts == whole.shard.counts
 
 
 def test_offsets_may_have_holes() -> None:
     """Compaction and transactions leave holes; only what is at or below `applied` is skipped."""
-    partition = Partition(helpers.settings(("count",)), 0, {}, 0.0)
+    partition = MeasurementStage(helpers.settings(("count",)), 0, {}, 0.0)
     values = lively()[:4]
     partition.take(values, [None] * 4, [3, 7, 20, 21], [LATER] * 4, 0.0)
     partition.take(values, [None] * 4, [7, 21, 30, 31], [LATER] * 4, 0.0)
@@ -139,7 +139,7 @@ def test_time_in_which_nobody_knew_what_is_unread_is_not_idle() -> None:
 def test_what_was_heard_survives_a_restart() -> None:
     """The clock is not read again, so a snapshot is due for it, and the networks are dark since the same bin."""
     table: dict[bytes, bytes] = {}
-    partition = Partition(helpers.settings(("count",), idle_after=IDLE, snapshot_every=30), 0, table, 0.0)
+    partition = MeasurementStage(helpers.settings(("count",), idle_after=IDLE, snapshot_every=30), 0, table, 0.0)
     feed(partition, lively(), 0)
     partition.save(0.0)
     hear_all(partition, BINS + 3)
@@ -147,7 +147,7 @@ def test_what_was_heard_survives_a_restart() -> None:
     partition.save(30.0)
     hear_all(partition, BINS + 3)
     assert not partition.due(1e6)
-    again = Partition(partition.settings, 0, table, 30.0)
+    again = MeasurementStage(partition.settings, 0, table, 30.0)
     told = again.follow(0, 30.0 + IDLE)
     assert told == partition.follow(0, 30.0 + IDLE)
     assert outages_of(told) != []
@@ -155,7 +155,7 @@ def test_what_was_heard_survives_a_restart() -> None:
 
 def test_a_clock_that_is_not_ahead_is_not_followed() -> None:
     """An older clock, one of an unknown feed, or one of a feed that this partition never saw, asks for nothing."""
-    partition = Partition(helpers.settings(("count", "gauge"), idle_after=IDLE), 0, {}, 0.0)
+    partition = MeasurementStage(helpers.settings(("count", "gauge"), idle_after=IDLE), 0, {}, 0.0)
     feed(partition, lively(), 0)
     partition.hear("count", START)
     partition.hear("nobody", LATER)
@@ -182,7 +182,7 @@ def test_few_networks_are_not_called_dark_by_a_pause_of_the_whole_feed() -> None
 
 def test_a_clock_that_stands_in_1970_costs_no_closing_of_every_bin_since() -> None:
     """Once the silent feed is given up, only bins in which it was heard elsewhere close: those are all that tell."""
-    partition = Partition(helpers.settings(("count",), idle_after=IDLE), 0, {}, 0.0)
+    partition = MeasurementStage(helpers.settings(("count",), idle_after=IDLE), 0, {}, 0.0)
     feed(partition, [message("count", 0, 1)], 0)
     hear_all(partition, BINS + 3)
     closed = partition.follow(0, IDLE)
@@ -217,12 +217,12 @@ def test_claims_that_the_clock_confirms_are_binned() -> None:
 def test_the_running_outages_survive_a_restart() -> None:
     """What is open is known again, with its newest revision, and ends once."""
     table: dict[bytes, bytes] = {}
-    partition = Partition(helpers.settings(("count",), idle_after=IDLE), 0, table, 0.0)
+    partition = MeasurementStage(helpers.settings(("count",), idle_after=IDLE), 0, table, 0.0)
     feed(partition, lively(), 0)
     hear_all(partition, BINS + 3)
     partition.follow(0, IDLE)
     partition.save(0.0)
-    again = Partition(partition.settings, 0, table, 0.0)
+    again = MeasurementStage(partition.settings, 0, table, 0.0)
     assert again.running == partition.running != {}
     values = lively(bins=BINS + 12, first=BINS + 4)
     assert feed(again, values, 1000) == feed(partition, values, 1000)
@@ -231,7 +231,7 @@ def test_the_running_outages_survive_a_restart() -> None:
 
 def test_when_a_snapshot_is_due() -> None:
     """Every `snapshot_every` when there is news; `SETTLE` after bins have closed, when what came of them was sent."""
-    partition = Partition(helpers.settings(("count",), snapshot_every=30), 0, {}, 100.0)
+    partition = MeasurementStage(helpers.settings(("count",), snapshot_every=30), 0, {}, 100.0)
     values = lively()
     assert not partition.due(1e6)
     feed(partition, values[:3], 0, 101.0)
@@ -244,7 +244,7 @@ def test_when_a_snapshot_is_due() -> None:
 
 def test_bad_keys_are_dead_letters() -> None:
     """A key that is not UTF-8 rejects its message alone, as it came."""
-    partition = Partition(helpers.settings(("count",)), 0, {}, 0.0)
+    partition = MeasurementStage(helpers.settings(("count",)), 0, {}, 0.0)
     values = lively()[:3]
     taken = partition.take(values, [b"asn/1", b"\xff", None], [5, 6, 7], [LATER] * 3, 0.0)
     assert [(dead.reason, dead.origin) for dead in taken.dead] == [("bad-key", (6, values[1]))]

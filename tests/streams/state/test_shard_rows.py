@@ -14,7 +14,7 @@ from streams.pipeline.shard import Shard
 from streams.state.row_codec import pack
 from streams.state.shard_restore import restore
 from streams.state.shard_rows import dump, gone, heads
-from streams.state.snapshot_store import Store
+from streams.state.snapshot_store import SnapshotStore
 from tests.streams import helpers
 from tests.streams.helpers import DAY, HOUR, KINDS, START, Run, interrupted, message, run, same, taken_over, traffic
 
@@ -90,7 +90,7 @@ def test_rows_of_a_crowd_stay_below_the_limit_of_a_message(kind: Kind, capsys: p
     """No record of 50,000 series is above 900 kB, and what is written comes back; the bytes are shown."""
     shard = crowd(kind)
     table: dict[bytes, bytes] = {}
-    store = Store(table, 0)
+    store = SnapshotStore(table, 0)
     store.save(heads(shard), dump(shard))
     first, largest = store.bytes_written, max(map(len, table.values()))
     running = Run(shard)
@@ -102,7 +102,7 @@ def test_rows_of_a_crowd_stay_below_the_limit_of_a_message(kind: Kind, capsys: p
             f"the next bin, largest record {largest / 1000:.0f} kB"
         )
     assert max(largest, *map(len, table.values())) < 900_000
-    loaded, again = Store(table, 0).load(), Shard(shard.settings)
+    loaded, again = SnapshotStore(table, 0).load(), Shard(shard.settings)
     assert loaded is not None
     restore(again, loaded.values, loaded.rows)
     assert same(again, shard)

@@ -10,9 +10,9 @@ import pytest
 from schemas.outage import encode
 from streams.config.errors import StateError
 from streams.config.settings import Settings
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.state.row_codec import pack, unpack
-from streams.state.snapshot_store import PIECE, Store
+from streams.state.snapshot_store import PIECE, SnapshotStore
 from tests.streams import helpers
 from tests.streams.helpers import LATER, START, run, traffic
 
@@ -49,7 +49,7 @@ class Journal(MutableMapping[bytes, bytes]):
         return {key: value for key, value in last.items() if value is not None}
 
 
-def read(partition: Partition, values: Values, every: int = 200) -> list[bytes]:
+def read(partition: MeasurementStage, values: Values, every: int = 200) -> list[bytes]:
     """Let a partition read the whole log, saving after each batch; what its state includes is skipped."""
     outages = []
     for at in range(0, len(values), every):
@@ -63,17 +63,17 @@ def read(partition: Partition, values: Values, every: int = 200) -> list[bytes]:
 def test_a_crash_between_any_two_writes_loses_and_doubles_nothing() -> None:
     """The table as it was after each write loads, and reading the log again ends in the same revisions."""
     its, values, journal = helpers.settings(), traffic(5, bins=12, dark=range(7, 10)), Journal()
-    whole = read(Partition(its, 0, journal, 0.0), values)
+    whole = read(MeasurementStage(its, 0, journal, 0.0), values)
     assert len(whole) > 5
     for count in range(0, len(journal.writes), 9):
-        partition = Partition(its, 0, journal.after(count), 0.0)
+        partition = MeasurementStage(its, 0, journal.after(count), 0.0)
         again = read(partition, values, 1000)
         assert again == whole[len(whole) - len(again) :]
         assert set(whole[: len(whole) - len(again)]) <= set(sent_before(whole, partition, len(again)))
         assert partition.tally.received == run(its, values).tally.received
 
 
-def sent_before(whole: list[bytes], partition: Partition, again: int) -> list[bytes]:
+def sent_before(whole: list[bytes], partition: MeasurementStage, again: int) -> list[bytes]:
     """What was sent before the snapshot was: nothing that is missing may have come after it."""
     assert partition.tally.skipped > 0 or again == len(whole)
     return whole[: len(whole) - again]
@@ -82,7 +82,7 @@ def sent_before(whole: list[bytes], partition: Partition, again: int) -> list[by
 def test_every_prefix_of_two_saves_loads_as_the_one_or_the_other() -> None:
     """Rows that change, come and go: each prefix of the writes is the first snapshot or the second, whole."""
     journal = Journal()
-    store = Store(journal, 3)
+    store = SnapshotStore(journal, 3)
     store.save({"n": 1}, {"a": b"1", "b": bytes(2 * PIECE), "old": b"o"})
     first = len(journal.writes)
     store.save({"n": 2}, {"a": b"2", "b": b"2", "new": b"n"}, frozenset({"old"}))
@@ -90,27 +90,27 @@ def test_every_prefix_of_two_saves_loads_as_the_one_or_the_other() -> None:
     two = {"a": b"2", "b": b"2", "new": b"n"}
     seen = []
     for count in range(first, len(journal.writes) + 1):
-        loaded = Store(journal.after(count), 3).load()
+        loaded = SnapshotStore(journal.after(count), 3).load()
         assert loaded is not None
         assert loaded.rows == {1: one, 2: two}[loaded.values["n"]]
         seen.append(loaded.values["n"])
     assert seen == sorted(seen)
     assert set(seen) == {1, 2}
-    assert all(Store(journal.after(count), 3).load() is None for count in range(first))
+    assert all(SnapshotStore(journal.after(count), 3).load() is None for count in range(first))
 
 
 def test_saving_goes_on_after_a_crash_without_touching_what_is_valid() -> None:
     """The writes after a torn save again leave the first snapshot whole until the head is written."""
     journal = Journal()
-    Store(journal, 0).save({"n": 1}, {"a": b"1", "b": b"1"})
+    SnapshotStore(journal, 0).save({"n": 1}, {"a": b"1", "b": b"1"})
     torn = journal.after(len(journal.writes)) | {b"0/a/B": b"torn"}
     journal = Journal()
     journal.now.update(torn)
-    store = Store(journal, 0)
+    store = SnapshotStore(journal, 0)
     store.load()
     store.save({"n": 2}, {"a": b"2", "b": b"1"})
     assert [key for key, _ in journal.writes] == [b"0/a/B", b"0/head/"]
-    loaded = Store(journal, 0).load()
+    loaded = SnapshotStore(journal, 0).load()
     assert loaded is not None
     assert loaded.rows == {"a": b"2", "b": b"1"}
 
@@ -118,11 +118,11 @@ def test_saving_goes_on_after_a_crash_without_touching_what_is_valid() -> None:
 def test_long_rows_are_stored_in_pieces_and_leave_none_behind() -> None:
     """No record is longer than a piece; when a row shrinks, the pieces that it needs no more are removed."""
     table: dict[bytes, bytes] = {}
-    store = Store(table, 0)
+    store = SnapshotStore(table, 0)
     long = bytes(range(256)) * (3 * PIECE // 256 + 1)
     for row in (long, long[1:], b"short", b"shorter"):
         store.save({}, {"a": row})
-        loaded = Store(table, 0).load()
+        loaded = SnapshotStore(table, 0).load()
         assert loaded is not None
         assert loaded.rows == {"a": row}
         assert max(map(len, table.values())) <= PIECE
@@ -132,34 +132,34 @@ def test_long_rows_are_stored_in_pieces_and_leave_none_behind() -> None:
 def test_partitions_share_a_table() -> None:
     """Each sees its own snapshots only."""
     table: dict[bytes, bytes] = {}
-    Store(table, 1).save({"n": 1}, {"a": b"1"})
-    Store(table, 11).save({"n": 11}, {"a": b"11"})
-    assert Store(table, 0).load() is None
-    assert [loaded.values["n"] for n in (1, 11) if (loaded := Store(table, n).load())] == [1, 11]
+    SnapshotStore(table, 1).save({"n": 1}, {"a": b"1"})
+    SnapshotStore(table, 11).save({"n": 11}, {"a": b"11"})
+    assert SnapshotStore(table, 0).load() is None
+    assert [loaded.values["n"] for n in (1, 11) if (loaded := SnapshotStore(table, n).load())] == [1, 11]
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"other", None])
 def test_a_row_that_somebody_else_wrote_is_refused(spoilt: bytes | None) -> None:
     """The head names the checksum of each row: another one, or none, is a StateError that names it."""
     table: dict[bytes, bytes] = {}
-    Store(table, 0).save({}, {"x/hot/0": b"mine"})
+    SnapshotStore(table, 0).save({}, {"x/hot/0": b"mine"})
     if spoilt is None:
         del table[b"0/x/hot/0/A"]
     else:
         table[b"0/x/hot/0/A"] = spoilt
     with pytest.raises(StateError, match="partition 0: snapshot row x/hot/0 is not"):
-        Store(table, 0).load()
+        SnapshotStore(table, 0).load()
 
 
 @pytest.mark.parametrize("spoil", [lambda row: row[:4] + b"\x02" + row[5:], lambda row: b"XXXX", lambda row: row[:-9]])
 def test_a_head_of_another_format_or_damaged_is_refused(spoil: object) -> None:
     """Unknown format, foreign bytes, cut bytes: one StateError, no guess."""
     table: dict[bytes, bytes] = {}
-    Store(table, 0).save({"n": 1}, {})
+    SnapshotStore(table, 0).save({"n": 1}, {})
     assert callable(spoil)
     table[b"0/head/"] = spoil(table[b"0/head/"])
     with pytest.raises(StateError, match="snapshot row"):
-        Store(table, 0).load()
+        SnapshotStore(table, 0).load()
 
 
 def test_equal_content_is_equal_bytes() -> None:
@@ -173,7 +173,7 @@ def test_a_feed_whose_bins_changed_starts_anew_and_its_old_rows_go(width: float)
     """State of bins of another width means nothing: it is dropped, and nothing of it comes back later."""
     table: dict[bytes, bytes] = {}
     values = traffic(5, bins=12)
-    read(Partition(helpers.settings(), 0, table, 0.0), values)
+    read(MeasurementStage(helpers.settings(), 0, table, 0.0), values)
     other = helpers.settings(width=width)
     assert everything(reopened(other, table, values)) == everything(reopened(other, {}, values))
 
@@ -182,24 +182,24 @@ def test_a_feed_that_was_taken_out_and_put_back_starts_anew() -> None:
     """Rows of a feed that the settings do not name are dropped with the next snapshot."""
     table: dict[bytes, bytes] = {}
     values = traffic(5, bins=12)
-    read(Partition(helpers.settings(), 0, table, 0.0), values)
-    without = Partition(helpers.settings(("count", "gauge")), 0, table, 0.0)
+    read(MeasurementStage(helpers.settings(), 0, table, 0.0), values)
+    without = MeasurementStage(helpers.settings(("count", "gauge")), 0, table, 0.0)
     without.save(0.0)
     assert not [key for key in table if b"/presence/" in key]
-    back = Partition(helpers.settings(), 0, table, 0.0)
+    back = MeasurementStage(helpers.settings(), 0, table, 0.0)
     assert len(back.shard.feeds["presence"].index) == 0
     assert len(back.shard.feeds["count"].index) == 6
 
 
-def reopened(its: Settings, table: MutableMapping[bytes, bytes], values: Values) -> Partition:
+def reopened(its: Settings, table: MutableMapping[bytes, bytes], values: Values) -> MeasurementStage:
     """A partition that took traffic after that of its snapshot, saved, and was opened again."""
-    partition = Partition(its, 0, table, 0.0)
+    partition = MeasurementStage(its, 0, table, 0.0)
     more = [None] * len(values) + values[: len(values) // 2]
     read(partition, more)
-    return Partition(its, 0, table, 0.0)
+    return MeasurementStage(its, 0, table, 0.0)
 
 
-def everything(partition: Partition) -> tuple[object, ...]:
+def everything(partition: MeasurementStage) -> tuple[object, ...]:
     """Newest event time and series of each feed."""
     return [(name, feed.watermark, feed.index.rows) for name, feed in partition.shard.feeds.items()], partition.running
 

@@ -14,9 +14,9 @@ from streams.broker.changelog import Changelog
 from streams.cli.main import main
 from streams.cli.state_transfer import _replace
 from streams.config.errors import InputError, StateError
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.state.row_codec import FORMAT, pack
-from streams.state.snapshot_store import Store
+from streams.state.snapshot_store import SnapshotStore
 from streams.state.state_file import HEAD, Header, State, parse, read, write
 from tests.streams.helpers import LATER, START, settings, traffic
 
@@ -27,11 +27,11 @@ Table = dict[bytes, bytes]
 def snapshot(bins: int, seed: int = 1) -> dict[str, bytes]:
     """Return the rows of a partition that took some traffic."""
     table: Table = {}
-    partition = Partition(settings(), 0, table, 0.0)
+    partition = MeasurementStage(settings(), 0, table, 0.0)
     values = traffic(seed, bins)
     partition.take(values, [None] * len(values), range(len(values)), [LATER] * len(values), 0.0)
     partition.save(0.0)
-    loaded = Store(table, 0).load()
+    loaded = SnapshotStore(table, 0).load()
     assert loaded is not None
     return {**loaded.rows, HEAD: pack(loaded.values, {})}
 
@@ -143,7 +143,7 @@ def test_an_import_may_stop_between_any_two_writes(damaged: bool) -> None:
 def content(table: Table) -> dict[str, bytes] | str:
     """Return the rows of the snapshot in a table, or the words with which it is refused."""
     try:
-        loaded = Store(dict(table), 0).load()
+        loaded = SnapshotStore(dict(table), 0).load()
     except StateError as error:
         return str(error)
     assert loaded is not None
@@ -155,7 +155,7 @@ def test_state_of_format_1_is_read() -> None:
     rows = read(GOLDEN).partitions[0]
     table: Table = {}
     _replace(Changelog(table, lambda *_: None), 0, rows)
-    partition = Partition(settings(), 0, table, 0.0)
+    partition = MeasurementStage(settings(), 0, table, 0.0)
     assert partition.applied == len(traffic(1, 12)) - 1
     assert {name: len(feed.index) for name, feed in partition.shard.feeds.items()} == dict.fromkeys(settings().feeds, 6)
     assert partition.useless == frozenset()

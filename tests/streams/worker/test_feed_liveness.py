@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.state.measurement_stage import Partition
-from streams.worker.feed_liveness import Silence
+from streams.state.measurement_stage import MeasurementStage
+from streams.worker.feed_liveness import FeedLiveness
 from streams.worker.scrape import refresh
 from tests.streams import helpers
 from tests.streams.helpers import HOUR, LATER, START, message
@@ -14,7 +14,7 @@ LIMIT = 2 * HOUR + 600.0
 
 def test_a_feed_is_stalled_once_its_time_has_not_moved_for_its_limit() -> None:
     """News starts the wait again, an older time does not, and a feed never heard of is not stalled."""
-    silence = Silence({"count": 100.0, "gauge": 100.0})
+    silence = FeedLiveness({"count": 100.0, "gauge": 100.0})
     silence.note({"count": 5.0}, 0.0)
     silence.note({"count": 5.0}, 90.0)
     assert (silence.stalled(100.0), silence.stalled(100.1)) == ({"count": False}, {"count": True})
@@ -27,7 +27,7 @@ def test_a_feed_that_stops_is_told_to_be_stalled_and_nothing_else() -> None:
     """One of two feeds stops while the other goes on for ten hours: two metrics say so, no outage, nothing dead."""
     its = helpers.settings(("count", "gauge"))
     worker = worker_of(its)
-    worker.partitions[0] = partition = Partition(its, 0, {}, 0.0)
+    worker.partitions[0] = partition = MeasurementStage(its, 0, {}, 0.0)
     outages, dead = [], []
     for hour in range(20):
         worker.clock = lambda now=float(hour * HOUR): now  # type: ignore[misc]
@@ -54,10 +54,10 @@ def test_what_is_heard_of_a_feed_elsewhere_is_no_silence() -> None:
     """The networks of this partition are dark, and the feed is not: the clock of other partitions tells."""
     its = helpers.settings(("count",))
     worker = worker_of(its)
-    worker.partitions[0] = partition = Partition(its, 0, {}, 0.0)
+    worker.partitions[0] = partition = MeasurementStage(its, 0, {}, 0.0)
     partition.take([message("count", START)], [None], [0], [LATER], 0.0)
     worker.note_time()
     worker.clock = lambda: LIMIT + 1
     partition.hear("count", START + 2 * HOUR)
     worker.note_time()
-    assert worker.silence.stalled(LIMIT + 1) == {"count": False}
+    assert worker.liveness.stalled(LIMIT + 1) == {"count": False}

@@ -19,7 +19,7 @@ from streams.pipeline.findings import finding_of, pieces_of, silence
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Closed, Shard
 from streams.state.incident_stage import IncidentStage
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from tests.streams import divided
 from tests.streams.divided import NETWORKS, Divided, Values, split, traffic
 from tests.streams.helpers import HOUR, LATER, START
@@ -42,7 +42,7 @@ class Grouped(Divided):
         """Send findings."""
         self._say([piece for who, one in closed for piece in pieces_of(finding_of(who, one))])
 
-    def _send(self, partition: Partition) -> None:
+    def _send(self, partition: MeasurementStage) -> None:
         super()._send(partition)
         self._say([silence(f"shard/{partition.number}", feed, end) for feed, end in partition.silences()])
 

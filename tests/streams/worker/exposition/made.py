@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from streams.config.settings import Metrics, Settings
 from streams.ingest.series_index import Series
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from tests.benchmarks import scrape
 from tests.benchmarks.crowd import Crowd, learn, learnt
@@ -37,7 +37,7 @@ def full(limits: Metrics, asns: int = 250, countries: int = 125, strangers: int 
     """Return a worker with two partitions, four signals, outages and incidents; `strangers`: series never measured."""
     crowd = Crowd(asns, signals=4, partitions=2, countries=countries)
     settings = msgspec.structs.replace(learnt(crowd), metrics=limits)
-    partitions = [Partition(settings, number, {}, 0.0) for number in range(crowd.partitions)]
+    partitions = [MeasurementStage(settings, number, {}, 0.0) for number in range(crowd.partitions)]
     for partition in partitions:
         learn(partition, crowd, 30)
         for feed in partition.shard.feeds.values():
@@ -45,7 +45,7 @@ def full(limits: Metrics, asns: int = 250, countries: int = 125, strangers: int 
     scrape.storm(partitions, crowd, 1000)
     incidents = [scrape.incident(number, range(number, 1000, 100)) for number in range(100)]
     worker = scrape.worker_of(settings, partitions, incidents)
-    worker.silence.note(dict.fromkeys(settings.feeds, 1.0), 0.0)
+    worker.liveness.note(dict.fromkeys(settings.feeds, 1.0), 0.0)
     for name in settings.feeds:
         worker.metrics.sent(scrape.outage(1, crowd, feed=name))
     return Full(settings, crowd, worker)

@@ -7,7 +7,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.ingest.series_index import Series
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.worker.exposition import incidents, outages
 from streams.worker.exposition.families import gauge
 from streams.worker.exposition.watch_list import Watched, WatchList, families
@@ -97,7 +97,7 @@ def test_incidents_come_worst_first_and_faults_of_feeds_are_not_counted() -> Non
 
 def test_what_is_watched_is_told_with_its_band() -> None:
     """Of the entities asked for, in each feed; numbers are those of the detector; strangers are not there."""
-    partition = Partition(learnt(CROWD), 0, {}, 0.0)
+    partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
     watch = WatchList([ENTITY, "asn/99"])
     assert list(watch.numbers([partition.shard])) == []
     learn(partition, CROWD, 30)
@@ -116,7 +116,7 @@ def test_what_is_watched_is_told_with_its_band() -> None:
 
 def test_a_series_that_is_forgotten_is_watched_no_more() -> None:
     """Its row may be another's: the watch list looks again when series change."""
-    partition = Partition(learnt(CROWD), 0, {}, 0.0)
+    partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
     learn(partition, CROWD, 30)
     watch, index = WatchList([ENTITY, "asn/7"]), partition.shard.feeds["signal0"].index
     assert len(list(watch.numbers([partition.shard]))) == 2
@@ -150,7 +150,7 @@ def test_labels_from_strangers_are_escaped_and_bounded() -> None:
 
 def test_a_followed_outage_shows_the_evidence_of_its_opening() -> None:
     """Some rows or all: the same numbers."""
-    partition = Partition(learnt(CROWD), 0, {}, 0.0)
+    partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
     learn(partition, CROWD, 30)
     detector = partition.shard.feeds["signal0"].detector
     rows = partition.shard.feeds["signal0"].index.codes.rows[[5, 1]]

@@ -22,7 +22,7 @@ from streams.config.settings import Duration, Feed, Settings, Web
 from streams.pipeline.findings import finding_of
 from streams.pipeline.incidents.grouping import Grouping, expected_of
 from streams.pipeline.shard import Shard
-from streams.state.measurement_stage import Partition
+from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from streams.worker.metrics import Metrics
 from streams.worker.web.access import application_options
@@ -120,7 +120,11 @@ def _shard(its: Settings, worker: Worker) -> Shard:
 
 
 def _take(
-    worker: Worker, partition: Partition, part: Sequence[bytes], grouping: Grouping, incidents: dict[str, Incident]
+    worker: Worker,
+    partition: MeasurementStage,
+    part: Sequence[bytes],
+    grouping: Grouping,
+    incidents: dict[str, Incident],
 ) -> None:
     first = partition.applied + 1
     taken = partition.take(part, [None] * len(part), range(first, first + len(part)), [4e9] * len(part), 0.0)
