@@ -22,8 +22,8 @@ from streams.worker.run import Runner, _without_trace
 
 PROBE = """
 import gc
-import streams.run_worker as run_worker
-from streams.settings import Feed, Settings
+import streams.worker.run as run_worker
+from streams.config.settings import Feed, Settings
 seen = []
 class Runner:
     def __init__(self, *_): pass
