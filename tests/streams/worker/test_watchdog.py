@@ -11,7 +11,7 @@ from streams.worker.watchdog import Pulse
 
 PROBE = """
 import atexit
-from streams.pulse import Pulse
+from streams.worker.watchdog import Pulse
 times = iter([100.0, 106.0])  # of the first beat, and of the first question
 pulse = Pulse(5.0, lambda: next(times))
 atexit.register(print, "sent what was waiting")
