@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from schemas.rejections import one_line
 from streams.alerts.delivery_types import Outcome
-from streams.alerts.http_client import Answer, UnreachableError
+from streams.http_client import Answer, UnreachableError
 
 AGAIN = {408: "timeout", 425: "busy", 429: "busy"}
 

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from streams.alerts.address_policy import Resolve, resolve
+from streams.address_policy import Resolve, resolve
 from streams.alerts.alertmanager import alertmanager
 from streams.alerts.delivery_types import Job, Outcome
 from streams.alerts.endpoint import Endpoint
-from streams.alerts.http_client import Policy, UnreachableError, post, seconds_asked
 from streams.alerts.message import Context, Message
 from streams.alerts.outcome import outcome, unreachable
 from streams.alerts.pagerduty import pagerduty
@@ -21,6 +20,7 @@ from streams.alerts.slack import slack
 from streams.alerts.webhook import webhook
 from streams.config.alerts import Alertmanager, PagerDuty, Slack
 from streams.config.errors import SettingsError
+from streams.http_client import RequestPolicy, UnreachableError, request, seconds_asked
 
 
 class Landed(NamedTuple):
@@ -40,7 +40,7 @@ def compose(endpoint: Endpoint, job: Job, context: Context) -> Message:
     return (slack if isinstance(endpoint.receiver, Slack) else webhook)(endpoint, job.items, context)
 
 
-def policy(endpoint: Endpoint) -> Policy:
+def policy(endpoint: Endpoint) -> RequestPolicy:
     """Return how a receiver may be reached. Raises SettingsError, which names the file of its authorities."""
     its = endpoint.receiver
     try:
@@ -48,7 +48,7 @@ def policy(endpoint: Endpoint) -> Policy:
     except OSError as error:
         where = f"alerts.receivers.{endpoint.name}.ca_file {its.ca_file}"
         raise SettingsError(f"{where}: holds no certificate that can be read: {error.strerror}") from None
-    return Policy(float(its.timeout), its.allow_private, tls)
+    return RequestPolicy(float(its.timeout), its.allow_private, tls)
 
 
 class Sender:
@@ -64,7 +64,7 @@ class Sender:
         """Send a message and say how it went. Never raises."""
         try:
             message = compose(self._endpoint, job, Context(self._endpoint.name, self._link, self._clock()))
-            answer = post(message, self._policy, self._resolve)
+            answer = request("POST", message.url, message.headers, message.body, self._policy, self._resolve)
             return outcome(answer, seconds_asked(answer.retry_after, self._clock), self._endpoint.secrets())
         except UnreachableError as error:
             return unreachable(error)

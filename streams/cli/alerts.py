@@ -8,11 +8,11 @@ from argparse import ArgumentParser, Namespace
 from urllib.parse import urlsplit
 
 from streams.alerts.endpoint import Endpoint
-from streams.alerts.http_client import UnreachableError, reach
 from streams.alerts.run import endpoints, run_alerts, run_dry
 from streams.alerts.sender import policy
 from streams.config.errors import EbbtideError, UsageError
 from streams.config.loader import load_or_default
+from streams.http_client import UnreachableError, reach
 
 
 class UnreachableReceiverError(EbbtideError):

@@ -1,10 +1,8 @@
-"""Asking a running worker over HTTP."""
+"""A client of a running worker's HTTP API."""
 
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -15,64 +13,59 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.config.errors import EbbtideError
 from streams.config.secret import Secret
+from streams.http_client import Answer, RequestPolicy, UnreachableError, request
 
-TIMEOUT = 5.0
 T = TypeVar("T")
 MAX_BYTES = 256 * 1024 * 1024
+# The operator names the worker, so it may be on a private network.
+POLICY = RequestPolicy(timeout=600.0, allow_private=True, tls=None, idle=5.0, max_answer=MAX_BYTES + 1)
 
 
 class WorkerUnreachableError(EbbtideError):
     """No worker answers at the address."""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A token goes to whom it was meant for, and no further."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Follow none."""
-
-
-_opener = urllib.request.build_opener(_NoRedirect)
-
-
 def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
-    """Return the JSON object at a path of a worker's web server, which may want a token.
+    """Return the JSON object at a path of a worker's web server. `token` is sent as a bearer token.
 
-    Raises WorkerUnreachableError, which names the address, when nobody answers there or the answer is no such object.
+    Raises WorkerUnreachableError, which names the address, when no server answers or the answer is not a JSON object.
     """
+    headers = {"Authorization": Secret(f"Bearer {token.reveal()}")} if token else {}
     try:
-        headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
-        request = urllib.request.Request(f"{url.rstrip('/')}{path}", headers=headers)
-        with _opener.open(request, timeout=TIMEOUT) as answer:
-            content = answer.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"an answer of more than {MAX_BYTES} bytes")
-        return dict(json.loads(content))
-    except urllib.error.HTTPError as error:
-        raise WorkerUnreachableError(f"{url}: answers {error.code} {error.reason} for {path}") from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise WorkerUnreachableError(f"{url}: no worker answers: {reason}") from None
+        answer = request("GET", Secret(f"{url.rstrip('/')}{path}"), headers, None, POLICY)
+        if 200 <= answer.status < 300:
+            return dict(json.loads(_whole_body(answer)))
+    except (UnreachableError, ValueError, TypeError, RecursionError) as error:
+        raise WorkerUnreachableError(f"{url}: no worker answers: {error}") from None
+    raise WorkerUnreachableError(f"{url}: answers {answer.status} {answer.reason} for {path}")
+
+
+def _whole_body(answer: Answer) -> bytes:
+    if answer.cut_off is not None:
+        raise ValueError(f"the answer was cut off: {answer.cut_off}")
+    if len(answer.body) > MAX_BYTES:
+        raise ValueError(f"an answer of more than {MAX_BYTES} bytes")
+    return answer.body
 
 
 def known_outages(url: str, token: Secret | None = None) -> list[Outage]:
-    """Return the outages that a worker knows of, each once. Raises as `_all` does."""
-    return list({one.outage_id: one for one in _all(url, "outages", Outage, token)}.values())
+    """Return the outages of a worker, each once. Raises as `_all` does."""
+    return list({outage.outage_id: outage for outage in _all(url, "outages", Outage, token)}.values())
 
 
 def known_incidents(url: str, token: Secret | None = None) -> list[Incident]:
-    """Return the incidents that a worker knows of, each once. Raises as `_all` does."""
-    return list({one.incident_id: one for one in _all(url, "incidents", Incident, token)}.values())
+    """Return the incidents of a worker, each once. Raises as `_all` does."""
+    return list({incident.incident_id: incident for incident in _all(url, "incidents", Incident, token)}.values())
 
 
-def _all(url: str, what: str, kind: type[T], token: Secret | None) -> Iterator[T]:
-    """Yield what a worker knows, page by page. Raises WorkerUnreachableError, or EbbtideError for another answer."""
-    reference: str | None = f"?limit={MAX_LIMIT}"
+def _all(url: str, name: str, kind: type[T], token: Secret | None) -> Iterator[T]:
+    """Yield the rows of a list, page by page. Raises WorkerUnreachableError, or EbbtideError for another API."""
+    query: str | None = f"?limit={MAX_LIMIT}"
     try:
-        while reference is not None:
-            page = ask(url, f"/api/v1/{what}{reference}", token)
-            found = msgspec.convert(page[what], list[kind])  # type: ignore[valid-type]
-            reference = msgspec.convert(page.get("next"), str | None) if found else None
-            yield from found
+        while query is not None:
+            page = ask(url, f"/api/v1/{name}{query}", token)
+            rows = msgspec.convert(page[name], list[kind])  # type: ignore[valid-type]
+            query = msgspec.convert(page.get("next"), str | None) if rows else None
+            yield from rows
     except (KeyError, msgspec.ValidationError) as error:
         raise EbbtideError(f"{url}: does not answer as a worker of this version: {error}") from None

@@ -6,14 +6,11 @@ import os
 import socket
 import threading
 import time
-from ipaddress import ip_address
 
 import pytest
 
-from streams.alerts.address_policy import AddressRefusedError, checked, is_public
 from streams.alerts.delivery_types import Item, Job, Outcome
 from streams.alerts.endpoint import endpoint
-from streams.alerts.http_client import seconds_asked
 from streams.alerts.sender import Sender
 from streams.config.alerts import Webhook
 from streams.config.secret import Secret
@@ -134,42 +131,6 @@ def test_private_addresses_only_if_allowed() -> None:
     assert (outcome.result, outcome.reason) == ("refused", "address")
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        *(
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-        ),
-        *("255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "fec0::1", "::ffff:127.0.0.1"),
-        *("::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "::ffff:10.0.0.1"),
-    ],
-)
-def test_what_is_inside(address: str) -> None:
-    """Also IPv4 addresses in the clothes of IPv6."""
-    assert not is_public(ip_address(address))
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
-def test_what_is_outside(address: str) -> None:
-    """The Internet."""
-    assert is_public(ip_address(address))
-
-
-def test_one_private_address_among_others_refuses_the_name() -> None:
-    """A name that leads inside at times is not tried until it does not."""
-    with pytest.raises(AddressRefusedError):
-        checked("x.example", 443, False, lambda *_: ["8.8.8.8", "127.0.0.1"])
-    with pytest.raises(OSError, match="no address"):
-        checked("x.example", 443, False, lambda *_: [])
-
-
 def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
     """A name is looked up once: what it leads to a moment later is not asked."""
     asked: list[str] = []
@@ -192,16 +153,6 @@ def test_a_certificate_of_nobody_we_know_is_not_accepted() -> None:
         outcome = send(server.url.replace("http:", "https:"))
         assert server.got == []
     assert (outcome.result, outcome.unsure) == ("again", False)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("120", 120.0), (" 0 ", 0.0), ("Wed, 25 Nov 2026 10:02:00 GMT", 120.0), ("Wed, 25 Nov 2026 09:00:00 GMT", 0.0)]
-    + [(text, None) for text in (None, "", "soon", "-1", "1.5", "²")],
-)
-def test_retry_after(text: str | None, seconds: float | None) -> None:
-    """Seconds or a date; anything else says nothing."""
-    assert seconds_asked(text, lambda: 1_795_600_800.0) == seconds
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

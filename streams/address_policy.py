@@ -1,4 +1,4 @@
-"""Where a name leads, and whether we may go there: to the Internet, not to what is inside, unless allowed."""
+"""Which IP addresses a request may go to: public ones only, unless the settings allow private ones."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ COMPATIBLE = IPv6Network("::/96")
 
 
 class AddressRefusedError(Exception):
-    """A name leads to an address inside; the text names neither."""
+    """A host resolves to a private address. The text names neither."""
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Return all addresses of a host, in the order in which they are to be tried. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    """Return all addresses of a host, in the order in which to try them. Raises OSError."""
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def checked(host: str, port: int, allow_private: bool, resolve: Resolve) -> list[str]:
-    """Return the addresses of a host, all of which are public unless others are allowed.
+    """Return the addresses of a host if all are public, or if private ones are allowed.
 
-    One that is not refuses them all: a name that leads inside at times is not to be tried until it does not.
-    Raises AddressRefusedError, or OSError when there are none.
+    One private address refuses the host, so an attacker cannot mix it with public ones.
+    Raises AddressRefusedError, or OSError when the host has no address.
     """
     addresses = list(resolve(host, port))
     if not addresses:
@@ -38,17 +38,17 @@ def checked(host: str, port: int, allow_private: bool, resolve: Resolve) -> list
 
 
 def is_public(address: Address) -> bool:
-    """Say whether an address is of the Internet, also where an IPv4 address is written inside an IPv6 one."""
+    """Return whether an address is on the Internet. An IPv4 address inside an IPv6 one counts as itself."""
     if isinstance(address, IPv6Address):
-        inner = _inner(address)
-        if inner is not None:
-            return is_public(inner)
+        embedded = _embedded_ipv4(address)
+        if embedded is not None:
+            return is_public(embedded)
         if address in COMPATIBLE or address.is_site_local:
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _inner(address: IPv6Address) -> IPv4Address | None:
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
     if address in NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
