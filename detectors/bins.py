@@ -30,8 +30,10 @@ def distinct(starts: Ints) -> list[int]:
 
 
 @dataclass(slots=True)
-class Bin:
-    """Sums of one open bin. `last`: event time of the level held (gauge). `members`: who was counted (distinct)."""
+class OpenBin:
+    """Sums of one open bin, an element per row. `last`: event time (s) of the level kept (gauge). `members`: rows and
+    names of the members counted (distinct).
+    """
 
     value: Floats
     size: Floats
@@ -40,7 +42,7 @@ class Bin:
     members: set[tuple[int, str]]
 
     @classmethod
-    def empty(cls) -> Bin:
+    def empty(cls) -> OpenBin:
         """Return a bin without rows."""
         return cls(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.bool_), set())
 
@@ -72,7 +74,7 @@ class OpenBins:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.bins: dict[int, Bin] = {}
+        self.bins: dict[int, OpenBin] = {}
 
     def add(self, starts: Ints, arrivals: Arrivals, rows: int) -> None:
         """Put measurements into the bins of these starts; `rows` is how many series there are."""
@@ -83,26 +85,26 @@ class OpenBins:
         for start in found:
             self._add(start, arrivals.where(starts == start), rows)
 
-    def take(self, start: int, rows: int) -> Bin:
+    def take(self, start: int, rows: int) -> OpenBin:
         """Remove and return the bin, with at least `rows` rows; an empty one when nothing came.
 
         A sum above `MOST` counts as that: it may have overflown, and one that is not finite would be learnt for good.
         """
-        taken = self.bins.pop(start, None) or Bin.empty()
+        taken = self.bins.pop(start, None) or OpenBin.empty()
         taken.grow(rows)
         np.minimum(taken.value, MOST, out=taken.value)
         np.minimum(taken.size, MOST, out=taken.size)
         return taken
 
     def _add(self, start: int, arrivals: Arrivals, rows: int) -> None:
-        into = self.bins.setdefault(start, Bin.empty())
+        into = self.bins.setdefault(start, OpenBin.empty())
         into.grow(rows)
         into.seen[arrivals.rows] = True
         with np.errstate(over="ignore"):
             _ADD[self.kind](into, arrivals)
 
 
-def _add_gauge(into: Bin, arrivals: Arrivals) -> None:
+def _add_gauge(into: OpenBin, arrivals: Arrivals) -> None:
     """Keep the level with the newest event time; of equal ones, the one that came last."""
     order = np.argsort(arrivals.ts, kind="stable")
     rows, ts = arrivals.rows[order], arrivals.ts[order]
@@ -111,23 +113,23 @@ def _add_gauge(into: Bin, arrivals: Arrivals) -> None:
     into.last[rows[newer]] = ts[newer]
 
 
-def _add_count(into: Bin, arrivals: Arrivals) -> None:
+def _add_count(into: OpenBin, arrivals: Arrivals) -> None:
     np.add.at(into.value, arrivals.rows, arrivals.value)
 
 
-def _add_ratio(into: Bin, arrivals: Arrivals) -> None:
+def _add_ratio(into: OpenBin, arrivals: Arrivals) -> None:
     np.add.at(into.value, arrivals.rows, arrivals.value)
     np.add.at(into.size, arrivals.rows, arrivals.of)
 
 
-def _add_distinct(into: Bin, arrivals: Arrivals) -> None:
+def _add_distinct(into: OpenBin, arrivals: Arrivals) -> None:
     for row, member in zip(arrivals.rows.tolist(), arrivals.members, strict=True):
         if (row, member) not in into.members:
             into.members.add((row, str(member)))
             into.value[row] += 1.0
 
 
-def _add_nothing(into: Bin, arrivals: Arrivals) -> None:
+def _add_nothing(into: OpenBin, arrivals: Arrivals) -> None:
     """Presence: members are followed apart, in event-time order."""
 
 

@@ -1,4 +1,4 @@
-"""Measurements far ahead of all others: held until others agree on the time, or refuted by the next that does not."""
+"""Measurements far ahead of all others: pending until others agree on the time, or the next refutes them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from detectors.types import Floats
 
 Item = TypeVar("Item")
-WITNESSES = 5  # how many a held stretch needs when few entities are back
+WITNESSES = 5  # claims that a pending stretch needs when few entities are back
 
 
 class Claim(NamedTuple, Generic[Item]):
-    """An event time (s), who measured, and whatever came with it."""
+    """An event time (s), who measured, and the item that came with it."""
 
     ts: float
     who: Hashable
@@ -23,69 +23,69 @@ class Claim(NamedTuple, Generic[Item]):
 
 
 @dataclass(slots=True)
-class Doubt(Generic[Item]):
-    """One feed's claims that time has leapt.
+class LeapGuard(Generic[Item]):
+    """One feed's pending claims that time has leapt. `max_step` and `lateness` in seconds.
 
-    A lone clock that runs ahead is refuted by the next measurement in step with the rest, if that is not late itself:
-    what a slow clock says is no news. A claim within `lateness` of such a voice was only out of order. After a real
-    pause all are ahead: once half of the entities active before it agree (two claims at least), or a stretch of
-    `max_step` went by without a voice against it, time moves on to the earliest claim.
+    The next measurement in step with the rest refutes a lone clock that runs ahead, unless that measurement is late
+    itself: a slow clock is no evidence. A claim within `lateness` of such a measurement was only out of order. After a
+    real pause all are ahead: time moves on to the earliest claim once half of the entities active before it agree (two
+    claims at least), or once claims span `max_step` and nothing has refuted them.
     """
 
     max_step: float
     lateness: float
-    held: list[Claim[Item]] = field(default_factory=list)
+    pending: list[Claim[Item]] = field(default_factory=list)
 
-    def first_voice(self, ts: Floats, newest: float | None) -> int:
-        """Index of the first measurement, of those in step in order of arrival, that decides on the claims held.
+    def first_claim(self, ts: Floats, newest: float | None) -> int:
+        """Return the index of the first measurement that decides on the pending claims, or the length if none does.
 
-        `newest`: event time of the feed before them. The length where none decides, or nothing is held.
+        `ts`: event times (s) in order of arrival, all in step. `newest`: event time of the feed before them.
         """
-        if not self.held or newest is None or not len(ts):
+        if not self.pending or newest is None or not len(ts):
             return len(ts)
         before = np.maximum.accumulate(np.concatenate(([newest], ts[:-1])))
-        speaks = ts > before - self.lateness
-        return int(np.argmax(speaks)) if speaks.any() else len(ts)
+        decides = ts > before - self.lateness
+        return int(np.argmax(decides)) if decides.any() else len(ts)
 
     def settle(self, at: float) -> tuple[list[Item], list[Item]]:
-        """Hear a voice of this event time: the items that are in order with it, and those that it refutes."""
-        believed = [claim.item for claim in self.held if claim.ts <= at + self.lateness]
-        refuted = [claim.item for claim in self.held if claim.ts > at + self.lateness]
-        self.held.clear()
+        """Return the items in order with a measurement of this event time, and those that it refutes."""
+        believed = [claim.item for claim in self.pending if claim.ts <= at + self.lateness]
+        refuted = [claim.item for claim in self.pending if claim.ts > at + self.lateness]
+        self.pending.clear()
         return believed, refuted
 
     def claim(self, claim: Claim[Item], active: int) -> list[Item]:
-        """Hear one more claim and return those that are believed now, oldest arrival first.
+        """Add a claim and return the items that are believed now, oldest arrival first.
 
-        `active` is how many entities spoke in the bin closed last.
+        `active`: how many entities were measured in the bin closed last.
         """
-        self.held.append(claim)
+        self.pending.append(claim)
         believed: list[Item] = []
         while self._agreed(active):
-            believed += [held.item for held in self._release()]
+            believed += [released.item for released in self._release()]
         return believed
 
     def confirm(self, newest: float) -> list[Item]:
-        """Hear that time has come to `newest` elsewhere and return those that are in step with it."""
-        confirmed = [claim.item for claim in self.held if claim.ts <= newest + self.max_step]
-        self.held[:] = [claim for claim in self.held if claim.ts > newest + self.max_step]
+        """Return the items in step with the event time that the feed has reached elsewhere, and release them."""
+        confirmed = [claim.item for claim in self.pending if claim.ts <= newest + self.max_step]
+        self.pending[:] = [claim for claim in self.pending if claim.ts > newest + self.max_step]
         return confirmed
 
     def _agreed(self, active: int) -> bool:
-        if len(self.held) < 2:
+        if len(self.pending) < 2:
             return False
-        times = [claim.ts for claim in self.held]
+        times = [claim.ts for claim in self.pending]
         stretch = len(times) >= WITNESSES and max(times) - min(times) >= self.max_step
-        return stretch or 2 * len({claim.who for claim in self.held}) >= active
+        return stretch or 2 * len({claim.who for claim in self.pending}) >= active
 
     def _release(self) -> list[Claim[Item]]:
-        """Move time to the earliest claim and let in those in step with it."""
-        seen = min(claim.ts for claim in self.held)
+        """Move time to the earliest claim and release those in step with it."""
+        newest = min(claim.ts for claim in self.pending)
         released: list[Claim[Item]] = []
         rest: list[Claim[Item]] = []
-        for claim in self.held:
-            in_step = claim.ts <= seen + self.max_step
+        for claim in self.pending:
+            in_step = claim.ts <= newest + self.max_step
             (released if in_step else rest).append(claim)
-            seen = max(seen, claim.ts) if in_step else seen
-        self.held[:] = rest
+            newest = max(newest, claim.ts) if in_step else newest
+        self.pending[:] = rest
         return released

@@ -30,7 +30,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ClosedBin:
     """One closed bin of one feed: an element per row (series).
 
     `value`: last level (gauge), sum (count), different members (distinct), successes (ratio), members up at the end of
@@ -54,7 +54,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class LevelDrop:
     """A fall within an outage: the start of the bin in which it was seen, and the share of normal lost after it."""
 
     at: int
@@ -93,7 +93,7 @@ class Change:
     max_drop: float
     severity: Literal["total", "major", "partial"]
     shape: Literal["sudden", "gradual", "stepwise"]
-    drops: tuple[Drop, ...]
+    drops: tuple[LevelDrop, ...]
     evidence: float
     explain: dict[str, int | float | str] = field(default_factory=dict)
     suppressed_by: Suppression | None = None

@@ -14,7 +14,7 @@ import numpy as np
 
 from detectors import exact_sums
 from detectors.bins import padded
-from detectors.types import DAY, Flags, Floats, Ints, Observed, Rule
+from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Rule
 
 from .baseline import Pace
 
@@ -26,7 +26,7 @@ KNOWN = 0.5  # share of the weights that must be measured for the sum to be know
 class Sums(NamedTuple):
     """Sums over cells, an element per area; or what each cell adds to them.
 
-    `value`, `size`, `lost`, `back`: as in `Observed`, of the cells that take part and were measured: `present` of
+    `value`, `size`, `lost`, `back`: as in `ClosedBin`, of the cells that take part and were measured: `present` of
     `cells`. `held`, `held_trials`: what those missing for a short time showed last. `base`, `trials`: usual values and
     trials of the cells that take part; `known`: the usual values of those present or held; `shown`: of a ratio, the
     successes usual in as many trials. `came`, `left`: the part of `base` that is
@@ -96,7 +96,7 @@ class Panel:
         for name in self.COLUMNS:
             getattr(self, name)[rows] = 0
 
-    def close(self, seen: Observed, first: Flags) -> Sums:
+    def close(self, seen: ClosedBin, first: Flags) -> Sums:
         """Return what each cell adds to its areas in a closed bin, then learn it. `first`: here since the beginning."""
         rows = len(seen.value)
         self.grow(rows)
@@ -114,13 +114,13 @@ class Panel:
         self.part[:rows] = part
         return sums
 
-    def _counted(self, seen: Observed, ok: Flags) -> Sums:
+    def _counted(self, seen: ClosedBin, ok: Flags) -> Sums:
         """Members are known one by one: nothing is missing, and those that are new are seen to come."""
         counted = Sums.zeros(len(ok))
         columns = (seen.value, seen.size, seen.lost, seen.back, np.ones(len(ok)), np.ones(len(ok)))
         return Sums(*(np.where(ok, column, 0) for column in columns), *counted[len(columns) :])
 
-    def _sums(self, seen: Observed, now: tuple[Flags, Flags, Flags], moved: tuple[Flags, Flags]) -> Sums:
+    def _sums(self, seen: ClosedBin, now: tuple[Flags, Flags, Flags], moved: tuple[Flags, Flags]) -> Sums:
         """Sum cells that take part, are present, are held; and those that came and left."""
         (part, here, held), (came, left) = now, moved
         usual, trials, recent = (column[: len(part)] for column in (self.usual, self.trials, self.recent))
@@ -146,7 +146,7 @@ class Panel:
         )
         return Sums(*(np.where(which, column, 0.0) for column, which in each))
 
-    def _learn(self, seen: Observed, which: Flags) -> None:
+    def _learn(self, seen: ClosedBin, which: Flags) -> None:
         """The mean of the first day, then of about the last one."""
         rows = np.flatnonzero(which)
         gain = np.maximum(1 / (self.bins[rows] + 1), self.rule.width / DAY)
@@ -156,7 +156,7 @@ class Panel:
         self.bins[rows] += 1
 
 
-def observed(rule: Rule, start: int, sums: Sums, alive: Flags, group: Ints, doubted: bool) -> Observed:
+def observed(rule: Rule, start: int, sums: Sums, alive: Flags, group: Ints, doubted: bool) -> ClosedBin:
     """Return a bin of areas as the detector is shown it; unknown where less than `KNOWN` of an area was measured."""
     rows = len(sums.value)
     present = (sums.present > 0) & (sums.known >= KNOWN * sums.base)
@@ -170,7 +170,7 @@ def observed(rule: Rule, start: int, sums: Sums, alive: Flags, group: Ints, doub
     elif rule.kind != "presence":
         value = value * _part(sums.base, sums.known)
     value = np.where(sums.present < sums.cells, value, sums.value)
-    return Observed(start, value, size, present & alive, alive, sums.lost, sums.back, group, doubted)
+    return ClosedBin(start, value, size, present & alive, alive, sums.lost, sums.back, group, doubted)
 
 
 def turnover(rule: Rule, sums: Sums, base: Floats, trials: Floats) -> Floats:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from detectors.types import Change, Flags, Ints, Observed, State
+from detectors.types import Change, ClosedBin, Flags, Ints, State
 
 from . import feed_fault, recovery
 from .baseline import EMPTY
@@ -23,7 +23,7 @@ FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
 SETTLING = 3.0  # bins after a fault of the feed before what it held is judged: what a return needs, and one
 
 
-def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
+def fault(desk: Desk, seen: ClosedBin, scored: Scored) -> bool:
     """Whether what falls in this bin is held, as the feed itself is in doubt; what it made rows doubt is dropped when
     it ends. Of members nothing is held: what all lose together is no evidence against any.
     """
@@ -44,7 +44,7 @@ def fault(desk: Desk, seen: Observed, scored: Scored) -> bool:
     return now
 
 
-def _is_shaken(desk: Desk, seen: Observed, scored: Scored) -> bool:
+def _is_shaken(desk: Desk, seen: ClosedBin, scored: Scored) -> bool:
     active = scored.ok & (scored.mid >= FEWEST) & (desk.store.hot["seen"] >= desk.pace.warm)
     return feed_fault.shaken(scored.value, scored.mid, active, seen.group, bool(desk.scalars["fault"]))
 
@@ -59,7 +59,7 @@ def _clear(desk: Desk, scored: Scored, bins: float) -> None:
     scored.worth[rows] *= kept[np.arange(len(rows)), scored.winner[rows]]
 
 
-def openings(desk: Desk, seen: Observed, scored: Scored, held: bool) -> list[Change]:
+def openings(desk: Desk, seen: ClosedBin, scored: Scored, held: bool) -> list[Change]:
     """Rows not followed yet: announce, open, hold or let go."""
     phase = desk.store.hot["phase"]
     near = (phase < FOLLOWED) & scored.ok & (scored.worth >= desk.threshold - EARLY)
@@ -68,7 +68,7 @@ def openings(desk: Desk, seen: Observed, scored: Scored, held: bool) -> list[Cha
     return [change for change in changes if change]
 
 
-def _decide(desk: Desk, row: int, seen: Observed, scored: Scored, held: bool) -> Change | None:
+def _decide(desk: Desk, row: int, seen: ClosedBin, scored: Scored, held: bool) -> Change | None:
     old, hot = desk.ongoing.get(row), desk.store.hot
     worth, shown = float(scored.worth[row]), show(desk, row, seen, scored)
     if held or worth >= desk.threshold:
@@ -89,14 +89,14 @@ def _decide(desk: Desk, row: int, seen: Observed, scored: Scored, held: bool) ->
     return tell(now, shown)
 
 
-def show(desk: Desk, row: int, seen: Observed, scored: Scored) -> Seen:
+def show(desk: Desk, row: int, seen: ClosedBin, scored: Scored) -> Seen:
     """A row of a scored bin, in the unit of the measurement."""
     scale = float(seen.size[row]) if desk.rule.kind == "ratio" else 1.0
     value = float(seen.value[row]) if scored.ok[row] else None
     return Seen(row, seen.start, seen.start + desk.rule.width, value, float(scored.mid[row]) * scale)
 
 
-def again(desk: Desk, row: int, seen: Observed, scored: Scored) -> Change:
+def again(desk: Desk, row: int, seen: ClosedBin, scored: Scored) -> Change:
     """What is remembered of an outage, with what this bin showed."""
     return tell(desk.ongoing[row], show(desk, row, seen, scored))
 
@@ -168,7 +168,7 @@ def _reason(worth: float, bins: int, drop: float, held: bool) -> str:
     return said + "; most series of the feed fell with it" if held else said
 
 
-def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -> list[Change]:
+def course(desk: Desk, rows: Ints, seen: ClosedBin, scored: Scored, held: bool) -> list[Change]:
     """Outages followed since an earlier bin: partial returns, further falls, ends.
 
     Those that are held are judged when the feed has settled, and are neither back nor on their way.
@@ -196,7 +196,7 @@ def course(desk: Desk, rows: Ints, seen: Observed, scored: Scored, held: bool) -
     ]
 
 
-def _course(desk: Desk, c: Columns, rows: Ints, seen: Observed, scored: Scored) -> recovery.Course:
+def _course(desk: Desk, c: Columns, rows: Ints, seen: ClosedBin, scored: Scored) -> recovery.Course:
     value, mid = scored.value[rows], np.maximum(scored.mid[rows], EMPTY)
     known = [desk.ongoing[row] for row in rows.tolist()]
     told = np.array([1 - one.drop for one in known], np.float32)
@@ -218,7 +218,7 @@ def _steady(desk: Desk, c: Columns, now: recovery.Course) -> Flags:
 
 
 def _revise(
-    desk: Desk, row: int, i: int, now: recovery.Course, steady: bool, seen: Observed, scored: Scored, held: bool
+    desk: Desk, row: int, i: int, now: recovery.Course, steady: bool, seen: ClosedBin, scored: Scored, held: bool
 ) -> Change:
     old, hot, shown = desk.ongoing[row], desk.store.hot, show(desk, row, seen, scored)
     drop, moving = 1 - min(float(hot["sums"][row, recovery.LEVEL]), 1.0), int(now.moving[i])

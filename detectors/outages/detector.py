@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.types import Change, Flags, Floats, Ints, Observed, Rule
+from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
 from . import decide, member_churn, recovery, score_bins, suppression
 from .evidence import Singles
@@ -138,7 +138,7 @@ class Detector:
         """Whether the first of its series has just left warm-up."""
         return bool(self._scored.warm.any()) and int(self.hot["seen"].max()) <= self._desk.pace.warm + 1
 
-    def close(self, seen: Observed, ask: suppression.Ask | None = None) -> list[Change]:
+    def close(self, seen: ClosedBin, ask: suppression.Ask | None = None) -> list[Change]:
         """Score, decide, then learn one bin. Changes in row order. `ask`: what suppresses an outage, if any can."""
         desk, presence = self._desk, self.rule.kind == "presence"
         followed = np.flatnonzero(self.hot["phase"] == FOLLOWED)
@@ -151,7 +151,7 @@ class Detector:
         self._learn(seen)
         return sorted(changes, key=lambda change: change.row)
 
-    def _learn(self, seen: Observed) -> None:
+    def _learn(self, seen: ClosedBin) -> None:
         """Members at the end of each bin, profiles at the end of each hour."""
         if self.rule.kind == "presence":
             member_churn.learn(self.hot, seen, self.rule.width)

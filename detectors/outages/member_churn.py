@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from detectors.types import DAY, Flags, Observed
+from detectors.types import DAY, ClosedBin, Flags
 
 from .member_losses import GONE, LATE, OFTEN, SPELL, Feed, before, likely, own_rate, together
 from .series_state import Columns
@@ -20,7 +20,7 @@ HEARD = 10_000  # losses by which the feed's tie is known, at most
 FRESH = 0.95  # more than this share is never taken to be hidden
 
 
-def learn(c: Columns, seen: Observed, width: int) -> None:
+def learn(c: Columns, seen: ClosedBin, width: int) -> None:
     """Members expected up: at once upward, over a day downward; how often they come and go."""
     alive = seen.alive & seen.present
     was = before(seen)
@@ -36,7 +36,7 @@ def learn(c: Columns, seen: Observed, width: int) -> None:
     c["seen"][alive] += 1
 
 
-def remember(c: Columns, seen: Observed, feed: Feed, calm: Flags, width: int) -> None:
+def remember(c: Columns, seen: ClosedBin, feed: Feed, calm: Flags, width: int) -> None:
     """Own losses of the rows flagged, and how many of them came together; their noise, half an hour late."""
     fit, up, share = c["fit"], before(seen), own_weight(c, seen, feed, calm)
     own = fit[:, GONE] / np.maximum(fit[:, OFTEN], 1)
@@ -46,13 +46,13 @@ def remember(c: Columns, seen: Observed, feed: Feed, calm: Flags, width: int) ->
     fit[:, LATE] += np.float32(min(width / SPELL, 1.0)) * (c["noise"] - fit[:, LATE])
 
 
-def own_weight(c: Columns, seen: Observed, feed: Feed, calm: Flags) -> float:
+def own_weight(c: Columns, seen: ClosedBin, feed: Feed, calm: Flags) -> float:
     """What a loss of this bin counts in what networks are like: a shake of the whole feed says little of each."""
     common = feed.rate * float(likely(c, seen, feed)[calm].sum())
     return min((3 * common + 5) / max(float(seen.lost[calm].sum()), 1), 1.0)
 
 
-def feed_after(feed: Feed, c: Columns, seen: Observed, calm: Flags, width: int) -> Feed:
+def feed_after(feed: Feed, c: Columns, seen: ClosedBin, calm: Flags, width: int) -> Feed:
     """The feed's own rates after this bin, from the rows flagged: those with neither an outage nor a suspicion."""
     use = seen.alive & seen.present & calm
     named = c["anchor"][use]

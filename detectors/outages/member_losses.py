@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.types import Flags, Floats, Ints, Observed
+from detectors.types import ClosedBin, Flags, Floats, Ints
 
 from .evidence import RHOS
 from .series_state import Columns
@@ -78,17 +78,17 @@ def hidden(named: Floats, fresh: float, chance: Floats) -> Floats:
     return np.asarray((named + 1)[:, None] * np.minimum(np.stack(parts, axis=1), 0))
 
 
-def before(seen: Observed) -> Floats:
+def before(seen: ClosedBin) -> Floats:
     """Members up at the start of the bin, with those that its losses revealed."""
     return seen.value + seen.lost - seen.back
 
 
-def likely(c: Columns, seen: Observed, feed: Feed) -> Floats:
+def likely(c: Columns, seen: ClosedBin, feed: Feed) -> Floats:
     """Members likely to have been up at the start of the bin, those nobody has heard of among them."""
     return before(seen) + (c["anchor"] + 1) * feed.fresh / (1 - feed.fresh)
 
 
-def usual(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Normal:
+def usual(c: Columns, rows: Ints, seen: ClosedBin, feed: Feed) -> Normal:
     """What is normal in this bin, from the row's own past, from the feed's, and from what the others lose now.
 
     The row's own rate and tie are drawn towards the feed's: gamma priors of shape 1. Half a standard deviation is
@@ -101,7 +101,7 @@ def usual(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Normal:
     return Normal(np.clip(chance, 1e-4, 0.9), np.clip(np.maximum(tie, shake.tie), 1e-4, 0.9))
 
 
-def others(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Normal:
+def others(c: Columns, rows: Ints, seen: ClosedBin, feed: Feed) -> Normal:
     """What the networks of other countries lose in this bin; without enough of them, all other networks.
 
     Their tie is what they lose together beyond what chance puts together in a bin that loses as many.
@@ -121,7 +121,7 @@ def own_rate(past: Floats, rate: float) -> Floats:
     return np.asarray((1 + past[:, GONE]) / (1 / rate + past[:, OFTEN]))
 
 
-def score(c: Columns, seen: Observed, feed: Feed, width: int) -> None:
+def score(c: Columns, seen: ClosedBin, feed: Feed, width: int) -> None:
     """Add this bin's evidence to what the last half hour left."""
     sums, runs, was = c["sums"], c["runs"], before(seen)
     open_ = seen.alive & seen.present & (c["phase"] < 2)
@@ -133,7 +133,7 @@ def score(c: Columns, seen: Observed, feed: Feed, width: int) -> None:
     runs[:] = np.where((sums > 0) & open_[:, None], np.minimum(runs, 65_000) + 1, np.where(sums > 0, runs, 0))
 
 
-def weigh(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Floats:
+def weigh(c: Columns, rows: Ints, seen: ClosedBin, feed: Feed) -> Floats:
     """Evidence of this bin's losses, per row and rho."""
     normal = usual(c, rows, seen, feed)
     lost, stayed = seen.lost[rows], np.maximum(before(seen)[rows] - seen.lost[rows], 0)
@@ -143,7 +143,7 @@ def weigh(c: Columns, rows: Ints, seen: Observed, feed: Feed) -> Floats:
     return evidence(lost, stayed, normal) + hidden(named, feed.fresh, after)
 
 
-def relax(c: Columns, seen: Observed, was: Floats, open_: Flags) -> None:
+def relax(c: Columns, seen: ClosedBin, was: Floats, open_: Flags) -> None:
     """Members that come back take their part of the evidence with them."""
     missing = np.maximum(c["level"] - was, seen.back)
     left = 1 - seen.back / np.maximum(missing, 1)
@@ -151,7 +151,7 @@ def relax(c: Columns, seen: Observed, was: Floats, open_: Flags) -> None:
     c["sums"][c["sums"] < 0.05] = 0
 
 
-def together(seen: Observed, up: Floats) -> Floats:
+def together(seen: ClosedBin, up: Floats) -> Floats:
     """Losses, each counted by the share of its network's other members that were lost with it."""
     share = np.maximum(seen.lost - 1, 0) / np.maximum(up - 1, 1)
     return np.asarray(seen.lost * np.minimum(share, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from detectors.types import Change, Drop, State, Suppression
+from detectors.types import Change, LevelDrop, State, Suppression
 
 Severity = Literal["total", "major", "partial"]
 Shape = Literal["sudden", "gradual", "stepwise"]
@@ -134,7 +134,7 @@ def tell(now: Ongoing, seen: Seen, ended_at: int | None = None) -> Change:
         max_drop=round(now.max_drop, 4),
         severity=severity(now.max_drop),
         shape=now.shape,
-        drops=tuple(Drop(at, drop) for at, drop in now.drops),
+        drops=tuple(LevelDrop(at, drop) for at, drop in now.drops),
         evidence=round(now.evidence, 2),
         explain=explain(now),
         suppressed_by=now.suppressed_by,

@@ -1,4 +1,4 @@
-"""Members that come and go: who is known, who is up, and who was lost or came back within a bin."""
+"""Members of each row: which have been seen, which are up, and which were lost or came back within a bin."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ import numpy as np
 from detectors.bins import padded
 from detectors.types import Floats
 
-Event = tuple[int, str, float, bool]  # row, member, event time, up
+MemberEvent = tuple[int, str, float, bool]  # row, member, event time, up
 
 
-class Presence(NamedTuple):
-    """Members up at the end of a bin, members known, and those lost and back in it: an element per row."""
+class MemberCounts(NamedTuple):
+    """Members up at the end of a bin, members ever seen, and those lost and back in the bin: float64 (rows)."""
 
     up: Floats
-    known: Floats
+    seen: Floats
     lost: Floats
     back: Floats
 
 
 class Members:
-    """Who is known of each row and whether they are up, as of the bin closed last.
+    """The members of each row and whether they are up, as of the bin closed last.
 
     >>> members = Members()
     >>> members.add(300, (0, "a", 301.0, True))
     >>> members.add(300, (0, "b", 302.0, False))
     >>> members.close(300, rows=1)
-    Presence(up=array([1.]), known=array([2.]), lost=array([1.]), back=array([0.]))
+    MemberCounts(up=array([1.]), seen=array([2.]), lost=array([1.]), back=array([0.]))
     """
 
     def __init__(self) -> None:
-        self.events: dict[int, list[Event]] = {}
+        self.events: dict[int, list[MemberEvent]] = {}
         self.since: dict[int, dict[str, tuple[bool, float]]] = {}  # row: member: (up, time of the newest event)
         self.up = np.zeros(0)
-        self.known = np.zeros(0)
+        self.count = np.zeros(0)
 
-    def add(self, start: int, event: Event) -> None:
-        """Hold an event, in order of arrival, until the bin of that start closes.
+    def add(self, start: int, event: MemberEvent) -> None:
+        """Keep an event, in order of arrival, until the bin of that start closes.
 
-        One that came after its own bin had closed is held for a bin that is still open.
+        A late event belongs to the bin that was open when it arrived.
         """
         self.events.setdefault(start, []).append(event)
 
-    def close(self, start: int, rows: int) -> Presence:
+    def close(self, start: int, rows: int) -> MemberCounts:
         """Apply the events of a bin in event-time order (equal times: order of arrival) and count.
 
-        Late ones only put right who was up before the bin; they are nobody's loss or return.
+        Late events correct who was up before the bin; they count as neither a loss nor a return.
         """
-        self.up, self.known = padded(self.up, rows), padded(self.known, rows)
+        self.up, self.count = padded(self.up, rows), padded(self.count, rows)
         lost, back = np.zeros(rows), np.zeros(rows)
         before: dict[tuple[int, str], bool | None] = {}
         for row, member, ts, up in self._due(start):
@@ -60,45 +60,45 @@ class Members:
             is_up = self.since[row][member][0]
             lost[row] += was_up is True and not is_up
             back[row] += was_up is False and is_up
-        return Presence(self.up[:rows].copy(), self.known[:rows].copy(), lost, back)
+        return MemberCounts(self.up[:rows].copy(), self.count[:rows].copy(), lost, back)
 
-    def _due(self, start: int) -> list[Event]:
-        """What is held for this bin, and for earlier ones that never closed, by event time."""
-        held = [event for bin_ in sorted(self.events) if bin_ <= start for event in self.events.pop(bin_)]
-        return sorted(held, key=lambda event: event[2])
+    def _due(self, start: int) -> list[MemberEvent]:
+        """Return the events of this bin, and of earlier ones that never closed, by event time."""
+        due = [event for bin_ in sorted(self.events) if bin_ <= start for event in self.events.pop(bin_)]
+        return sorted(due, key=lambda event: event[2])
 
-    def put(self, row: int, known: dict[str, tuple[bool, float]]) -> None:
-        """Set who is known of a row: member to (up, time of its newest event)."""
-        self.up, self.known = padded(self.up, row + 1), padded(self.known, row + 1)
-        self.since[row] = known
-        self.up[row], self.known[row] = sum(up for up, _ in known.values()), len(known)
+    def put(self, row: int, members: dict[str, tuple[bool, float]]) -> None:
+        """Set the members of a row: name to (up, time of the newest event)."""
+        self.up, self.count = padded(self.up, row + 1), padded(self.count, row + 1)
+        self.since[row] = members
+        self.up[row], self.count[row] = sum(up for up, _ in members.values()), len(members)
 
     def forget(self, row: int) -> None:
-        """Drop all members of a row, and what is held of them."""
-        for start, held in self.events.items():
-            self.events[start] = [event for event in held if event[0] != row]
+        """Drop all members of a row and their pending events."""
+        for start, pending in self.events.items():
+            self.events[start] = [event for event in pending if event[0] != row]
         if self.since.pop(row, None):
-            self.up[row] = self.known[row] = 0.0
+            self.up[row] = self.count[row] = 0.0
 
     def forget_down(self, row: int, before: int) -> None:
-        """Drop the members of a row that are down and have not been heard of since that time."""
-        known = self.since.get(row, {})
-        for member in [m for m, (up, at) in known.items() if not up and at < before]:
-            del known[member]
-            self.known[row] -= 1.0
+        """Drop the members of a row that are down and have had no event since that time."""
+        members = self.since.get(row, {})
+        for member in [name for name, (up, at) in members.items() if not up and at < before]:
+            del members[member]
+            self.count[row] -= 1.0
 
     def _was_up(self, row: int, member: str, up: bool) -> bool | None:
-        """Whether a member was up before its first event of a bin: one that goes down must have been; else unknown."""
+        """Return whether a member was up before its first event of a bin; a new one that goes down was."""
         state = self.since.get(row, {}).get(member)
         if state is None:
             return None if up else True
         return state[0]
 
     def _set(self, row: int, member: str, up: bool, ts: float) -> None:
-        known = self.since.setdefault(row, {})
-        was_up, newest = known.get(member, (None, ts))
+        members = self.since.setdefault(row, {})
+        was_up, newest = members.get(member, (None, ts))
         if ts < newest:
             return
-        known[member] = (up, ts)
-        self.known[row] += was_up is None
+        members[member] = (up, ts)
+        self.count[row] += was_up is None
         self.up[row] += int(up) - int(was_up or False)

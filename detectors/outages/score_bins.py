@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from detectors.types import Flags, Ints, Observed, Rule
+from detectors.types import ClosedBin, Flags, Ints, Rule
 
 from . import member_churn, member_losses
 from .baseline import EMPTY, Expected, Pace, predict
@@ -63,7 +63,7 @@ def untouched(c: Columns, names: Sequence[str], rows: Ints) -> Iterator[None]:
         c[name][rows] = column
 
 
-def levels(desk: Desk, seen: Observed) -> Scored:
+def levels(desk: Desk, seen: ClosedBin) -> Scored:
     """Score all kinds but presence, in chunks that fit the cache."""
     rows = desk.store.rows
     scored = Scored(rows)
@@ -73,7 +73,7 @@ def levels(desk: Desk, seen: Observed) -> Scored:
     return scored
 
 
-def _chunk(desk: Desk, seen: Observed, part: slice, scored: Scored) -> None:
+def _chunk(desk: Desk, seen: ClosedBin, part: slice, scored: Scored) -> None:
     rule, pace, c = desk.rule, desk.pace, chunk(desk.store.hot, part)
     size = seen.size[part].astype(np.float32)
     ok = seen.present[part] & seen.alive[part] & (size > 0)
@@ -103,7 +103,7 @@ def _put(
     scored.young[part] = e.young
 
 
-def presence(desk: Desk, seen: Observed) -> Scored:
+def presence(desk: Desk, seen: ClosedBin) -> Scored:
     """Score all rows from the members that were lost. A network of very few members never has enough evidence."""
     c, s, scored = desk.store.hot, desk.scalars, Scored(desk.store.rows)
     feed = member_losses.Feed.of(s)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
-from detectors.types import Change, Observed, Suppression
+from detectors.types import Change, ClosedBin, Suppression
 
 from . import decide
 from .score_bins import Desk, Scored
@@ -99,7 +99,7 @@ class Bin:
     """A bin that has just been decided: what the detector knows, what was seen, and how it was scored."""
 
     desk: Desk
-    seen: Observed
+    seen: ClosedBin
     scored: Scored
 
 

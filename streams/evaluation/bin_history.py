@@ -13,7 +13,7 @@ from detectors.outages.detector import Deviation
 from detectors.outages.evidence import threshold
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.outage_lifecycle import FOLLOWED
-from detectors.types import Change, Observed, Rule, State
+from detectors.types import Change, ClosedBin, Rule, State
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.feed import Feed
 
@@ -84,7 +84,7 @@ class Watch:
         self._rows: list[tuple[Facets, int]] = []
         feed.observer = self
 
-    def __call__(self, seen: Observed, changes: list[Change]) -> None:
+    def __call__(self, seen: ClosedBin, changes: list[Change]) -> None:
         """Note a bin that has just closed, before any row of it is forgotten."""
         rows = [(facets, row) for facets, row in self._find() if seen.alive[row]]
         shown = self._feed.detector.deviations() if rows else None
@@ -107,7 +107,7 @@ class Watch:
         rule = self._feed.detector.rule
         return self.histories.setdefault(facets, History(self._name, facets, rule, threshold(rule.budget, rule.width)))
 
-    def _bin(self, history: History, row: int, seen: Observed, shown: Deviation, changes: tuple[Change, ...]) -> Bin:
+    def _bin(self, history: History, row: int, seen: ClosedBin, shown: Deviation, changes: tuple[Change, ...]) -> Bin:
         hot, ongoing = self._feed.detector.hot, self._feed.detector.ongoing.get(row)
         ratio, presence = history.rule.kind == "ratio", history.rule.kind == "presence"
         measured = bool(seen.present[row]) and (seen.size[row] > 0 or not ratio)

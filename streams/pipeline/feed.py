@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.bins import Arrivals, OpenBins, distinct
-from detectors.clock_leaps import Claim, Doubt
+from detectors.clock_leaps import Claim, LeapGuard
 from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
-from detectors.types import DAY, Change, Flags, Floats, Ints, Observed, Rule
+from detectors.types import DAY, Change, ClosedBin, Flags, Floats, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
 from schemas.finding import Levels
 from schemas.measurement import Measurement
@@ -117,7 +117,7 @@ class Feed:
         self.bins = OpenBins(rules.detector.kind)
         self.members = Members()
         self.watermark = Watermark(rules.time)
-        self.doubt: Doubt[tuple[Measurement, Origin]] = Doubt(rules.time.max_step, rules.time.lateness)
+        self.leap_guard: LeapGuard[tuple[Measurement, Origin]] = LeapGuard(rules.time.max_step, rules.time.lateness)
         self.detector = Detector(rules.detector)
         self.active = 0  # rows measured in the newest closed bin that was not empty
         self.silent_since: int | None = None
@@ -129,7 +129,7 @@ class Feed:
             self.cells.index.home = self.index.home
         self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # is told parts of areas
         self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
-        self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
+        self.observer: Callable[[ClosedBin, list[Change]], None] | None = None  # is shown each bin that closes
 
     @property
     def is_plain(self) -> bool:
@@ -142,7 +142,7 @@ class Feed:
         steps = [Step([], rejected, 0, 0)]
         while part.size:
             leap = self.watermark.first_leap(part.ts)
-            voice = self.doubt.first_voice(part.ts[:leap], self.watermark.newest)
+            voice = self.leap_guard.first_claim(part.ts[:leap], self.watermark.newest)
             stop = min(voice + 1, leap)
             if stop:
                 steps.append(self._admit(part.cut(0, stop)))
@@ -159,7 +159,7 @@ class Feed:
 
         `spoke`: starts of the bins in which the feed was heard elsewhere, where silence here is real (None: all).
         """
-        confirmed = [m for m, _ in self.doubt.confirm(newest)] if self.watermark.newest is not None else []
+        confirmed = [m for m, _ in self.leap_guard.confirm(newest)] if self.watermark.newest is not None else []
         if confirmed:
             self._bin(Part.of(confirmed, np.zeros(len(confirmed), dtype=np.int64)))
         self.watermark.advance(max([newest, *(float(m.ts) for m in confirmed)]))
@@ -188,11 +188,11 @@ class Feed:
         """Hold a measurement that leaps ahead of all others; take in those that are believed now."""
         position, measurement = int(one.positions[0]), one.measurements[0]
         claim = Claim(float(measurement.ts), KEY(measurement), (measurement, batch.origin(position)))
-        return self._believe([m for m, _ in self.doubt.claim(claim, self.active)], position)
+        return self._believe([m for m, _ in self.leap_guard.claim(claim, self.active)], position)
 
     def _settle(self, one: Part) -> list[Step]:
         """Take in what was held and is in order with a measurement just admitted, and reject the rest."""
-        believed, refuted = self.doubt.settle(float(one.ts[0]))
+        believed, refuted = self.leap_guard.settle(float(one.ts[0]))
         steps = [self._believe([m for m, _ in believed], int(one.positions[0]))]
         return [*steps, Step([], [_too_far(origin) for _, origin in refuted], 0, 0)]
 
@@ -293,7 +293,7 @@ class Feed:
     def _is_given_up(self, start: int) -> bool:
         return self.silent_since is not None and start - self.silent_since > self.rules.expire_after
 
-    def _observe(self, start: int, rows: int, elsewhere: bool | None) -> Observed:
+    def _observe(self, start: int, rows: int, elsewhere: bool | None) -> ClosedBin:
         """Return what the bin held; where silence says nothing, its rows are not present.
 
         `elsewhere`: whether the feed spoke in other shards, None when that is not known.
@@ -313,7 +313,7 @@ class Feed:
         few = elsewhere is None and int(alive.sum()) < FEW
         if self.rules.silence_is_zero and (spoke or elsewhere or few):
             present = alive
-        return Observed(start, value, size, present, alive, lost, back, self.index.group[:rows])
+        return ClosedBin(start, value, size, present, alive, lost, back, self.index.group[:rows])
 
     def _expired(self, start: int, spoke: bool) -> list[Change]:
         """Give up open outages once the whole feed has been silent for too long: unknown is not recovered."""

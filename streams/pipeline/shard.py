@@ -154,7 +154,7 @@ class Shard:
 
     def held(self) -> int:
         """Return how many measurements wait for others to agree on the time."""
-        return sum(len(feed.doubt.held) for feed in self.feeds.values())
+        return sum(len(feed.leap_guard.pending) for feed in self.feeds.values())
 
     def tell_levels(self) -> None:
         """From now on, have levels told with the bins that close."""

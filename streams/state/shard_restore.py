@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import convert
 
-from detectors.bins import Bin, OpenBins
+from detectors.bins import OpenBin, OpenBins
 from detectors.clock_leaps import Claim
 from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import Ongoing
@@ -90,7 +90,7 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
     for held in rows["held"].values["held"]:
         measurement = convert(held["measurement"], Measurement)
         origin = Origin(held["offset"], base64.b64decode(held["payload"]))
-        feed.doubt.held.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
+        feed.leap_guard.pending.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
 
 
 def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:
@@ -127,7 +127,7 @@ def _restore_series(index: SeriesIndex, rows: Mapping[str, Packed]) -> None:
 
 def _restore_bins(bins: OpenBins, count: int, rows: Mapping[str, Packed]) -> None:
     for (start, _), row in _family(rows, "open"):
-        opened = bins.bins.setdefault(int(start), Bin.empty())
+        opened = bins.bins.setdefault(int(start), OpenBin.empty())
         opened.grow(count)
         at = row.columns.pop("row")
         opened.seen[at] = True

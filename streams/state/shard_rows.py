@@ -20,7 +20,7 @@ import numpy as np
 from msgspec import to_builtins
 from numpy.typing import NDArray
 
-from detectors.bins import Bin, OpenBins
+from detectors.bins import OpenBin, OpenBins
 from detectors.clock_leaps import Claim
 from detectors.outages.areas import Panel
 from detectors.outages.detector import Detector
@@ -94,7 +94,7 @@ def _feed_rows(feed: Feed, whole: bool) -> Rows:
     yield from _series_rows(feed.index, whole)
     yield from _seen_rows(feed.index)
     yield from _bin_rows(feed.bins, len(feed.index))
-    yield "held", pack({"held": [_held(claim) for claim in feed.doubt.held]}, {})
+    yield "held", pack({"held": [_held(claim) for claim in feed.leap_guard.pending]}, {})
     if feed.rules.detector.kind == "presence":
         yield from _member_rows(feed.members, len(feed.index))
     yield from _detector_rows(feed, whole)
@@ -173,7 +173,7 @@ def _bin_rows(bins: OpenBins, rows: int) -> Rows:
         yield from _open_rows(start, opened, rows)
 
 
-def _open_rows(start: int, opened: Bin, rows: int) -> Rows:
+def _open_rows(start: int, opened: OpenBin, rows: int) -> Rows:
     opened.grow(rows)
     members = _by_chunk(sorted(opened.members))
     for number, at, end in _spans(rows):

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from detectors.outages.detector import Detector
-from detectors.types import DAY, Kind, Observed, Rule
+from detectors.types import DAY, ClosedBin, Kind, Rule
 from tests.calibration.quiet import KINDS, level
 from tests.calibration.report import heads, width
 from tests.calibration.textbook import Ewma, River
@@ -27,14 +27,14 @@ HISTORY = 8
 BINS = 24
 RIVERS = 200
 CASES: tuple[tuple[Kind, int], ...] = (("count", 300), ("count", 3_600), ("gauge", 300), ("gauge", 3_600))
-Close = Callable[[Observed], object]
+Close = Callable[[ClosedBin], object]
 
 
 class Taught(NamedTuple):
     """A detector after eight days, and the bins that follow."""
 
     detector: Detector
-    rest: list[Observed]
+    rest: list[ClosedBin]
 
 
 class Cost(NamedTuple):
@@ -71,7 +71,7 @@ def copied(taught: Taught, rows: int) -> Detector:
     return detector
 
 
-def timed(close: Close, seen: Sequence[Observed], rows: int) -> float:
+def timed(close: Close, seen: Sequence[ClosedBin], rows: int) -> float:
     """CPU nanoseconds per series and bin of closing bins for that many rows; making the bins is not counted."""
     spent = 0
     for one in seen:
@@ -82,10 +82,10 @@ def timed(close: Close, seen: Sequence[Observed], rows: int) -> float:
     return spent / len(seen) / rows
 
 
-def widened(one: Observed, rows: int) -> Observed:
+def widened(one: ClosedBin, rows: int) -> ClosedBin:
     """Repeat the series of a bin."""
     which = np.arange(rows) % len(one.value)
-    return Observed(
+    return ClosedBin(
         start=one.start,
         value=one.value[which],
         size=one.size[which],

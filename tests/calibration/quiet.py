@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import DAY, Kind, Observed
+from detectors.types import DAY, ClosedBin, Kind
 from tests.detectors.series import START, bins
 
 Matrix = NDArray[Any]
@@ -27,7 +27,7 @@ class Presence(NamedTuple):
     missing: Matrix
 
 
-def quiet(kind: Kind, count: int, days: int, width: int, seed: int) -> Iterator[Observed]:
+def quiet(kind: Kind, count: int, days: int, width: int, seed: int) -> Iterator[ClosedBin]:
     """Bins of `count` series without an outage, the same for the same seed."""
     rng = np.random.default_rng([seed, days, width, count, sum(kind.encode())])
     if kind == "presence":
@@ -129,11 +129,11 @@ def members(rng: np.random.Generator, count: int, days: int, width: int) -> Pres
     return Presence(up, known, lost, back, missing)
 
 
-def _observed(seen: Presence, width: int) -> Iterator[Observed]:
+def _observed(seen: Presence, width: int) -> Iterator[ClosedBin]:
     alive, group = np.ones(seen.up.shape[1], np.bool_), np.ones(seen.up.shape[1], np.int64)
     for k, (up, known, lost, back, missing) in enumerate(zip(*seen, strict=True)):
         numbers = (column.astype(float) for column in (lost, back))
-        yield Observed(
+        yield ClosedBin(
             START + k * width,
             up.astype(float),
             known.astype(float),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.outages.detector import Detector
-from detectors.types import Change, Kind, Observed, Rule
+from detectors.types import Change, ClosedBin, Kind, Rule
 
 Matrix = NDArray[Any]
 START = 1_577_664_000  # Monday 30 December 2019, midnight
@@ -17,7 +17,7 @@ START = 1_577_664_000  # Monday 30 December 2019, midnight
 
 def bins(
     values: Matrix, width: int, size: Matrix | None = None, start: int = START, group: int | Matrix = 0
-) -> Iterator[Observed]:
+) -> Iterator[ClosedBin]:
     """One bin per row of a matrix (bins, series); NaN is a bin without a measurement. `group`: of all, or of each."""
     count = values.shape[1]
     zeros = np.zeros(count)
@@ -26,7 +26,7 @@ def bins(
         present = ~np.isnan(line)
         alive = alive | present
         trials = np.ones(count) if size is None else size[index].astype(float)
-        yield Observed(
+        yield ClosedBin(
             start=start + index * width,
             value=np.where(present, line, 0.0),
             size=trials,
@@ -38,12 +38,12 @@ def bins(
         )
 
 
-def members(up: NDArray[np.bool_], width: int, start: int = START) -> Iterator[Observed]:
+def members(up: NDArray[np.bool_], width: int, start: int = START) -> Iterator[ClosedBin]:
     """Presence bins of one network from who is up at the end of each bin, a matrix (bins, members)."""
     before = up[0]
     for index, now in enumerate(up):
         one = np.ones(1, np.bool_)
-        yield Observed(
+        yield ClosedBin(
             start=start + index * width,
             value=np.array([float(now.sum())]),
             size=np.array([float(len(now))]),
@@ -62,7 +62,7 @@ def watch(kind: Kind, width: int, values: Matrix, rebaseline_after: int | None =
     return run(Detector(rule), bins(values, width, group=group))
 
 
-def run(detector: Detector, seen: Iterator[Observed]) -> list[Change]:
+def run(detector: Detector, seen: Iterator[ClosedBin]) -> list[Change]:
     """Close all bins."""
     changes: list[Change] = []
     for bin_ in seen:

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bins import Arrivals, Bin, OpenBins, padded
+from detectors.bins import Arrivals, OpenBin, OpenBins, padded
 from detectors.exact_sums import MOST
+from detectors.kinds import FEED_KINDS
+from detectors.outages.bin_columns import bin_columns
+from detectors.outages.presence import Members
 from detectors.types import Kind
 
 WIDTH = 60
@@ -113,7 +116,7 @@ def test_rows_that_come_later_find_room_in_an_open_bin() -> None:
     taken = opened.take(0, 4000)
     assert np.flatnonzero(taken.seen).tolist() == [0, 49, 2999]
     assert taken.value.sum() == 3
-    assert isinstance(taken, Bin)
+    assert isinstance(taken, OpenBin)
 
 
 @pytest.mark.filterwarnings("error")
@@ -125,3 +128,18 @@ def test_sums_beyond_all_numbers_are_large_not_infinite(kind: Kind) -> None:
     taken = opened.take(0, 2)
     assert (taken.value[:2].tolist(), taken.size[1]) == ([MOST, 3.0], 4.0 if kind == "ratio" else 0.0)
     assert taken.size[0] == (MOST if kind == "ratio" else 0.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bin_has_the_columns_of_its_kind(kind: Kind) -> None:
+    """Trials are the size of a ratio, members that of presence; every other bin has size 1."""
+    bins, members = OpenBins(kind), Members()
+    arrivals = Arrivals(np.array([0, 1]), np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 6.0]), ["a", "b"])
+    bins.add(np.array([0, 0]), arrivals, 2)
+    for event in ((0, "a", 1.0, True), (0, "b", 1.0, True), (1, "c", 2.0, False)):
+        members.add(0, event)
+    value, size, lost, back = bin_columns(FEED_KINDS[kind], bins.take(0, 2), members, 0, 2)
+    wanted = {"distinct": [1, 1], "presence": [2, 0]}.get(kind, [3, 4])
+    assert value.tolist() == wanted
+    assert size.tolist() == {"ratio": [5, 6], "presence": [2, 1]}.get(kind, [1, 1])
+    assert (lost.tolist(), back.tolist()) == ([0, 1] if kind == "presence" else [0, 0], [0, 0])

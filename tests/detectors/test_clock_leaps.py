@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.clock_leaps import Claim, Doubt
+from detectors.clock_leaps import Claim, LeapGuard
 
 STEP, LATENESS = 600.0, 60.0
 
 
-def doubt() -> Doubt[str]:
+def guard() -> LeapGuard[str]:
     """Nothing held yet."""
-    return Doubt(STEP, LATENESS)
+    return LeapGuard(STEP, LATENESS)
 
 
 def test_a_lone_claim_is_held_until_it_is_refuted() -> None:
     """It is believed by nobody, and given back when the next voice speaks against it."""
-    one = doubt()
-    assert one.claim(Claim(5000.0, "a", "x"), active=10) == []
-    assert one.settle(4000.0) == ([], ["x"])
-    assert one.held == []
-    assert one.settle(4000.0) == ([], [])
+    leaps = guard()
+    assert leaps.claim(Claim(5000.0, "a", "x"), active=10) == []
+    assert leaps.settle(4000.0) == ([], ["x"])
+    assert leaps.pending == []
+    assert leaps.settle(4000.0) == ([], [])
 
 
 def test_a_claim_within_lateness_of_a_voice_was_out_of_order() -> None:
     """The first after a gap is the newest of a few; one that is further ahead still is refuted with it."""
-    one = doubt()
-    one.claim(Claim(5000.0, "a", "a"), active=50)
-    one.claim(Claim(9000.0, "b", "b"), active=50)
-    assert one.settle(4950.0) == (["a"], ["b"])
+    leaps = guard()
+    leaps.claim(Claim(5000.0, "a", "a"), active=50)
+    leaps.claim(Claim(9000.0, "b", "b"), active=50)
+    assert leaps.settle(4950.0) == (["a"], ["b"])
 
 
 @pytest.mark.parametrize(
@@ -37,47 +37,47 @@ def test_a_claim_within_lateness_of_a_voice_was_out_of_order() -> None:
 )
 def test_late_ones_are_no_voice(ts: list[float], voice: int) -> None:
     """What is late for the feed itself, whose time is 4000, neither refutes a claim nor supports it."""
-    one = doubt()
-    one.claim(Claim(5000.0, "a", "a"), active=50)
-    assert one.first_voice(np.array(ts), 4000.0) == voice
+    leaps = guard()
+    leaps.claim(Claim(5000.0, "a", "a"), active=50)
+    assert leaps.first_claim(np.array(ts), 4000.0) == voice
 
 
 def test_where_nothing_is_held_none_decides() -> None:
     """All are taken in at once."""
-    assert doubt().first_voice(np.array([4001.0, 4002.0]), 4000.0) == 2
+    assert guard().first_claim(np.array([4001.0, 4002.0]), 4000.0) == 2
 
 
 def test_half_of_the_active_are_believed_in_order_of_arrival() -> None:
     """Claims of the same one count once."""
-    one = doubt()
+    leaps = guard()
     for who in "aab":
-        assert one.claim(Claim(5000.0, who, who), active=6) == []
-    assert one.claim(Claim(4990.0, "c", "c"), active=6) == ["a", "a", "b", "c"]
-    assert one.held == []
+        assert leaps.claim(Claim(5000.0, who, who), active=6) == []
+    assert leaps.claim(Claim(4990.0, "c", "c"), active=6) == ["a", "a", "b", "c"]
+    assert leaps.pending == []
 
 
 def test_claims_that_differ_are_believed_only_where_they_agree() -> None:
     """Time moves to the earliest; one that leaps past it stays in doubt."""
-    one = doubt()
-    one.claim(Claim(90_000.0, "far", "far"), active=5)
-    one.claim(Claim(5000.0, "a", "a"), active=5)
-    assert one.claim(Claim(5001.0, "b", "b"), active=5) == ["a", "b"]
-    assert [claim.item for claim in one.held] == ["far"]
+    leaps = guard()
+    leaps.claim(Claim(90_000.0, "far", "far"), active=5)
+    leaps.claim(Claim(5000.0, "a", "a"), active=5)
+    assert leaps.claim(Claim(5001.0, "b", "b"), active=5) == ["a", "b"]
+    assert [claim.item for claim in leaps.pending] == ["far"]
 
 
 def test_a_stretch_without_a_voice_against_it_is_enough() -> None:
     """When few of many are back, time goes on nevertheless: as soon as a lone clock would have been overtaken."""
-    one = doubt()
+    leaps = guard()
     for n in range(4):
-        assert one.claim(Claim(5000.0 + 150 * n, "a", str(n)), active=1000) == []
-    assert one.claim(Claim(5599.0, "a", "4"), active=1000) == []
-    assert one.claim(Claim(5600.0, "a", "5"), active=1000) == ["0", "1", "2", "3", "4", "5"]
+        assert leaps.claim(Claim(5000.0 + 150 * n, "a", str(n)), active=1000) == []
+    assert leaps.claim(Claim(5599.0, "a", "4"), active=1000) == []
+    assert leaps.claim(Claim(5600.0, "a", "5"), active=1000) == ["0", "1", "2", "3", "4", "5"]
 
 
 def test_a_clock_heard_elsewhere_confirms_what_is_in_step_with_it() -> None:
     """What is still far ahead of it stays in doubt."""
-    one = doubt()
-    one.claim(Claim(5000.0, "a", "a"), active=50)
-    one.claim(Claim(9000.0, "b", "b"), active=50)
-    assert one.confirm(4400.0) == ["a"]
-    assert [claim.item for claim in one.held] == ["b"]
+    leaps = guard()
+    leaps.claim(Claim(5000.0, "a", "a"), active=50)
+    leaps.claim(Claim(9000.0, "b", "b"), active=50)
+    assert leaps.confirm(4400.0) == ["a"]
+    assert [claim.item for claim in leaps.pending] == ["b"]

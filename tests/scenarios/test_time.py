@@ -229,7 +229,7 @@ def test_a_first_going_says_that_the_member_was_up_before() -> None:
     done = run(helpers.settings(("presence",)), [*up, *gone, *after])
     members = done.shard.feeds["presence"].members
     row = done.shard.feeds["presence"].index.by_series["asn/9", ()]
-    assert (members.up[row], members.known[row]) == (0, 12)
+    assert (members.up[row], members.count[row]) == (0, 12)
 
 
 def test_a_late_going_puts_right_who_is_up() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.outages.detector import Detector
 from detectors.outages.suppression import Ask
-from detectors.types import Change, Floats, Observed, Rule
+from detectors.types import Change, ClosedBin, Floats, Rule
 from streams.pipeline.shard import Shard
 
 FEWEST_MEMBERS = 5  # rules elsewhere leave smaller networks of a presence feed alone: one member would be an outage
@@ -31,9 +31,9 @@ class _Tapped(Detector):
 
     def __init__(self, rule: Rule) -> None:
         super().__init__(rule)
-        self.seen: list[Observed] = []
+        self.seen: list[ClosedBin] = []
 
-    def close(self, seen: Observed, ask: Ask | None = None) -> list[Change]:
+    def close(self, seen: ClosedBin, ask: Ask | None = None) -> list[Change]:
         self.seen.append(seen)
         return super().close(seen, ask)
 
@@ -66,7 +66,7 @@ class Tap:
         return [Bins(one.entity, name, signal, start, width, matrix[:, row]) for row, one in series]
 
 
-def _matrix(rule: Rule, seen: list[Observed], rows: int) -> Floats:
+def _matrix(rule: Rule, seen: list[ClosedBin], rows: int) -> Floats:
     """Bins by series. Of a presence feed, members not heard of yet count as up: rules elsewhere know the roster."""
     start, latest = seen[0].start, seen[-1]
     matrix = np.full(((latest.start - start) // rule.width + 1, rows), np.nan)

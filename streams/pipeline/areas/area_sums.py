@@ -11,7 +11,7 @@ from detectors import exact_sums
 from detectors.bins import padded
 from detectors.outages.areas import Sums, observed, turnover
 from detectors.outages.detector import Detector
-from detectors.types import DAY, Change, Floats, Ints, Observed, Rule
+from detectors.types import DAY, Change, ClosedBin, Floats, Ints, Rule
 from streams.config.area_spec import Area, Combination
 from streams.config.calendar import NOTHING, Calendar
 from streams.ingest.series_index import Series, SeriesIndex
@@ -46,7 +46,7 @@ class Summed:
         self.trials: Floats = np.zeros(0)
         self.closings = 0  # bins closed since the last snapshot
         self.forgot = False  # whether rows were freed since then
-        self.observer: Callable[[Observed, list[Change]], None] | None = None  # is shown each bin that closes
+        self.observer: Callable[[ClosedBin, list[Change]], None] | None = None  # is shown each bin that closes
 
     def close(self, start: int, parts: Sequence[AreaSums], doubted: bool) -> Told:
         """Close a bin from what each shard tells of it: how areas are spread over shards makes no difference."""

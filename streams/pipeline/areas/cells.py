@@ -11,7 +11,7 @@ import numpy as np
 from detectors.bins import Arrivals, OpenBins, padded
 from detectors.outages.areas import Panel, Sums
 from detectors.outages.presence import Members
-from detectors.types import Flags, Floats, Ints, Observed, Rule
+from detectors.types import ClosedBin, Flags, Floats, Ints, Rule
 from schemas.measurement import Measurement
 from streams.config.area_spec import PLACE, Area, AreaKey, Combination
 from streams.ingest.series_index import KEY, Key, Series, SeriesIndex, at_home, series_of
@@ -161,7 +161,7 @@ class Cells:
             (value, size, lost, back), present = self.members.close(start, rows), alive
         elif self.rule.kind == "ratio":
             size = closing.size[:rows]
-        seen = Observed(start, value, size, present, alive, lost, back, self.index.group[:rows])
+        seen = ClosedBin(start, value, size, present, alive, lost, back, self.index.group[:rows])
         sums = self.panel.close(seen, born < self.since + self.panel.warm * self.rule.width)
         told = self._told(start, verdict, sums, born <= start)
         self._forget(np.flatnonzero(old), cutoff)

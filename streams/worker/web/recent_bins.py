@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Change, Observed
+from detectors.types import Change, ClosedBin
 from schemas.outage import Outage, outage_id
 from streams.ingest.series_index import FACETS, Series
 from streams.pipeline.areas.area_sums import Summed
@@ -45,7 +45,7 @@ class Roll:
         self._facets: tuple[int, frozenset[Facets]] = (-1, frozenset())
         feed.observer = self
 
-    def __call__(self, seen: Observed, changes: list[Change]) -> None:
+    def __call__(self, seen: ClosedBin, changes: list[Change]) -> None:
         """Keep a bin that has just closed, and drop old ones to make room."""
         self.bins.append((seen.start, self.feed.detector.shown()))
         self._album.make_room(self)

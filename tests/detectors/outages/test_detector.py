@@ -9,14 +9,14 @@ import pytest
 
 from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import Ongoing
-from detectors.types import Kind, Observed, Rule
+from detectors.types import ClosedBin, Kind, Rule
 from tests.detectors.series import START, bins, daily, outages, run, watch
 
 KINDS: tuple[Kind, ...] = ("gauge", "count", "distinct", "ratio")
 HOURS = 24 * 6
 
 
-def recorded(kind: Kind, seed: int = 1) -> list[Observed]:
+def recorded(kind: Kind, seed: int = 1) -> list[ClosedBin]:
     """Twelve series of six days by the hour, with a day of darkness in one of them and some bins missing."""
     rng = np.random.default_rng(seed)
     usual = 80 * daily(6, 3600)[:, None] * np.ones(12)
@@ -77,7 +77,9 @@ def test_rows_do_not_know_each_other() -> None:
     story = recorded("count")
     together = [c for c in run(Detector(Rule("count", 3600)), iter(story)) if c.row == 3]
     alone = [
-        Observed(o.start, *(getattr(o, n)[3:4] for n in ("value", "size", "present", "alive", "lost", "back", "group")))
+        ClosedBin(
+            o.start, *(getattr(o, n)[3:4] for n in ("value", "size", "present", "alive", "lost", "back", "group"))
+        )
         for o in story
     ]
     assert [replace(c, row=3) for c in run(Detector(Rule("count", 3600)), iter(alone))] == together

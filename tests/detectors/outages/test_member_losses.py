@@ -11,7 +11,7 @@ import pytest
 from detectors.outages import recovery
 from detectors.outages.detector import Detector
 from detectors.outages.member_losses import Feed, Normal, evidence, hidden, log_rising, others, usual
-from detectors.types import Change, Floats, Observed, Rule
+from detectors.types import Change, ClosedBin, Floats, Rule
 from tests.detectors.series import START, members, outages, run
 
 
@@ -25,11 +25,11 @@ def watched(story: np.ndarray) -> list[Change]:
     return run(Detector(Rule("presence", 300)), members(story, 300))
 
 
-def feed(lost: Floats, size: Floats, at: int, group: int = 0) -> Observed:
+def feed(lost: Floats, size: Floats, at: int, group: int = 0) -> ClosedBin:
     """A bin of many networks, all members of which are back in the next; half of the networks may be of group 2."""
     yes, group_of = np.ones(len(size), np.bool_), np.full(len(size), group)
     group_of[len(size) // 2 :] *= 2
-    return Observed(at, size - lost, size, yes, yes, lost, np.zeros(len(size)), group_of)
+    return ClosedBin(at, size - lost, size, yes, yes, lost, np.zeros(len(size)), group_of)
 
 
 def lived(

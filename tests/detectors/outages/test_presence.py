@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.outages.presence import Event, Members
+from detectors.outages.presence import MemberEvent, Members
 
 WIDTH = 60
 EVENTS = st.lists(
@@ -126,7 +126,7 @@ def test_a_first_going_says_that_the_member_was_there_before() -> None:
 def test_a_reconnection_within_a_bin_is_neither_lost_nor_back() -> None:
     """Only the state before the bin and at its end counts."""
     members = Members()
-    events: list[Event] = [(0, "a", 2.0, True), (0, "a", 1.0, False)]
+    events: list[MemberEvent] = [(0, "a", 2.0, True), (0, "a", 1.0, False)]
     for event in events:
         members.add(0, event)
     assert [int(column[0]) for column in members.close(0, 1)] == [1, 1, 0, 0]
@@ -142,9 +142,9 @@ def test_members_that_have_been_down_for_long_are_forgotten() -> None:
     members.close(60, 1)
     members.forget_down(0, 60)
     assert sorted(members.since[0]) == ["here", "late"]
-    assert (members.up[0], members.known[0]) == (1, 2)
+    assert (members.up[0], members.count[0]) == (1, 2)
     members.forget(0)
-    assert (members.up[0], members.known[0], members.since) == (0, 0, {})
+    assert (members.up[0], members.count[0], members.since) == (0, 0, {})
     members.forget(0)
     members.forget_down(7, 60)
 
