@@ -32,7 +32,7 @@ from streams.worker.feed_liveness import FeedLiveness
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
 from streams.worker.stage_runner import Services, StageRunner
-from streams.worker.web.recent_bins import Album
+from streams.worker.web.recent_bins import RecentBins
 
 LAST_SAVE_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -65,20 +65,20 @@ class Worker:
         self.partitions: dict[int, MeasurementStage] = self.measuring.stages
         self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
         self.over: deque[Incident] = deque(maxlen=settings.web.recent)
-        self.album = Album(settings.web.history, settings.web.history_mb * 1_000_000)
+        self.recent_bins = RecentBins(settings.web.history, settings.web.history_mb * 1_000_000)
         self._announcers = {feed: ClockAnnouncer(settings.time_rule(feed)) for feed in settings.feeds}
         self.liveness = FeedLiveness({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
     def _partition(self, number: int, now: float) -> MeasurementStage:
         partition = MeasurementStage(self.settings, number, self.table, now, self.known)
         for name, feed in partition.shard.feeds.items():
-            self.album.watch(number, name, feed)
+            self.recent_bins.watch(number, name, feed)
         return partition
 
     def _area_stage(self, number: int, now: float) -> AreaStage:
         stage = AreaStage(self.settings, number, self.table, now, self.known)
         for site in stage.sites.values():
-            self.album.watch(number, site.feed, site.summed)
+            self.recent_bins.watch(number, site.feed, site.summed)
         return stage
 
     def held(self) -> list[MeasurementStage | AreaStage]:
@@ -94,7 +94,7 @@ class Worker:
 
     def let_go(self) -> None:
         """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
-        self.album.clear()
+        self.recent_bins.clear()
         for runner in self.runners:
             runner.let_go()
 
@@ -122,7 +122,7 @@ class Worker:
             log.warning("topic %s, %s", self.settings.kafka.findings, line)
         await self.sender.incidents(stage.name, told.incidents)
         for one in told.incidents:
-            self.metrics.told(one)
+            self.metrics.incident_sent(one)
             if one.state in OVER:
                 self.over.append(one)
 
@@ -236,7 +236,7 @@ class Worker:
         await self.sender.outages(stage, outages)
         await self.sender.findings(stage, [piece for who, one in closed for piece in pieces_of(finding_of(who, one))])
         for outage in outages:
-            self.metrics.sent(outage)
+            self.metrics.outage_sent(outage)
             if outage.state not in RUNNING:
                 self.ended.append(outage)
 

@@ -20,9 +20,9 @@ from streams.worker.agents import Worker, hear
 from streams.worker.exposition.collector import StateCollector
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
-from streams.worker.watchdog import Pulse
+from streams.worker.routes import add_pages
+from streams.worker.watchdog import Watchdog
 from streams.worker.web.access import application_options
-from streams.worker.web.routes import add_pages
 
 TICK = 1.0
 FINDINGS = 200  # in a batch: pieces of levels are large
@@ -32,14 +32,14 @@ PARTIALS = 100  # of a batch; each may be large
 def build(settings: Settings, partitions: int, data_dir: str, known: Known | None = None) -> faust.App:
     """Return the app of a worker for topics with that many partitions: `app.ebbtide` is its Worker.
 
-    Its `app.pulse` is to be started when it runs.
+    Its `app.watchdog` is to be started when it runs.
     """
     app = _app(settings, partitions, data_dir)
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
-    app.pulse = Pulse(float(settings.kafka.session_timeout) / 2)
-    sender = Publisher(app, settings.kafka, app.pulse.demand)
-    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.pulse.demand, known)
+    app.watchdog = Watchdog(float(settings.kafka.session_timeout) / 2)
+    sender = Publisher(app, settings.kafka, app.watchdog.check)
+    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.watchdog.check, known)
     app.ebbtide = worker
     metrics.registry.register(StateCollector(settings, worker.held, worker.open_incidents))
     _add_agents(app, worker)

@@ -1,4 +1,4 @@
-"""The topic of the calendar: read from its beginning to its end, then followed; and written by `ebbtide calendar`."""
+"""Reads the calendar topic: from its beginning to its end, then new records. `ebbtide calendar` writes it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Reading:
-    """What was read of the topic: the newest state of each entry, the faults, and the offset that follows."""
+    """The records read so far: the newest state of each entry, faults, and the next offset of each partition."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     following: dict[int, int] = field(default_factory=dict)
 
-    def take(self, record: Any) -> Entry | None:  # noqa: ANN401
-        """Take a record and return its entry; None for a fault, which is noted in one line."""
+    def add(self, record: Any) -> Entry | None:  # noqa: ANN401
+        """Add a record and return its entry. A record that is no entry is noted as a fault; the result is None."""
         self.following[record.partition] = record.offset + 1
         try:
             entry = decode_entry(record.value or b"")
@@ -49,7 +49,7 @@ class Reading:
 
 
 def read(kafka: Kafka) -> Reading:
-    """Return what the topic holds, all partitions from the beginning to the end of now. Raises BrokerError."""
+    """Return the content of all partitions, from the beginning to the present end. Raises BrokerError."""
     found, deadline = Reading(), time.monotonic() + PATIENCE
     with _reader(kafka, found) as (consumer, parts):
         ends = consumer.end_offsets(parts)
@@ -64,7 +64,7 @@ def read(kafka: Kafka) -> Reading:
 
 @contextmanager
 def _reader(kafka: Kafka, found: Reading) -> Iterator[tuple[Any, list[TopicPartition]]]:
-    """Yield a consumer of all partitions, at the offsets that follow what was read, and the partitions."""
+    """Yield a consumer of all partitions, positioned after the records read so far, and the partitions."""
     with reading(kafka) as consumer:
         numbers = consumer.partitions_for_topic(kafka.calendar)
         if not numbers:
@@ -82,19 +82,19 @@ def _reader(kafka: Kafka, found: Reading) -> Iterator[tuple[Any, list[TopicParti
 
 def _records(consumer: Any, found: Reading) -> Iterator[Entry | None]:  # noqa: ANN401
     for batch in consumer.poll(500).values():
-        yield from (found.take(record) for record in batch)
+        yield from (found.add(record) for record in batch)
 
 
 def load(kafka: Kafka, calendar: Calendar) -> Reading:
-    """Put all that the topic holds into a calendar; what is no entry is a line of the log. Raises BrokerError."""
+    """Read the topic into a calendar, and log records that are no entries. Raises BrokerError."""
     found = read(kafka)
     calendar.put(found.entries.values())
-    _tell(found)
+    _log_faults(found)
     return found
 
 
 def follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
-    """Put what comes after that into the calendar, in a thread of its own, until the process ends."""
+    """Add later records to the calendar, in a thread of its own, until the process ends."""
     Thread(target=_follow, args=(kafka, calendar, found), name="calendar", daemon=True).start()
 
 
@@ -106,20 +106,20 @@ def _follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
                     new = [entry for entry in _records(consumer, found) if entry]
                     if new:
                         calendar.put(new)
-                    _tell(found)
+                    _log_faults(found)
         except (EbbtideError, KafkaError, OSError, ValueError) as error:
             log.warning("the calendar is not followed for %g s: %s", RETRY_SECONDS, one_line(str(error)))
             time.sleep(RETRY_SECONDS)
 
 
-def _tell(found: Reading) -> None:
+def _log_faults(found: Reading) -> None:
     for fault in found.faults:
         log.warning("%s", fault)
     found.faults.clear()
 
 
 def write(kafka: Kafka, entries: Iterable[Entry]) -> None:
-    """Send entries, keyed by their ids, and wait until they are in the topic. Raises BrokerError."""
+    """Write entries, keyed by their ids, and wait until the broker has them. Raises BrokerError."""
     with sending(kafka, kafka.calendar) as send:
         for entry in entries:
             send(entry.entry_id.encode(), encode(entry))

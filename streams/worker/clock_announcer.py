@@ -1,4 +1,8 @@
-"""What of its feeds a worker tells all partitions: that one spoke in a bin, and that its time lets one more close."""
+"""Decides which event times of a feed a worker sends to all partitions on the topic `clock`.
+
+One event time in each bin that has measurements shows that the feed is alive in that bin; the newest event time lets
+the other partitions close their bins.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,31 @@ import numpy as np
 
 from detectors.watermark import TimeRule
 
-KEPT = 4096  # bins of a feed that are remembered as told: those of partitions far behind may be told twice
+MAX_ANNOUNCED = 4096  # bins of a feed that are remembered; a partition further behind may announce a bin again
 
 
 class ClockAnnouncer:
-    """What was told of one feed."""
+    """Remembers what was announced of one feed."""
 
     def __init__(self, rule: TimeRule) -> None:
         self.rule = rule
-        self._told: set[int] = set()
+        self._announced: set[int] = set()
         self._closed: int | None = None
 
-    def due(self, spoke: Iterable[int], newest: float) -> list[float]:
-        """Return the event times to tell (Unix seconds), oldest first: one in each bin not told of yet.
+    def due(self, active: Iterable[int], newest: float) -> list[float]:
+        """Return the event times to announce (Unix seconds), oldest first: one in each bin not announced yet.
 
-        `spoke`: starts of the bins in which the feed was heard. `newest`: its newest event time; that is told again
-        when it lets another bin close.
+        `active`: starts of the bins with measurements of the feed; `newest`: its newest event time. That is announced
+        again when it lets another bin close.
         """
-        fresh = set(spoke) - self._told
-        self._told |= fresh
-        if len(self._told) > KEPT:
-            self._told = set(sorted(self._told)[-KEPT // 2 :])
+        fresh = set(active) - self._announced
+        self._announced |= fresh
+        if len(self._announced) > MAX_ANNOUNCED:
+            self._announced = set(sorted(self._announced)[-MAX_ANNOUNCED // 2 :])
         now, closed = np.array(newest), self._closed
         self._closed = (
             int(self.rule.closed_until(now)) if closed is None else max(closed, int(self.rule.closed_until(now)))
         )
-        here = int(self.rule.bin_of(now))
-        times = [float(start) for start in sorted(fresh) if start != here]
-        return [*times, newest] if here in fresh or self._closed != closed else times
+        current = int(self.rule.bin_of(now))
+        times = [float(start) for start in sorted(fresh) if start != current]
+        return [*times, newest] if current in fresh or self._closed != closed else times

@@ -1,4 +1,4 @@
-"""Is the worker alive, is it ready, and how far has it come."""
+"""Readiness of the worker, and the counts and positions of its partitions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streams.worker.web.responses import as_json
 
 
 def not_ready(worker: Worker) -> str | None:
-    """Return why the worker is not ready: not assigned, not recovered, or not caught up; None when it is."""
+    """Return why the worker is not ready, None when it is: recovering, or partitions that lag behind."""
     app = worker.app
     if app.rebalancing or app.in_recovery or not app.tables.recovery.completed.is_set():
         return "recovering"
@@ -23,21 +23,21 @@ def not_ready(worker: Worker) -> str | None:
 
 
 def readiness(worker: Worker) -> Response:
-    """Return the page that says yes or no."""
+    """Return the response of `/readyz`: status 200 when the worker is ready, else 503 with the reason."""
     reason = not_ready(worker)
     return as_json({"ready": reason is None, "reason": reason}, 200 if reason is None else 503)
 
 
 def status(worker: Worker) -> dict[str, Any]:
-    """Return the counts and positions of each partition here."""
+    """Return the counts and positions of each partition in this worker."""
     return {
         "ready": not_ready(worker) is None,
-        "partitions": {str(n): _one(p) for n, p in worker.partitions.items()},
+        "partitions": {str(n): _partition(p) for n, p in worker.partitions.items()},
         "areas": {str(n): _areas(stage) for n, stage in worker.summing.stages.items()},
     }
 
 
-def _one(partition: Any) -> dict[str, Any]:  # noqa: ANN401
+def _partition(partition: Any) -> dict[str, Any]:  # noqa: ANN401
     counts = partition.shard.counts.values()
     tally = partition.tally
     return {

@@ -1,6 +1,6 @@
-"""Prometheus metrics of a worker, on one registry that is handed in. No label here takes a value from a measurement.
+"""Prometheus metrics of a worker. No label here takes a value from a measurement.
 
-What goes on (outages, incidents, what is watched) is read off the state at each scrape: `streams.worker.exposition`.
+`streams.worker.exposition` adds outages, incidents and the watch list, which it reads from the state at each scrape.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WAITS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7
 
 
 class Metrics:
-    """All metrics; `feeds` and `reasons` are the values that the labels may take. `wall`: Unix seconds."""
+    """All metrics, on the given registry. `feeds`, `reasons`: values of labels; `wall`: clock in Unix seconds."""
 
     def __init__(
         self,
@@ -33,73 +33,73 @@ class Metrics:
         reasons: tuple[str, ...],
         wall: Callable[[], float] = time.time,
     ) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series of each counter and histogram, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter and histogram, which nobody reads
         self.registry, self.wall = registry, wall
         self._pipeline()
         self._state()
         flow, now = (self.binned, self.late, self.outages, self.delay), (self.series, self.ongoing, self.open_bins)
         areas = (self.partials_late, self.area_series, self.area_bins_waiting)
-        for by_feed in (*flow, *now, *areas, self.fault, self.faults, self.held_back):
+        for by_feed in (*flow, *now, *areas, self.fault, self.faults, self.suspected_faults):
             for feed in feeds:
                 by_feed.labels(feed)
         for reason in reasons:
             self.dead.labels(reason)
 
     def _pipeline(self) -> None:
-        """What comes in and goes out."""
+        """Add the metrics of throughput."""
         registry = self.registry
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         Info("ebbtide_build", "Version of this worker.", registry=registry).info({"version": version("ebbtide")})
         self.received = self._counter("measurements", "Measurements read, bad ones included.")
-        self.skipped = self._counter("measurements_skipped", "Messages read again after a restart, already included.")
+        self.skipped = self._counter("measurements_skipped", "Messages read again that the state included.")
         self.binned = self._counter("measurements_binned", "Measurements put into bins.", "feed")
         self.late = self._counter("measurements_late", "Measurements of bins that had closed.", "feed")
         self.partials_late = self._counter("partials_late", "Parts of areas of bins that had closed.", "feed")
         self.dead = self._counter("dead_letters", "Measurements rejected, by reason.", "reason")
         self.outages = self._counter("outage_events", "Revisions of outages sent.", "feed")
         self.incidents = self._counter("incident_events", "Revisions of incidents sent.")
-        self.faults = self._counter("feed_faults", "Times that a feed was found to be at fault.", "feed")
+        self.faults = self._counter("feed_faults", "Faults of a feed.", "feed")
         self.delay = self._histogram("bin_to_event_seconds", "From a bin's end to the outage sent.", WAITS, "feed")
         self.batch_seconds = self._histogram("batch_seconds", "Time to process a batch.", DELAYS)
         self.snapshot_bytes = self._counter("snapshot_bytes", "Bytes of snapshot rows written.")
         self.snapshots = self._counter("snapshots", "Snapshots written.")
 
     def _state(self) -> None:
-        """What is so now."""
-        self.series = self._gauge("series", "Series known.", "feed")
-        self.area_series = self._gauge("area_series", "Areas known that are summed.", "feed")
+        """Add the gauges of the present state."""
+        self.series = self._gauge("series", "Series in the state.", "feed")
+        self.area_series = self._gauge("area_series", "Areas summed in this worker.", "feed")
         self.area_bins_waiting = self._gauge("area_bins_waiting", "Bins of areas that wait for a partition.", "feed")
         self.open_bins = self._gauge("open_bins", "Bins that have not closed.", "feed")
-        self.held = self._gauge("measurements_held", "Measurements far ahead, which wait for others to agree.")
+        self.pending = self._gauge("measurements_held", "Measurements far ahead in time that wait for confirmation.")
         self.ongoing = self._gauge("ongoing_outages", "Outages suspected, open or recovering.", "feed")
         self.newest = self._gauge("last_event_timestamp_seconds", "Newest event time that moved the watermark.", "feed")
         self.silence = self._gauge("feed_silence_seconds", "Time in which the newest event time has not moved.", "feed")
         self.stalled = self._gauge("feed_stalled", "1 when a feed was silent for two bins and its lateness.", "feed")
         self.fault = self._gauge("feed_fault", "1 while most series of a feed fall at once.", "feed")
         self.metadata = self._gauge("metadata_entities", "Networks and regions that the metadata names or weighs.")
-        self.broken = self._gauge("metadata_broken", "1 while the file of metadata cannot be read; the old one counts.")
-        self.findings_waiting = self._gauge("findings_waiting", "Instants whose findings wait for a slower reporter.")
-        self.held_back = self._gauge("held_outages", "Outages held back: their feed is suspected of a fault.", "feed")
-        self.lag = self._gauge("partition_lag_messages", "Messages not yet taken.", "partition")
+        self.broken = self._gauge("metadata_broken", "1 while the metadata file cannot be read.")
+        self.findings_waiting = self._gauge("findings_waiting", "Event times whose findings wait for reporters.")
+        self.suspected_faults = self._gauge("held_outages", "Outages held back: the feed may have a fault.", "feed")
+        self.lag = self._gauge("partition_lag_messages", "Messages not read yet.", "partition")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
-        self.recovery = self._gauge("recovery_seconds", "What the last loading of the state took, from its loss on.")
+        self.recovery = self._gauge("recovery_seconds", "Duration of the last recovery of the state, from its loss.")
         self.recovery.set(nan)
 
     def add(self, counted: Mapping[tuple[str, str], int]) -> None:
-        """Add what was counted, by the name of a counter here and its label (empty: none)."""
+        """Add counts. Each key is the name of a counter attribute and its label, empty when it has no label."""
         for (name, label), count in counted.items():
             counter: Counter = getattr(self, name)
             (counter.labels(label) if label else counter).inc(count)
 
-    def sent(self, outage: Outage) -> None:
-        """Count a revision that was sent, and the time since the end of the bin that brought it."""
+    def outage_sent(self, outage: Outage) -> None:
+        """Count a revision, and observe the time since the end of the bin that caused it."""
         self.outages.labels(outage.feed).inc()
         since = max(0.0, self.wall() - parse_time(outage.updated_at))
         self.delay.labels(outage.feed).observe(since, {"outage_id": outage.outage_id})
 
-    def told(self, incident: Incident) -> None:
-        """Count a revision that was sent, and the fault of a feed when it is the first."""
+    def incident_sent(self, incident: Incident) -> None:
+        """Count a revision. The first revision of a feed fault also counts as a fault of its feeds."""
         self.incidents.inc()
         if "feed-fault" in incident.kinds and incident.revision == 1:
             for feed in incident.feeds:

@@ -90,7 +90,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
     logging.setLogRecordFactory(_without_trace(logging.getLogRecordFactory()))
     settle_memory()
-    app.pulse.start()
+    app.watchdog.start()
     calendar_topic.follow(settings.kafka, known.calendar, found)
     Runner(app, log_level).execute_from_commandline()
 

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads."""
+"""The metrics page, which Prometheus scrapes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from streams.worker.health import not_ready
 
 
 def metrics(worker: Worker, accept: str) -> Response:
-    """Return all metrics as of now: as OpenMetrics, with exemplars, if `accept` asks for it, else as plain text."""
+    """Return all metrics: OpenMetrics with exemplars when `accept` asks for it, else Prometheus text."""
     refresh(worker)
     encode, content_type = choose_encoder(accept)
     return Response(body=encode(worker.metrics.registry), headers={"Content-Type": content_type})
 
 
 def refresh(worker: Worker) -> None:
-    """Bring the gauges up to date: they are read off the state when somebody asks."""
+    """Set the gauges from the present state."""
     worker.metrics.ready.set(not_ready(worker) is None)
     _refresh_lag(worker)
     _refresh_time(worker)
@@ -47,16 +47,16 @@ def _refresh_time(worker: Worker) -> None:
 def _refresh_feeds(worker: Worker) -> None:
     metrics, partitions = worker.metrics, worker.partitions.values()
     ongoing = Counter(outage.feed for outage in worker.running())
-    held_back = Counter(outage.feed for outage in worker.running() if outage.explain.get("held"))
+    suspected_faults = Counter(outage.feed for outage in worker.running() if outage.explain.get("held"))
     stages = worker.summing.stages.values()
-    metrics.held.set(sum(one.shard.held() for one in partitions))
+    metrics.pending.set(sum(partition.shard.held() for partition in partitions))
     metrics.findings_waiting.set(sum(len(stage.grouping.waiting) for stage in worker.grouping.stages.values()))
     for name in worker.settings.feeds:
-        feeds = [one.shard.feeds[name] for one in partitions]
+        feeds = [partition.shard.feeds[name] for partition in partitions]
         metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
         metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
         metrics.area_series.labels(name).set(sum(stage.series(name) for stage in stages))
         metrics.area_bins_waiting.labels(name).set(max((stage.waiting(name) for stage in stages), default=0))
         metrics.ongoing.labels(name).set(ongoing[name])
-        metrics.held_back.labels(name).set(held_back[name])
+        metrics.suspected_faults.labels(name).set(suspected_faults[name])
         metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))

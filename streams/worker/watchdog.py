@@ -1,7 +1,7 @@
-"""Notices that the whole process stood still: a machine that swaps, a virtual one that is moved, a debugger.
+"""Ends a process that was suspended: by a machine that swaps, a virtual machine that is moved, or a debugger.
 
-Its session with the broker may be over then and its partitions another's, which it learns too late: until then it would
-send old revisions after newer ones, and write over the other's snapshots. So it ends at once, and sends nothing more.
+By then its session with the broker may have expired and another worker may own its partitions. The process learns that
+too late: it would send old revisions after newer ones, and overwrite the snapshots of the other worker.
 """
 
 from __future__ import annotations
@@ -12,40 +12,41 @@ import time
 from collections.abc import Callable
 from threading import Thread
 
-BEATS = 50  # in the time that it may stand still
+BEATS = 50  # within the limit
 
 
 def die(text: str) -> None:
-    """End the process without sending what waits in any buffer, as an orderly end would."""
+    """End the process at once, without sending what is still in a buffer, as an orderly shutdown would."""
     sys.stderr.write(f"ebbtide: {text}\n")
     sys.stderr.flush()
     os._exit(1)
 
 
-class Pulse:
-    """Beats in a thread of its own, which work of the others does not hold up. `limit` and the clock in seconds.
+class Watchdog:
+    """Beats in a thread of its own, which work in other threads does not delay.
 
-    `end` is told when a beat came later than that.
+    `limit`: longest gap between two beats, in seconds; `clock`: steady time in seconds; `end`: called with the reason
+    when the gap is longer.
     """
 
     def __init__(
         self, limit: float, clock: Callable[[], float] = time.monotonic, end: Callable[[str], None] = die
     ) -> None:
         self.limit, self.clock, self.end = limit, clock, end
-        self._last: float | None = None  # not before the first beat can one fail to come
+        self._last: float | None = None  # None before the first beat, when no beat can be missing
 
     def start(self) -> None:
         """Beat until the process ends."""
         self.beat()
-        Thread(target=self._run, name="pulse", daemon=True).start()
+        Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def beat(self) -> None:
-        """Note that time goes on."""
-        self.demand()
+        """Record that the process runs."""
+        self.check()
         self._last = self.clock()
 
-    def demand(self) -> None:
-        """End the process when the beat fails to come for longer than the limit."""
+    def check(self) -> None:
+        """End the process when the last beat is longer ago than the limit."""
         gap = 0.0 if self._last is None else self.clock() - self._last
         if gap > self.limit:
             self.end(f"stood still for {gap:.1f} s: ended, as the partitions may be another's; start it again")

@@ -173,7 +173,7 @@ def told(directory: Path) -> Told:
     partition, incidents = detected(settings)
     worker = scrape.worker_of(settings, [partition], incidents)
     for outage in partition.running.values():
-        worker.metrics.sent(outage)
+        worker.metrics.outage_sent(outage)
     with (
         ears(worker) as (address, said),
         prometheus.alertmanager(directory, delivering(directory, address)) as manager,

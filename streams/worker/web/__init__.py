@@ -1,4 +1,1 @@
-"""What the worker's web server shows: for people, for programs, and for Prometheus.
-
-All but metrics and health look at a worker through `known.Known`; nothing here changes it.
-"""
+"""The worker's HTML pages and JSON API. They read a worker through `worker_view.WorkerView` and change nothing."""

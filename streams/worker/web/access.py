@@ -1,4 +1,4 @@
-"""Who may ask the worker's web server, and how much: reading only, no bodies, and a token if one is set."""
+"""Access control of the worker's web server: GET and HEAD only, no bodies, and a token if one is set."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from aiohttp.web import Request, Response, StreamResponse, middleware
 from streams.config.secret import Secret, one_of
 from streams.config.settings import Web
 from streams.worker.web.responses import problem
-from streams.worker.web.security_headers import shield
+from streams.worker.web.security_headers import security_headers
 
-OPEN = ("/healthz", "/readyz")  # they say yes or no, and whoever restarts a worker has no token
+OPEN = ("/healthz", "/readyz")  # without a token: an orchestrator has none, and they only say yes or no
 MAX_BODY = 1024  # bytes; no page reads one
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Handler = Callable[[Request], Awaitable[StreamResponse]]
 
 
 def token_of(web: Web) -> Secret | None:
-    """Return the token that the pages ask for, out of the settings or its file. Raises SettingsError."""
+    """Return the token that pages require, from the settings or its file, None if none is set. Raises SettingsError."""
     return one_of(web.token, web.token_file, "web.token_file")
 
 
 def application_options(web: Web) -> dict[str, Any]:
-    """Return how aiohttp's application is made. Raises SettingsError."""
-    return {"middlewares": [shield, _guard(token_of(web))], "client_max_size": MAX_BODY}
+    """Return the arguments of aiohttp's `Application`. Raises SettingsError."""
+    return {"middlewares": [security_headers, _access(token_of(web))], "client_max_size": MAX_BODY}
 
 
 def exposed(web: Web) -> str | None:
-    """Return a warning when the pages can be read from elsewhere without a token."""
+    """Return a warning when other machines can read the pages without a token, else None."""
     if web.bind in LOOPBACK or token_of(web) is not None:
         return None
-    return f"web.bind {web.bind} without web.token: whoever reaches port {web.port} can read all pages"
+    return f"web.bind {web.bind} without web.token: anyone who can reach port {web.port} can read all pages"
 
 
-def _guard(token: Secret | None) -> Any:  # noqa: ANN401
+def _access(token: Secret | None) -> Any:  # noqa: ANN401
     @middleware
-    async def guard(request: Request, handler: Handler) -> StreamResponse:
+    async def check_access(request: Request, handler: Handler) -> StreamResponse:
         refusal = _refusal(request, token)
         return await handler(request) if refusal is None else refusal
 
-    return guard
+    return check_access
 
 
 def _refusal(request: Request, token: Secret | None) -> Response | None:
@@ -51,7 +51,7 @@ def _refusal(request: Request, token: Secret | None) -> Response | None:
         return _problem(405, "read only", ("Allow", "GET, HEAD"))
     if request.body_exists:
         return problem(413, "no page takes a body")
-    if token is None or request.path in OPEN or _knows(request, token):
+    if token is None or request.path in OPEN or _has_token(request, token):
         return None
     return _problem(
         401,
@@ -67,15 +67,16 @@ def _problem(status: int, detail: str, *headers: tuple[str, str]) -> Response:
     return response
 
 
-def _knows(request: Request, token: Secret) -> bool:
+def _has_token(request: Request, token: Secret) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    word = given.strip().encode(errors="surrogateescape")
-    found = word if scheme.lower() == "bearer" else _password(word) if scheme.lower() == "basic" else None
+    credentials = given.strip().encode(errors="surrogateescape")
+    kind = scheme.lower()
+    found = credentials if kind == "bearer" else _password(credentials) if kind == "basic" else None
     return found is not None and hmac.compare_digest(found, token.reveal().encode())
 
 
 def _password(given: bytes) -> bytes | None:
-    """Return the password that a browser sends, whatever the name before it; None when it sends nonsense."""
+    """Return the password of Basic credentials, whatever the user name; None when they are malformed."""
     try:
         _, colon, password = base64.b64decode(given, validate=True).partition(b":")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Outages and incidents as annotations of a graph in Grafana."""
+"""Outages and incidents as annotations of a Grafana graph."""
 
 from __future__ import annotations
 
@@ -9,33 +9,37 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.rejections import one_line
 from schemas.times import parse_time
-from streams.worker.web.filters import ended
+from streams.worker.web.filters import ended_at
 
 
-def spans(found: Iterable[Outage] | Iterable[Incident]) -> list[Annotation]:
-    """Return a span for each, in their order."""
-    return [_of_outage(one) if isinstance(one, Outage) else _of_incident(one) for one in found]
+def annotations_of(found: Iterable[Outage] | Iterable[Incident]) -> list[Annotation]:
+    """Return one annotation for each, in the same order."""
+    return [_of_outage(item) if isinstance(item, Outage) else _of_incident(item) for item in found]
 
 
-def _of_outage(one: Outage) -> Annotation:
-    who = " ".join([one.entity, *(text for _, text in sorted(one.facets.items()))])
-    measured = "unknown" if one.value is None else f"{one.value:g}"
+def _of_outage(outage: Outage) -> Annotation:
+    series = " ".join([outage.entity, *(text for _, text in sorted(outage.facets.items()))])
+    measured = "unknown" if outage.value is None else f"{outage.value:g}"
+    state = f"{outage.state}, {outage.severity}"
+    tags = ["outage", outage.state, outage.severity, outage.entity, outage.feed]
     return _annotation(
-        one,
-        title=f"{who}: {one.max_drop:.0%} lost",
-        text=f"{one.state}, {one.severity}: {measured} of {one.expected:g} expected, feed {one.feed}",
-        tags=["outage", one.state, one.severity, one.entity, one.feed, *filter(None, [one.country, one.region])],
+        outage,
+        title=f"{series}: {outage.max_drop:.0%} lost",
+        text=f"{state}: {measured} of {outage.expected:g} expected, feed {outage.feed}",
+        tags=[*tags, *filter(None, [outage.country, outage.region])],
     )
 
 
-def _of_incident(one: Incident) -> Annotation:
-    tags = ["incident", one.state, one.severity, *one.kinds, *one.scope.countries, *one.feeds]
-    return _annotation(one, title=f"{one.severity} incident", text=one.headline, tags=tags)
+def _of_incident(incident: Incident) -> Annotation:
+    tags = [
+        "incident", incident.state, incident.severity, *incident.kinds, *incident.scope.countries, *incident.feeds
+    ]  # fmt: skip
+    return _annotation(incident, title=f"{incident.severity} incident", text=incident.headline, tags=tags)
 
 
-def _annotation(one: Outage | Incident, title: str, text: str, tags: list[str]) -> Annotation:
-    over = ended(one)
-    start, end = _milliseconds(parse_time(one.started_at)), None if over is None else _milliseconds(over)
+def _annotation(item: Outage | Incident, title: str, text: str, tags: list[str]) -> Annotation:
+    ended = ended_at(item)
+    start, end = _milliseconds(parse_time(item.started_at)), None if ended is None else _milliseconds(ended)
     return Annotation(start, end, one_line(title), one_line(text), ",".join(tag.replace(",", " ") for tag in tags))
 
 

@@ -1,4 +1,4 @@
-"""Bins of series as the API tells them, and the band in which a series is normal."""
+"""Recent bins of series as the API and the charts show them: with the band of normal levels, or summed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from schemas.api import SeriesBin, SeriesBins, SeriesQuery
 from schemas.times import format_time
 from streams.config.settings import Settings
 from streams.worker.exposition.watch_list import WIDTH
-from streams.worker.web.recent_bins import Strip
+from streams.worker.web.recent_bins import SeriesHistory
 
-MOST = 0.9  # of the series that a bin of their sum needs
+MIN_SHARE = 0.9  # of the series must have a bin, or their sum in it is unknown
 Column = NDArray[np.float64]
 
 
 class Bands(NamedTuple):
-    """A number per bin, NaN where it is unknown."""
+    """Four columns with a number for each bin, NaN where unknown. Normal values lie between `low` and `high`."""
 
     value: Column
     expected: Column
@@ -27,61 +27,66 @@ class Bands(NamedTuple):
     high: Column
 
 
-def bands(strip: Strip, kind: str) -> Bands:
-    """Return what was measured and expected, and the band around that; no level is negative, no share past 1."""
-    value, expected, spread = strip.shown.T.astype(np.float64)
+def bands(history: SeriesHistory, kind: str) -> Bands:
+    """Return the values and expected levels of a series with the band around them.
+
+    The band is three spreads wide to each side. It is never below zero, and never above 1 for a ratio.
+    """
+    value, expected, spread = history.levels.T.astype(np.float64)
     low, high = np.maximum(expected - WIDTH * spread, 0), expected + WIDTH * spread
     return Bands(value, expected, low, np.minimum(high, 1) if kind == "ratio" else high)
 
 
-def series_bins(settings: Settings, strips: Sequence[Strip], query: SeriesQuery) -> list[SeriesBins]:
-    """Return the series that were asked for, each with its newest bins."""
-    return [_series(settings, strip.last(query.bins)) for strip in strips if _matches(strip, query)]
+def series_bins(settings: Settings, histories: Sequence[SeriesHistory], query: SeriesQuery) -> list[SeriesBins]:
+    """Return the series that match a query, each with its newest bins."""
+    return [_series(settings, history.last(query.bins)) for history in histories if _matches(history, query)]
 
 
-def _matches(strip: Strip, query: SeriesQuery) -> bool:
-    facets = dict(strip.series.facets)
-    asked = {"access": query.access, "direction": query.direction, "service": query.service}
-    return (not query.feed or strip.feed in query.feed) and all(
-        not values or facets.get(name) in values for name, values in asked.items()
+def _matches(history: SeriesHistory, query: SeriesQuery) -> bool:
+    facets = dict(history.series.facets)
+    wanted = {"access": query.access, "direction": query.direction, "service": query.service}
+    return (not query.feed or history.feed in query.feed) and all(
+        not values or facets.get(name) in values for name, values in wanted.items()
     )
 
 
-def _series(settings: Settings, strip: Strip) -> SeriesBins:
-    feed = settings.feeds[strip.feed]
-    columns = [[rounded(number) for number in column.tolist()] for column in bands(strip, feed.kind)]
-    rows = zip(strip.starts, *columns, strict=True)
+def _series(settings: Settings, history: SeriesHistory) -> SeriesBins:
+    feed = settings.feeds[history.feed]
+    columns = [[rounded(number) for number in column.tolist()] for column in bands(history, feed.kind)]
+    rows = zip(history.starts, *columns, strict=True)
     return SeriesBins(
-        feed=strip.feed,
+        feed=history.feed,
         signal=feed.signal,
         kind=feed.kind,
         unit=feed.unit,
-        width=strip.width,
-        facets=dict(strip.series.facets),
+        width=history.width,
+        facets=dict(history.series.facets),
         bins=[SeriesBin(format_time(start), *numbers) for start, *numbers in rows],
     )
 
 
 def rounded(number: float) -> float | None:
-    """Return a number to six digits, since more are not kept; None where it is unknown."""
+    """Return a number with the six significant digits that 32 bits keep; None where it is unknown."""
     return None if np.isnan(number) else float(f"{number:.6g}")
 
 
-def total(strips: Sequence[Strip], kind: str) -> Strip:
-    """Return the sum of series of one feed, of a ratio the mean: of the bins of each in which it is known what was
-    measured and expected. A bin that too few have is unknown, or the sum would fall where a series
-    merely ends; it starts and ends with bins that are known.
+def total(histories: Sequence[SeriesHistory], kind: str) -> SeriesHistory:
+    """Return the sum of series of one feed, or their mean when they are ratios.
+
+    A bin of a series counts when its value, expected level and spread are all known. A bin that too few series have
+    is unknown, since the sum would otherwise fall where a series merely ends. The result starts and ends with a known
+    bin.
     """
-    starts = sorted({start for strip in strips for start in strip.starts})
-    cube = np.full((len(strips), len(starts), 3), np.nan)
-    for number, strip in enumerate(strips):
-        cube[number, np.searchsorted(starts, strip.starts)] = strip.shown
-    known = np.isfinite(cube).all(axis=2)
-    cube[~known] = 0
-    count = known.sum(axis=0)
+    starts = sorted({start for history in histories for start in history.starts})
+    cube = np.full((len(histories), len(starts), 3), np.nan)
+    for number, history in enumerate(histories):
+        cube[number, np.searchsorted(starts, history.starts)] = history.levels
+    complete = np.isfinite(cube).all(axis=2)
+    cube[~complete] = 0
+    count = complete.sum(axis=0)
     sums = np.stack([cube[..., 0].sum(axis=0), cube[..., 1].sum(axis=0), np.sqrt((cube[..., 2] ** 2).sum(axis=0))])
     means = sums / np.maximum(count, 1)
-    enough = count >= max(1.0, MOST * count.max(initial=0))
-    shown = np.where(enough, means if kind == "ratio" else sums, np.nan)
+    enough = count >= max(1.0, MIN_SHARE * count.max(initial=0))
+    levels = np.where(enough, means if kind == "ratio" else sums, np.nan)
     span = slice(int(enough.argmax()), len(enough) - int(enough[::-1].argmax())) if enough.any() else slice(0)
-    return strips[0]._replace(starts=starts[span], shown=shown.T[span].astype(np.float32))
+    return histories[0]._replace(starts=starts[span], levels=levels.T[span].astype(np.float32))

@@ -1,4 +1,4 @@
-"""Numbers, times and names as people read them on the pages."""
+"""Formats numbers, times and names for the HTML pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENGLISH = Locale("en")
 
 
 def number(value: float | None) -> str:
-    """Return a number to three digits.
+    """Return a number with three significant digits.
 
     >>> number(None), number(0.98333), number(1312.4), number(0)
     ('unknown', '0.983', '1,312', '0')
@@ -25,7 +25,7 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a share in per cent.
+    """Return a share as a percentage.
 
     >>> share(0.969), share(None)
     ('97 %', 'unknown')
@@ -34,7 +34,7 @@ def share(value: float | None) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time in its largest two units.
+    """Return a duration in its two largest units.
 
     >>> [span(time).replace(NO_BREAK, " ") for time in (59, 3600, 5400, 90_000, 14 * 86_400)]
     ['59 s', '1 h', '1 h 30 min', '1 d 1 h', '14 d']
@@ -49,7 +49,7 @@ def span(seconds: float) -> str:
 
 
 def when(time: str | float | None) -> Markup:
-    """Return a time in UTC, of the wire or in Unix seconds, without seconds that are none."""
+    """Return a time in UTC as a `time` element, without `:00` seconds. `time`: RFC 3339 or Unix seconds."""
     if time is None:
         return Markup('<span class="unknown">unknown</span>')
     text = time if isinstance(time, str) else format_time(time)
@@ -58,7 +58,7 @@ def when(time: str | float | None) -> Markup:
 
 
 def entity(name: str) -> str:
-    """Return an entity's name.
+    """Return the name of an entity.
 
     >>> entity("asn/43754"), entity("country/IR"), entity("region/IR-30"), entity("country/XX")
     ('AS43754', 'Iran', 'region IR-30', 'country XX')
@@ -66,17 +66,17 @@ def entity(name: str) -> str:
     kind, _, rest = name.partition("/")
     if kind == "asn":
         return f"AS{rest}"
-    known = _ENGLISH.territories.get(rest) if kind == "country" else None
-    return str(known) if known else one_line(f"{kind} {rest}")
+    country = _ENGLISH.territories.get(rest) if kind == "country" else None
+    return str(country) if country else one_line(f"{kind} {rest}")
 
 
 def who(outage: Outage) -> str:
-    """Return the series of an outage: its entity and facets."""
+    """Return the entity and facets of an outage."""
     return " ".join([entity(outage.entity), *(one_line(text) for _, text in sorted(outage.facets.items()))])
 
 
 def plural(count: int, word: str) -> str:
-    """Return how many.
+    """Return a count with its noun.
 
     >>> plural(1, "outage"), plural(1200, "outage")
     ('1 outage', '1,200 outages')

@@ -1,4 +1,4 @@
-"""The pages for people: what goes on, lists of all that is known, and one outage or incident."""
+"""The HTML pages: the overview, lists, one outage or incident, and the series of an entity."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from schemas.outage import Outage
 from schemas.rejections import one_line
 from streams.worker.web.bins import series_bins
 from streams.worker.web.filters import Page, incidents_of, key, outages_of, reference
-from streams.worker.web.page_models import NEWEST, Drawer, overview
+from streams.worker.web.page_models import MAX_ITEMS, ItemBuilder, overview
 from streams.worker.web.query import BadQueryError, query_of
 from streams.worker.web.responses import as_html, conditional
-from streams.worker.web.series_page import EntityQuery, series_shown
+from streams.worker.web.series_page import EntityQuery, series_items
 from streams.worker.web.sparkline import LARGE
 from streams.worker.web.templates import render, static
-from streams.worker.web.worker_view import Known
+from streams.worker.web.worker_view import WorkerView
 
 Q = TypeVar("Q", bound=Query)
-Answer = Callable[[Known, Request], Response]
-_TYPED: Mapping[str, Callable[[str], str]] = {
+Handler = Callable[[WorkerView, Request], Response]
+_NORMALISED: Mapping[str, Callable[[str], str]] = {
     "country": str.upper,
     "asn": lambda text: text.upper().removeprefix("AS"),
 }
 _TYPES = {"style.css": "text/css", "page.js": "text/javascript"}
 
 
-def people_pages(known: Known) -> dict[str, Callable[[Request], Response]]:
-    """Return the page of each path that people look at, and of the files that these need."""
-    pages: dict[str, Answer] = {
+def html_pages(view: WorkerView) -> dict[str, Callable[[Request], Response]]:
+    """Return a handler for each HTML page, and for the files that the pages load."""
+    handlers: dict[str, Handler] = {
         "/": _overview,
         "/outages": _outages,
         "/incidents": _incidents,
@@ -45,118 +45,116 @@ def people_pages(known: Known) -> dict[str, Callable[[Request], Response]]:
         "/series": _series,
     }
     files = {f"/{name}": partial(_file, static(name), kind) for name, kind in _TYPES.items()}
-    return {**files, **{path: partial(_answer, page, known) for path, page in pages.items()}}
+    return {**files, **{path: partial(_respond, handler, view) for path, handler in handlers.items()}}
 
 
 def _file(content: bytes, kind: str, request: Request) -> Response:
     return conditional(request, Response(body=content, content_type=kind, charset="utf-8"))
 
 
-def _answer(page: Answer, known: Known, request: Request) -> Response:
+def _respond(handler: Handler, view: WorkerView, request: Request) -> Response:
     try:
-        return conditional(request, page(known, request))
+        return conditional(request, handler(view, request))
     except BadQueryError as error:
-        return _error(known, request, 400, "That cannot be asked", str(error))
+        return _error(view, request, 400, "Bad request", str(error))
 
 
-def _page(known: Known, request: Request, template: str, **values: object) -> Response:
-    its = known.settings
-    return as_html(render(template, request.path, grafana=its.web.grafana, watch=its.metrics.watch, **values))
+def _page(view: WorkerView, request: Request, template: str, **values: object) -> Response:
+    web, watch = view.settings.web, view.settings.metrics.watch
+    return as_html(render(template, request.path, grafana=web.grafana, watch=watch, **values))
 
 
-def _error(known: Known, request: Request, status: int, heading: str, detail: str) -> Response:
-    answer = _page(known, request, "error", heading=heading, detail=detail)
-    answer.set_status(status)
-    return answer
+def _error(view: WorkerView, request: Request, status: int, heading: str, detail: str) -> Response:
+    response = _page(view, request, "error", heading=heading, detail=detail)
+    response.set_status(status)
+    return response
 
 
-def _overview(known: Known, request: Request) -> Response:
-    signals = {name: feed.signal for name, feed in known.settings.feeds.items()}
-    return _page(known, request, "overview", view=overview(known), signals=signals)
+def _overview(view: WorkerView, request: Request) -> Response:
+    signals = {name: feed.signal for name, feed in view.settings.feeds.items()}
+    return _page(view, request, "overview", overview=overview(view), signals=signals)
 
 
 def _given(request: Request) -> Mapping[str, list[str]]:
-    """Return the parameters that say anything, as people mean them: a form sends its empty fields too."""
+    """Return the parameters that are not empty, normalised. A form also sends the fields that nobody filled in."""
     typed = {name: [text.strip() for text in request.query.getall(name)] for name in request.query}
-    given = {name: [_TYPED.get(name, str)(text) for text in texts if text] for name, texts in typed.items()}
+    given = {name: [_NORMALISED.get(name, str)(text) for text in texts if text] for name, texts in typed.items()}
     return {name: texts for name, texts in given.items() if texts}
 
 
 def _bounded(query: Q) -> Q:
-    """Return the question with a limit that a page bears, since each one found is drawn."""
-    return msgspec.structs.replace(query, limit=min(query.limit, NEWEST))
+    """Return the query with a limit for HTML pages, since each item found gets a chart."""
+    return msgspec.structs.replace(query, limit=min(query.limit, MAX_ITEMS))
 
 
-def _outages(known: Known, request: Request) -> Response:
+def _outages(view: WorkerView, request: Request) -> Response:
     query = _bounded(query_of(OutageQuery, _given(request)))
-    return _list(known, request, "outages", query, outages_of(known.outages(), query))
+    return _list(view, request, "outages", query, outages_of(view.outages(), query))
 
 
-def _incidents(known: Known, request: Request) -> Response:
+def _incidents(view: WorkerView, request: Request) -> Response:
     query = _bounded(query_of(IncidentQuery, _given(request)))
-    return _list(known, request, "incidents", query, incidents_of(known.incidents(), query))
+    return _list(view, request, "incidents", query, incidents_of(view.incidents(), query))
 
 
-def _list(known: Known, request: Request, kind: str, query: Query, page: Page[Outage] | Page[Incident]) -> Response:
+def _list(view: WorkerView, request: Request, kind: str, query: Query, page: Page[Outage] | Page[Incident]) -> Response:
     return _page(
-        known,
+        view,
         request,
         "list",
         kind=kind,
         query=query,
         states=get_args(outage.State if kind == "outages" else incident.State),
-        found=Drawer(known).show(page.found),
-        asked=reference(query),
+        found=ItemBuilder(view).items(page.found),
+        same=reference(query),
         next=None if page.next is None else reference(query, page.next),
     )
 
 
-def _outage(known: Known, request: Request) -> Response:
-    drawer = Drawer(known)
-    it = drawer.outages.get(request.match_info["id"])
-    if it is None:
-        return _missing(known, request, "outage")
-    strip = known.strip(it)
-    series = series_bins(known.settings, [strip] if strip else [], SeriesQuery())
+def _outage(view: WorkerView, request: Request) -> Response:
+    builder = ItemBuilder(view)
+    found = builder.outages.get(request.match_info["id"])
+    if found is None:
+        return _missing(view, request, "outage")
+    history = view.history_of_outage(found)
+    series = series_bins(view.settings, [history] if history else [], SeriesQuery())
     return _page(
-        known,
+        view,
         request,
         "outage",
-        shown=drawer.show([it], LARGE)[0],
-        incident=next((one for one in known.incidents() if it.outage_id in one.outage_ids), None),
-        unit=known.settings.feeds[it.feed].unit,
+        item=builder.items([found], LARGE)[0],
+        incident=next((incident for incident in view.incidents() if found.outage_id in incident.outage_ids), None),
+        unit=view.settings.feeds[found.feed].unit,
         bins=list(reversed(series[0].bins)) if series else [],
     )
 
 
-def _incident(known: Known, request: Request) -> Response:
-    drawer = Drawer(known)
-    it = next((one for one in known.incidents() if one.incident_id == request.match_info["id"]), None)
-    if it is None:
-        return _missing(known, request, "incident")
-    members = [drawer.outages[name] for name in it.outage_ids if name in drawer.outages]
-    newest = sorted(members, key=key, reverse=True)[:NEWEST]
-    return _page(
-        known, request, "incident", shown=drawer.show([it], LARGE)[0], members=drawer.show(newest), newest=NEWEST
-    )
+def _incident(view: WorkerView, request: Request) -> Response:
+    builder, name = ItemBuilder(view), request.match_info["id"]
+    found = next((incident for incident in view.incidents() if incident.incident_id == name), None)
+    if found is None:
+        return _missing(view, request, "incident")
+    members = [builder.outages[member] for member in found.outage_ids if member in builder.outages]
+    newest = builder.items(sorted(members, key=key, reverse=True)[:MAX_ITEMS])
+    return _page(view, request, "incident", item=builder.items([found], LARGE)[0], members=newest, limit=MAX_ITEMS)
 
 
-def _series(known: Known, request: Request) -> Response:
+def _series(view: WorkerView, request: Request) -> Response:
     query = query_of(EntityQuery, _given(request))
     entity = entity_named(query.entity)
-    its = [one for one in known.outages() if one.entity == entity]
+    outages = [outage for outage in view.outages() if outage.entity == entity]
     return _page(
-        known,
+        view,
         request,
         "series",
         entity=entity,
-        name=known.name_of(entity),
-        series=series_shown(known, entity)[:NEWEST],
-        outages=Drawer(known).show(sorted(its, key=key, reverse=True)[:NEWEST]),
+        name=view.name_of(entity),
+        series=series_items(view, entity)[:MAX_ITEMS],
+        outages=ItemBuilder(view).items(sorted(outages, key=key, reverse=True)[:MAX_ITEMS]),
     )
 
 
-def _missing(known: Known, request: Request, kind: str) -> Response:
+def _missing(view: WorkerView, request: Request, kind: str) -> Response:
     name = one_line(request.match_info["id"])
-    detail = f"This worker knows no {kind} {name}: it is over for long, or another worker has it."
-    return _error(known, request, 404, f"There is no such {kind}", detail)
+    detail = f"This worker has no {kind} {name}. It ended long ago, or another worker has it."
+    return _error(view, request, 404, f"No such {kind}", detail)

@@ -1,4 +1,4 @@
-"""What a request asks for, out of its address: checked against the types, or a line that says what is wrong."""
+"""Reads the query parameters of a request into a type of `schemas.api`, or says in one line what is wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BadQueryError(EbbtideError):
 
 
 def query_of(kind: type[Q], given: Mapping[str, Sequence[str]]) -> Q:
-    """Return a query of the values given for each parameter, in their order. Raises BadQueryError."""
+    """Return a query of type `kind`. `given`: the values of each parameter, in order. Raises BadQueryError."""
     try:
         query = msgspec.convert(_values(kind, given), kind, strict=False)
     except msgspec.ValidationError as error:
@@ -31,7 +31,7 @@ def query_of(kind: type[Q], given: Mapping[str, Sequence[str]]) -> Q:
 
 
 def _values(kind: type[msgspec.Struct], given: Mapping[str, Sequence[str]]) -> dict[str, object]:
-    """Return lists where the type has them, and one text elsewhere."""
+    """Return a list for each parameter that may be repeated, and a text for each other one. Raises BadQueryError."""
     many = {field.encode_name for field in msgspec.structs.fields(kind) if field.default == ()}
     for name, texts in given.items():
         if name not in many and len(texts) > 1:
@@ -40,13 +40,13 @@ def _values(kind: type[msgspec.Struct], given: Mapping[str, Sequence[str]]) -> d
 
 
 def _explain(message: str) -> str:
-    """Turn a validation error into `parameter`: what is wrong.
+    """Return a validation error as the parameter and what is wrong with it.
 
     >>> _explain("Expected `int` <= 1000 - at `$.limit`")
     '`limit`: expected `int` <= 1000'
     """
-    what, _, where = message.partition(" - at `$.")
-    text = one_line(what[:1].lower() + what[1:])
+    fault, _, where = message.partition(" - at `$.")
+    text = one_line(fault[:1].lower() + fault[1:])
     return f"`{one_line(where.removesuffix('`'))}`: {text}" if where else text.replace("object contains", "there is an")
 
 
@@ -58,7 +58,7 @@ def _demand_time(name: str, text: str) -> None:
 
 
 def time_of(text: str) -> float:
-    """Return the Unix seconds of RFC 3339 or of Unix seconds. Raises ValueError.
+    """Return a time in RFC 3339 or Unix seconds as Unix seconds. Raises ValueError.
 
     >>> time_of("2016-06-16T15:05:00Z") == time_of("1466089500")
     True

@@ -1,4 +1,4 @@
-"""How pages answer: JSON, pages for people, and problems; what has not changed is not sent again."""
+"""Responses: JSON, HTML, problems (RFC 9457), and 304 for a body that has not changed."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from aiohttp.web import Request, Response
 from schemas.api import Problem
 
 PROBLEM = "application/problem+json"
-FRESH = "no-cache"  # may be kept, and is asked for again each time
+REVALIDATE = "no-cache"  # a browser may store it, and asks each time whether it has changed
 
 
 def as_json(body: object, status: int = 200) -> Response:
-    """Return an answer in JSON. A number that is not finite is null."""
+    """Return a JSON response. A number that is not finite becomes null."""
     return Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
 
 def as_html(text: str) -> Response:
-    """Return a page for people."""
+    """Return an HTML response."""
     return Response(text=text, content_type="text/html", charset="utf-8")
 
 
 def problem(status: int, detail: str) -> Response:
-    """Return why there is no answer, as RFC 9457 has it."""
+    """Return an error response as RFC 9457 defines it."""
     body = Problem("about:blank", HTTPStatus(status).phrase, status, detail)
     return Response(body=msgspec.json.encode(body), status=status, content_type=PROBLEM)
 
 
 def conditional(request: Request, response: Response) -> Response:
-    """Return the answer with an ETag of its body, or that it is as the one who asks knows it."""
+    """Return the response with an ETag, or 304 without a body when the request names the same ETag."""
     assert isinstance(response.body, bytes)
     digest = hashlib.blake2b(response.body, digest_size=12).hexdigest()
-    known = request.if_none_match or ()
-    if response.status == 200 and any(tag.value in (digest, "*") for tag in known):
+    tags = request.if_none_match or ()
+    if response.status == 200 and any(tag.value in (digest, "*") for tag in tags):
         response = Response(status=304)
     if response.status in (200, 304):
-        response.headers["ETag"] = f'W/"{digest}"'  # weak: it may be compressed on its way
-        response.headers["Cache-Control"] = FRESH
+        response.headers["ETag"] = f'W/"{digest}"'  # weak, since a proxy may compress the body
+        response.headers["Cache-Control"] = REVALIDATE
         response.headers["Vary"] = "Accept-Encoding, Authorization"
     if response.status == 200:
         response.enable_compression()

@@ -1,4 +1,4 @@
-"""What all answers of the web server have in common: headers that keep browsers careful, and errors that say why."""
+"""Adds security headers to every response, and turns exceptions into problems (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 
 @middleware
-async def shield(request: Request, handler: Handler) -> StreamResponse:
-    """Answer errors as problems, and add the headers to whatever is answered."""
+async def security_headers(request: Request, handler: Handler) -> StreamResponse:
+    """Add the headers to the response of a handler. An exception becomes a problem; the log has its cause."""
     try:
         response = await handler(request)
     except HTTPException as error:

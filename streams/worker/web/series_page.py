@@ -1,4 +1,4 @@
-"""All series of one entity on a page: what was measured and expected, and whether an outage goes on."""
+"""All series of one entity, as its page shows them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from schemas.outage import RUNNING, Outage
 from schemas.rejections import one_line
 from schemas.times import parse_time
 from streams.worker.web.bins import bands, rounded
-from streams.worker.web.page_models import Drawn, drawn
-from streams.worker.web.recent_bins import Strip
-from streams.worker.web.sparkline import LARGE, Course
-from streams.worker.web.worker_view import Known
+from streams.worker.web.page_models import Chart, chart_of
+from streams.worker.web.recent_bins import SeriesHistory
+from streams.worker.web.sparkline import LARGE, ChartData
+from streams.worker.web.worker_view import WorkerView
 
 
 class EntityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which entity: `asn/43754`, `AS43754`, `43754`, `country/IR`, `region/IR-30`."""
+    """The parameters of the page: `entity` is `asn/43754`, `AS43754`, `43754`, `country/IR` or `region/IR-30`."""
 
     entity: Annotated[str, Meta(min_length=1, max_length=80)]
 
 
-class SeriesShown(NamedTuple):
-    """One series. `value`, `expected`: of its newest bin, None where unknown; `outage_id`: of what goes on, if any."""
+class SeriesItem(NamedTuple):
+    """One series. `value`, `expected`: of its newest bin, None where unknown; `outage_id`: of its ongoing outage."""
 
     title: str
     signal: str
@@ -33,27 +33,27 @@ class SeriesShown(NamedTuple):
     value: float | None
     expected: float | None
     outage_id: str | None
-    picture: Drawn
+    chart: Chart
 
 
-def series_shown(known: Known, entity: str) -> list[SeriesShown]:
-    """Return the series of an entity of which some bin is kept, in order of feed and facets."""
-    going = [one for one in known.outages() if one.entity == entity and one.state in RUNNING]
-    return [_shown(known, strip, going) for strip in known.strips(entity) if strip.starts]
+def series_items(view: WorkerView, entity: str) -> list[SeriesItem]:
+    """Return the series of an entity that have bins, in order of feed and facets."""
+    ongoing = [outage for outage in view.outages() if outage.entity == entity and outage.state in RUNNING]
+    return [_item(view, history, ongoing) for history in view.history_of_entity(entity) if history.starts]
 
 
-def _shown(known: Known, strip: Strip, going: Sequence[Outage]) -> SeriesShown:
-    feed, series = known.settings.feeds[strip.feed], strip.series
-    title = ", ".join([strip.feed, *(one_line(text) for _, text in series.facets)])
-    mine = [one for one in going if (one.feed, one.facets) == (strip.feed, dict(series.facets))]
-    since = parse_time(mine[0].started_at) if mine else None
-    shown = bands(strip, feed.kind)
-    return SeriesShown(
+def _item(view: WorkerView, history: SeriesHistory, ongoing: Sequence[Outage]) -> SeriesItem:
+    feed, series = view.settings.feeds[history.feed], history.series
+    title = ", ".join([history.feed, *(one_line(text) for _, text in series.facets)])
+    own = [outage for outage in ongoing if (outage.feed, outage.facets) == (history.feed, dict(series.facets))]
+    since = parse_time(own[0].started_at) if own else None
+    levels = bands(history, feed.kind)
+    return SeriesItem(
         title=title,
         signal=feed.signal,
         unit=feed.unit,
-        value=rounded(float(shown.value[-1])),
-        expected=rounded(float(shown.expected[-1])),
-        outage_id=mine[0].outage_id if mine else None,
-        picture=drawn(Course(strip.starts, strip.width, shown, since), f"{series.entity} {title}", LARGE),
+        value=rounded(float(levels.value[-1])),
+        expected=rounded(float(levels.expected[-1])),
+        outage_id=own[0].outage_id if own else None,
+        chart=chart_of(ChartData(history.starts, history.width, levels, since), f"{series.entity} {title}", LARGE),
     )

@@ -1,4 +1,4 @@
-"""A small picture of measured against expected: inline SVG whose colours and widths the style sheet gives."""
+"""Draws measured against expected levels as an inline SVG. The style sheet sets colours and line widths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Point = tuple[int, int]
 
 
 class Size(NamedTuple):
-    """Of the picture, in the units of its view box."""
+    """The size of a chart, in units of its view box."""
 
     width: int
     height: int
@@ -25,8 +25,11 @@ SMALL, LARGE = Size(240, 48), Size(720, 180)
 MARGIN = 2  # units above and below, so that no line is cut
 
 
-class Course(NamedTuple):
-    """What a picture shows: bins by their starts, and from when until when an outage was on (Unix seconds)."""
+class ChartData(NamedTuple):
+    """What a chart shows. `starts`, `since`, `until`: bins, and start and end of the outage (Unix seconds).
+
+    `width`: of a bin, in seconds.
+    """
 
     starts: Sequence[int]
     width: int
@@ -35,79 +38,78 @@ class Course(NamedTuple):
     until: float | None = None
 
 
-def picture(course: Course, text: str, size: Size = SMALL) -> Markup:
-    """Return the picture; `text` says the same to those who do not see it."""
-    frame = _Frame(course, size)
+def sparkline(data: ChartData, text: str, size: Size = SMALL) -> Markup:
+    """Return the chart as SVG. `text`: its description for screen readers."""
+    frame = _Frame(data, size)
     parts = [
-        _path("band", frame.area(course.bands.low, course.bands.high)),
-        _path("lost", frame.area(course.bands.value, _missing(course))),
-        frame.mark(course.since),
-        _path("expected", frame.line(course.bands.expected)),
-        _path("measured", frame.line(course.bands.value)),
+        _path("band", frame.area(data.bands.low, data.bands.high)),
+        _path("lost", frame.area(data.bands.value, _lost_below(data))),
+        frame.mark(data.since),
+        _path("expected", frame.line(data.bands.expected)),
+        _path("measured", frame.line(data.bands.value)),
     ]
     return Markup(
-        '<svg class="picture" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"><title>{}</title>{}</svg>'
+        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"><title>{}</title>{}</svg>'
     ).format(size.width, size.height, text, Markup("").join(parts))
 
 
 def top_of(bands: Bands) -> float:
-    """Return the highest level there is, at the top of the picture; 1 where there is none."""
+    """Return the highest level, which lies at the top of the chart; 1 when there is none."""
     numbers = np.concatenate(bands)
-    known = numbers[np.isfinite(numbers)]
-    return float(known.max(initial=0.0)) or 1.0
+    return float(numbers[np.isfinite(numbers)].max(initial=0.0)) or 1.0
 
 
 def _path(kind: str, commands: str) -> Markup:
     return Markup('<path class="{}" d="{}"/>').format(kind, commands) if commands else Markup("")
 
 
-def _missing(course: Course) -> Column:
-    """Return what was expected in the bins of the outage in which less was measured, NaN elsewhere."""
-    starts, bands = np.array(course.starts, dtype=np.float64), course.bands
-    on = (starts >= (np.inf if course.since is None else course.since)) & (bands.value < bands.expected)
-    if course.until is not None:
-        on &= starts < course.until
-    return np.where(on, bands.expected, np.nan)
+def _lost_below(data: ChartData) -> Column:
+    """Return the expected levels of the bins of the outage with a value below them, NaN for other bins."""
+    starts, bands = np.array(data.starts, dtype=np.float64), data.bands
+    lost = (starts >= (np.inf if data.since is None else data.since)) & (bands.value < bands.expected)
+    if data.until is not None:
+        lost &= starts < data.until
+    return np.where(lost, bands.expected, np.nan)
 
 
 class _Frame:
-    """Where bins and levels are in the picture: the left, the middle and the right of each bin."""
+    """Maps bins and levels to the view box: the left edge, the middle and the right edge of each bin."""
 
-    def __init__(self, course: Course, size: Size) -> None:
-        self.size, self.top = size, top_of(course.bands)
-        starts = np.array(course.starts, dtype=np.float64)
-        self.first = course.starts[0] if course.starts else 0
-        self.last = course.starts[-1] + course.width if course.starts else 1
+    def __init__(self, data: ChartData, size: Size) -> None:
+        self.size, self.top = size, top_of(data.bands)
+        starts = np.array(data.starts, dtype=np.float64)
+        self.first = data.starts[0] if data.starts else 0
+        self.last = data.starts[-1] + data.width if data.starts else 1
         self.lefts, self.middles, self.rights = (
-            self.x(starts + part * course.width).tolist() for part in (0.0, 0.5, 1.0)
+            self.x(starts + part * data.width).tolist() for part in (0.0, 0.5, 1.0)
         )
 
-    def x(self, at: Column) -> Ints:
-        """Return where times are."""
-        where: Ints = np.rint(self.size.width * (at - self.first) / (self.last - self.first)).astype(np.int64)
-        return where
+    def x(self, times: Column) -> Ints:
+        """Return the horizontal positions of times (Unix seconds)."""
+        positions: Ints = np.rint(self.size.width * (times - self.first) / (self.last - self.first)).astype(np.int64)
+        return positions
 
     def y(self, levels: Column) -> Ints:
-        """Return where known levels are."""
+        """Return the vertical positions of levels, all of them finite."""
         bottom, height = self.size.height - MARGIN, self.size.height - 2 * MARGIN
-        where: Ints = np.rint(bottom - height * np.minimum(levels / self.top, 1)).astype(np.int64)
-        return where
+        positions: Ints = np.rint(bottom - height * np.minimum(levels / self.top, 1)).astype(np.int64)
+        return positions
 
     def line(self, levels: Column) -> str:
-        """Return a line over each run of bins that are known; a bin by itself is as wide as it is."""
+        """Return a line over each run of finite levels. A run of one bin is a line as wide as the bin."""
         return "".join(_line(self._points(run, levels)) for run in _runs(np.isfinite(levels)))
 
     def area(self, low: Column, high: Column) -> str:
-        """Return the area between two levels over each run of bins in which both are known."""
+        """Return the area between two levels over each run of bins in which both are finite."""
         runs = _runs(np.isfinite(low) & np.isfinite(high))
         outlines = ([*self._points(run, high), *reversed(self._points(run, low))] for run in runs)
         return "".join(_line(outline) + "z" for outline in outlines)
 
-    def mark(self, at: float | None) -> Markup:
-        """Return a line at a time within the picture."""
-        if at is None or not self.first < at < self.last:
+    def mark(self, time: float | None) -> Markup:
+        """Return a vertical line at a time (Unix seconds); nothing when it lies outside the chart."""
+        if time is None or not self.first < time < self.last:
             return Markup("")
-        return Markup('<path class="since" d="M{} 0V{}"/>').format(int(self.x(np.array(at))), self.size.height)
+        return Markup('<path class="since" d="M{} 0V{}"/>').format(int(self.x(np.array(time))), self.size.height)
 
     def _points(self, run: slice, levels: Column) -> list[Point]:
         """Return the points of a run, from the start of its first bin to the end of its last."""
@@ -115,14 +117,14 @@ class _Frame:
         return [(lefts[0], ys[0]), *zip(middles, ys, strict=True), (rights[-1], ys[-1])]
 
 
-def _runs(known: Flags) -> list[slice]:
-    """Return the stretches in which a flag is set."""
-    turns = np.flatnonzero(np.diff(np.concatenate(([False], known, [False]))))
+def _runs(flags: Flags) -> list[slice]:
+    """Return the runs of consecutive true flags."""
+    turns = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
     return [slice(start, stop) for start, stop in turns.reshape(-1, 2).tolist()]
 
 
 def _line(points: Sequence[Point]) -> str:
-    """Return the commands that draw points; those on a level stretch are left out."""
+    """Return the SVG commands for a line. Inner points of a level stretch are left out."""
     inner = zip(points, points[1:], points[2:], strict=False)
     kept = [points[0], *(b for a, b, c in inner if not a[1] == b[1] == c[1]), points[-1]]
     return "M" + "L".join(f"{x} {y}" for x, y in kept)

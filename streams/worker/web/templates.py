@@ -1,4 +1,4 @@
-"""Pages for people: templates with everything escaped, and the files that they need."""
+"""Renders the HTML templates, which escape every value, and reads the static files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streams.worker.web.formatting import FILTERS
 from streams.worker.web.page_models import feed_state
 
 FOLDER = Path(__file__).parent
-EVERY = 15  # seconds after which a page asks for news
+EVERY = 15  # seconds between two updates of an open page
 
 
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -23,20 +23,20 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(FILTERS)
-    made.globals.update(every=EVERY, feed_state=feed_state, going=RUNNING)
-    return made
+    environment.filters.update(FILTERS)
+    environment.globals.update(every=EVERY, feed_state=feed_state, running=RUNNING)
+    return environment
 
 
 ENVIRONMENT = _environment()
 
 
 def render(template: str, path: str, **values: object) -> str:
-    """Return a page; links in it are relative to its `path`, so that a proxy may put the whole site elsewhere."""
+    """Return a page. Its links are relative to its `path`, so that a proxy may serve the site under a prefix."""
     root = "/".join([".."] * (path.count("/") - 1)) or "."
     return ENVIRONMENT.get_template(f"{template}.html").render(root=root, **values)
 
 
 def static(name: str) -> bytes:
-    """Return a file that pages need."""
+    """Return the content of a static file."""
     return (FOLDER / "static" / name).read_bytes()

@@ -47,7 +47,7 @@ def full(limits: Metrics, asns: int = 250, countries: int = 125, strangers: int 
     worker = scrape.worker_of(settings, partitions, incidents)
     worker.liveness.note(dict.fromkeys(settings.feeds, 1.0), 0.0)
     for name in settings.feeds:
-        worker.metrics.sent(scrape.outage(1, crowd, feed=name))
+        worker.metrics.outage_sent(scrape.outage(1, crowd, feed=name))
     return Full(settings, crowd, worker)
 
 

@@ -41,7 +41,7 @@ def test_the_delay_is_from_the_end_of_the_bin_to_now(worker: Full) -> None:
     for now in (end + 7.0, end - 3.0):
         metrics.wall = lambda now=now: now  # type: ignore[misc]
         before = metrics.registry.get_sample_value("ebbtide_bin_to_event_seconds_sum", {"feed": "signal3"})
-        metrics.sent(scrape.outage(5, worker.crowd, feed="signal3"))
+        metrics.outage_sent(scrape.outage(5, worker.crowd, feed="signal3"))
         after = metrics.registry.get_sample_value("ebbtide_bin_to_event_seconds_sum", {"feed": "signal3"})
         assert before is not None
         assert after is not None
@@ -65,7 +65,7 @@ def test_what_a_feeds_fault_holds_back_is_told(worker: Full) -> None:
     fault = msgspec.structs.replace(scrape.incident(1, [7]), kinds=["feed-fault"], feeds=["signal2"])
     partition.running["held"] = held
     for revision in (1, 2):
-        worker.worker.metrics.told(msgspec.structs.replace(fault, revision=revision))
+        worker.worker.metrics.incident_sent(msgspec.structs.replace(fault, revision=revision))
     counts = {name: dict(_samples(worker, name)) for name in ("ebbtide_held_outages", "ebbtide_feed_faults")}
     del partition.running["held"]
     assert {name: {feed for feed, value in its.items() if value} for name, its in counts.items()} == {

@@ -25,9 +25,10 @@ from streams.pipeline.shard import Shard
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from streams.worker.metrics import Metrics
+from streams.worker.view import view_of
 from streams.worker.web.access import application_options
-from streams.worker.web.routes import add_known
-from streams.worker.web.worker_view import Known, known_of
+from streams.worker.web.routes import add_view_pages
+from streams.worker.web.worker_view import WorkerView
 
 HOUR = 3600
 START = 1_577_145_600  # Tuesday 24 December 2019, midnight
@@ -92,7 +93,7 @@ def worker_of(its: Settings) -> Worker:
     return Worker(its, cast("Any", app), {}, metrics, cast("Any", None), lambda: 100.0, lambda: None)
 
 
-def read(values: Sequence[bytes], its: Settings = SETTINGS) -> Known:
+def read(values: Sequence[bytes], its: Settings = SETTINGS) -> WorkerView:
     """Return what a worker knows that has read these measurements, with the incidents that come of them."""
     worker = worker_of(its)
     partition = worker.measuring.at(0)
@@ -103,19 +104,19 @@ def read(values: Sequence[bytes], its: Settings = SETTINGS) -> Known:
         _take(worker, partition, part, grouping, incidents)
     incidents.update({one.incident_id: one for one in grouping.finish()})
     worker.note_time()
-    return dataclasses.replace(known_of(worker), incidents=lambda: list(incidents.values()))
+    return dataclasses.replace(view_of(worker), incidents=lambda: list(incidents.values()))
 
 
 def _shard(its: Settings, worker: Worker) -> Shard:
     """Return a shard that sums its areas by itself, and have its bins kept."""
     shard = Shard(its)
     shard.tell_levels()
-    worker.album.clear()
+    worker.recent_bins.clear()
     for name, feed in shard.feeds.items():
-        worker.album.watch(0, name, feed)
+        worker.recent_bins.watch(0, name, feed)
     for name, areas in shard.areas.items():
         for summed in areas.summed.values():
-            worker.album.watch(0, name, summed)
+            worker.recent_bins.watch(0, name, summed)
     return shard
 
 
@@ -135,20 +136,20 @@ def _take(
     incidents.update({one.incident_id: one for one in grouping.settle()})
 
 
-def application(known: Known) -> Application:
+def application(view: WorkerView) -> Application:
     """Return the pages, guarded as a worker's are."""
-    app = Application(**application_options(known.settings.web))
-    add_known(app, known)
+    app = Application(**application_options(view.settings.web))
+    add_view_pages(app, view)
     return app
 
 
 @contextmanager
-def served(known: Known) -> Iterator[str]:
+def served(view: WorkerView) -> Iterator[str]:
     """Yield the address of the pages, which another thread serves."""
     loop, ready, port = asyncio.new_event_loop(), threading.Event(), list[int]()
 
     async def start() -> None:
-        runner = AppRunner(application(known))
+        runner = AppRunner(application(view))
         await runner.setup()
         site = TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -39,13 +39,13 @@ class Asking:
         return found
 
 
-KNOWN = read(story())
+VIEW = read(story())
 
 
 @pytest.fixture
 async def ask() -> AsyncIterator[Asking]:
     """Yield a client of the pages of a worker that has read a story."""
-    async with TestClient(TestServer(application(KNOWN))) as client:
+    async with TestClient(TestServer(application(VIEW))) as client:
         yield Asking(client)
 
 
@@ -53,7 +53,7 @@ async def test_outages_are_the_messages_newest_beginning_first(ask: Asking) -> N
     """Each is as it stands in the topic; those that go on and those that ended lately."""
     found = await ask.outages("/api/v1/outages")
     outages = [decode_outage(json.dumps(one).encode()) for one in found]
-    assert sorted(outages, key=lambda one: one.outage_id) == sorted(KNOWN.outages(), key=lambda one: one.outage_id)
+    assert sorted(outages, key=lambda one: one.outage_id) == sorted(VIEW.outages(), key=lambda one: one.outage_id)
     began = [one["started_at"] for one in found]
     assert began == sorted(began, reverse=True)
     assert {one["state"] for one in found} == {"open", "closed"}
@@ -106,7 +106,7 @@ async def test_pages_are_walked_to_the_end(ask: Asking) -> None:
 
 async def test_one_by_its_id(ask: Asking) -> None:
     """An outage and an incident stand under their ids; another id is a problem that names it."""
-    outage, incident = KNOWN.outages()[0], KNOWN.incidents()[0]
+    outage, incident = VIEW.outages()[0], VIEW.incidents()[0]
     assert (await ask(f"/api/v1/outages/{outage.outage_id}")).body["outage_id"] == outage.outage_id
     assert (await ask(f"/api/v1/incidents/{incident.incident_id}")).body["headline"] == incident.headline
     for path in ("/api/v1/outages/0123456789abcdef", "/api/v1/incidents/0123456789abcdef"):

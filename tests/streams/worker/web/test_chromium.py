@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from streams.worker.web import templates
-from streams.worker.web.worker_view import Known
+from streams.worker.web.worker_view import WorkerView
 from tests.chromium import browser, complaints, resize
 from tests.streams.worker.web.site import Dark, read, served, story
 
@@ -29,11 +29,11 @@ class Site:
 
     def __init__(self) -> None:
         self.now = CALM
-        self.known: Known = replace(
+        self.view: WorkerView = replace(
             CALM,
             outages=lambda: self.now.outages(),
             incidents=lambda: self.now.incidents(),
-            strip=lambda outage: self.now.strip(outage),
+            history_of_outage=lambda outage: self.now.history_of_outage(outage),
             health=lambda: self.now.health(),
         )
         self.url = ""
@@ -44,7 +44,7 @@ def site() -> Iterator[Site]:
     """Yield pages that ask for news each second."""
     every, templates.ENVIRONMENT.globals["every"] = templates.ENVIRONMENT.globals["every"], 1
     its = Site()
-    with served(its.known) as its.url:
+    with served(its.view) as its.url:
         yield its
     templates.ENVIRONMENT.globals["every"] = every
 
@@ -87,17 +87,15 @@ def test_the_page_updates_itself_in_place(site: Site, chrome: Chrome) -> None:
     assert heading(chrome) == "Nothing is dark"
     chrome.execute_script("window.same = true; document.querySelector('nav a').focus()")
     site.now = DARK
-    wait(chrome, "1 incident is going on")
+    wait(chrome, "1 ongoing incident")
     assert chrome.execute_script("return window.same && document.activeElement.textContent") == "Incidents"
-    assert (
-        chrome.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent") == "1 incident is going on"
-    )
-    assert chrome.title == "1 incident is going on · Ebbtide"
+    assert chrome.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent") == "1 ongoing incident"
+    assert chrome.title == "1 ongoing incident · Ebbtide"
     chrome.execute_script("document.querySelector('main .rows a').focus()")
     focused = "return document.activeElement.getAttribute('href')"
     before = chrome.execute_script(focused)
     site.now = replace(DARK, incidents=list)
-    wait(chrome, "60 outages are going on")
+    wait(chrome, "60 ongoing outages")
     assert chrome.execute_script(focused) == before
     assert complaints(chrome) == []
 
@@ -111,7 +109,7 @@ def test_a_page_that_gets_no_answer_says_that_it_is_old(site: Site, chrome: Chro
     chrome.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
     wait_for = WebDriverWait(chrome, PATIENCE)
     wait_for.until(lambda its: its.execute_script("return 'stale' in document.documentElement.dataset"))
-    assert "does not answer" in str(chrome.find_element(By.ID, "said").get_attribute("textContent"))
+    assert "does not answer" in str(chrome.find_element(By.ID, "announcement").get_attribute("textContent"))
     online = {**offline, "offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
     chrome.execute_cdp_cmd("Network.emulateNetworkConditions", online)
     wait_for.until(lambda its: not its.execute_script("return 'stale' in document.documentElement.dataset"))
@@ -125,7 +123,7 @@ def test_without_scripts_the_page_loads_itself_again(site: Site, tmp_path: Path)
         chrome.get(site.url)
         assert heading(chrome) == "Nothing is dark"
         site.now = DARK
-        wait(chrome, "1 incident is going on")
+        wait(chrome, "1 ongoing incident")
         assert len(chrome.find_elements(By.CSS_SELECTOR, "main svg path.measured")) == 61
 
 

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.config.settings import Metrics
-from streams.worker.web.html_pages import people_pages
-from streams.worker.web.page_models import Drawer
-from streams.worker.web.worker_view import Known
+from streams.worker.web.html_pages import html_pages
+from streams.worker.web.page_models import ItemBuilder
+from streams.worker.web.worker_view import WorkerView
 from tests.streams.worker.web.site import START, Dark, application, read, story
 
 DASHBOARDS = Path(__file__).parents[4] / "deploy" / "grafana" / "dashboards"
-KNOWN = read(story())
+VIEW = read(story())
 HOSTILE = [
     '"><script>alert(1)</script>',
     "' onload='x",
@@ -55,28 +55,28 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def page(known: Known, path: str, pattern: str | None = None, **match: str) -> Reader:
+def page(view: WorkerView, path: str, pattern: str | None = None, **match: str) -> Reader:
     """Return a page, made without a server."""
     request = make_mocked_request("GET", path, match_info=match)
-    answer = people_pages(known)[pattern or path.partition("?")[0]](request)
+    answer = html_pages(view)[pattern or path.partition("?")[0]](request)
     assert answer.status == 200
     assert answer.text is not None
     return Reader(answer.text)
 
 
-def every_page(known: Known) -> list[Reader]:
+def every_page(view: WorkerView) -> list[Reader]:
     """Return one page of each sort."""
-    outage, incident = known.outages()[0].outage_id, known.incidents()[0].incident_id
+    outage, incident = view.outages()[0].outage_id, view.incidents()[0].incident_id
     return [
-        *(page(known, path) for path in ("/", "/outages", "/incidents", "/series?entity=asn/1")),
-        page(known, f"/outages/{outage}", "/outages/{id}", id=outage),
-        page(known, f"/incidents/{incident}", "/incidents/{id}", id=incident),
+        *(page(view, path) for path in ("/", "/outages", "/incidents", "/series?entity=asn/1")),
+        page(view, f"/outages/{outage}", "/outages/{id}", id=outage),
+        page(view, f"/incidents/{incident}", "/incidents/{id}", id=incident),
     ]
 
 
-def named(text: str) -> Known:
+def named(text: str) -> WorkerView:
     """Return the story with one outage and one incident that hold this text wherever a message may hold any."""
-    outage, incident = KNOWN.outages()[0], KNOWN.incidents()[1]
+    outage, incident = VIEW.outages()[0], VIEW.incidents()[1]
     mine = msgspec.structs.replace(
         outage,
         entity=f"region/IR-{text}",
@@ -91,7 +91,7 @@ def named(text: str) -> Known:
     those = msgspec.structs.replace(
         incident, headline=text, scope=scope, services=[text], suppressed_by=text, confidence=confidence
     )
-    return dataclasses.replace(KNOWN, outages=lambda: [mine], incidents=lambda: [those])
+    return dataclasses.replace(VIEW, outages=lambda: [mine], incidents=lambda: [those])
 
 
 PLAIN = [reader.tags for reader in every_page(named("plain"))]
@@ -111,10 +111,17 @@ def test_a_headline_is_shown_as_it_is() -> None:
 
 def test_the_first_page_tells_what_goes_on() -> None:
     """Newest beginning first: incidents, outages, what is over, and how the feeds do."""
-    shown = page(KNOWN, "/")
+    shown = page(VIEW, "/")
     text = re.sub(r"\s+", " ", shown.text)
-    assert "1 incident is going on" in text
-    order = ["Iran: 86 % of normal lost", "AS7 mobile", "AS1 mobile", "Over lately", "AS41, Azerbaijan", "never heard"]
+    assert "1 ongoing incident" in text
+    order = [
+        "Iran: 86 % of normal lost",
+        "AS7 mobile",
+        "AS1 mobile",
+        "Recently ended",
+        "AS41, Azerbaijan",
+        "no data yet",
+    ]
     places = [text.index(one) for one in order]
     assert places == sorted(places)
     assert [tag for tag, _ in shown.tags].count("svg") == 1 + 1 + 14 + 1  # the mark, an incident, its outages, one over
@@ -123,7 +130,7 @@ def test_the_first_page_tells_what_goes_on() -> None:
 
 def test_nothing_heard_is_not_called_well() -> None:
     """Before the first measurement, and when all feeds have stopped, nobody knows what is dark."""
-    assert "Nothing was heard yet" in page(read([]), "/").text
+    assert "No measurements yet" in page(read([]), "/").text
     calm = read(story(darks=()))
     assert "Nothing is dark" in page(calm, "/").text
     health = calm.health()
@@ -143,27 +150,27 @@ def test_a_feed_that_has_stopped_is_told_before_all_else() -> None:
     health = calm.health()
     stopped = health._replace(feeds=[one._replace(stalled=one.name == "reach") for one in health.feeds])
     shown = page(dataclasses.replace(calm, health=lambda: stopped), "/")
-    assert "Stopped: reach. What this feed measures is unknown" in shown.text
-    assert shown.text.index("Nothing is dark") < shown.text.index("Stopped") < shown.text.index("No incident")
+    assert "Stopped: reach. The state of what this feed measures is unknown" in shown.text
+    assert shown.text.index("Nothing is dark") < shown.text.index("Stopped") < shown.text.index("No ongoing incident")
     assert "#feeds" in shown.links
 
 
 def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
     """The sum of its networks alone, though their country is down too: a sum of both would be twice as high."""
-    incident = next(one for one in KNOWN.incidents() if one.state == "ongoing")
-    country = msgspec.structs.replace(KNOWN.outages()[0], outage_id="0" * 16, entity="country/IR", feed="traffic")
+    incident = next(one for one in VIEW.incidents() if one.state == "ongoing")
+    country = msgspec.structs.replace(VIEW.outages()[0], outage_id="0" * 16, entity="country/IR", feed="traffic")
     more = msgspec.structs.replace(incident, outage_ids=[*incident.outage_ids, country.outage_id])
-    both = dataclasses.replace(KNOWN, outages=lambda: [country, *KNOWN.outages()])
-    drawn = Drawer(both).draw(more)
-    assert drawn is not None
-    assert drawn == Drawer(KNOWN).draw(incident)
-    assert "of 9 series, feed traffic" in drawn.svg
+    both = dataclasses.replace(VIEW, outages=lambda: [country, *VIEW.outages()])
+    chart = ItemBuilder(both).chart(more)
+    assert chart is not None
+    assert chart == ItemBuilder(VIEW).chart(incident)
+    assert "of 9 series, feed traffic" in chart.svg
 
 
 def test_a_storm_is_bounded() -> None:
     """A hundred outages of hundreds, and a link to all."""
     storm = read(story(300, [Dark(asn, 78, 9, 0.95) for asn in range(1, 290)]))
-    answer = people_pages(storm)["/"](make_mocked_request("GET", "/"))
+    answer = html_pages(storm)["/"](make_mocked_request("GET", "/"))
     assert answer.text is not None
     shown = Reader(answer.text)
     assert len([link for link in shown.links if link.startswith("./outages/")]) == 100
@@ -174,8 +181,8 @@ def test_a_storm_is_bounded() -> None:
 
 def test_suspicions_are_counted_apart() -> None:
     """What is not sure is behind a link."""
-    suspected = [msgspec.structs.replace(one, state="suspected") for one in KNOWN.outages()]
-    shown = page(dataclasses.replace(KNOWN, outages=lambda: suspected, incidents=list), "/")
+    suspected = [msgspec.structs.replace(one, state="suspected") for one in VIEW.outages()]
+    shown = page(dataclasses.replace(VIEW, outages=lambda: suspected, incidents=list), "/")
     assert "Nothing is dark" in shown.text
     assert f"{len(suspected)} outages suspected" in shown.text
     assert "outages?state=suspected" in shown.links
@@ -194,35 +201,35 @@ def test_what_was_withdrawn_or_merged_is_not_told_once_it_is_over(
     state: str, changes: dict[str, Any], is_told: bool
 ) -> None:
     """An incident of Azerbaijan is over: if all its outages were retracted, it was none, unless a feed was at fault."""
-    incidents = [msgspec.structs.replace(one, **changes) for one in KNOWN.incidents() if one.state == "ended"]
-    outages = [msgspec.structs.replace(one, state=state) for one in KNOWN.outages() if one.country == "AZ"]
-    known = dataclasses.replace(KNOWN, outages=lambda: outages, incidents=lambda: incidents)
-    assert ("AS41, Azerbaijan" in page(known, "/").text) == is_told
+    incidents = [msgspec.structs.replace(one, **changes) for one in VIEW.incidents() if one.state == "ended"]
+    outages = [msgspec.structs.replace(one, state=state) for one in VIEW.outages() if one.country == "AZ"]
+    view = dataclasses.replace(VIEW, outages=lambda: outages, incidents=lambda: incidents)
+    assert ("AS41, Azerbaijan" in page(view, "/").text) == is_told
 
 
 def test_lists_are_asked_by_a_form() -> None:
     """Empty fields ask for nothing; the answer keeps what was asked, and links to the same as JSON and to more."""
-    shown = page(KNOWN, "/outages?country=&asn=41&state=")
+    shown = page(VIEW, "/outages?country=&asn=41&state=")
     assert "AS41" in shown.text
     assert "AS7" not in shown.text
     assert "./api/v1/outages?asn=41&limit=100" in shown.links
-    more = page(KNOWN, "/outages?limit=3&state=open")
+    more = page(VIEW, "/outages?limit=3&state=open")
     (link,) = [link for link in more.links if "cursor=" in link]
-    assert "AS5" in page(KNOWN, link.removeprefix(".")).text
+    assert "AS5" in page(VIEW, link.removeprefix(".")).text
 
 
 @pytest.mark.parametrize("asked", ["country=az", "country=%20Az", "asn=AS41", "asn=as41%20", "asn=41"])
 def test_a_form_takes_what_people_type(asked: str) -> None:
     """In small letters, with the letters of an AS, with a space at either end, as a phone's keyboard puts it."""
-    text = page(KNOWN, f"/outages?{asked}").text
+    text = page(VIEW, f"/outages?{asked}").text
     assert "AS41" in text
     assert "AS7" not in text
 
 
 def test_one_outage_is_told_whole() -> None:
     """Why, what, its incident, and its bins as a table."""
-    outage = next(one for one in KNOWN.outages() if one.entity == "asn/1" and one.feed == "traffic")
-    shown = page(KNOWN, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
+    outage = next(one for one in VIEW.outages() if one.entity == "asn/1" and one.feed == "traffic")
+    shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
     assert outage.explain["reason"] in shown.text
     assert "97 % lost: 1.57 measured, 52.5 Mbit/s expected" in shown.text
     assert "9 networks of Iran" in shown.text
@@ -232,79 +239,79 @@ def test_one_outage_is_told_whole() -> None:
 
 def test_networks_are_called_by_their_names() -> None:
     """Where the metadata have one, in lists and on the page of an outage, escaped like all others."""
-    known = dataclasses.replace(named("plain"), name_of=lambda entity: f"<b>{entity}</b>")
-    assert [reader.tags for reader in every_page(known)[:3]] == PLAIN[:3]
-    assert "<b>region/IR-plain</b>, Azerbaijan" in page(known, "/outages").text
-    outage = known.outages()[0].outage_id
-    assert "<b>region/IR-plain</b>" in page(known, f"/outages/{outage}", "/outages/{id}", id=outage).text
+    view = dataclasses.replace(named("plain"), name_of=lambda entity: f"<b>{entity}</b>")
+    assert [reader.tags for reader in every_page(view)[:3]] == PLAIN[:3]
+    assert "<b>region/IR-plain</b>, Azerbaijan" in page(view, "/outages").text
+    outage = view.outages()[0].outage_id
+    assert "<b>region/IR-plain</b>" in page(view, f"/outages/{outage}", "/outages/{id}", id=outage).text
 
 
 def test_what_was_expected_is_told_by_its_note() -> None:
     """An outage that the calendar suppresses says so, with the words of the entry."""
-    outage = KNOWN.outages()[0]
+    outage = VIEW.outages()[0]
     mine = msgspec.structs.replace(outage, suppressed_by="0123", explain={**outage.explain, "calendar": "an exam"})
-    known = dataclasses.replace(KNOWN, outages=lambda: [mine])
-    assert "an exam" in page(known, f"/outages/{mine.outage_id}", "/outages/{id}", id=mine.outage_id).text
+    view = dataclasses.replace(VIEW, outages=lambda: [mine])
+    assert "an exam" in page(view, f"/outages/{mine.outage_id}", "/outages/{id}", id=mine.outage_id).text
 
 
 @pytest.mark.parametrize("entity", ["AS3", "3", "asn/3"])
 def test_all_series_of_a_network_are_shown(entity: str) -> None:
     """Asked for in any way that names it: a picture of each, what goes on, and its outages."""
-    shown = page(KNOWN, f"/series?entity={entity}")
+    shown = page(VIEW, f"/series?entity={entity}")
     text = re.sub(r"\s+", " ", shown.text)
     assert text.index("reach active-probing") < text.index("traffic, mobile traffic") < text.index("97 % lost")
-    assert text.count("an outage goes on") == 2
+    assert text.count("outage ongoing") == 2
     assert [tag for tag, _ in shown.tags].count("svg") == 1 + 2 + 2
     assert "./api/v1/series/asn/3" in shown.links
 
 
 def test_grafana_is_linked_where_it_has_the_entity() -> None:
     """Its dashboard shows what is on the watch list; the dashboards are those of `deploy/grafana`."""
-    its = msgspec.structs.replace(KNOWN.settings, metrics=Metrics(watch=("asn/3",)))
-    known = dataclasses.replace(KNOWN, settings=its)
+    its = msgspec.structs.replace(VIEW.settings, metrics=Metrics(watch=("asn/3",)))
+    view = dataclasses.replace(VIEW, settings=its)
     link = "https://grafana.example/ebbtide/d/ebbtide-entity?var-entity=asn/3"
-    assert link in page(known, "/series?entity=AS3").links
-    outage = next(one for one in KNOWN.outages() if one.entity == "asn/3").outage_id
-    assert link in page(known, f"/outages/{outage}", "/outages/{id}", id=outage).links
-    assert not [link for link in page(known, "/series?entity=AS1").links if "ebbtide-entity" in link]
+    assert link in page(view, "/series?entity=AS3").links
+    outage = next(one for one in VIEW.outages() if one.entity == "asn/3").outage_id
+    assert link in page(view, f"/outages/{outage}", "/outages/{id}", id=outage).links
+    assert not [link for link in page(view, "/series?entity=AS1").links if "ebbtide-entity" in link]
     names = [json.loads(file.read_bytes())["uid"] for file in DASHBOARDS.glob("*.json")]
     assert {"ebbtide-overview", "ebbtide-entity"} <= set(names)
 
 
 def test_an_entity_that_nobody_measures_is_told() -> None:
     """Its name stays text, and no name at all is a wrong question; a young network has nothing expected of it yet."""
-    assert "Nothing of it is measured here" in page(KNOWN, "/series?entity=region/%3Cb%3E").text
+    assert "This worker does not measure it" in page(VIEW, "/series?entity=region/%3Cb%3E").text
     request = make_mocked_request("GET", "/series?entity=")
-    assert people_pages(KNOWN)["/series"](request).status == 400
+    assert html_pages(VIEW)["/series"](request).status == 400
     young = read(story()[: 50 * 4])
     assert "warming up" in page(young, "/series?entity=1").text
 
 
 def test_what_is_over_tells_of_its_worst() -> None:
     """Not of the nothing that is lost at its end."""
-    outage = next(one for one in KNOWN.outages() if one.state == "closed")
-    shown = page(KNOWN, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
-    assert "At the worst 100 % was lost; at the end: " in shown.text
-    assert "100 % was lost" in page(KNOWN, "/outages?country=AZ").text
+    outage = next(one for one in VIEW.outages() if one.state == "closed")
+    shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
+    assert "At worst 100 % lost; at the end: " in shown.text
+    assert "100 % lost at worst" in page(VIEW, "/outages?country=AZ").text
 
 
 def test_bins_that_are_not_kept_are_not_drawn() -> None:
     """An outage that was over before the oldest bin has no picture, and one of a series that is gone has none."""
     old = [
         msgspec.structs.replace(one, started_at="2019-12-24T00:00:00Z", ended_at="2019-12-24T01:00:00Z", state="closed")
-        for one in KNOWN.outages()[:1]
+        for one in VIEW.outages()[:1]
     ]
     assert START < 1_577_232_000
-    text = page(dataclasses.replace(KNOWN, outages=lambda: old, incidents=list), "/").text
+    text = page(dataclasses.replace(VIEW, outages=lambda: old, incidents=list), "/").text
     assert "no bins kept" in text
-    gone = dataclasses.replace(KNOWN, strip=lambda outage: None)
+    gone = dataclasses.replace(VIEW, history_of_outage=lambda outage: None)
     assert page(gone, "/").text.count("no bins kept") == 16
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient[Any, Any]]:
     """Yield a client of the pages."""
-    async with TestClient(TestServer(application(KNOWN))) as asking:
+    async with TestClient(TestServer(application(VIEW))) as asking:
         yield asking
 
 

@@ -11,16 +11,16 @@ import numpy as np
 from schemas.outage import decode_outage
 from streams.config.settings import Settings
 from streams.pipeline.shard import Shard
-from streams.worker.web.recent_bins import Album, Strip
+from streams.worker.web.recent_bins import RecentBins, SeriesHistory
 from tests.streams.helpers import DAY, HOUR, START, Run, message, settings
 
 
-def watched(its: Settings, bins: int = 48, limit: int = 1_000_000) -> tuple[Run, Album]:
+def watched(its: Settings, bins: int = 48, limit: int = 1_000_000) -> tuple[Run, RecentBins]:
     """Return a shard that is given messages, and the album of its feeds."""
-    running, album = Run(Shard(its)), Album(bins, limit)
+    running, recent = Run(Shard(its)), RecentBins(bins, limit)
     for name, feed in running.shard.feeds.items():
-        album.watch(0, name, feed)
-    return running, album
+        recent.watch(0, name, feed)
+    return running, recent
 
 
 def hours(count: int, asns: Sequence[int], first: int = 0, feed: str = "gauge") -> list[bytes | None]:
@@ -32,91 +32,91 @@ def hours(count: int, asns: Sequence[int], first: int = 0, feed: str = "gauge") 
     ]
 
 
-def strip(album: Album, asn: int, feed: str = "gauge") -> Strip:
+def history(recent: RecentBins, asn: int, feed: str = "gauge") -> SeriesHistory:
     """Return the bins of a network, which must be there."""
-    found = album.strip(feed, f"asn/{asn}", ())
+    found = recent.of_series(feed, f"asn/{asn}", ())
     assert found is not None
     return found
 
 
 def test_bins_are_as_measured_and_expected_once_known() -> None:
     """A value from the first bin on; what is expected is unknown in warm-up and near the value after it."""
-    running, album = watched(settings(("gauge",), lateness=0))
+    running, recent = watched(settings(("gauge",), lateness=0))
     running.take(hours(41, [1, 2]))
-    shown = strip(album, 1)
+    shown = history(recent, 1)
     assert shown.starts == [START + hour * HOUR for hour in range(40)]
-    assert shown.shown[:, 0].tolist() == [100 + hour for hour in range(40)]
-    assert all(math.isnan(number) for number in shown.shown[0, 1:])
-    value, expected, spread = shown.shown[-1].tolist()
+    assert shown.levels[:, 0].tolist() == [100 + hour for hour in range(40)]
+    assert all(math.isnan(number) for number in shown.levels[0, 1:])
+    value, expected, spread = shown.levels[-1].tolist()
     assert abs(value - expected) < 3 * spread
 
 
 def test_only_the_newest_bins_are_kept() -> None:
     """So many of each series, and none where none is wanted."""
-    running, album = watched(settings(("gauge",), lateness=0), bins=5)
+    running, recent = watched(settings(("gauge",), lateness=0), bins=5)
     running.take(hours(41, [1]))
-    assert strip(album, 1).starts == [START + hour * HOUR for hour in range(35, 40)]
-    assert strip(album, 1).last(2).starts == [START + hour * HOUR for hour in range(38, 40)]
-    running, album = watched(settings(("gauge",), lateness=0), bins=0)
+    assert history(recent, 1).starts == [START + hour * HOUR for hour in range(35, 40)]
+    assert history(recent, 1).last(2).starts == [START + hour * HOUR for hour in range(38, 40)]
+    running, recent = watched(settings(("gauge",), lateness=0), bins=0)
     running.take(hours(41, [1]))
-    assert (album.strips("asn/1"), album.bytes) == ([], 0)
+    assert (recent.of_entity("asn/1"), recent.bytes) == ([], 0)
 
 
 def test_memory_is_bounded_and_shared_by_all_feeds() -> None:
     """The limit holds for both feeds together, which keep as many bins as each other."""
     limit = 20_000
-    running, album = watched(settings(("gauge", "count"), lateness=0), limit=limit)
+    running, recent = watched(settings(("gauge", "count"), lateness=0), limit=limit)
     for hour in range(60):
         running.take([*hours(1, range(1, 101), hour), *hours(1, range(1, 101), hour, "count")])
-    assert limit - 1200 < album.bytes <= limit
-    kept = [len(strip(album, 1, feed).starts) for feed in ("gauge", "count")]
+    assert limit - 1200 < recent.bytes <= limit
+    kept = [len(history(recent, 1, feed).starts) for feed in ("gauge", "count")]
     assert kept == [8, 8]
-    album.clear()
-    assert (album.bytes, album.strips("asn/1")) == (0, [])
+    recent.clear()
+    assert (recent.bytes, recent.of_entity("asn/1")) == (0, [])
 
 
 def test_a_series_has_no_bins_of_the_one_whose_row_it_got() -> None:
     """A network is forgotten after two days of silence; the next new one has its row, and its own bins alone."""
-    running, album = watched(settings(("gauge",), lateness=0, forget_after=2 * DAY), bins=100)
+    running, recent = watched(settings(("gauge",), lateness=0, forget_after=2 * DAY), bins=100)
     running.take([*hours(10, [1, 2]), *hours(72, [2], 10)])
-    assert album.strip("gauge", "asn/1", ()) is None
+    assert recent.of_series("gauge", "asn/1", ()) is None
     running.take(hours(5, [2, 3], 82))
-    assert strip(album, 3).starts == [START + hour * HOUR for hour in range(82, 86)]
+    assert history(recent, 3).starts == [START + hour * HOUR for hour in range(82, 86)]
     assert running.shard.feeds["gauge"].index.by_series["asn/3", ()] == 0
 
 
 def test_bins_before_a_series_was_there_are_none_of_its() -> None:
     """Nor are bins in which nothing was measured of it known: they are unknown, not zero."""
-    running, album = watched(settings(("gauge",), lateness=0))
+    running, recent = watched(settings(("gauge",), lateness=0))
     running.take([*hours(3, [1]), *hours(3, [1, 2], 3), *hours(2, [1], 6)])
-    shown = strip(album, 2)
+    shown = history(recent, 2)
     assert shown.starts == [START + hour * HOUR for hour in (3, 4, 5, 6)]
-    assert np.isnan(shown.shown[-1]).all()
+    assert np.isnan(shown.levels[-1]).all()
 
 
 def test_all_series_of_an_entity_come_in_order() -> None:
     """Of all feeds and facets, also those that came later."""
-    running, album = watched(settings(("gauge", "count"), lateness=0))
+    running, recent = watched(settings(("gauge", "count"), lateness=0))
     running.take(hours(2, [1], 0, "count"))
-    assert [one.feed for one in album.strips("asn/1")] == ["count"]
+    assert [one.feed for one in recent.of_entity("asn/1")] == ["count"]
     mobile = [message("gauge", START + hour * HOUR, 1, value=7, access="mobile") for hour in (2, 3)]
     running.take([*mobile, *hours(2, [1], 4)])
-    found = [(one.feed, one.series.facets) for one in album.strips("asn/1")]
+    found = [(one.feed, one.series.facets) for one in recent.of_entity("asn/1")]
     assert found == [("count", ()), ("gauge", ()), ("gauge", (("access", "mobile"),))]
 
 
 def test_the_bins_of_an_outage_that_ended_are_kept_with_it() -> None:
     """Also when one batch closes many bins after its end: its picture is that of the day it ended."""
     its = settings(("gauge",), lateness=0)
-    running, album = watched(its, bins=10)
+    running, recent = watched(its, bins=10)
     dark = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(60, 64)]
     running.take([*hours(60, [1]), *dark, *hours(100, [1], 64)])
     closed = next(outage for text in running.outages if (outage := decode_outage(text)).state == "closed")
-    framed = album.of_outage(closed)
+    framed = recent.of_outage(closed)
     assert framed is not None
     assert (framed.starts[0], framed.starts[-1]) == (START + 56 * HOUR, START + 65 * HOUR)
-    assert framed.shown[4:8, 0].tolist() == [1, 1, 1, 1]
+    assert framed.levels[4:8, 0].tolist() == [1, 1, 1, 1]
     going = msgspec.structs.replace(closed, outage_id="0" * 16)
-    newest = album.of_outage(going)
+    newest = recent.of_outage(going)
     assert newest is not None
     assert newest.starts[-1] == START + 162 * HOUR

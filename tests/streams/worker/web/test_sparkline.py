@@ -14,23 +14,23 @@ from hypothesis import strategies as st
 from streams.ingest.series_index import Series
 from streams.worker.web import formatting, query
 from streams.worker.web.bins import Bands, bands, total
-from streams.worker.web.recent_bins import Strip
-from streams.worker.web.sparkline import SMALL, Course, picture
+from streams.worker.web.recent_bins import SeriesHistory
+from streams.worker.web.sparkline import SMALL, ChartData, sparkline
 
 NONE = float("nan")
 LEVELS = st.lists(st.one_of(st.just(NONE), st.floats(0, 1e12)), min_size=4, max_size=40)
 
 
-def course(value: Sequence[float], expected: Sequence[float], since: float | None = None) -> Course:
+def course(value: Sequence[float], expected: Sequence[float], since: float | None = None) -> ChartData:
     """Return bins of a minute with a band of one to each side."""
     middle = np.array(expected, dtype=np.float64)
     shown = Bands(np.array(value, dtype=np.float64), middle, np.maximum(middle - 1, 0), middle + 1)
-    return Course([60 * at for at in range(len(value))], 60, shown, since)
+    return ChartData([60 * at for at in range(len(value))], 60, shown, since)
 
 
-def paths(of: Course) -> dict[str, str]:
+def paths(of: ChartData) -> dict[str, str]:
     """Return the commands of each path by its class."""
-    root = ElementTree.fromstring(str(picture(of, "text")))
+    root = ElementTree.fromstring(str(sparkline(of, "text")))
     return {path.attrib["class"]: path.attrib["d"] for path in root.iter("path")}
 
 
@@ -69,32 +69,32 @@ def test_no_point_lies_outside(levels: list[float], since: int) -> None:
     of = course(levels, [*levels[1:], 5.0], since)
     for commands in paths(of).values():
         assert all(0 <= x <= SMALL.width and 0 <= y <= SMALL.height for x, y in points(commands))
-    assert picture(of, "text") == picture(of, "text")
+    assert sparkline(of, "text") == sparkline(of, "text")
 
 
-def strip(starts: list[int], shown: list[tuple[float, float, float]]) -> Strip:
+def history(starts: list[int], shown: list[tuple[float, float, float]]) -> SeriesHistory:
     """Return bins of a series."""
-    return Strip("feed", Series("asn/1", (), None, None), 60, starts, np.array(shown, dtype=np.float32))
+    return SeriesHistory("feed", Series("asn/1", (), None, None), 60, starts, np.array(shown, dtype=np.float32))
 
 
 def test_series_are_summed_where_they_are_known() -> None:
     """Levels add up, spreads as those of independent numbers; a ratio's are averaged; what one lacks is left out."""
-    one = strip([0, 60, 120], [(1, 2, 3), (1, 2, 3), (NONE, 2, 3)])
-    other = strip([60, 120], [(10, 20, 4), (NONE, NONE, NONE)])
+    one = history([0, 60, 120], [(1, 2, 3), (1, 2, 3), (NONE, 2, 3)])
+    other = history([60, 120], [(10, 20, 4), (NONE, NONE, NONE)])
     summed = total([one, other], "gauge")
     assert summed.starts == [60]
-    np.testing.assert_allclose(summed.shown, [(11, 22, 5)])
+    np.testing.assert_allclose(summed.levels, [(11, 22, 5)])
     many = total([one, *[other] * 10], "gauge")
-    np.testing.assert_allclose(many.shown[0], (101, 202, (9 + 160) ** 0.5), rtol=1e-6)
-    np.testing.assert_allclose(total([one] * 3, "gauge").shown[0], (3, 6, 27**0.5), rtol=1e-6)
-    np.testing.assert_allclose(total([one, other], "ratio").shown[0], (5.5, 11, 2.5))
+    np.testing.assert_allclose(many.levels[0], (101, 202, (9 + 160) ** 0.5), rtol=1e-6)
+    np.testing.assert_allclose(total([one] * 3, "gauge").levels[0], (3, 6, 27**0.5), rtol=1e-6)
+    np.testing.assert_allclose(total([one, other], "ratio").levels[0], (5.5, 11, 2.5))
 
 
 def test_a_band_has_bounds() -> None:
     """No level is below zero, and no share of a ratio past one."""
-    found = bands(strip([0], [(0.9, 0.9, 0.4)]), "ratio")
+    found = bands(history([0], [(0.9, 0.9, 0.4)]), "ratio")
     assert (found.low[0], found.high[0]) == (0, 1)
-    assert bands(strip([0], [(0.9, 0.9, 0.4)]), "gauge").high[0] > 2
+    assert bands(history([0], [(0.9, 0.9, 0.4)]), "gauge").high[0] > 2
 
 
 def test_examples_of_words_hold() -> None:

@@ -1,0 +1,60 @@
+"""Builds the `WorkerView` that the pages read out of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.outage import Outage
+from streams.worker.agents import Worker
+from streams.worker.health import not_ready, status
+from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
+
+
+def view_of(worker: Worker) -> WorkerView:
+    """Return the view of a worker. Its functions read the worker each time they are called."""
+    return WorkerView(
+        settings=worker.settings,
+        outages=lambda: newest_revisions([*worker.ended, *worker.running()]),
+        incidents=worker.incidents,
+        history_of_entity=worker.recent_bins.of_entity,
+        history_of_outage=worker.recent_bins.of_outage,
+        name_of=lambda entity: worker.known.register.names.get(entity),
+        health=lambda: health(worker),
+        status=lambda: status(worker),
+    )
+
+
+def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
+    """Return the newest revision of each outage. After a crash a worker may have sent a revision twice."""
+    newest: dict[str, Outage] = {}
+    for outage in outages:
+        previous = newest.get(outage.outage_id)
+        if previous is None or previous.revision <= outage.revision:
+            newest[outage.outage_id] = outage
+    return list(newest.values())
+
+
+def health(worker: Worker) -> Health:
+    """Return the present state of the worker and of each feed."""
+    now, newest = worker.clock(), worker.newest()
+    silence, stalled = worker.liveness.seconds(now), worker.liveness.stalled(now)
+    shards = [partition.shard for partition in worker.partitions.values()]
+    running = [outage.feed for outage in worker.running()]
+    feeds = [
+        FeedHealth(
+            name=name,
+            newest=newest.get(name),
+            silence=silence.get(name),
+            stalled=stalled.get(name, False),
+            series=sum(len(shard.feeds[name].index.by_series) for shard in shards),
+            outages=running.count(name),
+        )
+        for name in worker.settings.feeds
+    ]
+    return Health(not_ready(worker), _lag(worker), feeds)
+
+
+def _lag(worker: Worker) -> int | None:
+    """Return the number of unread messages in all partitions, None when it is unknown for any of them."""
+    lags = [worker.lag(number) for number in worker.assigned()]
+    return None if None in lags else sum(lag for lag in lags if lag is not None)
