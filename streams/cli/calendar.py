@@ -1,10 +1,9 @@
-"""`ebbtide calendar add|list|remove|import`: what is expected, in the topic of the calendar."""
+"""`ebbtide calendar add|list|remove|import`: the outages that are expected, in the topic of the calendar."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -14,75 +13,76 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.calendar import Entry, Only, Period, encode, entry_of, named
+from schemas.calendar import Entry, Only, Period, demand_entity, encode, entry_of, named
 from schemas.rejections import one_line
 from schemas.times import format_time, parse_time
 from streams.cli.calendar_ics import Given, Span, read_ics
+from streams.cli.common import print_lines, print_rows, settings_of, with_reason
 from streams.config.errors import InputError, UsageError
-from streams.config.loader import load_or_default
 from streams.config.settings import Settings
 from streams.worker.calendar_topic import read, write
 
 AHEAD = timedelta(days=400)
+HELP = "Add, list, remove or import what is expected to be down."
 HEADER = f"{'id':16}  {'starts (UTC)':20}  {'ends (UTC)':20}  {'from':8}  what"
 
 
-def arguments(one: ArgumentParser) -> None:
-    """Declare what follows `ebbtide calendar`."""
-    kinds = one.add_subparsers(required=True, metavar="add|list|remove|import")
-    for name, (run, text, add) in _ACTIONS.items():
-        action = kinds.add_parser(name, help=text, description=text)
-        action.add_argument("--settings", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="settings file")
-        action.set_defaults(act=run)
-        add(action)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the actions of the command, with the arguments of each."""
+    names = parser.add_subparsers(required=True, metavar="add|list|remove|import")
+    for name, (action, text, add) in _ACTIONS.items():
+        subparser = names.add_parser(name, help=text, description=text)
+        subparser.add_argument("--settings", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="settings file")
+        subparser.set_defaults(action=action)
+        add(subparser)
 
 
-def calendar(arguments: Namespace) -> None:
-    """Do what the calendar is told to."""
-    arguments.act(arguments, load_or_default(arguments.settings, os.environ), time.time())
+def run(arguments: Namespace) -> None:
+    """Run the action that the arguments name."""
+    arguments.action(arguments, settings_of(arguments), time.time())
 
 
-def _add(arguments: Namespace, its: Settings, now: float) -> None:
+def _add(arguments: Namespace, settings: Settings, now: float) -> None:
     entry = entry_of(arguments.starts, arguments.ends, arguments.entity, _facets(arguments), arguments.note)
-    sys.stdout.writelines(_put(its, [entry], now))
+    print_lines(_put(settings, [entry], now))
 
 
-def _put(its: Settings, entries: Iterable[Entry], now: float) -> list[str]:
-    """Write those that are not there and return a line about each."""
-    there, fixed = read(its.kafka).entries, {one.entry().entry_id for one in its.calendar}
+def _put(settings: Settings, entries: Iterable[Entry], now: float) -> list[str]:
+    """Write the entries that are not there yet, and return a line about each."""
+    there, fixed = read(settings.kafka).entries, {expected.entry().entry_id for expected in settings.calendar}
     new, lines = [], []
     for entry in {entry.entry_id: entry for entry in entries}.values():
         old = there.get(entry.entry_id, entry)
         if old.is_there or entry.entry_id in fixed:
-            lines.append(f"{entry.entry_id} is there already\n")
+            lines.append(f"{entry.entry_id} is there already")
         else:
-            known = Period(format_time(math.ceil(now)))
-            new.append(msgspec.structs.replace(old, known=[*old.known, known]))
-            lines.append(f"added {_line(entry)}\n")
-    write(its.kafka, new)
+            period = Period(format_time(math.ceil(now)))
+            new.append(msgspec.structs.replace(old, known=[*old.known, period]))
+            lines.append(f"added {_line(entry)}")
+    write(settings.kafka, new)
     return lines
 
 
-def _remove(arguments: Namespace, its: Settings, now: float) -> None:
-    """Remove entries: each stays in the topic, with when that was, so that a replay tells what was told before."""
-    there, gone = read(its.kafka).entries, []
+def _remove(arguments: Namespace, settings: Settings, now: float) -> None:
+    """Remove entries. Each stays in the topic with the time of its removal, so that a replay gives the same result."""
+    there, gone = read(settings.kafka).entries, []
     for entry_id in arguments.id:
         entry = there.get(entry_id)
         if entry is None or not entry.is_there:
-            fixed = any(one.entry().entry_id == entry_id for one in its.calendar)
-            what = "is of the settings: take it out there" if fixed else "there is none"
-            raise UsageError(f"calendar entry {entry_id}: {what}")
+            fixed = any(expected.entry().entry_id == entry_id for expected in settings.calendar)
+            fault = "stands in the settings: remove it there" if fixed else "there is none"
+            raise UsageError(f"calendar entry {entry_id}: {fault}")
         added = parse_time(entry.known[-1].added_at)
         last = Period(entry.known[-1].added_at, format_time(max(math.ceil(now), math.floor(added) + 1)))
         gone.append(msgspec.structs.replace(entry, known=[*entry.known[:-1], last]))
-    write(its.kafka, gone)
-    sys.stdout.writelines(f"removed {_line(entry)}\n" for entry in gone)
+    write(settings.kafka, gone)
+    print_lines(f"removed {_line(entry)}" for entry in gone)
 
 
-def _list(arguments: Namespace, its: Settings, now: float) -> None:
-    """Print the entries that are not over, of the settings and of the topic; or all that ever were."""
-    found = read(its.kafka)
-    fixed = {entry.entry_id: entry for entry in (one.entry() for one in its.calendar)}
+def _list(arguments: Namespace, settings: Settings, now: float) -> None:
+    """Print the entries of the settings and of the topic that are not over, or all of them."""
+    found = read(settings.kafka)
+    fixed = {entry.entry_id: entry for entry in (expected.entry() for expected in settings.calendar)}
     both = {**found.entries, **fixed}.values()
     shown = sorted(
         (entry for entry in both if arguments.all or _is_ahead(entry, entry.entry_id in fixed, now)),
@@ -90,18 +90,18 @@ def _list(arguments: Namespace, its: Settings, now: float) -> None:
     )
     sys.stderr.writelines(f"ebbtide: {fault}\n" for fault in found.faults)
     if arguments.json:
-        sys.stdout.buffer.writelines(encode(entry) + b"\n" for entry in shown)
+        print_rows(map(encode, shown))
         return
-    sources = ["settings" if one.entry_id in fixed else "topic" if one.is_there else "removed" for one in shown]
-    sys.stdout.writelines(text + "\n" for text in [HEADER, *map(_line, shown, sources)])
+    sources = ["settings" if entry.entry_id in fixed else "topic" if entry.is_there else "removed" for entry in shown]
+    print_lines([HEADER, *map(_line, shown, sources)])
 
 
 def _is_ahead(entry: Entry, is_fixed: bool, now: float) -> bool:
     return (is_fixed or entry.is_there) and parse_time(entry.ends) > now
 
 
-def _import(arguments: Namespace, its: Settings, now: float) -> None:
-    """Add the events of an iCalendar file that are not over; each one that cannot be taken is named."""
+def _import(arguments: Namespace, settings: Settings, now: float) -> None:
+    """Add the events of an iCalendar file that are not over, and name each event that has a fault."""
     moment = datetime.fromtimestamp(now, UTC)
     until = moment + AHEAD if arguments.until is None else datetime.fromtimestamp(arguments.until, UTC)
     given = Given(arguments.entity, _facets(arguments), arguments.timezone)
@@ -110,17 +110,16 @@ def _import(arguments: Namespace, its: Settings, now: float) -> None:
     except OSError as error:
         raise InputError(f"{arguments.file}: cannot be read: {error.strerror}") from None
     found = read_ics(content, str(arguments.file), Span(moment, until), given)
-    lines = [f"{_line(entry)}\n" for entry in found.entries] if arguments.dry_run else _put(its, found.entries, now)
-    sys.stdout.writelines(lines)
+    print_lines(map(_line, found.entries) if arguments.dry_run else _put(settings, found.entries, now))
     sys.stderr.writelines(f"ebbtide: {fault}\n" for fault in found.faults)
     if found.faults:
-        raise InputError(f"{arguments.file}: {len(found.faults)} events could not be taken")
+        raise InputError(f"{arguments.file}: {len(found.faults)} events could not be imported")
 
 
 def _line(entry: Entry, source: str = "topic") -> str:
     facets = "".join(f" {name}={value}" for name, value in named(entry.facets))
-    what = f"{', '.join(entry.entities)}{facets}{': ' if entry.note else ''}{entry.note}"
-    return f"{entry.entry_id}  {entry.starts:20}  {entry.ends:20}  {source:8}  {one_line(what)}"
+    text = f"{', '.join(entry.entities)}{facets}{': ' if entry.note else ''}{entry.note}"
+    return f"{entry.entry_id}  {entry.starts:20}  {entry.ends:20}  {source:8}  {one_line(text)}"
 
 
 def _facets(arguments: Namespace) -> Only:
@@ -131,57 +130,50 @@ def _facets(arguments: Namespace) -> Only:
 
 
 def _entity(text: str) -> str:
-    try:
-        entry_of(0, 1, [text], Only(), "")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    demand_entity(text)
     return text
 
 
-def _time(text: str) -> float:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+_time = with_reason(parse_time)
 
 
-def _what(one: ArgumentParser, *, needed: bool) -> None:
-    one.add_argument(
+def _add_subject(parser: ArgumentParser, *, needed: bool) -> None:
+    parser.add_argument(
         "--entity",
         action="append",
         default=[],
         required=needed,
-        type=_entity,
+        type=with_reason(_entity),
         metavar="ENTITY",
-        help="asn/43754, region/IR-30, country/KZ; as often as there are",
+        help="such as asn/43754, region/IR-30 or country/KZ; may be repeated",
     )
-    one.add_argument("--access", choices=("mobile", "fixed"), help="only of this access")
-    one.add_argument("--direction", choices=("domestic", "international"), help="only of this direction")
-    one.add_argument("--service", help="only of this service")
+    parser.add_argument("--access", choices=("mobile", "fixed"), help="only of this access")
+    parser.add_argument("--direction", choices=("domestic", "international"), help="only of this direction")
+    parser.add_argument("--service", help="only of this service")
 
 
-def _add_arguments(one: ArgumentParser) -> None:
-    one.add_argument("--starts", type=_time, required=True, metavar="TIME", help="such as 2017-07-01T00:00:00Z")
-    one.add_argument("--ends", type=_time, required=True, metavar="TIME", help="the first instant after it")
-    _what(one, needed=True)
-    one.add_argument("--note", default="", help="why; it stands in the headline")
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--starts", type=_time, required=True, metavar="TIME", help="such as 2017-07-01T00:00:00Z")
+    parser.add_argument("--ends", type=_time, required=True, metavar="TIME", help="the first instant after it")
+    _add_subject(parser, needed=True)
+    parser.add_argument("--note", default="", help="reason, shown in the headline")
 
 
-def _list_arguments(one: ArgumentParser) -> None:
-    one.add_argument("--all", action="store_true", help="those that are over or removed, too")
-    one.add_argument("--json", action="store_true", help="one JSON object a line")
+def _list_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="include those that are over or removed")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
-def _remove_arguments(one: ArgumentParser) -> None:
-    one.add_argument("id", nargs="+", metavar="ID", help="as `list` shows it")
+def _remove_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("id", nargs="+", metavar="ID", help="as `list` shows it")
 
 
-def _import_arguments(one: ArgumentParser) -> None:
-    one.add_argument("file", type=Path, metavar="FILE.ics", help="an iCalendar file")
-    _what(one, needed=False)
-    one.add_argument("--timezone", metavar="ZONE", help="of whole days and times without one, such as Asia/Almaty")
-    one.add_argument("--until", type=_time, metavar="TIME", help="what begins later is left (default: in 400 days)")
-    one.add_argument("--dry-run", action="store_true", help="print the entries, write nothing")
+def _import_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE.ics", help="an iCalendar file")
+    _add_subject(parser, needed=False)
+    parser.add_argument("--timezone", metavar="ZONE", help="zone of days and times without one, such as Asia/Almaty")
+    parser.add_argument("--until", type=_time, metavar="TIME", help="skip what begins later (default: in 400 days)")
+    parser.add_argument("--dry-run", action="store_true", help="print the entries, write nothing")
 
 
 _ACTIONS: dict[str, tuple[Callable[[Namespace, Settings, float], None], str, Callable[[ArgumentParser], None]]] = {

@@ -1,29 +1,32 @@
-"""`ebbtide incidents`: the incidents that a running worker knows of, a line each."""
+"""`ebbtide incidents`: the incidents that a running worker knows of."""
 
 from __future__ import annotations
 
-import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from schemas.incident import OVER, Incident, encode
 from schemas.rejections import printable
-from streams.cli.commands import settings_of
+from streams.cli.common import add_worker_arguments, print_lines, print_rows, worker_of
 from streams.cli.tables import minute
 from streams.cli.worker_client import known_incidents
-from streams.worker.web.access import token_of
 
+HELP = "Print the incidents that last now, as a running worker reports them."
 HEADER = f"{'state':10}  {'severity':8}  {'since (UTC)':16}  headline"
 
 
-def incidents(arguments: Namespace) -> None:
-    """Print the incidents that a running worker knows of: those that are not over, or all."""
-    web = settings_of(arguments).web
-    known = known_incidents(arguments.worker or f"http://{web.bind}:{web.port}", token_of(web))
-    shown = [one for one in known if arguments.all or one.state not in OVER]
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_worker_arguments(parser)
+
+
+def run(arguments: Namespace) -> None:
+    """Print the incidents that are not over, or all that the worker knows of."""
+    incidents = known_incidents(*worker_of(arguments))
+    shown = [incident for incident in incidents if arguments.all or incident.state not in OVER]
     if arguments.json:
-        sys.stdout.buffer.writelines(encode(one) + b"\n" for one in shown)
-        return
-    sys.stdout.writelines(text + "\n" for text in [HEADER, *map(line, shown)])
+        print_rows(map(encode, shown))
+    else:
+        print_lines([HEADER, *map(line, shown)])
 
 
 def line(incident: Incident) -> str:

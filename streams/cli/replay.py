@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +13,39 @@ from kafka import KafkaProducer
 
 from schemas.decode import decode
 from schemas.measurement import entity_of
+from streams.broker import topics
 from streams.broker.clients import opened
+from streams.cli.common import add_files, counter, positive, print_summary, settings_of
 from streams.config.errors import BrokerError
 from streams.config.settings import Kafka
 from streams.evaluation.measurement_files import read_chunks
 
+HELP = "Send files of measurements to Kafka."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_files(parser)
+    parser.add_argument("--speed", type=positive, metavar="N", help="N times the recorded time (default: full speed)")
+
+
+def run(arguments: Namespace) -> None:
+    """Send the files to Kafka, with the number of messages on standard error."""
+    send(arguments, arguments.files)
+
+
+def send(arguments: Namespace, files: Sequence[str]) -> None:
+    """Send files to Kafka as `--settings` and `--speed` say; the number of messages goes to standard error."""
+    kafka = settings_of(arguments).kafka
+    topics.check(kafka)
+    with counter("measurements sent") as show:
+        for replayed in replay(kafka, files, ReplayPace(arguments.speed, time.time, time.sleep)):
+            show(replayed.sent)
+    print_summary({"messages sent": replayed.sent})
+
 
 @dataclass(slots=True)
-class Pace:
+class ReplayPace:
     """How fast a replay goes: `speed` times the recording's time; None: as fast as it can."""
 
     speed: float | None
@@ -48,10 +75,10 @@ class Replayed:
         self.offsets[metadata.partition] = max(metadata.offset, self.offsets.get(metadata.partition, -1))
 
 
-def replay(kafka: Kafka, files: Iterable[str], pace: Pace) -> Iterator[Replayed]:
+def replay(kafka: Kafka, files: Iterable[str], pace: ReplayPace) -> Iterator[Replayed]:
     """Send each line of the files as one message, keyed by its entity; yield progress after each chunk.
 
-    Lines are sent as they are, bad ones too: the worker judges them. Raises BrokerError or InputError.
+    Every line is sent as it is, valid or not: the worker decides. Raises BrokerError or InputError.
     """
     replayed = Replayed()
     failed: list[BaseException] = []
@@ -74,10 +101,10 @@ def replay(kafka: Kafka, files: Iterable[str], pace: Pace) -> Iterator[Replayed]
 
 def _raise_first(failed: list[BaseException], kafka: Kafka) -> None:
     if failed:
-        raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not taken: {failed[0]}")
+        raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not delivered: {failed[0]}")
 
 
 def _key_and_time(line: bytes) -> tuple[bytes, float | None]:
-    """Return the key of a message, the entity of its (first) measurement, and that one's event time."""
+    """Return the key of a message, which is the entity of the first measurement in it, and the event time of that."""
     found = decode([line]).measurements
     return (entity_of(found[0]).encode(), float(found[0].ts)) if found else (b"", None)

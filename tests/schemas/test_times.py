@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.times import END_OF_TIME, format_time, parse_time
+from schemas.times import END_OF_TIME, format_time, parse_time, time_named
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,9 @@ def test_parse_agrees_with_datetime(local: datetime, offset: int) -> None:
     moment = local.replace(tzinfo=timezone(timedelta(minutes=offset)))
     expected = (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
     assert abs(parse_time(moment.isoformat()) - expected) <= 1e-4
+
+
+@pytest.mark.parametrize("text", ["2016-06-16T15:05:00Z", "2016-06-16 15:05", "2016-06-16T17:05+02:00", "1466089500"])
+def test_times_are_understood(text: str) -> None:
+    """RFC 3339 with or without an offset or seconds, and Unix seconds, name the same instant."""
+    assert time_named(text) == 1_466_089_500

@@ -14,7 +14,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from streams.broker import topics
-from streams.cli.demo import environment, own
+from streams.cli.demo_run import environment, own
 from streams.cli.tables import HEADER
 from streams.config.loader import load
 from streams.config.settings import Kafka, Settings

@@ -13,7 +13,6 @@ import pytest
 from detectors.outages.baseline import Pace
 from detectors.types import Change
 from schemas.outage import encode
-from schemas.times import time_named
 from streams.cli.main import main
 from streams.config.loader import load
 from streams.config.settings import Settings
@@ -254,12 +253,6 @@ def test_watching_changes_no_byte() -> None:
         return told
 
     assert outages(watched=True) == outages(watched=False) != []
-
-
-@pytest.mark.parametrize("text", ["2016-06-16T15:05:00Z", "2016-06-16 15:05", "2016-06-16T17:05+02:00", "1466089500"])
-def test_times_are_understood(text: str) -> None:
-    """RFC 3339 with or without an offset or seconds, and Unix seconds, name the same instant."""
-    assert time_named(text) == 1_466_089_500
 
 
 def test_worker_tells_what_its_outages_carry(capsys: pytest.CaptureFixture[str]) -> None:

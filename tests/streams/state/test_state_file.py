@@ -86,11 +86,11 @@ def test_a_right_checksum_does_not_excuse_a_wrong_content(old: bytes, new: bytes
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["reset"], "say --yes if you mean it"),
+        (["reset"], "add --yes to confirm"),
         (["reset", "a.state", "--yes"], "state reset takes no file"),
         (["export"], "state export takes a FILE"),
-        (["import", "a.state", "--yes"], "--force is of state import, --yes of state reset"),
-        (["export", "a.state", "--force"], "--force is of state import, --yes of state reset"),
+        (["import", "a.state", "--yes"], "--force goes with state import, --yes with state reset"),
+        (["export", "a.state", "--force"], "--force goes with state import, --yes with state reset"),
     ],
 )
 def test_wrong_use_is_told_before_any_broker_is_asked(

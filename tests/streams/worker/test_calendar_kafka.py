@@ -87,7 +87,7 @@ def test_entries_are_added_listed_and_removed(cluster: Cluster) -> None:
     (fixed,) = [key for key, source in listed(cluster).items() if source == "settings"]
     assert listed(cluster) == {fixed: "settings", one: "topic"}
     code, _, error = calendar(cluster, "remove", fixed)
-    assert (code, error) == (2, f"ebbtide: calendar entry {fixed}: is of the settings: take it out there\n")
+    assert (code, error) == (2, f"ebbtide: calendar entry {fixed}: stands in the settings: remove it there\n")
     assert calendar(cluster, "remove", one)[0] == 0
     assert calendar(cluster, "remove", one)[2] == f"ebbtide: calendar entry {one}: there is none\n"
     assert (listed(cluster), listed(cluster, "--all")[one]) == ({fixed: "settings"}, "removed")
@@ -140,5 +140,5 @@ def test_a_file_is_imported(cluster: Cluster, tmp_path: Path) -> None:
     code, said, error = calendar(cluster, "import", tmp_path / "x.ics")
     assert code == 1
     assert "asn/5: Works" in said
-    assert error.endswith("x.ics: 1 events could not be taken\n")
+    assert error.endswith("x.ics: 1 events could not be imported\n")
     assert said.split()[1] in listed(cluster)

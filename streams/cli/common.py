@@ -1,0 +1,119 @@
+"""What several commands share: argument types, the settings, the worker to ask, and progress on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from streams.cli.tables import summary
+from streams.config.errors import UsageError
+from streams.config.loader import load_or_default
+from streams.config.secret import Secret
+from streams.config.settings import Settings
+from streams.worker.web.access import token_of
+
+T = TypeVar("T")
+
+
+def add_files(parser: ArgumentParser) -> Action:
+    """Add the argument `files`, at least one file of measurements, and return it."""
+    return parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="JSON lines, plain or gzip; - is standard input"
+    )
+
+
+def add_worker_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the commands that print what a worker knows."""
+    parser.add_argument("--worker", metavar="URL", help="the worker's web server (default: as in the settings)")
+    parser.add_argument("--all", action="store_true", help="include those that ended recently")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def with_reason(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Return an argument type whose error shows the text of the ValueError that `parse` raises."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return parsed
+
+
+def natural(text: str) -> int:
+    """Return a whole number of at least 1. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"not a whole number of at least 1: {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """Return a finite number above 0. Raises ArgumentTypeError."""
+    return _finite(text, "not a number above 0", lambda number: number > 0)
+
+
+def not_negative(text: str) -> float:
+    """Return a finite number of at least 0. Raises ArgumentTypeError."""
+    return _finite(text, "not a number of at least 0", lambda number: number >= 0)
+
+
+def _finite(text: str, fault: str, is_right: Callable[[float], bool]) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("inf")
+    if number == float("inf") or not is_right(number):
+        raise ArgumentTypeError(f"{fault}: {text!r}")
+    return number
+
+
+def settings_of(arguments: Namespace) -> Settings:
+    """Return the settings of `--settings`, else those of the default file."""
+    return load_or_default(arguments.settings, os.environ)
+
+
+def feed_settings_of(arguments: Namespace) -> Settings:
+    """Return the settings, which name at least one feed. Raises UsageError when they name none."""
+    settings = settings_of(arguments)
+    if not settings.feeds:
+        raise UsageError("the settings name no feeds: give --settings FILE.toml")
+    return settings
+
+
+def worker_of(arguments: Namespace) -> tuple[str, Secret | None]:
+    """Return the URL of the worker to ask (`--worker`, else the one of the settings) and its token."""
+    web = settings_of(arguments).web
+    return arguments.worker or f"http://{web.bind}:{web.port}", token_of(web)
+
+
+def print_rows(rows: Iterable[bytes]) -> None:
+    """Write JSON texts to standard output, one a line."""
+    sys.stdout.buffer.writelines(row + b"\n" for row in rows)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Write texts to standard output, one a line."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def print_summary(counts: dict[str, int]) -> None:
+    """Write counts to standard error, as one line."""
+    sys.stderr.write(f"{summary(counts)}\n")
+
+
+@contextmanager
+def counter(description: str) -> Iterator[Callable[[int], None]]:
+    """Show a count on standard error, if that is a terminal; yield the function that updates it."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda count: progress.update(task, completed=count)

@@ -1,0 +1,56 @@
+"""`ebbtide detect`: the pipeline on files of measurements, without Kafka."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from streams.cli.common import add_files, counter, feed_settings_of, print_summary
+from streams.config.metadata import Register
+from streams.config.reference_data import known_of
+from streams.evaluation.detect import detect, incident_lines, outage_lines
+from streams.pipeline.process import Tally
+from streams.pipeline.shard import Shard
+
+HELP = "Run the pipeline on files, without Kafka, and print outages as JSON lines."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_files(parser)
+    parser.add_argument("--incidents", action="store_true", help="print revisions of incidents instead of outages")
+    text = "names, countries, operators and weights (default: metadata.file of the settings)"
+    parser.add_argument("--metadata", "--names", type=Path, metavar="FILE.csv", help=text)
+
+
+def run(arguments: Namespace) -> None:
+    """Print every revision of every outage, or incident, as a JSON object a line; a summary on standard error."""
+    settings = feed_settings_of(arguments)
+    known = known_of(settings)
+    if arguments.metadata:
+        known = replace(known, register=Register(arguments.metadata))
+    shard, tally, revisions = Shard(settings, known=known), Tally(), 0
+    with counter("measurements") as show:
+        found = detect(shard, tally, arguments.files, time.time)
+        for lines in incident_lines(shard, found) if arguments.incidents else map(outage_lines, found):
+            sys.stdout.buffer.writelines(lines)
+            revisions += len(lines)
+            show(tally.received)
+    sys.stdout.flush()
+    print_summary(_counts(shard, tally, revisions))
+
+
+def _counts(shard: Shard, tally: Tally, revisions: int) -> dict[str, int]:
+    counts = shard.counts.values()
+    return {
+        "measurements in": tally.received,
+        "binned": sum(count.binned for count in counts),
+        "late": sum(count.late for count in counts),
+        "held": shard.held(),
+        **{f"dead ({reason})": number for reason, number in sorted(tally.dead.items())},
+        "outages": sum(count.outages for count in counts),
+        "revisions": revisions,
+    }

@@ -1,0 +1,61 @@
+"""`ebbtide explain`: why an outage was reported, or was not, from files or from a running worker."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from schemas.measurement import entity_named
+from schemas.times import time_named
+from streams.cli.common import add_files, counter, natural, print_lines, print_summary, settings_of, with_reason
+from streams.cli.explain_worker import explain_worker
+from streams.config.errors import UsageError
+from streams.evaluation.explain import Question, explain, report
+from streams.evaluation.plot import demand_matplotlib, write_svg
+from streams.pipeline.process import Tally
+from streams.worker.web.access import token_of
+
+HELP = "Explain bin by bin why an entity was reported as down, or was not."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "entity", type=entity_named, metavar="ENTITY", help="such as asn/43754 (or AS43754) or country/IR"
+    )
+    add_files(parser).required = False  # not nargs="*", which argparse takes as empty when an option stands before
+    parser.add_argument("--feed", help="only this feed (default: every feed that measures the entity)")
+    at = "time in UTC (default: the newest outage, else the end)"
+    parser.add_argument("--at", type=with_reason(time_named), metavar="TIME", help=at)
+    parser.add_argument("--bins", type=natural, default=12, metavar="N", help="bins before and after (default: 12)")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the bins as well (needs matplotlib)")
+    parser.add_argument("--worker", metavar="URL", help="ask the worker there, such as http://127.0.0.1:6066")
+
+
+def run(arguments: Namespace) -> None:
+    """Print what fired and what did not: bin by bin from files, or the outages that a running worker knows of."""
+    question = Question(arguments.entity, arguments.feed, arguments.at, arguments.bins)
+    if arguments.worker and not (arguments.files or arguments.plot):
+        print_lines(explain_worker(arguments.worker, question, token_of(settings_of(arguments).web)))
+    elif arguments.files and not arguments.worker:
+        _explain_files(arguments, question)
+    else:
+        raise UsageError("explain needs FILE…, or --worker URL without files and without --plot")
+
+
+def _explain_files(arguments: Namespace, question: Question) -> None:
+    if arguments.plot:
+        demand_matplotlib()
+    counts: dict[str, int] = {}
+    with counter("measurements") as show:
+
+        def tick(tally: Tally) -> None:
+            counts.update({"measurements in": tally.received, "dead": tally.dead.total()})
+            show(tally.received)
+
+        views = explain(settings_of(arguments), question, arguments.files, time.time, tick)
+    print_lines(report(views, question))
+    if arguments.plot:
+        write_svg(arguments.plot, views, question.entity)
+    print_summary(counts)

@@ -1,0 +1,27 @@
+"""`ebbtide outages`: the outages that a running worker knows of."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from schemas.outage import RUNNING, encode
+from streams.cli.common import add_worker_arguments, print_lines, print_rows, worker_of
+from streams.cli.tables import HEADER, line
+from streams.cli.worker_client import known_outages
+
+HELP = "Print the outages that last now, as a running worker reports them."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_worker_arguments(parser)
+
+
+def run(arguments: Namespace) -> None:
+    """Print the outages that last now, or all that the worker knows of."""
+    outages = known_outages(*worker_of(arguments))
+    shown = [outage for outage in outages if arguments.all or outage.state in RUNNING]
+    if arguments.json:
+        print_rows(map(encode, shown))
+    else:
+        print_lines([HEADER, *map(line, shown)])

@@ -1,0 +1,54 @@
+"""`ebbtide score`: how well outages or incidents match the labels of a recording."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from streams.cli.common import counter, not_negative, print_rows
+from streams.config.errors import UsageError
+from streams.evaluation import cases, score
+from streams.evaluation.score_incidents import as_json, score_incidents
+
+HELP = "Compare outages with the labels of a recording."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("case", nargs="?", type=Path, metavar="CASE", help="folder of a recording and its labels.csv")
+    parser.add_argument("events", nargs="?", metavar="EVENTS", help="outages as JSON lines; - is standard input")
+    parser.add_argument("--cases", type=Path, metavar="FOLDER", help="run the pipeline on each case in this folder")
+    parser.add_argument(
+        "--incidents", action="store_true", help="EVENTS are incidents; compare them with the case's truth"
+    )
+    parser.add_argument(
+        "--slack", type=not_negative, default=score.SLACK, metavar="S", help="seconds around a label (default: 900)"
+    )
+
+
+def run(arguments: Namespace) -> None:
+    """Print the figures of outages or incidents on one case as JSON, or a table of the pipeline on each case."""
+    if arguments.incidents and arguments.cases is None and arguments.events is not None:
+        figures = score_incidents(arguments.case, arguments.events, arguments.slack)
+        print_rows([as_json(arguments.case, figures)])
+    elif arguments.incidents:
+        raise UsageError("score --incidents needs CASE and EVENTS")
+    elif arguments.cases is not None and arguments.case is None:
+        sys.stdout.write(score.table(list(_run_cases(arguments))))
+    elif arguments.cases is None and arguments.events is not None:
+        alarms = score.read_events(arguments.events)
+        row = score.judge(cases.read(arguments.case), "events", alarms, arguments.slack)
+        print_rows([score.as_json(row)])
+    else:
+        raise UsageError("score needs CASE and EVENTS, or --cases FOLDER")
+
+
+def _run_cases(arguments: Namespace) -> Iterator[score.Row]:
+    with counter("cases") as show:
+        for count, case in enumerate(map(cases.read, cases.find(arguments.cases)), 1):
+            shard = score.pipeline(case, os.environ, arguments.settings)
+            yield score.judge(case, "ebbtide", score.run(shard, case), arguments.slack)
+            show(count)

@@ -1,0 +1,28 @@
+"""`ebbtide settings check|reference`: check the settings, or print all that there are."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from streams.cli.common import print_lines, settings_of
+from streams.config.reference import reference
+
+HELP = "Check the settings, or print the reference of all settings."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "action", choices=("check", "reference"), help="check: name the first error; reference: print all settings"
+    )
+
+
+def run(arguments: Namespace) -> None:
+    """Print that the settings are right and which feeds they name, or print the reference in Markdown."""
+    if arguments.action == "reference":
+        sys.stdout.write(reference())
+        return
+    feeds = settings_of(arguments).feeds
+    count = f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}"
+    print_lines([f"settings are right: {count}{': ' if feeds else ''}{', '.join(feeds)}"])
