@@ -1,1 +1,1 @@
-"""What a worker's metrics page says, built anew each time that somebody asks."""
+"""Metrics of outages, incidents and the watch list, read from the state of the worker at each scrape."""

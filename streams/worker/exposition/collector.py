@@ -1,4 +1,4 @@
-"""The collector of what goes on: it reads the state of the worker at each scrape, and so never shows what is over."""
+"""The collector of outages, incidents and the watch list. It reads the state at each scrape, so nothing lingers."""
 
 from __future__ import annotations
 
@@ -13,53 +13,57 @@ from schemas.outage import Outage
 from streams.config.settings import Settings
 from streams.worker.exposition import incidents, outages, watch_list
 from streams.worker.exposition.families import gauge
-from streams.worker.exposition.outages import Place
-from streams.worker.exposition.watch_list import Scoring
+from streams.worker.exposition.outages import CountrySignal
+from streams.worker.exposition.watch_list import ScoredSeries
 
 
-class Held(Scoring, Protocol):
-    """What is read of a partition."""
+class StageState(ScoredSeries, Protocol):
+    """The part of a stage that the collector reads."""
 
     @property
     def running(self) -> Mapping[str, Outage]:
-        """Outages that go on."""
+        """Outages that have not ended, by id."""
 
 
 class StateCollector(Collector):
-    """Outages, incidents and what is watched, each list up to its limit in `[metrics]`.
+    """Collects outages, incidents and watched series, each list up to its limit in `[metrics]`.
 
-    `partitions`, `incidents`: return what there is when they are called; incidents that are over are not among them.
+    `stages`: returns the stages of the worker; `incidents`: returns the incidents that have not ended.
     """
 
     def __init__(
         self,
         settings: Settings,
-        partitions: Callable[[], Iterable[Held]],
+        stages: Callable[[], Iterable[StageState]],
         incidents: Callable[[], Sequence[Incident]],
     ) -> None:
-        self.settings, self.partitions, self.incidents = settings, partitions, incidents
+        self.settings, self.stages, self.incidents = settings, stages, incidents
         self._watch = watch_list.WatchList(settings.metrics.watch)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield all families, and last how much the limits have left out of them."""
-        limits, held, open_ = self.settings.metrics, list(self.partitions()), self.incidents()
-        running = list({outage.outage_id: outage for one in held for outage in one.running.values()}.values())
-        member = {outage: one.incident_id for one in open_ for outage in one.outage_ids}
-        listed = {
-            "places": outages.by_place(running, self._places(held), limits.max_places),
-            "outages": outages.one_by_one(running, member, limits.max_outages),
-            "incidents": incidents.one_by_one(open_, limits.max_incidents),
-            "watched": watch_list.families(self._watch.numbers(held), limits.max_watched),
+        """Yield all families. The last one counts what the limits leave out."""
+        limits, stages, open_ = self.settings.metrics, list(self.stages()), self.incidents()
+        running = list({name: outage for stage in stages for name, outage in stage.running.items()}.values())
+        incident_of = {outage: incident.incident_id for incident in open_ for outage in incident.outage_ids}
+        lists = {
+            "places": outages.by_place(running, self._measured(stages), limits.max_places),
+            "outages": outages.worst_outages(running, incident_of, limits.max_outages),
+            "incidents": incidents.worst_incidents(open_, limits.max_incidents),
+            "watched": watch_list.families(self._watch.numbers(stages), limits.max_watched),
         }
         yield incidents.counted(open_)
-        for exported in listed.values():
+        for exported in lists.values():
             yield from exported.families
-        text = "How many of a list the limits in the settings have left out of these metrics."
-        yield gauge("left_out", text, ("list",), (((name,), float(one.left_out)) for name, one in listed.items()))
+        text = "Number of elements that the limits in the settings leave out of a list."
+        left_out = (((name,), float(exported.left_out)) for name, exported in lists.items())
+        yield gauge("left_out", text, ("list",), left_out)
 
-    def _places(self, held: Iterable[Held]) -> set[Place]:
-        """Return where something is measured: each country that a feed has named, with the feed's signal."""
+    def _measured(self, stages: Iterable[StageState]) -> set[CountrySignal]:
+        """Return each country that a feed has named, with the signal of the feed."""
         signals = {name: feed.signal for name, feed in self.settings.feeds.items()}
         return {
-            (country, signals[name]) for one in held for name, index, _ in one.scored() for country in index.countries
+            (country, signals[name])
+            for stage in stages
+            for name, index, _ in stage.scored()
+            for country in index.countries
         }

@@ -1,4 +1,4 @@
-"""Countries by their codes, out of the Common Locale Data Repository that Babel carries."""
+"""Country codes, from the Common Locale Data Repository that Babel contains."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from functools import cache
 
 from babel.core import get_global
 
-_WITHDRAWN = {"BUR", "DDR", "FXX", "TMP", "YMD", "ZAR"}  # ISO 3166-3: codes of what has another now
+_WITHDRAWN = {"BUR", "DDR", "FXX", "TMP", "YMD", "ZAR"}  # ISO 3166-3: codes that were replaced
 
 
 @cache
 def _alpha3() -> dict[str, str]:
     codes = {code: names for code, names in get_global("territory_aliases").items() if len(code) == 3}
-    now = {code: names for code, names in codes.items() if code.isalpha() and code not in _WITHDRAWN}
-    return {names[0]: code for code, names in now.items() if len(names) == 1}
+    current = {code: names for code, names in codes.items() if code.isalpha() and code not in _WITHDRAWN}
+    return {names[0]: code for code, names in current.items() if len(names) == 1}
 
 
 def alpha3(country: str) -> str:
-    """Return the ISO 3166-1 alpha-3 code of a country, by which maps name it; empty where there is none.
+    """Return the ISO 3166-1 alpha-3 code of a country, which maps use; empty where there is none.
 
     >>> alpha3("IR"), alpha3("DE"), alpha3("")
     ('IRN', 'DEU', '')

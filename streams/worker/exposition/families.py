@@ -1,4 +1,4 @@
-"""Families of gauges with bounded labels, and how much a limit has left out."""
+"""Gauge families with bounded label values, and the number of elements that a limit leaves out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.rejections import one_line
 
 
 class Exported(NamedTuple):
-    """Families, and how many of what they list are missing because of a limit."""
+    """The families of a list, and the number of its elements that a limit leaves out."""
 
     families: list[GaugeMetricFamily]
     left_out: int
@@ -20,9 +20,10 @@ class Exported(NamedTuple):
 def gauge(
     name: str, text: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str | None], float | None]]
 ) -> GaugeMetricFamily:
-    """Return a family. A sample is its labels and its number; what is unknown (None) has none.
+    """Return a family. Each sample is its label values and its number; None as a number leaves the sample out.
 
-    A label's value is printable and at most 200 characters long; None is the empty text, as if there were no label.
+    A label value is printable and at most 200 characters long. None becomes the empty text, which Prometheus treats as
+    an absent label.
     """
     family = GaugeMetricFamily(f"ebbtide_{name}", text, labels=labels)
     for values, number in samples:

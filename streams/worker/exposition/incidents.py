@@ -1,4 +1,4 @@
-"""Incidents that are not over: how many by severity, and the worst of them one by one."""
+"""Metrics of the incidents that have not ended: their number by severity, and the worst of them in detail."""
 
 from __future__ import annotations
 
@@ -16,68 +16,74 @@ from streams.worker.exposition.outages import SEVERITIES
 
 STABLE: Final = ("incident_id", "country")
 CHANGING: Final = ("severity", "state", "suppressed_by", "kinds")
-TOLD: Final = ("headline", "feeds", "regions", "services")
-Named = tuple[tuple[str, str], Incident]  # the values of `STABLE`, and the incident
+DESCRIPTIVE: Final = ("headline", "feeds", "regions", "services")
+Labelled = tuple[tuple[str, str], Incident]  # the values of `STABLE`, and the incident
 
 
 def counted(incidents: Sequence[Incident]) -> GaugeMetricFamily:
-    """Return how many incidents are open by severity. Suspected ones and faults of feeds are not counted."""
-    counts = Counter(one.severity for one in incidents if one.state != "suspected" and "feed-fault" not in one.kinds)
+    """Return the number of open incidents by severity, without suspected ones and feed faults."""
+    confirmed = [incident for incident in incidents if incident.state != "suspected"]
+    counts = Counter(incident.severity for incident in confirmed if "feed-fault" not in incident.kinds)
     samples = (((severity,), float(counts[severity])) for severity in SEVERITIES)
-    return gauge("open_incidents", "Incidents that are not over.", ("severity",), samples)
+    return gauge("open_incidents", "Incidents that have not ended.", ("severity",), samples)
 
 
-def one_by_one(incidents: Sequence[Incident], limit: int) -> Exported:
-    """Return the incidents themselves, worst first."""
+def worst_incidents(incidents: Sequence[Incident], limit: int) -> Exported:
+    """Return families with a sample for each incident, worst first."""
     worst = nsmallest(limit, incidents, key=_rank)
     return Exported(list(_families(worst)), len(incidents) - len(worst))
 
 
-def _rank(one: Incident) -> tuple[bool, int, float, str]:
-    return one.state == "suspected", -SEVERITIES.index(one.severity), -len(one.outage_ids), one.incident_id
+def _rank(incident: Incident) -> tuple[bool, int, float, str]:
+    is_suspected = incident.state == "suspected"
+    return is_suspected, -SEVERITIES.index(incident.severity), -len(incident.outage_ids), incident.incident_id
 
 
 def _families(worst: Sequence[Incident]) -> Iterator[GaugeMetricFamily]:
-    told = [((one.incident_id, ",".join(one.scope.countries)), one) for one in worst]
-    yield from _said(told)
-    yield from _measured(told)
+    labelled = [((incident.incident_id, ",".join(incident.scope.countries)), incident) for incident in worst]
+    yield _start(labelled)
+    yield _info(labelled)
+    yield from _numbers(labelled)
 
 
-def _said(told: Sequence[Named]) -> Iterator[GaugeMetricFamily]:
-    changing = [(one.severity, one.state, one.suppressed_by, ",".join(one.kinds)) for _, one in told]
-    yield gauge(
-        "incident_start_timestamp_seconds",
-        "Event time at which an incident began, with what may change while it lasts.",
-        (*STABLE, *CHANGING),
-        (((*its, *now), parse_time(one.started_at)) for (its, one), now in zip(told, changing, strict=True)),
-    )
-    yield gauge(
-        "incident_info",
-        "What an incident's newest revision says; always 1.",
-        (*STABLE, *TOLD),
-        (
-            ((*its, one.headline, *map(",".join, (one.feeds, one.scope.regions, one.services))), 1.0)
-            for its, one in told
-        ),
-    )
+def _start(labelled: Sequence[Labelled]) -> GaugeMetricFamily:
+    samples = (
+        ((*stable, *_changing(incident)), parse_time(incident.started_at)) for stable, incident in labelled
+    )  # fmt: skip
+    text = "Event time at which an incident began, with labels that may change while it lasts."
+    return gauge("incident_start_timestamp_seconds", text, (*STABLE, *CHANGING), samples)
 
 
-def _measured(told: Sequence[Named]) -> Iterator[GaugeMetricFamily]:
+def _changing(incident: Incident) -> tuple[str | None, ...]:
+    return incident.severity, incident.state, incident.suppressed_by, ",".join(incident.kinds)
+
+
+def _info(labelled: Sequence[Labelled]) -> GaugeMetricFamily:
+    samples = (((*stable, *_descriptive(incident)), 1.0) for stable, incident in labelled)
+    text = "Description in the newest revision of an incident; always 1."
+    return gauge("incident_info", text, (*STABLE, *DESCRIPTIVE), samples)
+
+
+def _descriptive(incident: Incident) -> tuple[str, ...]:
+    return incident.headline, *map(",".join, (incident.feeds, incident.scope.regions, incident.services))
+
+
+def _numbers(labelled: Sequence[Labelled]) -> Iterator[GaugeMetricFamily]:
     yield gauge(
         "incident_affected_ratio",
-        "Share that is missing of all that is measured in the country, where that is known.",
+        "Missing share of all that is measured in the country, where that is known.",
         STABLE,
-        ((its, one.affected_share) for its, one in told),
+        ((stable, incident.affected_share) for stable, incident in labelled),
     )
     yield gauge(
         "incident_drop_ratio",
-        "Share of the expected level that has fallen, at its deepest.",
+        "Missing share of the expected level, at its largest.",
         STABLE,
-        ((its, max((drop.drop for drop in one.drops), default=None)) for its, one in told),
+        ((stable, max((drop.drop for drop in incident.drops), default=None)) for stable, incident in labelled),
     )
     yield gauge(
         "incident_networks",
-        "Networks in which an outage was confirmed.",
+        "Networks with a confirmed outage.",
         STABLE,
-        ((its, float(len(one.scope.asns))) for its, one in told),
+        ((stable, float(len(incident.scope.asns))) for stable, incident in labelled),
     )

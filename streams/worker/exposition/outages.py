@@ -1,4 +1,4 @@
-"""Outages that are going on: how many by country, signal and severity, and the worst of them one by one."""
+"""Metrics of ongoing outages: their number by country, signal and severity, and the worst of them in detail."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from streams.worker.exposition.families import Exported, gauge
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 STABLE: Final = ("outage_id", "entity", "country", "feed", "signal", *FACETS)
 CHANGING: Final = ("severity", "state", "suppressed_by", "incident_id")
-Place = tuple[str, str]  # country, empty where it is not known, and signal
+CountrySignal = tuple[str, str]  # the country is empty where it is unknown
 
 
-def by_place(running: Sequence[Outage], known: set[Place], limit: int) -> Exported:
-    """Return how many outages are open in each place: zero is said where something is measured and none is.
+def by_place(running: Sequence[Outage], measured: set[CountrySignal], limit: int) -> Exported:
+    """Return the number of open outages in each country and signal, without suspected ones.
 
-    `limit`: of places, those with most outages first. What is only suspected is not counted.
+    A pair that is measured and has no outage gets zero. `limit`: number of pairs, those with most outages first.
     """
     counts = Counter(((o.country or "", o.signal), o.severity) for o in running if o.state != "suspected")
-    total: Counter[Place] = Counter()
+    total: Counter[CountrySignal] = Counter()
     for (place, _), count in counts.items():
         total[place] += count
-    places = sorted(known | total.keys(), key=lambda place: (-total[place], place))
+    places = sorted(measured | total.keys(), key=lambda place: (-total[place], place))
     samples = (
         ((*place, alpha3(place[0]), severity), float(counts[place, severity]))
         for place in places[:limit]
         for severity in SEVERITIES
     )
-    labels = ("country", "signal", "alpha3", "severity")  # maps name countries by three letters
+    labels = ("country", "signal", "alpha3", "severity")  # Grafana's maps name countries by three letters
     family = gauge("open_outages", "Outages that are open or recovering.", labels, samples)
     return Exported([family], max(0, len(places) - limit))
 
 
-def one_by_one(running: Sequence[Outage], incident_of: Mapping[str, str], limit: int) -> Exported:
-    """Return the outages themselves, worst first. `incident_of`: incidents by the ids of their outages."""
+def worst_outages(running: Sequence[Outage], incident_of: Mapping[str, str], limit: int) -> Exported:
+    """Return families with a sample for each outage, worst first. `incident_of`: incident ids by outage id."""
     worst = nsmallest(limit, running, key=_rank)
     return Exported(list(_families(worst, incident_of)), len(running) - len(worst))
 
@@ -53,25 +53,30 @@ def _rank(outage: Outage) -> tuple[bool, int, float, str]:
 
 
 def _families(worst: Sequence[Outage], incident_of: Mapping[str, str]) -> Iterator[GaugeMetricFamily]:
-    told = [(_stable(one), one) for one in worst]
-    changing = [
-        (one.severity, one.state, one.suppressed_by, one.incident_id or incident_of.get(one.outage_id))
-        for _, one in told
-    ]
+    labelled = [(_stable(outage), outage) for outage in worst]
     yield gauge(
         "outage_start_timestamp_seconds",
-        "Event time at which an outage began, with what may change while it lasts.",
+        "Event time at which an outage began, with labels that may change while it lasts.",
         (*STABLE, *CHANGING),
-        (((*its, *now), parse_time(one.started_at)) for (its, one), now in zip(told, changing, strict=True)),
-    )
+        (
+            ((*stable, *_changing(outage, incident_of)), parse_time(outage.started_at))
+            for stable, outage in labelled
+        ),
+    )  # fmt: skip
     for name, text in (
         ("drop_ratio", "Share of the expected level that is missing now."),
-        ("expected", "What the bin should have held, in the unit of the feed."),
-        ("value", "What the bin held, in the unit of the feed; none where nothing was measured."),
+        ("expected", "Expected level of the bin, in the unit of the feed."),
+        ("value", "Value of the bin, in the unit of the feed; absent where nothing was measured."),
     ):
         field = name.removesuffix("_ratio")
-        yield gauge(f"outage_{name}", text, STABLE, ((its, getattr(one, field)) for its, one in told))
+        yield gauge(f"outage_{name}", text, STABLE, ((stable, getattr(outage, field)) for stable, outage in labelled))
 
 
-def _stable(one: Outage) -> tuple[str | None, ...]:
-    return one.outage_id, one.entity, one.country, one.feed, one.signal, *(one.facets.get(name) for name in FACETS)
+def _stable(outage: Outage) -> tuple[str | None, ...]:
+    facets = (outage.facets.get(name) for name in FACETS)
+    return outage.outage_id, outage.entity, outage.country, outage.feed, outage.signal, *facets
+
+
+def _changing(outage: Outage, incident_of: Mapping[str, str]) -> tuple[str | None, ...]:
+    incident = outage.incident_id or incident_of.get(outage.outage_id)
+    return outage.severity, outage.state, outage.suppressed_by, incident

@@ -1,4 +1,4 @@
-"""Series and areas on the watch list: what the bin closed last held, what was expected, and the band around that."""
+"""Metrics of the watch list: value, expected level and band of the newest closed bin of each watched series."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from streams.ingest.series_index import FACETS, Series, SeriesIndex
 from streams.pipeline.shard import Scored
 from streams.worker.exposition.families import Exported, gauge
 
-WIDTH: Final = 3.0  # of the band to each side, in spreads
+WIDTH: Final = 3.0  # spreads from the expected level to each edge of the band
 NONE: Final[Ints] = np.zeros(0, np.int64)
 LABELS: Final = ("feed", "entity", *FACETS)
 TEXTS: Final = {
-    "value": "What the bin closed last held, in the unit of the feed.",
-    "expected": "What it was expected to hold.",
-    "lower": "Three spreads below what was expected, or nothing.",
-    "upper": "Three spreads above what was expected.",
-    "evidence": "Evidence of a fall, in nats; of an outage that is followed, that of its opening.",
+    "value": "Value of the newest closed bin, in the unit of the feed.",
+    "expected": "Expected level of that bin.",
+    "lower": "Three spreads below the expected level, or zero.",
+    "upper": "Three spreads above the expected level.",
+    "evidence": "Evidence of a fall, in nats; during an outage the evidence at its opening.",
 }
 
 
 class Watched(NamedTuple):
-    """A series with the numbers of its last bin."""
+    """A series with the numbers of its newest closed bin."""
 
     feed: str
     series: Series
@@ -38,7 +38,7 @@ class Watched(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """Lower edge of the band: nothing is measured below zero."""
+        """Lower edge of the band, at least zero."""
         return max(0.0, self.expected - WIDTH * self.spread)
 
     @property
@@ -53,24 +53,27 @@ class Watched(NamedTuple):
         return self.feed, self.series.entity, *(facets.get(name, "") for name in FACETS)
 
 
-class Scoring(Protocol):
-    """What has series with a detector: a partition of the measurements, or one of the areas."""
+class ScoredSeries(Protocol):
+    """Series with their detectors: a stage of measurements or of areas."""
 
     def scored(self) -> Iterable[Scored]:
-        """Return each feed's name, the rows of its series, and their detector."""
+        """Return the name, the series index and the detector of each feed."""
 
 
 class WatchList:
-    """Finds the series of some entities, in each feed and with all facets; looks through all when series change."""
+    """Finds the series of the watched entities, in each feed and with all facets.
+
+    The rows found are cached until the series index changes.
+    """
 
     def __init__(self, entities: Collection[str]) -> None:
         self.entities = frozenset(entities)
         self._found: WeakKeyDictionary[SeriesIndex, tuple[int, Ints]] = WeakKeyDictionary()
 
-    def numbers(self, those: Iterable[Scoring]) -> Iterator[Watched]:
-        """Yield those that have a baseline."""
-        for one in those if self.entities else ():
-            for feed, index, detector in one.scored():
+    def numbers(self, stages: Iterable[ScoredSeries]) -> Iterator[Watched]:
+        """Yield the watched series that have a baseline."""
+        for stage in stages if self.entities else ():
+            for feed, index, detector in stage.scored():
                 yield from _numbers(feed, index, detector, self._rows(index))
 
     def _rows(self, index: SeriesIndex) -> Ints:
@@ -91,13 +94,13 @@ def _numbers(feed: str, index: SeriesIndex, detector: Detector, rows: Ints) -> I
 
 
 def families(found: Iterable[Watched], limit: int) -> Exported:
-    """Return the numbers of what is watched, in the order of the labels."""
-    those = {one.labels: one for one in found}
-    shown = sorted(those.items())[:limit]
+    """Return families with a sample for each watched series, in the order of their labels."""
+    by_labels = {watched.labels: watched for watched in found}
+    shown = sorted(by_labels.items())[:limit]
     return Exported(
         [
-            gauge(f"watched_{name}", text, LABELS, ((labels, getattr(one, name)) for labels, one in shown))
+            gauge(f"watched_{name}", text, LABELS, ((labels, getattr(watched, name)) for labels, watched in shown))
             for name, text in TEXTS.items()
         ],
-        len(those) - len(shown),
+        len(by_labels) - len(shown),
     )

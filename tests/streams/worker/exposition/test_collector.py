@@ -1,4 +1,4 @@
-"""What is listed of outages, incidents and watched series: which, in which order, with which labels and numbers."""
+"""The lists of outages, incidents and watched series: their elements, order, labels and numbers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def column(family: Metric, name: str) -> list[str]:
     return [sample.labels.get(name, "") for sample in family.samples]
 
 
-def test_a_country_without_outages_is_told_to_have_none() -> None:
-    """Zero where a signal measures; what is suspected does not count; a country that nobody knows has no name."""
+def test_a_country_without_outages_has_zero() -> None:
+    """Zero where a signal measures something; suspected outages do not count; an unknown country has an empty name."""
     running = [
         outage(1, CROWD, country="KZ"),
         outage(2, CROWD, country="KZ", state="recovering"),
@@ -43,7 +43,7 @@ def test_a_country_without_outages_is_told_to_have_none() -> None:
 
 
 def test_a_limit_leaves_out_the_places_with_the_fewest_outages() -> None:
-    """One that has an outage is there, however many have none."""
+    """A place with an outage is listed, however many places have none."""
     running = [outage(1, CROWD, country="ZW")]
     (family,), left_out = outages.by_place(running, {("IR", "signal1"), ("KZ", "signal1")}, 2)
     assert column(family, "country") == ["ZW"] * 3 + ["IR"] * 3
@@ -51,7 +51,7 @@ def test_a_limit_leaves_out_the_places_with_the_fewest_outages() -> None:
 
 
 def test_the_worst_outages_come_first() -> None:
-    """By severity, then by what is lost; what is only suspected comes last."""
+    """By severity, then by the loss; suspected outages come last."""
     running = [
         outage(1, CROWD, state="suspected"),
         outage(2, CROWD, severity="partial"),
@@ -59,15 +59,15 @@ def test_the_worst_outages_come_first() -> None:
         outage(4, CROWD, expected=50.0),
         outage(5, CROWD, severity="major"),
     ]
-    found, left_out = outages.one_by_one(running, {}, 4)
+    found, left_out = outages.worst_outages(running, {}, 4)
     assert [column(family, "outage_id") for family in found] == [[f"{number:016x}" for number in (4, 3, 5, 2)]] * 4
     assert left_out == 1
 
 
-def test_an_outage_names_its_incident_and_has_no_value_where_none_is_known() -> None:
+def test_an_outage_names_its_incident_and_an_unknown_value_has_no_sample() -> None:
     """The incident comes from the outage, or from the incident that lists it; an unknown value has no sample."""
     running = [outage(1, CROWD, value=None), outage(2, CROWD, incident_id="b" * 16, suppressed_by="exams")]
-    (start, drop, expected, value), _ = outages.one_by_one(running, {f"{1:016x}": "a" * 16}, 9)
+    (start, drop, expected, value), _ = outages.worst_outages(running, {f"{1:016x}": "a" * 16}, 9)
     assert column(start, "incident_id") == ["a" * 16, "b" * 16]
     assert column(start, "suppressed_by") == ["", "exams"]
     assert [sample.value for sample in start.samples] == [1577253900.0] * 2
@@ -77,17 +77,17 @@ def test_an_outage_names_its_incident_and_has_no_value_where_none_is_known() -> 
 
 
 def test_incidents_come_worst_first_and_faults_of_feeds_are_not_counted() -> None:
-    """The number of networks and what is said; a fault has a place in the list, none in the count."""
-    those = [
+    """Numbers and descriptions are those of the messages; a feed fault is listed and not counted."""
+    found = [
         incident(1, range(3), severity="partial", services=["skype", "whatsapp"], kinds=["partial", "service-block"]),
         incident(2, range(5), affected_share=None, drops=[]),
         incident(3, range(9), kinds=["feed-fault"], severity="major"),
         incident(4, range(99), state="suspected"),
     ]
-    assert {s.labels["severity"]: s.value for s in incidents.counted(those).samples} == {
+    assert {s.labels["severity"]: s.value for s in incidents.counted(found).samples} == {
         "partial": 1.0, "major": 0.0, "total": 1.0,
     }  # fmt: skip
-    (start, info, affected, drop, networks), left_out = incidents.one_by_one(those, 3)
+    (start, info, affected, drop, networks), left_out = incidents.worst_incidents(found, 3)
     assert column(start, "kinds") == ["total", "feed-fault", "partial,service-block"]
     assert column(info, "services") == ["", "", "skype,whatsapp"]
     assert [len(affected.samples), len(drop.samples)] == [2, 2]
@@ -95,27 +95,31 @@ def test_incidents_come_worst_first_and_faults_of_feeds_are_not_counted() -> Non
     assert left_out == 1
 
 
-def test_what_is_watched_is_told_with_its_band() -> None:
-    """Of the entities asked for, in each feed; numbers are those of the detector; strangers are not there."""
+def test_watched_series_are_listed_with_their_band() -> None:
+    """Series of the watched entities in each feed, with the numbers of the detector; unknown entities are absent."""
     partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
     watch = WatchList([ENTITY, "asn/99"])
     assert list(watch.numbers([partition.shard])) == []
     learn(partition, CROWD, 30)
     found = list(watch.numbers([partition.shard]))
-    assert [(one.feed, one.series.entity) for one in found] == [("signal0", ENTITY), ("signal1", ENTITY)]
-    for one in found:
-        feed = partition.shard.feeds[one.feed]
+    assert [(series.feed, series.series.entity) for series in found] == [("signal0", ENTITY), ("signal1", ENTITY)]
+    for watched in found:
+        feed = partition.shard.feeds[watched.feed]
         now = feed.detector.deviations()
         row = feed.index.by_series[ENTITY, ()]
-        assert (one.value, one.expected, one.evidence) == (now.value[row], now.expected[row], now.evidence[row])
-        assert 0 <= one.lower < one.expected < one.upper
-    told, left_out = families(found, 1)
-    assert [column(family, "feed") for family in told] == [["signal0"]] * 5
+        assert (watched.value, watched.expected, watched.evidence) == (
+            now.value[row],
+            now.expected[row],
+            now.evidence[row],
+        )
+        assert 0 <= watched.lower < watched.expected < watched.upper
+    shown, left_out = families(found, 1)
+    assert [column(family, "feed") for family in shown] == [["signal0"]] * 5
     assert left_out == 1
 
 
-def test_a_series_that_is_forgotten_is_watched_no_more() -> None:
-    """Its row may be another's: the watch list looks again when series change."""
+def test_a_forgotten_series_is_no_longer_watched() -> None:
+    """Another series may get its row: the watch list searches again when series change."""
     partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
     learn(partition, CROWD, 30)
     watch, index = WatchList([ENTITY, "asn/7"]), partition.shard.feeds["signal0"].index
@@ -123,16 +127,16 @@ def test_a_series_that_is_forgotten_is_watched_no_more() -> None:
     row = index.by_series[ENTITY, ()]
     index.forget(index.codes.rows[index.codes.rows == row])
     index.put(row, Series("asn/6", (), None, None))
-    assert [one.feed for one in watch.numbers([partition.shard])] == ["signal1"]
+    assert [watched.feed for watched in watch.numbers([partition.shard])] == ["signal1"]
 
 
-def test_a_band_does_not_reach_below_nothing() -> None:
+def test_a_band_does_not_reach_below_zero() -> None:
     """A count cannot be negative."""
-    one = Watched("f", Series("asn/1", (("access", "mobile"),), None, None), 1.0, 10.0, 5.0, 0.0)
-    assert (one.lower, one.upper, one.labels) == (0.0, 25.0, ("f", "asn/1", "mobile", "", ""))
+    watched = Watched("f", Series("asn/1", (("access", "mobile"),), None, None), 1.0, 10.0, 5.0, 0.0)
+    assert (watched.lower, watched.upper, watched.labels) == (0.0, 25.0, ("f", "asn/1", "mobile", "", ""))
 
 
-def test_labels_from_strangers_are_escaped_and_bounded() -> None:
+def test_labels_from_measurements_are_escaped_and_bounded() -> None:
     """Quotes, line ends, lone surrogates and long texts leave a page that can be read."""
     hostile = ['a"b\\c\nd', "\ud800\u202e", "x" * 5000]
     registry = CollectorRegistry()
@@ -149,10 +153,10 @@ def test_labels_from_strangers_are_escaped_and_bounded() -> None:
 
 
 def test_a_followed_outage_shows_the_evidence_of_its_opening() -> None:
-    """Some rows or all: the same numbers."""
+    """A selection of rows has the same numbers as all rows."""
     partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
     learn(partition, CROWD, 30)
     detector = partition.shard.feeds["signal0"].detector
     rows = partition.shard.feeds["signal0"].index.codes.rows[[5, 1]]
-    some, all_ = detector.deviations(rows), detector.deviations()
-    assert [column.tolist() for column in some] == [column[rows].tolist() for column in all_]
+    selected, all_ = detector.deviations(rows), detector.deviations()
+    assert [column.tolist() for column in selected] == [column[rows].tolist() for column in all_]

@@ -23,7 +23,7 @@ LIMITS = Metrics(watch=WATCHED, max_outages=7, max_incidents=5, max_watched=3, m
 
 
 class Row(NamedTuple):
-    """A metric as the table or the page tells of it."""
+    """A metric in the table of the docs or on the page."""
 
     kind: str
     labels: frozenset[str]
@@ -47,7 +47,7 @@ def delivery() -> str:
     return generate_latest(metrics.registry).decode()
 
 
-def told(title: str, numbers: dict[str, int]) -> Iterator[tuple[str, Row]]:
+def documented(title: str, numbers: dict[str, int]) -> Iterator[tuple[str, Row]]:
     """Yield the rows of the table under a title."""
     _, _, section = PAGE.read_text().partition(f"\n## {title}\n")
     for line in section.partition("\n## ")[0].splitlines():
@@ -71,12 +71,14 @@ def test_the_table_is_what_the_code_exports(worker: Full) -> None:
     """Same names, types and labels; and with all lists full, as many series as the table says at most."""
     limits = {name: getattr(LIMITS, name) for name in LIMITS.__struct_fields__}
     numbers = {"feeds": len(worker.settings.feeds), "partitions": worker.crowd.partitions, "reasons": len(REASONS)}
-    assert dict(told("All of them", {**limits, **numbers})) == dict(exported(scrape.page(worker.worker, "").decode()))
+    assert dict(documented("All of them", {**limits, **numbers})) == dict(
+        exported(scrape.page(worker.worker, "").decode())
+    )
 
 
 def test_the_table_of_the_delivery_is_what_it_exports(delivery: str) -> None:
     """Same names, types, labels and numbers of series."""
-    rows = dict(told("Those of `ebbtide alerts`", {"receivers": 2, "topics": 1}))
+    rows = dict(documented("Those of `ebbtide alerts`", {"receivers": 2, "topics": 1}))
     assert rows == dict(exported(delivery))
 
 

@@ -1,4 +1,4 @@
-"""The metrics page: its formats, its size, and that it is made anew each time."""
+"""The metrics page: its formats, its size, and that each scrape shows the present state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def worker() -> Full:
     return full(Metrics(watch=WATCHED))
 
 
-def test_whoever_asks_for_openmetrics_gets_exemplars(worker: Full) -> None:
+def test_openmetrics_has_exemplars(worker: Full) -> None:
     """The delay's bucket names the outage; without `Accept` there is the plain format, which has no room for it."""
     kinds = {accept: metrics(worker.worker, accept).headers["Content-Type"] for accept in (PROMETHEUS, "")}
     assert kinds[PROMETHEUS].startswith("application/openmetrics-text; version=1.0.0")
@@ -35,7 +35,7 @@ def test_whoever_asks_for_openmetrics_gets_exemplars(worker: Full) -> None:
 
 
 def test_the_delay_is_from_the_end_of_the_bin_to_now(worker: Full) -> None:
-    """On the wall clock that is handed in; an event from ahead of it counts as no delay."""
+    """By the given wall clock; an event from its future counts as no delay."""
     metrics = worker.worker.metrics
     end = 1577253900.0  # 2019-12-25T06:05:00Z
     for now in (end + 7.0, end - 3.0):
@@ -58,17 +58,17 @@ def test_an_outage_that_is_over_is_gone_from_the_next_page(worker: Full) -> None
     assert len(page["ebbtide_outage_value"].samples) == worker.settings.metrics.max_outages
 
 
-def test_what_a_feeds_fault_holds_back_is_told(worker: Full) -> None:
-    """How many outages, as long as they are held; and the incident once, however many revisions it has."""
+def test_outages_under_a_feed_fault_are_counted(worker: Full) -> None:
+    """The outages as long as the fault is suspected; the incident once, however many revisions it has."""
     partition = worker.worker.partitions[0]
-    held = msgspec.structs.replace(scrape.outage(7, worker.crowd, feed="signal2"), explain={"held": "feed"})
+    suspected = msgspec.structs.replace(scrape.outage(7, worker.crowd, feed="signal2"), explain={"held": "feed"})
     fault = msgspec.structs.replace(scrape.incident(1, [7]), kinds=["feed-fault"], feeds=["signal2"])
-    partition.running["held"] = held
+    partition.running["held"] = suspected
     for revision in (1, 2):
         worker.worker.metrics.incident_sent(msgspec.structs.replace(fault, revision=revision))
     counts = {name: dict(_samples(worker, name)) for name in ("ebbtide_held_outages", "ebbtide_feed_faults")}
     del partition.running["held"]
-    assert {name: {feed for feed, value in its.items() if value} for name, its in counts.items()} == {
+    assert {name: {feed for feed, value in by_feed.items() if value} for name, by_feed in counts.items()} == {
         "ebbtide_held_outages": {"signal2"},
         "ebbtide_feed_faults": {"signal2"},
     }
