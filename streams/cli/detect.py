@@ -49,7 +49,7 @@ def _counts(shard: Shard, tally: Tally, revisions: int) -> dict[str, int]:
         "measurements in": tally.received,
         "binned": sum(count.binned for count in counts),
         "late": sum(count.late for count in counts),
-        "held": shard.held(),
+        "held": shard.pending(),
         **{f"dead ({reason})": number for reason, number in sorted(tally.dead.items())},
         "outages": sum(count.outages for count in counts),
         "revisions": revisions,

@@ -18,11 +18,12 @@ from streams.config.reference_data import Known
 from streams.config.settings import Settings
 from streams.ingest.batch import Batch, Rejected
 from streams.ingest.columns import Reader
+from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline import expected_levels as levels
 from streams.pipeline.areas.area_sums import Areas, Patience, Told
 from streams.pipeline.areas.cells import Partial
-from streams.pipeline.feed import Closing, Feed, FeedRules, Part
+from streams.pipeline.feed import Closing, Feed, FeedRules
 from streams.pipeline.outage_messages import outage_of
 
 Scored = tuple[str, SeriesIndex, Detector]  # name of the feed, rows of its series
@@ -95,7 +96,7 @@ class Shard:
                 feed.partials = self.areas[name].alone
 
     def _plain(self) -> list[str]:
-        return [name for name, feed in self.feeds.items() if feed.is_plain]
+        return [name for name, feed in self.feeds.items() if feed.is_columnar]
 
     def _tell(self, feed: str, part: Partial) -> Told:
         """Tell of a feed's areas what others sum up."""
@@ -111,7 +112,7 @@ class Shard:
             if name not in self.feeds:
                 rejected += _unknown(name, part, batch)
                 continue
-            step = self.feeds[name].take(part, batch)
+            step = self.feeds[name].process(part, batch)
             found += [(name, closing) for closing in step.closed]
             rejected += step.rejected
             self._count(name, part.size, step.binned, step.late, len(step.rejected))
@@ -152,9 +153,9 @@ class Shard:
             self.feeds[name].spoke = set()
         return told
 
-    def held(self) -> int:
-        """Return how many measurements wait for others to agree on the time."""
-        return sum(len(feed.leap_guard.pending) for feed in self.feeds.values())
+    def pending(self) -> int:
+        """Return how many measurements ahead of their time wait until others confirm it."""
+        return sum(len(feed.admission.leap_guard.pending) for feed in self.feeds.values())
 
     def tell_levels(self) -> None:
         """From now on, have levels told with the bins that close."""
@@ -201,16 +202,16 @@ def feed_rules(settings: Settings, name: str) -> FeedRules:
     )
 
 
-def _by_feed(batch: Batch, feeds: Mapping[str, int]) -> Iterable[tuple[str, Part]]:
+def _by_feed(batch: Batch, feeds: Mapping[str, int]) -> Iterable[tuple[str, MeasurementSlice]]:
     """Split measurements by feed, in the order in which the feeds first occur, each in order of arrival."""
     column = batch.columns.feed
     names = {number: name for name, number in feeds.items()}
-    everything = Part(batch.measurements, np.arange(len(column)), np.arange(len(column)), batch.columns)
+    everything = MeasurementSlice(batch.measurements, np.arange(len(column)), np.arange(len(column)), batch.columns)
     if len(column) and (column == column[0]).all():
         return [(names[int(column[0])], everything)]
     return [(names[number], everything.where(column == number)) for number in dict.fromkeys(column.tolist())]
 
 
-def _unknown(name: str, part: Part, batch: Batch) -> list[Rejected]:
+def _unknown(name: str, part: MeasurementSlice, batch: Batch) -> list[Rejected]:
     detail = f"no feed {name!r} in the settings"
     return [Rejected(batch.origin(position), "unknown-feed", detail) for position in part.positions.tolist()]

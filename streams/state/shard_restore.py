@@ -86,11 +86,11 @@ def _family(rows: Mapping[str, Packed], family: str) -> list[tuple[list[str], Pa
 
 def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed]) -> None:
     feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
-    feed.active, feed.silent_since = head["active"], head["silent_since"]
+    feed.admission.active, feed.silent_since = head["active"], head["silent_since"]
     for held in rows["held"].values["held"]:
         measurement = convert(held["measurement"], Measurement)
         origin = Origin(held["offset"], base64.b64decode(held["payload"]))
-        feed.leap_guard.pending.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
+        feed.admission.leap_guard.pending.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
 
 
 def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:

@@ -76,7 +76,7 @@ def _head(feed: Feed) -> dict[str, Any]:
         "width": feed.rules.time.width,
         "newest": feed.watermark.newest,
         "next_close": feed.watermark.next_close,
-        "active": feed.active,
+        "active": feed.admission.active,
         "silent_since": feed.silent_since,
         "scalars": feed.detector.scalars,
         **({"since": feed.cells.since} if feed.cells else {}),
@@ -94,8 +94,8 @@ def _feed_rows(feed: Feed, whole: bool) -> Rows:
     yield from _series_rows(feed.index, whole)
     yield from _seen_rows(feed.index)
     yield from _bin_rows(feed.bins, len(feed.index))
-    yield "held", pack({"held": [_held(claim) for claim in feed.leap_guard.pending]}, {})
-    if feed.rules.detector.kind == "presence":
+    yield "held", pack({"held": [_held(claim) for claim in feed.admission.leap_guard.pending]}, {})
+    if feed.kind.tracks_members:
         yield from _member_rows(feed.members, len(feed.index))
     yield from _detector_rows(feed, whole)
     if feed.cells:
@@ -119,7 +119,7 @@ def _cell_rows(cells: Cells, whole: bool) -> Rows:
     yield from _series_rows(cells.index, whole)
     yield from _seen_rows(cells.index)
     yield from _bin_rows(cells.bins, rows)
-    if cells.rule.kind == "presence":
+    if cells.kind.tracks_members:
         yield from _member_rows(cells.members, rows)
     cells.panel.grow(rows)
     yield from _column_rows("panel", {name: getattr(cells.panel, name) for name in Panel.COLUMNS}, rows)

@@ -47,7 +47,7 @@ def _partition(partition: Any) -> dict[str, Any]:  # noqa: ANN401
         "binned": sum(count.binned for count in counts),
         "late": sum(count.late for count in counts),
         "dead": dict(tally.dead),
-        "held": partition.shard.held(),
+        "held": partition.shard.pending(),
         "outages": sum(count.outages for count in counts),
         "newest": partition.shard.newest(),
     }

@@ -49,7 +49,7 @@ def _refresh_feeds(worker: Worker) -> None:
     ongoing = Counter(outage.feed for outage in worker.running())
     suspected_faults = Counter(outage.feed for outage in worker.running() if outage.explain.get("held"))
     stages = worker.summing.stages.values()
-    metrics.pending.set(sum(partition.shard.held() for partition in partitions))
+    metrics.pending.set(sum(partition.shard.pending() for partition in partitions))
     metrics.findings_waiting.set(sum(len(stage.grouping.waiting) for stage in worker.grouping.stages.values()))
     for name in worker.settings.feeds:
         feeds = [partition.shard.feeds[name] for partition in partitions]

@@ -90,7 +90,7 @@ def test_a_clock_that_always_runs_ahead_is_always_dead() -> None:
     odd = steady("count", range(24, 36), [9])
     mixed = [one for n, value in enumerate(values) for one in ([value, odd[n // 6]] if n % 6 == 2 else [value])]
     done = run(helpers.settings(("count",)), mixed)
-    assert len(done.dead) + done.shard.held() == len(odd)
+    assert len(done.dead) + done.shard.pending() == len(odd)
     assert done.shard.counts["count"].binned == len(values)
     assert done.outages == []
 
@@ -101,7 +101,7 @@ def test_a_pause_of_the_whole_feed_is_no_outage_and_costs_nothing(kind: Kind, pa
     """All networks silent for hours, days, weeks, then back: nothing dead, nothing late, nothing dark."""
     values = steady(kind, [*range(10), *range(10 + pause, 20 + pause)])
     done = run(helpers.settings((kind,)), values)
-    assert (done.dead, done.outages, done.shard.held()) == ([], [], 0)
+    assert (done.dead, done.outages, done.shard.pending()) == ([], [], 0)
     assert done.shard.counts[kind].binned == len(values)
 
 
@@ -110,7 +110,7 @@ def test_a_gap_whose_first_measurements_are_out_of_order_costs_nothing() -> None
     values = steady("count", range(10))
     back = [message("count", START + 13 * HOUR + 300 - 60 * n, 1 + n) for n in range(2)]
     done = run(helpers.settings(("count",)), [*values, *back, *steady("count", range(14, 16))])
-    assert (done.dead, done.shard.held()) == ([], 0)
+    assert (done.dead, done.shard.pending()) == ([], 0)
 
 
 @pytest.mark.parametrize("behind", [HOUR, DAY])
@@ -120,7 +120,7 @@ def test_a_slow_clock_refutes_nobody(behind: int) -> None:
     slow = [message("count", START + 9 * HOUR - behind + n, 7) for n in range(len(back))]
     mixed = [one for pair in zip(back, slow, strict=True) for one in pair]
     done = run(helpers.settings(("count",)), [*values, *mixed])
-    assert (done.dead, done.shard.held()) == ([], 0)
+    assert (done.dead, done.shard.pending()) == ([], 0)
     assert done.shard.counts["count"].late == len(slow)
 
 
@@ -258,4 +258,4 @@ def test_hourly_measurements_of_short_bins_are_no_leaps() -> None:
     for value in values:
         done.take([value])
     assert (done.dead, done.outages) == ([], [])
-    assert done.shard.held() <= 3
+    assert done.shard.pending() <= 3

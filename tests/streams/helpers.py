@@ -68,7 +68,7 @@ class Run:
     def ran(self) -> Ran:
         """Return all that came so far."""
         counts = {name: (c.taken, c.binned, c.late, c.rejected, c.outages) for name, c in self.shard.counts.items()}
-        return Ran(self.outages, sorted(self.dead), counts, self.tally.received, self.shard.held())
+        return Ran(self.outages, sorted(self.dead), counts, self.tally.received, self.shard.pending())
 
 
 def letter(one: Rejected) -> LETTER:

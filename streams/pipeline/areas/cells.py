@@ -9,12 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.bins import Arrivals, OpenBins, padded
+from detectors.kinds import FEED_KINDS
 from detectors.outages.areas import Panel, Sums
+from detectors.outages.bin_columns import bin_columns
 from detectors.outages.presence import Members
 from detectors.types import ClosedBin, Flags, Floats, Ints, Rule
 from schemas.measurement import Measurement
 from streams.config.area_spec import PLACE, Area, AreaKey, Combination
 from streams.ingest.series_index import KEY, Key, Series, SeriesIndex, at_home, series_of
+from streams.pipeline.feed_kinds import add_events
 
 PRESENT = Sums._fields.index("present")
 AreaSums = tuple[list[Area], Floats]
@@ -125,6 +128,7 @@ class Cells:
 
     def __init__(self, rule: Rule, combinations: Sequence[Combination]) -> None:
         self.rule, self.combinations = rule, combinations
+        self.kind = FEED_KINDS[rule.kind]
         self.index = CellIndex()
         self.bins = OpenBins(rule.kind)
         self.members = Members()
@@ -137,9 +141,8 @@ class Cells:
         rows = self.index.look_up(measurements)
         self.index.touch(rows, starts)
         self.bins.add(starts, replace(arrivals, rows=rows), len(self.index))
-        if self.rule.kind == "presence":
-            for start, row, m in zip(starts.tolist(), rows.tolist(), measurements, strict=True):
-                self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
+        if self.kind.tracks_members:
+            add_events(self.members, starts, rows, measurements)
 
     def correct(self, start: int, late: Measurement) -> None:
         """Let a late measurement put right who is up, as of the bin of that start, which is still open."""
@@ -155,13 +158,10 @@ class Cells:
         born, closing = self.index.born[:rows], self.bins.take(start, rows)
         old = (born <= start) & (self.index.last_seen[:rows] < (0 if cutoff is None else cutoff))
         alive = (born <= start) & ~old
-        value, size, lost, back = closing.value[:rows], np.ones(rows), np.zeros(rows), np.zeros(rows)
-        present = alive if verdict.silence_is_zero else closing.seen[:rows] & alive
-        if self.rule.kind == "presence":
-            (value, size, lost, back), present = self.members.close(start, rows), alive
-        elif self.rule.kind == "ratio":
-            size = closing.size[:rows]
-        seen = ClosedBin(start, value, size, present, alive, lost, back, self.index.group[:rows])
+        is_known = verdict.silence_is_zero or self.kind.tracks_members
+        present = alive if is_known else closing.seen[:rows] & alive
+        columns = bin_columns(self.kind, closing, self.members, start, rows)
+        seen = ClosedBin(start, *columns[:2], present, alive, *columns[2:], self.index.group[:rows])
         sums = self.panel.close(seen, born < self.since + self.panel.warm * self.rule.width)
         told = self._told(start, verdict, sums, born <= start)
         self._forget(np.flatnonzero(old), cutoff)

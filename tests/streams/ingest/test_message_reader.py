@@ -170,7 +170,7 @@ def test_columns_alone_lead_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     its, values = helpers.settings(), helpers.traffic(5)
     cuts = range(0, len(values), 40)
     by_layout = helpers.run(its, values, cuts).ran()
-    monkeypatch.setattr(Feed, "is_plain", False)
+    monkeypatch.setattr(Feed, "is_columnar", False)
     assert helpers.run(its, values, cuts).ran() == by_layout
 
 

@@ -66,9 +66,9 @@ def test_nothing_is_lost(seed: int, cuts: list[int]) -> None:
     done = run(helpers.settings(), traffic(seed), cuts)
     counts = done.shard.counts.values()
     binned, late = sum(count.binned for count in counts), sum(count.late for count in counts)
-    assert done.tally.received == binned + late + sum(done.tally.dead.values()) + done.shard.held()
+    assert done.tally.received == binned + late + sum(done.tally.dead.values()) + done.shard.pending()
     assert sum(done.tally.dead.values()) == len(done.dead)
-    assert sum(c.taken for c in counts) == binned + late + sum(c.rejected for c in counts) + done.shard.held()
+    assert sum(c.taken for c in counts) == binned + late + sum(c.rejected for c in counts) + done.shard.pending()
 
 
 def test_two_feeds_in_one_batch_tell_their_outages_in_order_of_arrival() -> None:

@@ -206,11 +206,11 @@ def test_claims_that_the_clock_confirms_are_binned() -> None:
     partition = opened()
     later = START + (BINS + 5) * HOUR
     feed(partition, [message("count", later, 1, value=20), message("count", later + 5000, 2)], 1000)
-    assert partition.shard.held() == 2
+    assert partition.shard.pending() == 2
     partition.hear("count", later + 700)
     partition.follow(0, IDLE)
     counts = partition.shard.counts["count"]
-    assert (counts.binned, partition.shard.held()) == (len(lively()) + 2, 0)
+    assert (counts.binned, partition.shard.pending()) == (len(lively()) + 2, 0)
     assert counts.taken == counts.binned
 
 

@@ -1,0 +1,130 @@
+"""Admission of measurements to a feed: which are unusable, which are in step with its time, which are late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.clock_leaps import Claim, LeapGuard
+from detectors.kinds import FeedKind
+from detectors.types import DAY, Flags, Floats, Ints
+from detectors.watermark import TimeRule, Watermark
+from schemas.measurement import Measurement
+from schemas.rejections import Reason
+from streams.ingest.batch import Batch, Origin, Rejected
+from streams.ingest.measurement_slice import MeasurementSlice
+from streams.ingest.series_index import KEY
+from streams.pipeline.feed_kinds import DEFECTS
+
+Pending = tuple[Measurement, Origin]  # a measurement ahead of its time, and where it came from
+
+
+class Advance(NamedTuple):
+    """Measurements that moved the watermark within one day.
+
+    `closable`: int64 (n,), end of the bins that may close as each of the `n` measurements arrived. `late`: bool (n,).
+    """
+
+    part: MeasurementSlice
+    closable: Ints
+    late: Flags
+
+    def trigger(self, end: int) -> int:
+        """Return the position in the batch of the measurement that closed the bin of this end (Unix seconds)."""
+        return int(self.part.positions[int(np.searchsorted(self.closable, end))])
+
+
+def reject_unusable(
+    kind: FeedKind, time: TimeRule, part: MeasurementSlice, batch: Batch
+) -> tuple[MeasurementSlice, list[Rejected]]:
+    """Return the usable measurements, and dead letters of those that lack a field or are ahead of their receipt."""
+    rejected: list[Rejected] = []
+    if kind.name in DEFECTS:
+        is_in, reason, detail = DEFECTS[kind.name]
+        defective = np.array([is_in(m) for m in part.measurements], dtype=np.bool_)
+        rejected += _rejections(part, defective, batch, reason, detail)
+        part = part.where(~defective) if rejected else part
+    ahead = part.ts > batch.received_at(part.positions) + time.max_ahead
+    if ahead.any():
+        rejected += _rejections(part, ahead, batch, "too-far-ahead", "the time is ahead of its receipt")
+        part = part.where(~ahead)
+    return part, rejected
+
+
+class Admission:
+    """Event time of one feed: its watermark, and the measurements that wait until others confirm a leap in time."""
+
+    def __init__(self, rule: TimeRule) -> None:
+        self.watermark = Watermark(rule)
+        self.leap_guard: LeapGuard[Pending] = LeapGuard(rule.max_step, rule.lateness)
+        self.active = 0  # entities that were measured in the newest closed bin that was not empty
+
+    def in_step(self, part: MeasurementSlice, batch: Batch) -> Iterator[tuple[MeasurementSlice, list[Rejected]]]:
+        """Yield measurements that are in step with the feed's time, with dead letters of leaps that they refute.
+
+        The caller advances the watermark by each slice before it asks for the next one.
+        """
+        while part.size:
+            leap = self.watermark.first_leap(part.ts)
+            decider = self.leap_guard.first_claim(part.ts[:leap], self.watermark.newest)
+            stop = min(decider + 1, leap)
+            if stop:
+                yield part.cut(0, stop), []
+            if decider < leap:
+                yield self._settle(part.cut(decider, stop))
+            elif leap < part.size:
+                stop += 1
+                yield self._claim(part.cut(leap, stop), batch), []
+            part = part.cut(stop, part.size)
+
+    def advance_watermark(self, part: MeasurementSlice) -> Iterator[Advance]:
+        """Advance the watermark by measurements in step, one day of it after the other: series are forgotten daily."""
+        if not part.size:
+            return
+        before = part.ts[0] if self.watermark.newest is None else self.watermark.newest
+        if self._day(np.array(before)) == self._day(part.ts.max(initial=before)):
+            yield Advance(part, *self.watermark.admit(part.ts))
+            return
+        days = self._day(np.maximum.accumulate(np.concatenate(([before], part.ts))))
+        bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), part.size]
+        for start, stop in pairwise(bounds):
+            if start < stop:
+                span = part.cut(start, stop)
+                yield Advance(span, *self.watermark.admit(span.ts))
+
+    def follow_clock(self, newest: float) -> MeasurementSlice:
+        """Advance the watermark to an event time reached elsewhere; return the pending measurements it confirms."""
+        confirmed = [m for m, _ in self.leap_guard.confirm(newest)] if self.watermark.newest is not None else []
+        self.watermark.advance(max([newest, *(float(m.ts) for m in confirmed)]))
+        return MeasurementSlice.of(confirmed, np.zeros(len(confirmed), dtype=np.int64))
+
+    def _day(self, newest: Floats) -> Ints:
+        """Return the day up to which bins may close, for each newest event time (Unix seconds, any shape)."""
+        return self.watermark.rule.closed_until(newest) // DAY
+
+    def _claim(self, leap: MeasurementSlice, batch: Batch) -> MeasurementSlice:
+        """Keep one measurement that leaps ahead of all others pending; return those that are believed now."""
+        position, measurement = int(leap.positions[0]), leap.measurements[0]
+        claim = Claim(float(measurement.ts), KEY(measurement), (measurement, batch.origin(position)))
+        return _believed(self.leap_guard.claim(claim, self.active), position)
+
+    def _settle(self, decider: MeasurementSlice) -> tuple[MeasurementSlice, list[Rejected]]:
+        """Return the pending measurements that are in order with a measurement just admitted, and reject the rest."""
+        believed, refuted = self.leap_guard.settle(float(decider.ts[0]))
+        return _believed(believed, int(decider.positions[0])), [_too_far(origin) for _, origin in refuted]
+
+
+def _believed(pending: list[Pending], position: int) -> MeasurementSlice:
+    """Return pending measurements as if they arrived at this position."""
+    return MeasurementSlice.of([m for m, _ in pending], np.full(len(pending), position))
+
+
+def _rejections(part: MeasurementSlice, flags: Flags, batch: Batch, reason: Reason, detail: str) -> list[Rejected]:
+    return [Rejected(batch.origin(position), reason, detail) for position in part.positions[flags].tolist()]
+
+
+def _too_far(origin: Origin) -> Rejected:
+    return Rejected(origin, "too-far-ahead", "the time is far ahead of all other measurements of the feed")
