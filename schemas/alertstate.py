@@ -1,4 +1,4 @@
-"""What a receiver has been told of an incident or outage, as in the compacted topic `alerts.state`."""
+"""What a receiver got of an incident or outage: the messages of the compacted topic `alerts.state`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from schemas.notification import Subject
 from schemas.outage import Time
 
 SCHEMA: Final = 1
-#: `attempted`: a first message may have arrived, nobody knows; like `open`, its end is still to be told.
+#: `attempted`: the opening may have arrived. As with `open`, the receiver must still get the end.
 Status: TypeAlias = Literal["attempted", "open", "none"]
 
 
 class AlertState(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest settled revision for one receiver, and what it holds to be going on.
+    """The newest settled revision of an incident or outage for one receiver, and whether it is open there.
 
-    `digest`: names what it was told of in, where that ends as a whole (PagerDuty). `offset`: of that revision in its
-    topic. `written_at`: wall time of this state, in whole seconds.
+    `last_notice` (`told` in JSON): the message that the receiver has, while it is open. `digest`: the key of its
+    PagerDuty digest. `offset`: of the revision in its topic. `written_at`: wall time of this state, in whole seconds.
     """
 
     schema: Literal[1] = SCHEMA
@@ -30,7 +30,7 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     partition: Annotated[int, Meta(ge=0)]
     revision: Annotated[int, Meta(ge=0)]
     status: Status
-    told: dict[str, Any] | None = None
+    last_notice: dict[str, Any] | None = msgspec.field(name="told", default=None)
     digest: str | None = None
     offset: Annotated[int, Meta(ge=0)] | None = None
     written_at: Time | None = None
@@ -40,17 +40,17 @@ _decoder: Final = msgspec.json.Decoder(AlertState)
 
 
 def key(state: AlertState) -> bytes:
-    """The message's key."""
+    """Return the key of the message."""
     return f"{state.receiver}/{state.subject}/{state.id}".encode()
 
 
 def encode(state: AlertState) -> bytes:
-    """The message's bytes, the same for equal states."""
+    """Return the bytes of the message, the same for equal states."""
     return orjson.dumps(msgspec.to_builtins(state))
 
 
 def decode_state(value: bytes) -> AlertState:
-    """The state in a message; msgspec.DecodeError when it is none."""
+    """Return the state in a message. Raises msgspec.DecodeError when it is none."""
     try:
         return _decoder.decode(value)
     except (RecursionError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""What a generic webhook is told: a revision of an incident or outage in an envelope, or many of them as a digest."""
+"""Messages to webhooks: a revision of an incident or outage in an envelope, or a digest of several."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.outage import Time
 SCHEMA: Final = 1
 
 Subject: TypeAlias = Literal["incident", "outage"]
-#: What happened: told for the first time, changed in a way that matters, or over.
+#: `opened`: the first notification. `changed`: a change worth a message. `ended`: over.
 Action: TypeAlias = Literal["opened", "changed", "ended"]
 Type: TypeAlias = Literal[
     "incident.opened", "incident.changed", "incident.ended", "outage.opened", "outage.changed", "outage.ended"
@@ -23,7 +23,7 @@ MessageId: TypeAlias = Annotated[str, Meta(pattern=r"^msg_[0-9a-f]{32}$")]
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """One revision, told to one receiver, its fields in the order of the wire."""
+    """One revision for one receiver. Fields are in the order of the JSON."""
 
     schema: Literal[1] = SCHEMA
     type: Type
@@ -36,7 +36,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
-    """Many notifications in one message, in a storm; each keeps the id that it would have alone."""
+    """Several notifications in one message. Each keeps the id that it has alone."""
 
     schema: Literal[1] = SCHEMA
     type: Literal["digest"] = "digest"
@@ -48,17 +48,17 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(message: Notification | Digest) -> bytes:
-    """The message's bytes, the same for equal messages."""
+    """Return the bytes of a message, the same for equal messages."""
     return orjson.dumps(msgspec.to_builtins(message))
 
 
 def message_id(receiver: str, subject: Subject, identity: str, revision: int) -> str:
-    """The id of a notification: a function of who is told of which revision of what."""
+    """Return the id of a notification: a function of receiver, incident or outage, and revision."""
     return _id([receiver, subject, identity, revision])
 
 
 def digest_id(receiver: str, members: list[str]) -> str:
-    """The id of a digest: a function of who is told and of its members' ids."""
+    """Return the id of a digest: a function of the receiver and of the ids of its members."""
     return _id([receiver, "digest", *members])
 
 

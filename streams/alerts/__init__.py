@@ -1,4 +1,4 @@
-"""`ebbtide alerts`: incidents and outages are told to people and programs over HTTP.
+"""`ebbtide alerts`: delivers incidents and outages to receivers over HTTP.
 
-Reads what anybody can read: the topics, no shard and no detector.
+Reads topics as any consumer can, and imports neither pipeline nor detectors.
 """

@@ -1,4 +1,4 @@
-"""Alerts for the API v2 of Prometheus' Alertmanager (https://prometheus.io/docs/alerting/latest/alerts_api)."""
+"""Alerts for the API v2 of Prometheus Alertmanager (https://prometheus.io/docs/alerting/latest/alerts_api)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from streams.alerts.delivery_types import Item
+from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message
 from streams.alerts.notice import Notice
@@ -19,12 +19,14 @@ SEVERITIES = {"total": "critical", "major": "critical", "partial": "warning"}
 NAMES = {"incident": "EbbtideIncident", "outage": "EbbtideOutage"}
 
 
-def alertmanager(endpoint: Endpoint, items: Sequence[Item], repeats: Sequence[Notice], context: Context) -> Message:
-    """Return all that is new and all that goes on, as one list of alerts."""
+def alertmanager_message(
+    endpoint: Endpoint, items: Sequence[MessageItem], repeats: Sequence[Notice], context: Context
+) -> Message:
+    """Return new alerts and repeated ones, as one list."""
     assert isinstance(endpoint.receiver, Alertmanager)
     static = endpoint.receiver.labels
     alerts = [alert for item in items for alert in _new(item, static, context)]
-    alerts += [_alert(one, "goes on", static, context.link, None) for one in repeats]
+    alerts += [_alert(notice, "goes on", static, context.link, None) for notice in repeats]
     url, body = endpoint.url.reveal().rstrip("/"), orjson.dumps(alerts).decode()
     headers = {"Content-Type": Secret("application/json")}
     if endpoint.token is not None:
@@ -32,43 +34,43 @@ def alertmanager(endpoint: Endpoint, items: Sequence[Item], repeats: Sequence[No
     return Message(Secret(url if url.endswith(PATH) else url + PATH), headers, Secret(body), body)
 
 
-def _new(item: Item, static: dict[str, str], context: Context) -> list[dict[str, Any]]:
-    """Return the alert of a notice; before it, as ended, the one whose labels it had, since labels say which it is."""
-    its, ended = item.notice, _end(item.notice) if item.action == "ended" else None
-    alert = _alert(its, item.reason, static, context.link, ended)
-    if item.told is None or labels(item.told) == labels(its):
+def _new(item: MessageItem, static: dict[str, str], context: Context) -> list[dict[str, Any]]:
+    """Return the alert of a notice. If its labels changed, the alert with the old labels ends first."""
+    notice, ended = item.notice, _end(item.notice) if item.action == "ended" else None
+    alert = _alert(notice, item.reason, static, context.link, ended)
+    if item.previous is None or labels(item.previous) == labels(notice):
         return [alert]
-    old = alert | {"labels": labels(item.told) | static, "endsAt": _end(its)}
+    old = alert | {"labels": labels(item.previous) | static, "endsAt": _end(notice)}
     return [old] if item.action == "ended" else [old, alert]
 
 
-def _alert(its: Notice, reason: str, static: dict[str, str], link: str | None, ended: str | None) -> dict[str, Any]:
+def _alert(notice: Notice, reason: str, static: dict[str, str], link: str | None, ended: str | None) -> dict[str, Any]:
     alert: dict[str, Any] = {
-        "labels": labels(its) | static,
+        "labels": labels(notice) | static,
         "annotations": {
-            "summary": its.headline,
-            "description": f"{its.subject} {its.id}: {its.state}, {reason}",
+            "summary": notice.headline,
+            "description": f"{notice.subject} {notice.id}: {notice.state}, {reason}",
         },
-        "startsAt": its.started_at,
+        "startsAt": notice.started_at,
     }
     if link is not None:
-        alert["generatorURL"] = link.replace("{id}", its.id)
+        alert["generatorURL"] = link.replace("{id}", notice.id)
     return alert if ended is None else alert | {"endsAt": ended}
 
 
-def _end(its: Notice) -> str:
-    """Return when it ended: as it says, or, where that is unknown, the time of the revision that says so."""
-    return max(its.ended_at or its.updated_at, its.started_at)
+def _end(notice: Notice) -> str:
+    """Return the time of its end, or of this revision when the end is unknown; never before its start."""
+    return max(notice.ended_at or notice.updated_at, notice.started_at)
 
 
-def labels(its: Notice) -> dict[str, str]:
-    """Return what routes and groups the alert; none is empty."""
+def labels(notice: Notice) -> dict[str, str]:
+    """Return the labels, which identify the alert. None is empty."""
     found = {
-        "alertname": NAMES[its.subject],
-        f"{its.subject}_id": its.id,
-        "severity": "info" if its.phase == "suspected" else SEVERITIES[its.severity],
-        "extent": its.severity,
-        "country": ",".join(its.countries),
-        "kind": ",".join(its.kinds),
+        "alertname": NAMES[notice.subject],
+        f"{notice.subject}_id": notice.id,
+        "severity": "info" if notice.phase == "suspected" else SEVERITIES[notice.severity],
+        "extent": notice.severity,
+        "country": ",".join(notice.countries),
+        "kind": ",".join(notice.kinds),
     }
     return {name: text for name, text in found.items() if text}

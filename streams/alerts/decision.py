@@ -1,4 +1,4 @@
-"""What a receiver is to be told of a revision, given what it has been told before."""
+"""Decides whether a receiver gets a revision, given the revision that it has."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from typing import NamedTuple
 
 from schemas.alertstate import AlertState
 from schemas.notification import Action
-from streams.alerts.notice import Notice, recalled
+from streams.alerts.notice import Notice, stored_notice
 
 _RANK = {"partial": 0, "major": 1, "total": 2}
 
 
 class Decision(NamedTuple):
-    """What to say, and why it is said."""
+    """The action of a notification, and its reason."""
 
     action: Action
     reason: str
 
 
-def decide(notice: Notice, past: AlertState | None, wants_suspected: bool) -> Decision | None:
-    """Return what is to be said; None when nothing is. Pure, so that a repeated revision is decided the same way.
+def decide(notice: Notice, state: AlertState | None, wants_suspected: bool) -> Decision | None:
+    """Return what to send, or None. Pure, so a repeated revision gives the same decision.
 
-    Whoever was told that something goes on, or may have been, is told of its end. Who was not, is not.
+    A receiver gets an end exactly when it got the opening, or may have got it.
     """
-    if past is not None and notice.revision <= past.revision:
+    if state is not None and notice.revision <= state.revision:
         return None
-    goes_on = past is not None and past.status != "none"
-    stopped = _stopped(notice)
-    if stopped is not None:
-        return Decision("ended", stopped) if goes_on else None
-    if past is None or past.status != "open" or past.told is None:
-        is_doubt = notice.phase == "suspected"
-        if is_doubt and not (wants_suspected or goes_on):
+    is_open = state is not None and state.status != "none"
+    end_reason = _end_reason(notice)
+    if end_reason is not None:
+        return Decision("ended", end_reason) if is_open else None
+    if state is None or state.status != "open" or state.last_notice is None:
+        is_suspected = notice.phase == "suspected"
+        if is_suspected and not (wants_suspected or is_open):
             return None
-        return Decision("opened", "suspected" if is_doubt else "confirmed")
-    changed = change(recalled(past.subject, past.told), notice)
-    return None if changed is None else Decision("changed", changed)
+        return Decision("opened", "suspected" if is_suspected else "confirmed")
+    change_reason = _change_reason(stored_notice(state.subject, state.last_notice), notice)
+    return None if change_reason is None else Decision("changed", change_reason)
 
 
-def _stopped(notice: Notice) -> str | None:
-    """Return why nobody need act on it any more."""
+def _end_reason(notice: Notice) -> str | None:
+    """Return why nobody needs to act any more; None while somebody does."""
     if notice.merged_into is not None:
         return f"part of the older incident {notice.merged_into}, which tells what follows"
     if notice.phase == "over":
@@ -48,14 +48,14 @@ def _stopped(notice: Notice) -> str | None:
     return None if notice.suppressed_by is None else f"suppressed by {notice.suppressed_by}"
 
 
-def change(told: Notice, now: Notice) -> str | None:
-    """Return what has changed in a way that matters; None when nothing has."""
-    if told.phase == "suspected" and now.phase == "running":
+def _change_reason(before: Notice, now: Notice) -> str | None:
+    """Return which change is worth a message; None when none is."""
+    if before.phase == "suspected" and now.phase == "running":
         return "confirmed"
-    if _RANK[now.severity] > _RANK[told.severity]:
-        return f"severity rose from {told.severity} to {now.severity}"
-    if now.state != told.state and (now.state in ("spreading", "recovering") or told.state == "recovering"):
-        return f"{told.state}, now {now.state}"
-    if set(now.kinds) != set(told.kinds):
-        return f"{', '.join(told.kinds)}, now {', '.join(now.kinds)}"
+    if _RANK[now.severity] > _RANK[before.severity]:
+        return f"severity rose from {before.severity} to {now.severity}"
+    if now.state != before.state and (now.state in ("spreading", "recovering") or before.state == "recovering"):
+        return f"{before.state}, now {now.state}"
+    if set(now.kinds) != set(before.kinds):
+        return f"{', '.join(before.kinds)}, now {', '.join(now.kinds)}"
     return None

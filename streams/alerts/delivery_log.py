@@ -1,4 +1,4 @@
-"""What is written down: states in `alerts.state`, dead letters in `alerts.dead`. Back only when it has arrived."""
+"""Writes states to the topic `alerts.state` and dead letters to `alerts.dead`. Each call returns after they arrived."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from schemas.alertstate import AlertState, decode_state
 from schemas.cloudevents import Headers
 from schemas.deadletter import alert_headers
 from schemas.rejections import one_line
-from streams.alerts.delivery_types import Dead
-from streams.alerts.notice import recalled
-from streams.alerts.revision_source import Record
+from streams.alerts.delivery_types import DeadNotice
+from streams.alerts.notice import stored_notice
+from streams.alerts.revision_source import RevisionRecord
 from streams.broker.changelog import read_tables
 from streams.broker.clients import opened
 from streams.broker.topics import MAX_MESSAGE
@@ -26,103 +26,104 @@ from streams.config.errors import BrokerError
 from streams.config.settings import Kafka
 
 LOG = logging.getLogger("ebbtide.alerts")
-PATIENCE = 30.0  # seconds until what is written must have arrived
+PATIENCE = 30.0  # seconds until a record must have arrived
 Sent: TypeAlias = tuple[str, bytes, bytes | None, Headers]  # topic, key, value, headers
 
 
-class Journal(Protocol):
-    """Where states and dead letters go."""
+class DeliveryLog(Protocol):
+    """Stores states and dead letters."""
 
-    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
-        """Write these down; the dead letters each with its receiver."""
+    def write(self, states: Iterable[AlertState], dead_letters: Iterable[tuple[str, DeadNotice]]) -> None:
+        """Write states, and dead letters with the names of their receivers."""
 
-    def reject(self, record: Record, detail: str) -> None:
-        """Write down a message that is no revision of anything."""
+    def reject(self, record: RevisionRecord, detail: str) -> None:
+        """Write a record that is no incident or outage as a dead letter."""
 
     def forget(self, states: Iterable[AlertState]) -> None:
-        """Take out what was written down of these."""
+        """Delete states."""
 
     def close(self) -> None:
-        """End."""
+        """Close the connection."""
 
 
-class Topics:
-    """The journal in Kafka."""
+class KafkaDeliveryLog:
+    """The delivery log in Kafka. Every method that writes raises BrokerError when a record does not arrive."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         options = {"acks": "all", "enable_idempotence": True, "max_request_size": MAX_MESSAGE}
         self._producer = opened(kafka, KafkaProducer, **options)
 
-    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
-        """Write these down. Raises BrokerError when they do not arrive."""
-        its = self._kafka
-        sent: list[Sent] = [(its.alerts_state, alertstate.key(one), alertstate.encode(one), []) for one in states]
-        for receiver, one in dead:
-            headers = alert_headers(one.reason, one_line(one.detail), receiver, *one.origin)
-            sent.append((its.alerts_dead, one.notice.id.encode(), orjson.dumps(one.notice.message), headers))
+    def write(self, states: Iterable[AlertState], dead_letters: Iterable[tuple[str, DeadNotice]]) -> None:
+        """Write states, and dead letters with the names of their receivers."""
+        topic = self._kafka.alerts_state
+        sent: list[Sent] = [(topic, alertstate.key(state), alertstate.encode(state), []) for state in states]
+        for receiver, dead in dead_letters:
+            headers = alert_headers(dead.reason, one_line(dead.detail), receiver, *dead.location)
+            sent.append((self._kafka.alerts_dead, dead.notice.id.encode(), orjson.dumps(dead.notice.message), headers))
         self._send(sent)
 
-    def reject(self, record: Record, detail: str) -> None:
-        """Write down a message that is no revision of anything. Raises BrokerError when it does not arrive."""
-        headers = alert_headers("not-a-message", one_line(detail), "", *record.origin)
+    def reject(self, record: RevisionRecord, detail: str) -> None:
+        """Write a record that is no incident or outage as a dead letter."""
+        headers = alert_headers("not-a-message", one_line(detail), "", *record.location)
         self._send([(self._kafka.alerts_dead, b"", record.value or b"", headers)])
 
     def forget(self, states: Iterable[AlertState]) -> None:
-        """Delete these from the compacted topic. Raises BrokerError when that does not arrive."""
-        self._send([(self._kafka.alerts_state, alertstate.key(one), None, []) for one in states])
+        """Delete states from the compacted topic."""
+        self._send([(self._kafka.alerts_state, alertstate.key(state), None, []) for state in states])
 
     def close(self) -> None:
-        """End."""
+        """Close the connection."""
         self._producer.close(timeout=3)
 
     def _send(self, sent: Sequence[Sent]) -> None:
         try:
-            futures = [self._producer.send(topic, value, key=key, headers=more) for topic, key, value, more in sent]
+            futures = [
+                self._producer.send(topic, value, key=key, headers=headers) for topic, key, value, headers in sent
+            ]
             for future in futures:
                 future.get(PATIENCE)
         except KafkaError as error:
-            raise BrokerError(f"{self._kafka.address}: what was delivered cannot be written down: {error}") from None
+            raise BrokerError(f"{self._kafka.address}: the delivery log cannot be written: {error}") from None
 
 
-class Nowhere:
-    """The journal of a dry run."""
+class DryRunDeliveryLog:
+    """The delivery log of a dry run: writes nothing."""
 
-    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
+    def write(self, states: Iterable[AlertState], dead_letters: Iterable[tuple[str, DeadNotice]]) -> None:
         """Write nothing."""
 
-    def reject(self, record: Record, detail: str) -> None:
+    def reject(self, record: RevisionRecord, detail: str) -> None:
         """Write nothing."""
 
     def forget(self, states: Iterable[AlertState]) -> None:
         """Write nothing."""
 
     def close(self) -> None:
-        """End."""
+        """Do nothing."""
 
 
 def read_states(kafka: Kafka, partitions: int) -> list[AlertState]:
-    """Return what each receiver has been told; what is no state is a line of the log. Raises BrokerError."""
+    """Return all states in the topic. A record that is no state is logged. Raises BrokerError."""
     tables = read_tables(kafka, kafka.alerts_state, partitions, lambda _: None)
-    return states_of(
-        kafka.alerts_state, (pair for _, table in sorted(tables.items()) for pair in sorted(table.items()))
-    )
+    pairs = (pair for _, table in sorted(tables.items()) for pair in sorted(table.items()))
+    return decode_states(kafka.alerts_state, pairs)
 
 
-def states_of(topic: str, messages: Iterable[tuple[bytes, bytes]]) -> list[AlertState]:
-    """Return the states in messages of a topic, by key; one that is none must not keep all others from their alerts."""
-    found = []
+def decode_states(topic: str, messages: Iterable[tuple[bytes, bytes]]) -> list[AlertState]:
+    """Return the states in records of a topic, given as key and value. A broken record is logged and skipped."""
+    states = []
     for key, value in messages:
         try:
-            found.append(_state(value))
-        except (msgspec.DecodeError, TypeError) as error:  # the latter for a number that cannot be written again
+            states.append(_decode(value))
+        except (msgspec.DecodeError, TypeError) as error:  # TypeError: a number that cannot be written again
             where = f"topic {topic}, key {one_line(key.decode(errors='replace'))}"
             LOG.warning("%s: not a state, the receiver may be told again: %s", where, one_line(str(error)))
-    return found
+    return states
 
 
-def _state(value: bytes) -> AlertState:
+def _decode(value: bytes) -> AlertState:
     state = decode_state(value)
-    if state.told is not None:
-        recalled(state.subject, state.told)  # it is read again when the next revision comes
+    if state.last_notice is not None:
+        stored_notice(state.subject, state.last_notice)  # the next revision needs it, so it must decode
     return state

@@ -1,4 +1,4 @@
-"""The parts of a delivery: what waits, what is sent, how it went and what follows."""
+"""The parts of a delivery: a notice in a queue, a job that sends notices, its outcome, and the effects of both."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Literal, NamedTuple, TypeAlias
 from schemas.alertstate import AlertState
 from schemas.notification import Action, Subject
 from schemas.rejections import AlertReason
+from streams.alerts.decision import Decision
 from streams.alerts.notice import Notice
 from streams.config.alerts import Route
 
-Key: TypeAlias = tuple[Subject, str]
+NoticeKey: TypeAlias = tuple[Subject, str]
 
 
-class Origin(NamedTuple):
-    """Where a message stood."""
+class RecordLocation(NamedTuple):
+    """Where a record stands in Kafka."""
 
     topic: str
     partition: int
@@ -23,21 +24,24 @@ class Origin(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a request went. `unsure`: it may have had its effect all the same. `asked`: seconds to wait, as they say."""
+    """The result of a request. `retry_after`: seconds that the receiver asks for. `unsure`: it may have arrived."""
 
     result: Literal["delivered", "again", "refused"]
     reason: str = ""
     detail: str = ""
-    asked: float | None = None
+    retry_after: float | None = None
     unsure: bool = False
 
 
 @dataclass(slots=True)
-class Waiting:
-    """A notice that waits, its origin, and what became of it so far."""
+class QueuedNotice:
+    """A notice in a receiver's queue, and its attempts so far. Times are Unix seconds.
+
+    `unsure`: an attempt may have arrived. `alone`: a digest with it was refused, so it is sent alone.
+    """
 
     notice: Notice
-    origin: Origin
+    location: RecordLocation
     route: Route | None
     since: float
     attempts: int = 0
@@ -46,53 +50,70 @@ class Waiting:
     alone: bool = False
 
 
-class Item(NamedTuple):
-    """One notice in a message. `told`: what the receiver was told of it last."""
+class DueNotice(NamedTuple):
+    """A queued notice that may be sent now, and the decision what to send."""
+
+    queued: QueuedNotice
+    decision: Decision
+
+    @property
+    def key(self) -> NoticeKey:
+        """The key of the incident or outage."""
+        return self.queued.notice.key
+
+    @property
+    def partition(self) -> tuple[str, int]:
+        """The topic and partition of its record."""
+        return self.queued.location[:2]
+
+
+class MessageItem(NamedTuple):
+    """One notice in a message. `previous`: the notice that the receiver has."""
 
     id: str
     notice: Notice
     action: Action
     reason: str
-    told: Notice | None
+    previous: Notice | None
 
 
-class Shared(NamedTuple):
-    """A digest that is over only when all in it is (PagerDuty's). `others`: what goes on of it beside what is new."""
+class SharedDigest(NamedTuple):
+    """A PagerDuty alert for many incidents, resolved with the last of them. `others`: open ones that are not new."""
 
     key: str
     others: list[Notice]
 
 
 class Job(NamedTuple):
-    """One message to be sent: what is new, and what is only repeated. `intents`: to be written down before."""
+    """One message to send: new items, repeats of open notices, and the states to write before it is sent."""
 
-    items: list[Item]
+    items: list[MessageItem]
     repeats: list[Notice]
     intents: list[AlertState]
-    shared: Shared | None = None
+    shared_digest: SharedDigest | None = None
 
 
-class Dead(NamedTuple):
-    """A notice that a receiver will not be told of, and why."""
+class DeadNotice(NamedTuple):
+    """A notice that a receiver will not get, and why."""
 
     notice: Notice
-    origin: Origin
+    location: RecordLocation
     reason: AlertReason
     detail: str
 
 
 @dataclass(slots=True)
 class Effects:
-    """What follows: states to be written, dead letters, origins that are settled, and results to be counted."""
+    """States and dead letters to write, records that are settled, and results to count."""
 
     states: list[AlertState] = field(default_factory=list)
-    dead: list[Dead] = field(default_factory=list)
-    settled: list[Origin] = field(default_factory=list)
+    dead_letters: list[DeadNotice] = field(default_factory=list)
+    settled: list[RecordLocation] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
 
     def add(self, other: Effects) -> None:
-        """Take in what follows from something else."""
+        """Append the effects of another step."""
         self.states += other.states
-        self.dead += other.dead
+        self.dead_letters += other.dead_letters
         self.settled += other.settled
         self.results += other.results

@@ -1,4 +1,4 @@
-"""Every receiver's outbox, and what each message means for them. Knows no thread, no Kafka and no clock."""
+"""The queues of all receivers, and the effects of each revision on them. Uses no thread, no Kafka and no clock."""
 
 from __future__ import annotations
 
@@ -9,84 +9,88 @@ from random import Random
 from schemas.alertstate import AlertState
 from schemas.notification import Subject
 from schemas.times import format_time
-from streams.alerts.delivery_types import Effects, Job, Origin, Outcome, Waiting
+from streams.alerts.delivery_types import Effects, Job, Outcome, QueuedNotice, RecordLocation
 from streams.alerts.notice import Notice
 from streams.alerts.offsets import Offsets, Part
-from streams.alerts.receiver_queue import Outbox
+from streams.alerts.receiver_queue import ReceiverQueue
 from streams.alerts.routing import targets
 from streams.config.alerts import Alerts
 
 
 @dataclass(slots=True)
-class Desk:
-    """What comes of each method is written down before anything else is done."""
+class Dispatcher:
+    """Hands revisions to receivers. The caller writes the effects of a method before it does anything else.
+
+    `topics`: the topic of each subject that is read.
+    """
 
     settings: Alerts
-    outboxes: dict[str, Outbox] = field(init=False)
+    queues: dict[str, ReceiverQueue] = field(init=False)
     offsets: Offsets = field(default_factory=Offsets)
     topics: Mapping[Subject, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         limit = self.settings.queue_limit
-        self.outboxes = {name: Outbox(name, receiver, limit) for name, receiver in self.settings.receivers.items()}
+        receivers = self.settings.receivers
+        self.queues = {name: ReceiverQueue(name, receiver, limit) for name, receiver in receivers.items()}
 
-    def begin(self, past: Iterable[AlertState], starts: Mapping[Part, int], topics: Mapping[Subject, str]) -> None:
-        """Begin again with these partitions and offsets; `topics` are their topics' names by subject.
+    def restart(self, states: Iterable[AlertState], starts: Mapping[Part, int], topics: Mapping[Subject, str]) -> None:
+        """Start again with these partitions, their start offsets and the stored states.
 
-        No route may want a subject any more that receivers were told of: nothing of it is read.
+        A state of a subject without a topic is ignored: no route wants the subject any more.
         """
-        self.offsets.begin(starts)
+        self.offsets.restart(starts)
         self.topics = topics
-        mine = [state for state in past if (topics.get(state.subject), state.partition) in starts]
-        for name, box in self.outboxes.items():
-            box.forget([state for state in mine if state.receiver == name], frozenset(starts))
+        owned = [state for state in states if (topics.get(state.subject), state.partition) in starts]
+        for name, queue in self.queues.items():
+            queue.restart([state for state in owned if state.receiver == name], frozenset(starts))
 
-    def take(self, notice: Notice, origin: Origin, now: float) -> dict[str, Effects]:
-        """Take a revision, and return what follows by receiver."""
+    def process(self, notice: Notice, location: RecordLocation, now: float) -> dict[str, Effects]:
+        """Queue a revision for each receiver that wants it, and return the effects by receiver."""
         routes = targets(notice, self.settings.routes)
-        concerned = [box for name, box in self.outboxes.items() if name in routes or box.knows(notice.key)]
-        self.offsets.took(origin, [box.name for box in concerned])
+        queues = [queue for queue in self.queues.values() if queue.name in routes or queue.tracks(notice.key)]
+        self.offsets.add(location, [queue.name for queue in queues])
         return {
-            box.name: self._settle(box.name, box.put(Waiting(notice, origin, routes.get(box.name), now)))
-            for box in concerned
+            queue.name: self._settle(queue.name, queue.put(QueuedNotice(notice, location, routes.get(queue.name), now)))
+            for queue in queues
         }
 
-    def skip(self, origin: Origin) -> None:
-        """Pass over a message that says nothing."""
-        self.offsets.took(origin, ())
+    def skip(self, location: RecordLocation) -> None:
+        """Settle a record that holds no revision."""
+        self.offsets.add(location, ())
 
-    def next(self, name: str, now: float) -> tuple[Job | None, Effects]:
-        """Return the message that a receiver is to be sent now, if any."""
+    def next_job(self, name: str, now: float) -> tuple[Job | None, Effects]:
+        """Return the message to send to a receiver now, or None, and the effects."""
         effects = Effects()
-        job = self.outboxes[name].next(now, effects)
+        job = self.queues[name].next_job(now, effects)
         return job, self._settle(name, effects)
 
-    def land(self, name: str, job: Job, outcome: Outcome, now: float, chance: Random) -> Effects:
-        """Take in how a message went."""
-        return self._settle(name, self.outboxes[name].land(job, outcome, now, chance))
+    def record_outcome(self, name: str, job: Job, outcome: Outcome, now: float, rng: Random) -> Effects:
+        """Record the result of a job, and return the effects."""
+        return self._settle(name, self.queues[name].record_outcome(job, outcome, now, rng))
 
     def forget(self, committed: Mapping[Part, int], now: float) -> list[AlertState]:
-        """Forget, and return, what was over for long; `committed`: from which offsets partitions are read again."""
-        before, gone = format_time(max(0, int(now - self.settings.forget_after))), []
-        for box in self.outboxes.values():
-            for state in list(box.past.values()):
-                at = committed.get((self.topics.get(state.subject, ""), state.partition), 0)
-                if _is_useless(state, at, before):
-                    gone.append(box.past.pop((state.subject, state.id)))
-        return gone
+        """Drop and return the states that ended `forget_after` ago and lie before the committed offsets."""
+        before = format_time(max(0, int(now - self.settings.forget_after)))
+
+        def is_obsolete(state: AlertState) -> bool:
+            offset = committed.get((self.topics.get(state.subject, ""), state.partition), 0)
+            return _is_obsolete(state, offset, before)
+
+        return [state for queue in self.queues.values() for state in queue.states.forget(is_obsolete)]
 
     def is_idle(self, now: float) -> bool:
-        """Say whether nothing waits but what quiet hours hold."""
-        return all(not box.is_busy and box.oldest(now) is None for box in self.outboxes.values())
+        """Return whether no notice waits, except those snoozed in quiet hours."""
+        return all(not queue.is_busy and queue.oldest(now) is None for queue in self.queues.values())
 
     def _settle(self, name: str, effects: Effects) -> Effects:
-        for origin in effects.settled:
-            self.offsets.settle(origin, name)
+        for location in effects.settled:
+            self.offsets.settle(location, name)
         return effects
 
 
-def _is_useless(state: AlertState, committed: int, before: str) -> bool:
-    """Say whether a state changes no decision any more: no end is owed, and what it has settled is not read again."""
+def _is_obsolete(state: AlertState, committed: int, before: str) -> bool:
+    """Return whether a state changes no decision: no end is due, and its revision is not read again."""
     if state.status != "none" or state.offset is None or state.written_at is None:
         return False
     return state.offset < committed and state.written_at < before

@@ -1,4 +1,4 @@
-"""A receiver with its secrets, out of the settings or out of files, each checked before anything is sent."""
+"""A receiver with its secrets, from the settings or from files. All are checked before the first request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ PREFIX = "whsec_"
 
 
 class Endpoint(NamedTuple):
-    """Where messages go. `keys`: sign them; `token`: PagerDuty's integration key, or the bearer of an Alertmanager."""
+    """A receiver and its secrets.
+
+    `keys` sign messages. `token`: the integration key of PagerDuty, or the bearer token of an Alertmanager.
+    """
 
     name: str
     receiver: AnyReceiver
@@ -24,18 +27,18 @@ class Endpoint(NamedTuple):
     token: Secret | None = None
 
     def secrets(self) -> list[str]:
-        """Return all texts that must not be shown: of the address its parts too, since servers like to repeat them."""
+        """Return all texts that must not be shown, with path and query of the URL, since servers repeat those."""
         parts = urlsplit(self.url.reveal())
-        where = [parts.path] if parts.path.strip("/") else []
-        what = [parts.query] if parts.query else []
-        whole = [one.reveal() for one in (self.url, *self.keys, *([self.token] if self.token else []))]
-        return [*whole, *where, *what]
+        path = [parts.path] if parts.path.strip("/") else []
+        query = [parts.query] if parts.query else []
+        secrets = (self.url, *self.keys, *([self.token] if self.token else []))
+        return [*(secret.reveal() for secret in secrets), *path, *query]
 
 
-def endpoint(name: str, receiver: AnyReceiver) -> Endpoint:
+def load_endpoint(name: str, receiver: AnyReceiver) -> Endpoint:
     """Return a receiver with its secrets. Raises SettingsError, which names the key and the file, never the secret."""
     where = f"alerts.receivers.{name}"
-    # An address in the settings may be a default, and then the file says another.
+    # The URL in the settings may be a default, so a file goes first.
     url = _demand(one_of(receiver.url, receiver.url_file, f"{where}.url_file"), f"{where}.url")
     try:
         check_url(url.reveal().strip())
@@ -83,7 +86,7 @@ def _keys(receiver: Webhook, where: str) -> tuple[Secret, ...]:
 
 
 def key_bytes(key: Secret) -> bytes:
-    """Return a key's bytes; none when it is not written as Standard Webhooks says."""
+    """Return the bytes of a key; empty when it is not in the format of Standard Webhooks."""
     text = key.reveal()
     try:
         return base64.b64decode(text.removeprefix(PREFIX), validate=True) if text.startswith(PREFIX) else b""

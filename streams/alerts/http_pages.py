@@ -1,4 +1,4 @@
-"""The pages of `ebbtide alerts`: its metrics, and whether it is alive and ready."""
+"""The pages of `ebbtide alerts`: `/metrics`, `/healthz` and `/readyz`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.alerts.metrics import AlertMetrics
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A thread for each request, none of which holds up the end of the program."""
+    """Serves each request in a daemon thread, so no request delays the exit."""
 
     daemon_threads = True
 
@@ -23,11 +23,11 @@ class _Handler(WSGIRequestHandler):
     timeout = 10  # seconds
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Stay quiet."""
+        """Log nothing."""
 
 
 def serve(metrics: AlertMetrics, bind: str, port: int) -> None:
-    """Serve the pages from threads of their own, until the program ends."""
+    """Serve the pages in threads until the program ends. Raises OSError when the port is taken."""
     pages = make_wsgi_app(metrics.registry)
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:  # noqa: ANN401

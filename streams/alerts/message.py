@@ -1,16 +1,16 @@
-"""A message as a receiver gets it: what to send, and, apart from that, what only the receiver may see."""
+"""A message to a receiver, with secrets, and its body without them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from streams.alerts.delivery_types import Item
+from streams.alerts.delivery_types import MessageItem
 from streams.alerts.notice import Notice
 from streams.config.secret import Secret
 
 
 class Message(NamedTuple):
-    """A POST: `body` and `headers` hold secrets, as `url` does; `shown` is the body without any."""
+    """A POST request. `url`, `headers` and `body` may hold secrets; `shown` is the body without them."""
 
     url: Secret
     headers: dict[str, Secret]
@@ -19,19 +19,19 @@ class Message(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a message is made with: who is told, where people can look, and the time (Unix seconds)."""
+    """The receiver's name, the link from the settings, and the time in Unix seconds."""
 
     receiver: str
     link: str | None
     now: float
 
     def link_to(self, notice: Notice) -> str | None:
-        """Return where people can look at a notice; None when the operator has said nothing."""
+        """Return the link to an incident or outage; None when the settings have no `link`."""
         return None if self.link is None else self.link.replace("{id}", notice.id)
 
 
 def cut(text: str, length: int) -> str:
-    """Return a text of at most that length, which shows when it was cut.
+    """Return a text of at most this length. A cut text ends with an ellipsis.
 
     >>> cut("abcdef", 4)
     'abc…'
@@ -39,7 +39,7 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def summary(item: Item) -> str:
-    """Return what happened as one line."""
-    words = {"opened": "", "changed": f"Changed ({item.reason}): ", "ended": f"Ended ({item.reason}): "}
-    return words[item.action] + item.notice.headline
+def summary(item: MessageItem) -> str:
+    """Return the headline, with the action and its reason in front unless it is an opening."""
+    prefix = {"opened": "", "changed": f"Changed ({item.reason}): ", "ended": f"Ended ({item.reason}): "}
+    return prefix[item.action] + item.notice.headline

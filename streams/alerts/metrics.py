@@ -1,4 +1,4 @@
-"""Prometheus metrics of `ebbtide alerts`, on one registry that is handed in. Labels are names out of the settings."""
+"""Prometheus metrics of `ebbtide alerts`. Label values are names from the settings, so their number is bounded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REASONS = ("network", "timeout", "busy", "server-error", "refused", "gone", "red
 
 
 class AlertMetrics:
-    """All metrics; `receivers` and `topics` are the values that the labels may take."""
+    """All metrics on a registry. `receivers` and `topics` are the label values."""
 
     def __init__(self, registry: CollectorRegistry, receivers: tuple[str, ...], topics: tuple[str, ...]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # as in a worker
@@ -22,19 +22,19 @@ class AlertMetrics:
         self.delivered = self._counter("delivered", "Revisions by what became of them.", "receiver", "result")
         self.failures = self._counter("failures", "Requests that failed, tried again or not.", "receiver", "reason")
         self.queue = self._gauge("queue_length", "Revisions that wait, those that are tried again too.", "receiver")
-        self.held = self._gauge("held", "Revisions that wait for the end of quiet hours.", "receiver")
+        self.snoozed = self._gauge("held", "Revisions that wait for the end of quiet hours.", "receiver")
         self.oldest = self._gauge("oldest_pending_seconds", "How long the oldest that is not held waits.", "receiver")
         self.success = self._gauge("last_success_timestamp_seconds", "When a request succeeded last.", "receiver")
         self.open = self._gauge("open", "Incidents and outages whose end is still to be told.", "receiver")
         self._start(receivers, topics)
 
     def _start(self, receivers: tuple[str, ...], topics: tuple[str, ...]) -> None:
-        """Have every series from the beginning, so that its first increase is seen."""
+        """Create every series, so that Prometheus sees its first increase."""
         for topic in topics:
             for by_topic in (self.received, self.rejected):
                 by_topic.labels(topic)
         for receiver in receivers:
-            for gauge in (self.queue, self.held, self.oldest, self.open):
+            for gauge in (self.queue, self.snoozed, self.oldest, self.open):
                 gauge.labels(receiver)
             for result in RESULTS:
                 self.delivered.labels(receiver, result)

@@ -1,54 +1,54 @@
-"""What the loop does, as metrics."""
+"""Records what the service does as metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from streams.alerts.delivery_types import Effects, Outcome
-from streams.alerts.dispatcher import Desk
+from streams.alerts.dispatcher import Dispatcher
 from streams.alerts.metrics import AlertMetrics
 
 
-class Gauges:
-    """Brings the metrics up to date, at most once a second."""
+class MetricsRecorder:
+    """Updates the metrics: counters at once, gauges at most once a second."""
 
     def __init__(self, metrics: AlertMetrics) -> None:
-        self._metrics, self._at = metrics, 0.0
+        self._metrics, self._refreshed_at = metrics, 0.0
 
-    def ready(self, is_ready: bool) -> None:
-        """Note whether it is known which partitions are read and what was delivered of them, and a broker is there."""
+    def set_ready(self, is_ready: bool) -> None:
+        """Set whether partitions and their states are there and a broker answers."""
         self._metrics.ready.set(is_ready)
 
-    def received(self, topic: str) -> None:
-        """Count a message."""
+    def count_received(self, topic: str) -> None:
+        """Count a record."""
         self._metrics.received.labels(topic).inc()
 
-    def rejected(self, topic: str) -> None:
-        """Count a message that is none."""
+    def count_rejected(self, topic: str) -> None:
+        """Count a record that is no incident or outage."""
         self._metrics.rejected.labels(topic).inc()
 
-    def count(self, name: str, effects: Effects) -> None:
-        """Count what became of revisions."""
+    def count_results(self, receiver: str, effects: Effects) -> None:
+        """Count the results of revisions."""
         for result in effects.results:
-            self._metrics.delivered.labels(name, result).inc()
+            self._metrics.delivered.labels(receiver, result).inc()
 
-    def landed(self, name: str, outcome: Outcome, now: float) -> None:
-        """Note how a request went."""
+    def record_outcome(self, receiver: str, outcome: Outcome, now: float) -> None:
+        """Record the outcome of a request. `now` is in Unix seconds."""
         if outcome.result == "delivered":
-            self._metrics.success.labels(name).set(now)
+            self._metrics.success.labels(receiver).set(now)
         else:
-            self._metrics.failures.labels(name, outcome.reason).inc()
+            self._metrics.failures.labels(receiver, outcome.reason).inc()
 
-    def refresh(self, desk: Desk, lag: Mapping[str, int], now: float) -> None:
-        """Read the gauges off the state, unless that was done within a second."""
-        if abs(now - self._at) < 1.0:
+    def refresh(self, dispatcher: Dispatcher, lag: Mapping[str, int], now: float) -> None:
+        """Set the gauges from the queues, unless they were set within a second."""
+        if abs(now - self._refreshed_at) < 1.0:
             return
-        self._at, its = now, self._metrics
+        self._refreshed_at, metrics = now, self._metrics
         for topic, messages in lag.items():
-            its.lag.labels(topic).set(messages)
-        for name, box in desk.outboxes.items():
-            held, oldest = box.held(now), box.oldest(now)
-            its.held.labels(name).set(held)
-            its.queue.labels(name).set(len(box.waiting) + len(box.flying) - held)
-            its.oldest.labels(name).set(0.0 if oldest is None else max(0.0, now - oldest))
-            its.open.labels(name).set(len(box.going_on()))
+            metrics.lag.labels(topic).set(messages)
+        for name, queue in dispatcher.queues.items():
+            snoozed, oldest = queue.snoozed(now), queue.oldest(now)
+            metrics.snoozed.labels(name).set(snoozed)
+            metrics.queue.labels(name).set(len(queue.waiting) + len(queue.in_flight) - snoozed)
+            metrics.oldest.labels(name).set(0.0 if oldest is None else max(0.0, now - oldest))
+            metrics.open.labels(name).set(len(queue.states.open_states()))

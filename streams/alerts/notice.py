@@ -1,4 +1,4 @@
-"""A revision of an incident or of an outage, as what tells of it sees both."""
+"""A notice: the fields that alerts need of a revision, the same for incidents and outages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VERBS: dict[Severity, str] = {"total": "down", "major": "mostly down", "partial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Times are texts of the wire. `message` is all of it as it came."""
+    """One revision of an incident or outage. Times are texts, as in the message. `message`: the whole message."""
 
     subject: Subject
     id: str
@@ -41,88 +41,98 @@ class Notice:
 
     @property
     def key(self) -> tuple[Subject, str]:
-        """What all its revisions share."""
+        """The subject and the id, which all revisions share."""
         return self.subject, self.id
 
     @property
     def phase(self) -> Phase:
-        """Where it is in its life."""
+        """The part of its lifecycle that it is in."""
         if self.state in OVER:
             return "over"
         return "suspected" if self.state == "suspected" else "running"
 
+    @property
+    def is_end(self) -> bool:
+        """Whether it is over, or explained by the calendar."""
+        return self.phase == "over" or self.suppressed_by is not None
 
-def notice(subject: Subject, value: bytes) -> Notice:
-    """Return what a message says. Raises msgspec.DecodeError when it is no such message."""
+
+def decode_notice(subject: Subject, value: bytes) -> Notice:
+    """Return the notice of a message. Raises msgspec.DecodeError when it is no message of the subject."""
     try:
-        made = of_incident(decode_incident(value)) if subject == "incident" else of_outage(decode_outage(value))
-        made.message.update(orjson.loads(value))
-    except ValueError as error:  # a network without a number, or, in a field that is not read, what is no JSON
+        notice = (
+            notice_of_incident(decode_incident(value))
+            if subject == "incident"
+            else notice_of_outage(decode_outage(value))
+        )
+        notice.message.update(orjson.loads(value))
+    except ValueError as error:  # an ASN that is no number, or broken JSON in a field that msgspec skips
         raise msgspec.DecodeError(str(error)) from None
-    return made
+    return notice
 
 
-def recalled(subject: Subject, message: dict[str, Any]) -> Notice:
-    """Return what a message says that was kept as JSON."""
-    return notice(subject, orjson.dumps(message))
+def stored_notice(subject: Subject, message: dict[str, Any]) -> Notice:
+    """Return the notice of a message that a state holds. Raises msgspec.DecodeError."""
+    return decode_notice(subject, orjson.dumps(message))
 
 
-def of_incident(one: Incident) -> Notice:
-    """Return an incident as a notice, its message empty."""
+def notice_of_incident(incident: Incident) -> Notice:
+    """Return an incident as a notice with an empty message."""
     return Notice(
         subject="incident",
-        id=one.incident_id,
-        revision=one.revision,
-        state=one.state,
-        severity=one.severity,
-        kinds=tuple(one.kinds),
-        countries=tuple(one.scope.countries),
-        regions=tuple(one.scope.regions),
-        asns=tuple(one.scope.asns),
-        feeds=tuple(one.feeds),
-        headline=one.headline,
-        started_at=one.started_at,
-        updated_at=one.updated_at,
-        ended_at=one.ended_at,
-        suppressed_by=one.suppressed_by,
-        merged_into=one.merged_into,
+        id=incident.incident_id,
+        revision=incident.revision,
+        state=incident.state,
+        severity=incident.severity,
+        kinds=tuple(incident.kinds),
+        countries=tuple(incident.scope.countries),
+        regions=tuple(incident.scope.regions),
+        asns=tuple(incident.scope.asns),
+        feeds=tuple(incident.feeds),
+        headline=incident.headline,
+        started_at=incident.started_at,
+        updated_at=incident.updated_at,
+        ended_at=incident.ended_at,
+        suppressed_by=incident.suppressed_by,
+        merged_into=incident.merged_into,
         message={},
     )
 
 
-def of_outage(one: Outage) -> Notice:
-    """Return an outage as a notice, its message empty."""
-    kind, _, number = one.entity.partition("/")
+def notice_of_outage(outage: Outage) -> Notice:
+    """Return an outage as a notice with an empty message."""
+    kind, _, number = outage.entity.partition("/")
     return Notice(
         subject="outage",
-        id=one.outage_id,
-        revision=one.revision,
-        state=one.state,
-        severity=one.severity,
-        kinds=("total" if one.severity == "total" else "partial",),
-        countries=(one.country,) if one.country else (),
-        regions=(one.region,) if one.region else (),
+        id=outage.outage_id,
+        revision=outage.revision,
+        state=outage.state,
+        severity=outage.severity,
+        kinds=("total" if outage.severity == "total" else "partial",),
+        countries=(outage.country,) if outage.country else (),
+        regions=(outage.region,) if outage.region else (),
         asns=(int(number),) if kind == "asn" else (),
-        feeds=(one.feed,),
-        headline=_sentence(one),
-        started_at=one.started_at,
-        updated_at=one.updated_at,
-        ended_at=one.ended_at,
-        suppressed_by=one.suppressed_by,
+        feeds=(outage.feed,),
+        headline=_sentence(outage),
+        started_at=outage.started_at,
+        updated_at=outage.updated_at,
+        ended_at=outage.ended_at,
+        suppressed_by=outage.suppressed_by,
         merged_into=None,
         message={},
     )
 
 
-def _sentence(one: Outage) -> str:
-    """Say what is out, how much of it, since when and who says so."""
-    who = " ".join([one.entity, *(value for _, value in sorted(one.facets.items()))])
-    is_over = one.state in OVER
-    tense = "was" if is_over else "may be" if one.state == "suspected" else "is"
-    since = f"since {_clock(one.started_at)} UTC"
-    when = f"from {_clock(one.started_at)} to {_clock(one.ended_at)} UTC" if one.ended_at else since
-    course = f"; {one.state}" if is_over or one.state == "recovering" else ""
-    return f"{who} {tense} {_VERBS[one.severity]}: {one.max_drop:.0%} of normal lost, {when}; by {one.feed}{course}."
+def _sentence(outage: Outage) -> str:
+    """Return the headline of an outage: entity, loss, times and feed."""
+    who = " ".join([outage.entity, *(value for _, value in sorted(outage.facets.items()))])
+    is_over = outage.state in OVER
+    tense = "was" if is_over else "may be" if outage.state == "suspected" else "is"
+    since = f"since {_clock(outage.started_at)} UTC"
+    when = f"from {_clock(outage.started_at)} to {_clock(outage.ended_at)} UTC" if outage.ended_at else since
+    course = f"; {outage.state}" if is_over or outage.state == "recovering" else ""
+    loss = f"{outage.max_drop:.0%} of normal lost"
+    return f"{who} {tense} {_VERBS[outage.severity]}: {loss}, {when}; by {outage.feed}{course}."
 
 
 def _clock(time: str) -> str:

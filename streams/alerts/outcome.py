@@ -1,4 +1,4 @@
-"""What an answer means: delivered, to be tried again, or refused for good."""
+"""The meaning of an answer: delivered, to be tried again, or refused for good."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from streams.http_client import Answer, UnreachableError
 AGAIN = {408: "timeout", 425: "busy", 429: "busy"}
 
 
-def outcome(answer: Answer, asked: float | None, secrets: Iterable[str]) -> Outcome:
-    """Return what an answer means. `asked`: seconds to wait, as it says; `secrets` are kept out of its text."""
+def outcome_of(answer: Answer, retry_after: float | None, secrets: Iterable[str]) -> Outcome:
+    """Return the meaning of an answer. `retry_after` is in seconds. Secrets in the answer's text become `***`."""
     status = answer.status
     detail = f"HTTP {status}{_text(answer.body, secrets)}"
     if 200 <= status < 300:
         return Outcome("delivered")
     if status in AGAIN:
-        return Outcome("again", AGAIN[status], detail, asked)
-    if status >= 500:  # it may have failed after it had done what it was asked
-        return Outcome("again", "server-error", detail, asked, unsure=True)
+        return Outcome("again", AGAIN[status], detail, retry_after)
+    if status >= 500:  # the server may have failed after it handled the request
+        return Outcome("again", "server-error", detail, retry_after, unsure=True)
     reason = "redirected" if 300 <= status < 400 else "gone" if status == 410 else "refused"
     return Outcome("refused", reason, detail)
 
 
-def unreachable(error: UnreachableError) -> Outcome:
-    """Return what it means that there was no answer; what must not be reached is not tried again."""
+def outcome_without_answer(error: UnreachableError) -> Outcome:
+    """Return the meaning of a missing answer. A refused address is final."""
     return Outcome("refused" if error.kind == "address" else "again", error.kind, str(error), unsure=error.unsure)
 
 

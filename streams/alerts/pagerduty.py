@@ -1,4 +1,4 @@
-"""Events for PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/events-api-v2-overview)."""
+"""Events for the Events API v2 of PagerDuty (https://developer.pagerduty.com/docs/events-api-v2-overview)."""
 
 from __future__ import annotations
 
@@ -7,69 +7,78 @@ from typing import Any
 
 import orjson
 
-from streams.alerts.delivery_types import Item, Job, Shared
+from streams.alerts.delivery_types import Job, MessageItem, SharedDigest
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message, cut, summary
 from streams.alerts.notice import Notice
 from streams.config.secret import Secret
 
 SUMMARY, KEY = 1024, 255  # characters
-MORE = 100  # entries of a list in the details
+MAX_ENTRIES = 100  # of a list in the details
 SEVERITIES = {"total": "critical", "major": "error", "partial": "warning"}
 LINE, LINKS = 300, 20  # characters of a notice in a digest, and links
 HIDDEN = "***"
 _RANK = ("critical", "error", "warning", "info")
 
 
-def pagerduty(endpoint: Endpoint, job: Job, context: Context) -> Message:
+def pagerduty_message(endpoint: Endpoint, job: Job, context: Context) -> Message:
     """Return the event of one notice, or of a digest."""
-    made = event(job.items[0], context) if job.shared is None else digest(job.items, job.shared, context)
+    digest = job.shared_digest
+    content = event(job.items[0], context) if digest is None else digest_event(job.items, digest, context)
     key = endpoint.token.reveal() if endpoint.token else ""
     headers = {"Content-Type": Secret("application/json")}
-    body = orjson.dumps({"routing_key": key, **made})
-    return Message(endpoint.url, headers, Secret(body.decode()), orjson.dumps({"routing_key": HIDDEN, **made}).decode())
+    body = orjson.dumps({"routing_key": key, **content}).decode()
+    shown = orjson.dumps({"routing_key": HIDDEN, **content}).decode()
+    return Message(endpoint.url, headers, Secret(body), shown)
 
 
-def event(item: Item, context: Context) -> dict[str, Any]:
-    """Return the event without the key: it opens, updates or resolves what has the same `dedup_key`."""
+def event(item: MessageItem, context: Context) -> dict[str, Any]:
+    """Return an event, without the routing key. It opens, updates or resolves the alert of its `dedup_key`."""
     link = context.link_to(item.notice)
-    made: dict[str, Any] = {
+    content: dict[str, Any] = {
         "event_action": "resolve" if item.action == "ended" else "trigger",
         "dedup_key": dedup_key(item.notice),
         "client": "Ebbtide",
         "payload": _payload(item),
     }
     if link is not None:
-        made |= {"client_url": link, "links": [{"href": link, "text": "Look"}]}
-    return made
+        content |= {"client_url": link, "links": [{"href": link, "text": "Look"}]}
+    return content
 
 
-def digest(items: Sequence[Item], shared: Shared, context: Context) -> dict[str, Any]:
-    """Return the event of many: it opens or updates an alert of all that goes on, and resolves it when nothing does."""
+def digest_event(items: Sequence[MessageItem], digest: SharedDigest, context: Context) -> dict[str, Any]:
+    """Return the event of a digest: it opens or updates the alert, and resolves it when nothing in it is open."""
     over = [item.notice for item in items if item.action == "ended"]
-    going_on = [*(item.notice for item in items if item.action != "ended"), *shared.others]
-    its = sorted(going_on or over, key=lambda one: (_RANK.index(_severity(one)), one.started_at, one.id))
-    made: dict[str, Any] = {
-        "event_action": "trigger" if going_on else "resolve",
-        "dedup_key": cut(shared.key, KEY),
+    is_open = [*(item.notice for item in items if item.action != "ended"), *digest.others]
+    notices = sorted(is_open or over, key=_worst_first)
+    countries = _joined(country for notice in notices for country in notice.countries)
+    content: dict[str, Any] = {
+        "event_action": "trigger" if is_open else "resolve",
+        "dedup_key": cut(digest.key, KEY),
         "client": "Ebbtide",
         "payload": {
-            "summary": cut(f"{len(its)} {'at once' if going_on else 'are over'}: {its[0].headline}", SUMMARY),
-            "source": _joined(country for one in its for country in one.countries) or "Ebbtide",
-            "severity": _severity(its[0]),
+            "summary": cut(f"{len(notices)} {'at once' if is_open else 'are over'}: {notices[0].headline}", SUMMARY),
+            "source": countries or "Ebbtide",
+            "severity": _severity(notices[0]),
             "timestamp": max(item.notice.updated_at for item in items),
-            "component": _joined(feed for one in its for feed in one.feeds),
-            "group": _joined(country for one in its for country in one.countries),
-            "class": _joined(kind for one in its for kind in one.kinds),
-            "custom_details": {"going_on": _lines(going_on), "over": _lines(over)},
+            "component": _joined(feed for notice in notices for feed in notice.feeds),
+            "group": countries,
+            "class": _joined(kind for notice in notices for kind in notice.kinds),
+            "custom_details": {"going_on": _lines(is_open), "over": _lines(over)},
         },
     }
-    links = [{"href": context.link_to(one), "text": one.id} for one in its[:LINKS] if context.link is not None]
-    return made | ({"client_url": links[0]["href"], "links": links} if links else {})
+    if context.link is not None:
+        links = [{"href": context.link_to(notice), "text": notice.id} for notice in notices[:LINKS]]
+        content |= {"client_url": links[0]["href"], "links": links}
+    return content
 
 
-def _severity(its: Notice) -> str:
-    return "info" if its.phase == "suspected" else SEVERITIES[its.severity]
+def _worst_first(notice: Notice) -> tuple[int, str, str]:
+    return _RANK.index(_severity(notice)), notice.started_at, notice.id
+
+
+def _severity(notice: Notice) -> str:
+    return "info" if notice.phase == "suspected" else SEVERITIES[notice.severity]
 
 
 def _joined(names: Iterable[str]) -> str:
@@ -77,35 +86,35 @@ def _joined(names: Iterable[str]) -> str:
 
 
 def _lines(notices: Sequence[Notice]) -> dict[str, str]:
-    return {one.id: cut(one.headline, LINE) for one in notices[:MORE]}
+    return {notice.id: cut(notice.headline, LINE) for notice in notices[:MAX_ENTRIES]}
 
 
 def dedup_key(notice: Notice) -> str:
-    """Return what all events of an incident share: its id."""
+    """Return the key that all events of an incident or outage share."""
     return cut(notice.id if notice.subject == "incident" else f"outage/{notice.id}", KEY)
 
 
-def _payload(item: Item) -> dict[str, Any]:
-    its = item.notice
+def _payload(item: MessageItem) -> dict[str, Any]:
+    notice = item.notice
     return {
         "summary": cut(summary(item), SUMMARY),
-        "source": ", ".join(its.countries or its.feeds) or "Ebbtide",
-        "severity": _severity(its),
-        "timestamp": its.updated_at,
-        "component": cut(", ".join(its.feeds), KEY),
-        "group": cut(", ".join(its.countries), KEY),
-        "class": cut(", ".join(its.kinds), KEY),
-        "custom_details": {"why_now": item.reason, **details(its)},
+        "source": ", ".join(notice.countries or notice.feeds) or "Ebbtide",
+        "severity": _severity(notice),
+        "timestamp": notice.updated_at,
+        "component": cut(", ".join(notice.feeds), KEY),
+        "group": cut(", ".join(notice.countries), KEY),
+        "class": cut(", ".join(notice.kinds), KEY),
+        "custom_details": {"why_now": item.reason, **details(notice)},
     }
 
 
 def details(notice: Notice) -> dict[str, Any]:
-    """Return the message with its lists cut: an event may have 512 kB."""
-    return {name: value[:MORE] if isinstance(value, list) else value for name, value in _flat(notice.message)}
+    """Return the message with its lists cut, since an event may have 512 kB."""
+    return {name: value[:MAX_ENTRIES] if isinstance(value, list) else value for name, value in _flat(notice.message)}
 
 
 def _flat(message: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the fields with those of `scope` among them."""
+    """Return the fields of a message, and at the end those of its `scope`."""
     scope = message.get("scope")
     inner = list(scope.items()) if isinstance(scope, dict) else []
     return [(name, value) for name, value in message.items() if name != "scope"] + inner

@@ -1,4 +1,4 @@
-"""Where revisions come from: the topics, as a member of a group, or as an onlooker who commits nothing."""
+"""Reads revisions from Kafka: as a member of the consumer group, or in a dry run without committing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from streams.alerts.delivery_types import Origin
+from streams.alerts.delivery_types import RecordLocation
 from streams.alerts.offsets import Part
 from streams.broker.clients import opened
 from streams.broker.topics import connected
@@ -28,58 +28,58 @@ from streams.config.settings import Kafka
 
 LOG = logging.getLogger("ebbtide.alerts")
 RECORDS = 500
-PATIENCE_MS = 30_000  # for what cannot go on without an answer
-ASK_EVERY, ANSWER_MS = 10.0, 2000  # seconds between questions whether a broker is there, and for its answer
+PATIENCE_MS = 30_000  # for answers that the service cannot run without
+ASK_EVERY, ANSWER_MS = 10.0, 2000  # seconds between checks of the broker, and milliseconds for its answer
 
 
-class Record(NamedTuple):
-    """A message: where it stood and what it holds."""
+class RevisionRecord(NamedTuple):
+    """A record of an input topic. `value` is None for a tombstone."""
 
-    origin: Origin
+    location: RecordLocation
     value: bytes | None
 
 
-class Source(Protocol):
-    """Something that revisions are read from."""
+class RevisionSource(Protocol):
+    """A source of revisions. Every method but `answers` and `close` raises BrokerError."""
 
     def changed(self) -> Mapping[Part, int] | None:
-        """Return the partitions when they are others than before, and the committed offsets that they are read from."""
+        """Return the partitions and the offsets to read from, if the partitions changed since the last call."""
 
-    def poll(self, seconds: float) -> list[Record]:
-        """Return what has come within a time."""
+    def poll(self, seconds: float) -> list[RevisionRecord]:
+        """Return the records that arrive within a time."""
 
     def commit(self, offsets: Mapping[Part, int]) -> bool:
-        """Note what is settled, and say whether that will be known to whoever reads next."""
+        """Commit offsets. Return False if they were not committed."""
 
     def lag(self, offsets: Mapping[Part, int]) -> dict[str, int]:
-        """Return by topic how many messages there are from these offsets on."""
+        """Return for each topic the number of records from these offsets on."""
 
     def ends(self) -> dict[Part, int]:
         """Return the end of each partition."""
 
     def answers(self) -> bool:
-        """Say whether what is read from is there."""
+        """Return whether the broker answers."""
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
 
 
 def group_of(kafka: Kafka) -> str:
-    """Return the name of the group."""
+    """Return the name of the consumer group."""
     return f"{kafka.app_id}-alerts"
 
 
 @contextmanager
-def _naming(kafka: Kafka, what: str) -> Iterator[None]:
-    """In `with`: what a client raises becomes one line, which names the brokers."""
+def _broker_errors(kafka: Kafka, action: str) -> Iterator[None]:
+    """In `with`: turn an error of the client into a BrokerError of one line that names the brokers."""
     try:
         yield
     except KafkaError as error:
-        raise BrokerError(f"{kafka.address}: {what}: {error}") from None
+        raise BrokerError(f"{kafka.address}: {action}: {error}") from None
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Counts how often partitions came or went. It is called by a thread of the client's."""
+    """Counts rebalances. A thread of the client calls it."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -93,8 +93,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self.times += 1
 
 
-class _Reading:
-    """What a member and an onlooker have in common."""
+class _KafkaSource:
+    """The common part of both sources."""
 
     def __init__(
         self,
@@ -114,19 +114,22 @@ class _Reading:
             **options,
         )
 
-    def poll(self, seconds: float) -> list[Record]:
-        """Return what has come within a time. Raises BrokerError."""
-        with _naming(self._kafka, "cannot be read"):
+    def poll(self, seconds: float) -> list[RevisionRecord]:
+        """Return the records that arrive within a time. Raises BrokerError."""
+        with _broker_errors(self._kafka, "cannot be read"):
             batches = self._consumer.poll(int(seconds * 1000))
-        found = (record for batch in batches.values() for record in batch)
-        return [Record(Origin(one.topic, one.partition, one.offset), one.value) for one in found]
+        records = (record for batch in batches.values() for record in batch)
+        return [
+            RevisionRecord(RecordLocation(record.topic, record.partition, record.offset), record.value)
+            for record in records
+        ]
 
     def lag(self, offsets: Mapping[Part, int]) -> dict[str, int]:
-        """Return by topic how many messages there are from these offsets on, as far as is known."""
+        """Return for each topic the number of records from these offsets on, as far as the client has seen."""
         found: dict[str, int] = {}
         for tp in self._consumer.assignment():
             end = None
-            with suppress(AssertionError):  # it went away meanwhile
+            with suppress(AssertionError):  # the partition was revoked meanwhile
                 end = self._consumer.highwater(tp)
             if end is not None:
                 at = offsets.get((tp.topic, tp.partition), end)
@@ -134,19 +137,19 @@ class _Reading:
         return found
 
     def ends(self) -> dict[Part, int]:
-        """Return the end of each partition that is read here. Raises BrokerError."""
-        with _naming(self._kafka, "cannot be read"):
+        """Return the end of each assigned partition. Raises BrokerError."""
+        with _broker_errors(self._kafka, "cannot be read"):
             found = self._consumer.end_offsets(list(self._consumer.assignment()), timeout_ms=PATIENCE_MS)
         return {(tp.topic, tp.partition): end for tp, end in found.items()}
 
     def answers(self) -> bool:
-        """Say whether a broker answers. It is asked now and then, since reading from one that is away looks quiet."""
+        """Return whether a broker answers. `poll` cannot say: an absent broker looks like an idle topic."""
         if self._clock() >= self._ask_at:
-            was, self._answered = self._answered, self._asked()
+            before, self._answered = self._answered, self._asked()
             self._ask_at = self._clock() + ASK_EVERY
-            if self._answered != was:
-                what = "a broker answers again" if self._answered else "no broker answers"
-                LOG.warning("%s: %s", self._kafka.address, what)
+            if self._answered != before:
+                news = "a broker answers again" if self._answered else "no broker answers"
+                LOG.warning("%s: %s", self._kafka.address, news)
         return self._answered
 
     def _asked(self) -> bool:
@@ -157,7 +160,7 @@ class _Reading:
         return True
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._consumer.close(autocommit=False, timeout_ms=3000)
 
     def _seek(self, committed: Mapping[Any, int | None]) -> dict[Part, int]:
@@ -171,12 +174,12 @@ class _Reading:
     def _position(self, tp: TopicPartition) -> int:
         at: int | None = self._consumer.position(tp, timeout_ms=PATIENCE_MS)
         if at is None:
-            raise KafkaTimeoutError(f"where {tp.topic}/{tp.partition} begins is not known in time")
+            raise KafkaTimeoutError(f"no answer about the start of {tp.topic}/{tp.partition} in time")
         return at
 
 
-class Member(_Reading):
-    """A member of the group `APP_ID-alerts`."""
+class GroupSource(_KafkaSource):
+    """Reads as a member of the group `APP_ID-alerts`."""
 
     def __init__(self, kafka: Kafka, topics: Collection[str], clock: Callable[[], float] = time.monotonic) -> None:
         group, session = group_of(kafka), int(kafka.session_timeout * 1000)
@@ -185,14 +188,14 @@ class Member(_Reading):
         self._consumer.subscribe(list(topics), listener=self._listener)
 
     def changed(self) -> Mapping[Part, int] | None:
-        """Return the partitions when they came or went since, and the offsets that they are read from."""
+        """Return the partitions and the offsets to read from, if a rebalance happened. Raises BrokerError."""
         times = self._listener.times
         if times == self._seen:
             return None
-        with _naming(self._kafka, f"group {group_of(self._kafka)}"):
+        with _broker_errors(self._kafka, f"group {group_of(self._kafka)}"):
             try:
                 starts = self._seek({tp: self._committed(tp) for tp in self._consumer.assignment()})
-            except IllegalStateError:  # one of them went away meanwhile, so they are looked at again
+            except IllegalStateError:  # a partition was revoked meanwhile, so the next call looks again
                 return None
         self._seen = times
         return starts
@@ -201,25 +204,25 @@ class Member(_Reading):
         offset: int | None = self._consumer.committed(tp, timeout_ms=PATIENCE_MS)
         return offset
 
-    def poll(self, seconds: float) -> list[Record]:
-        """Return what has come within a time; nothing when partitions came or went meanwhile."""
+    def poll(self, seconds: float) -> list[RevisionRecord]:
+        """Return the records that arrive within a time; none when a rebalance happened meanwhile."""
         found = super().poll(seconds)
         return found if self._listener.times == self._seen else []
 
     def commit(self, offsets: Mapping[Part, int]) -> bool:
-        """Commit; False when it is refused since the partitions are another's by now, who will settle it."""
-        told = {TopicPartition(*part): OffsetAndMetadata(offset, "", -1) for part, offset in offsets.items()}
+        """Commit offsets. Return False if another process owns the partitions now. Raises BrokerError."""
+        committed = {TopicPartition(*part): OffsetAndMetadata(offset, "", -1) for part, offset in offsets.items()}
         with (
-            _naming(self._kafka, f"group {group_of(self._kafka)}"),
+            _broker_errors(self._kafka, f"group {group_of(self._kafka)}"),
             suppress(CommitFailedError, RebalanceInProgressError, UnknownMemberIdError),
         ):
-            self._consumer.commit(told, timeout_ms=5000)
+            self._consumer.commit(committed, timeout_ms=5000)
             return True
         return False
 
 
-class Onlooker(_Reading):
-    """Reads all partitions from where the group is, joins nothing and commits nothing."""
+class DryRunSource(_KafkaSource):
+    """Reads all partitions from the offsets of the group. Joins no group and commits nothing."""
 
     def __init__(self, kafka: Kafka, parts: Collection[Part], clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(kafka, {topic for topic, _ in parts}, clock)
@@ -227,7 +230,7 @@ class Onlooker(_Reading):
         self._consumer.assign([TopicPartition(*part) for part in sorted(parts)])
 
     def changed(self) -> Mapping[Part, int] | None:
-        """Return all partitions, once, and the offsets that they are read from."""
+        """Return all partitions and the offsets to read from, once. Raises BrokerError."""
         parts, self._parts = self._parts, None
         if parts is None:
             return None
@@ -235,7 +238,7 @@ class Onlooker(_Reading):
         with connected(self._kafka) as admin:
             offsets = admin.list_group_offsets([group])[group]
         committed = {tp: at.offset for tp, at in offsets.items() if at.offset >= 0}
-        with _naming(self._kafka, "cannot be read"):
+        with _broker_errors(self._kafka, "cannot be read"):
             return self._seek({TopicPartition(*part): committed.get(TopicPartition(*part)) for part in parts})
 
     def commit(self, offsets: Mapping[Part, int]) -> bool:

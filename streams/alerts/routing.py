@@ -1,4 +1,4 @@
-"""Which receivers a notice goes to, by which route, and whether that route is quiet now."""
+"""Which receivers a notice goes to, by which route, and whether the route is in quiet hours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streams.config.quiet_hours import is_quiet
 
 
 def targets(notice: Notice, routes: Iterable[Route]) -> dict[str, Route]:
-    """Return the route that leads to each receiver: that of the first match, and of those after a `continue`."""
+    """Return the first route that leads to each receiver. Routes after a match count only with `continue`."""
     found: dict[str, Route] = {}
     for route in routes:
         if matches(notice, route):
@@ -22,7 +22,7 @@ def targets(notice: Notice, routes: Iterable[Route]) -> dict[str, Route]:
 
 
 def matches(notice: Notice, route: Route) -> bool:
-    """Say whether a notice has one of each list of a route; an empty list matches all."""
+    """Return whether a notice has a value of each list of a route. An empty list matches every notice."""
     pairs: tuple[tuple[Sequence[object], Sequence[object]], ...] = (
         (route.countries, notice.countries),
         (route.asns, notice.asns),
@@ -32,13 +32,18 @@ def matches(notice: Notice, route: Route) -> bool:
         (route.states, (notice.state,)),
     )
     is_topic = f"{notice.subject}s" in route.topics
-    return is_topic and all(not wanted or any(one in wanted for one in there) for wanted, there in pairs)
+    return is_topic and all(not wanted or any(value in wanted for value in values) for wanted, values in pairs)
 
 
-def is_held(notice: Notice, route: Route | None, receiver: AnyReceiver, is_end: bool, now: float) -> bool:
-    """Say whether quiet hours hold it. An end goes at once to what keeps a state of its own and wakes nobody by it."""
-    if route is None or not route.quiet or (route.critical_passes and notice.severity == "total" and not is_end):
+def is_snoozed(notice: Notice, route: Route | None, receiver: AnyReceiver, now: float) -> bool:
+    """Return whether a notice waits for the end of quiet hours.
+
+    PagerDuty and an Alertmanager get an end at once: they keep a state, and a resolved alert wakes nobody.
+    """
+    if route is None or not route.quiet:
         return False
-    if is_end and isinstance(receiver, PagerDuty | Alertmanager):
+    if route.critical_passes and notice.severity == "total" and not notice.is_end:
+        return False
+    if notice.is_end and isinstance(receiver, PagerDuty | Alertmanager):
         return False
     return is_quiet(route.quiet, route.timezone, now)

@@ -1,4 +1,4 @@
-"""`ebbtide alerts`: checks everything that can be checked, then delivers until it is told to stop."""
+"""Runs `ebbtide alerts`: checks settings, secrets, ports and topics, then delivers until a signal stops it."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ import orjson
 from prometheus_client import CollectorRegistry
 
 from schemas.notification import Subject
-from streams.alerts.delivery_log import Nowhere, Topics, read_states
+from streams.alerts.delivery_log import DryRunDeliveryLog, KafkaDeliveryLog, read_states
 from streams.alerts.delivery_types import Job, Outcome
-from streams.alerts.dispatcher import Desk
-from streams.alerts.endpoint import Endpoint, endpoint
+from streams.alerts.dispatcher import Dispatcher
+from streams.alerts.endpoint import Endpoint, load_endpoint
 from streams.alerts.http_pages import serve
 from streams.alerts.message import Context
 from streams.alerts.metrics import AlertMetrics
-from streams.alerts.metrics_recorder import Gauges
-from streams.alerts.revision_source import Member, Onlooker
-from streams.alerts.sender import Sender, compose
-from streams.alerts.service import Loop, World
+from streams.alerts.metrics_recorder import MetricsRecorder
+from streams.alerts.revision_source import DryRunSource, GroupSource
+from streams.alerts.sender import HttpSender, compose
+from streams.alerts.service import AlertService, Ports
 from streams.broker import topics
 from streams.config.alerts import Alerts
 from streams.config.errors import UsageError
 from streams.config.ports import demand_port
 from streams.config.settings import Settings
 
-STOP_SECONDS = 9.5
+STOP_SECONDS = 9.5  # until the process exits by force
 
 
-def endpoints(alerts: Alerts) -> dict[str, Endpoint]:
-    """Return all receivers with their secrets. Raises UsageError when there is nobody to tell, or nothing to tell."""
+def load_endpoints(alerts: Alerts) -> dict[str, Endpoint]:
+    """Return all receivers with their secrets. Raises UsageError without receivers or routes, and SettingsError."""
     if not alerts.receivers or not alerts.routes:
-        raise UsageError("the settings name no receivers or no routes: nobody would be told (see docs/alerts.md)")
-    return {name: endpoint(name, receiver) for name, receiver in alerts.receivers.items()}
+        raise UsageError("the settings name no receivers or no routes, so there is nobody to alert: see docs/alerts.md")
+    return {name: load_endpoint(name, receiver) for name, receiver in alerts.receivers.items()}
 
 
 def subjects(settings: Settings) -> dict[str, Subject]:
-    """Return what is in each topic that a route wants."""
+    """Return the subject of each topic that a route wants."""
     wanted = {topic for route in settings.alerts.routes for topic in route.topics}
     found: dict[str, Subject] = {}
     if "incidents" in wanted:
@@ -52,54 +52,55 @@ def subjects(settings: Settings) -> dict[str, Subject]:
 
 
 def run_alerts(settings: Settings, once: bool) -> None:
-    """Deliver until told to stop. Raises an EbbtideError when it cannot start, or not go on."""
+    """Deliver until a signal, or with `once` until all is delivered. Raises an EbbtideError when it cannot."""
     kafka, alerts = settings.kafka, settings.alerts
-    senders = {name: Sender(one, alerts.link) for name, one in endpoints(alerts).items()}
+    senders = {name: HttpSender(endpoint, alerts.link) for name, endpoint in load_endpoints(alerts).items()}
     if alerts.port:
         demand_port(alerts.bind, alerts.port, "alerts.bind, alerts.port")
-    there = topics.demand(kafka, topics.alerting(kafka))
+    partitions = topics.demand(kafka, topics.alerting(kafka))
     sources, metrics = subjects(settings), _metrics(settings)
     if alerts.port:
         serve(metrics, alerts.bind, alerts.port)
-    world = World(
-        source=Member(kafka, sources),
-        journal=Topics(kafka),
+    ports = Ports(
+        source=GroupSource(kafka, sources),
+        delivery_log=KafkaDeliveryLog(kafka),
         senders=senders,
-        states=lambda: read_states(kafka, there[kafka.alerts_state]),
+        read_states=lambda: read_states(kafka, partitions[kafka.alerts_state]),
         topics=sources,
-        gauges=Gauges(metrics),
+        metrics=MetricsRecorder(metrics),
     )
-    _run(Loop(Desk(alerts), world, once))
+    _run(AlertService(Dispatcher(alerts), ports, once))
 
 
 def run_dry(settings: Settings, once: bool) -> None:
-    """Print, as JSON lines, what would be sent; send, write and commit nothing. Raises an EbbtideError."""
+    """Print the messages as JSON lines. Send, write and commit nothing. Raises an EbbtideError."""
     kafka, alerts, sources = settings.kafka, settings.alerts, subjects(settings)
-    found = endpoints(alerts)
-    there = topics.demand(kafka, topics.alerting(kafka))
-    world = World(
-        source=Onlooker(kafka, frozenset((topic, number) for topic in sources for number in range(there[topic]))),
-        journal=Nowhere(),
-        senders={name: _Printer(one, alerts.link) for name, one in found.items()},
-        states=lambda: read_states(kafka, there[kafka.alerts_state]),
+    endpoints = load_endpoints(alerts)
+    partitions = topics.demand(kafka, topics.alerting(kafka))
+    parts = frozenset((topic, number) for topic in sources for number in range(partitions[topic]))
+    ports = Ports(
+        source=DryRunSource(kafka, parts),
+        delivery_log=DryRunDeliveryLog(),
+        senders={name: _DryRunSender(endpoint, alerts.link) for name, endpoint in endpoints.items()},
+        read_states=lambda: read_states(kafka, partitions[kafka.alerts_state]),
         topics=sources,
-        gauges=Gauges(_metrics(settings)),
+        metrics=MetricsRecorder(_metrics(settings)),
     )
-    _run(Loop(Desk(alerts), world, once))
+    _run(AlertService(Dispatcher(alerts), ports, once))
 
 
-class _Printer:
+class _DryRunSender:
     """Prints the messages of one receiver, without its secrets."""
 
     def __init__(self, endpoint: Endpoint, link: str | None) -> None:
         self._endpoint, self._link = endpoint, link
 
     def __call__(self, job: Job) -> Outcome:
-        """Print a message as if it had been delivered."""
+        """Print a message, and report it as delivered."""
         shown = compose(self._endpoint, job, Context(self._endpoint.name, self._link, 0.0)).shown
-        what = [{"id": one.id, "action": one.action, "reason": one.reason} for one in job.items]
-        told = {"receiver": self._endpoint.name, "notices": what, "body": orjson.loads(shown)}
-        sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
+        notices = [{"id": item.id, "action": item.action, "reason": item.reason} for item in job.items]
+        line = {"receiver": self._endpoint.name, "notices": notices, "body": orjson.loads(shown)}
+        sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
         sys.stdout.flush()
         return Outcome("delivered")
 
@@ -110,15 +111,15 @@ def _metrics(settings: Settings) -> AlertMetrics:
     return metrics
 
 
-def _run(loop: Loop) -> None:
-    """Run until SIGTERM or SIGINT, and a little longer for what is under way."""
+def _run(service: AlertService) -> None:
+    """Run until SIGTERM or SIGINT, then finish running requests within 10 seconds."""
 
     def stop(_: int, __: FrameType | None) -> None:
-        loop.stopping.set()
-        timer = threading.Timer(STOP_SECONDS, os._exit, (1,))  # whatever hangs: what is not settled is read again
+        service.stopping.set()
+        timer = threading.Timer(STOP_SECONDS, os._exit, (1,))  # a hanging request is sent again after a restart
         timer.daemon = True
         timer.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    loop.run()
+    service.run()

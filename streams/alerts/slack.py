@@ -1,4 +1,4 @@
-"""Messages to Slack in its Block Kit, within its limits (https://docs.slack.dev/reference/block-kit/blocks)."""
+"""Messages to Slack as Block Kit, within its limits (https://docs.slack.dev/reference/block-kit/blocks)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from streams.alerts.delivery_types import Item
+from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message, summary
 from streams.config.secret import Secret
@@ -16,33 +16,33 @@ HEADER, SECTION, TEXT, URL, FIELD = 150, 3000, 4000, 3000, 1900  # characters
 LINE = 280  # characters of a notice in a digest
 SIGNS = {"opened": "🔴", "changed": "🟠", "ended": "🟢"}
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b"}
-MORE = 20  # networks or regions that are named
+MAX_NAMES = 20  # networks or regions in a field
 
 
-def slack(endpoint: Endpoint, items: Sequence[Item], context: Context) -> Message:
-    """Return one notice, or a digest of many, as blocks; `text` is for where blocks are not shown."""
-    made = one(items[0], context) if len(items) == 1 else digest(items)
-    body = orjson.dumps(made)
+def slack_message(endpoint: Endpoint, items: Sequence[MessageItem], context: Context) -> Message:
+    """Return one notice, or a digest of several, as blocks. Clients that show no blocks show `text`."""
+    content = single(items[0], context) if len(items) == 1 else digest(items)
+    body = orjson.dumps(content)
     headers = {"Content-Type": Secret("application/json")}
     return Message(endpoint.url, headers, Secret(body.decode()), body.decode())
 
 
-def one(item: Item, context: Context) -> dict[str, Any]:
-    """Return a notice on its own."""
-    its, title = item.notice, f"{SIGNS[item.action]} {_title(item)}"
+def single(item: MessageItem, context: Context) -> dict[str, Any]:
+    """Return the message of one notice."""
+    notice, title = item.notice, f"{SIGNS[item.action]} {_title(item)}"
     blocks = [_header(title), _section(escaped(summary(item), SECTION))]
     blocks.append({"type": "section", "fields": [_text(text) for text in _fields(item)]})
-    link = context.link_to(item.notice)
+    link = context.link_to(notice)
     if link is not None and len(link) <= URL:
         button = {"type": "button", "text": _plain("Look"), "url": link}
         blocks.append({"type": "actions", "elements": [button]})
-    origin = f"{its.subject} {its.id}, revision {its.revision}, {its.updated_at}"
+    origin = f"{notice.subject} {notice.id}, revision {notice.revision}, {notice.updated_at}"
     blocks.append({"type": "context", "elements": [_text(escaped(origin, LINE))]})
     return {"text": escaped(f"{title}: {summary(item)}", TEXT), "blocks": blocks}
 
 
-def digest(items: Sequence[Item]) -> dict[str, Any]:
-    """Return many notices as a list of lines, as many in a section as it bears."""
+def digest(items: Sequence[MessageItem]) -> dict[str, Any]:
+    """Return the message of several notices: a line each, packed into as few sections as possible."""
     title = f"{len(items)} notifications at once"
     lines = [f"{SIGNS[item.action]} {escaped(summary(item), LINE)}" for item in items]
     blocks = [_header(title), *(_section(text) for text in _packed(lines))]
@@ -50,7 +50,7 @@ def digest(items: Sequence[Item]) -> dict[str, Any]:
 
 
 def escaped(text: str, length: int) -> str:
-    """Return a text that Slack shows as it is, no links, nobody mentioned, cut to a length between characters.
+    """Return a text that Slack shows as it is, without links and mentions, cut to a length between characters.
 
     >>> escaped("<!channel> & all", 100)
     '&lt;!channel&gt; &amp; all'
@@ -68,7 +68,7 @@ def escaped(text: str, length: int) -> str:
 
 
 def _packed(lines: Sequence[str]) -> Iterator[str]:
-    """Yield the lines in as few texts as hold them."""
+    """Yield texts of whole lines, each within the limit of a section."""
     text = ""
     for line in lines:
         if text and len(text) + 1 + len(line) > SECTION:
@@ -79,30 +79,30 @@ def _packed(lines: Sequence[str]) -> Iterator[str]:
         yield text
 
 
-def _title(item: Item) -> str:
-    its = item.notice
-    where = ", ".join(its.countries) or ", ".join(its.feeds)
-    return f"{where}: {its.severity}, {its.state}" if item.action != "ended" else f"{where}: {its.state}"
+def _title(item: MessageItem) -> str:
+    notice = item.notice
+    where = ", ".join(notice.countries) or ", ".join(notice.feeds)
+    return f"{where}: {notice.severity}, {notice.state}" if item.action != "ended" else f"{where}: {notice.state}"
 
 
-def _fields(item: Item) -> list[str]:
-    its = item.notice
+def _fields(item: MessageItem) -> list[str]:
+    notice = item.notice
     fields = {
-        "Since": its.started_at,
-        "Until": its.ended_at or "",
-        "Severity": its.severity,
-        "Kinds": ", ".join(its.kinds),
-        "Regions": _some(its.regions),
-        "Networks": _some([f"AS{asn}" for asn in its.asns]),
-        "Feeds": ", ".join(its.feeds),
+        "Since": notice.started_at,
+        "Until": notice.ended_at or "",
+        "Severity": notice.severity,
+        "Kinds": ", ".join(notice.kinds),
+        "Regions": _first(notice.regions),
+        "Networks": _first([f"AS{asn}" for asn in notice.asns]),
+        "Feeds": ", ".join(notice.feeds),
         "Why now": item.reason,
     }
     return [f"*{name}*\n{escaped(text, FIELD)}" for name, text in fields.items() if text]
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MORE} more" if len(names) > MORE else ""
-    return ", ".join(names[:MORE]) + more
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
 
 
 def _header(text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Messages to any program, signed as Standard Webhooks says (https://www.standardwebhooks.com)."""
+"""Messages to a webhook, signed as in Standard Webhooks (https://www.standardwebhooks.com)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import hmac
 from collections.abc import Sequence
 
 from schemas.notification import Digest, Notification, digest_id, encode
-from streams.alerts.delivery_types import Item
+from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint, key_bytes
 from streams.alerts.message import Context, Message
 from streams.config.secret import Secret
 
 
-def webhook(endpoint: Endpoint, items: Sequence[Item], context: Context) -> Message:
-    """Return one notification, or a digest of many. A repeated one has the same body, whatever the time."""
+def webhook_message(endpoint: Endpoint, items: Sequence[MessageItem], context: Context) -> Message:
+    """Return a notification, or a digest of several. A repeated message has the same body at any time."""
     notifications = [notification(item, context) for item in items]
     content = notifications[0] if len(items) == 1 else digest(notifications, context)
     body = encode(content)
@@ -23,8 +23,8 @@ def webhook(endpoint: Endpoint, items: Sequence[Item], context: Context) -> Mess
     return Message(endpoint.url, headers, Secret(body.decode()), body.decode())
 
 
-def notification(item: Item, context: Context) -> Notification:
-    """Return a notice in its envelope."""
+def notification(item: MessageItem, context: Context) -> Notification:
+    """Return the notification of one notice."""
     return Notification(
         type=f"{item.notice.subject}.{item.action}",  # type: ignore[arg-type]
         id=item.id,
@@ -37,10 +37,10 @@ def notification(item: Item, context: Context) -> Notification:
 
 
 def digest(notifications: Sequence[Notification], context: Context) -> Digest:
-    """Return many notifications as one."""
+    """Return the digest of several notifications."""
     return Digest(
-        id=digest_id(context.receiver, [one.id for one in notifications]),
-        timestamp=max(one.timestamp for one in notifications),
+        id=digest_id(context.receiver, [member.id for member in notifications]),
+        timestamp=max(member.timestamp for member in notifications),
         receiver=context.receiver,
         reason=f"{len(notifications)} notifications at once",
         data=list(notifications),
@@ -48,12 +48,12 @@ def digest(notifications: Sequence[Notification], context: Context) -> Digest:
 
 
 def signed(identity: str, time: int, body: bytes, keys: Sequence[Secret]) -> dict[str, Secret]:
-    """Return the headers of a message, with a signature by each key."""
+    """Return the headers of a message, with one signature a key. `time` is in Unix seconds."""
     content = f"{identity}.{time}.".encode() + body
     signatures = [hmac.new(key_bytes(key), content, hashlib.sha256).digest() for key in keys]
     return {
         "Content-Type": Secret("application/json"),
         "webhook-id": Secret(identity),
         "webhook-timestamp": Secret(str(time)),
-        "webhook-signature": Secret(" ".join(f"v1,{base64.b64encode(one).decode()}" for one in signatures)),
+        "webhook-signature": Secret(" ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in signatures)),
     }

@@ -7,8 +7,8 @@ from argparse import ArgumentParser, Namespace
 from urllib.parse import urlsplit
 
 from streams.alerts.endpoint import Endpoint
-from streams.alerts.run import endpoints, run_alerts, run_dry
-from streams.alerts.sender import policy
+from streams.alerts.run import load_endpoints, run_alerts, run_dry
+from streams.alerts.sender import request_policy
 from streams.cli.common import settings_of
 from streams.config.errors import EbbtideError, UsageError
 from streams.http_client import UnreachableError, reach
@@ -35,17 +35,17 @@ def run(arguments: Namespace) -> None:
         raise UsageError("alerts check takes --reach, and neither --dry-run nor --once; alerts takes no --reach")
     settings = settings_of(arguments)
     if is_check:
-        check(endpoints(settings.alerts), arguments.reach)
+        check(load_endpoints(settings.alerts), arguments.reach)
     elif arguments.dry_run:
         run_dry(settings, arguments.once)
     else:
         run_alerts(settings, arguments.once)
 
 
-def check(found: dict[str, Endpoint], wants_reach: bool) -> None:
+def check(endpoints: dict[str, Endpoint], wants_reach: bool) -> None:
     """Print the receivers, by name, kind and host. Raises UnreachableReceiverError when one does not answer."""
     unreachable = []
-    for name, endpoint in found.items():
+    for name, endpoint in endpoints.items():
         fault = _fault(endpoint) if wants_reach else None
         unreachable += [name] if fault else []
         kind, host = type(endpoint.receiver).__name__.lower(), urlsplit(endpoint.url.reveal()).hostname
@@ -57,7 +57,7 @@ def check(found: dict[str, Endpoint], wants_reach: bool) -> None:
 def _fault(endpoint: Endpoint) -> str | None:
     """Return why a receiver cannot be reached; None when it can."""
     try:
-        reach(endpoint.url.reveal(), policy(endpoint))
+        reach(endpoint.url.reveal(), request_policy(endpoint))
     except UnreachableError as error:
         return str(error)
     return None

@@ -12,7 +12,7 @@ from typing import Any
 import compose_spec
 import pytest
 
-from streams.alerts.run import endpoints
+from streams.alerts.run import load_endpoints
 from streams.config.loader import load
 from tests.deploy.commands import commands
 
@@ -95,7 +95,7 @@ def test_the_settings_name_the_broker_of_the_composition(services: dict[str, dic
 def test_alerts_know_whom_to_tell() -> None:
     """The container would start again and again without a receiver; Prometheus reaches its metrics."""
     its = load(DEPLOY / "ebbtide.toml", {}).alerts
-    assert [one.url.reveal() for one in endpoints(its).values()] == ["http://alertmanager:9093"]
+    assert [one.url.reveal() for one in load_endpoints(its).values()] == ["http://alertmanager:9093"]
     assert its.bind == "0.0.0.0"
     assert f"alerts:{its.port}" in (DEPLOY / "prometheus" / "targets.compose" / "alerts.yml").read_text()
 

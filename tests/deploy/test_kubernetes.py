@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from streams.alerts.run import endpoints
+from streams.alerts.run import load_endpoints
 from streams.config.loader import load
 from streams.config.settings import Settings
 from tests import prometheus
@@ -119,7 +119,7 @@ def test_ports_are_those_of_the_settings() -> None:
 def test_alerts_know_whom_to_tell() -> None:
     """Its pod would start again and again without a receiver; its metrics are where the policy lets Prometheus in."""
     its = settings().alerts
-    assert [one.url.reveal() for one in endpoints(its).values()] == ["http://alertmanager.monitoring:9093"]
+    assert [one.url.reveal() for one in load_endpoints(its).values()] == ["http://alertmanager.monitoring:9093"]
     assert its.bind == "0.0.0.0"
     by_name = {one["metadata"]["name"]: one["spec"] for one in manifests() if one["kind"] == "NetworkPolicy"}
     (container,) = pods()["Deployment/ebbtide-alerts"]["spec"]["containers"]

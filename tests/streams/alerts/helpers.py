@@ -1,4 +1,4 @@
-"""Notices, receivers, and outboxes whose clock and chance are the test's."""
+"""Notices, receivers, and queues whose clock and random numbers belong to the test."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from random import Random
 from typing import Any
 
 from schemas.alertstate import AlertState
-from streams.alerts.delivery_types import Effects, Item, Job, Origin, Outcome, Waiting
-from streams.alerts.notice import Notice, notice
-from streams.alerts.receiver_queue import Outbox
+from streams.alerts.delivery_types import Effects, Job, MessageItem, Outcome, QueuedNotice, RecordLocation
+from streams.alerts.notice import Notice, decode_notice
+from streams.alerts.receiver_queue import ReceiverQueue
 from streams.config.alerts import Alertmanager, AnyReceiver, PagerDuty, Route, Slack, Webhook
 from streams.config.secret import Secret
 from streams.config.types import Duration
@@ -21,6 +21,12 @@ WEBHOOK = Webhook(url=Secret("https://noc.example/hook"), keys=(Secret(KEY),))
 SLACK = Slack(url=Secret("https://hooks.slack.example/services/T/B/secret"))
 PAGERDUTY = PagerDuty(routing_key=Secret("routing-key-secret"))
 ALERTMANAGER = Alertmanager(url=Secret("http://am.example:9093"), labels={"team": "noc"}, repeat=Duration(60))
+RECEIVERS: dict[str, AnyReceiver] = {
+    "webhook": WEBHOOK,
+    "slack": SLACK,
+    "pagerduty": PAGERDUTY,
+    "alertmanager": ALERTMANAGER,
+}
 ALL = Route(receivers=("noc",))
 DELIVERED = Outcome("delivered")
 AGAIN = Outcome("again", "network", "refused")
@@ -29,57 +35,68 @@ REFUSED = Outcome("refused", "refused", "HTTP 400")
 
 
 def incident(revision: int = 1, state: str = "ongoing", **fields: Any) -> Notice:  # noqa: ANN401
-    """An incident of the contract's example, with these fields changed."""
+    """Return the incident of the contract's example, with these fields changed."""
     message = json.loads(INCIDENT) | {"revision": revision, "state": state, "absorbed": []} | fields
-    return notice("incident", json.dumps(message).encode())
+    return decode_notice("incident", json.dumps(message).encode())
 
 
 def outage(**fields: Any) -> Notice:  # noqa: ANN401
-    """The outage of the contract's example, with these fields changed."""
-    return notice("outage", json.dumps(json.loads(OUTAGE) | fields).encode())
+    """Return the outage of the contract's example, with these fields changed."""
+    return decode_notice("outage", json.dumps(json.loads(OUTAGE) | fields).encode())
 
 
-class Box:
-    """An outbox, and what was written down, settled and buried; time stands still unless it is moved."""
+def incident_ids(count: int) -> list[str]:
+    """Return a number of incident ids, in order."""
+    return [f"{number:016x}" for number in range(count)]
+
+
+class QueueDriver:
+    """A receiver's queue with the sum of its effects. Its clock stands still unless the test moves it."""
 
     def __init__(self, receiver: AnyReceiver = WEBHOOK, limit: int = 1000) -> None:
-        self.box = Outbox("noc", receiver, limit, frozenset({("incidents", 0)}))
-        self.now, self.chance, self.offset = 1_000_000.0, Random(1), 0
+        self.queue = ReceiverQueue("noc", receiver, limit)
+        self.queue.restart([], frozenset({("incidents", 0)}))
+        self.now, self.rng, self.offset = 1_000_000.0, Random(1), 0
         self.effects, self.outcome = Effects(), DELIVERED
 
-    def put(self, one: Notice, route: Route | None = ALL) -> None:
-        """A revision comes."""
-        self.effects.add(self.box.put(Waiting(one, Origin("incidents", 0, self.offset), route, self.now)))
+    def put(self, notice: Notice, route: Route | None = ALL, partition: int = 0) -> None:
+        """Queue a revision."""
+        location = RecordLocation("incidents", partition, self.offset)
+        self.effects.add(self.queue.put(QueuedNotice(notice, location, route, self.now)))
         self.offset += 1
 
-    def next(self) -> Job | None:
-        """The message that would be sent now."""
-        job = self.box.next(self.now, self.effects)
+    def next_job(self) -> Job | None:
+        """Return the message to send now, its states written."""
+        job = self.queue.next_job(self.now, self.effects)
         self.effects.states += job.intents if job else []
         return job
 
-    def send(self, outcome: Outcome = DELIVERED) -> list[Item]:
-        """Send what is to be sent now, which goes like this; the notices in it."""
-        job = self.next()
+    def record_outcome(self, job: Job, outcome: Outcome) -> None:
+        """Record the result of a job."""
+        self.effects.add(self.queue.record_outcome(job, outcome, self.now, self.rng))
+
+    def send(self, outcome: Outcome = DELIVERED) -> list[MessageItem]:
+        """Send the next message with this outcome, and return its items."""
+        job = self.next_job()
         if job is None:
             return []
-        self.effects.add(self.box.land(job, outcome, self.now, self.chance))
+        self.record_outcome(job, outcome)
         return job.items
 
-    def tell(self, one: Notice, outcome: Outcome = DELIVERED) -> list[str]:
-        """A revision comes and is sent, some time after what was sent before; what is said of it."""
+    def deliver(self, notice: Notice, outcome: Outcome = DELIVERED) -> list[str]:
+        """Queue a revision and send it, some time after the last one. Return the actions in the message."""
         self.now += 1000
-        self.put(one)
+        self.put(notice)
         return [item.action for item in self.send(outcome)]
 
-    def restarted(self) -> Box:
-        """The box of a process that begins with what this one has written down."""
-        other = Box(self.box.receiver)
+    def restarted(self) -> QueueDriver:
+        """Return the queue of a process that starts with the states that this one has written."""
+        other = QueueDriver(self.queue.receiver)
         newest: dict[str, AlertState] = {state.id: state for state in self.effects.states}
-        other.box.forget(newest.values(), self.box.owned)
+        other.queue.restart(newest.values(), self.queue.states.owned)
         other.now = self.now
         return other
 
     def unsettled(self) -> set[int]:
-        """The offsets that must not be committed yet."""
-        return set(range(self.offset)) - {origin.offset for origin in self.effects.settled}
+        """Return the offsets that must not be committed yet."""
+        return set(range(self.offset)) - {location.offset for location in self.effects.settled}

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from random import Random
 
 from schemas.alertstate import AlertState
-from streams.alerts.delivery_types import Effects, Job, Origin, Outcome
-from streams.alerts.dispatcher import Desk
+from streams.alerts.delivery_types import Effects, Job, Outcome, RecordLocation
+from streams.alerts.dispatcher import Dispatcher
 from streams.alerts.notice import Notice
 from streams.config.alerts import Alerts, AnyReceiver, Route
 from streams.config.types import Duration
@@ -35,18 +35,18 @@ class Program:
 
     def crash(self) -> None:
         """Die by kill -9 and begin again."""
-        self.desk, self.at = Desk(self.settings), self.committed
-        self.desk.begin(self.written.values(), {PART: self.committed}, {"incident": PART[0]})
+        self.dispatcher, self.at = Dispatcher(self.settings), self.committed
+        self.dispatcher.restart(self.written.values(), {PART: self.committed}, {"incident": PART[0]})
 
     def read(self) -> None:
         """Take the next revision."""
         if self.at < len(self.log):
-            self.write(self.desk.take(self.log[self.at], Origin(*PART, self.at), self.now).values())
+            self.write(self.dispatcher.process(self.log[self.at], RecordLocation(*PART, self.at), self.now).values())
             self.at += 1
 
     def send(self, outcome: Outcome | None = DELIVERED) -> bool:
         """Send what is to be sent; no outcome: die before it is known. Say whether there was anything."""
-        job, effects = self.desk.next("noc", self.now)
+        job, effects = self.dispatcher.next_job("noc", self.now)
         self.write([effects, Effects(states=job.intents if job else [])])
         if job and outcome in (None, DELIVERED):
             self.arrived.append(job)
@@ -54,7 +54,7 @@ class Program:
         again = self.over & {item.notice.id for item in job.items} if job else set()
         assert not again, f"told after its end: {self.told}"
         if job and outcome:
-            self.write([self.desk.land("noc", job, outcome, self.now, Random(1))])
+            self.write([self.dispatcher.record_outcome("noc", job, outcome, self.now, Random(1))])
             ended = {item.notice.id for item in job.items if item.action == "ended"}
             self.over |= ended if outcome == DELIVERED else set()
         elif job:
@@ -63,19 +63,19 @@ class Program:
 
     def commit(self) -> None:
         """Commit, and forget what may be forgotten."""
-        self.committed = self.desk.offsets.settled()[PART]
-        for state in self.desk.forget({PART: self.committed}, self.now):
+        self.committed = self.dispatcher.offsets.settled()[PART]
+        for state in self.dispatcher.forget({PART: self.committed}, self.now):
             del self.written[state.id]
 
     def write(self, effects: Iterable[Effects]) -> None:
         """Write down; an end that is a dead letter is told by that."""
         for one in effects:
             self.written |= {state.id: state for state in one.states}
-            self.told += [(dead.notice.id, "ended") for dead in one.dead if dead.notice.phase == "over"]
+            self.told += [(dead.notice.id, "ended") for dead in one.dead_letters if dead.notice.phase == "over"]
 
     def finish(self) -> None:
         """Read one after the other, and send what follows of each."""
-        while self.at < len(self.log) or self.desk.outboxes["noc"].waiting:
+        while self.at < len(self.log) or self.dispatcher.queues["noc"].waiting:
             self.read()
             self.send()
             self.now += 600

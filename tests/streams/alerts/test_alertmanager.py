@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streams.alerts.delivery_types import Item, Job
-from streams.alerts.endpoint import endpoint
-from streams.alerts.sender import Sender
+from streams.alerts.delivery_types import Job, MessageItem
+from streams.alerts.endpoint import load_endpoint
+from streams.alerts.sender import HttpSender
 from streams.config.alerts import Alertmanager
 from streams.config.secret import Secret
 from tests.prometheus import alertmanager
@@ -22,13 +22,13 @@ def test_an_incident_fires_and_is_over(tmp_path: Path) -> None:
     config.write_text("route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n")
     with alertmanager(tmp_path, config) as running:
         its = Alertmanager(url=Secret(running.url), allow_private=True)
-        send = Sender(endpoint("am", its), "https://grafana.example/d/x?id={id}")
+        send = HttpSender(load_endpoint("am", its), "https://grafana.example/d/x?id={id}")
         seen = []
         for job in (
-            Job([Item("a", FIRST, "opened", "confirmed", None)], [], []),
-            Job([Item("b", WORSE, "changed", "severity rose", FIRST)], [], []),
+            Job([MessageItem("a", FIRST, "opened", "confirmed", None)], [], []),
+            Job([MessageItem("b", WORSE, "changed", "severity rose", FIRST)], [], []),
             Job([], [WORSE], []),
-            Job([Item("c", ENDED, "ended", "over", WORSE)], [], []),
+            Job([MessageItem("c", ENDED, "ended", "over", WORSE)], [], []),
         ):
             assert send(job).result == "delivered"
             alerts = running.get("/api/v2/alerts")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer, TopicPartition
 
-from streams.alerts.delivery_log import Topics, read_states
+from streams.alerts.delivery_log import KafkaDeliveryLog, read_states
 from streams.alerts.revision_source import group_of
 from streams.broker import topics
 from streams.broker.security import client_options
@@ -142,7 +142,7 @@ def test_killed_while_delivering_nothing_is_lost_and_repeats_have_the_same_id(
 
     states = read_states(cluster.kafka, 1)
     assert {(state.id, state.status) for state in states} == {(name, "none") for name in expected}
-    Topics(cluster.kafka).forget(states)
+    KafkaDeliveryLog(cluster.kafka).forget(states)
     assert read_states(cluster.kafka, 1) == []
 
     ids = defaultdict(set)

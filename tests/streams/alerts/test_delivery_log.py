@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from schemas.alertstate import AlertState, encode, key
-from streams.alerts.delivery_log import states_of
+from streams.alerts.delivery_log import decode_states
 from tests.streams.alerts.helpers import incident, outage
 
 TOLD = AlertState(
@@ -18,7 +18,7 @@ TOLD = AlertState(
     partition=0,
     revision=1,
     status="open",
-    told=incident().message,
+    last_notice=incident().message,
 )
 
 
@@ -34,7 +34,7 @@ def with_told(told: object) -> bytes:
 def test_what_is_no_state_is_one_line_of_the_log(value: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """The line names topic and key; the states beside it are read."""
     with caplog.at_level(logging.WARNING):
-        assert states_of("alerts.state", [(b"bad\n\xff", value), (key(TOLD), encode(TOLD))]) == [TOLD]
+        assert decode_states("alerts.state", [(b"bad\n\xff", value), (key(TOLD), encode(TOLD))]) == [TOLD]
     (line,) = (record.getMessage() for record in caplog.records)
     assert line.startswith("topic alerts.state, key bad\\n")
     assert "\n" not in line

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.alerts.delivery_types import Item, Job
-from streams.alerts.endpoint import endpoint
+from streams.alerts.delivery_types import Job, MessageItem
+from streams.alerts.endpoint import load_endpoint
 from streams.alerts.message import Context
 from streams.alerts.sender import compose
 from streams.cli.main import main
@@ -106,9 +106,9 @@ def test_the_python_of_the_page_takes_what_is_sent(capsys: pytest.CaptureFixture
     exec(source, names)
     received = names["received"]
     assert callable(received)
-    one = Item("msg_" + "0" * 32, incident(), "opened", "confirmed", None)
+    one = MessageItem("msg_" + "0" * 32, incident(), "opened", "confirmed", None)
     for items in ([one], [one, one]):
-        made = compose(endpoint("noc", WEBHOOK), Job(items, [], []), Context("noc", None, time.time()))
+        made = compose(load_endpoint("noc", WEBHOOK), Job(items, [], []), Context("noc", None, time.time()))
         received(made.body.reveal(), {name: value.reveal() for name, value in made.headers.items()})
     assert capsys.readouterr().out.splitlines() == [f"incident.opened {incident().headline}"] * 3
 
@@ -125,5 +125,5 @@ def test_the_tables_name_every_key() -> None:
 def test_secrets_from_files_lose_their_line_end(file: Path) -> None:
     """And an address from a file is checked as one from the settings is."""
     channel = load(file, {}).alerts.receivers["channel"]
-    assert endpoint("channel", channel).url.reveal() == "https://hooks.slack.example/s3cr3t"
-    assert endpoint("x", Slack(url=Secret("https://a.example/"))).secrets() == ["https://a.example/"]
+    assert load_endpoint("channel", channel).url.reveal() == "https://hooks.slack.example/s3cr3t"
+    assert load_endpoint("x", Slack(url=Secret("https://a.example/"))).secrets() == ["https://a.example/"]

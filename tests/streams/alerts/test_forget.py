@@ -50,7 +50,7 @@ def test_nothing_is_told_after_its_end_and_every_end_is_told(order: list[int], s
     assert set(dict(program.told).values()) <= {"ended"}
     program.commit()
     assert program.written == {}
-    assert program.desk.outboxes["noc"].past == {}
+    assert program.dispatcher.queues["noc"].states.by_key == {}
 
 
 def test_what_is_over_is_remembered_for_its_time() -> None:

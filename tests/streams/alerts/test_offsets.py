@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.alerts.delivery_types import Origin
+from streams.alerts.delivery_types import RecordLocation
 from streams.alerts.offsets import Offsets
 
 PART = ("incidents", 0)
@@ -15,13 +15,13 @@ PART = ("incidents", 0)
 def test_up_to_the_oldest_that_is_not_settled(messages: list[set[str]], data: st.DataObject) -> None:
     """In whatever order receivers are done with messages, and be it twice."""
     offsets = Offsets()
-    offsets.begin({PART: 100})
+    offsets.restart({PART: 100})
     for at, receivers in enumerate(messages, 100):
-        offsets.took(Origin(*PART, at), receivers)
+        offsets.add(RecordLocation(*PART, at), receivers)
     left = {(at, name) for at, names in enumerate(messages, 100) for name in names}
     for at, name in data.draw(st.permutations(sorted(left))):
         for _ in range(2):
-            offsets.settle(Origin(*PART, at), name)
+            offsets.settle(RecordLocation(*PART, at), name)
         left.discard((at, name))
         assert offsets.settled() == {PART: min([at for at, _ in left], default=100 + len(messages))}
 
@@ -29,6 +29,6 @@ def test_up_to_the_oldest_that_is_not_settled(messages: list[set[str]], data: st
 def test_what_is_not_known_here_settles_nothing() -> None:
     """Of partitions that went away."""
     offsets = Offsets()
-    offsets.begin({PART: 7})
-    offsets.settle(Origin("incidents", 3, 2), "a")
+    offsets.restart({PART: 7})
+    offsets.settle(RecordLocation("incidents", 3, 2), "a")
     assert offsets.settled() == {PART: 7}

@@ -9,12 +9,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.alerts.delivery_types import Job, Origin, Waiting
-from streams.alerts.endpoint import endpoint
+from streams.alerts.delivery_types import Job, QueuedNotice, RecordLocation
+from streams.alerts.endpoint import load_endpoint
 from streams.alerts.message import Context
 from streams.alerts.notice import Notice
 from streams.alerts.sender import compose
-from tests.streams.alerts.helpers import AGAIN, ALL, PAGERDUTY, REFUSED, UNSURE, Box, incident
+from tests.streams.alerts.helpers import AGAIN, ALL, PAGERDUTY, REFUSED, UNSURE, QueueDriver, incident
 from tests.streams.alerts.program import Program, course
 
 EAGER = msgspec.structs.replace(PAGERDUTY, digest_over=1)
@@ -23,7 +23,7 @@ COUNT = 20
 
 def event(job: Job) -> dict[str, Any]:
     """What PagerDuty gets."""
-    made: dict[str, Any] = json.loads(compose(endpoint("noc", PAGERDUTY), job, Context("noc", None, 0.0)).shown)
+    made: dict[str, Any] = json.loads(compose(load_endpoint("noc", PAGERDUTY), job, Context("noc", None, 0.0)).shown)
     return made
 
 
@@ -32,84 +32,86 @@ def storm(revision: int = 1, state: str = "ongoing", count: int = COUNT, **field
     return [incident(revision, state, incident_id=f"{number:016x}", **fields) for number in range(count)]
 
 
-def sent(box: Box, *notices: Notice) -> list[dict[str, Any]]:
+def sent(driver: QueueDriver, *notices: Notice) -> list[dict[str, Any]]:
     """The events that follow from some revisions."""
     for one in notices:
-        box.put(one)
+        driver.put(one)
     events = []
     for _ in range(100):
-        job = box.next()
+        job = driver.next_job()
         if job is None:
             break
         events.append(event(job))
-        box.effects.add(box.box.land(job, box.outcome, box.now, box.chance))
-        box.now += 60
+        driver.record_outcome(job, driver.outcome)
+        driver.now += 60
     return events
 
 
 def test_a_storm_is_one_alert_until_all_of_it_is_over() -> None:
     """One is opened for twenty; it is told when some are over, also after a restart, and resolved with the last."""
-    box, ends = Box(PAGERDUTY), storm(2, "ended")
-    (first,) = sent(box, *storm())
+    driver, ends = QueueDriver(PAGERDUTY), storm(2, "ended")
+    (first,) = sent(driver, *storm())
     assert (first["event_action"], len(first["payload"]["custom_details"]["going_on"])) == ("trigger", COUNT)
     assert first["payload"]["summary"].startswith("20 at once: ")
-    (second,) = sent(box, *ends[:5])
+    (second,) = sent(driver, *ends[:5])
     assert (second["event_action"], second["dedup_key"]) == ("trigger", first["dedup_key"])
-    again = box.restarted()
+    again = driver.restarted()
     told = [sent(again, one)[0] for one in ends[5:]]
     assert [one["event_action"] for one in told] == ["trigger"] * 14 + ["resolve"]
     assert {one["dedup_key"] for one in told} == {first["dedup_key"]}
-    assert again.box.going_on() == []
-    assert box.unsettled() == again.unsettled() == set()
+    assert again.queue.states.open_states() == []
+    assert driver.unsettled() == again.unsettled() == set()
 
 
 def test_a_few_and_what_comes_later_have_alerts_of_their_own() -> None:
     """What begins while a storm goes on must page somebody: it is not added to an alert that is looked at already."""
-    box = Box(PAGERDUTY)
-    few = sent(box, *storm(count=5))
+    driver = QueueDriver(PAGERDUTY)
+    few = sent(driver, *storm(count=5))
     assert [one["dedup_key"] for one in few] == [one.id for one in storm(count=5)]
-    (digest,) = sent(box, *storm()[5:])
-    (late,) = sent(box, incident(1, incident_id="f" * 16))
+    (digest,) = sent(driver, *storm()[5:])
+    (late,) = sent(driver, incident(1, incident_id="f" * 16))
     assert len({digest["dedup_key"], late["dedup_key"], *(one["dedup_key"] for one in few)}) == 7
-    resolved = sent(box, *reversed(storm(2, "ended")), incident(2, "ended", incident_id="f" * 16))
+    resolved = sent(driver, *reversed(storm(2, "ended")), incident(2, "ended", incident_id="f" * 16))
     assert {one["event_action"] for one in resolved} == {"resolve"}
     assert sorted(one["dedup_key"] for one in resolved) == sorted(one["dedup_key"] for one in [*few, digest, late])
 
 
 def test_an_alert_has_the_severity_of_its_worst() -> None:
     """And says what is so of that first."""
-    box = Box(PAGERDUTY)
+    driver = QueueDriver(PAGERDUTY)
     worst = incident(1, incident_id="e" * 16, severity="total", headline="All of it is down.")
-    (one,) = sent(box, *storm(severity="partial"), worst)
+    (one,) = sent(driver, *storm(severity="partial"), worst)
     assert one["payload"]["severity"] == "critical"
     assert one["payload"]["summary"] == "21 at once: All of it is down."
 
 
 def test_an_alert_is_of_one_partition() -> None:
     """Another process may take over the other partition: neither could know when all is over."""
-    box = Box(PAGERDUTY)
+    driver = QueueDriver(PAGERDUTY)
     for number, one in enumerate(storm()):
-        box.effects.add(box.box.put(Waiting(one, Origin("incidents", number % 2, number), ALL, box.now)))
-    going_on = [set(one["payload"]["custom_details"]["going_on"]) for one in sent(box)]
+        driver.effects.add(
+            driver.queue.put(QueuedNotice(one, RecordLocation("incidents", number % 2, number), ALL, driver.now))
+        )
+    going_on = [set(one["payload"]["custom_details"]["going_on"]) for one in sent(driver)]
     assert [{int(name, 16) % 2 for name in names} for names in going_on] == [{0}, {1}]
 
 
 def test_what_may_have_arrived_is_ended_under_its_own_name() -> None:
     """Timed out: tried again as the same alert, and when all is over before that, it is resolved."""
-    box = Box(PAGERDUTY)
-    box.outcome = UNSURE
+    driver = QueueDriver(PAGERDUTY)
+    driver.outcome = UNSURE
     for one in storm():
-        box.put(one)
-    job = box.next()
+        driver.put(one)
+    job = driver.next_job()
     assert job is not None
-    box.effects.add(box.box.land(job, UNSURE, box.now, box.chance))
-    again = box.restarted()
-    for other, notices in ((box, []), (again, storm(2, "ended"))):
+    driver.record_outcome(job, UNSURE)
+    again = driver.restarted()
+    for other, notices in ((driver, []), (again, storm(2, "ended"))):
         other.now += 600
         other.outcome = AGAIN
         for one in notices:
             other.put(one)
-        later = other.next()
+        later = other.next_job()
         assert later is not None
         assert event(later)["dedup_key"] == event(job)["dedup_key"]
         assert event(later)["event_action"] == ("resolve" if notices else "trigger")
@@ -117,12 +119,12 @@ def test_what_may_have_arrived_is_ended_under_its_own_name() -> None:
 
 def test_a_refused_storm_is_given_up_as_a_whole() -> None:
     """The event is ours, so no incident in it can be what is wrong; nothing of it is held to go on."""
-    box = Box(PAGERDUTY)
-    box.outcome = REFUSED
-    assert len(sent(box, *storm())) == 1
-    assert len(box.effects.dead) == COUNT
-    assert box.box.going_on() == []
-    assert box.unsettled() == set()
+    driver = QueueDriver(PAGERDUTY)
+    driver.outcome = REFUSED
+    assert len(sent(driver, *storm())) == 1
+    assert len(driver.effects.dead_letters) == COUNT
+    assert driver.queue.states.open_states() == []
+    assert driver.unsettled() == set()
 
 
 STEPS = ("read", "read", "read", "send", "send", "send and die", "commit", "die")
@@ -152,4 +154,4 @@ def test_whenever_it_dies_each_alert_is_opened_once_and_resolved(order: list[int
             alerts.setdefault(item.notice.id, set()).add(made["dedup_key"])
     assert set(actions.values()) <= {"resolve"}
     assert all(len(keys) == 1 for keys in alerts.values())
-    assert program.desk.outboxes["noc"].going_on() == []
+    assert program.dispatcher.queues["noc"].states.open_states() == []

@@ -19,8 +19,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from schemas.documents.generate import FOLDER
 from schemas.notification import message_id
-from streams.alerts.delivery_types import Item, Job, Shared
-from streams.alerts.endpoint import endpoint
+from streams.alerts.delivery_types import Job, MessageItem, SharedDigest
+from streams.alerts.endpoint import load_endpoint
 from streams.alerts.message import Context, Message
 from streams.alerts.notice import Notice
 from streams.alerts.sender import compose
@@ -41,17 +41,17 @@ RECEIVERS: dict[str, AnyReceiver] = {
 ENDED = incident(9, "ended", ended_at="2019-12-25T12:00:00Z", severity="total")
 
 
-def item(one: Notice, action: Any = "opened", told: Notice | None = None) -> Item:  # noqa: ANN401
+def item(one: Notice, action: Any = "opened", told: Notice | None = None) -> MessageItem:  # noqa: ANN401
     """A notice as it is told to the receiver `noc`."""
     reason = {"opened": "confirmed", "changed": "ongoing, now spreading", "ended": "over"}[action]
-    return Item(message_id("noc", one.subject, one.id, one.revision), one, action, reason, told)
+    return MessageItem(message_id("noc", one.subject, one.id, one.revision), one, action, reason, told)
 
 
-def message(receiver: AnyReceiver, *items: Item, repeats: tuple[Notice, ...] = ()) -> Message:
+def message(receiver: AnyReceiver, *items: MessageItem, repeats: tuple[Notice, ...] = ()) -> Message:
     """The message that a receiver gets; PagerDuty is told of many with what goes on beside them."""
-    shared = Shared("msg_" + "0" * 32, [incident(incident_id="0" * 16)]) if len(items) > 1 else None
+    shared = SharedDigest("msg_" + "0" * 32, [incident(incident_id="0" * 16)]) if len(items) > 1 else None
     job = Job(list(items), list(repeats), [], shared if receiver is PAGERDUTY else None)
-    return compose(endpoint("noc", receiver), job, Context("noc", LINK, NOW))
+    return compose(load_endpoint("noc", receiver), job, Context("noc", LINK, NOW))
 
 
 CASES = {
@@ -88,7 +88,7 @@ def test_signatures_are_those_of_standard_webhooks() -> None:
     """Its own library accepts them: by each of two keys, and not when the body or the key is another."""
     its = Webhook(url=Secret("https://noc.example/hook"), keys=(Secret(KEY), Secret(OTHER)))
     now = time.time()  # the library accepts no signature that is older than five minutes
-    made = compose(endpoint("noc", its), Job([item(incident())], [], []), Context("noc", None, now))
+    made = compose(load_endpoint("noc", its), Job([item(incident())], [], []), Context("noc", None, now))
     body, headers = made.body.reveal(), {name: value.reveal() for name, value in made.headers.items()}
     for key in (KEY, OTHER):
         assert Verifier(key).verify(body, headers) == json.loads(body)
@@ -100,7 +100,7 @@ def test_signatures_are_those_of_standard_webhooks() -> None:
 
 def test_ids_are_functions_of_receiver_subject_and_revision() -> None:
     """The same at any time; another for another receiver, revision, kind or id."""
-    made = compose(endpoint("noc", WEBHOOK), Job([item(incident())], [], []), Context("noc", LINK, NOW + 99))
+    made = compose(load_endpoint("noc", WEBHOOK), Job([item(incident())], [], []), Context("noc", LINK, NOW + 99))
     first = message(WEBHOOK, item(incident()))
     assert (made.body.reveal(), made.headers["webhook-id"].reveal()) == (
         first.body.reveal(),

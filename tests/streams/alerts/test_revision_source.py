@@ -14,7 +14,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
 
 from streams.alerts import delivery_log, revision_source
-from streams.alerts.revision_source import ASK_EVERY, Member, Onlooker, group_of
+from streams.alerts.revision_source import ASK_EVERY, DryRunSource, GroupSource, group_of
 from streams.config.errors import BrokerError
 from streams.config.settings import Kafka
 
@@ -75,9 +75,11 @@ class Clock:
         return self.now
 
 
-def reading(kind: str, clock: Callable[[], float] = time.monotonic) -> tuple[Member | Onlooker, Client]:
+def reading(kind: str, clock: Callable[[], float] = time.monotonic) -> tuple[GroupSource | DryRunSource, Client]:
     """A member or an onlooker of the topic of incidents, and its client."""
-    its = Member(KAFKA, ["incidents"], clock) if kind == "member" else Onlooker(KAFKA, {("incidents", 0)}, clock)
+    its = (
+        GroupSource(KAFKA, ["incidents"], clock) if kind == "member" else DryRunSource(KAFKA, {("incidents", 0)}, clock)
+    )
     return its, cast("Client", its._consumer)
 
 
@@ -111,7 +113,7 @@ def test_no_broker_for_what_is_written_down_is_one_line(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(delivery_log, "KafkaProducer", none)
     with pytest.raises(BrokerError, match=r"^kafka\.bootstrap_servers kafka\.example:9092: no Kafka broker answers: "):
-        delivery_log.Topics(KAFKA)
+        delivery_log.KafkaDeliveryLog(KAFKA)
 
 
 @pytest.mark.parametrize("kind", ["member", "onlooker"])

@@ -9,22 +9,22 @@ import time
 
 import pytest
 
-from streams.alerts.delivery_types import Item, Job, Outcome
-from streams.alerts.endpoint import endpoint
-from streams.alerts.sender import Sender
+from streams.alerts.delivery_types import Job, MessageItem, Outcome
+from streams.alerts.endpoint import load_endpoint
+from streams.alerts.sender import HttpSender
 from streams.config.alerts import Webhook
 from streams.config.secret import Secret
 from streams.config.types import Duration
 from tests.streams.alerts.helpers import KEY, incident
 from tests.streams.alerts.servers import Receiver, raw
 
-JOB = Job([Item("msg_" + "0" * 32, incident(), "opened", "confirmed", None)], [], [])
+JOB = Job([MessageItem("msg_" + "0" * 32, incident(), "opened", "confirmed", None)], [], [])
 
 
 def send(url: str, *, allow: bool = True, timeout: float = 5.0) -> Outcome:
     """Send a notification there, as a webhook whose path is a secret."""
     its = Webhook(url=Secret(f"{url}/s3cr3t"), keys=(Secret(KEY),), allow_private=allow, timeout=Duration(timeout))
-    return Sender(endpoint("noc", its), None)(JOB)
+    return HttpSender(load_endpoint("noc", its), None)(JOB)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_statuses(status: int, result: str, reason: str) -> None:
         outcome = send(server.url)
         assert len(server.got) == 1
     assert (outcome.result, outcome.reason) == (result, reason)
-    assert outcome.asked == (7.0 if result == "again" else None)
+    assert outcome.retry_after == (7.0 if result == "again" else None)
 
 
 def test_what_a_server_answers_is_told_without_secrets() -> None:
@@ -142,7 +142,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
     with Receiver(200) as server:
         url = server.url.replace("127.0.0.1", "rebinding.invalid")
         its = Webhook(url=Secret(f"{url}/x"), keys=(Secret(KEY),), allow_private=True)
-        assert Sender(endpoint("noc", its), None, time.time, lookup)(JOB).result == "delivered"
+        assert HttpSender(load_endpoint("noc", its), None, time.time, lookup)(JOB).result == "delivered"
         assert server.got[0].headers["host"] == url.removeprefix("http://")
     assert asked == ["rebinding.invalid"]
 

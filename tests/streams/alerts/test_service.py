@@ -13,13 +13,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from schemas.alertstate import AlertState
-from streams.alerts.delivery_types import Dead, Job, Origin, Outcome
-from streams.alerts.dispatcher import Desk
+from streams.alerts.delivery_types import DeadNotice, Job, Outcome, RecordLocation
+from streams.alerts.dispatcher import Dispatcher
 from streams.alerts.metrics import AlertMetrics
-from streams.alerts.metrics_recorder import Gauges
+from streams.alerts.metrics_recorder import MetricsRecorder
 from streams.alerts.offsets import Part
-from streams.alerts.revision_source import Record
-from streams.alerts.service import FORGET_EVERY, Loop, World
+from streams.alerts.revision_source import RevisionRecord
+from streams.alerts.service import FORGET_EVERY, AlertService, Ports
 from streams.config.alerts import Alerts, Route
 from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
 
@@ -30,12 +30,12 @@ class Fixed:
     """A source of these values, and a journal."""
 
     def __init__(self, *values: bytes | None) -> None:
-        self.records = [Record(Origin(TOPIC, 0, at), value) for at, value in enumerate(values)]
+        self.records = [RevisionRecord(RecordLocation(TOPIC, 0, at), value) for at, value in enumerate(values)]
         self.end, self.is_new = len(self.records), True
         self.committed: dict[Part, int] = {}
         self.states: list[AlertState] = []
-        self.dead: list[tuple[str, Dead]] = []
-        self.rejected: list[Record] = []
+        self.dead: list[tuple[str, DeadNotice]] = []
+        self.rejected: list[RevisionRecord] = []
         self.forgotten: list[AlertState] = []
 
     def changed(self) -> Mapping[Part, int] | None:
@@ -43,7 +43,7 @@ class Fixed:
         was, self.is_new = self.is_new, False
         return {(TOPIC, 0): 0} if was else None
 
-    def poll(self, seconds: float) -> list[Record]:
+    def poll(self, seconds: float) -> list[RevisionRecord]:
         """Return one record after the other."""
         return [self.records.pop(0)] if self.records else []
 
@@ -64,12 +64,12 @@ class Fixed:
         """Say that it is there."""
         return True
 
-    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, Dead]]) -> None:
+    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, DeadNotice]]) -> None:
         """Keep them."""
         self.states += states
         self.dead += dead
 
-    def reject(self, record: Record, detail: str) -> None:
+    def reject(self, record: RevisionRecord, detail: str) -> None:
         """Keep it."""
         self.rejected.append(record)
 
@@ -86,21 +86,21 @@ def loop(
     senders: Mapping[str, Callable[[Job], Outcome]],
     states: Sequence[AlertState] = (),
     clock: Callable[[], float] = time.time,
-) -> tuple[Loop, CollectorRegistry]:
+) -> tuple[AlertService, CollectorRegistry]:
     """A run for once, in which every receiver is told everything that it was not told before."""
     alerts = Alerts(receivers=dict.fromkeys(senders, WEBHOOK), routes=(Route(receivers=tuple(senders)),))
     metrics = AlertMetrics(CollectorRegistry(), tuple(senders), (TOPIC,))
-    world = World(
+    world = Ports(
         source=fixed,
-        journal=fixed,
+        delivery_log=fixed,
         senders=senders,
-        states=lambda: list(states),
+        read_states=lambda: list(states),
         topics={TOPIC: "incident"},
-        gauges=Gauges(metrics),
+        metrics=MetricsRecorder(metrics),
         clock=clock,
-        chance=Random(1),
+        rng=Random(1),
     )
-    return Loop(Desk(alerts), world, once=True), metrics.registry
+    return AlertService(Dispatcher(alerts), world, once=True), metrics.registry
 
 
 def value(number: int) -> bytes:
@@ -157,7 +157,7 @@ def test_it_is_ready_while_the_broker_answers() -> None:
             rounds.append(len(rounds))
             return len(rounds) != 2
 
-        def poll(self, seconds: float) -> list[Record]:
+        def poll(self, seconds: float) -> list[RevisionRecord]:
             """Note what the page says, and return the next record."""
             ready.append(registry.get_sample_value("ebbtide_alerts_ready"))
             return super().poll(seconds)

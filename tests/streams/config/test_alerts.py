@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.alerts.run import endpoints
+from streams.alerts.run import load_endpoints
 from streams.config.alerts import PagerDuty, Webhook
 from streams.config.errors import SettingsError
 from streams.config.loader import load
@@ -119,7 +119,7 @@ def test_only_who_sends_demands_secrets(
     (tmp_path / "e.toml").write_text(f'[alerts.receivers.one]\n{receiver}\n[[alerts.routes]]\nreceivers = ["one"]\n')
     its = load(tmp_path / "e.toml", {}).alerts
     with pytest.raises(SettingsError) as caught:
-        endpoints(its)
+        load_endpoints(its)
     assert str(caught.value) == f"alerts.receivers.one.{line}"
     assert caught.value.exit_code == 2
 
