@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Kind = Literal["gauge", "count", "distinct", "ratio", "presence"]
 State = Literal["suspected", "open", "recovering", "closed", "retracted", "rebaselined", "expired"]
+Severity = Literal["partial", "major", "total"]  # mildest first
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -91,7 +92,7 @@ class Change:
     expected: float
     drop: float
     max_drop: float
-    severity: Literal["total", "major", "partial"]
+    severity: Severity
     shape: Literal["sudden", "gradual", "stepwise"]
     drops: tuple[LevelDrop, ...]
     evidence: float

@@ -1,4 +1,4 @@
-"""Whether outages of one country come together by chance: how often independent ones begin there, and Poisson's law."""
+"""The probability that incidents of one country coincide by chance, by Poisson's law."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ MONTH = 30 * DAY
 HOUR = 3600
 
 
-def rate(starts: Collection[float], before: float, watched: float, members: int) -> float:
-    """Independent incidents a second that one expects, from those that began before a time.
+def incident_rate(starts: Collection[float], before: float, watched: float, members: int) -> float:
+    """Return the expected independent incidents a second, from the `starts` (Unix seconds) before a time.
 
-    One a month for each of the `members` that are measured, until `watched` seconds have taught better; and no less
-    than the last day had, so that a storm of small ones raises the bar.
+    The prior is one a month for each of the `members` that are measured; it counts less the longer the country was
+    `watched`, in seconds. The rate is no less than that of the last day, so that a storm of small incidents raises
+    the bar.
     """
     month = sum(before - MONTH <= start < before for start in starts)
     day = sum(before - DAY <= start < before for start in starts)
     return max((max(members, 1) + month) / (MONTH + min(watched, MONTH)), day / DAY)
 
 
-def at_least(count: int, mean: float) -> float:
-    """The probability of so many or more where so many are expected (Poisson)."""
+def poisson_tail(count: int, mean: float) -> float:
+    """Return the probability of `count` or more events where `mean` are expected.
+
+    >>> round(poisson_tail(1, 0.5), 4), round(poisson_tail(3, 0.5), 4)
+    (0.3935, 0.0144)
+    """
     if count <= 0:
         return 1.0
     if mean <= 0:

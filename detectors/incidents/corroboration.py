@@ -1,4 +1,4 @@
-"""What the outages of an incident say together: how much is gone, of what, and which feeds bear it out."""
+"""What the outages of an incident show together: how much is lost, of what, and which feeds agree."""
 
 from __future__ import annotations
 
@@ -9,58 +9,80 @@ from typing import NamedTuple
 from detectors.outages.outage_lifecycle import material, severity
 
 from .coincidence import HOUR
-from .model import DOUBT, FAULT, FEED, Coverage, Facets, Fall, Incident, Key, Kind, Measured, is_deep, key_of
+from .model import (
+    DOUBTED_FEED,
+    FEED_FAULT,
+    STOPPED_FEED,
+    Coverage,
+    Facets,
+    IncidentKind,
+    OutageRevision,
+    ScoredSeries,
+    SeriesKey,
+    TrackedIncident,
+    key_of,
+    of_kind,
+)
 
-ONLY: tuple[tuple[str, str, Kind], ...] = (
+ONLY_KINDS: tuple[tuple[str, str, IncidentKind], ...] = (
     ("access", "mobile", "mobile-only"),
     ("access", "fixed", "fixed-only"),
     ("direction", "international", "international-only"),
 )
-PLAIN = 4  # standard deviations of a bin at which a drop is plain to see
-# A region's own series says more of it than networks of which it is a part.
-FINEST = ("region", "asn", "country", FEED, DOUBT)
+PLAIN = 4  # standard deviations of a bin: a drop of more is plain to see
+# Kinds of entity, the best witness first: a region's own series shows more of it than its networks do.
+FINEST = ("region", "asn", "country", STOPPED_FEED, DOUBTED_FEED)
+Steps = Sequence[tuple[float, float]]  # time and share lost of each distinct fall
 
 
 class Loss(NamedTuple):
-    """Share lost by what has fallen, share of all that is measured, and the falls in time."""
+    """Share lost by the series that are down, share lost of all that is measured, and the distinct falls."""
 
     drop: float
     affected: float
     drops: tuple[tuple[float, float], ...]
 
 
-def loss(incident: Incident, coverage: Coverage) -> Loss:
-    """The losses, as the series have them that see it best."""
-    levels = coverage.levels(incident.country or "")
-    groups: defaultdict[Key, list[Weighed]] = defaultdict(list)
-    for fall in incident.members:
-        weight = levels.series.get((fall.feed, fall.entity, fall.facets), fall.expected)
-        groups[key_of(fall)].append(Weighed(fall, weight))
-    affected = {key: _affected(falls, levels.whole.get(key, 0.0)) for key, falls in groups.items()}
-    kind, most = _speaker(incident, affected)
+class Weighed(NamedTuple):
+    """An outage, and the level that its series is expected to have now, in the feed's unit."""
+
+    outage: OutageRevision
+    weight: float
+
+
+def loss_of(incident: TrackedIncident, coverage: Coverage) -> Loss:
+    """Return the loss as the series show it that show it best."""
+    members, levels = incident.members, coverage.levels(incident.country or "")
+    groups: defaultdict[SeriesKey, list[Weighed]] = defaultdict(list)
+    for outage in members:
+        weight = levels.series.get((outage.feed, outage.entity, outage.facets), outage.expected)
+        groups[key_of(outage)].append(Weighed(outage, weight))
+    affected = {key: _affected(weighed, levels.whole.get(key, 0.0)) for key, weighed in groups.items()}
+    kind, most = _best_kind(any(outage.is_deep for outage in members), affected)
     best = max(
-        (k for k in groups if k[1] == kind and affected[k] >= most / 2),
-        key=lambda k: (round(_drop(groups[k]), 2), affected[k], k),
+        (key for key in groups if key[1] == kind and affected[key] >= most / 2),
+        key=lambda key: (round(_drop(groups[key]), 2), affected[key], key),
     )
     return Loss(_drop(groups[best]), _of_country(affected, best, coverage), _drops(groups[best], incident.start))
 
 
-def _speaker(incident: Incident, affected: Mapping[Key, float]) -> tuple[str, float]:
-    """The kind of entity whose losses are told, the finest, and the most that one feed has of it.
+def _best_kind(is_deep: bool, affected: Mapping[SeriesKey, float]) -> tuple[str, float]:
+    """Return the kind of entity that shows the loss best, and the most that one feed shows lost of it.
 
-    A country that is deeply down speaks for itself where what is known of its parts is less than half of that.
+    This is the finest kind; where a country `is_deep` down, its own series if the finest kind shows less than half of
+    its loss.
     """
     most: dict[str, float] = {}
     for key, share in affected.items():
         most[key[1]] = max(share, most.get(key[1], 0.0))
     kind = next(kind for kind in FINEST if kind in most)
-    if any(is_deep(fall) for fall in incident.members) and most[kind] < most["country"] / 2:
+    if is_deep and most[kind] < most["country"] / 2:
         kind = "country"
     return kind, most[kind]
 
 
-def _of_country(affected: Mapping[Key, float], best: Key, coverage: Coverage) -> float:
-    """Share of the country: as its own series has it, else those of sizes rather than of shares, else the best."""
+def _of_country(affected: Mapping[SeriesKey, float], best: SeriesKey, coverage: Coverage) -> float:
+    """Return the share of the country: by its own series, else by feeds of sizes rather than shares, else the best."""
     sizes = {key: share for key, share in affected.items() if key[0] not in coverage.shares} or affected
     for kind in ("country", best[1]):
         if found := [share for key, share in sizes.items() if key[1] == kind]:
@@ -68,111 +90,106 @@ def _of_country(affected: Mapping[Key, float], best: Key, coverage: Coverage) ->
     return affected[best]
 
 
-class Weighed(NamedTuple):
-    """An outage, and the level that its series is expected to have now, as that of the others is known."""
-
-    fall: Fall
-    weight: float
-
-
-def _deepest(falls: Iterable[Weighed]) -> list[Weighed]:
-    """The deepest outage of each series, since one may fall twice."""
+def _deepest(weighed: Iterable[Weighed]) -> list[Weighed]:
+    """Return the deepest outage of each series, since one may fall twice."""
     by_series: dict[tuple[str, Facets], Weighed] = {}
-    for one in sorted(falls, key=lambda one: (one.fall.max_drop, one.fall.outage_id)):
-        by_series[one.fall.entity, one.fall.facets] = one
+    for member in sorted(weighed, key=lambda member: (member.outage.max_drop, member.outage.outage_id)):
+        by_series[member.outage.entity, member.outage.facets] = member
     return list(by_series.values())
 
 
-def _lost(falls: Iterable[Weighed]) -> float:
-    return sum(one.weight * one.fall.max_drop for one in _deepest(falls))
+def _lost_and_weight(weighed: Iterable[Weighed]) -> tuple[float, float]:
+    """Return the level lost, and the expected level of the series that are down."""
+    deepest = _deepest(weighed)
+    lost = sum(member.weight * member.outage.max_drop for member in deepest)
+    return lost, max(sum(member.weight for member in deepest), 1e-9)
 
 
-def _weight(falls: Iterable[Weighed]) -> float:
-    return max(sum(one.weight for one in _deepest(falls)), 1e-9)
+def _drop(weighed: Iterable[Weighed]) -> float:
+    lost, weight = _lost_and_weight(weighed)
+    return lost / weight
 
 
-def _drop(falls: Sequence[Weighed]) -> float:
-    return _lost(falls) / _weight(falls)
+def _affected(weighed: Iterable[Weighed], whole: float) -> float:
+    lost, weight = _lost_and_weight(weighed)
+    return lost / max(whole, weight)
 
 
-def _affected(falls: Sequence[Weighed], whole: float) -> float:
-    return _lost(falls) / max(whole, _weight(falls))
+def _drops(weighed: Sequence[Weighed], start: float) -> tuple[tuple[float, float], ...]:
+    """Return the distinct falls, as shares of all that has fallen by then, none before the incident's `start`.
 
-
-def _drops(falls: Sequence[Weighed], start: float) -> tuple[tuple[float, float], ...]:
-    """Distinct falls of what has fallen by then; a place that joins is none, nor are steps within an hour.
-
-    None is before the `start` of the incident, which more feeds than this one tell.
+    A further entity that falls is no fall of the incident, nor are steps within an hour.
     """
-    courses = [(one.weight, _steps(one.fall.drops)) for one in falls]
-    first = min(one.fall.started_at for one in falls)
+    courses = [(member.weight, _distinct(member.outage.drops)) for member in weighed]
+    first = min(member.outage.started_at for member in weighed)
     further = {at for _, steps in courses for at, _ in steps[1:]}
     shares = [(at, _share_at(courses, at)) for at in sorted({first} | further)]
-    return _steps([(max(at, start), round(share, 4)) for at, share in shares])
+    return _distinct([(max(at, start), round(share, 4)) for at, share in shares])
 
 
-def _steps(drops: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """Falls that are worth telling, one for those within an hour: a level takes some bins to be known."""
-    told: list[tuple[float, float]] = []
+def _distinct(drops: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return falls that differ materially, one for those within an hour: a level takes some bins to be known."""
+    steps: list[tuple[float, float]] = []
     for at, drop in drops:
-        if told and at < told[-1][0] + HOUR:
-            told[-1] = (told[-1][0], max(drop, told[-1][1]))
-        elif not told or drop >= told[-1][1] + material(told[-1][1]):
-            told.append((at, drop))
-    return tuple(told)
+        if steps and at < steps[-1][0] + HOUR:
+            steps[-1] = (steps[-1][0], max(drop, steps[-1][1]))
+        elif not steps or drop >= steps[-1][1] + material(steps[-1][1]):
+            steps.append((at, drop))
+    return tuple(steps)
 
 
-def _share_at(courses: Sequence[tuple[float, Sequence[tuple[float, float]]]], at: float) -> float:
-    """Share lost at a time by the series that have fallen by then, each of a weight."""
+def _share_at(courses: Sequence[tuple[float, Steps]], at: float) -> float:
+    """Return the share lost at a time by the series that have fallen by then. `courses`: weight and falls of each."""
     by_then = [(weight, [drop for when, drop in steps if when <= at]) for weight, steps in courses]
     fallen = [(weight, drops[-1]) for weight, drops in by_then if drops]
     return sum(weight * drop for weight, drop in fallen) / max(sum(weight for weight, _ in fallen), 1e-9)
 
 
-def kinds(incident: Incident, drop: float, coverage: Coverage) -> tuple[Kind, ...]:
-    """What fell and what did not, as far as both are measured; `total` or `partial` last."""
+def kinds_of(incident: TrackedIncident, drop: float, coverage: Coverage) -> tuple[IncidentKind, ...]:
+    """Return what is down and what is not, as far as both are measured; `total` or `partial` last."""
     if incident.fault:
-        return (FAULT,)
-    found: list[Kind] = [kind for name, value, kind in ONLY if _only(incident, name, value, coverage)]
-    if incident.is_service and _others_work(incident, coverage):
+        return (FEED_FAULT,)
+    members, scored = incident.members, _scored(incident, coverage)
+    entities = {outage.entity for outage in members}
+    places = entities if len(entities) == 1 and not incident.broad else set()
+    rest = [series for series in scored if not places or series.entity in places]
+    found = [kind for name, value, kind in ONLY_KINDS if _is_only(members, rest, name, value)]
+    if incident.is_service and _others_work(members, scored):
         found.append("service-block")
     return (*found, "total" if severity(drop) == "total" else "partial")
 
 
-def _only(incident: Incident, name: str, value: str, coverage: Coverage) -> bool:
-    """Whether outages that say the facet all have this value, no other is left unsaid, and other values are normal."""
-    with_it = [fall for fall in incident.members if name in dict(fall.facets)]
-    if not with_it or any(dict(fall.facets)[name] != value for fall in with_it):
+def _is_only(members: Sequence[OutageRevision], rest: Iterable[ScoredSeries], name: str, value: str) -> bool:
+    """Whether all outages with the facet `name` have this value, no entity is down without it, and others are normal.
+
+    `rest`: the series that show it: those of the entity itself while only one is down, else of the whole country.
+    """
+    with_facet = [outage for outage in members if name in dict(outage.facets)]
+    if not with_facet or any(dict(outage.facets)[name] != value for outage in with_facet):
         return False
-    said = {fall.entity for fall in with_it}
-    if any(fall.entity not in said and fall.kind != "country" for fall in incident.members):
+    entities, feeds = {outage.entity for outage in with_facet}, {outage.feed for outage in with_facet}
+    if any(outage.entity not in entities and outage.kind != "country" for outage in members):
         return False
-    places, feeds = _places(incident), {fall.feed for fall in with_it}
-    return any(
-        one.feed in feeds and dict(one.facets).get(name, value) != value and (not places or one.entity in places)
-        for one in _scored(incident, coverage)
-    )
+    return any(series.feed in feeds and dict(series.facets).get(name, value) != value for series in rest)
 
 
-def _places(incident: Incident) -> set[str]:
-    """Where the rest must be normal: the entity itself while it is one, else anywhere in the country (empty)."""
-    entities = {fall.entity for fall in incident.members}
-    return entities if len(entities) == 1 and not incident.broad else set()
+def _others_work(members: Sequence[OutageRevision], scored: Iterable[ScoredSeries]) -> bool:
+    """Whether other series of the same networks, of other services or of the whole network, are normal."""
+    entities = {outage.entity for outage in members}
+    down = {(outage.entity, outage.facets) for outage in members}
+    return any(series.entity in entities and (series.entity, series.facets) not in down for series in scored)
 
 
-def _others_work(incident: Incident, coverage: Coverage) -> bool:
-    """Whether the same networks are measured otherwise, by other services or as a whole, and that is normal."""
-    entities = {fall.entity for fall in incident.members}
-    fallen = {(fall.entity, fall.facets) for fall in incident.members}
-    return any(one.entity in entities and (one.entity, one.facets) not in fallen for one in _scored(incident, coverage))
-
-
-def _scored(incident: Incident, coverage: Coverage) -> list[Measured]:
-    return [one for one in coverage.of(incident.country) if one.feed not in coverage.mute]
+def _scored(incident: TrackedIncident, coverage: Coverage) -> list[ScoredSeries]:
+    """Return the scored series of the incident's country, of feeds that are not mute."""
+    return [series for series in coverage.of(incident.country) if series.feed not in coverage.mute]
 
 
 class Witnesses(NamedTuple):
-    """Feeds that show it, that could and do not, that cannot tell; and of how many networks the routes are up."""
+    """Feeds that show the incident, that could and do not, and that cannot; and `routes_up`.
+
+    `routes_up`: how many networks have their routes, of how many that have them watched.
+    """
 
     seen_by: tuple[str, ...]
     against: tuple[str, ...]
@@ -180,50 +197,59 @@ class Witnesses(NamedTuple):
     routes_up: tuple[int, int] | None
 
 
-def witnesses(incident: Incident, now: float, coverage: Coverage) -> Witnesses:
-    """A feed is against it when it measures half of the entities or more, in a way that would show it, and does not."""
-    seen_by = {fall.feed for fall in incident.members}
-    entities = {fall.entity for fall in incident.members}
+def witnesses_of(incident: TrackedIncident, now: float, coverage: Coverage) -> Witnesses:
+    """Return which feeds agree.
+
+    A feed is against when it measures half of the entities or more, in a way that would show the incident, and shows
+    nothing.
+    """
+    members = incident.members
+    seen_by, entities = {outage.feed for outage in members}, {outage.entity for outage in members}
     able: defaultdict[str, set[str]] = defaultdict(set)
-    for one in _scored(incident, coverage):
-        if one.entity in entities and _could_tell(one, incident, now, coverage.feeds[one.feed]):
-            able[one.feed].add(one.entity)
+    for series in _scored(incident, coverage):
+        if series.entity in entities and _could_show(series, members, now, coverage.feeds[series.feed]):
+            able[series.feed].add(series.entity)
     others = [feed for feed in coverage.feeds if feed not in seen_by]
-    against = [feed for feed in others if 2 * len(able[feed]) >= len(entities)]
+    against = {feed for feed in others if 2 * len(able[feed]) >= len(entities)}
     return Witnesses(
         tuple(sorted(seen_by)),
         tuple(sorted(against)),
-        tuple(sorted(set(others) - set(against))),
+        tuple(sorted(set(others) - against)),
         _routes_up(incident, able, coverage),
     )
 
 
-def _could_tell(one: Measured, incident: Incident, now: float, width: float) -> bool:
-    """Whether a series would show it by now: a whole bin since, not in its noise, of a service only that service's."""
-    said = dict(one.facets)
+def _could_show(series: ScoredSeries, members: Iterable[OutageRevision], now: float, width: float) -> bool:
+    """Whether a series would show an outage of its entity by now.
+
+    It would when a whole bin (`width` in seconds) has passed since, its facets are those of the outage or wider, it is
+    of the same service, and the drop exceeds its noise.
+    """
+    facets = dict(series.facets)
     return any(
-        all(dict(fall.facets).get(name, value) == value for name, value in said.items())
-        and said.get("service") == dict(fall.facets).get("service")
-        and fall.max_drop * one.expected >= PLAIN * one.spread
-        and now // width * width - width >= fall.started_at
-        for fall in incident.members
-        if fall.entity == one.entity
+        all(dict(outage.facets).get(name, value) == value for name, value in facets.items())
+        and facets.get("service") == dict(outage.facets).get("service")
+        and outage.max_drop * series.expected >= PLAIN * series.spread
+        and now // width * width - width >= outage.started_at
+        for outage in members
+        if outage.entity == series.entity
     )
 
 
-def _routes_up(incident: Incident, able: defaultdict[str, set[str]], coverage: Coverage) -> tuple[int, int] | None:
-    """Of how many networks the routes are up, of all that have theirs watched; None when it says little.
+def _routes_up(incident: TrackedIncident, able: Mapping[str, set[str]], coverage: Coverage) -> tuple[int, int] | None:
+    """Return how many networks have their routes, of how many that have them watched; None when this says little.
 
     It says something when two other feeds show networks down, or the whole country deeply, and at least half of them
-    have their routes.
+    have their routes. `able`: by feed, the entities of which it would show an outage.
     """
-    others = [fall for fall in incident.confirmed if fall.feed not in coverage.routes]
-    if incident.is_service or any(fall.kind == "region" for fall in others):
+    others = [outage for outage in incident.confirmed if outage.feed not in coverage.routes]
+    if incident.is_service or of_kind(others, "region"):
         return None
-    networks = [fall for fall in others if fall.kind == "asn"]
-    whole = [fall for fall in others if is_deep(fall) and not fall.facets]
-    falls = next((some for some in (networks, whole) if len({fall.feed for fall in some}) >= 2), [])
-    watched = {entity for feed in coverage.routes for entity in able[feed]} & {fall.entity for fall in falls}
-    down = {fall.entity for fall in incident.members if fall.feed in coverage.routes}
+    countries = [outage for outage in others if outage.is_deep and not outage.facets]
+    candidates = (of_kind(others, "asn"), countries)
+    outages = next((group for group in candidates if len({outage.feed for outage in group}) >= 2), [])
+    watched = {entity for feed in coverage.routes for entity in able.get(feed, ())}
+    watched &= {outage.entity for outage in outages}
+    down = {outage.entity for outage in incident.members if outage.feed in coverage.routes}
     up = len(watched - down)
     return (up, len(watched)) if watched and 2 * up >= len(watched) else None

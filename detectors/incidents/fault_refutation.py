@@ -1,4 +1,4 @@
-"""Outages that are held, since their feed is in doubt, and that another feed shows as well: they are outages."""
+"""Outages under a suspected fault of their feed that another feed shows as well: they are real."""
 
 from __future__ import annotations
 
@@ -6,52 +6,60 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .model import Book, Coverage, Fall, Incident
-from .rules import at_once
+from .model import Coverage, IncidentState, OutageRevision, TrackedIncident
+from .rules import simultaneous_within
 
-ENOUGH = 3  # networks or places that two feeds show alike: by chance one or two are down in both
+MIN_ENTITIES = 3  # that two feeds show alike: one or two are down in both by chance
 
-Shown = Mapping[str, Sequence[Fall]]  # by entity: outages that go on
-
-
-def believed(fall: Fall) -> Fall:
-    """A revision that was held, as it is told now that others bear it out."""
-    state = {"suspected": "open", "retracted": "closed"}.get(fall.state, fall.state)
-    return replace(fall, held=False, state=state)  # type: ignore[arg-type]
+OutagesByEntity = Mapping[str, Sequence[OutageRevision]]
 
 
-def shown(book: Book) -> Shown:
-    """What is down by confirmed outages, and by those that are held."""
-    found: defaultdict[str, list[Fall]] = defaultdict(list)
-    for incident in book.incidents.values():
-        for fall in incident.falls.values():
-            if fall.running and (fall.confirmed or fall.held):
-                found[fall.entity].append(fall)
+def cleared(outage: OutageRevision) -> OutageRevision:
+    """Return an outage without the suspicion, and with the state that it has then."""
+    state = {"suspected": "open", "retracted": "closed"}.get(outage.state, outage.state)
+    return replace(outage, suspected_fault=False, state=state)  # type: ignore[arg-type]
+
+
+def running_outages(state: IncidentState) -> OutagesByEntity:
+    """Return running outages that are confirmed or under a suspected fault, by entity."""
+    found: defaultdict[str, list[OutageRevision]] = defaultdict(list)
+    for incident in state.incidents.values():
+        for outage in incident.outages.values():
+            if outage.running and (outage.confirmed or outage.suspected_fault):
+                found[outage.entity].append(outage)
     return found
 
 
-def agreed(incident: Incident, others: Shown, coverage: Coverage) -> tuple[list[Fall], bool]:
-    """The held outages of a feed in doubt that are none of its making, and whether that is no fault at all.
+def refute(
+    incident: TrackedIncident, running: OutagesByEntity, coverage: Coverage
+) -> tuple[list[OutageRevision], bool]:
+    """Return the outages of a feed's fault that are real, and whether the feed is not at fault at all.
 
-    Those that another feed shows, from about the same time on. It is no fault when these are half or more of the
-    entities that others measure, and so many that it is no chance: then all are.
+    An outage is real when another feed shows one of the same entity from about the same time on. The feed is not at
+    fault when these are half or more of the entities that other feeds measure, and too many for chance: then all
+    its outages are real.
     """
-    held = [fall for fall in incident.falls.values() if fall.running and fall.is_of_series]
-    borne = [fall for fall in held if any(_same(fall, other, coverage) for other in others.get(fall.entity, ()))]
-    down = {fall.entity for fall in borne}
-    if len(down) < ENOUGH:
-        return borne, False
-    watched = {fall.entity for fall in held if _is_watched(fall, coverage)} | down
-    is_none = 2 * len(down) >= len(watched)
-    return (held if is_none else borne), is_none
+    suspected = [outage for outage in incident.outages.values() if outage.running and outage.is_of_series]
+    shown = [
+        outage
+        for outage in suspected
+        if any(_agree(outage, other, coverage) for other in running.get(outage.entity, ()))
+    ]
+    down = {outage.entity for outage in shown}
+    if len(down) < MIN_ENTITIES:
+        return shown, False
+    watched = {outage.entity for outage in suspected if _is_watched(outage, coverage)} | down
+    is_no_fault = 2 * len(down) >= len(watched)
+    return (suspected if is_no_fault else shown), is_no_fault
 
 
-def _same(fall: Fall, other: Fall, coverage: Coverage) -> bool:
-    apart = abs(fall.started_at - other.started_at)
-    return other.feed != fall.feed and apart <= at_once((fall.feed, other.feed), coverage)
+def _agree(outage: OutageRevision, other: OutageRevision, coverage: Coverage) -> bool:
+    """Whether outages of one entity are of two feeds and begin at once."""
+    apart = abs(outage.started_at - other.started_at)
+    return other.feed != outage.feed and apart <= simultaneous_within((outage.feed, other.feed), coverage)
 
 
-def _is_watched(fall: Fall, coverage: Coverage) -> bool:
-    """Whether another feed that speaks measures the entity."""
-    deaf = {fall.feed, *coverage.mute}
-    return any(one.entity == fall.entity and one.feed not in deaf for one in coverage.of(fall.country))
+def _is_watched(outage: OutageRevision, coverage: Coverage) -> bool:
+    """Whether another feed that is not mute measures the entity."""
+    excluded = {outage.feed, *coverage.mute}
+    return any(series.entity == outage.entity and series.feed not in excluded for series in coverage.of(outage.country))

@@ -1,6 +1,6 @@
-"""What is grouped into incidents, what an incident remembers, and what is told of it.
+"""The values that grouping works on: outages, what the feeds measure, and incidents.
 
-All are plain values, so that they can be stored. Times are Unix seconds of event time, shares are 0 to 1.
+All are plain values, so that a snapshot can hold them. Times are Unix seconds of event time. Shares are 0 to 1.
 """
 
 from __future__ import annotations
@@ -10,24 +10,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from detectors.outages.outage_lifecycle import Severity
-from detectors.types import State, Suppression
+from detectors.types import Severity, State, Suppression
 
 Facets: TypeAlias = tuple[tuple[str, str], ...]
-Course: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired"]
-Kind: TypeAlias = Literal[
+IncidentPhase: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired"]
+IncidentKind: TypeAlias = Literal[
     "total", "partial", "mobile-only", "fixed-only", "international-only", "service-block", "feed-fault"
 ]
-FAULT: Kind = "feed-fault"
-FEED = "feed"  # the kind of entity of a whole feed that has stopped
-DOUBT = "doubt"  # the kind of entity of a whole feed of which most series fall together
-DEEP = 0.5  # of a country: its own series speaks for it, whatever falls in it
-OVER: Collection[Course] = ("ended", "expired")
+FEED_FAULT: IncidentKind = "feed-fault"
+STOPPED_FEED = "feed"  # the kind of entity of a whole feed that has stopped
+DOUBTED_FEED = "doubt"  # the kind of entity of a whole feed of which most series fall together
+DEEP_DROP = 0.5  # a country that loses this share explains all outages in it
+OVER: Collection[IncidentPhase] = ("ended", "expired")
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
-    """One revision of an outage, as far as grouping goes. `held`: its feed is suspected of being at fault."""
+class OutageRevision:
+    """One revision of an outage, with the fields that grouping needs.
+
+    `suspected_fault`: the feed is suspected of a fault, so the outage may not be real. `expected` is in the feed's
+    unit, `evidence` in nats. `drops`: time and share lost of each distinct fall.
+    """
 
     outage_id: str
     revision: int
@@ -45,12 +48,12 @@ class Fall:
     max_drop: float
     drops: tuple[tuple[float, float], ...]
     evidence: float
-    held: bool = False
+    suspected_fault: bool = False
     suppressed_by: Suppression | None = None
 
     @property
     def confirmed(self) -> bool:
-        """Whether the evidence has sufficed, whatever came later."""
+        """Whether the evidence has sufficed at some time."""
         return self.state not in ("suspected", "retracted")
 
     @property
@@ -60,18 +63,28 @@ class Fall:
 
     @property
     def kind(self) -> str:
-        """What its entity is: `asn`, `region` or `country`."""
+        """The kind of its entity: `asn`, `region` or `country`; `feed` or `doubt` for a whole feed."""
         return self.entity.partition("/")[0]
 
     @property
+    def name(self) -> str:
+        """The name of its entity without the kind: `3333` of `asn/3333`."""
+        return self.entity.partition("/")[2]
+
+    @property
     def is_of_series(self) -> bool:
-        """Whether it is an outage of a series, not what is said of a whole feed."""
-        return self.kind not in (FEED, DOUBT)
+        """Whether it is an outage of a series, not a fault of a whole feed."""
+        return self.kind not in (STOPPED_FEED, DOUBTED_FEED)
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a country has lost so much that this explains all outages in it."""
+        return self.kind == "country" and self.max_drop >= DEEP_DROP
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A series that its feed scores, the level that it expects, and how far a normal bin strays from that."""
+class ScoredSeries:
+    """A series that its feed scores. `expected` level and `spread` of a normal bin are in the feed's unit."""
 
     feed: str
     entity: str
@@ -80,84 +93,88 @@ class Measured:
     spread: float
 
 
-Key: TypeAlias = tuple[str, str, tuple[str, ...]]
+SeriesKey: TypeAlias = tuple[str, str, tuple[str, ...]]
 
 
-def key_of(one: Fall | Measured) -> Key:
-    """Feed, kind of entity and names of the facets: series that are alike in these can be summed."""
-    return one.feed, one.entity.partition("/")[0], tuple(name for name, _ in one.facets)
+def key_of(series: OutageRevision | ScoredSeries) -> SeriesKey:
+    """Return feed, kind of entity and names of the facets: series of the same key can be summed."""
+    return series.feed, series.entity.partition("/")[0], tuple(name for name, _ in series.facets)
 
 
-class Levels(NamedTuple):
-    """What is expected of each series (feed, entity, facets), of all that are alike, and of those of one entity."""
+class CountryLevels(NamedTuple):
+    """Expected levels of one country: of each series (feed, entity, facets), by key, and by key and entity."""
 
     series: Mapping[tuple[str, str, Facets], float]
-    whole: Mapping[Key, float]
-    entity: Mapping[tuple[Key, str], float]
+    whole: Mapping[SeriesKey, float]
+    entity: Mapping[tuple[SeriesKey, str], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the feeds can tell at an instant.
+    """What the feeds can show at an instant.
 
-    `feeds`: all there are, and the width of their bins. `mute`: those that say nothing now. `routes`: those that watch
-    routes. `series`: what is scored, by country. `operators`: who runs an entity, where that is known. `weights`: of
-    entities, by country, likewise. `shares`: those that measure shares, which weigh all series alike. `found`,
-    `weighed`: answers given before.
+    `feeds`: the width of each feed's bins, in seconds. `mute`: feeds that send nothing now. `routes`: feeds that watch
+    routes. `series`: scored series by country. `operators`: the operator of each entity, where it is known. `weights`:
+    weights of entities by country, where they are known. `shares`: feeds that measure shares, so that all series weigh
+    the same.
     """
 
     feeds: Mapping[str, float]
     mute: Collection[str] = ()
     routes: Collection[str] = ()
-    series: Mapping[str, Sequence[Measured]] = field(default_factory=dict)
+    series: Mapping[str, Sequence[ScoredSeries]] = field(default_factory=dict)
     operators: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     shares: Collection[str] = ()
-    found: dict[tuple[str, Facets], frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    weighed: dict[str, Levels] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _entities: dict[tuple[str, Facets], frozenset[str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _levels: dict[str, CountryLevels] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def levels(self, country: str) -> Levels:
-        """The expected levels of a country's series."""
-        if country not in self.weighed:
-            whole: defaultdict[Key, float] = defaultdict(float)
-            entity: defaultdict[tuple[Key, str], float] = defaultdict(float)
-            for one in self.of(country):
-                whole[key_of(one)] += one.expected
-                entity[key_of(one), one.entity] += one.expected
-            series = {(one.feed, one.entity, one.facets): one.expected for one in self.of(country)}
-            self.weighed[country] = Levels(series, whole, entity)
-        return self.weighed[country]
+    def levels(self, country: str) -> CountryLevels:
+        """Return the expected levels of a country's series. Later calls return the same object."""
+        if country not in self._levels:
+            whole: defaultdict[SeriesKey, float] = defaultdict(float)
+            entity: defaultdict[tuple[SeriesKey, str], float] = defaultdict(float)
+            scored = self.of(country)
+            for series in scored:
+                key = key_of(series)
+                whole[key] += series.expected
+                entity[key, series.entity] += series.expected
+            levels = {(series.feed, series.entity, series.facets): series.expected for series in scored}
+            self._levels[country] = CountryLevels(levels, whole, entity)
+        return self._levels[country]
 
-    def of(self, country: str | None) -> Sequence[Measured]:
-        """The series of a country that are scored."""
+    def of(self, country: str | None) -> Sequence[ScoredSeries]:
+        """Return the scored series of a country."""
         return self.series.get(country, ()) if country else ()
 
     def entities(self, country: str, facets: Facets = ()) -> frozenset[str]:
-        """The networks and regions of a country that are scored with these facets, if any are given."""
-        if (country, facets) not in self.found:
-            some = (one.entity for one in self.of(country) if set(facets) <= set(one.facets))
-            self.found[country, facets] = frozenset(entity for entity in some if not entity.startswith("country/"))
-        return self.found[country, facets]
+        """Return the networks and regions of a country that have a scored series with all of these facets."""
+        if (country, facets) not in self._entities:
+            names = (series.entity for series in self.of(country) if set(facets) <= set(series.facets))
+            self._entities[country, facets] = frozenset(name for name in names if not name.startswith("country/"))
+        return self._entities[country, facets]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class IncidentRevision:
     """One revision of an incident. `root`: the id of its first outage; `merged_into`, `absorbed`: roots of others.
 
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
-    `is_doubted`: most series of the feed at fault fell together. `is_refuted`: others show the same, so it is no fault.
-    `facets`: those that all its outages say.
+    `is_doubted`: most series of the feed at fault fell together. `is_refuted`: other feeds show the same, so it is no
+    fault. `facets`: those that all its outages have.
     """
 
     root: str
     revision: int
-    state: Course
+    state: IncidentPhase
     is_sure: bool
     is_wide: bool
     countries: tuple[str, ...]
     regions: tuple[str, ...]
     asns: tuple[int, ...]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[IncidentKind, ...]
     severity: Severity
     drop: float
     affected_share: float | None
@@ -184,11 +201,13 @@ class Told:
 
 
 @dataclass(slots=True)
-class Incident:
-    """What is remembered of an incident: the newest revision of each of its outages, and what was told last.
+class TrackedIncident:
+    """An incident that is not over: the newest revision of each of its outages, and its own newest revision.
 
-    `broad`: its outages are too many at once for chance, so that others of the country belong to it. `fault`: the
-    feed at fault, empty when networks are; `refuted`: it is not, as other feeds show the same.
+    `opened`: when its first outage was announced. `fault`: the feed at fault, empty when networks are down. `refuted`:
+    the feed is not at fault, as other feeds show the same. `broad`: its outages are too many at once for chance, so
+    that further outages of the country belong to it. `affected`: the largest share of the country so far. `outages`:
+    by outage id. `absorbed`: roots of incidents that were merged into it. `latest`: None before the first revision.
     """
 
     root: str
@@ -198,85 +217,110 @@ class Incident:
     refuted: bool = False
     broad: bool = False
     affected: float = 0.0
-    falls: dict[str, Fall] = field(default_factory=dict)
+    outages: dict[str, OutageRevision] = field(default_factory=dict)
     absorbed: list[str] = field(default_factory=list)
-    told: Told | None = None
+    latest: IncidentRevision | None = None
 
     @property
-    def confirmed(self) -> list[Fall]:
+    def age(self) -> tuple[float, str]:
+        """What orders incidents, the oldest first."""
+        return self.opened, self.root
+
+    @property
+    def confirmed(self) -> list[OutageRevision]:
         """Outages whose evidence has sufficed."""
-        return [fall for fall in self.falls.values() if fall.confirmed]
+        return [outage for outage in self.outages.values() if outage.confirmed]
 
     @property
-    def members(self) -> list[Fall]:
-        """Its outages: the confirmed ones if there are any, else those suspected, else all."""
-        falls = list(self.falls.values())
-        return self.confirmed or [fall for fall in falls if fall.running] or falls
+    def members(self) -> list[OutageRevision]:
+        """Its outages: the confirmed ones if there are any, else the suspected ones, else all."""
+        outages = list(self.outages.values())
+        return self.confirmed or [outage for outage in outages if outage.running] or outages
+
+    @property
+    def entities(self) -> set[str]:
+        """The entities that are down."""
+        return {outage.entity for outage in self.members}
 
     @property
     def is_over(self) -> bool:
-        """Whether its end was told; it is remembered while an outage of a minority of feeds still runs."""
-        return self.told is not None and self.told.state in OVER
+        """Whether its end is announced. It is kept while an outage of a minority of its feeds still runs."""
+        return self.latest is not None and self.latest.state in OVER
 
     @property
     def is_service(self) -> bool:
         """Whether single services fail, not the network."""
-        return all(any(name == "service" for name, _ in fall.facets) for fall in self.members)
+        return all(any(name == "service" for name, _ in outage.facets) for outage in self.members)
 
     @property
-    def edges(self) -> Sequence[Fall]:
-        """Those that tell when it began and ended: what is said of a whole feed, if that is doubted."""
-        whole = [fall for fall in self.falls.values() if not fall.is_of_series]
-        is_doubted = any(fall.kind == DOUBT for fall in whole)
-        return whole if is_doubted else finest(self.members)
+    def is_wide(self) -> bool:
+        """Whether it is of a country, not of single networks or regions in it."""
+        confirmed = self.confirmed
+        return bool(confirmed) and (self.broad or bool(of_kind(confirmed, "country")))
+
+    @property
+    def has_region(self) -> bool:
+        """Whether a region's own series is down."""
+        return bool(of_kind(self.confirmed, "region"))
+
+    @property
+    def edges(self) -> Sequence[OutageRevision]:
+        """The outages that date its start and end: those of the whole feed if that is doubted, else the finest."""
+        whole = [outage for outage in self.outages.values() if not outage.is_of_series]
+        return whole if of_kind(whole, DOUBTED_FEED) else finest(self.members)
 
     @property
     def start(self) -> float:
-        """When it began: its regions if there are any, else whatever fell; each when half of its feeds show it."""
+        """When it began: the earliest entity's start. An entity's start is the lower median over its feeds."""
         starts: dict[str, dict[str, float]] = {}
-        for fall in self.edges:
-            its = starts.setdefault(fall.entity, {})
-            its[fall.feed] = min(its.get(fall.feed, fall.started_at), fall.started_at)
-        return min(sorted(its.values())[(len(its) - 1) // 2] for its in starts.values())
+        for outage in self.edges:
+            by_feed = starts.setdefault(outage.entity, {})
+            by_feed[outage.feed] = min(by_feed.get(outage.feed, outage.started_at), outage.started_at)
+        return min(sorted(by_feed.values())[(len(by_feed) - 1) // 2] for by_feed in starts.values())
 
 
-def finest(falls: Sequence[Fall]) -> Sequence[Fall]:
-    """Those of regions if there are any, and of a whole country that is deeply down: others lose a part with them."""
-    if not any(fall.kind == "region" for fall in falls):
-        return falls
-    return [fall for fall in falls if fall.kind == "region" or (is_deep(fall) and not fall.facets)]
+def of_kind(outages: Iterable[OutageRevision], kind: str) -> list[OutageRevision]:
+    """Return the outages of one kind of entity."""
+    return [outage for outage in outages if outage.kind == kind]
 
 
-def is_deep(fall: Fall) -> bool:
-    """Whether a country has lost so much that it explains whatever falls in it."""
-    return fall.kind == "country" and fall.max_drop >= DEEP
+def finest(outages: Sequence[OutageRevision]) -> Sequence[OutageRevision]:
+    """Return the outages of regions, and of a country that is deeply down; all outages when no region is down.
+
+    Networks, and a country that is a little down, lose only a part with their region, so they date it badly.
+    """
+    if not of_kind(outages, "region"):
+        return outages
+    return [outage for outage in outages if outage.kind == "region" or (outage.is_deep and not outage.facets)]
 
 
-def stated(falls: Iterable[Fall]) -> Facets:
-    """The facets that all of these say, with each value that one of them has."""
-    said = [dict(fall.facets) for fall in falls]
-    names = [name for name in said[0] if all(name in one for one in said)] if said else []
-    return tuple((name, value) for name in names for value in sorted({one[name] for one in said}))
+def common_facets(outages: Iterable[OutageRevision]) -> Facets:
+    """Return the facets that all of these outages have, each with every value that occurs."""
+    facets = [dict(outage.facets) for outage in outages]
+    names = [name for name in facets[0] if all(name in other for other in facets)] if facets else []
+    return tuple((name, value) for name in names for value in sorted({values[name] for values in facets}))
 
 
-def units(falls: Iterable[Fall]) -> dict[str, float]:
-    """When each entity first fell, by time; the country only when nothing smaller is known."""
+def first_falls(outages: Iterable[OutageRevision]) -> dict[str, float]:
+    """Return when each entity first fell, in order of time; countries only when nothing smaller is down."""
     first: dict[str, float] = {}
-    for fall in sorted(falls, key=lambda fall: (fall.started_at, fall.entity)):
-        first.setdefault(fall.entity, fall.started_at)
+    for outage in sorted(outages, key=lambda outage: (outage.started_at, outage.entity)):
+        first.setdefault(outage.entity, outage.started_at)
     smaller = {entity: at for entity, at in first.items() if not entity.startswith("country/")}
     return smaller or first
 
 
 @dataclass(slots=True)
-class Book:
-    """The whole state: incidents that are not over, by root; and when independent ones began in each country.
+class IncidentState:
+    """The whole state of grouping.
 
-    `now`: up to when it is written; `since`: the first instant.
+    `now`: the instant that it has reached. `since`: its first instant. `incidents`: those that are not over, by root.
+    `roots`: the root of each outage's incident, by outage id. `starts`: when confirmed incidents of the last two months
+    began, by country and root.
     """
 
     now: float = 0.0
     since: float | None = None
-    incidents: dict[str, Incident] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)
-    begun: dict[str, dict[str, float]] = field(default_factory=dict)
+    incidents: dict[str, TrackedIncident] = field(default_factory=dict)
+    roots: dict[str, str] = field(default_factory=dict)
+    starts: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -1,157 +1,189 @@
-"""One revision of an incident out of what is remembered of it: its state, its scope, its figures."""
+"""The next revision of an incident: its phase, its scope and its figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 from detectors.outages.outage_lifecycle import severity
 from detectors.types import Suppression
 
-from . import corroboration
-from .affected_share import affected
+from .affected_share import weighted_share
 from .coincidence import HOUR
-from .model import DOUBT, Course, Coverage, Fall, Incident, Told, is_deep, stated, units
+from .corroboration import Loss, kinds_of, loss_of, witnesses_of
+from .model import (
+    DOUBTED_FEED,
+    Coverage,
+    IncidentPhase,
+    IncidentRevision,
+    OutageRevision,
+    TrackedIncident,
+    common_facets,
+    first_falls,
+    of_kind,
+)
 
-QUIET = HOUR / 2  # after the last outage's end, before the incident is over
-STAGGER = HOUR / 2  # later than this after the first is not at once
-SPREADING = 2 * HOUR  # after the newest entity fell
-FAINT = 0.05  # a change of a share that is not worth a revision
-
-
-def quiet_at(incident: Incident) -> float | None:
-    """When it is over, unless something comes; None while an outage goes on that most feeds of its entity show."""
-    ends = [most_back(its) for its in feeds_by_entity(incident.falls.values())]
-    if any(end is None for end in ends):
-        return None
-    wait = QUIET if incident.confirmed and not _is_lost(incident.members) else 0.0
-    return max(end for end in ends if end is not None) + wait
-
-
-def feeds_by_entity(falls: Iterable[Fall]) -> list[list[list[Fall]]]:
-    """Outages of each entity, those of each feed together."""
-    found: dict[str, dict[str, list[Fall]]] = {}
-    for fall in falls:
-        found.setdefault(fall.entity, {}).setdefault(fall.feed, []).append(fall)
-    return [list(its.values()) for its in found.values()]
+QUIET = HOUR / 2  # from the end of the last outage to the end of the incident
+STAGGER = HOUR / 2  # an entity that falls later than this after the first shows that the incident spreads
+SPREADING = 2 * HOUR  # how long an incident counts as spreading after the newest entity fell
+MIN_CHANGE = 0.05  # a change of a share that is worth a revision
 
 
-def most_back(feeds: list[list[Fall]]) -> float | None:
-    """When more than half of the feeds of an entity had told of the end of its outages; None when they have not."""
-    told = sorted(
-        inf if any(fall.running for fall in falls) else max(fall.updated_at for fall in falls) for falls in feeds
+def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> IncidentRevision:
+    """Return the revision that describes the incident at an instant. Raises `incident.affected` where it has grown."""
+    loss, witnesses = loss_of(incident, coverage), witnesses_of(incident, now, coverage)
+    return IncidentRevision(
+        root=incident.root,
+        revision=incident.latest.revision + 1 if incident.latest else 1,
+        is_sure=bool(incident.confirmed),
+        kinds=kinds_of(incident, loss.drop, coverage),
+        severity=severity(loss.drop),
+        drop=round(loss.drop, 4),
+        affected_share=_affected_share(incident, loss, coverage),
+        drops=() if incident.fault else loss.drops,
+        outage_ids=tuple(sorted(name for name, outage in incident.outages.items() if outage.is_of_series)),
+        feeds=witnesses.seen_by,
+        seen_by=witnesses.seen_by,
+        against=witnesses.against,
+        silent=witnesses.silent,
+        routes_up=None if incident.fault else witnesses.routes_up,
+        merged_into=None,
+        absorbed=tuple(incident.absorbed),
+        is_doubted=bool(of_kind(incident.outages.values(), DOUBTED_FEED)),
+        is_refuted=incident.refuted,
+        **_times(incident, now),
+        **_scope(incident, coverage),
     )
-    last = told[len(told) // 2]
-    return None if last == inf else last
 
 
-def spread_until(incident: Incident) -> float | None:
-    """When it no longer counts as spreading; None when all fell at once."""
-    fell = units(incident.confirmed).values()
+def _affected_share(incident: TrackedIncident, loss: Loss, coverage: Coverage) -> float | None:
+    """Return the largest share of the country so far; None for a feed's fault, and where the country is not known."""
+    if incident.fault:
+        return None
+    incident.affected = max(incident.affected, weighted_share(incident, coverage, loss.affected))
+    return None if incident.country is None else round(incident.affected, 4)
+
+
+def _times(incident: TrackedIncident, now: float) -> dict[str, Any]:
+    """Return the phase and the times of a revision."""
+    phase = phase_at(incident, now)
+    return {
+        "state": phase,
+        "started_at": incident.start,
+        "detected_at": min(outage.detected_at for outage in incident.members),
+        "updated_at": now,
+        "ended_at": _ended_at(incident.edges) if phase == "ended" else None,
+    }
+
+
+def _scope(incident: TrackedIncident, coverage: Coverage) -> dict[str, Any]:
+    """Return what is down, and what its outages have in common. A feed's fault has no places."""
+    members = incident.members
+    places = [] if incident.fault else members
+    services = {value for outage in members for name, value in outage.facets if name == "service"}
+    return {
+        "is_wide": _is_wide(incident, coverage),
+        "countries": tuple(sorted({outage.country for outage in places if outage.country})),
+        "regions": tuple(sorted({outage.name for outage in of_kind(places, "region")})),
+        "asns": tuple(sorted({int(outage.name) for outage in of_kind(places, "asn")})),
+        "services": tuple(sorted(services)),
+        "spread": tuple((at, entity) for entity, at in first_falls(places).items()),
+        "evidence": round(sum(outage.evidence for outage in members), 2),
+        "suppressed_by": _suppressed_by(members),
+        "facets": common_facets(members),
+    }
+
+
+def _suppressed_by(members: Sequence[OutageRevision]) -> Suppression | None:
+    """Return what suppresses the outage that began first, if all of them are suppressed."""
+    first = min(members, key=lambda outage: (outage.started_at, outage.outage_id))
+    return first.suppressed_by if all(outage.suppressed_by for outage in members) else None
+
+
+def _is_wide(incident: TrackedIncident, coverage: Coverage) -> bool:
+    """Whether it is one of the country: its own series is deeply down, or half of what is measured in it."""
+    members = incident.members
+    whole = of_kind(members, "country")
+    down = {outage.entity for outage in members if outage.kind != "country"}
+    if not down or any(outage.is_deep for outage in whole):
+        return bool(whole)
+    kind = "region/" if of_kind(members, "region") else "asn/"
+    sides = {outage.facets for outage in whole} | ({()} if incident.broad else set())
+    measured = [{e for e in coverage.entities(incident.country or "", side) if e.startswith(kind)} for side in sides]
+    return any(2 * len(down & entities) >= len(entities) > 0 for entities in measured)
+
+
+def phase_at(incident: TrackedIncident, now: float) -> IncidentPhase:
+    """Return the phase at an instant."""
+    if incident.refuted:
+        return "ended"
+    over, until, members = over_at(incident), spreading_until(incident), incident.members
+    if over is not None and now >= over:
+        return "expired" if _is_lost(members) else "ended"
+    if not incident.confirmed and not incident.fault:
+        return "suspected"
+    if all(outage.state == "recovering" or not outage.running for outage in members):
+        return "recovering"
+    return "spreading" if until is not None and now < until else "ongoing"
+
+
+def over_at(incident: TrackedIncident) -> float | None:
+    """Return when it is over unless a further outage joins it; None while most feeds of an entity show it down."""
+    ends = [_reported_end(feeds) for feeds in outages_by_entity(incident.outages.values())]
+    wait = QUIET if incident.confirmed and not _is_lost(incident.members) else 0.0
+    last = max(ends)
+    return None if last == inf else last + wait
+
+
+def spreading_until(incident: TrackedIncident) -> float | None:
+    """Return when it no longer counts as spreading; None when all entities fell at once."""
+    fell = first_falls(incident.confirmed).values()
     if incident.fault or not fell or max(fell) - min(fell) < STAGGER:
         return None
     return max(fell) + SPREADING
 
 
-def course(incident: Incident, now: float) -> Course:
-    """The state at an instant."""
-    over, until = quiet_at(incident), spread_until(incident)
-    members = incident.members
-    if incident.refuted:
-        return "ended"
-    if over is not None and now >= over:
-        return "expired" if _is_lost(members) else "ended"
-    if not incident.confirmed and not incident.fault:
-        return "suspected"
-    if all(fall.state == "recovering" or not fall.running for fall in members):
-        return "recovering"
-    return "spreading" if until is not None and now < until else "ongoing"
+def _is_lost(members: Iterable[OutageRevision]) -> bool:
+    """Whether a feed has stopped, and no outage is known to have ended."""
+    states = {outage.state for outage in members}
+    return "expired" in states and "closed" not in states
 
 
-def _is_lost(members: list[Fall]) -> bool:
-    """Whether its feeds have stopped, and none has shown anything to be back."""
-    return any(fall.state == "expired" for fall in members) and all(fall.state != "closed" for fall in members)
+def outages_by_entity(outages: Iterable[OutageRevision]) -> list[list[list[OutageRevision]]]:
+    """Return the outages of each entity, grouped by feed."""
+    found: dict[str, dict[str, list[OutageRevision]]] = {}
+    for outage in outages:
+        found.setdefault(outage.entity, {}).setdefault(outage.feed, []).append(outage)
+    return [list(by_feed.values()) for by_feed in found.values()]
 
 
-def view(incident: Incident, now: float, coverage: Coverage) -> Told:
-    """The revision that would be told now."""
-    members, state = incident.members, course(incident, now)
-    loss = corroboration.loss(incident, coverage)
-    incident.affected = max(incident.affected, 0.0 if incident.fault else affected(incident, coverage, loss.affected))
-    seen = corroboration.witnesses(incident, now, coverage)
-    places = [] if incident.fault else members
-    return Told(
-        root=incident.root,
-        revision=incident.told.revision + 1 if incident.told else 1,
-        state=state,
-        is_sure=bool(incident.confirmed),
-        is_wide=_is_wide(incident, coverage),
-        countries=tuple(sorted({fall.country for fall in places if fall.country})),
-        regions=tuple(sorted({_name(fall) for fall in places if fall.kind == "region"})),
-        asns=tuple(sorted({int(_name(fall)) for fall in places if fall.kind == "asn"})),
-        kinds=corroboration.kinds(incident, loss.drop, coverage),
-        severity=severity(loss.drop),
-        drop=round(loss.drop, 4),
-        affected_share=None if incident.fault or incident.country is None else round(incident.affected, 4),
-        services=tuple(sorted({dict(fall.facets)["service"] for fall in members if "service" in dict(fall.facets)})),
-        started_at=incident.start,
-        detected_at=min(fall.detected_at for fall in members),
-        updated_at=now,
-        ended_at=_ended_at(incident.edges) if state == "ended" else None,
-        drops=() if incident.fault else loss.drops,
-        spread=tuple((at, entity) for entity, at in units(places).items()),
-        feeds=seen.seen_by,
-        outage_ids=tuple(sorted(name for name, fall in incident.falls.items() if fall.is_of_series)),
-        seen_by=seen.seen_by,
-        against=seen.against,
-        silent=seen.silent,
-        routes_up=None if incident.fault else seen.routes_up,
-        evidence=round(sum(fall.evidence for fall in members), 2),
-        merged_into=None,
-        absorbed=tuple(incident.absorbed),
-        suppressed_by=_suppressed_by(members),
-        is_doubted=any(fall.kind == DOUBT for fall in incident.falls.values()),
-        facets=stated(members),
-        is_refuted=incident.refuted,
+def _reported_end(feeds: Sequence[Sequence[OutageRevision]]) -> float:
+    """Return when more than half of an entity's feeds reported the end of its outages; infinite before that."""
+    ends = sorted(
+        inf if any(outage.running for outage in outages) else max(outage.updated_at for outage in outages)
+        for outages in feeds
     )
-
-
-def _suppressed_by(members: list[Fall]) -> Suppression | None:
-    """What suppresses the outage that began first, if all of them are suppressed."""
-    first = min(members, key=lambda fall: (fall.started_at, fall.outage_id))
-    return first.suppressed_by if all(fall.suppressed_by for fall in members) else None
-
-
-def _is_wide(incident: Incident, coverage: Coverage) -> bool:
-    """Whether it is told as one of the country: its own series is deeply down, or half of what is measured in it."""
-    whole = [fall for fall in incident.members if fall.kind == "country"]
-    fallen = {fall.entity for fall in incident.members if fall.kind != "country"}
-    if not fallen or any(is_deep(fall) for fall in whole):
-        return bool(whole)
-    kind = "region/" if any(fall.kind == "region" for fall in incident.members) else "asn/"
-    sides = {fall.facets for fall in whole} | ({()} if incident.broad else set())
-    measured = [{e for e in coverage.entities(incident.country or "", side) if e.startswith(kind)} for side in sides]
-    return any(2 * len(fallen & some) >= len(some) > 0 for some in measured)
-
-
-def _name(fall: Fall) -> str:
-    return fall.entity.partition("/")[2]
-
-
-def _ended_at(edges: Sequence[Fall]) -> float:
-    """When the last entity was back: each when more than half of the feeds that showed it down say so."""
-    return max(_back_at(feeds) for feeds in feeds_by_entity(edges))
-
-
-def _back_at(feeds: list[list[Fall]]) -> float:
-    ends = sorted(max(fall.updated_at if fall.ended_at is None else fall.ended_at for fall in falls) for falls in feeds)
     return ends[len(ends) // 2]
 
 
-def is_news(old: Told, new: Told) -> bool:
-    """Whether there is more to say than what was told last: a changed share alone must have changed enough."""
+def _ended_at(edges: Sequence[OutageRevision]) -> float:
+    """Return when the last entity was back: for each, when more than half of the feeds that showed it down agree."""
+    return max(_back_at(feeds) for feeds in outages_by_entity(edges))
+
+
+def _back_at(feeds: Sequence[Sequence[OutageRevision]]) -> float:
+    ends = sorted(
+        max(outage.updated_at if outage.ended_at is None else outage.ended_at for outage in outages)
+        for outages in feeds
+    )
+    return ends[len(ends) // 2]
+
+
+def worth_sending(old: IncidentRevision, new: IncidentRevision) -> bool:
+    """Whether a revision differs enough from the one before: shares by `MIN_CHANGE`, anything else at all."""
     moved = [abs(old.drop - new.drop), abs((old.affected_share or 0) - (new.affected_share or 0))]
-    same = {name: getattr(old, name) for name in ("revision", "updated_at", "evidence", "drop", "affected_share")}
-    steady = tuple(drop[0] for drop in old.drops) == tuple(drop[0] for drop in new.drops)
-    return max(moved) >= FAINT or not steady or replace(new, **same, drops=old.drops) != old
+    unchanged = {name: getattr(old, name) for name in ("revision", "updated_at", "evidence", "drop", "affected_share")}
+    is_steady = tuple(at for at, _ in old.drops) == tuple(at for at, _ in new.drops)
+    return max(moved) >= MIN_CHANGE or not is_steady or replace(new, **unchanged, drops=old.drops) != old

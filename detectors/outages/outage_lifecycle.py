@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from detectors.types import Change, LevelDrop, State, Suppression
+from detectors.types import Change, LevelDrop, Severity, State, Suppression
 
-Severity = Literal["total", "major", "partial"]
 Shape = Literal["sudden", "gradual", "stepwise"]
 NORMAL, ANNOUNCED, FOLLOWED = 0, 1, 2  # phases of a row
 MATERIAL = 0.1  # change of a drop that is worth a revision, of a small drop a third of it

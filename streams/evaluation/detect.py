@@ -9,7 +9,7 @@ from schemas.incident import Incident
 from schemas.outage import encode
 from streams.evaluation.measurement_files import read_chunks
 from streams.pipeline.findings import SHARD, finding_of
-from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Closed, Shard, outages_of
 
@@ -33,11 +33,11 @@ def outage_lines(closed: Iterable[Closed]) -> list[bytes]:
 
 def incident_lines(shard: Shard, found: Iterable[Iterable[Closed]]) -> Iterator[list[bytes]]:
     """Yield the revisions of incidents that each step of a detection brings, as JSON, a line each."""
-    grouping = Grouping(shard.settings, shard.known.register, expected_of(shard.settings, 1))
+    grouping = Grouping(shard.settings, shard.known.register, expected_reporters(shard.settings, 1))
     shard.tell_levels()
     for closed in found:
         for one in closed:
-            grouping.hear(finding_of(SHARD.format(0), one))
+            grouping.add(finding_of(SHARD.format(0), one))
         yield _lines(grouping.settle())
     yield _lines(grouping.finish())
 

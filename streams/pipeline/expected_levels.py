@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from detectors.incidents.model import Facets, Measured
+from detectors.incidents.model import Facets, ScoredSeries
 from detectors.outages.detector import Detector
 from detectors.types import Floats
 from schemas.finding import Levels
@@ -65,14 +65,14 @@ def facets_of(levels: Levels) -> Facets:
     return tuple((name, levels.facets[name]) for name in FACETS if name in levels.facets)
 
 
-class ByCountry(Mapping[str, Sequence[Measured]]):
+class ByCountry(Mapping[str, Sequence[ScoredSeries]]):
     """The series that are scored, by country; those of a country become objects when it is asked for."""
 
     def __init__(self, tables: Sequence[tuple[str, Table]]) -> None:
         self._tables = tables  # with the feed of each
-        self._made: dict[str, list[Measured]] = {}
+        self._made: dict[str, list[ScoredSeries]] = {}
 
-    def __getitem__(self, country: str) -> Sequence[Measured]:
+    def __getitem__(self, country: str) -> Sequence[ScoredSeries]:
         if country not in self._made:
             packed = [(feed, one) for feed, table in self._tables for one in table.get(country, ())]
             if not packed:
@@ -87,11 +87,11 @@ class ByCountry(Mapping[str, Sequence[Measured]]):
         return len({country for _, table in self._tables for country in table})
 
 
-def _measured(feed: str, packed: bytes) -> Iterator[Measured]:
+def _measured(feed: str, packed: bytes) -> Iterator[ScoredSeries]:
     levels = _decoder.decode(packed)
     facets = facets_of(levels)
     for entity, expected, spread in zip(levels.entities, levels.expected, levels.spread, strict=True):
-        yield Measured(feed, entity, facets, expected, spread)
+        yield ScoredSeries(feed, entity, facets, expected, spread)
 
 
 class LevelTables:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from schemas.calendar import demand_entity
-from schemas.finding import Finding, decode_finding
+from schemas.finding import decode_finding
 from schemas.incident import OVER, Incident
 from schemas.rejections import one_line
 from streams.config.reference_data import Known
-from streams.pipeline.incidents.grouping import Grouping, expected_of
-from streams.pipeline.incidents.incident_messages import fall_of, incident_of
+from streams.pipeline.incidents.grouping import Grouping, expected_reporters
+from streams.pipeline.incidents.incident_messages import incident_of
 from streams.state import incident_rows
 from streams.state.snapshot_store import Loaded
 from streams.state.stage import Stage
@@ -33,7 +32,7 @@ class IncidentStage(Stage):
     topic, folder = "findings", "incidents:"
 
     def _begin(self, known: Known) -> None:
-        expected = expected_of(self.settings, self.settings.kafka.partitions, summed=True)
+        expected = expected_reporters(self.settings, self.settings.kafka.partitions, summed=True)
         self.grouping = Grouping(self.settings, known.register, expected)
         self.open: dict[str, Incident] = {}
         self._written: dict[str, object] = {}
@@ -43,7 +42,7 @@ class IncidentStage(Stage):
         bad, skip = [], self._skip(offsets)
         for offset, value in zip(offsets[skip:], values[skip:], strict=True):
             try:
-                self.grouping.hear(_finding(value or b""))
+                self.grouping.add(decode_finding(value or b""))
             except ValueError as error:
                 bad.append(f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}")
         told = self.grouping.settle()
@@ -64,16 +63,7 @@ class IncidentStage(Stage):
 
     def _fill(self, loaded: Loaded) -> None:
         incident_rows.restore(self.grouping, loaded.values, loaded.rows)
-        told = (incident.told for _, incident in sorted(self.grouping.book.incidents.items()))
-        found = [incident_of(one, self.grouping.known.names) for one in told if one and one.state not in OVER]
+        told = (incident.latest for _, incident in sorted(self.grouping.state.incidents.items()))
+        found = [incident_of(one, self.grouping.register.names) for one in told if one and one.state not in OVER]
         self.open = {one.incident_id: one for one in found}
         self._written = incident_rows.fingerprints(self.grouping)
-
-
-def _finding(value: bytes) -> Finding:
-    """Return the finding in a message, one that can be grouped. Raises ValueError when it is none."""
-    found = decode_finding(value)
-    for outage in found.outages:
-        demand_entity(outage.entity)
-        fall_of(outage)  # its times are such
-    return found

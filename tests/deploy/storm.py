@@ -27,7 +27,7 @@ from schemas.outage import Outage
 from streams.config.metadata import Register
 from streams.config.settings import Settings, from_builtins
 from streams.pipeline.findings import SHARD, finding_of
-from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from tests import prometheus
@@ -60,11 +60,11 @@ def measured(hour: int) -> bytes:
 def detected(settings: Settings) -> tuple[MeasurementStage, list[Incident]]:
     """Return the state of the partition while it is dark, and the incidents that are not over."""
     partition, known = MeasurementStage(settings, 0, {}, 0.0), dict[str, Incident]()
-    grouping = Grouping(settings, Register(), expected_of(settings, 1))
+    grouping = Grouping(settings, Register(), expected_reporters(settings, 1))
     partition.shard.tell_levels()
     for hour in range(DARK.stop):
         for closed in partition.take([measured(hour)], [None], [hour], [LATER], 0.0).closed:
-            grouping.hear(finding_of(SHARD.format(0), closed))
+            grouping.add(finding_of(SHARD.format(0), closed))
         known |= {one.incident_id: one for one in grouping.settle()}
     return partition, [one for one in known.values() if one.state not in OVER]
 

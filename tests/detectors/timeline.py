@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from detectors.incidents.book import advance, take
-from detectors.incidents.model import Book, Coverage, Facets, Fall, Measured, Told
+from detectors.incidents.model import Coverage, Facets, IncidentRevision, IncidentState, OutageRevision, ScoredSeries
+from detectors.incidents.tracker import advance, apply_revisions
 from detectors.types import State
 
 START = 1_573_862_400.0  # 16 November 2019, midnight
@@ -27,12 +27,12 @@ def fall(
     facets: Facets = (),
     drop: float = 1.0,
     late: float = 0.0,
-    held: bool = False,
-) -> Fall:
+    suspected_fault: bool = False,
+) -> OutageRevision:
     """One outage that begins at this hour and is told a tenth of an hour (and `late` hours) after."""
     started = START + at * HOUR
     told = started + (0.1 + late) * HOUR
-    return Fall(
+    return OutageRevision(
         outage_id=f"{feed}/{entity}/{facets}/{at}",
         revision=1,
         state=state,
@@ -49,11 +49,11 @@ def fall(
         max_drop=drop,
         drops=((started, drop),),
         evidence=20.0,
-        held=held,
+        suspected_fault=suspected_fault,
     )
 
 
-def then(old: Fall, at: float, state: State = "closed", **more: object) -> Fall:
+def then(old: OutageRevision, at: float, state: State = "closed", **more: object) -> OutageRevision:
     """Its next revision, at this hour."""
     now = START + at * HOUR
     ended = now if state in ("closed", "retracted") else None
@@ -69,7 +69,7 @@ def coverage(
     operators: dict[str, str] | None = None,
 ) -> Coverage:
     """All feeds measure all entities and facets at one level, in bins of three minutes that stray by 2 %."""
-    series = [Measured(feed, entity, one, 100.0, 2.0) for feed in feeds for entity in entities for one in facets]
+    series = [ScoredSeries(feed, entity, one, 100.0, 2.0) for feed in feeds for entity in entities for one in facets]
     return Coverage(dict.fromkeys(feeds, BIN), (), ("bgp",), {country: series}, operators or {})
 
 
@@ -83,19 +83,19 @@ class Line:
     """A book, and all that was told by it."""
 
     known: Coverage
-    book: Book = field(default_factory=Book)
-    told: list[Told] = field(default_factory=list)
+    state: IncidentState = field(default_factory=IncidentState)
+    told: list[IncidentRevision] = field(default_factory=list)
 
-    def run(self, falls: Iterable[Fall], until: float | None = None) -> Line:
+    def run(self, falls: Iterable[OutageRevision], until: float | None = None) -> Line:
         """Take revisions in the order of event time, and then let time pass to this hour."""
         for now, some in groupby(sorted(falls, key=lambda one: one.updated_at), key=lambda one: one.updated_at):
-            self.told += take(self.book, list(some), now, self.known)
+            self.told += apply_revisions(self.state, list(some), now, self.known)
         if until is not None:
-            self.told += advance(self.book, START + until * HOUR, self.known)
+            self.told += advance(self.state, START + until * HOUR, self.known)
         return self
 
     @property
-    def last(self) -> list[Told]:
+    def last(self) -> list[IncidentRevision]:
         """The newest revision of each incident that is its own, in the order of their first."""
         newest = {one.root: one for one in self.told}
         return [one for one in newest.values() if one.merged_into is None]

@@ -15,7 +15,7 @@ from streams.config.metadata import Register
 from streams.config.settings import Settings
 from streams.pipeline.areas.partials import nothing
 from streams.pipeline.findings import SHARD, finding_of
-from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Closed
 from streams.state.area_stage import AreaStage
@@ -31,13 +31,13 @@ def incidents(feeds: Path, parts: Sequence[Path]) -> dict[Key, bytes]:
     settings = load(feeds, {})
     kafka = msgspec.structs.replace(settings.kafka, partitions=len(parts))
     settings = msgspec.structs.replace(settings, kafka=kafka)
-    grouping = Grouping(settings, Register(), expected_of(settings, len(parts), summed=True))
+    grouping = Grouping(settings, Register(), expected_reporters(settings, len(parts), summed=True))
     partitions = [MeasurementStage(settings, number, {}, 0.0) for number in range(len(parts))]
     for partition, part in zip(partitions, parts, strict=True):
         for closed in _read(partition, part.read_bytes().splitlines()):
-            grouping.hear(finding_of(SHARD.format(partition.number), closed))
+            grouping.add(finding_of(SHARD.format(partition.number), closed))
     for reporter, closed in _areas(settings, partitions):
-        grouping.hear(finding_of(reporter, closed))
+        grouping.add(finding_of(reporter, closed))
     return {key_of(value): value for value in map(encode, grouping.settle())}
 
 

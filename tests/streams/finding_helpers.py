@@ -11,7 +11,7 @@ from schemas.incident import encode
 from streams.config.metadata import Register
 from streams.config.settings import Settings, from_builtins
 from streams.pipeline.findings import SHARD, finding_of
-from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Shard
 from tests.streams.helpers import LATER
@@ -74,14 +74,14 @@ def by_shard(settings: Settings, measured: Iterable[tuple[int, bytes]], shards: 
 
 
 def grouping(settings: Settings, shards: int) -> Grouping:
-    """Return a grouping that has heard nothing."""
-    return Grouping(settings, Register(), expected_of(settings, shards))
+    """Return a grouping without findings."""
+    return Grouping(settings, Register(), expected_reporters(settings, shards))
 
 
 def incidents(settings: Settings, shards: int, told: Iterable[Finding]) -> list[bytes]:
     """Return the incidents of findings, settled after each of them."""
     its, found = grouping(settings, shards), []
     for finding in told:
-        its.hear(finding)
+        its.add(finding)
         found += its.settle()
     return [encode(one) for one in [*found, *its.finish()]]

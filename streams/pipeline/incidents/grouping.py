@@ -1,4 +1,4 @@
-"""Findings in, revisions of incidents out, the same ones in whatever order those of several reporters come."""
+"""Findings in, revisions of incidents out: the same ones in whatever order the reporters' findings come."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
-from detectors.incidents.book import advance, take
-from detectors.incidents.model import Book, Coverage, Fall, Told
+from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision
+from detectors.incidents.tracker import advance, apply_revisions
 from schemas.finding import Finding
 from schemas.incident import Incident
 from streams.config.area_spec import combination
@@ -15,101 +15,102 @@ from streams.config.metadata import Register
 from streams.config.settings import Settings
 from streams.pipeline.expected_levels import LevelTables
 from streams.pipeline.findings import AREAS, SHARD
-from streams.pipeline.incidents.feed_faults import Bin, feed_faults
-from streams.pipeline.incidents.incident_messages import fall_of, incident_of
-from streams.pipeline.incidents.reporter_watermarks import Expected, Reach
+from streams.pipeline.incidents.feed_faults import BinStatus, feed_faults
+from streams.pipeline.incidents.incident_messages import incident_of, outage_revision_of
+from streams.pipeline.incidents.reporter_watermarks import ExpectedReporters, ReporterWatermarks
 
 ROUTES = "bgp"  # the signal of feeds that watch routes
 
 
 @dataclass(slots=True)
-class Moment:
-    """What is taken at one instant: the bins that closed, by feed and end, and revisions of outages."""
+class Instant:
+    """What takes effect at one instant: closed bins by feed and end (Unix seconds), and outage revisions."""
 
-    bins: dict[str, dict[int, Bin]] = field(default_factory=dict)
-    falls: list[Fall] = field(default_factory=list)
+    bins: dict[str, dict[int, BinStatus]] = field(default_factory=dict)
+    outages: list[OutageRevision] = field(default_factory=list)
 
 
 class Grouping:
-    """Incidents of what shards and areas find. Findings wait until all reporters have told what came before them."""
+    """Groups the outages that shards and areas find. Findings wait until all reporters have passed their instant."""
 
-    def __init__(self, settings: Settings, known: Register, expected: Expected) -> None:
-        self.settings, self.known = settings, known
-        self.book = Book()
-        self.reach = Reach(expected)
+    def __init__(self, settings: Settings, register: Register, expected: ExpectedReporters) -> None:
+        self.settings, self.register = settings, register
+        self.state = IncidentState()
+        self.watermarks = ReporterWatermarks(expected)
         self.levels = LevelTables()
-        self.waiting: dict[float, Moment] = {}
-        self.at = -inf  # the instant taken last
+        self.waiting: dict[float, Instant] = {}
+        self.at = -inf  # the instant that took effect last
         self.newest: dict[str, int] = {}  # end of the newest bin of each feed by then
         self._coverage: Coverage | None = None
 
-    def hear(self, finding: Finding) -> None:
-        """Take a finding in; one that is known already changes nothing."""
-        at = self.reach.take(finding)
+    def add(self, finding: Finding) -> None:
+        """Add a finding. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
+        outages = list(map(outage_revision_of, finding.outages))
+        at = self.watermarks.admit(finding)
         if at is None:
             return
-        feed, moment = finding.feed, self.waiting.setdefault(at, Moment())
-        bins, its = moment.bins.setdefault(feed, {}), Bin(finding.fault, finding.empty)
-        bins[finding.end] = its | bins.get(finding.end, its)
-        moment.falls += map(fall_of, finding.outages)
+        feed, instant = finding.feed, self.waiting.setdefault(at, Instant())
+        bins, status = instant.bins.setdefault(feed, {}), BinStatus(finding.fault, finding.empty)
+        bins[finding.end] = status | bins.get(finding.end, status)
+        instant.outages += outages
         if finding.levels is not None:
             self.levels.put((finding.reporter, feed), at, finding.end, finding.levels)
 
     def settle(self) -> list[Incident]:
-        """Return what comes of all that is settled."""
-        return self._told(self.reach.settled())
+        """Return the new revisions of incidents up to the time that all reporters have passed."""
+        return self._run_until(self.watermarks.settled())
 
     def finish(self) -> list[Incident]:
-        """Return what comes of the findings that still wait, at the end of the input."""
-        return self._told(max(self.waiting, default=self.reach.settled()))
+        """Return the new revisions of all findings that still wait, at the end of the input."""
+        return self._run_until(max(self.waiting, default=self.watermarks.settled()))
 
-    def _told(self, until: float) -> list[Incident]:
+    def _run_until(self, until: float) -> list[Incident]:
         """Take the instants up to one, in order, each with the coverage of its own time."""
-        told: list[Told] = []
+        revisions: list[IncidentRevision] = []
         for at in sorted(at for at in self.waiting if at <= until):
-            moment = self.waiting.pop(at)
-            told += self._advance(at)
-            self._move(at, moment)
-            falls = [*moment.falls, *feed_faults(self.book, moment.bins, self.newest, at, self.settings)]
-            if falls:
-                told += take(self.book, falls, at, self._covered())
-        told += self._advance(nextafter(until, inf))
-        return [incident_of(one, self.known.names) for one in told]
+            instant = self.waiting.pop(at)
+            revisions += self._advance(at)
+            self._move(at, instant)
+            outages = [*instant.outages, *feed_faults(self.state, instant.bins, self.newest, at, self.settings)]
+            if outages:
+                revisions += apply_revisions(self.state, outages, at, self._covered())
+        revisions += self._advance(nextafter(until, inf))
+        return [incident_of(revision, self.register.names) for revision in revisions]
 
-    def _advance(self, now: float) -> list[Told]:
-        return advance(self.book, now, self._covered()) if self.book.incidents else []
+    def _advance(self, now: float) -> list[IncidentRevision]:
+        return advance(self.state, now, self._covered()) if self.state.incidents else []
 
-    def _move(self, at: float, moment: Moment) -> None:
-        """Bring what the feeds know up to an instant."""
+    def _move(self, at: float, instant: Instant) -> None:
+        """Bring the newest bins and the expected levels up to an instant."""
         self.at = at
-        self.newest |= {feed: max(*bins, self.newest.get(feed, 0)) for feed, bins in moment.bins.items()}
+        self.newest |= {feed: max(*bins, self.newest.get(feed, 0)) for feed, bins in instant.bins.items()}
         if self.levels.pass_to(at):
             self._coverage = None
 
     def _covered(self) -> Coverage:
-        """Return what the feeds can tell at the instant taken last: the same object while nothing of that changes."""
-        feeds, known = self.settings.feeds, self._coverage
+        """Return what the feeds can show at the last instant: the same object while nothing of that changes."""
+        feeds, register, old = self.settings.feeds, self.register, self._coverage
         mute = frozenset(name for name in feeds if self._is_mute(name))
-        if known is None or known.mute != mute or known.operators is not self.known.operators:
-            widths = {name: float(feed.bin) for name, feed in feeds.items()}
-            routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
-            shares = {name for name, feed in feeds.items() if feed.kind == "ratio"}
-            series = known.series if known else self.levels.by_country(self.at, feeds)
-            known = Coverage(widths, mute, routes, series, self.known.operators, self.known.weights, shares)
-            self._coverage = known
-        return known
+        if old is not None and old.mute == mute and old.operators is register.operators:
+            return old
+        widths = {name: float(feed.bin) for name, feed in feeds.items()}
+        routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
+        shares = {name for name, feed in feeds.items() if feed.kind == "ratio"}
+        series = old.series if old else self.levels.by_country(self.at, feeds)
+        self._coverage = Coverage(widths, mute, routes, series, register.operators, register.weights, shares)
+        return self._coverage
 
     def _is_mute(self, name: str) -> bool:
-        """Whether a feed says nothing: no bin of it closed within its width and lateness."""
+        """Whether a feed sends nothing: no bin of it closed within its width and lateness."""
         feed = self.settings.feeds[name]
         return self.at - self.newest.get(name, -inf) > float(feed.bin) + float(feed.lateness)
 
 
-def expected_of(settings: Settings, shards: int, *, summed: bool = False) -> Expected:
-    """Return who reports when the measurements are in so many partitions; `summed`: areas over all of them do, too."""
+def expected_reporters(settings: Settings, shards: int, *, summed: bool = False) -> ExpectedReporters:
+    """Return who reports when there are so many shards. `summed`: areas summed over all of them report, too."""
     patience = max((settings.stalled_after(name) for name in settings.feeds), default=0.0)
     areas = {name: _areas(feed.areas) for name, feed in settings.feeds.items() if summed and feed.areas}
-    return Expected(patience, tuple(map(SHARD.format, range(shards))), areas)
+    return ExpectedReporters(patience, tuple(map(SHARD.format, range(shards))), areas)
 
 
 def _areas(texts: Iterable[str]) -> tuple[str, ...]:

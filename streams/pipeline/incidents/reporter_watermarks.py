@@ -1,8 +1,8 @@
-"""How far the reporters of findings have come, and at which instant of event time what they say is taken.
+"""How far each reporter of findings has come in event time, and at which instant a finding takes effect.
 
-That instant depends on nothing but what each reporter said before, in its own order: not on how fast others are. A
-reporter has told all up to the end that its slowest feed has reached, or up to `patience` before that of its fastest,
-since a feed may stop. What it says of older bins is late, and taken a second after that.
+The instant depends only on what each reporter said before, in its own order, never on which reporter is faster. A
+reporter is complete up to the end that its slowest feed has reached, or up to `patience` before that of its fastest,
+since a feed may stop. A finding of an older bin is late, and takes effect a second after that.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from math import inf, nextafter
 
 from schemas.finding import Finding
 
-LATE = 1.0  # seconds after what has been told
+LATE = 1.0  # seconds after the time up to which the reporter is complete
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """Who reports: shards, and the areas of each feed that are summed from them. `patience` in seconds."""
+class ExpectedReporters:
+    """The names of the shards, and of the areas of each feed that are summed from them. `patience` is in seconds."""
 
     patience: float
     shards: tuple[str, ...]
@@ -26,75 +26,80 @@ class Expected:
 
 
 @dataclass(slots=True)
-class Reach:
-    """What has been heard of each reporter; plain values, times in Unix seconds.
+class ReporterWatermarks:
+    """The state of all reporters as plain values, times in Unix seconds.
 
-    `ends`: of the newest bin of each of its feeds. `pieces`: end and number of the piece taken last of each. `told`: up
-    to when it has told all. `open`: of bins that areas have still to tell of, by feed and end, when they are taken.
-    `past`: up to when all was settled once.
+    `ends`: the end of the newest bin by reporter and feed. `pieces`: end and number of the newest piece, likewise.
+    `complete`: the time up to which each shard has reported all. `awaited`: by feed and end, when bins take effect that
+    areas have still to report. `settled_until`: the time up to which all was settled once.
     """
 
-    expected: Expected
+    expected: ExpectedReporters
     ends: dict[str, dict[str, int]] = field(default_factory=dict)
     pieces: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
-    told: dict[str, float] = field(default_factory=dict)
-    open: dict[str, dict[int, float]] = field(default_factory=dict)
-    past: float = -inf
+    complete: dict[str, float] = field(default_factory=dict)
+    awaited: dict[str, dict[int, float]] = field(default_factory=dict)
+    settled_until: float = -inf
 
-    def take(self, finding: Finding) -> float | None:
-        """Return the instant at which a finding is to be taken; None when it is known already, or says only how far
-        its reporter has come.
+    def admit(self, finding: Finding) -> float | None:
+        """Note a finding and return the instant at which it takes effect.
+
+        Return None for a repeated finding, and for one that only says how far its reporter has come.
         """
-        reporter, feed, this = finding.reporter, finding.feed, (finding.end, finding.piece)
+        reporter, feed, piece = finding.reporter, finding.feed, (finding.end, finding.piece)
         if not finding.silent:
             pieces = self.pieces.setdefault(reporter, {})
-            if this <= pieces.get(feed, (-1, 0)):
+            if piece <= pieces.get(feed, (-1, 0)):
                 return None
-            pieces[feed] = this
+            pieces[feed] = piece
         at = self._instant(finding)
         if finding.last:
-            self._note(finding, at)
-            self.past = self.settled()
+            self._advance(finding, at)
+            self.settled_until = self.settled()
         return None if finding.silent else at
 
     def settled(self) -> float:
-        """Return up to when all is told: what is still to come is taken later than that."""
-        told = min((self.told.get(one, -inf) for one in self.expected.shards), default=-inf)
-        return max(self.past, min(told, nextafter(min(map(self._held, self.open), default=inf), -inf)))
+        """Return the time up to which all reporters are complete: what is still to come takes effect later."""
+        complete = min((self.complete.get(shard, -inf) for shard in self.expected.shards), default=-inf)
+        oldest = min(map(self._oldest_awaited, self.awaited), default=inf)
+        return max(self.settled_until, min(complete, nextafter(oldest, -inf)))
 
-    def _held(self, feed: str) -> float:
-        """When the oldest bin is taken that areas can tell of by now: all shards that have the feed have told it."""
-        ends = [self.ends[one][feed] for one in self.expected.shards if feed in self.ends.get(one, {})]
+    def _oldest_awaited(self, feed: str) -> float:
+        """Return when the oldest bin takes effect that areas can report by now: all shards of the feed have done so."""
+        ends = [self.ends[shard][feed] for shard in self.expected.shards if feed in self.ends.get(shard, {})]
         common = min(ends, default=-1)
-        return min((at for end, at in self.open[feed].items() if end <= common and at > self.past), default=inf)
+        bins = self.awaited[feed].items()
+        return min((at for end, at in bins if end <= common and at > self.settled_until), default=inf)
 
     def _instant(self, finding: Finding) -> float:
         if finding.reporter not in self.expected.shards:
-            at = self.open.get(finding.feed, {}).get(finding.end, -inf)
-            return at if at > self.past else _after(finding.end, self.past)
-        return _after(finding.end, self.told.get(finding.reporter, -inf))
+            at = self.awaited.get(finding.feed, {}).get(finding.end, -inf)
+            return at if at > self.settled_until else _after(finding.end, self.settled_until)
+        return _after(finding.end, self.complete.get(finding.reporter, -inf))
 
-    def _note(self, finding: Finding, at: float) -> None:
+    def _advance(self, finding: Finding, at: float) -> None:
+        """Move the reporter's watermark after the last piece of a bin."""
         feed, end = finding.feed, finding.end
         ends = self.ends.setdefault(finding.reporter, {})
         ends[feed] = max(end, ends.get(feed, end))
         if finding.reporter not in self.expected.shards:
             if feed in self.expected.areas:
-                self._close(feed)
+                self._forget_awaited(feed)
             return
         reached = max(min(ends.values()), max(ends.values()) - self.expected.patience)
-        self.told[finding.reporter] = max(reached, self.told.get(finding.reporter, reached))
+        self.complete[finding.reporter] = max(reached, self.complete.get(finding.reporter, reached))
         if feed in self.expected.areas and not finding.silent:
-            bins = self.open.setdefault(feed, {})
+            bins = self.awaited.setdefault(feed, {})
             bins[end] = max(at, bins.get(end, at))
-            self._close(feed)
+            self._forget_awaited(feed)
 
-    def _close(self, feed: str) -> None:
-        """Forget the bins that all areas of a feed have told of, or that were not waited for."""
-        done = min(self.ends.get(one, {}).get(feed, -1) for one in self.expected.areas[feed])
-        self.open[feed] = {end: at for end, at in self.open.get(feed, {}).items() if end > done and at > self.past}
+    def _forget_awaited(self, feed: str) -> None:
+        """Forget the bins that all areas of a feed have reported, and those that settled without them."""
+        done = min(self.ends.get(area, {}).get(feed, -1) for area in self.expected.areas[feed])
+        bins = self.awaited.get(feed, {}).items()
+        self.awaited[feed] = {end: at for end, at in bins if end > done and at > self.settled_until}
 
 
-def _after(end: int, told: float) -> float:
-    """The end of a bin, or when that has been told already, a moment after."""
-    return float(end) if end > told else told + LATE
+def _after(end: int, complete: float) -> float:
+    """Return the end of a bin, or a moment after `complete` when that is later."""
+    return float(end) if end > complete else complete + LATE

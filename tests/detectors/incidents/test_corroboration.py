@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.incidents.model import Coverage, Facets, Fall, Told
+from detectors.incidents.model import Coverage, Facets, IncidentRevision, OutageRevision
 from tests.detectors.timeline import FIXED, HOUR, MOBILE, START, Line, coverage, fall, networks, then
 
 ABROAD: Facets = (("direction", "international"),)
@@ -15,7 +15,7 @@ SKYPE: Facets = (("service", "skype"),)
 VIBER: Facets = (("service", "viber"),)
 
 
-def last(known: Coverage, *falls: Fall) -> Told:
+def last(known: Coverage, *falls: OutageRevision) -> IncidentRevision:
     """The only incident of these outages."""
     (one,) = Line(known).run(falls).last
     return one

@@ -159,7 +159,7 @@ def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[byt
     its = stage({})
     told = its.take([b"{", None, messages[0]], [0, 1, 2])
     assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0", "partition 0, offset 1"]
-    assert its.grouping.reach.pieces != {}
+    assert its.grouping.watermarks.pieces != {}
 
 
 @pytest.mark.parametrize("field", [{"entity": "asn/none"}, {"started_at": "2026-13-01T00:00:00Z"}, {"drops": "bad"}])
@@ -182,7 +182,7 @@ def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]
     its.save(0.0)
     fewer = msgspec.structs.replace(ITS, feeds={"routes": ITS.feeds["routes"]})
     again = stage(table, fewer)
-    assert all(set(ends) == {"routes"} for ends in again.grouping.reach.ends.values())
+    assert all(set(ends) == {"routes"} for ends in again.grouping.watermarks.ends.values())
     again.save(1.0)
     assert not any(b"/ping/" in key for key in table)
 
@@ -195,12 +195,12 @@ def test_areas_that_the_settings_no_longer_name_hold_nothing_up() -> None:
     levels = [Levels("AZ", {}, ["country/AZ"], [1.0], [1.0])]
     told = [told_by("areas/country", HOUR, levels), *(told_by(f"shard/{n}", 2 * HOUR) for n in range(SHARDS))]
     its.take(told, range(len(told)))
-    assert its.grouping.reach.settled() < 2 * HOUR
+    assert its.grouping.watermarks.settled() < 2 * HOUR
     its.save(0.0)
     again = stage(table, ITS)
     later = [told_by(f"shard/{number}", 3 * HOUR) for number in range(SHARDS)]
     again.take(later, range(len(told), len(told) + len(later)))
-    assert again.grouping.reach.settled() == 3 * HOUR
+    assert again.grouping.watermarks.settled() == 3 * HOUR
     assert ("areas/country", "ping") not in again.grouping.levels.tables
 
 

@@ -139,7 +139,7 @@ def test_a_restart_changes_nothing(findings: list[Finding]) -> None:
                 values, rows = unpack(pack(incident_rows.head(its), {})).values, incident_rows.dump(its, {})
                 its = grouping(ITS, 1)
                 incident_rows.restore(its, values, rows)
-            its.hear(finding)
+            its.add(finding)
             found += its.settle()
         assert [encode(one) for one in [*found, *its.finish()]] == whole
 
@@ -147,7 +147,7 @@ def test_a_restart_changes_nothing(findings: list[Finding]) -> None:
 def test_a_state_of_old_is_read() -> None:
     """It says of bins that wait only how far they go."""
     its = grouping(ITS, 1)
-    its.hear(said(0, "flows", 3, fault=True))
+    its.add(said(0, "flows", 3, fault=True))
     row = unpack(incident_rows.dump(its, {})["book"])
     old = pack({name: row.values[name] for name in ("begun", "waiting")}, {})
     again = grouping(ITS, 1)

@@ -92,10 +92,10 @@ def test_a_shard_that_has_not_told_holds_incidents_up(told: list[list[Finding]])
     """Nothing comes out while one of the shards has told nothing: it may have a backlog."""
     its = grouping(SETTINGS, 3)
     for finding in [*told[0], *told[1]]:
-        its.hear(finding)
+        its.add(finding)
     assert its.settle() == []
     for finding in told[2]:
-        its.hear(finding)
+        its.add(finding)
     assert its.settle() != []
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.incidents.model import Facets, Kind, Told
+from detectors.incidents.model import Facets, IncidentKind, IncidentRevision
 from detectors.types import Suppression
 from schemas.times import parse_time
 from streams.pipeline.incidents.headline import country_name, headline, listed
@@ -14,7 +14,7 @@ from streams.pipeline.incidents.incident_messages import incident_of
 
 CALLS: Facets = (("service", "skype"), ("service", "whatsapp"))
 FIRST, LAST = parse_time("2019-12-25T05:00:00Z"), parse_time("2019-12-26T09:30:00Z")
-MOBILE = Told(
+MOBILE = IncidentRevision(
     root="4e423aff2ba6c822",
     revision=7,
     state="spreading",
@@ -142,7 +142,7 @@ ONE = replace(
         ),
     ],
 )
-def test_headlines(told: Told, sentence: str) -> None:
+def test_headlines(told: IncidentRevision, sentence: str) -> None:
     """What, where, how much, since when, how sure, ongoing or over."""
     assert headline(told, {"asn/43754": "Asiatech", "region/IR-30": "Khuzestan"}) == sentence
 
@@ -161,7 +161,9 @@ def test_headlines(told: Told, sentence: str) -> None:
         ((), ("mobile-only", "total"), "Mobile Internet is down"),
     ],
 )
-def test_no_more_is_said_to_be_down_than_was_measured(facets: Facets, kinds: tuple[Kind, ...], what: str) -> None:
+def test_no_more_is_said_to_be_down_than_was_measured(
+    facets: Facets, kinds: tuple[IncidentKind, ...], what: str
+) -> None:
     """What all outages say of lines, ways and services is said, be the rest known to be normal or not measured."""
     assert headline(replace(ONE, facets=facets, kinds=kinds), {}).startswith(f"{what} in AS43754, Iran: ")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.finding import Finding
-from streams.pipeline.incidents.reporter_watermarks import Expected, Reach
+from streams.pipeline.incidents.reporter_watermarks import ExpectedReporters, ReporterWatermarks
 
 SHARDS = ("shard/0", "shard/1", "shard/2")
 AREAS = ("areas/country", "areas/region+access")
@@ -21,9 +21,9 @@ def finding(reporter: str, feed: str, end: int, **more: int) -> Finding:
     return Finding(reporter=reporter, feed=feed, end=end, **more)  # type: ignore[arg-type]
 
 
-def reach(patience: float = 7, areas: Sequence[str] = (), shards: Sequence[str] = SHARDS) -> Reach:
+def reach(patience: float = 7, areas: Sequence[str] = (), shards: Sequence[str] = SHARDS) -> ReporterWatermarks:
     """Return what has heard nothing; with areas, those of the feed `a` are summed."""
-    return Reach(Expected(patience, tuple(shards), {"a": tuple(areas)} if areas else {}))
+    return ReporterWatermarks(ExpectedReporters(patience, tuple(shards), {"a": tuple(areas)} if areas else {}))
 
 
 @st.composite
@@ -48,12 +48,12 @@ def merged(draw: st.DrawFn, told: Sequence[Sequence[Finding]]) -> list[Finding]:
     return order
 
 
-def heard(its: Reach, order: Sequence[Finding]) -> dict[tuple[str, str, int], float]:
+def heard(its: ReporterWatermarks, order: Sequence[Finding]) -> dict[tuple[str, str, int], float]:
     """Hear findings and return when each is taken: after all that was settled before it was heard."""
     instants = {}
     for one in order:
         before = its.settled()
-        at = its.take(one)
+        at = its.admit(one)
         if at is not None:
             assert at > before
             instants[one.reporter, one.feed, one.end] = at
@@ -117,7 +117,7 @@ def test_areas_that_wait_for_a_shard_are_not_waited_for() -> None:
         heard(its, [finding(shard, "b", end) for shard in SHARDS])
         heard(its, [finding(shard, "a", end) for shard in SHARDS[:2]])
     assert its.settled() == 99 - 7
-    assert len(its.open["a"]) <= 8
+    assert len(its.awaited["a"]) <= 8
     assert heard(its, [finding(AREAS[0], "a", 2)]) == {(AREAS[0], "a", 2): 99 - 7 + 1}
 
 
@@ -139,9 +139,9 @@ def test_a_partition_without_data_only_tells_its_time() -> None:
     """Nothing is taken of what it says, and it holds nothing up; what it finds later is no repetition."""
     its = reach()
     heard(its, [finding(shard, "a", 9) for shard in SHARDS[:2]])
-    assert its.take(finding("shard/2", "a", 9, silent=True)) is None
+    assert its.admit(finding("shard/2", "a", 9, silent=True)) is None
     assert its.settled() == 9
-    assert its.take(finding("shard/2", "a", 8)) == 10
+    assert its.admit(finding("shard/2", "a", 8)) == 10
 
 
 def test_a_feed_that_stopped_is_waited_for_no_longer_than_the_patience() -> None:
@@ -149,14 +149,14 @@ def test_a_feed_that_stopped_is_waited_for_no_longer_than_the_patience() -> None
     its = reach(shards=SHARDS[:1])
     heard(its, [finding("shard/0", "b", 2), *(finding("shard/0", "a", end) for end in range(1, 20))])
     assert its.settled() == 19 - 7
-    assert [its.take(finding("shard/0", "b", end)) for end in (3, 4, 13)] == [13, 13, 13]
+    assert [its.admit(finding("shard/0", "b", end)) for end in (3, 4, 13)] == [13, 13, 13]
 
 
 def test_a_finding_in_pieces_counts_with_the_last() -> None:
     """All pieces are taken at one instant, and the reporter has come so far only then."""
     its = reach(shards=SHARDS[:1])
-    assert its.take(finding("shard/0", "a", 5, piece=0, last=False)) == 5
+    assert its.admit(finding("shard/0", "a", 5, piece=0, last=False)) == 5
     assert its.settled() == -inf
-    assert its.take(finding("shard/0", "a", 5, piece=0, last=False)) is None
-    assert its.take(finding("shard/0", "a", 5, piece=1)) == 5
+    assert its.admit(finding("shard/0", "a", 5, piece=0, last=False)) is None
+    assert its.admit(finding("shard/0", "a", 5, piece=1)) == 5
     assert its.settled() == 5

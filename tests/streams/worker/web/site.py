@@ -20,7 +20,7 @@ from schemas.outage import RUNNING
 from streams.config.metadata import Register
 from streams.config.settings import Duration, Feed, Settings, Web
 from streams.pipeline.findings import finding_of
-from streams.pipeline.incidents.grouping import Grouping, expected_of
+from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.shard import Shard
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
@@ -97,7 +97,7 @@ def read(values: Sequence[bytes], its: Settings = SETTINGS) -> WorkerView:
     """Return what a worker knows that has read these measurements, with the incidents that come of them."""
     worker = worker_of(its)
     partition = worker.measuring.at(0)
-    grouping, incidents = Grouping(its, Register(), expected_of(its, 1)), dict[str, Incident]()
+    grouping, incidents = Grouping(its, Register(), expected_reporters(its, 1)), dict[str, Incident]()
     partition.shard = _shard(its, worker)
     for first in range(0, len(values), 1000):
         part = values[first : first + 1000]
@@ -132,7 +132,7 @@ def _take(
     assert not taken.dead
     worker.ended.extend(outage for outage in taken.outages if outage.state not in RUNNING)
     for closed in taken.closed:
-        grouping.hear(finding_of("shard/0", closed))
+        grouping.add(finding_of("shard/0", closed))
     incidents.update({one.incident_id: one for one in grouping.settle()})
 
 

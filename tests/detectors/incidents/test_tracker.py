@@ -9,8 +9,8 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from detectors.incidents import book, rules
-from detectors.incidents.model import Book, Coverage, Fall, Told
+from detectors.incidents import rules, tracker
+from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision
 from detectors.types import Suppression
 from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Line, coverage, fall, networks, then
 
@@ -18,7 +18,7 @@ IRAN = networks(17)
 APART = 0.375
 
 
-def country_falls() -> list[Fall]:
+def country_falls() -> list[OutageRevision]:
     """Seventeen networks, one after another, `APART` hours apart."""
     return [fall(entity, number * APART) for number, entity in enumerate(IRAN)]
 
@@ -143,8 +143,8 @@ def test_the_course_of_an_incident() -> None:
     line = Line(coverage(IRAN)).run(falls, until=8)
     assert line.states(first.outage_id) == ["suspected", "ongoing", "recovering", "ended"]
     assert (line.last[0].ended_at, line.last[0].updated_at) == (START + 6 * HOUR, START + 6 * HOUR + 30 * MINUTE)
-    assert line.book.incidents == {}
-    assert line.book.homes == {}
+    assert line.state.incidents == {}
+    assert line.state.roots == {}
 
 
 def test_an_incident_is_over_when_most_feeds_of_its_network_say_so() -> None:
@@ -155,10 +155,10 @@ def test_an_incident_is_over_when_most_feeds_of_its_network_say_so() -> None:
     line = Line(coverage(IRAN, feeds=("probing", "atlas", "bgp"))).run([*falls, *ends, late], until=40)
     assert [(one.state, one.ended_at) for one in line.last] == [("ended", START + 4 * HOUR)]
     line.run([then(late, 50)])
-    assert (len(line.last), line.book.incidents, line.book.homes) == (1, {}, {})
+    assert (len(line.last), line.state.incidents, line.state.roots) == (1, {}, {})
 
 
-def replaced(first: Fall, at: float) -> Fall:
+def replaced(first: OutageRevision, at: float) -> OutageRevision:
     """The last revision of an outage that had two more."""
     return then(first, at, revision=4)
 
@@ -187,26 +187,28 @@ def test_an_incident_whose_feed_stops_expires() -> None:
 
 def test_a_feed_at_fault_is_an_incident_without_a_place() -> None:
     """Outages that are held for a feed's fault are one incident; what another feed then confirms leaves it."""
-    held = [fall(entity, 0, "suspected", feed="bgp", held=True) for entity in IRAN[:5]]
+    held = [fall(entity, 0, "suspected", feed="bgp", suspected_fault=True) for entity in IRAN[:5]]
     line = Line(coverage(IRAN, feeds=("bgp", "probing"))).run(held)
     assert [(one.kinds, one.feeds, one.countries, one.asns) for one in line.last] == [
         (("feed-fault",), ("bgp",), (), ())
     ]
-    line.run([then(one, 1, "retracted") for one in held[1:]] + [then(held[0], 1, "open", held=False)], until=2)
+    line.run(
+        [then(one, 1, "retracted") for one in held[1:]] + [then(held[0], 1, "open", suspected_fault=False)], until=2
+    )
     assert [(one.kinds[-1], one.state, one.asns) for one in line.last] == [
         ("feed-fault", "ended", ()),
         ("total", "ongoing", (1,)),
     ]
 
 
-def doubted(feed: str, at: float, count: int) -> list[Fall]:
+def doubted(feed: str, at: float, count: int) -> list[OutageRevision]:
     """A feed in doubt, and outages of networks in two countries that are held for it."""
-    doubt = fall(f"doubt/{feed}", at, "suspected", country=None, feed=feed, held=True)
+    doubt = fall(f"doubt/{feed}", at, "suspected", country=None, feed=feed, suspected_fault=True)
     lands = ["IR" if number % 2 else "TR" for number in range(count)]
     return [
         doubt,
         *(
-            fall(entity, at, "suspected", country=land, feed=feed, held=True)
+            fall(entity, at, "suspected", country=land, feed=feed, suspected_fault=True)
             for entity, land in zip(networks(count), lands, strict=True)
         ),
     ]
@@ -233,13 +235,13 @@ def test_a_feed_that_another_bears_out_is_not_at_fault() -> None:
         ("IR",): ("ongoing", False, ("bgp", "probing")),
         ("TR",): ("ongoing", False, ("bgp", "probing")),
     }
-    late = fall("asn/14", 1, "suspected", country="TR", feed="bgp", held=True)
+    late = fall("asn/14", 1, "suspected", country="TR", feed="bgp", suspected_fault=True)
     again = then(first[1], 2, "suspected", max_drop=0.9)
     ends = [then(one, 3, "retracted") for one in (first[0], again, *first[2:], *second, late)]
     line.run([late, again, *ends], until=4)
     assert {one.countries: one.state for one in line.last if one.countries} == {("IR",): "ended", ("TR",): "ended"}
     assert {one.countries: len(one.outage_ids) for one in line.last if one.countries} == {("IR",): 12, ("TR",): 13}
-    assert line.book.incidents == {}
+    assert line.state.incidents == {}
 
 
 def test_one_network_that_is_down_beside_a_fault_is_told() -> None:
@@ -274,7 +276,7 @@ def test_the_same_outages_give_the_same_incidents_however_often_time_is_told() -
     pieces = Line(coverage(IRAN))
     for one in sorted(falls, key=lambda one: one.updated_at):
         if one.updated_at < START + 100 * HOUR:
-            pieces.book = msgspec.json.decode(msgspec.json.encode(pieces.book), type=Book)
+            pieces.state = msgspec.json.decode(msgspec.json.encode(pieces.state), type=IncidentState)
             pieces.run([one], until=(one.updated_at - START) / HOUR)
     pieces.run([one for one in falls if one.updated_at >= START + 100 * HOUR], until=200)
     assert pieces.told == whole.told
@@ -284,7 +286,7 @@ def test_a_revision_that_is_told_again_changes_nothing() -> None:
     """What was sent again after a crash is known by its revision."""
     first = fall("asn/1", 0)
     line = Line(coverage(IRAN)).run([first, then(first, 1, "recovering")])
-    before: list[Told] = list(line.told)
+    before: list[IncidentRevision] = list(line.told)
     line.run([then(first, 2, "open", revision=1)])
     assert line.told == before
 
@@ -310,9 +312,9 @@ def test_a_network_is_compared_only_with_what_it_may_belong_to(monkeypatch: pyte
 
     def together(*given: object) -> bool:
         compared.append(given)
-        return rules.together(*given)  # type: ignore[arg-type]
+        return rules.belong_together(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(book, "together", together)
+    monkeypatch.setattr(tracker, "belong_together", together)
     line = Line(coverage(networks(2000))).run([fall(entity, 0) for entity in networks(2000)])
     assert [len(one.asns) for one in line.last] == [2000]
     assert len(compared) < 10
@@ -323,7 +325,7 @@ def test_memory_is_bounded() -> None:
     falls = [fall("asn/1", day * 24) for day in range(0, 200, 10)]
     ends = [then(one, (one.started_at - START) / HOUR + 1) for one in falls]
     line = Line(coverage(IRAN)).run([*falls, *ends], until=5000)
-    assert len(line.book.begun["IR"]) <= 60 * DAY / (10 * DAY) + 1
+    assert len(line.state.starts["IR"]) <= 60 * DAY / (10 * DAY) + 1
 
 
 def test_an_incident_is_expected_when_all_of_it_is() -> None:
