@@ -1,4 +1,4 @@
-"""What the worker's API is asked and what it answers: types of its parameters and bodies."""
+"""Types of the parameters and bodies of the worker's API."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MAX_LIMIT: Final = 1000
 MAX_VALUES: Final = 20
 MAX_BINS: Final = 1000
 
-#: Where a page ends: when its last element began, in Unix seconds, and the element's id.
+#: The end of a page: the start of its last element in Unix seconds, and the id of that element.
 CURSOR: Final = r"^[0-9]{1,12}-[0-9a-f]{16}$"
 Asn: TypeAlias = Annotated[int, Meta(ge=1, le=4_294_967_295)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
-#: A time in the texts that `schemas.times` reads, or Unix seconds.
+#: A time in a format that `schemas.times` reads, or Unix seconds.
 When: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked of a list. A parameter that may be repeated matches any of its values; all of them must match."""
+    """Parameters of a list. A parameter that may be repeated matches any of its values; all parameters must match."""
 
     country: Annotated[tuple[Country, ...], Meta(max_length=MAX_VALUES, description="Any of these countries.")] = ()
     asn: Annotated[tuple[Asn, ...], Meta(max_length=MAX_VALUES, description="Any of these networks.")] = ()
@@ -37,59 +37,59 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = ()
     feed: Annotated[tuple[Name, ...], Meta(max_length=MAX_VALUES, description="Any of these feeds.")] = ()
     severity: Annotated[tuple[Severity, ...], Meta(max_length=MAX_VALUES, description="Any of these.")] = ()
-    since: Annotated[When | None, Meta(description="What ended at this time or before is left out.")] = msgspec.field(
+    since: Annotated[When | None, Meta(description="Leave out what ended at this time or before.")] = msgspec.field(
         name="from", default=None
     )
-    until: Annotated[When | None, Meta(description="What began at this time or later is left out.")] = msgspec.field(
+    until: Annotated[When | None, Meta(description="Leave out what began at this time or later.")] = msgspec.field(
         name="to", default=None
     )
-    limit: Annotated[Limit, Meta(description="How many at the most.")] = 100
+    limit: Annotated[Limit, Meta(description="Maximum number of elements.")] = 100
     cursor: Annotated[
-        Annotated[str, Meta(pattern=CURSOR)] | None, Meta(description="Where the page before ended: see `next`.")
+        Annotated[str, Meta(pattern=CURSOR)] | None, Meta(description="End of the previous page: see `next`.")
     ] = None
 
 
 class OutageQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which outages."""
+    """Parameters of a list of outages."""
 
     state: Annotated[tuple[outage.State, ...], Meta(max_length=MAX_VALUES, description="Any of these states.")] = ()
 
 
 class IncidentQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which incidents."""
+    """Parameters of a list of incidents."""
 
     state: Annotated[tuple[incident.State, ...], Meta(max_length=MAX_VALUES, description="Any of these states.")] = ()
     kind: Annotated[tuple[Kind, ...], Meta(max_length=MAX_VALUES, description="Any of these kinds.")] = ()
 
 
 class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which series of an entity, and how many of their bins."""
+    """Parameters that select series of an entity, and the number of their bins."""
 
     feed: Annotated[tuple[Name, ...], Meta(max_length=MAX_VALUES, description="Any of these feeds.")] = ()
     access: Annotated[tuple[Access, ...], Meta(max_length=MAX_VALUES, description="Facet: any of these.")] = ()
     direction: Annotated[tuple[Direction, ...], Meta(max_length=MAX_VALUES, description="Facet: any of these.")] = ()
     service: Annotated[tuple[Name, ...], Meta(max_length=MAX_VALUES, description="Facet: any of these.")] = ()
     bins: Annotated[
-        Annotated[int, Meta(ge=1, le=MAX_BINS)], Meta(description="How many of the newest bins of each.")
+        Annotated[int, Meta(ge=1, le=MAX_BINS)], Meta(description="Maximum number of bins for each series.")
     ] = MAX_BINS
 
 
 class OutagePage(msgspec.Struct, frozen=True):
-    """Outages, newest beginning first. `next`: a reference to the page after this one; null on the last."""
+    """Outages, newest start first. `next`: a reference to the next page; null on the last page."""
 
     outages: Sequence[Outage]
     next: str | None
 
 
 class IncidentPage(msgspec.Struct, frozen=True):
-    """Incidents, newest beginning first. `next`: a reference to the page after this one; null on the last."""
+    """Incidents, newest start first. `next`: a reference to the next page; null on the last page."""
 
     incidents: Sequence[Incident]
     next: str | None
 
 
 class SeriesBin(msgspec.Struct, frozen=True):
-    """One closed bin, in the unit of the value; null is unknown. Normal lies between `low` and `high`."""
+    """One closed bin, in the unit of the value; null is unknown. Normal values lie between `low` and `high`."""
 
     start: Time
     value: float | None
@@ -111,14 +111,14 @@ class SeriesBins(msgspec.Struct, frozen=True):
 
 
 class SeriesAnswer(msgspec.Struct, frozen=True):
-    """All series of an entity that were asked for, in order of feed and facets."""
+    """All series of an entity that match the parameters, in order of feed and facets."""
 
     entity: str
     series: Sequence[SeriesBins]
 
 
 class Annotation(msgspec.Struct, frozen=True):
-    """A span for Grafana: times in milliseconds, `timeEnd` null while it lasts, `tags` with commas between."""
+    """A period for Grafana: times in milliseconds, `timeEnd` null while it lasts, `tags` separated by commas."""
 
     time: int
     timeEnd: int | None  # noqa: N815 (Grafana's name)
@@ -128,7 +128,7 @@ class Annotation(msgspec.Struct, frozen=True):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True):
-    """What a partition has read, and what became of it."""
+    """Counts and positions of a partition. `held`: measurements far ahead in time that wait for confirmation."""
 
     applied: int
     received: int
@@ -136,7 +136,7 @@ class PartitionStatus(msgspec.Struct, frozen=True):
     binned: int
     late: int
     dead: dict[str, int]
-    held: int
+    pending: int = msgspec.field(name="held")
     outages: int
     newest: dict[str, float]
 
@@ -149,7 +149,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Why there is no answer (RFC 9457)."""
+    """The reason for an error (RFC 9457)."""
 
     type: Literal["about:blank"]
     title: str

@@ -1,4 +1,4 @@
-"""Write the dashboards as JSON; with `--check`, only say whether the files are as this code would write them."""
+"""Writes the dashboards as JSON. With `--check` it only compares the files with what it would write."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FILES: dict[str, Callable[[], dashboard.Dashboard]] = {
 
 
 def text_of(made: dashboard.Dashboard) -> str:
-    """Return a dashboard as the text of its file."""
+    """Return the content of a dashboard's file."""
     return json.dumps(made.build(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or return 1 and name those that differ."""
+    """Write the files and return 0. With `--check`, name the files that differ and return 1 if there are any."""
     texts = {FOLDER / name: text_of(make()) for name, make in FILES.items()}
     if "--check" not in arguments:
         for file, text in texts.items():

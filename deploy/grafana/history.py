@@ -1,4 +1,4 @@
-"""*History*, optional: what the worker's JSON API knows, through the Infinity plugin; Prometheus keeps no sentences."""
+"""*History*, optional: outages and incidents from the worker's JSON API, through the Infinity plugin."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SOURCE = models.DataSourceRef(type_val=KIND, uid="${infinity}")
 
 
 class Rows(Dataquery):
-    """A query of the plugin: the list under a key of a JSON answer, with these columns."""
+    """A query of the plugin: the list under a key of a JSON document, with these columns."""
 
     def __init__(self, path: str, root: str, columns: dict[str, str]) -> None:
         self.path, self.root, self.columns = path, root, columns
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the plugin stores it. The base address is the data source's."""
+        """Return the query as the plugin stores it. The data source has the base address."""
         return {
             "refId": "A",
             "datasource": SOURCE,
@@ -39,14 +39,15 @@ class Rows(Dataquery):
 def history() -> dashboard.Dashboard:
     """Return the dashboard."""
     source = dashboard.DatasourceVariable("infinity").label("JSON API").type(KIND)
-    its = board("ebbtide-history", "Ebbtide history", "What has been told lately, in sentences.", [source])
+    builder = board("ebbtide-history", "Ebbtide history", "Recent incidents and outages.", [source])
     incidents = {"started_at": "timestamp", "state": "string", "severity": "string", "headline": "string"}
     outages = {"started_at": "timestamp", "entity": "string", "state": "string", "max_drop": "number", "feed": "string"}
-    told = _table("Incidents", "The newest revision of each, those that have ended lately too.", "incidents", incidents)
-    fell = _table("Outages", "The newest revision of each, those that have ended lately too.", "outages", outages)
-    return its.with_panel(told).with_panel(fell.override_by_name("max_drop", column(unit="percentunit", decimals=0)))
+    text = "The newest revision of each, including those that ended recently."
+    outage_table = _table("Outages", text, "outages", outages)
+    outage_table = outage_table.override_by_name("max_drop", column(unit="percentunit", decimals=0))
+    return builder.with_panel(_table("Incidents", text, "incidents", incidents)).with_panel(outage_table)
 
 
-def _table(title: str, text: str, what: str, columns: dict[str, str]) -> table.Panel:
-    query = Rows(f"/api/v1/{what}", what, columns)
+def _table(title: str, text: str, path: str, columns: dict[str, str]) -> table.Panel:
+    query = Rows(f"/api/v1/{path}", path, columns)
     return grid(title, text, (24, 12)).datasource(SOURCE).with_target(Made(query))

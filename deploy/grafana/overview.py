@@ -1,4 +1,4 @@
-"""*Overview*: what is dark now, where, since when, the worst first, and whether the feeds can be believed."""
+"""*Overview*: ongoing incidents and outages, the worst first, and the state of the feeds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from deploy.grafana.parts import (
 
 HERE = 'job=~"$job", country=~"$country"'
 JOB = 'job=~"$job"'
-SHAPES = "public/maps/countries.geojson"  # its countries are named by three letters
+SHAPES = "public/maps/countries.geojson"  # identifies countries by three letters
 LEVELS = {"partial": 1, "major": 2, "total": 3}
 ENTITY = "/d/ebbtide-entity?${datasource:queryparam}&${job:queryparam}&var-entity=${__value.text:percentencode}"
 
@@ -41,15 +41,15 @@ ENTITY = "/d/ebbtide-entity?${datasource:queryparam}&${job:queryparam}&var-entit
 def overview() -> dashboard.Dashboard:
     """Return the dashboard."""
     country = choice("country", "Country", f"label_values(ebbtide_open_outages{{{JOB}}}, country)")
-    its = board(
+    builder = board(
         "ebbtide-overview",
         "Ebbtide overview",
         "Which networks are dark, and since when.",
         [datasource(), job(), country],
     )
-    for one in (*_counts(), _incidents(), _world(), _countries(), _outages(), *_feeds()):
-        its = its.with_panel(one)
-    return its
+    for content in (*_counts(), _incidents(), _world(), _countries(), _outages(), *_feeds()):
+        builder = builder.with_panel(content)
+    return builder
 
 
 def _counts() -> list[AnyPanel]:
@@ -57,7 +57,7 @@ def _counts() -> list[AnyPanel]:
     return [
         number(
             "Open incidents",
-            "Incidents that are confirmed and not over, by severity: total from 90 % lost, major from half.",
+            "Confirmed incidents that have not ended, by severity: total from 90 % lost, major from 50 %.",
             "short",
             (8, 4),
         )
@@ -65,7 +65,7 @@ def _counts() -> list[AnyPanel]:
         .with_target(now(f"sum by (severity) (ebbtide_open_incidents{{{JOB}}})", "{{severity}}")),
         number(
             "Open outages",
-            "Single series below their baseline, of networks, regions and countries; many may be one incident.",
+            "Series of networks, regions and countries below their baseline. Many of them may be one incident.",
             "short",
             (6, 4),
         )
@@ -73,7 +73,7 @@ def _counts() -> list[AnyPanel]:
         .with_target(now(f"sum(ebbtide_open_outages{{{HERE}}})", "outages")),
         number(
             "Stalled feeds",
-            "Feeds that have been silent for two bins and their lateness: while that lasts nothing is known of them.",
+            "Feeds that have been silent for two bins plus their lateness. The state of what they measure is unknown.",
             "short",
             (5, 4),
         )
@@ -81,7 +81,7 @@ def _counts() -> list[AnyPanel]:
         .with_target(now(f"sum(max by (feed) (ebbtide_feed_stalled{{{JOB}}}))", "feeds")),
         number(
             "Left out of these lists",
-            "What the limits in `[metrics]` have kept out of the metrics: above 0 the tables below are not whole.",
+            "Elements that the limits in `[metrics]` keep out of the metrics. Above 0 the tables below are incomplete.",
             "short",
             (5, 4),
         )
@@ -94,7 +94,7 @@ def _incidents() -> table.Panel:
     drop, share = f"ebbtide_incident_drop_ratio{{{HERE}}}", f"ebbtide_incident_affected_ratio{{{HERE}}}"
     by = "incident_id, country, severity, state, kinds, suppressed_by"
     start = f"1000 * max by ({by}) (ebbtide_incident_start_timestamp_seconds{{{HERE}}})"
-    told = f"max by (incident_id, headline, feeds) (ebbtide_incident_info{{{HERE}}})"
+    info = f"max by (incident_id, headline, feeds) (ebbtide_incident_info{{{HERE}}})"
     hidden = {"Time": True, "Value #told": True}
     names = {
         "Value #drop": "lost",
@@ -116,11 +116,11 @@ def _incidents() -> table.Panel:
         "suppressed_by",
     )
     return (
-        grid("Incidents, worst first", "Each incident that is not over, as its newest revision tells it.", (24, 9))
+        grid("Incidents, worst first", "Newest revision of each incident that has not ended.", (24, 9))
         .with_target(rows(f"max by (incident_id) ({drop})", "drop"))
         .with_target(rows(f"max by (incident_id) ({share})", "share"))
         .with_target(rows(start, "start"))
-        .with_target(rows(told, "told"))
+        .with_target(rows(info, "told"))
         .with_transformation(models.DataTransformerConfig(id_val="joinByField", options={"byField": "incident_id"}))
         .with_transformation(_arranged(hidden, names, order))
         .sort_by([common_builders.TableSortByFieldState().display_name("lost").desc(True)])
@@ -133,13 +133,13 @@ def _incidents() -> table.Panel:
 
 
 def _coloured() -> list[models.DynamicConfigValue]:
-    """A column of severities, each in its colour, as in the map."""
+    """Return a column of severities, each in the colour that the map uses."""
     colours = {name: {"color": colour, "index": place} for place, (name, colour) in enumerate(SEVERITIES.items())}
     return column(custom_cellOptions={"type": "color-text"}, mappings=[{"type": "value", "options": colours}])
 
 
 def _arranged(hidden: dict[str, bool], names: dict[str, str], order: tuple[str, ...]) -> models.DataTransformerConfig:
-    """Hide, name and order columns; what a query brings besides stands behind."""
+    """Return a transformation that hides, renames and orders columns. Other columns come last."""
     repeated = {f"Time {n}": True for n in range(1, 5)}
     places = {name: place for place, name in enumerate(order)}
     options = {"excludeByName": hidden | repeated, "renameByName": names, "indexByName": places}
@@ -154,15 +154,15 @@ def _world() -> geomap.Panel:
     filled = {"opacity": 0.7, "color": {"field": "Value"}}
     config = {"src": SHAPES, "idField": "alpha3", "rules": [], "style": lines, "dataStyle": filled}
     layer = _layer("dynamic-geojson", "Countries").config(config).tooltip(True)
-    its: geomap.Panel = panel(
+    world: geomap.Panel = panel(
         geomap.Panel(),
         "World",
-        "The worst outage in each country: 1 partial, 2 major, 3 total. Those without colour are not measured.",
+        "The worst outage in each country: 1 partial, 2 major, 3 total. Countries without colour are not measured.",
         "none",
         (12, 11),
     )
     return (
-        its.with_target(rows(expr))
+        world.with_target(rows(expr))
         .basemap(base)
         .layers([layer])
         .view(geomap.MapViewConfig().id("zero").lat(20).lon(10).zoom(1))
@@ -177,7 +177,7 @@ def _layer(kind: str, name: str) -> common_builders.MapLayerOptions:
 
 
 def _level(by: str) -> str:
-    """The worst severity in each country as a number, 0 for none. `by`: the label that names it."""
+    """Return a query of the worst severity in each country, 0 for none. `by`: the label of the country."""
     severe = (
         f'{level} * (ebbtide_open_outages{{{HERE}, severity="{name}"}} > bool 0)' for name, level in LEVELS.items()
     )
@@ -192,15 +192,15 @@ def _countries() -> statetimeline.Panel:
     texts = {"0": models.ValueMappingResult(text="normal", color=GREEN, index=0)}
     for name, level in LEVELS.items():
         texts[str(level)] = models.ValueMappingResult(text=name, color=SEVERITIES[name], index=level)
-    its: statetimeline.Panel = panel(
+    timeline: statetimeline.Panel = panel(
         statetimeline.Panel(),
         "Countries over time",
-        "The worst outage in each country, as it was known then.",
+        "The worst outage in each country, as the metrics showed it at the time.",
         "none",
         (12, 11),
     )
     return (
-        its.with_target(over_time(f"topk(20, {_level('country')})", "{{country}}"))
+        timeline.with_target(over_time(f"topk(20, {_level('country')})", "{{country}}"))
         .merge_values(True)
         .show_value(common.VisibilityMode.NEVER)
         .row_height(0.9)
@@ -230,11 +230,11 @@ def _outages() -> table.Panel:
         "country",
         "feed",
     )
-    its = grid("Outages, worst first", "Each outage that goes on, up to the limit in the settings.", (24, 10))
+    outages = grid("Outages, worst first", "Ongoing outages, up to the limit in the settings.", (24, 10))
     for ref, metric in (("drop", "drop_ratio"), ("value", "value"), ("expected", "expected")):
-        its = its.with_target(rows(f"max by (outage_id) (ebbtide_outage_{metric}{{{HERE}}})", ref))
+        outages = outages.with_target(rows(f"max by (outage_id) (ebbtide_outage_{metric}{{{HERE}}})", ref))
     return (
-        its.with_target(rows(start, "start"))
+        outages.with_target(rows(start, "start"))
         .with_transformation(models.DataTransformerConfig(id_val="joinByField", options={"byField": "outage_id"}))
         .with_transformation(_arranged({"Time": True, "outage_id": True}, names, order))
         .sort_by([common_builders.TableSortByFieldState().display_name("lost").desc(True)])
@@ -249,7 +249,7 @@ def _feeds() -> list[AnyPanel]:
     silent: bargauge.Panel = panel(
         bargauge.Panel(),
         "Silence of feeds",
-        "Time since the newest measurement of each feed has moved its clock. What it is worth: see stalled feeds.",
+        "Time since the newest event time of each feed moved. The panel of stalled feeds applies the limits.",
         "s",
         (12, 7),
     )
@@ -257,7 +257,7 @@ def _feeds() -> list[AnyPanel]:
         silent.with_target(now(f"max by (feed) (ebbtide_feed_silence_seconds{{{JOB}}})", "{{feed}}")).thresholds(
             steps((None, GREEN), (600, YELLOW), (3600, RED))
         ),
-        number("Feed faults", "1 while most of a feed falls at once: its outages are held back.", "none", (12, 7))
+        number("Feed faults", "1 while most series of a feed fall at once. Its outages are held back.", "none", (12, 7))
         .thresholds(steps((None, GREEN), (1, RED)))
         .with_target(now(f"max by (feed) (ebbtide_feed_fault{{{JOB}}})", "{{feed}}")),
     ]

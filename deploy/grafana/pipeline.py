@@ -1,4 +1,4 @@
-"""*Pipeline*: whether Ebbtide itself is well: what comes in, what waits, what is rejected, and what it costs."""
+"""*Pipeline*: the state of Ebbtide itself: throughput, lag, rejected measurements and resources."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ EACH = "[$__rate_interval]"
 def pipeline() -> dashboard.Dashboard:
     """Return the dashboard."""
     text = "Throughput, lag, delays, dead letters, memory and recovery of the workers, and the delivery of alerts."
-    its = board("ebbtide-pipeline", "Ebbtide pipeline", text, [datasource(), job()])
-    for one in (*_health(), *_flow(), *_state(), *_delivery()):
-        its = its.with_panel(one)
-    return its
+    builder = board("ebbtide-pipeline", "Ebbtide pipeline", text, [datasource(), job()])
+    for content in (*_health(), *_flow(), *_state(), *_delivery()):
+        builder = builder.with_panel(content)
+    return builder
 
 
 def _rate(name: str, by: str) -> str:
@@ -33,13 +33,13 @@ def _health() -> list[AnyPanel]:
         number("Ready workers", "Workers that are assigned, recovered and caught up.", "short", (6, 4))
         .thresholds(steps((None, RED), (1, GREEN)))
         .with_target(now(f"sum(ebbtide_ready{{{JOB}}})", "ready")),
-        number("Messages that wait", "In all partitions, those that no worker has taken yet.", "short", (6, 4))
+        number("Messages that wait", "Messages in all partitions that no worker has read yet.", "short", (6, 4))
         .thresholds(steps((None, GREEN), (1e6, RED)))
         .with_target(now(f"sum(ebbtide_partition_lag_messages{{{JOB}}})", "waiting")),
-        number("Series", "What is known, in all feeds; networks' own and areas.", "short", (6, 4))
+        number("Series", "Series in the state of all feeds, of networks and areas.", "short", (6, 4))
         .thresholds(steps((None, GREEN)))
         .with_target(now(f"sum(ebbtide_series{{{JOB}}})", "series")),
-        number("Recovery", "What the last loading of the state took, the slowest worker's.", "s", (6, 4))
+        number("Recovery", "Duration of the last recovery of the state, in the slowest worker.", "s", (6, 4))
         .thresholds(steps((None, GREEN), (30, RED)))
         .with_target(now(f"max(ebbtide_recovery_seconds{{{JOB}}})", "recovery")),
     ]
@@ -49,7 +49,7 @@ def _flow() -> list[AnyPanel]:
     late = graph(
         "Late and rejected", "Measurements of bins that had closed, and dead letters by reason.", "cps", (12, 8)
     )
-    delays = "From the end of a bin to its outages: the feed's lateness is in it, and what waits in Kafka."
+    delays = "From the end of a bin to its outages, including the lateness of the feed and the wait in Kafka."
     delay = graph("From the bin to the outage", delays, "s", (12, 8))
     for share in (0.5, 0.99):
         delay = delay.with_target(
@@ -58,10 +58,10 @@ def _flow() -> list[AnyPanel]:
             )
         )
     return [
-        graph("Measurements", "What is read, and what of it is binned, in each feed.", "cps", (12, 8))
+        graph("Measurements", "Measurements read, and measurements put into bins in each feed.", "cps", (12, 8))
         .with_target(over_time(f"sum(rate(ebbtide_measurements_total{{{JOB}}}{EACH}))", "read", "read"))
         .with_target(over_time(_rate("measurements_binned", "feed"), "{{feed}} binned", "binned")),
-        graph("Lag", "Messages that wait, by partition.", "short", (12, 8)).with_target(
+        graph("Lag", "Messages not read yet, by partition.", "short", (12, 8)).with_target(
             over_time(f"sum by (partition) (ebbtide_partition_lag_messages{{{JOB}}})", "{{partition}}")
         ),
         late.with_target(over_time(_rate("measurements_late", "feed"), "{{feed}} late", "late")).with_target(
@@ -73,13 +73,16 @@ def _flow() -> list[AnyPanel]:
 
 def _state() -> list[AnyPanel]:
     return [
-        graph("Batches", "Time that a batch of records takes.", "s", (8, 8))
+        graph("Batches", "Time to process a batch of records.", "s", (8, 8))
         .with_target(over_time(_quantile(0.5, "batch_seconds"), "p50", "p50"))
         .with_target(over_time(_quantile(0.99, "batch_seconds"), "p99", "p99")),
         graph(
-            "Open bins", "Bins that have not closed. They pile up where a feed's clock stands still.", "short", (8, 8)
+            "Open bins",
+            "Bins not closed yet. They accumulate while the event time of a feed stands still.",
+            "short",
+            (8, 8),
         ).with_target(over_time(f"sum by (feed) (ebbtide_open_bins{{{JOB}}})", "{{feed}}")),
-        graph("Snapshots", "What the snapshots write to Kafka.", "Bps", (8, 8)).with_target(
+        graph("Snapshots", "Bytes of snapshots written to Kafka.", "Bps", (8, 8)).with_target(
             over_time(_rate("snapshot_bytes", "instance"), "{{instance}}")
         ),
         graph("Memory", "Resident memory of each worker.", "bytes", (12, 8)).with_target(
@@ -92,10 +95,10 @@ def _state() -> list[AnyPanel]:
 
 
 def _delivery() -> list[AnyPanel]:
-    """Of `ebbtide alerts`, which is a job of its own."""
-    waits = "Revisions that wait for a receiver, those that are tried again too."
+    """Return the panels of `ebbtide alerts`, which has a job of its own."""
+    waits = "Revisions that wait for a receiver, including those to be retried."
     return [
-        graph("Alerts delivered", "Revisions by what became of them.", "cps", (8, 8)).with_target(
+        graph("Alerts delivered", "Revisions by result.", "cps", (8, 8)).with_target(
             over_time(
                 f"sum by (receiver, result) (rate(ebbtide_alerts_delivered_total{EACH}))", "{{receiver}} {{result}}"
             )
@@ -103,7 +106,7 @@ def _delivery() -> list[AnyPanel]:
         graph("Alerts that wait", waits, "short", (8, 8)).with_target(
             over_time("sum by (receiver) (ebbtide_alerts_queue_length)", "{{receiver}}")
         ),
-        graph("Requests that failed", "By receiver and reason; most are tried again.", "cps", (8, 8)).with_target(
+        graph("Requests that failed", "By receiver and reason. Most are retried.", "cps", (8, 8)).with_target(
             over_time(
                 f"sum by (receiver, reason) (rate(ebbtide_alerts_failures_total{EACH}))", "{{receiver}} {{reason}}"
             )

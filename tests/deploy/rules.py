@@ -37,8 +37,8 @@ def recorded() -> list[str]:
 
 def checks() -> list[dict[str, Any]]:
     """Return all unit tests of alerts: each names an alert and what must be there."""
-    tests = [one for path in UNIT_TESTS for one in read(path)["tests"]]
-    return [check for one in tests for check in one.get("alert_rule_test", [])]
+    tests = [suite for path in UNIT_TESTS for suite in read(path)["tests"]]
+    return [check for suite in tests for check in suite.get("alert_rule_test", [])]
 
 
 def in_repository(url: str) -> Path:

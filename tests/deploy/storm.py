@@ -1,4 +1,4 @@
-"""`python -m tests.deploy.storm`: 500 networks of a country fall silent; prints the notification that comes of it.
+"""`python -m tests.deploy.storm`: 500 networks of a country fall silent; prints the resulting notification.
 
 What is real: detection and grouping, the worker's metrics page, Prometheus and Alertmanager with the files of deploy. A
 minute of the files is a second here, and no notification is muted, whatever the time of day.
@@ -39,7 +39,7 @@ HOUR, START, LATER = 3600, 1_577_836_800, 4e9
 DARK = range(60, 63)  # hours after the first in which the country is dark
 NETWORKS, OTHERS = 500, 240
 SETTINGS = {"feeds": {"ping": {"signal": "active-probing", "kind": "count", "bin": "1h", "lateness": "0s"}}}
-SETTLE = 3.0  # seconds in which what inhibits nobody would be told of as well
+SETTLE = 3.0  # seconds in which an alert that is not inhibited would be sent
 Said = tuple[str, dict[str, Any]]  # the receiver, and the notification
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -59,24 +59,24 @@ def measured(hour: int) -> bytes:
 
 def detected(settings: Settings) -> tuple[MeasurementStage, list[Incident]]:
     """Return the state of the partition while it is dark, and the incidents that are not over."""
-    partition, known = MeasurementStage(settings, 0, {}, 0.0), dict[str, Incident]()
+    partition, newest = MeasurementStage(settings, 0, {}, 0.0), dict[str, Incident]()
     grouping = Grouping(settings, Register(), expected_reporters(settings, 1))
     partition.shard.tell_levels()
     for hour in range(DARK.stop):
         for closed in partition.take([measured(hour)], [None], [hour], [LATER], 0.0).closed:
             grouping.add(finding_of(SHARD.format(0), closed))
-        known |= {one.incident_id: one for one in grouping.settle()}
-    return partition, [one for one in known.values() if one.state not in OVER]
+        newest |= {incident.incident_id: incident for incident in grouping.settle()}
+    return partition, [incident for incident in newest.values() if incident.state not in OVER]
 
 
-class Heard(BaseHTTPRequestHandler):
-    """Answers Prometheus with the worker's metrics, and notes what Alertmanager says."""
+class StubServer(BaseHTTPRequestHandler):
+    """Serves the metrics of a worker to Prometheus, and records the notifications of Alertmanager."""
 
     worker: Worker
     said: list[Said]
 
     def do_GET(self) -> None:
-        """Give the metrics page."""
+        """Return the metrics page."""
         body = scrape.page(self.worker, self.headers.get("Accept", ""))
         self.send_response(200)
         self.send_header("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8")
@@ -84,7 +84,7 @@ class Heard(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        """Note a notification by its receiver."""
+        """Record a notification with its receiver."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.said.append((self.path.strip("/"), json.loads(body)))
         self.send_response(200)
@@ -95,10 +95,10 @@ class Heard(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def ears(worker: Worker) -> Iterator[tuple[str, list[Said]]]:
-    """Yield the address of a server that gives the worker's metrics, and what Alertmanager has said to it."""
+def stub_server(worker: Worker) -> Iterator[tuple[str, list[Said]]]:
+    """Yield the address of a server with the metrics of a worker, and the notifications that it receives."""
     said: list[Said] = []
-    handler = type("Bound", (Heard,), {"worker": worker, "said": said})
+    handler = type("Bound", (StubServer,), {"worker": worker, "said": said})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}", said
@@ -110,7 +110,7 @@ def quick(content: Any) -> Any:  # noqa: ANN401
     if isinstance(content, dict):
         return {key: value if key in ("expr", "time_intervals") else quick(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [quick(one) for one in content]
+        return [quick(element) for element in content]
     if isinstance(content, str) and (found := re.fullmatch(r"(\d+)(ms|s|m|h|d)", content)):
         return f"{int(found[1]) * UNITS[found[2]] * 1000 / 60:.0f}ms"
     return content
@@ -153,8 +153,8 @@ def _yaml(path: Path, content: object) -> Path:
     return path
 
 
-class Told(NamedTuple):
-    """What came of it: outages by id, notifications by receiver, alerts and exemplars as the servers have them."""
+class Result(NamedTuple):
+    """Outages by id, notifications by receiver, and the alerts and exemplars of the servers."""
 
     outages: dict[str, Outage]
     said: list[Said]
@@ -162,20 +162,20 @@ class Told(NamedTuple):
     exemplars: list[dict[str, Any]]
 
     @property
-    def heard(self) -> list[Said]:
-        """All notifications without those of the watchdog, which always come."""
-        return [one for one in self.said if one[0] != "watchdog"]
+    def notifications(self) -> list[Said]:
+        """All notifications but those of the watchdog, which always come."""
+        return [said for said in self.said if said[0] != "watchdog"]
 
 
-def told(directory: Path) -> Told:
-    """Have it happen, wait until all alerts have come that will, and return what was said."""
+def run(directory: Path) -> Result:
+    """Run the storm, wait until the last alert fires, and return the result."""
     settings = from_builtins(SETTINGS)
     partition, incidents = detected(settings)
     worker = scrape.worker_of(settings, [partition], incidents)
     for outage in partition.running.values():
         worker.metrics.outage_sent(outage)
     with (
-        ears(worker) as (address, said),
+        stub_server(worker) as (address, said),
         prometheus.alertmanager(directory, delivering(directory, address)) as manager,
         prometheus.prometheus(directory, written(directory, address, manager.url)) as server,
     ):
@@ -186,19 +186,19 @@ def told(directory: Path) -> Told:
         now = time.time()
         query = f"query=ebbtide_bin_to_event_seconds_bucket&start={now - 600:.0f}&end={now + 60:.0f}"
         exemplars = server.get(f"/api/v1/query_exemplars?{query}")["data"]
-        return Told(partition.running, list(said), manager.get("/api/v2/alerts"), exemplars)
+        return Result(partition.running, list(said), manager.get("/api/v2/alerts"), exemplars)
 
 
 def quiet(manager: prometheus.Server) -> set[str]:
-    """Return the alerts that others speak for."""
-    return {one["labels"]["alertname"] for one in manager.get("/api/v2/alerts") if one["status"]["inhibitedBy"]}
+    """Return the names of the inhibited alerts."""
+    return {alert["labels"]["alertname"] for alert in manager.get("/api/v2/alerts") if alert["status"]["inhibitedBy"]}
 
 
 def main() -> int:
     """Print the notification."""
     with tempfile.TemporaryDirectory(prefix="ebbtide-storm-") as directory:
-        heard = [notification for _, notification in told(Path(directory)).heard]
-    sys.stdout.write(json.dumps(heard, indent=2) + "\n")
+        notifications = [notification for _, notification in run(Path(directory)).notifications]
+    sys.stdout.write(json.dumps(notifications, indent=2) + "\n")
     return 0
 
 

@@ -65,7 +65,7 @@ def test_what_is_critical_is_never_muted() -> None:
     """Mute times are for tickets, and all of them are defined and used."""
     muted = [route for route in CONFIG["route"]["routes"] if "mute_time_intervals" in route]
     assert {route["receiver"] for route in muted} == {"tickets"}
-    defined = {one["name"] for one in CONFIG["time_intervals"]}
+    defined = {interval["name"] for interval in CONFIG["time_intervals"]}
     assert {name for route in muted for name in route["mute_time_intervals"]} == defined
 
 

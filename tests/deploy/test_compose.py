@@ -50,15 +50,15 @@ def test_docker_takes_the_file() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_have_no_privileges(services: dict[str, dict[str, Any]], name: str) -> None:
     """A read-only root, no capability, nothing gained, and a command that there is."""
-    one = services[name]
-    assert one["read_only"] is True
-    assert (one["cap_drop"], one["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
-    assert one["command"][0] in commands()
+    service = services[name]
+    assert service["read_only"] is True
+    assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert service["command"][0] in commands()
 
 
 def test_nothing_is_reached_from_outside(services: dict[str, dict[str, Any]]) -> None:
     """Every port that is published is one of the loopback address."""
-    published = [port for one in services.values() for port in one.get("ports", [])]
+    published = [port for service in services.values() for port in service.get("ports", [])]
     assert published
     hosts = {port["host_ip"] if isinstance(port, dict) else port.split(":")[0] for port in published}
     assert hosts == {"127.0.0.1"}
@@ -77,12 +77,12 @@ def test_what_kafka_keeps_outlives_its_container(services: dict[str, dict[str, A
     assert [volume.partition(":")[2] for volume in kafka["volumes"]] == [kafka["environment"]["KAFKA_LOG_DIRS"]]
 
 
-def test_health_is_asked_where_it_is_told(services: dict[str, dict[str, Any]]) -> None:
-    """The image asks the worker's port; `alerts`, whose port is another, has a check of its own."""
-    its = load(DEPLOY / "ebbtide.toml", {})
-    assert f"127.0.0.1:{its.web.port}/healthz" in (DEPLOY / "Dockerfile").read_text()
+def test_health_checks_use_the_ports_of_the_settings(services: dict[str, dict[str, Any]]) -> None:
+    """The image checks the port of the worker; `alerts` has another port and a check of its own."""
+    settings = load(DEPLOY / "ebbtide.toml", {})
+    assert f"127.0.0.1:{settings.web.port}/healthz" in (DEPLOY / "Dockerfile").read_text()
     assert "healthcheck" not in services["worker"]
-    assert f"127.0.0.1:{its.alerts.port}/healthz" in " ".join(services["alerts"]["healthcheck"]["test"])
+    assert f"127.0.0.1:{settings.alerts.port}/healthz" in " ".join(services["alerts"]["healthcheck"]["test"])
 
 
 def test_the_settings_name_the_broker_of_the_composition(services: dict[str, dict[str, Any]]) -> None:
@@ -92,12 +92,12 @@ def test_the_settings_name_the_broker_of_the_composition(services: dict[str, dic
     assert "PLAINTEXT://kafka:9092" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
 
 
-def test_alerts_know_whom_to_tell() -> None:
+def test_alerts_have_a_receiver() -> None:
     """The container would start again and again without a receiver; Prometheus reaches its metrics."""
-    its = load(DEPLOY / "ebbtide.toml", {}).alerts
-    assert [one.url.reveal() for one in load_endpoints(its).values()] == ["http://alertmanager:9093"]
-    assert its.bind == "0.0.0.0"
-    assert f"alerts:{its.port}" in (DEPLOY / "prometheus" / "targets.compose" / "alerts.yml").read_text()
+    settings = load(DEPLOY / "ebbtide.toml", {}).alerts
+    assert [endpoint.url.reveal() for endpoint in load_endpoints(settings).values()] == ["http://alertmanager:9093"]
+    assert settings.bind == "0.0.0.0"
+    assert f"alerts:{settings.port}" in (DEPLOY / "prometheus" / "targets.compose" / "alerts.yml").read_text()
 
 
 def test_the_image_is_built_from_what_is_there() -> None:

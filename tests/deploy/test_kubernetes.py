@@ -21,19 +21,20 @@ from tests.deploy.commands import commands
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 VERSION = "1.32"
+ADDRESS = "http://alertmanager.monitoring:9093"
 OWN = {"Kustomization", "PodMonitor"}  # of programs beside Kubernetes, whose schemas are not in its API
 
 
 def manifests() -> list[dict[str, Any]]:
     """Every object that stands in the folder."""
     files = sorted(FOLDER.glob("*.yaml"))
-    return [one for file in files for one in yaml.safe_load_all(file.read_text())]
+    return [manifest for file in files for manifest in yaml.safe_load_all(file.read_text())]
 
 
 def pods() -> dict[str, dict[str, Any]]:
     """The template of the pods of each object that makes some, by kind and name."""
-    made = [one for one in manifests() if one["kind"] in ("Job", "StatefulSet", "Deployment")]
-    return {f"{one['kind']}/{one['metadata']['name']}": one["spec"]["template"] for one in made}
+    made = [manifest for manifest in manifests() if manifest["kind"] in ("Job", "StatefulSet", "Deployment")]
+    return {f"{manifest['kind']}/{manifest['metadata']['name']}": manifest["spec"]["template"] for manifest in made}
 
 
 def settings() -> Settings:
@@ -41,10 +42,10 @@ def settings() -> Settings:
     return load(FOLDER / "ebbtide.toml", {})
 
 
-@pytest.mark.parametrize("one", [m for m in manifests() if m["kind"] not in OWN], ids=lambda m: str(m["kind"]))
-def test_each_object_is_valid(one: dict[str, Any]) -> None:
+@pytest.mark.parametrize("manifest", [m for m in manifests() if m["kind"] not in OWN], ids=lambda m: str(m["kind"]))
+def test_each_object_is_valid(manifest: dict[str, Any]) -> None:
     """Fields, types and versions are those of the API, and nothing else is in it."""
-    assert kubernetes_validate.validate(one, VERSION, strict=True).startswith(VERSION)
+    assert kubernetes_validate.validate(manifest, VERSION, strict=True).startswith(VERSION)
 
 
 def test_a_wrong_field_is_found() -> None:
@@ -56,7 +57,7 @@ def test_a_wrong_field_is_found() -> None:
 
 def test_all_files_are_applied() -> None:
     """The kustomization names every manifest in the folder, and the settings file."""
-    (whole,) = [one for one in manifests() if one["kind"] == "Kustomization"]
+    (whole,) = [manifest for manifest in manifests() if manifest["kind"] == "Kustomization"]
     beside = {file.name for file in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
     assert set(whole["resources"]) == beside
     assert whole["configMapGenerator"][0]["files"] == ["ebbtide.toml"]
@@ -67,10 +68,10 @@ def test_the_kustomization_renders() -> None:
     """What `kubectl apply --kustomize` would send is valid, too, and uses the settings under their generated name."""
     rendered = subprocess.run(["kubectl", "kustomize", str(FOLDER)], capture_output=True, text=True, check=True).stdout
     found = list(yaml.safe_load_all(rendered))
-    for one in found:
-        if one["kind"] not in OWN:
-            kubernetes_validate.validate(one, VERSION, strict=True)
-    (config,) = [one["metadata"]["name"] for one in found if one["kind"] == "ConfigMap"]
+    for manifest in found:
+        if manifest["kind"] not in OWN:
+            kubernetes_validate.validate(manifest, VERSION, strict=True)
+    (config,) = [manifest["metadata"]["name"] for manifest in found if manifest["kind"] == "ConfigMap"]
     assert config != "ebbtide-settings"
     assert rendered.count(f"name: {config}") == 1 + len(pods())
 
@@ -95,7 +96,7 @@ def test_pods_know_the_secrets_that_they_need(name: str) -> None:
     """Each logs in to Kafka; only the delivery knows how to reach the receivers."""
     (container,) = pods()[name]["spec"]["containers"]
     wanted = ["ebbtide-secrets", "ebbtide-alerts-secrets"] if container["args"] == ["alerts"] else ["ebbtide-secrets"]
-    assert container["envFrom"] == [{"secretRef": {"name": one, "optional": True}} for one in wanted]
+    assert container["envFrom"] == [{"secretRef": {"name": secret, "optional": True}} for secret in wanted]
 
 
 @pytest.mark.parametrize("name", pods())
@@ -106,9 +107,10 @@ def test_pods_run_commands_that_there_are(name: str) -> None:
 
 
 def test_ports_are_those_of_the_settings() -> None:
-    """The worker's port in the pod, the service and the network policy is the one that it listens on."""
+    """The worker's port in the pod, the service and the network policy is that of the settings."""
     port = settings().web.port
-    by_kind = {(one["kind"], one["metadata"]["name"]): one for one in manifests() if "metadata" in one}
+    named = [manifest for manifest in manifests() if "metadata" in manifest]
+    by_kind = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in named}
     (container,) = pods()["StatefulSet/ebbtide-worker"]["spec"]["containers"]
     assert container["ports"] == [{"name": "web", "containerPort": port}]
     assert by_kind["Service", "ebbtide-worker"]["spec"]["ports"][0]["port"] == port
@@ -116,15 +118,16 @@ def test_ports_are_those_of_the_settings() -> None:
     assert {"port": port, "protocol": "TCP"} in allowed
 
 
-def test_alerts_know_whom_to_tell() -> None:
+def test_alerts_have_a_receiver() -> None:
     """Its pod would start again and again without a receiver; its metrics are where the policy lets Prometheus in."""
-    its = settings().alerts
-    assert [one.url.reveal() for one in load_endpoints(its).values()] == ["http://alertmanager.monitoring:9093"]
-    assert its.bind == "0.0.0.0"
-    by_name = {one["metadata"]["name"]: one["spec"] for one in manifests() if one["kind"] == "NetworkPolicy"}
+    alerts = settings().alerts
+    assert [endpoint.url.reveal() for endpoint in load_endpoints(alerts).values()] == [ADDRESS]
+    assert alerts.bind == "0.0.0.0"
+    policies = [manifest for manifest in manifests() if manifest["kind"] == "NetworkPolicy"]
+    by_name = {policy["metadata"]["name"]: policy["spec"] for policy in policies}
     (container,) = pods()["Deployment/ebbtide-alerts"]["spec"]["containers"]
-    assert container["ports"] == [{"name": "web", "containerPort": its.port}]
-    assert {"port": its.port, "protocol": "TCP"} in by_name["ebbtide"]["ingress"][0]["ports"]
+    assert container["ports"] == [{"name": "web", "containerPort": alerts.port}]
+    assert {"port": alerts.port, "protocol": "TCP"} in by_name["ebbtide"]["ingress"][0]["ports"]
     assert {"port": 9093, "protocol": "TCP"} in by_name["ebbtide-alerts"]["egress"][1]["ports"]
 
 
@@ -133,22 +136,23 @@ def test_what_keeps_running_is_watched(name: str) -> None:
     """A process that hangs is started again, and one that is not ready holds up a rolling update."""
     (container,) = pods()[name]["spec"]["containers"]
     probes = ("startupProbe", "livenessProbe", "readinessProbe")
-    assert [container[one]["httpGet"] for one in probes] == [
+    assert [container[probe]["httpGet"] for probe in probes] == [
         {"path": path, "port": "web"} for path in ("/healthz", "/healthz", "/readyz")
     ]
 
 
 def test_prometheus_scrapes_the_jobs_that_the_rules_know() -> None:
     """Each job of prometheus.yml has a monitor of that name, or alerts on its absence would fire and no other."""
-    monitors = [one["spec"] for one in manifests() if one["kind"] == "PodMonitor"]
+    monitors = [manifest["spec"] for manifest in manifests() if manifest["kind"] == "PodMonitor"]
     jobs = {}
-    for its in monitors:
-        (endpoint,) = its["podMetricsEndpoints"]
+    for monitor in monitors:
+        (endpoint,) = monitor["podMetricsEndpoints"]
         assert (endpoint["port"], endpoint["path"]) == ("web", "/metrics")
-        (named,) = [one["replacement"] for one in endpoint["relabelings"] if one["targetLabel"] == "job"]
-        jobs[named] = its["selector"]["matchLabels"]["app.kubernetes.io/component"]
+        (named,) = [rule["replacement"] for rule in endpoint["relabelings"] if rule["targetLabel"] == "job"]
+        jobs[named] = monitor["selector"]["matchLabels"]["app.kubernetes.io/component"]
     assert jobs == {"ebbtide": "worker", "ebbtide-alerts": "alerts"}
-    assert jobs.keys() == {one["job_name"] for one in rules.read(rules.PROMETHEUS / "prometheus.yml")["scrape_configs"]}
+    scraped = rules.read(rules.PROMETHEUS / "prometheus.yml")["scrape_configs"]
+    assert jobs.keys() == {config["job_name"] for config in scraped}
 
 
 def test_the_command_in_the_page_makes_objects_of_the_rules() -> None:
@@ -158,33 +162,33 @@ def test_the_command_in_the_page_makes_objects_of_the_rules() -> None:
         r"^(awk .*?) \| kubectl apply --namespace (\S+) ", page, re.MULTILINE | re.DOTALL
     )
     made = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, cwd=rules.ROOT).stdout
-    found = {one["metadata"]["name"]: one for one in yaml.safe_load_all(made)}
-    assert {name: one["spec"] for name, one in found.items()} == {
+    found = {built["metadata"]["name"]: built for built in yaml.safe_load_all(made)}
+    assert {name: built["spec"] for name, built in found.items()} == {
         f"ebbtide-{path.stem}": rules.read(path) for path in rules.RULES
     }
-    assert {(one["apiVersion"], one["kind"]) for one in found.values()} == {
+    assert {(built["apiVersion"], built["kind"]) for built in found.values()} == {
         ("monitoring.coreos.com/v1", "PrometheusRule")
     }
-    assert namespace in {one["metadata"]["name"] for one in manifests() if one["kind"] == "Namespace"}
+    assert namespace in {manifest["metadata"]["name"] for manifest in manifests() if manifest["kind"] == "Namespace"}
 
 
 def test_no_more_workers_than_partitions() -> None:
     """The autoscaler stops where another worker would have nothing to do, and takes a metric that the worker has."""
-    (scaler,) = [one["spec"] for one in manifests() if one["kind"] == "HorizontalPodAutoscaler"]
+    (scaler,) = [manifest["spec"] for manifest in manifests() if manifest["kind"] == "HorizontalPodAutoscaler"]
     assert scaler["maxReplicas"] <= settings().kafka.partitions
     assert scaler["metrics"][0]["external"]["metric"]["name"] == "ebbtide_partition_lag_messages"
 
 
 def test_the_adapter_of_the_page_serves_what_the_autoscaler_asks_for(tmp_path: Path) -> None:
     """Under its name, of its namespace (without the override the adapter has no label for it), and by a valid query."""
-    (scaler,) = [one["spec"] for one in manifests() if one["kind"] == "HorizontalPodAutoscaler"]
+    (scaler,) = [manifest["spec"] for manifest in manifests() if manifest["kind"] == "HorizontalPodAutoscaler"]
     page = (rules.ROOT / "docs" / "deploy.md").read_text()
     (block,) = re.findall(r"^```yaml\n(externalRules:.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (its,) = yaml.safe_load(block)["externalRules"]
-    assert its["name"]["as"] == its["seriesQuery"] == scaler["metrics"][0]["external"]["metric"]["name"]
-    assert its["resources"]["overrides"] == {"namespace": {"resource": "namespace"}}
+    (rule,) = yaml.safe_load(block)["externalRules"]
+    assert rule["name"]["as"] == rule["seriesQuery"] == scaler["metrics"][0]["external"]["metric"]["name"]
+    assert rule["resources"]["overrides"] == {"namespace": {"resource": "namespace"}}
     query = (
-        its["metricsQuery"].replace("<<.Series>>", its["seriesQuery"]).replace("<<.LabelMatchers>>", 'namespace="x"')
+        rule["metricsQuery"].replace("<<.Series>>", rule["seriesQuery"]).replace("<<.LabelMatchers>>", 'namespace="x"')
     )
     path = tmp_path / "rules.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "x", "rules": [{"record": "a:b:c", "expr": query}]}]}))
@@ -194,9 +198,8 @@ def test_the_adapter_of_the_page_serves_what_the_autoscaler_asks_for(tmp_path: P
 def test_selectors_find_the_pods() -> None:
     """Each selector for pods of a component matches the labels of a template."""
     labels = [set(pod["metadata"]["labels"].items()) for pod in pods().values()]
-    for one in manifests():
-        selector = (
-            one["spec"].get("selector", {}) if one["kind"] in ("Service", "PodDisruptionBudget", "PodMonitor") else {}
-        )
+    for manifest in manifests():
+        has_selector = manifest["kind"] in ("Service", "PodDisruptionBudget", "PodMonitor")
+        selector = manifest["spec"].get("selector", {}) if has_selector else {}
         wanted = set(selector.get("matchLabels", selector).items())
-        assert any(wanted <= its for its in labels), one["metadata"]["name"]
+        assert any(wanted <= template for template in labels), manifest["metadata"]["name"]

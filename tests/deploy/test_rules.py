@@ -26,13 +26,13 @@ def test_promtool_finds_configuration_and_rules_valid() -> None:
     assert "is valid prometheus config file syntax" in said
 
 
-def test_addresses_are_told_for_a_host_and_for_the_composition() -> None:
+def test_targets_are_given_for_a_host_and_for_the_composition() -> None:
     """Both folders have the files that the configuration names, each with one address and the same port."""
     names = re.findall(r"targets/(\w+\.yml)", (rules.PROMETHEUS / "prometheus.yml").read_text())
     assert len(names) == 3
     for name in names:
         addresses = [rules.read(rules.PROMETHEUS / folder / name) for folder in ("targets", "targets.compose")]
-        ports = {target.rpartition(":")[2] for (one,) in addresses for target in one["targets"]}
+        ports = {target.rpartition(":")[2] for (group,) in addresses for target in group["targets"]}
         assert len(ports) == 1
 
 
@@ -58,9 +58,9 @@ def test_an_alert_says_all_that_it_must(name: str) -> None:
 def test_an_alert_is_seen_firing_and_not_firing(name: str) -> None:
     """There is a unit test of both, and the first compares the texts. The watchdog has no other state than firing."""
     mine = [check["exp_alerts"] for check in rules.checks() if check["alertname"] == name]
-    firing = [one for alerts in mine for one in alerts]
+    firing = [alert for alerts in mine for alert in alerts]
     assert firing
-    assert all(one["exp_annotations"].keys() == ANNOTATIONS for one in firing)
+    assert all(alert["exp_annotations"].keys() == ANNOTATIONS for alert in firing)
     assert name == "EbbtideWatchdog" or [] in mine
 
 
@@ -83,7 +83,7 @@ def test_the_links_of_an_alert_lead_somewhere(name: str) -> None:
 def dashboards() -> dict[str, set[str]]:
     """Return the variables of each dashboard in deploy/grafana, by its uid."""
     found = [rules.read(path) for path in (rules.ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")]
-    return {board["uid"]: {one["name"] for one in board["templating"]["list"]} for board in found}
+    return {board["uid"]: {variable["name"] for variable in board["templating"]["list"]} for board in found}
 
 
 def test_recording_rules_are_named_by_level_metric_and_operation() -> None:
@@ -94,8 +94,8 @@ def test_recording_rules_are_named_by_level_metric_and_operation() -> None:
 
 def test_rules_name_no_metric_that_is_not_exported(metrics: set[str]) -> None:
     """All that rules and runbooks ask for is in docs/metrics.md or is recorded."""
-    known = [rule for group in rules.groups() for rule in group["rules"]]
-    texts = [str(rule["expr"]) + str(rule.get("annotations", "")) for rule in known]
+    defined = [rule for group in rules.groups() for rule in group["rules"]]
+    texts = [str(rule["expr"]) + str(rule.get("annotations", "")) for rule in defined]
     texts += [path.read_text() for path in (rules.ROOT / "docs" / "runbooks").glob("*.md")]
     assert {name for text in texts for name in NAME.findall(text)} - metrics == set()
 

@@ -54,7 +54,7 @@ def test_promtool_reads_the_queries_of_the_runbooks(tmp_path: Path) -> None:
     all_ = [words for page in RUNBOOKS for words in commands(page)]
     asked = [words[-1] for words in all_ if words[:3] == ["promtool", "query", "instant"]]
     assert asked
-    rule = [{"record": f"a:b:c{number}", "expr": one} for number, one in enumerate(asked)]
+    rule = [{"record": f"a:b:c{number}", "expr": query} for number, query in enumerate(asked)]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rule}]}))
     assert f"{len(asked)} rules found" in prometheus.run("promtool", "check", "rules", path)

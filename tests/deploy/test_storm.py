@@ -8,20 +8,20 @@ import pytest
 
 from tests import prometheus
 from tests.deploy import storm
-from tests.deploy.storm import Told
+from tests.deploy.storm import Result
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """What came of it."""
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The result of the storm, which runs once for all tests."""
     for name in ("prometheus", "prometheus-alertmanager"):
         prometheus.program(name)
-    return storm.told(tmp_path_factory.mktemp("storm"))
+    return storm.run(tmp_path_factory.mktemp("storm"))
 
 
-def test_one_notification_comes(told: Told) -> None:
+def test_one_notification_comes(result: Result) -> None:
     """To the pager, with one alert: the incident, in its own words. The watchdog does not count."""
-    ((receiver, notification),) = told.heard
+    ((receiver, notification),) = result.notifications
     assert receiver == "pager"
     (alert,) = notification["alerts"]
     assert (alert["labels"]["alertname"], alert["labels"]["country"]) == ("EbbtideIncidentCritical", "IR")
@@ -30,25 +30,25 @@ def test_one_notification_comes(told: Told) -> None:
     assert "since 2020-01-03 12:00:00" in alert["annotations"]["description"]
 
 
-def test_the_outages_are_alerts_that_the_incident_speaks_for(told: Told) -> None:
+def test_the_incident_inhibits_the_alerts_of_its_outages(result: Result) -> None:
     """All 500 were detected; those that the metrics list fire and are inhibited, and so is that some are missing."""
-    assert len(told.outages) == storm.NETWORKS
-    quiet = Counter(one["labels"]["alertname"] for one in told.alerts if one["status"]["inhibitedBy"])
+    assert len(result.outages) == storm.NETWORKS
+    quiet = Counter(alert["labels"]["alertname"] for alert in result.alerts if alert["status"]["inhibitedBy"])
     assert quiet == {"EbbtideOutage": 200, "EbbtideTruncated": 1}
-    loud = {one["labels"]["alertname"] for one in told.alerts if not one["status"]["inhibitedBy"]}
+    loud = {alert["labels"]["alertname"] for alert in result.alerts if not alert["status"]["inhibitedBy"]}
     assert loud == {"EbbtideIncidentCritical", "EbbtideWatchdog"}
 
 
-def test_the_watchdog_gets_through(told: Told) -> None:
-    """Or one notification would be no better than none."""
-    assert "watchdog" in {where for where, _ in told.said}
+def test_the_watchdog_gets_through(result: Result) -> None:
+    """Alertmanager sends notifications to other receivers too."""
+    assert "watchdog" in {where for where, _ in result.said}
 
 
-def test_the_delay_leads_to_an_outage(told: Told) -> None:
+def test_the_delay_leads_to_an_outage(result: Result) -> None:
     """Prometheus has stored the exemplar of the histogram with the outage's id."""
-    ids = {one["labels"]["outage_id"] for series in told.exemplars for one in series["exemplars"]}
+    ids = {exemplar["labels"]["outage_id"] for series in result.exemplars for exemplar in series["exemplars"]}
     assert ids
-    assert ids <= told.outages.keys()
+    assert ids <= result.outages.keys()
 
 
 def test_a_minute_of_the_files_is_a_second() -> None:

@@ -24,12 +24,12 @@ class Query(NamedTuple):
 
 def boards() -> dict[str, dict[str, Any]]:
     """Return all dashboards by uid."""
-    return {one["uid"]: one for one in map(json.loads, (file.read_text() for file in FILES))}
+    return {board["uid"]: board for board in map(json.loads, (file.read_text() for file in FILES))}
 
 
 def panels() -> list[tuple[str, dict[str, Any]]]:
     """Return all panels, each with the uid of its dashboard."""
-    return [(uid, panel) for uid, one in boards().items() for panel in one["panels"]]
+    return [(uid, panel) for uid, board in boards().items() for panel in board["panels"]]
 
 
 def queries() -> Iterator[Query]:
@@ -38,12 +38,12 @@ def queries() -> Iterator[Query]:
         for target in panel["targets"]:
             if "expr" in target:
                 yield Query(uid, f"{panel['title']} ({target['refId']})", target["expr"], target.get("range", False))
-    for uid, one in boards().items():
-        for mark in one["annotations"].get("list", []):
+    for uid, board in boards().items():
+        for mark in board["annotations"].get("list", []):
             if mark["datasource"]["type"] == "prometheus":
                 yield Query(uid, f"annotation {mark['name']}", mark["expr"], False)
 
 
 def variables(uid: str) -> dict[str, dict[str, Any]]:
     """Return the variables of a dashboard by name."""
-    return {one["name"]: one for one in boards()[uid]["templating"]["list"]}
+    return {variable["name"]: variable for variable in boards()[uid]["templating"]["list"]}

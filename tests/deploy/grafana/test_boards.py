@@ -1,4 +1,4 @@
-"""The dashboards keep the rules that Grafana's people and ours have learnt the hard way."""
+"""Rules that all dashboards keep: names, queries, units, links."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ def named(panel: tuple[str, dict[str, Any]]) -> str:
 
 
 def test_the_files_are_what_the_code_writes(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody has edited them by hand, and nobody forgot `make dashboards`."""
+    """The files were not edited by hand, and `make dashboards` was not forgotten."""
     assert (main(["--check"]), capsys.readouterr().err) == (0, "")
 
 
 @pytest.mark.parametrize("panel", panels(), ids=named)
 def test_every_panel_says_what_it_shows(panel: tuple[str, dict[str, Any]]) -> None:
     """A title, a description in whole sentences, and a unit; the data source is a variable."""
-    uid, its = panel
-    assert its["title"]
-    assert its["description"].endswith(".")
-    assert its["fieldConfig"]["defaults"]["unit"]
-    assert its["datasource"]["uid"] in ("${datasource}", "${infinity}")
-    assert its["datasource"]["uid"][2:-1] in variables(uid)
+    uid, content = panel
+    assert content["title"]
+    assert content["description"].endswith(".")
+    assert content["fieldConfig"]["defaults"]["unit"]
+    assert content["datasource"]["uid"] in ("${datasource}", "${infinity}")
+    assert content["datasource"]["uid"][2:-1] in variables(uid)
 
 
 @pytest.mark.parametrize("uid", boards())
 def test_a_dashboard_is_read_only_and_named_for_good(uid: str) -> None:
     """Its uid is fixed and ours, nobody edits it, and it is not bound to one server's data source."""
-    one = boards()[uid]
+    board = boards()[uid]
     assert uid.startswith("ebbtide-")
-    assert one["editable"] is False
-    assert one["timezone"] == "utc"
-    first = one["templating"]["list"][0]
+    assert board["editable"] is False
+    assert board["timezone"] == "utc"
+    first = board["templating"]["list"][0]
     assert first["type"] == "datasource"
     assert not first.get("current", {}).get("value")
 
 
 def test_uids_and_titles_are_unique() -> None:
     """Two dashboards with one uid would replace each other without a word."""
-    titles = [one["title"] for one in boards().values()]
+    titles = [board["title"] for board in boards().values()]
     assert (len(boards()), len(set(titles))) == (4, 4)
 
 
@@ -71,11 +71,12 @@ def _is_of_alerts(name: str) -> bool:
 
 def test_every_metric_is_exported() -> None:
     """No query asks for a name that the code does not have."""
-    known = exported()
+    metrics = exported()
     asked = {name for query in queries() for name in METRIC.findall(query.expr)}
-    texts = [str(one["query"]) for uid in boards() for one in variables(uid).values() if one["type"] == "query"]
+    declared = [variable for uid in boards() for variable in variables(uid).values()]
+    texts = [str(variable["query"]) for variable in declared if variable["type"] == "query"]
     asked |= {name for text in texts for name in METRIC.findall(text)}
-    assert asked - known == set()
+    assert asked - metrics == set()
     assert len(asked) > 25
 
 
@@ -88,7 +89,7 @@ def test_every_variable_in_a_query_is_declared() -> None:
 
 def test_annotations_are_filtered_as_the_panels_are() -> None:
     """Or the outages of everybody drown the graph; and their time is in milliseconds."""
-    (mark,) = [mark for one in boards().values() for mark in one["annotations"].get("list", [])]
+    (mark,) = [mark for board in boards().values() for mark in board["annotations"].get("list", [])]
     assert mark["useValueForTime"] is True
     assert mark["expr"].startswith("1000 * ")
     for name in ("job", "feed", "facet_access", "facet_direction", "facet_service"):
@@ -104,7 +105,7 @@ def test_one_entity_is_no_regular_expression() -> None:
 
 def test_names_are_quoted_in_links() -> None:
     """A region's name is free text: a space or an ampersand would end the link, or another variable begin."""
-    (outages,) = [its for _, its in panels() if its["title"] == "Outages, worst first"]
+    (outages,) = [panel for _, panel in panels() if panel["title"] == "Outages, worst first"]
     links = [p["value"] for o in outages["fieldConfig"]["overrides"] for p in o["properties"] if p["id"] == "links"]
     assert [link["url"].rpartition("=")[2] for (link,) in links] == ["${__value.text:percentencode}"]
     given = dict(re.findall(r"var-(\w+)=\{\{ (.*?) \}\}", RULES))
@@ -141,11 +142,11 @@ def test_the_map_asks_nobody_outside() -> None:
 
 def test_tables_of_what_is_dark_say_what_was_expected() -> None:
     """The calendar keeps it from alerting, so whoever looks must see why nobody was called."""
-    tables = [its for uid, its in panels() if uid == "ebbtide-overview" and its["type"] == "table"]
+    tables = [panel for uid, panel in panels() if uid == "ebbtide-overview" and panel["type"] == "table"]
     assert len(tables) == 2
     for table in tables:
         assert table["transformations"][-1]["options"]["renameByName"]["suppressed_by"] == "expected by"
-        (start,) = [one["expr"] for one in table["targets"] if one["refId"] == "start"]
+        (start,) = [target["expr"] for target in table["targets"] if target["refId"] == "start"]
         assert "suppressed_by)" in start
 
 
@@ -154,7 +155,6 @@ def test_columns_have_units_of_their_own() -> None:
     for _, panel in panels():
         if panel["type"] == "table":
             assert panel["fieldConfig"]["defaults"]["unit"] == "none"
-            shares = [
-                one for one in panel["fieldConfig"]["overrides"] if one["matcher"]["options"] in ("lost", "max_drop")
-            ]
-            assert {one["properties"][0]["value"] for one in shares} <= {"percentunit"}
+            overrides = panel["fieldConfig"]["overrides"]
+            shares = [override for override in overrides if override["matcher"]["options"] in ("lost", "max_drop")]
+            assert {override["properties"][0]["value"] for override in shares} <= {"percentunit"}

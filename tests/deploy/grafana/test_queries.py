@@ -118,18 +118,18 @@ def test_the_query_returns_data(server: Prometheus, query: Query) -> None:
     found = server.ask(filled_in(query))
     if query.expr.startswith("histogram_quantile") or "rate(" in query.expr:
         found = wait_for(filled_in(query), lambda: server.ask(filled_in(query)))
-    assert [one for one in found if not math.isnan(float(one["value"][1]))], filled_in(query)
+    assert [series for series in found if not math.isnan(float(series["value"][1]))], filled_in(query)
 
 
 def test_a_network_that_nobody_watches_is_shown_while_it_is_dark(server: Prometheus) -> None:
     """The overview's table leads there: it can be chosen, with what its outage measures and expects."""
-    dark = {one["metric"]["entity"] for one in server.ask(f'ebbtide_outage_value{{entity!="{NETWORK}"}}')}
+    dark = {series["metric"]["entity"] for series in server.ask(f'ebbtide_outage_value{{entity!="{NETWORK}"}}')}
     entity = min(name for name in dark if name.startswith("asn/"))
     choice = re.fullmatch(r"label_values\((.*), entity\)", variables("ebbtide-entity")["entity"]["query"]["query"])
     assert choice
     offered = server.ask(choice[1].replace("$job", "ebbtide"))
-    assert {entity, NETWORK} <= {one["metric"]["entity"] for one in offered}
-    asked = {one.where: filled_in(one, entity=entity) for one in queries() if one.board == "ebbtide-entity"}
+    assert {entity, NETWORK} <= {series["metric"]["entity"] for series in offered}
+    asked = {series.where: filled_in(series, entity=entity) for series in queries() if series.board == "ebbtide-entity"}
     empty = {where for where, expr in asked.items() if not server.ask(expr)}
     assert empty == {
         *(f"Measured and expected: $feed ({edge})" for edge in ("upper", "lower")),
