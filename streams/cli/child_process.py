@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 PATIENCE = 10.0
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -19,21 +21,34 @@ def child(
 
     `environment` is what it gets beside ours.
     """
-    with (directory / f"{name}.log").open("wb") as log:
-        # A session of its own: Ctrl-C reaches us alone, and we end our children in order.
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            end(process)
+    with (directory / f"{name}.log").open("wb") as log, ExitStack() as stack:
+        with _signals_later():
+            # A session of its own: Ctrl-C reaches us alone, and we end our children in order.
+            process = subprocess.Popen(
+                command,
+                cwd=directory,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            stack.callback(end, process)
+        yield process
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Handle signals that end us after the `with`: one during a start would leave a child that nobody ends."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 def end(process: subprocess.Popen[bytes], patience: float = PATIENCE) -> None:

@@ -23,7 +23,7 @@ from schemas.outage import decode_outage
 from schemas.rejections import printable
 from streams.broker import topics
 from streams.broker.clients import reading
-from streams.cli.child_process import child
+from streams.cli.child_process import ENDINGS, child
 from streams.cli.demo_broker import embedded_broker
 from streams.cli.demo_worker import PATIENCE, DemoWorker
 from streams.cli.replay import Replayed, ReplayPace, replay
@@ -86,7 +86,7 @@ def _check(demo: Demo) -> int:
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """Handle SIGTERM and SIGHUP as Ctrl-C, so that no child process is left behind."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDINGS}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDINGS}
     try:
         yield
     finally:
@@ -127,9 +127,6 @@ def environment(settings: Settings, directory: Path) -> dict[str, str]:
         "EBBTIDE_WEB_PORT": str(web.port),
         "EBBTIDE_WORKER_DATA_DIR": json.dumps(str(directory / "state")),
     }
-
-
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
