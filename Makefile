@@ -14,10 +14,14 @@ demo: $(STAMP)  ## a recorded day through broker and worker, and the outages in 
 help:  ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 31
 
-test: $(STAMP)  ## all tests
-	$(BIN)/pytest
+# Half of their time tests wait for brokers and workers: two processes a core keep it busy.
+PYTEST := $(BIN)/pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadgroup --no-loadscope-reorder
 
-check: lint test  ## lint and test, as CI does
+test: $(STAMP)  ## all tests but the longest; TESTS=tests/streams
+	$(PYTEST) -m "not long" $(TESTS)
+
+check: lint  ## lint and all tests, as CI does
+	$(PYTEST)
 
 lint: $(STAMP)  ## formatting, types, rooms, generated files
 	$(BIN)/ruff format --check .

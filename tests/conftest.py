@@ -1,16 +1,19 @@
-"""Fixtures that all rooms share."""
+"""Fixtures that all rooms share, and how tests are divided among processes."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from tests.kafka import ApacheKafka, KafkaUnavailableError, install
+from tests.kafka import SHORT_LIVED, ApacheKafka, KafkaUnavailableError, install
+from tests.shared_kafka import shared_kafka
 
 NO_JAVA = "no Java: the Apache Kafka tests were skipped"
+OWN_KAFKA = "own_kafka"
 
 
 def do_without_kafka(missing: KafkaUnavailableError) -> NoReturn:
@@ -21,11 +24,41 @@ def do_without_kafka(missing: KafkaUnavailableError) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[ApacheKafka]:
-    """One Apache Kafka for the session; without Java or jars its tests skip, or fail if EBBTIDE_REQUIRE_KAFKA=1."""
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """One Apache Kafka for all processes; without Java or jars its tests skip, or fail if EBBTIDE_REQUIRE_KAFKA=1.
+
+    Other tests use it at the same time: name topics after the test, and neither restart nor freeze it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        with shared_kafka(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) as running:
+            yield running
+    except KafkaUnavailableError as missing:
+        do_without_kafka(missing)
+
+
+@pytest.fixture(scope="session")
+def own_kafka() -> Iterator[ApacheKafka]:
+    """One Apache Kafka that no other test uses at the same time, to restart, to freeze, or for topics of any name."""
     try:
         install()
     except KafkaUnavailableError as missing:
         do_without_kafka(missing)
-    with ApacheKafka() as running:
+    with ApacheKafka(environment=SHORT_LIVED) as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with files that start processes, and keep a file, and all tests of `own_kafka`, in one process."""
+    starting = {item.path for item in items if _starts_processes(item)}
+    items.sort(key=lambda item: (_group(item) != OWN_KAFKA, item.path not in starting))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("kafka", "embedded", "long"))
+
+
+def _group(item: pytest.Item) -> str:
+    return OWN_KAFKA if OWN_KAFKA in getattr(item, "fixturenames", ()) else str(Path(item.nodeid.partition("::")[0]))

@@ -22,6 +22,8 @@ from kafka.errors import KafkaError
 DEPLOY = Path(__file__).parent.parent / "deploy" / "kafka"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
+#: For a broker of tests: to compile little, and to collect garbage in one thread, halves the cost of a start.
+SHORT_LIVED = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 class KafkaUnavailableError(Exception):
@@ -51,12 +53,12 @@ def free_ports(count: int) -> list[int]:
     """Return that many different free loopback ports."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]
     finally:
-        for one in sockets:
-            one.close()
+        for free in sockets:
+            free.close()
 
 
 class ApacheKafka:
@@ -71,7 +73,8 @@ class ApacheKafka:
         environment: Mapping[str, str] | None = None,
         client: Mapping[str, Any] | None = None,
     ) -> None:
-        self.port, self._controller_port = ports or free_ports(2)
+        self.ports = list(ports or free_ports(2))
+        self.port, self._controller_port = self.ports
         self.address = f"127.0.0.1:{self.port}"
         self._environment, self._client = {**os.environ, **(environment or {})}, client or {}
         self._directory = Path(tempfile.mkdtemp(prefix="ebbtide-kafka-"))

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from tests.kafka import ApacheKafka, free_ports
+from tests.kafka import SHORT_LIVED, ApacheKafka, free_ports
 
 USER, PASSWORD, KEY_PASSWORD = "ebbtide", "h1dden-'word%s{0}", "k3y-word"
 PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -84,7 +84,7 @@ class SecureKafka(ApacheKafka):
             "sasl_plain_username": USER,
             "sasl_plain_password": PASSWORD,
         }
-        super().__init__(ports[:2], {"KAFKA_PROPERTIES": str(properties), "KAFKA_SCRAM": users}, client)
+        super().__init__(ports[:2], {**SHORT_LIVED, "KAFKA_PROPERTIES": str(properties), "KAFKA_SCRAM": users}, client)
 
     def _properties(self, ports: Sequence[int], directory: Path) -> list[str]:
         names = dict(zip(("SASL_SSL", "CONTROLLER", "SSL", "SASL_PLAINTEXT"), ports, strict=True))

@@ -73,10 +73,10 @@ def test_topics_are_made_on_request_only(kafka: ApacheKafka) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("kill", [False, True])
-def test_a_restart_keeps_what_is_stored(kafka: ApacheKafka, kill: bool) -> None:
+def test_a_restart_keeps_what_is_stored(own_kafka: ApacheKafka, kill: bool) -> None:
     """Topics are there again, at the same address, after an orderly restart and after kill -9."""
-    with ApacheKafka() as own:
-        own.create_topic("kept", 2)
-        own.restart(kill=kill)
-        with own.admin() as admin:
-            assert "kept" in admin.list_topics()
+    topic = f"kept-{kill}"
+    own_kafka.create_topic(topic, 2)
+    own_kafka.restart(kill=kill)
+    with own_kafka.admin() as admin:
+        assert topic in admin.list_topics()

@@ -19,7 +19,7 @@ import pytest
 from streams.broker import topics
 from streams.config.loader import load
 from tests.docs.blocks import Block, Command, blocks, commands
-from tests.ebbtide import env, wait_for
+from tests.ebbtide import ebbtide, env, wait_for
 from tests.kafka import ApacheKafka, free_ports
 
 pytestmark = pytest.mark.kafka
@@ -45,14 +45,7 @@ class Newcomer(NamedTuple):
 
     def run(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "streams.cli", *words[1:]],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            check=False,
-            timeout=240,
-        )
+        return ebbtide(*words[1:], cwd=self.folder, environment=self.environment)
 
     def received(self) -> int:
         """How many measurements the worker has read."""
@@ -65,15 +58,15 @@ class Newcomer(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def newcomer(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
+def newcomer(own_kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
     """A newcomer whose topics are deleted at the end."""
     folder, (port,) = tmp_path_factory.mktemp("newcomer"), free_ports(1)
     (settings, *_) = of_readme("toml")
     (folder / "ebbtide.toml").write_text(settings.text)
     (folder / "day.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, DAY)).encode()))
-    ours = {"EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": kafka.address, "EBBTIDE_WEB_PORT": str(port)}
+    ours = {"EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": own_kafka.address, "EBBTIDE_WEB_PORT": str(port)}
     root = str(Path(__file__).parents[2])
-    yield Newcomer(folder, env({**ours, "PYTHONPATH": root}), kafka.address, port)
+    yield Newcomer(folder, env({**ours, "PYTHONPATH": root}), own_kafka.address, port)
     topics.delete(load(folder / "ebbtide.toml", ours).kafka)
 
 
@@ -114,7 +107,14 @@ def test_measurements_come_in_each_way(newcomer: Newcomer) -> None:
     wait_for(f"{sent} measurements", lambda: newcomer.received() == sent)
 
 
-@pytest.mark.parametrize("name", [name for name in own() if name not in ("topics", "worker", "replay")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name == "demo" else [])
+        for name in own()
+        if name not in ("topics", "worker", "replay")
+    ],
+)
 @pytest.mark.usefixtures("worker")
 def test_every_other_command_does_what_it_says(newcomer: Newcomer, name: str) -> None:
     """It ends well on the newcomer's files, or on the worker that runs."""

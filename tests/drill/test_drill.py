@@ -125,6 +125,7 @@ def test_the_summary_of_detect_is_read() -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.long
 def test_a_short_drill(kafka: ApacheKafka, tmp_path: Path) -> None:
     """Three kills, a worker that comes and goes, and a partition with a backlog: nothing lost, doubled or changed.
 

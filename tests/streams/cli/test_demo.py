@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from streams.broker import topics
+from streams.broker import clients, topics
 from streams.cli.demo_run import environment, own
 from streams.cli.tables import HEADER
 from streams.config.loader import load
@@ -149,16 +149,16 @@ def on_terminal(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.kafka
-def test_demo_on_a_real_kafka_runs_twice_and_cleans_up(kafka: ApacheKafka) -> None:
+def test_demo_on_a_real_kafka_runs_twice_and_cleans_up(own_kafka: ApacheKafka) -> None:
     """Two runs in a row show the same; their topics are gone afterwards, and no other has come or gone."""
-    kafka.create_topic("partials", 4)  # as a worker on that broker may have
-    before = topics_of(kafka)
-    shown = [ebbtide("demo", "--broker", kafka.address) for _ in range(2)]
+    own_kafka.create_topic("partials", 4)  # as a worker on that broker may have
+    before = topics_of(own_kafka)
+    shown = [ebbtide("demo", "--broker", own_kafka.address) for _ in range(2)]
     for done in shown:
         assert (done.returncode, done.stderr) == (0, b"")
         assert_whole(done.stdout.decode())
     assert len({done.stdout.decode().split("since\n")[1] for done in shown}) == 1
-    assert topics_of(kafka) == before
+    assert topics_of(own_kafka) == before
 
 
 def topics_of(kafka: ApacheKafka) -> set[str]:
@@ -186,8 +186,11 @@ def test_every_topic_of_a_demo_is_its_own() -> None:
         (("--file", "-", "--settings", str(FEEDS)), 2, "ebbtide: demo --file: standard input"),
     ],
 )
-def test_demo_says_in_one_line_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], code: int, line: str) -> None:
+def test_demo_says_in_one_line_what_is_wrong(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An unreachable broker, and files that are missing, before anything is started."""
+    monkeypatch.setattr(clients, "CONNECT_MS", 500)
     done = ebbtide("demo", *arguments, cwd=tmp_path)
     assert done.returncode == code
     assert done.stdout == b""

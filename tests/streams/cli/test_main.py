@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import topics
-from tests.ebbtide import FEEDS, MEASUREMENTS, PROGRAM, Cluster, ebbtide, env
+from streams.broker import clients, topics
+from tests.ebbtide import FEEDS, MEASUREMENTS, PROGRAM, Cluster, ebbtide, ebbtide_process, env
 from tests.kafka import ApacheKafka, free_ports
 
 COMMANDS = ("demo", "worker", "replay", "detect", "topics", "settings")
@@ -37,7 +37,7 @@ def test_every_command_has_help(command: str) -> None:
 
 def test_version_and_wrong_use() -> None:
     """The version is the distribution's; no command and an unknown one are wrong use, without a traceback."""
-    assert ebbtide("--version").stdout.decode() == f"ebbtide {version('ebbtide')}\n"
+    assert ebbtide_process("--version").stdout.decode() == f"ebbtide {version('ebbtide')}\n"
     for arguments in ((), ("flood",), ("replay", "x", "--speed", "0"), ("detect",)):
         done = ebbtide(*arguments)
         assert done.returncode == 2
@@ -109,8 +109,9 @@ def test_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["worker", "replay", "topics"])
-def test_unreachable_broker_is_named(command: str) -> None:
+def test_unreachable_broker_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens there: one line with the key and the address."""
+    monkeypatch.setattr(clients, "CONNECT_MS", 500)
     (port,) = free_ports(1)
     files = [MEASUREMENTS] if command == "replay" else []
     environment = {"EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}", "EBBTIDE_WEB_PORT": str(free_ports(1)[0])}

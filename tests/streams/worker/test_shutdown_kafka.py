@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -23,10 +24,13 @@ MESSAGES = 800
 @pytest.fixture
 def cluster(kafka: ApacheKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Make topics for the test, with batches so small that a worker is in the middle of many."""
-    name = f"shutdown-{str(request.node.name)[5:15].strip('_')}"
-    made = Cluster(kafka.address, name, tmp_path, EBBTIDE_WORKER_MAX_RECORDS="10")
-    yield made
-    made.close()
+    with closing(cluster_on(kafka, tmp_path, str(request.node.name))) as made:
+        yield made
+
+
+def cluster_on(kafka: ApacheKafka, directory: Path, test: str) -> Cluster:
+    """Return a cluster that is named after a test."""
+    return Cluster(kafka.address, f"shutdown-{test[5:15].strip('_')}", directory, EBBTIDE_WORKER_MAX_RECORDS="10")
 
 
 def message(second: int) -> bytes:
@@ -81,13 +85,14 @@ def test_sigterm_in_the_middle_of_a_backlog(cluster: Cluster) -> None:
     assert end(second) == 0
 
 
-def test_a_broker_that_hangs_does_not_hold_a_worker(cluster: Cluster, kafka: ApacheKafka) -> None:
+def test_a_broker_that_hangs_does_not_hold_a_worker(own_kafka: ApacheKafka, tmp_path: Path) -> None:
     """It ends in time with code 1 and says what that means."""
-    worker = cluster.worker()
-    cluster.send((0, b"asn/1", message(0)))
-    worker.wait_applied({0: 0})
-    with kafka.frozen():
-        assert end(worker) == 1
+    with closing(cluster_on(own_kafka, tmp_path, "test_hangs")) as cluster:
+        worker = cluster.worker()
+        cluster.send((0, b"asn/1", message(0)))
+        worker.wait_applied({0: 0})
+        with own_kafka.frozen():
+            assert end(worker) == 1
     assert worker.errors().endswith("ebbtide: not ended after 9 s: what was not saved will be read again\n")
 
 
