@@ -23,7 +23,7 @@ from streams.broker.changelog import read_tables
 from streams.broker.clients import opened
 from streams.broker.topics import MAX_MESSAGE
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
 LOG = logging.getLogger("ebbtide.alerts")
 PATIENCE = 30.0  # seconds until a record must have arrived
@@ -49,7 +49,7 @@ class DeliveryLog(Protocol):
 class KafkaDeliveryLog:
     """The delivery log in Kafka. Every method that writes raises BrokerError when a record does not arrive."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         options = {"acks": "all", "enable_idempotence": True, "max_request_size": MAX_MESSAGE}
         self._producer = opened(kafka, KafkaProducer, **options)
@@ -103,7 +103,7 @@ class DryRunDeliveryLog:
         """Do nothing."""
 
 
-def read_states(kafka: Kafka, partitions: int) -> list[AlertState]:
+def read_states(kafka: KafkaSettings, partitions: int) -> list[AlertState]:
     """Return all states in the topic. A record that is no state is logged. Raises BrokerError."""
     tables = read_tables(kafka, kafka.alerts_state, partitions, lambda _: None)
     pairs = (pair for _, table in sorted(tables.items()) for pair in sorted(table.items()))

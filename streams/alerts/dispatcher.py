@@ -14,7 +14,7 @@ from streams.alerts.notice import Notice
 from streams.alerts.offsets import Offsets, Part
 from streams.alerts.receiver_queue import ReceiverQueue
 from streams.alerts.routing import targets
-from streams.config.alerts import Alerts
+from streams.config.alerts import AlertsSettings
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Dispatcher:
     `topics`: the topic of each subject that is read.
     """
 
-    settings: Alerts
+    settings: AlertsSettings
     queues: dict[str, ReceiverQueue] = field(init=False)
     offsets: Offsets = field(default_factory=Offsets)
     topics: Mapping[Subject, str] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from streams.alerts.offsets import Part
 from streams.broker.clients import opened
 from streams.broker.topics import connected
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
 LOG = logging.getLogger("ebbtide.alerts")
 RECORDS = 500
@@ -64,13 +64,13 @@ class RevisionSource(Protocol):
         """Close the connection."""
 
 
-def group_of(kafka: Kafka) -> str:
+def group_of(kafka: KafkaSettings) -> str:
     """Return the name of the consumer group."""
     return f"{kafka.app_id}-alerts"
 
 
 @contextmanager
-def _broker_errors(kafka: Kafka, action: str) -> Iterator[None]:
+def _broker_errors(kafka: KafkaSettings, action: str) -> Iterator[None]:
     """In `with`: turn an error of the client into a BrokerError of one line that names the brokers."""
     try:
         yield
@@ -98,7 +98,7 @@ class _KafkaSource:
 
     def __init__(
         self,
-        kafka: Kafka,
+        kafka: KafkaSettings,
         topics: Iterable[str],
         clock: Callable[[], float],
         **options: Any,  # noqa: ANN401
@@ -181,7 +181,9 @@ class _KafkaSource:
 class GroupSource(_KafkaSource):
     """Reads as a member of the group `APP_ID-alerts`."""
 
-    def __init__(self, kafka: Kafka, topics: Collection[str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, topics: Collection[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         group, session = group_of(kafka), int(kafka.session_timeout * 1000)
         super().__init__(kafka, topics, clock, group_id=group, session_timeout_ms=session)
         self._listener, self._seen = _Listener(), 0
@@ -224,7 +226,9 @@ class GroupSource(_KafkaSource):
 class DryRunSource(_KafkaSource):
     """Reads all partitions from the offsets of the group. Joins no group and commits nothing."""
 
-    def __init__(self, kafka: Kafka, parts: Collection[Part], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, parts: Collection[Part], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(kafka, {topic for topic, _ in parts}, clock)
         self._parts: Collection[Part] | None = parts
         self._consumer.assign([TopicPartition(*part) for part in sorted(parts)])

@@ -25,7 +25,7 @@ from streams.alerts.revision_source import DryRunSource, GroupSource
 from streams.alerts.sender import HttpSender, compose
 from streams.alerts.service import AlertService, Ports
 from streams.broker import topics
-from streams.config.alerts import Alerts
+from streams.config.alerts import AlertsSettings
 from streams.config.errors import UsageError
 from streams.config.ports import demand_port
 from streams.config.settings import Settings
@@ -33,7 +33,7 @@ from streams.config.settings import Settings
 STOP_SECONDS = 9.5  # until the process exits by force
 
 
-def load_endpoints(alerts: Alerts) -> dict[str, Endpoint]:
+def load_endpoints(alerts: AlertsSettings) -> dict[str, Endpoint]:
     """Return all receivers with their secrets. Raises UsageError without receivers or routes, and SettingsError."""
     if not alerts.receivers or not alerts.routes:
         raise UsageError("the settings name no receivers or no routes, so there is nobody to alert: see docs/alerts.md")

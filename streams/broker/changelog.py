@@ -12,17 +12,17 @@ from kafka import TopicPartition
 from streams.broker.clients import PATIENCE, reading, sending
 from streams.broker.topics import MAX_MESSAGE, changelog
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
 Tables = dict[int, dict[bytes, bytes]]
 
 
-def read(kafka: Kafka, partitions: int, tick: Callable[[int], None]) -> Tables:
+def read(kafka: KafkaSettings, partitions: int, tick: Callable[[int], None]) -> Tables:
     """Return what each partition of the changelog holds; `tick` is told how many records were read."""
     return read_tables(kafka, changelog(kafka), partitions, tick)
 
 
-def read_tables(kafka: Kafka, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
+def read_tables(kafka: KafkaSettings, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
     """Return what each partition of a compacted topic holds. Raises BrokerError when it cannot be read to its end."""
     tables: Tables = {number: {} for number in range(partitions)}
     with reading(kafka) as consumer:
@@ -75,7 +75,7 @@ class Changelog(MutableMapping[bytes, bytes]):
 
 
 @contextmanager
-def writing(kafka: Kafka, tables: Tables) -> Iterator[dict[int, Changelog]]:
+def writing(kafka: KafkaSettings, tables: Tables) -> Iterator[dict[int, Changelog]]:
     """Yield the partitions as tables; at the end all that was sent has arrived. Raises BrokerError when it has not."""
     with sending(kafka, changelog(kafka), enable_idempotence=True, max_request_size=MAX_MESSAGE) as send:
         yield {number: Changelog(rows, partial(send, partition=number)) for number, rows in tables.items()}

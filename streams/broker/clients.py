@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError, Sa
 from schemas.rejections import one_line
 from streams.broker.security import client_options
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
 CONNECT_MS = 8000
 PATIENCE = 60.0  # seconds without a record, or without a delivery, after which the broker is given up
@@ -26,7 +26,7 @@ class Send(Protocol):
         """Send it."""
 
 
-def opened(kafka: Kafka, kind: Callable[..., Any], **options: Any) -> Any:  # noqa: ANN401
+def opened(kafka: KafkaSettings, kind: Callable[..., Any], **options: Any) -> Any:  # noqa: ANN401
     """Return a client of a kind. Raises BrokerError when no broker answers or lets it in, SettingsError for a file."""
     with FirstCause() as cause:
         try:
@@ -36,7 +36,7 @@ def opened(kafka: Kafka, kind: Callable[..., Any], **options: Any) -> Any:  # no
 
 
 @contextmanager
-def reading(kafka: Kafka) -> Iterator[Any]:
+def reading(kafka: KafkaSettings) -> Iterator[Any]:
     """Yield a consumer of no group. Raises BrokerError when no broker answers, and for what one refuses."""
     consumer = opened(kafka, KafkaConsumer, enable_auto_commit=False)
     try:
@@ -48,7 +48,7 @@ def reading(kafka: Kafka) -> Iterator[Any]:
 
 
 @contextmanager
-def sending(kafka: Kafka, topic: str, **options: Any) -> Iterator[Send]:  # noqa: ANN401
+def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:  # noqa: ANN401
     """Yield what sends to a topic; at the end all that was sent has arrived. Raises BrokerError when it has not."""
     producer = opened(kafka, KafkaProducer, acks="all", **options)
     futures: list[Any] = []
@@ -90,7 +90,7 @@ class FirstCause(logging.Handler):
         logging.getLogger("kafka.net").removeHandler(self)
 
 
-def _no_answer(kafka: Kafka, error: Exception, cause: FirstCause) -> BrokerError:
+def _no_answer(kafka: KafkaSettings, error: Exception, cause: FirstCause) -> BrokerError:
     """Return the error for brokers that do not answer, or that let nobody in."""
     # Kafka often hangs up on a wrong password before its answer has come through.
     hint = " (the login may be wrong)" if kafka.uses_sasl and "disconnected" in cause.text else ""

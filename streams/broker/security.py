@@ -10,13 +10,13 @@ import faust
 
 from streams.config.errors import SettingsError
 from streams.config.secret import Secret, one_of
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
 # At debug level they log each request, the one with the password too.
 _TALKATIVE = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
 
 
-def client_options(kafka: Kafka) -> dict[str, Any]:
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     """Return where the brokers are and how to be let in, in the words of kafka-python. Raises SettingsError."""
     hush()
     options: dict[str, Any] = {
@@ -31,7 +31,7 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
     return options
 
 
-def credentials(kafka: Kafka) -> faust.types.auth.CredentialsT | None:
+def credentials(kafka: KafkaSettings) -> faust.types.auth.CredentialsT | None:
     """Return the same for Faust; None for a broker that asks for nothing. Raises SettingsError."""
     hush()
     context = tls_context(kafka)
@@ -45,7 +45,7 @@ def credentials(kafka: Kafka) -> faust.types.auth.CredentialsT | None:
     return None if context is None else faust.SSLCredentials(context)
 
 
-def tls_context(kafka: Kafka) -> ssl.SSLContext | None:
+def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
     """Return how to check the broker and what to show it; None without TLS. Raises SettingsError, naming the file."""
     if not kafka.uses_tls:
         return None
@@ -59,7 +59,7 @@ def tls_context(kafka: Kafka) -> ssl.SSLContext | None:
     return context
 
 
-def _show_certificate(context: ssl.SSLContext, kafka: Kafka, certificate: str) -> None:
+def _show_certificate(context: ssl.SSLContext, kafka: KafkaSettings, certificate: str) -> None:
     password = one_of(kafka.ssl_key_password, kafka.ssl_key_password_file, "kafka.ssl_key_password_file")
     text = password.reveal() if password else ""  # with none at all OpenSSL would ask at the terminal
     try:
@@ -76,7 +76,7 @@ def _reason(error: OSError) -> str:
     return f"cannot be read: {error.strerror}"
 
 
-def _password(kafka: Kafka) -> Secret:
+def _password(kafka: KafkaSettings) -> Secret:
     found = one_of(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
     if found is None:  # the settings were made by hand
         raise SettingsError("kafka.sasl_password: is missing")

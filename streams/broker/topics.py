@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 
 from streams.broker.clients import opened
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
 TABLE = "snapshots"
 #: Keys of the settings that name a topic.
@@ -38,12 +38,12 @@ class Topic(NamedTuple):
     config: dict[str, str]
 
 
-def changelog(kafka: Kafka) -> str:
+def changelog(kafka: KafkaSettings) -> str:
     """Return the name that Faust gives the changelog topic of the snapshot table."""
     return f"{kafka.app_id}-{TABLE}-changelog"
 
 
-def wanted(kafka: Kafka) -> list[Topic]:
+def wanted(kafka: KafkaSettings) -> list[Topic]:
     """Return all topics that a worker reads or writes; those that are only its own are cut like the measurements."""
     compacted = {"cleanup.policy": "compact"}
     large = {"max.message.bytes": str(MAX_MESSAGE)}
@@ -67,7 +67,7 @@ def wanted(kafka: Kafka) -> list[Topic]:
     ]
 
 
-def alerting(kafka: Kafka) -> list[Topic]:
+def alerting(kafka: KafkaSettings) -> list[Topic]:
     """Return all topics that `ebbtide alerts` reads or writes; outages only where a route wants them."""
     compacted, large = {"cleanup.policy": "compact"}, {"max.message.bytes": str(MAX_MESSAGE)}
     return [
@@ -78,13 +78,13 @@ def alerting(kafka: Kafka) -> list[Topic]:
     ]
 
 
-def all_of(kafka: Kafka) -> list[Topic]:
+def all_of(kafka: KafkaSettings) -> list[Topic]:
     """Return all topics, each once."""
     return list({topic.name: topic for topic in [*wanted(kafka), *alerting(kafka)]}.values())
 
 
 @contextmanager
-def connected(kafka: Kafka) -> Iterator[Any]:
+def connected(kafka: KafkaSettings) -> Iterator[Any]:
     """Yield an admin client. Raises BrokerError, which names the address, when no broker answers or one refuses."""
     client = opened(kafka, KafkaAdminClient)
     try:
@@ -95,14 +95,14 @@ def connected(kafka: Kafka) -> Iterator[Any]:
         client.close()
 
 
-def existing(kafka: Kafka) -> dict[str, int]:
+def existing(kafka: KafkaSettings) -> dict[str, int]:
     """Return how many partitions each topic of ours has that exists. Raises BrokerError."""
     with connected(kafka) as client:
         found = client.describe_topics([topic.name for topic in all_of(kafka)])
     return {topic["name"]: len(topic["partitions"]) for topic in found if not topic["error_code"]}
 
 
-def create(kafka: Kafka) -> list[str]:
+def create(kafka: KafkaSettings) -> list[str]:
     """Create the topics that are missing and return their names. Raises BrokerError."""
     there = existing(kafka)
     missing = [topic for topic in all_of(kafka) if topic.name not in there]
@@ -112,14 +112,14 @@ def create(kafka: Kafka) -> list[str]:
     return [topic.name for topic in missing]
 
 
-def delete(kafka: Kafka) -> None:
+def delete(kafka: KafkaSettings) -> None:
     """Delete all topics of the settings that exist. Raises BrokerError."""
     there = existing(kafka)
     with connected(kafka) as client:
         client.delete_topics(list(there))
 
 
-def demand(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, int]:
+def demand(kafka: KafkaSettings, topics: Iterable[Topic]) -> dict[str, int]:
     """Return how many partitions each topic has. Raises BrokerError when one of these is missing."""
     there = existing(kafka)
     for topic in topics:
@@ -128,7 +128,7 @@ def demand(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, int]:
     return there
 
 
-def check(kafka: Kafka) -> int:
+def check(kafka: KafkaSettings) -> int:
     """Return the number of partitions of the measurements.
 
     Raises BrokerError when a topic of the worker is missing, or when one that must be cut like them is cut otherwise.

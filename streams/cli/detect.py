@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streams.cli.common import add_files, counter, feed_settings_of, print_summary
 from streams.config.metadata import Register
-from streams.config.reference_data import known_of
+from streams.config.reference_data import reference_data_of
 from streams.evaluation.detect import detect, incident_lines, outage_lines
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
@@ -29,10 +29,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Print every revision of every outage, or incident, as a JSON object a line; a summary on standard error."""
     settings = feed_settings_of(arguments)
-    known = known_of(settings)
+    reference = reference_data_of(settings)
     if arguments.metadata:
-        known = replace(known, register=Register(arguments.metadata))
-    shard, tally, revisions = Shard(settings, known=known), Tally(), 0
+        reference = replace(reference, register=Register(arguments.metadata))
+    shard, tally, revisions = Shard(settings, reference=reference), Tally(), 0
     with counter("measurements") as show:
         found = detect(shard, tally, arguments.files, time.time)
         for lines in incident_lines(shard, found) if arguments.incidents else map(outage_lines, found):

@@ -17,7 +17,7 @@ from streams.broker import topics
 from streams.broker.clients import opened
 from streams.cli.common import add_files, counter, positive, print_summary, settings_of
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 from streams.evaluation.measurement_files import read_chunks
 
 HELP = "Send files of measurements to Kafka."
@@ -75,7 +75,7 @@ class Replayed:
         self.offsets[metadata.partition] = max(metadata.offset, self.offsets.get(metadata.partition, -1))
 
 
-def replay(kafka: Kafka, files: Iterable[str], pace: ReplayPace) -> Iterator[Replayed]:
+def replay(kafka: KafkaSettings, files: Iterable[str], pace: ReplayPace) -> Iterator[Replayed]:
     """Send each line of the files as one message, keyed by its entity; yield progress after each chunk.
 
     Every line is sent as it is, valid or not: the worker decides. Raises BrokerError or InputError.
@@ -99,7 +99,7 @@ def replay(kafka: Kafka, files: Iterable[str], pace: ReplayPace) -> Iterator[Rep
         yield replayed
 
 
-def _raise_first(failed: list[BaseException], kafka: Kafka) -> None:
+def _raise_first(failed: list[BaseException], kafka: KafkaSettings) -> None:
     if failed:
         raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not delivered: {failed[0]}")
 

@@ -15,7 +15,7 @@ from streams.broker import topics
 from streams.broker.changelog import Changelog, Tables, read, writing
 from streams.broker.clients import reading
 from streams.config.errors import BrokerError, StateError, StateInUseError
-from streams.config.settings import Kafka, Settings
+from streams.config.settings import KafkaSettings, Settings
 from streams.state import state_file
 from streams.state.all_stages import STAGES
 from streams.state.row_codec import pack, unpack
@@ -26,7 +26,7 @@ TRIES = 3
 Tick = Callable[[int], None]
 
 
-def export(kafka: Kafka, path: Path, tick: Tick) -> State:
+def export(kafka: KafkaSettings, path: Path, tick: Tick) -> State:
     """Write the newest snapshot of each partition to a file, workers running or not. Raises an EbbtideError."""
     partitions = topics.check(kafka)
     header = Header(kafka.app_id, kafka.measurements, partitions, version("ebbtide"))
@@ -37,7 +37,7 @@ def export(kafka: Kafka, path: Path, tick: Tick) -> State:
     return state
 
 
-def _collect(kafka: Kafka, partitions: int, tick: Tick) -> dict[int, dict[str, bytes]]:
+def _collect(kafka: KafkaSettings, partitions: int, tick: Tick) -> dict[int, dict[str, bytes]]:
     """Read the snapshots; again when rows changed while they were read, since a worker may be writing."""
     for left in reversed(range(TRIES)):
         try:
@@ -107,7 +107,7 @@ def _store(log: Changelog, number: int, folder: str) -> SnapshotStore:
     return store
 
 
-def reset(kafka: Kafka, tick: Tick) -> int:
+def reset(kafka: KafkaSettings, tick: Tick) -> int:
     """Delete a group's snapshots and committed offsets, and return how many rows. Raises an EbbtideError.
 
     What stages have told each other is passed over by whoever starts next.
@@ -125,7 +125,7 @@ def reset(kafka: Kafka, tick: Tick) -> int:
     return rows
 
 
-def _ends(kafka: Kafka, partitions: int) -> dict[TopicPartition, int]:
+def _ends(kafka: KafkaSettings, partitions: int) -> dict[TopicPartition, int]:
     """Return the ends of what stages tell each other: it will be told anew, perhaps otherwise."""
     names = [stage.topic_of(kafka) for stage in STAGES if stage.topic != "measurements"]
     with reading(kafka) as consumer:
@@ -135,7 +135,7 @@ def _ends(kafka: Kafka, partitions: int) -> dict[TopicPartition, int]:
     return ends
 
 
-def demand_idle(kafka: Kafka) -> None:
+def demand_idle(kafka: KafkaSettings) -> None:
     """Raise StateInUseError when a worker of the group is alive, or was a session timeout ago."""
     with topics.connected(kafka) as client:
         groups = {group["group_id"]: group["group_state"] for group in client.list_groups()}
@@ -155,7 +155,7 @@ def _check_rows(settings: Settings, state: State) -> None:
             stage(settings, number, table, 0.0)
 
 
-def _check_topic(kafka: Kafka, partitions: int, state: State, force: bool) -> None:
+def _check_topic(kafka: KafkaSettings, partitions: int, state: State, force: bool) -> None:
     """Raise StateError when the offsets of a state mean something else in the topic of now."""
     its = state.header
     if its.partitions != partitions:
@@ -175,7 +175,7 @@ def _check_topic(kafka: Kafka, partitions: int, state: State, force: bool) -> No
             )
 
 
-def _following(kafka: Kafka, state: State) -> dict[TopicPartition, int]:
+def _following(kafka: KafkaSettings, state: State) -> dict[TopicPartition, int]:
     """Return the offset behind what each stage's snapshot includes."""
     return {
         TopicPartition(stage.topic_of(kafka), number): offset + 1
@@ -184,13 +184,13 @@ def _following(kafka: Kafka, state: State) -> dict[TopicPartition, int]:
     }
 
 
-def _committed(kafka: Kafka) -> dict[TopicPartition, Any]:
+def _committed(kafka: KafkaSettings) -> dict[TopicPartition, Any]:
     with topics.connected(kafka) as client:
         found = client.list_group_offsets([kafka.app_id])[kafka.app_id]
     return {tp: at for tp, at in found.items() if at.offset >= 0 and tp.topic == kafka.measurements}
 
 
-def _forget_offsets(kafka: Kafka, names: Sequence[str]) -> None:
+def _forget_offsets(kafka: KafkaSettings, names: Sequence[str]) -> None:
     with topics.connected(kafka) as client:
         committed = client.list_group_offsets([kafka.app_id])[kafka.app_id]
         parts = [tp for tp in committed if tp.topic in names]
@@ -198,7 +198,7 @@ def _forget_offsets(kafka: Kafka, names: Sequence[str]) -> None:
             _demand_no_error(client.delete_group_offsets(kafka.app_id, parts))
 
 
-def _commit(kafka: Kafka, following: Mapping[TopicPartition, int]) -> None:
+def _commit(kafka: KafkaSettings, following: Mapping[TopicPartition, int]) -> None:
     wanted = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in following.items() if offset > 0}
     with topics.connected(kafka) as client:
         if wanted:

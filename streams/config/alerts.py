@@ -128,7 +128,7 @@ class Route(Section, frozen=True, kw_only=True):
             span(text)
 
 
-class Alerts(Section, frozen=True, kw_only=True):
+class AlertsSettings(Section, frozen=True, kw_only=True):
     """Who is told of what, and where the metrics of `ebbtide alerts` are."""
 
     bind: str = "127.0.0.1"

@@ -12,12 +12,12 @@ import msgspec
 
 from streams.config.alerts import Alertmanager, PagerDuty, Slack, Webhook
 from streams.config.errors import SettingsError
-from streams.config.settings import Feed, Settings, from_builtins, inner
+from streams.config.settings import FeedSettings, Settings, from_builtins, inner
 
 PREFIX = "EBBTIDE_"
 # Tables of tables with names of the operator's, and what each may be.
 _MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
-    "feeds": (Feed,),
+    "feeds": (FeedSettings,),
     "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
 }
 DEFAULT_SETTINGS = Path("ebbtide.toml")

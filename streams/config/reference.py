@@ -12,7 +12,7 @@ import msgspec
 from streams.config.descriptions import TEXTS
 from streams.config.durations import UNITS
 from streams.config.secret import Secret
-from streams.config.settings import Expected, Feed, Settings
+from streams.config.settings import ExpectedSettings, FeedSettings, Settings
 from streams.config.types import Duration
 
 HEAD = """# Settings
@@ -30,14 +30,18 @@ _WORDS = {str: "text", bool: "true or false", int: "number", float: "number", Du
 def reference() -> str:
     """Return the page."""
     sections = [(f"[{name}]", name, kind) for name, kind in _sections()]
-    sections += [("[feeds.NAME]", "feeds.NAME", Feed), ("[[calendar]]", "calendar", Expected)]
+    sections += [("[feeds.NAME]", "feeds.NAME", FeedSettings), ("[[calendar]]", "calendar", ExpectedSettings)]
     return HEAD + "".join(_section(*one) for one in sections)
 
 
 def undescribed() -> set[str]:
     """Return the keys that have no text, and the texts that have no key."""
-    known: dict[str, type[msgspec.Struct]] = {**dict(_sections()), "feeds.NAME": Feed, "calendar": Expected}
-    keys = {f"{name}.{key}" for name, kind in known.items() for key in kind.__struct_fields__}
+    sections: dict[str, type[msgspec.Struct]] = {
+        **dict(_sections()),
+        "feeds.NAME": FeedSettings,
+        "calendar": ExpectedSettings,
+    }
+    keys = {f"{name}.{key}" for name, kind in sections.items() for key in kind.__struct_fields__}
     return keys ^ {f"{name}.{key}" for name, texts in TEXTS.items() for key in texts}
 
 

@@ -1,4 +1,4 @@
-"""What is known beside the measurements, the same for all shards of a process: the calendar, and the metadata."""
+"""Reference data, the same for all shards of a process: the calendar of expected outages, and the metadata."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from streams.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is expected, and what networks are called, belong to and weigh."""
+class ReferenceData:
+    """The calendar of what is expected to be down, and the names, operators and weights of networks."""
 
     calendar: Calendar = field(default_factory=Calendar)
     register: Register = field(default_factory=Register)
 
 
-def known_of(settings: Settings) -> Known:
-    """Return what the settings say: their own calendar, and the file of metadata. Raises InputError for the file."""
-    return Known(Calendar(one.entry() for one in settings.calendar), Register(settings.metadata.path))
+def reference_data_of(settings: Settings) -> ReferenceData:
+    """Return the calendar of the settings and the metadata of their file. Raises InputError for the file."""
+    entries = (expected.entry() for expected in settings.calendar)
+    return ReferenceData(Calendar(entries), Register(settings.metadata.path))

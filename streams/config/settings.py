@@ -12,7 +12,7 @@ from detectors.types import Kind, Rule
 from detectors.watermark import TimeRule
 from schemas.api import MAX_BINS
 from schemas.calendar import Entry, Only, entry_of
-from streams.config.alerts import Alerts, AnyReceiver
+from streams.config.alerts import AlertsSettings, AnyReceiver
 from streams.config.area_spec import combination
 from streams.config.durations import seconds
 from streams.config.secret import Secret
@@ -20,7 +20,7 @@ from streams.config.types import Duration as Duration
 from streams.config.types import Entity, Limit, Name, Natural, Part, Port, Section, check_secrets
 
 
-class Kafka(Section, frozen=True):
+class KafkaSettings(Section, frozen=True):
     """Where the messages are."""
 
     bootstrap_servers: tuple[str, ...] = ("127.0.0.1:9092",)
@@ -71,7 +71,7 @@ class Kafka(Section, frozen=True):
         return self.security_protocol.endswith("SSL")
 
 
-def _check_protocol(kafka: Kafka) -> None:
+def _check_protocol(kafka: KafkaSettings) -> None:
     """Refuse keys that the protocol would leave unused, since somebody counts on them, and those that it lacks."""
     given = {key for key in kafka.__struct_fields__ if getattr(kafka, key) is not None}
     sasl = {key for key in given if key.startswith("sasl_")}
@@ -88,14 +88,14 @@ def _check_protocol(kafka: Kafka) -> None:
         raise ValueError("a key without `ssl_certfile` has no effect")
 
 
-class Detection(Section, frozen=True):
+class DetectionSettings(Section, frozen=True):
     """The one knob, and when a lower level is accepted as the new normal (never, unless said)."""
 
     false_alarms_per_1000_series_month: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
     rebaseline_after: Duration | None = None
 
 
-class Feed(Section, frozen=True):
+class FeedSettings(Section, frozen=True):
     """One stream of measurements of one kind."""
 
     signal: Name
@@ -119,7 +119,7 @@ class Feed(Section, frozen=True):
         return self.kind in ("count", "distinct") if self.absent is None else self.absent == "zero"
 
 
-class Worker(Section, frozen=True):
+class WorkerSettings(Section, frozen=True):
     """How the worker waits, writes and remembers."""
 
     max_ahead: Duration = Duration(600)
@@ -131,7 +131,7 @@ class Worker(Section, frozen=True):
     data_dir: str = "var"
 
 
-class Web(Section, frozen=True):
+class WebSettings(Section, frozen=True):
     """The worker's web server."""
 
     bind: str = "127.0.0.1"
@@ -147,7 +147,7 @@ class Web(Section, frozen=True):
         check_secrets(self, ("token",))
 
 
-class Expected(Section, frozen=True):
+class ExpectedSettings(Section, frozen=True):
     """An entry of the calendar: what is expected to be down, from when until when."""
 
     starts: datetime
@@ -167,7 +167,7 @@ class Expected(Section, frozen=True):
         return entry_of(self.starts.timestamp(), self.ends.timestamp(), self.entities, self.facets, self.note)
 
 
-class Metadata(Section, frozen=True):
+class MetadataSettings(Section, frozen=True):
     """What is known of networks and regions: see `streams.config.metadata`."""
 
     file: str | None = None
@@ -178,7 +178,7 @@ class Metadata(Section, frozen=True):
         return None if self.file is None else Path(self.file)
 
 
-class Metrics(Section, frozen=True):
+class MetricsSettings(Section, frozen=True):
     """Which series the metrics show, and how many outages, incidents, series and places (country and signal)."""
 
     watch: tuple[Entity, ...] = ()
@@ -191,15 +191,15 @@ class Metrics(Section, frozen=True):
 class Settings(Section, frozen=True):
     """Everything a run depends on."""
 
-    kafka: Kafka = Kafka()
-    detection: Detection = Detection()
-    worker: Worker = Worker()
-    web: Web = Web()
-    metrics: Metrics = Metrics()
-    metadata: Metadata = Metadata()
-    calendar: tuple[Expected, ...] = ()
-    alerts: Alerts = Alerts()
-    feeds: dict[Name, Feed] = msgspec.field(default_factory=dict)
+    kafka: KafkaSettings = KafkaSettings()
+    detection: DetectionSettings = DetectionSettings()
+    worker: WorkerSettings = WorkerSettings()
+    web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    metadata: MetadataSettings = MetadataSettings()
+    calendar: tuple[ExpectedSettings, ...] = ()
+    alerts: AlertsSettings = AlertsSettings()
+    feeds: dict[Name, FeedSettings] = msgspec.field(default_factory=dict)
 
     def rule(self, feed: str) -> Rule:
         """Return the parameters of a feed's detector."""
@@ -225,7 +225,7 @@ class Settings(Section, frozen=True):
 
 def from_builtins(values: object) -> Settings:
     """Check plain values against the types above. Raises msgspec.ValidationError, which names the key."""
-    for path, kind in (("feeds", Feed), ("alerts.receivers", AnyReceiver)):
+    for path, kind in (("feeds", FeedSettings), ("alerts.receivers", AnyReceiver)):
         for name, one in inner(values, path).items():
             _check_one(f"{path}.{name}", one, kind)
     return msgspec.convert(values, Settings, strict=True, dec_hook=_custom)

@@ -33,7 +33,7 @@ def outage_lines(closed: Iterable[Closed]) -> list[bytes]:
 
 def incident_lines(shard: Shard, found: Iterable[Iterable[Closed]]) -> Iterator[list[bytes]]:
     """Yield the revisions of incidents that each step of a detection brings, as JSON, a line each."""
-    grouping = Grouping(shard.settings, shard.known.register, expected_reporters(shard.settings, 1))
+    grouping = Grouping(shard.settings, shard.reference.register, expected_reporters(shard.settings, 1))
     shard.tell_levels()
     for closed in found:
         for one in closed:

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from schemas.rejections import one_line
 from streams.config.errors import EbbtideError, UsageError
-from streams.config.reference_data import known_of
-from streams.config.settings import Feed as FeedSettings
-from streams.config.settings import Settings
+from streams.config.reference_data import reference_data_of
+from streams.config.settings import FeedSettings, Settings
 from streams.evaluation.bin_history import Bin, History, Watch
 from streams.evaluation.detect import detect
 from streams.evaluation.explain_text import clock, sentences, table
@@ -61,7 +60,7 @@ def explain(
     UsageError for a feed that is not in the settings, UnknownEntityError when nothing of the entity was measured,
     InputError when a file cannot be read.
     """
-    shard, tally = Shard(settings, known=known_of(settings)), Tally()
+    shard, tally = Shard(settings, reference=reference_data_of(settings)), Tally()
     names = _feeds(settings, question.feed)
     watches = [Watch(name, one, question.entity) for name in names for one in _watched(shard, name)]
     for _ in detect(shard, tally, files, now):

@@ -13,7 +13,7 @@ from detectors.evaluation.scoring import Alarm, Score, entity_days, score
 from schemas.times import format_time, parse_time
 from streams.config.errors import InputError
 from streams.config.loader import load
-from streams.config.reference_data import known_of
+from streams.config.reference_data import reference_data_of
 from streams.evaluation.cases import FEEDS, MEASUREMENTS, Case
 from streams.evaluation.detect import detect
 from streams.evaluation.measurement_files import read_lines
@@ -70,7 +70,7 @@ def judge(case: Case, rule: str, alarms: Iterable[Alarm], slack: float = SLACK) 
 def pipeline(case: Case, environ: Mapping[str, str], settings: Path | None = None) -> Shard:
     """Return a fresh shard for a case, by its own settings unless others are given."""
     its = load(settings or case.folder / FEEDS, environ)
-    return Shard(its, known=known_of(its))
+    return Shard(its, reference=reference_data_of(its))
 
 
 def run(shard: Shard, case: Case) -> list[Alarm]:

@@ -16,7 +16,7 @@ from detectors.types import DAY, Change, ClosedBin, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
 from schemas.finding import Levels
 from streams.config.area_spec import Combination
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.ingest.batch import Batch, Rejected
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import Series, SeriesIndex, series_of
@@ -65,11 +65,11 @@ class Step(NamedTuple):
 class Feed:
     """State of one feed in one shard: columns by row, never an object per series."""
 
-    def __init__(self, rules: FeedRules, known: Known | None = None) -> None:
-        self.rules, self.known = rules, known or Known()
+    def __init__(self, rules: FeedRules, reference: ReferenceData | None = None) -> None:
+        self.rules, self.reference = rules, reference or ReferenceData()
         self.kind = FEED_KINDS[rules.detector.kind]
         self.index = SeriesIndex()
-        self.index.home = self.known.register.country_of
+        self.index.home = self.reference.register.country_of
         self.bins = OpenBins(rules.detector.kind)
         self.members = Members()
         self.admission = Admission(rules.time)
@@ -167,7 +167,7 @@ class Feed:
         self.detector.grow(rows - self.detector.rows)
         observed = self._observe(start, rows, elsewhere)
         changes = self._expired(start, bool(observed.present.any() or elsewhere))
-        changes += self.detector.close(observed, self.known.calendar.asked(self.index, start, width))
+        changes += self.detector.close(observed, self.reference.calendar.asked(self.index, start, width))
         if self.observer:
             self.observer(observed, changes)
         named = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]

@@ -14,7 +14,7 @@ from detectors.types import Change
 from schemas.finding import Levels
 from schemas.outage import Outage
 from streams.config.area_spec import combination
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.ingest.batch import Batch, Rejected
 from streams.ingest.columns import Reader
@@ -71,7 +71,7 @@ class Shard:
     """State of one partition. The same messages give the same outages, however they are cut into batches.
 
     `areas`: of the feeds that have them, summed over this shard alone; none where `tells` is told the parts of each
-    feed in them. `known`: what is known beside the measurements.
+    feed in them. `reference`: the calendar and the metadata.
     """
 
     settings: Settings
@@ -79,12 +79,12 @@ class Shard:
     areas: dict[str, Areas] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
     reader: Reader = field(init=False)
-    known: Known = field(default_factory=Known)
+    reference: ReferenceData = field(default_factory=ReferenceData)
     tells: Callable[[str, Partial], None] | None = None
 
     def __post_init__(self) -> None:
-        calendar = self.known.calendar
-        self.feeds = {name: Feed(feed_rules(self.settings, name), self.known) for name in self.settings.feeds}
+        calendar = self.reference.calendar
+        self.feeds = {name: Feed(feed_rules(self.settings, name), self.reference) for name in self.settings.feeds}
         self.reader = Reader(self._plain())
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():

@@ -13,7 +13,7 @@ from schemas.partial import Piece, decode_partial
 from schemas.rejections import one_line
 from streams.config.area_spec import Combination, combination
 from streams.config.calendar import Calendar
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.ingest.series_index import FACETS
 from streams.pipeline import expected_levels
@@ -68,8 +68,8 @@ class AreaStage(Stage):
 
     topic, folder = "partials", "areas:"
 
-    def _begin(self, known: Known) -> None:
-        sites = _sites(self.settings, self.number, known.calendar)
+    def _begin(self, reference: ReferenceData) -> None:
+        sites = _sites(self.settings, self.number, reference.calendar)
         self.sites = {(site.feed, site.name): site for site in sites}
         self.running = OpenOutages()
         self._useless: frozenset[str] = frozenset()

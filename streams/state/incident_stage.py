@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from schemas.finding import decode_finding
 from schemas.incident import OVER, Incident
 from schemas.rejections import one_line
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.incidents.incident_messages import incident_of
 from streams.state import incident_rows
@@ -31,7 +31,7 @@ class IncidentStage(Stage):
 
     topic, folder = "findings", "incidents:"
 
-    def _begin(self, known: Known) -> None:
+    def _begin(self, known: ReferenceData) -> None:
         expected = expected_reporters(self.settings, self.settings.kafka.partitions, summed=True)
         self.grouping = Grouping(self.settings, known.register, expected)
         self.open: dict[str, Incident] = {}

@@ -10,7 +10,7 @@ from detectors.types import Floats
 from schemas.outage import Outage
 from schemas.partial import Piece
 from streams.config.area_spec import combination
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.pipeline.areas.absence import Absence
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.partials import Source, nothing, pieces_of
@@ -30,8 +30,8 @@ class MeasurementStage(Stage):
 
     topic, folder = "measurements", ""
 
-    def _begin(self, known: Known) -> None:
-        self.shard = Shard(self.settings, known=known, tells=self._tell)
+    def _begin(self, reference: ReferenceData) -> None:
+        self.shard = Shard(self.settings, reference=reference, tells=self._tell)
         self.shard.tell_levels()
         self.tally = Tally()
         self.heard: dict[str, float] = {}

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from schemas.rejections import one_line
 from streams.config.errors import StateError
-from streams.config.reference_data import Known
-from streams.config.settings import Kafka, Settings
+from streams.config.reference_data import ReferenceData
+from streams.config.settings import KafkaSettings, Settings
 from streams.state.row_codec import FORMAT
 from streams.state.snapshot_store import Loaded, SnapshotStore
 
@@ -36,7 +36,7 @@ class Stage(ABC):
     folder: ClassVar[str]
 
     @classmethod
-    def topic_of(cls, kafka: Kafka) -> str:
+    def topic_of(cls, kafka: KafkaSettings) -> str:
         """Return the name of its topic."""
         name: str = getattr(kafka, cls.topic)
         return name
@@ -47,7 +47,7 @@ class Stage(ABC):
         number: int,
         table: MutableMapping[bytes, bytes],
         now: float,
-        known: Known | None = None,
+        reference: ReferenceData | None = None,
     ) -> None:
         self.settings, self.number = settings, number
         self.store = SnapshotStore(table, number, self.folder)
@@ -55,7 +55,7 @@ class Stage(ABC):
         self.last_saved = now
         self.closed_at: float | None = None
         self.unsaved = False
-        self._begin(known or Known())
+        self._begin(reference or ReferenceData())
         self._load()
 
     @property
@@ -98,7 +98,7 @@ class Stage(ABC):
         return skip
 
     @abstractmethod
-    def _begin(self, known: Known) -> None:
+    def _begin(self, reference: ReferenceData) -> None:
         """Set up the state before any message."""
 
     @abstractmethod

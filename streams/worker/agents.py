@@ -20,7 +20,7 @@ from schemas.outage import RUNNING, Outage
 from schemas.rejections import one_line
 from streams.broker.transport import RecordBatch, lag
 from streams.config.errors import InputError
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.pipeline.findings import SHARD, finding_of, pieces_of, silence
 from streams.pipeline.shard import Closed, outages_of
@@ -52,11 +52,11 @@ class Worker:
         sender: Publisher,
         clock: Callable[[], float],
         demand_pulse: Callable[[], None],
-        known: Known | None = None,
+        reference: ReferenceData | None = None,
     ) -> None:
         self.settings, self.app, self.table = settings, app, table
         self.metrics, self.sender, self.clock = metrics, sender, clock
-        self.known = known or Known()
+        self.reference = reference or ReferenceData()
         means = Services(metrics, sender, clock, demand_pulse)
         self.measuring = StageRunner(means, self._partition, self._measured)
         self.summing = StageRunner(means, self._area_stage, self._summed)
@@ -70,13 +70,13 @@ class Worker:
         self.liveness = FeedLiveness({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
     def _partition(self, number: int, now: float) -> MeasurementStage:
-        partition = MeasurementStage(self.settings, number, self.table, now, self.known)
+        partition = MeasurementStage(self.settings, number, self.table, now, self.reference)
         for name, feed in partition.shard.feeds.items():
             self.recent_bins.watch(number, name, feed)
         return partition
 
     def _area_stage(self, number: int, now: float) -> AreaStage:
-        stage = AreaStage(self.settings, number, self.table, now, self.known)
+        stage = AreaStage(self.settings, number, self.table, now, self.reference)
         for site in stage.sites.values():
             self.recent_bins.watch(number, site.feed, site.summed)
         return stage
@@ -90,7 +90,7 @@ class Worker:
         return (outage for one in self.held() for outage in one.running.values())
 
     def _incident_stage(self, number: int, now: float) -> IncidentStage:
-        return IncidentStage(self.settings, number, self.table, now, self.known)
+        return IncidentStage(self.settings, number, self.table, now, self.reference)
 
     def let_go(self) -> None:
         """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
@@ -204,7 +204,7 @@ class Worker:
 
     async def _renew(self) -> None:
         """Read the metadata again when their file has changed; a broken one leaves what was known."""
-        register = self.known.register
+        register = self.reference.register
         if register.is_stale():
             try:
                 await asyncio.to_thread(register.renew)

@@ -14,7 +14,7 @@ from streams.broker.faust_patches import Tables
 from streams.broker.security import credentials
 from streams.broker.topics import MAX_MESSAGE, TABLE
 from streams.broker.transport import batch_topic
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.worker.agents import Worker, hear
 from streams.worker.exposition.collector import StateCollector
@@ -29,7 +29,7 @@ FINDINGS = 200  # in a batch: pieces of levels are large
 PARTIALS = 100  # of a batch; each may be large
 
 
-def build(settings: Settings, partitions: int, data_dir: str, known: Known | None = None) -> faust.App:
+def build(settings: Settings, partitions: int, data_dir: str, reference: ReferenceData | None = None) -> faust.App:
     """Return the app of a worker for topics with that many partitions: `app.ebbtide` is its Worker.
 
     Its `app.watchdog` is to be started when it runs.
@@ -39,7 +39,7 @@ def build(settings: Settings, partitions: int, data_dir: str, known: Known | Non
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     app.watchdog = Watchdog(float(settings.kafka.session_timeout) / 2)
     sender = Publisher(app, settings.kafka, app.watchdog.check)
-    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.watchdog.check, known)
+    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.watchdog.check, reference)
     app.ebbtide = worker
     metrics.registry.register(StateCollector(settings, worker.held, worker.open_incidents))
     _add_agents(app, worker)

@@ -19,7 +19,7 @@ from schemas.rejections import one_line
 from streams.broker.clients import PATIENCE, reading, sending
 from streams.config.calendar import Calendar
 from streams.config.errors import BrokerError, EbbtideError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
 RETRY_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Reading:
         return entry
 
 
-def read(kafka: Kafka) -> Reading:
+def read(kafka: KafkaSettings) -> Reading:
     """Return the content of all partitions, from the beginning to the present end. Raises BrokerError."""
     found, deadline = Reading(), time.monotonic() + PATIENCE
     with _reader(kafka, found) as (consumer, parts):
@@ -63,7 +63,7 @@ def read(kafka: Kafka) -> Reading:
 
 
 @contextmanager
-def _reader(kafka: Kafka, found: Reading) -> Iterator[tuple[Any, list[TopicPartition]]]:
+def _reader(kafka: KafkaSettings, found: Reading) -> Iterator[tuple[Any, list[TopicPartition]]]:
     """Yield a consumer of all partitions, positioned after the records read so far, and the partitions."""
     with reading(kafka) as consumer:
         numbers = consumer.partitions_for_topic(kafka.calendar)
@@ -85,7 +85,7 @@ def _records(consumer: Any, found: Reading) -> Iterator[Entry | None]:  # noqa: 
         yield from (found.add(record) for record in batch)
 
 
-def load(kafka: Kafka, calendar: Calendar) -> Reading:
+def load(kafka: KafkaSettings, calendar: Calendar) -> Reading:
     """Read the topic into a calendar, and log records that are no entries. Raises BrokerError."""
     found = read(kafka)
     calendar.put(found.entries.values())
@@ -93,12 +93,12 @@ def load(kafka: Kafka, calendar: Calendar) -> Reading:
     return found
 
 
-def follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
+def follow(kafka: KafkaSettings, calendar: Calendar, found: Reading) -> None:
     """Add later records to the calendar, in a thread of its own, until the process ends."""
     Thread(target=_follow, args=(kafka, calendar, found), name="calendar", daemon=True).start()
 
 
-def _follow(kafka: Kafka, calendar: Calendar, found: Reading) -> None:
+def _follow(kafka: KafkaSettings, calendar: Calendar, found: Reading) -> None:
     while True:
         try:
             with _reader(kafka, found) as (consumer, _):
@@ -118,7 +118,7 @@ def _log_faults(found: Reading) -> None:
     found.faults.clear()
 
 
-def write(kafka: Kafka, entries: Iterable[Entry]) -> None:
+def write(kafka: KafkaSettings, entries: Iterable[Entry]) -> None:
     """Write entries, keyed by their ids, and wait until the broker has them. Raises BrokerError."""
     with sending(kafka, kafka.calendar) as send:
         for entry in entries:

@@ -18,7 +18,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage, encode
 from schemas.partial import Piece
 from schemas.rejections import Reason
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 from streams.ingest.batch import Rejected
 from streams.pipeline.areas.partials import place_of
 
@@ -31,7 +31,7 @@ class Publisher:
     `demand_pulse` ends the process when its partitions may be another's.
     """
 
-    def __init__(self, app: faust.App, kafka: Kafka, demand_pulse: Callable[[], None]) -> None:
+    def __init__(self, app: faust.App, kafka: KafkaSettings, demand_pulse: Callable[[], None]) -> None:
         self._demand_pulse = demand_pulse
         self._outages = _raw_topic(app, kafka.outages)
         self._dead = _raw_topic(app, kafka.dead)

@@ -23,7 +23,7 @@ from streams.broker import topics
 from streams.broker.faust_check import check_faust
 from streams.config.errors import EbbtideError, SettingsError, UsageError
 from streams.config.ports import demand_port
-from streams.config.reference_data import known_of
+from streams.config.reference_data import reference_data_of
 from streams.config.settings import Settings
 from streams.worker import calendar_topic
 from streams.worker.app import build
@@ -84,14 +84,14 @@ def run_worker(settings: Settings, log_level: str) -> None:
     partitions = topics.check(settings.kafka)
     # The topic knows better than the settings how it is cut.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
-    data_dir, known = _directory(settings.worker.data_dir), known_of(settings)
-    found = calendar_topic.load(settings.kafka, known.calendar)
-    app = build(settings, partitions, data_dir, known)
+    data_dir, reference = _directory(settings.worker.data_dir), reference_data_of(settings)
+    found = calendar_topic.load(settings.kafka, reference.calendar)
+    app = build(settings, partitions, data_dir, reference)
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
     logging.setLogRecordFactory(_without_trace(logging.getLogRecordFactory()))
     settle_memory()
     app.watchdog.start()
-    calendar_topic.follow(settings.kafka, known.calendar, found)
+    calendar_topic.follow(settings.kafka, reference.calendar, found)
     Runner(app, log_level).execute_from_commandline()
 
 

@@ -18,7 +18,7 @@ def view_of(worker: Worker) -> WorkerView:
         incidents=worker.incidents,
         history_of_entity=worker.recent_bins.of_entity,
         history_of_outage=worker.recent_bins.of_outage,
-        name_of=lambda entity: worker.known.register.names.get(entity),
+        name_of=lambda entity: worker.reference.register.names.get(entity),
         health=lambda: health(worker),
         status=lambda: status(worker),
     )

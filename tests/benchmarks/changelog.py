@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from streams.config.settings import Duration, Feed, Settings
+from streams.config.settings import Duration, FeedSettings, Settings
 from streams.state.measurement_stage import MeasurementStage
 from tests.benchmarks.messages import FEED, START, WIDTH, Load, messages
 
@@ -17,7 +17,7 @@ EACH = 500
 def bytes_per_series_and_bin() -> float:
     """Return the bytes that one partition writes, once its series are known, for each of them and each bin."""
     load = Load(2 * SERIES * BINS, SERIES, BINS)
-    settings = Settings(feeds={FEED: Feed(signal="traffic", kind="count", bin=Duration(WIDTH))})
+    settings = Settings(feeds={FEED: FeedSettings(signal="traffic", kind="count", bin=Duration(WIDTH))})
     partition = MeasurementStage(settings, 0, {}, float(START))
     stream, before = messages(load), 0
     for first in range(0, load.measurements, EACH):

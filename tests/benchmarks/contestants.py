@@ -17,7 +17,7 @@ import orjson
 from streams.broker import topics
 from streams.cli.child_process import child
 from streams.config.ports import free_port
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 from tests.benchmarks.messages import FEED, WIDTH, Load
 from tests.benchmarks.reading import Reading, Result, between, read, told
 
@@ -77,12 +77,12 @@ def rival(place: Place, turn: int, module: str, python: str, count: int) -> Resu
 ENVIRONMENT: Mapping[str, str] = {"PYTHONPATH": str(ROOT)}
 
 
-def kafka_of(address: str, group: str, topic: str = TOPIC) -> Kafka:
+def kafka_of(address: str, group: str, topic: str = TOPIC) -> KafkaSettings:
     """Return where the messages of a worker are. What workers tell each other has topics of its own for each group.
 
     Else a group that is new would begin with all that the groups before it told each other.
     """
-    its = Kafka(bootstrap_servers=(address,), app_id=group, partitions=PARTITIONS, measurements=topic)
+    its = KafkaSettings(bootstrap_servers=(address,), app_id=group, partitions=PARTITIONS, measurements=topic)
     return msgspec.structs.replace(its, **{name: f"{group}-{name}" for name in OWN})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.types import Floats, Ints
 from schemas.measurement import COUNTRIES
-from streams.config.settings import Duration, Feed, Settings, Worker
+from streams.config.settings import Duration, FeedSettings, Settings, WorkerSettings
 from streams.ingest.batch import Batch
 from streams.ingest.columns import Columns
 from streams.ingest.series_index import SeriesIndex
@@ -46,10 +46,10 @@ class Crowd(NamedTuple):
         return list(range(FIRST_ASN + partition, FIRST_ASN + self.asns, self.partitions))
 
 
-def feeds(crowd: Crowd) -> dict[str, Feed]:
+def feeds(crowd: Crowd) -> dict[str, FeedSettings]:
     """Return the settings of the signals."""
     return {
-        f"signal{number}": Feed(signal=f"signal{number}", kind="count", bin=Duration(HOUR))
+        f"signal{number}": FeedSettings(signal=f"signal{number}", kind="count", bin=Duration(HOUR))
         for number in range(crowd.signals)
     }
 
@@ -112,4 +112,4 @@ def _by_row(index: SeriesIndex) -> Ints:
 
 def learnt(crowd: Crowd, **worker: float) -> Settings:
     """Return settings for a partition of the crowd outside a worker; durations in seconds."""
-    return Settings(feeds=feeds(crowd), worker=msgspec.structs.replace(Worker(), **worker))
+    return Settings(feeds=feeds(crowd), worker=msgspec.structs.replace(WorkerSettings(), **worker))

@@ -22,7 +22,7 @@ from schemas.times import parse_time
 from streams.broker import topics
 from streams.cli.child_process import child
 from streams.config.ports import free_port
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 from tests.benchmarks.contestants import ENVIRONMENT, PARTITIONS, TOPIC, kafka_of, settings_text, wait_ready
 from tests.benchmarks.messages import FIRST_ASN, START, Load, Message, messages
 from tests.benchmarks.reading import read
@@ -105,7 +105,7 @@ def _some(load: Load, one_in: int) -> Iterator[tuple[int, Message]]:
             yield asn % PARTITIONS, message
 
 
-def _delays(address: str, its: Kafka) -> list[Delay]:
+def _delays(address: str, its: KafkaSettings) -> list[Delay]:
     """Return how long each new outage took."""
     closings = [_closings(records(address, TOPIC, number)) for number in range(PARTITIONS)]
     found = []

@@ -24,7 +24,7 @@ from streams.broker import topics
 from streams.broker.changelog import writing
 from streams.cli.child_process import child
 from streams.config.ports import free_port
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 from streams.state.measurement_stage import MeasurementStage
 from tests.benchmarks.contestants import ENVIRONMENT, TOPIC, get
 from tests.benchmarks.crowd import Crowd, arrays, feeds_text, learn, learnt, measured
@@ -58,7 +58,7 @@ class Scene(NamedTuple):
     """Where it takes place."""
 
     crowd: Crowd
-    kafka: Kafka
+    kafka: KafkaSettings
     directory: Path
     port: int
 
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     crowd = Crowd(arguments.asns)
     with tempfile.TemporaryDirectory(prefix="ebbtide-recovery-") as directory, ApacheKafka() as kafka:
-        settings = Kafka(bootstrap_servers=(kafka.address,), app_id=GROUP, partitions=crowd.partitions)
+        settings = KafkaSettings(bootstrap_servers=(kafka.address,), app_id=GROUP, partitions=crowd.partitions)
         _run(Scene(crowd, settings, Path(directory), free_port()), arguments)
     return 0
 

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from schemas.incident import Confidence, Incident, Scope
 from schemas.outage import Drop, Outage
 from schemas.rejections import REASONS
-from streams.config.settings import Metrics as Limits
+from streams.config.settings import MetricsSettings as Limits
 from streams.config.settings import Settings
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker

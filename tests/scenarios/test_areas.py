@@ -7,7 +7,7 @@ from msgspec.json import encode
 
 from schemas.outage import Outage, decode_outage
 from schemas.times import format_time
-from streams.config.settings import Duration, Feed, Settings
+from streams.config.settings import Duration, FeedSettings, Settings
 from tests.streams import helpers
 from tests.streams.evaluation.simulate.excerpts import excerpt
 
@@ -16,7 +16,7 @@ def areas_of(name: str, *areas: str) -> list[Outage]:
     """Return the outages of areas that come of a scenario's first feed."""
     part = excerpt(name)
     feed = part.scenario.feeds[0]
-    its = Feed(signal=feed.signal, kind=feed.kind, bin=Duration(feed.width), areas=areas)
+    its = FeedSettings(signal=feed.signal, kind=feed.kind, bin=Duration(feed.width), areas=areas)
     done = helpers.run(Settings(feeds={feed.name: its}), [encode(structs.replace(m)) for m in part.found])
     return [one for one in map(decode_outage, done.outages) if not one.entity.startswith("asn/")]
 

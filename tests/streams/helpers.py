@@ -13,7 +13,7 @@ import orjson
 
 from detectors.types import Kind
 from schemas.outage import encode
-from streams.config.settings import Duration, Feed, Settings, Worker
+from streams.config.settings import Duration, FeedSettings, Settings, WorkerSettings
 from streams.ingest.batch import Rejected
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Shard
@@ -30,8 +30,10 @@ LETTER = tuple[int, str, bytes]
 
 def settings(kinds: Sequence[Kind] = KINDS, width: float = HOUR, lateness: float = 600, **worker: float) -> Settings:
     """Return settings with one feed of each kind, named like it; durations in seconds."""
-    feeds = [Feed(signal="test", kind=kind, bin=Duration(width), lateness=Duration(lateness)) for kind in kinds]
-    return Settings(feeds={feed.kind: feed for feed in feeds}, worker=msgspec.structs.replace(Worker(), **worker))
+    feeds = [FeedSettings(signal="test", kind=kind, bin=Duration(width), lateness=Duration(lateness)) for kind in kinds]
+    return Settings(
+        feeds={feed.kind: feed for feed in feeds}, worker=msgspec.structs.replace(WorkerSettings(), **worker)
+    )
 
 
 def message(feed: str, ts: float, asn: int = 1, **fields: object) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp.web import Request, Response, StreamResponse, middleware
 
 from streams.config.secret import Secret, one_of
-from streams.config.settings import Web
+from streams.config.settings import WebSettings
 from streams.worker.web.responses import problem
 from streams.worker.web.security_headers import security_headers
 
@@ -20,17 +20,17 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Handler = Callable[[Request], Awaitable[StreamResponse]]
 
 
-def token_of(web: Web) -> Secret | None:
+def token_of(web: WebSettings) -> Secret | None:
     """Return the token that pages require, from the settings or its file, None if none is set. Raises SettingsError."""
     return one_of(web.token, web.token_file, "web.token_file")
 
 
-def application_options(web: Web) -> dict[str, Any]:
+def application_options(web: WebSettings) -> dict[str, Any]:
     """Return the arguments of aiohttp's `Application`. Raises SettingsError."""
     return {"middlewares": [security_headers, _access(token_of(web))], "client_max_size": MAX_BODY}
 
 
-def exposed(web: Web) -> str | None:
+def exposed(web: WebSettings) -> str | None:
     """Return a warning when other machines can read the pages without a token, else None."""
     if web.bind in LOOPBACK or token_of(web) is not None:
         return None

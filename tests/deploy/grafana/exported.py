@@ -5,13 +5,15 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from streams.alerts.metrics import AlertMetrics
-from streams.config.settings import Metrics
+from streams.config.settings import MetricsSettings
 from tests.streams.worker.exposition.made import WATCHED, full
 
 
 def exported() -> set[str]:
     """Return the names of the samples of a worker with something in all lists, and of `ebbtide alerts`."""
-    worker = {sample.name for family in full(Metrics(watch=WATCHED)).families().values() for sample in family.samples}
+    worker = {
+        sample.name for family in full(MetricsSettings(watch=WATCHED)).families().values() for sample in family.samples
+    }
     registry = CollectorRegistry()
     AlertMetrics(registry, ("one",), ("incidents",))
     return worker | {sample.name for family in registry.collect() for sample in family.samples}

@@ -9,7 +9,7 @@ from schemas.alertstate import AlertState
 from streams.alerts.delivery_types import Effects, Job, Outcome, RecordLocation
 from streams.alerts.dispatcher import Dispatcher
 from streams.alerts.notice import Notice
-from streams.config.alerts import Alerts, AnyReceiver, Route
+from streams.config.alerts import AlertsSettings, AnyReceiver, Route
 from streams.config.types import Duration
 from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
 
@@ -22,7 +22,7 @@ class Program:
 
     def __init__(self, log: list[Notice], receiver: AnyReceiver = WEBHOOK, forget_after: float = 14 * DAY) -> None:
         self.log, self.now, self.committed = log, 1.8e9, 0
-        self.settings = Alerts(
+        self.settings = AlertsSettings(
             receivers={"noc": receiver},
             routes=(Route(receivers=("noc",)),),
             forget_after=Duration(forget_after),

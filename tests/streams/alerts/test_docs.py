@@ -14,7 +14,7 @@ from streams.alerts.endpoint import load_endpoint
 from streams.alerts.message import Context
 from streams.alerts.sender import compose
 from streams.cli.main import main
-from streams.config.alerts import Alertmanager, Alerts, PagerDuty, Route, Slack, Webhook
+from streams.config.alerts import Alertmanager, AlertsSettings, PagerDuty, Route, Slack, Webhook
 from streams.config.loader import load
 from streams.config.secret import Secret
 from tests.streams.alerts.helpers import KEY, WEBHOOK, incident
@@ -115,7 +115,7 @@ def test_the_python_of_the_page_takes_what_is_sent(capsys: pytest.CaptureFixture
 
 def test_the_tables_name_every_key() -> None:
     """Of `[alerts]`, of each kind of receiver and of routes; and no other."""
-    kinds = (Alerts, Webhook, Slack, PagerDuty, Alertmanager, Route)
+    kinds = (AlertsSettings, Webhook, Slack, PagerDuty, Alertmanager, Route)
     keys = {key for kind in kinds for key in kind.__struct_encode_fields__} - {"routes"} | {"type"}
     tables = PAGE[PAGE.index("| key of `[alerts]`") : PAGE.index("Each key of a receiver")]
     cells = [line.split("|")[1] for line in tables.splitlines() if line.startswith("| `")]

@@ -16,9 +16,9 @@ from kafka.errors import KafkaTimeoutError
 from streams.alerts import delivery_log, revision_source
 from streams.alerts.revision_source import ASK_EVERY, DryRunSource, GroupSource, group_of
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
-KAFKA = Kafka(bootstrap_servers=("kafka.example:9092",))
+KAFKA = KafkaSettings(bootstrap_servers=("kafka.example:9092",))
 
 
 class Client:
@@ -58,7 +58,7 @@ class Client:
 @pytest.fixture(autouse=True)
 def _client(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def connected(kafka: Kafka) -> Iterator[Any]:
+    def connected(kafka: KafkaSettings) -> Iterator[Any]:
         yield SimpleNamespace(list_group_offsets=lambda groups: {group_of(kafka): {}})
 
     monkeypatch.setattr(revision_source, "KafkaConsumer", Client)

@@ -20,7 +20,7 @@ from streams.alerts.metrics_recorder import MetricsRecorder
 from streams.alerts.offsets import Part
 from streams.alerts.revision_source import RevisionRecord
 from streams.alerts.service import FORGET_EVERY, AlertService, Ports
-from streams.config.alerts import Alerts, Route
+from streams.config.alerts import AlertsSettings, Route
 from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
 
 TOPIC = "incidents"
@@ -88,7 +88,7 @@ def loop(
     clock: Callable[[], float] = time.time,
 ) -> tuple[AlertService, CollectorRegistry]:
     """A run for once, in which every receiver is told everything that it was not told before."""
-    alerts = Alerts(receivers=dict.fromkeys(senders, WEBHOOK), routes=(Route(receivers=tuple(senders)),))
+    alerts = AlertsSettings(receivers=dict.fromkeys(senders, WEBHOOK), routes=(Route(receivers=tuple(senders)),))
     metrics = AlertMetrics(CollectorRegistry(), tuple(senders), (TOPIC,))
     world = Ports(
         source=fixed,

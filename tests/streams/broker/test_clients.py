@@ -12,9 +12,9 @@ from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, Sa
 from streams.broker import clients
 from streams.broker.clients import PATIENCE, FirstCause, opened, reading, sending
 from streams.config.errors import BrokerError
-from streams.config.settings import Kafka
+from streams.config.settings import KafkaSettings
 
-KAFKA = Kafka(bootstrap_servers=("one:1", "two:2"))
+KAFKA = KafkaSettings(bootstrap_servers=("one:1", "two:2"))
 
 
 class Future:

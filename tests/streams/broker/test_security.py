@@ -21,7 +21,7 @@ from streams.cli.worker_client import WorkerUnreachableError, ask
 from streams.config.errors import SettingsError
 from streams.config.loader import load
 from streams.config.secret import MAX_FILE, Secret, one_of
-from streams.config.settings import Kafka, Settings, Web
+from streams.config.settings import KafkaSettings, Settings, WebSettings
 from streams.worker.web.access import application_options, exposed
 from tests.secure_kafka import KEY_PASSWORD, Authority
 from tests.streams.cli.test_outages import OUTAGE, worker
@@ -120,7 +120,7 @@ def test_files_of_certificates_are_named_when_they_are_wrong(tmp_path: Path) -> 
     """Missing, not PEM, a key of another certificate, a key that is locked: never a question at the terminal."""
     authority, other = Authority(tmp_path, "one"), Authority(tmp_path, "two")
     certificate, locked = authority.issue("client", password=KEY_PASSWORD)
-    good = Kafka(security_protocol="SSL", ssl_cafile=str(authority.file))
+    good = KafkaSettings(security_protocol="SSL", ssl_cafile=str(authority.file))
 
     def refused(**changes: object) -> str:
         with pytest.raises(SettingsError) as caught:
@@ -149,7 +149,7 @@ def test_clients_do_not_log_their_requests() -> None:
 @pytest.fixture
 def pages() -> Iterator[web.Application]:
     """Return an application with a page, guarded by a token."""
-    app = web.Application(**application_options(Web(token=Secret(WORD))))
+    app = web.Application(**application_options(WebSettings(token=Secret(WORD))))
 
     async def page(request: web.Request) -> web.Response:
         return web.Response(text="here")
@@ -202,7 +202,7 @@ async def test_requests_are_bounded(pages: web.Application) -> None:
 
 async def test_a_request_cannot_write_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """A page that fails is told with its address, in which a line end is escaped; who asked learns nothing of why."""
-    app = web.Application(**application_options(Web()))
+    app = web.Application(**application_options(WebSettings()))
 
     async def page(request: web.Request) -> web.Response:
         raise ValueError("inside")
@@ -219,8 +219,8 @@ def test_loopback_is_the_default() -> None:
     """Nobody else can ask unless the operator says so, and one who says so without a token is warned."""
     assert Settings().web.bind == "127.0.0.1"
     assert exposed(Settings().web) is None
-    assert exposed(Web(bind="0.0.0.0", token=Secret(WORD))) is None
-    assert "web.bind 0.0.0.0 without web.token" in str(exposed(Web(bind="0.0.0.0")))
+    assert exposed(WebSettings(bind="0.0.0.0", token=Secret(WORD))) is None
+    assert "web.bind 0.0.0.0 without web.token" in str(exposed(WebSettings(bind="0.0.0.0")))
 
 
 def test_a_client_sends_its_token_and_follows_nobody() -> None:

@@ -17,7 +17,7 @@ from streams.broker import clients, topics
 from streams.cli.demo_run import environment, own
 from streams.cli.tables import HEADER
 from streams.config.loader import load
-from streams.config.settings import Kafka, Settings
+from streams.config.settings import KafkaSettings, Settings
 from tests.ebbtide import FEEDS, MEASUREMENTS, PATIENCE_SECONDS, PROGRAM, ebbtide, env, wait_for
 from tests.kafka import ApacheKafka
 
@@ -169,7 +169,7 @@ def topics_of(kafka: ApacheKafka) -> set[str]:
 
 def test_every_topic_of_a_demo_is_its_own() -> None:
     """Since all are deleted at the end, whatever else is on the broker; and the worker is told of each."""
-    before = Settings(kafka=Kafka(calendar="ours", alerts_dead="ours, too"))
+    before = Settings(kafka=KafkaSettings(calendar="ours", alerts_dead="ours, too"))
     its = own(before, "127.0.0.1:9")
     for kafka in (its.kafka, load(None, environment(its, Path())).kafka):
         names = {topic.name for topic in topics.all_of(kafka)}

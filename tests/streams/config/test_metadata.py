@@ -11,7 +11,7 @@ import pytest
 
 from streams.config.errors import InputError
 from streams.config.metadata import Metadata, Register, read_metadata
-from streams.config.reference_data import Known
+from streams.config.reference_data import ReferenceData
 from streams.evaluation.detect import incident_lines
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Shard
@@ -121,7 +121,7 @@ def test_a_network_that_is_measured_without_a_country_is_in_that_of_the_metadata
     """Its outages and its areas are those of a network that is measured with it, byte for byte."""
     its, register = area_helpers.settings(("country",), ("gauge",)), Register()
     register.now = Metadata(countries={f"asn/{asn}": "KZ" for asn in range(1, 6)})
-    with_it, without = helpers.Run(Shard(its)), helpers.Run(Shard(its, known=Known(register=register)))
+    with_it, without = helpers.Run(Shard(its)), helpers.Run(Shard(its, reference=ReferenceData(register=register)))
     with_it.take(dark("KZ"))
     without.take(dark(None))
     assert with_it.outages == without.outages
@@ -141,7 +141,7 @@ def test_shares_are_of_weights_where_they_are_known(weights: dict[str, float], s
     register = Register()
     operators = {f"asn/{asn}": "KT" for asn in (1, 2, 3)}
     register.now = Metadata({"asn/1": "First"}, operators, {}, {"KZ": weights})
-    shard, tally = Shard(helpers.settings(("gauge",)), known=Known(register=register)), Tally()
+    shard, tally = Shard(helpers.settings(("gauge",)), reference=ReferenceData(register=register)), Tally()
     values = dark("KZ")
     batches = (
         take(shard, tally, values[at : at + 5], range(at, at + 5), helpers.LATER).closed
@@ -190,14 +190,14 @@ async def test_a_worker_reads_a_table_that_changes(tmp_path: Path, caplog: pytes
     """What is new counts from the next tick on; what is broken is one line and a metric until it is mended."""
     file = written(tmp_path, TABLE)
     worker = worker_of(helpers.settings(("gauge",)))
-    worker.known = Known(register=Register(file))
+    worker.reference = ReferenceData(register=Register(file))
     told = []
     for text in (TABLE, "broken", TABLE.replace("Kcell", "K-cell")):
         written(tmp_path, text)
         await worker.tick()
         await worker.tick()
         metric = worker.metrics.registry.get_sample_value
-        told.append((worker.known.register.names["asn/29355"], metric("ebbtide_metadata_broken")))
+        told.append((worker.reference.register.names["asn/29355"], metric("ebbtide_metadata_broken")))
     assert told == [("Kcell", 0.0), ("Kcell", 1.0), ("K-cell", 0.0)]
     assert metric("ebbtide_metadata_entities") == 4
     assert [one.getMessage() for one in caplog.records] == [

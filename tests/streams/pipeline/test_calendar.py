@@ -15,8 +15,8 @@ from schemas.calendar import Entry, Only, Period, entry_of
 from schemas.finding import encode as encode_finding
 from schemas.times import format_time
 from streams.config.calendar import Calendar
-from streams.config.reference_data import Known, known_of
-from streams.config.settings import Expected
+from streams.config.reference_data import ReferenceData, reference_data_of
+from streams.config.settings import ExpectedSettings
 from streams.pipeline.findings import finding_of, pieces_of
 from streams.pipeline.process import Tally, take
 from streams.pipeline.shard import Shard
@@ -58,13 +58,13 @@ def traffic() -> list[bytes | None]:
 
 def told(*entries: Entry, values: list[bytes | None] | None = None) -> list[tuple[int, str, float, str | None]]:
     """What is told of the dark network: revision, state, hour, and what suppresses it."""
-    running = Run(Shard(SETTINGS, known=_known(entries)))
+    running = Run(Shard(SETTINGS, reference=_reference(entries)))
     running.take(values or traffic())
     return [_short(outage) for outage in running.outages]
 
 
-def _known(entries: Iterable[Entry]) -> Known:
-    found = Known()
+def _reference(entries: Iterable[Entry]) -> ReferenceData:
+    found = ReferenceData()
     found.calendar.put(entries)
     return found
 
@@ -113,10 +113,10 @@ def test_a_change_of_the_calendar_is_a_revision(known: tuple[tuple[float, float 
 def test_it_does_not_matter_when_an_entry_is_read() -> None:
     """An entry that comes late, after bins of the time before it was added, gives the same bytes."""
     one, values = entry(DARK - 1, BACK + 1, (62, 65)), traffic()
-    soon, late = Run(Shard(SETTINGS, known=_known([one]))), Run(Shard(SETTINGS, known=Known()))
+    soon, late = Run(Shard(SETTINGS, reference=_reference([one]))), Run(Shard(SETTINGS, reference=ReferenceData()))
     soon.take(values)
     late.take(values[: 61 * 6])
-    late.shard.known.calendar.put([one])
+    late.shard.reference.calendar.put([one])
     late.take(values[61 * 6 :])
     assert soon.outages == late.outages
     assert any(b"works" in outage for outage in soon.outages)
@@ -125,10 +125,10 @@ def test_it_does_not_matter_when_an_entry_is_read() -> None:
 def test_what_suppresses_is_in_the_snapshot() -> None:
     """A shard that is restored in the middle goes on to the same bytes."""
     one, values = entry(DARK - 1, DARK + 5, (0, None)), traffic()
-    whole, first = Run(Shard(SETTINGS, known=_known([one]))), Run(Shard(SETTINGS, known=_known([one])))
+    whole, first = Run(Shard(SETTINGS, reference=_reference([one]))), Run(Shard(SETTINGS, reference=_reference([one])))
     whole.take(values)
     first.take(values[: 64 * 6])
-    again = Run(Shard(SETTINGS, known=_known([one])), first.offset)
+    again = Run(Shard(SETTINGS, reference=_reference([one])), first.offset)
     restore(again.shard, heads(first.shard), dump(first.shard, whole=True))
     again.take(values[64 * 6 :])
     assert first.outages + again.outages == whole.outages
@@ -139,7 +139,7 @@ def test_settings_always_count() -> None:
     one = entry(DARK - 1, BACK + 1, (80, 81))
     calendar = Calendar([one])
     calendar.put([one])
-    running = Run(Shard(SETTINGS, known=Known(calendar)))
+    running = Run(Shard(SETTINGS, reference=ReferenceData(calendar)))
     running.take(traffic())
     assert {by for *_, by in map(_short, running.outages)} == {one.entry_id}
 
@@ -174,7 +174,7 @@ def test_areas_are_suppressed_too() -> None:
     """What is summed of a country is expected when the country is."""
     its = area_helpers.settings(("country",), ("gauge",))
     values = area_helpers.gauges({(asn, "KZ-75"): [100.0] * 60 + [1.0] * 8 for asn in range(1, 4)}, country="KZ")
-    shard = Shard(its, known=_known([entry(0, 24 * 365, (0, None))]))
+    shard = Shard(its, reference=_reference([entry(0, 24 * 365, (0, None))]))
     running = Run(shard)
     running.take(values)
     found = [orjson.loads(outage) for outage in running.outages]
@@ -184,9 +184,9 @@ def test_areas_are_suppressed_too() -> None:
 
 def test_the_calendar_of_the_settings() -> None:
     """So `ebbtide detect` knows the entries of the settings file."""
-    one = Expected(starts=_moment(DARK - 1), ends=_moment(BACK + 1), entities=("country/KZ",))
+    one = ExpectedSettings(starts=_moment(DARK - 1), ends=_moment(BACK + 1), entities=("country/KZ",))
     its = msgspec.structs.replace(SETTINGS, calendar=(one,))
-    done = Run(Shard(its, known=known_of(its)))
+    done = Run(Shard(its, reference=reference_data_of(its)))
     done.take(traffic())
     assert {by for *_, by in map(_short, done.outages)} == {one.entry().entry_id}
 
@@ -199,7 +199,11 @@ def test_an_incident_keeps_what_suppresses_it_over_a_restart() -> None:
     """The stage of incidents, restored in the middle of an outage whose entry ends later, sends the same bytes."""
     first, last = (_hours_of(hour) for hour in (min(DARK_HOURS) - 1, max(DARK_HOURS) + 5))
     one = entry_of(first, last, ["country/AZ"], FACETS, "works")
-    its, shard, tally = finding_helpers.SETTINGS, Shard(finding_helpers.SETTINGS, known=_known([_always(one)])), Tally()
+    its, shard, tally = (
+        finding_helpers.SETTINGS,
+        Shard(finding_helpers.SETTINGS, reference=_reference([_always(one)])),
+        Tally(),
+    )
     shard.tell_levels()
     values = [value for _, value in finding_helpers.two_feeds()]
     closed = take(shard, tally, values, range(len(values)), helpers.LATER).closed

@@ -16,7 +16,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.broker.faust_patches import FETCH_WAIT_MS, Consumer, Thread
 from streams.config.errors import SettingsError
-from streams.config.settings import Kafka, Settings
+from streams.config.settings import KafkaSettings, Settings
 from streams.worker.app import build
 from streams.worker.run import Runner, _without_trace
 
@@ -52,7 +52,7 @@ def test_the_table_is_cut_like_the_topic() -> None:
 
 def test_a_worker_has_its_name_in_its_group() -> None:
     """Under `kafka.instance` the broker knows it again; without one it is nobody in particular."""
-    named = Settings(kafka=Kafka(instance="one"))
+    named = Settings(kafka=KafkaSettings(instance="one"))
     assert build(named, 1, "var").conf.consumer_group_instance_id == "one"
     assert not build(Settings(), 1, "var").conf.consumer_group_instance_id
 

@@ -9,7 +9,7 @@ import msgspec
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as _read
 
-from streams.config.settings import Metrics, Settings
+from streams.config.settings import MetricsSettings, Settings
 from streams.ingest.series_index import Series
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
@@ -33,7 +33,7 @@ class Full(NamedTuple):
         return {family.name: family for family in _read(page)}  # type: ignore[no-untyped-call]
 
 
-def full(limits: Metrics, asns: int = 250, countries: int = 125, strangers: int = 0) -> Full:
+def full(limits: MetricsSettings, asns: int = 250, countries: int = 125, strangers: int = 0) -> Full:
     """Return a worker with two partitions, four signals, outages and incidents; `strangers`: series never measured."""
     crowd = Crowd(asns, signals=4, partitions=2, countries=countries)
     settings = msgspec.structs.replace(learnt(crowd), metrics=limits)

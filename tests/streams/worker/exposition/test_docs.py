@@ -13,13 +13,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.rejections import REASONS
 from streams.alerts.metrics import AlertMetrics
-from streams.config.settings import Metrics
+from streams.config.settings import MetricsSettings
 from tests import prometheus
 from tests.benchmarks import scrape
 from tests.streams.worker.exposition.made import WATCHED, Full, full
 
 PAGE = Path(__file__).parents[4] / "docs" / "metrics.md"
-LIMITS = Metrics(watch=WATCHED, max_outages=7, max_incidents=5, max_watched=3, max_places=11)
+LIMITS = MetricsSettings(watch=WATCHED, max_outages=7, max_incidents=5, max_watched=3, max_places=11)
 
 
 class Row(NamedTuple):
@@ -91,5 +91,5 @@ def test_promtool_finds_nothing_to_complain_about(worker: Full, delivery: str) -
 def test_the_limits_in_the_page_are_those_of_the_code() -> None:
     """The settings that the page shows are the defaults."""
     shown = dict(re.findall(r"^(max_\w+) = (\d+)", PAGE.read_text(), re.MULTILINE))
-    defaults = Metrics()
+    defaults = MetricsSettings()
     assert shown == {name: str(getattr(defaults, name)) for name in defaults.__struct_fields__ if name != "watch"}

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from streams.config.settings import Metrics
+from streams.config.settings import MetricsSettings
 from streams.worker.scrape import metrics
 from tests.benchmarks import scrape
 from tests.benchmarks.messages import FIRST_ASN
@@ -21,7 +21,7 @@ PROMETHEUS = (  # what Prometheus 2.42 sends
 @pytest.fixture(scope="module")
 def worker() -> Full:
     """A worker of some hundred series with the limits of the defaults."""
-    return full(Metrics(watch=WATCHED))
+    return full(MetricsSettings(watch=WATCHED))
 
 
 def test_openmetrics_has_exemplars(worker: Full) -> None:
@@ -78,7 +78,9 @@ def test_outages_under_a_feed_fault_are_counted(worker: Full) -> None:
 
 def test_a_page_of_400_000_series_has_at_most_5_000_lines() -> None:
     """Four signals in 250 countries, a storm of 1,000 outages and 100 incidents, and a full watch list."""
-    big = full(Metrics(watch=tuple(f"asn/{FIRST_ASN + number}" for number in range(20))), 1000, 250, strangers=50_000)
+    big = full(
+        MetricsSettings(watch=tuple(f"asn/{FIRST_ASN + number}" for number in range(20))), 1000, 250, strangers=50_000
+    )
     page = scrape.page(big.worker)
     series = sum(value for (_, value) in _samples(big, "ebbtide_series"))
     assert series > 400_000

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from schemas.incident import Incident
 from schemas.outage import RUNNING
 from streams.config.metadata import Register
-from streams.config.settings import Duration, Feed, Settings, Web
+from streams.config.settings import Duration, FeedSettings, Settings, WebSettings
 from streams.pipeline.findings import finding_of
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.shard import Shard
@@ -36,11 +36,13 @@ HOURS = 84
 DAY = 24
 SETTINGS = Settings(
     feeds={
-        "reach": Feed(signal="active-probing", kind="ratio", bin=Duration(HOUR), lateness=Duration(0)),
-        "traffic": Feed(signal="traffic", kind="gauge", bin=Duration(HOUR), lateness=Duration(0), unit="Mbit/s"),
-        "atlas": Feed(signal="ripe-atlas", kind="presence", bin=Duration(HOUR), lateness=Duration(0)),
+        "reach": FeedSettings(signal="active-probing", kind="ratio", bin=Duration(HOUR), lateness=Duration(0)),
+        "traffic": FeedSettings(
+            signal="traffic", kind="gauge", bin=Duration(HOUR), lateness=Duration(0), unit="Mbit/s"
+        ),
+        "atlas": FeedSettings(signal="ripe-atlas", kind="presence", bin=Duration(HOUR), lateness=Duration(0)),
     },
-    web=Web(grafana="https://grafana.example/ebbtide"),
+    web=WebSettings(grafana="https://grafana.example/ebbtide"),
 )
 
 

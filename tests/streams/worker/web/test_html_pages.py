@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.config.settings import Metrics
+from streams.config.settings import MetricsSettings
 from streams.worker.web.html_pages import html_pages
 from streams.worker.web.page_models import ItemBuilder
 from streams.worker.web.worker_view import WorkerView
@@ -267,7 +267,7 @@ def test_all_series_of_a_network_are_shown(entity: str) -> None:
 
 def test_grafana_is_linked_where_it_has_the_entity() -> None:
     """Its dashboard shows what is on the watch list; the dashboards are those of `deploy/grafana`."""
-    its = msgspec.structs.replace(VIEW.settings, metrics=Metrics(watch=("asn/3",)))
+    its = msgspec.structs.replace(VIEW.settings, metrics=MetricsSettings(watch=("asn/3",)))
     view = dataclasses.replace(VIEW, settings=its)
     link = "https://grafana.example/ebbtide/d/ebbtide-entity?var-entity=asn/3"
     assert link in page(view, "/series?entity=AS3").links
