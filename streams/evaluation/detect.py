@@ -8,36 +8,36 @@ from schemas import incident
 from schemas.incident import Incident
 from schemas.outage import encode
 from streams.evaluation.measurement_files import read_chunks
-from streams.pipeline.findings import SHARD, finding_of
+from streams.pipeline.emitted import Emitted
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
-from streams.pipeline.process import Tally, take
-from streams.pipeline.shard import Closed, Shard, outages_of
+from streams.pipeline.process import Tally, process
+from streams.pipeline.shard import Shard
 
 
-def detect(shard: Shard, tally: Tally, files: Iterable[str], now: Callable[[], float]) -> Iterator[list[Closed]]:
-    """Yield the bins that each chunk of the files' measurements closes, in order.
+def detect(shard: Shard, tally: Tally, files: Iterable[str], now: Callable[[], float]) -> Iterator[Emitted]:
+    """Yield what comes of each chunk of the files' measurements, in order.
 
     `now` tells when measurements are received (Unix seconds): those too far ahead of it are dead letters.
     Raises InputError when a file cannot be read.
     """
     offset = 0
     for values in read_chunks(files):
-        yield take(shard, tally, values, range(offset, offset + len(values)), now()).closed
+        yield process(shard, tally, values, range(offset, offset + len(values)), now())
         offset += len(values)
 
 
-def outage_lines(closed: Iterable[Closed]) -> list[bytes]:
-    """Return the outages of bins as JSON, a line each."""
-    return [encode(outage) + b"\n" for outage in outages_of(closed)]
+def outage_lines(emitted: Emitted) -> list[bytes]:
+    """Return the revisions of outages as JSON, a line each."""
+    return [encode(outage) + b"\n" for outage in emitted.outages]
 
 
-def incident_lines(shard: Shard, found: Iterable[Iterable[Closed]]) -> Iterator[list[bytes]]:
+def incident_lines(shard: Shard, steps: Iterable[Emitted]) -> Iterator[list[bytes]]:
     """Yield the revisions of incidents that each step of a detection brings, as JSON, a line each."""
     grouping = Grouping(shard.settings, shard.reference.register, expected_reporters(shard.settings, 1))
-    shard.tell_levels()
-    for closed in found:
-        for one in closed:
-            grouping.add(finding_of(SHARD.format(0), one))
+    shard.report_levels()
+    for emitted in steps:
+        for report in emitted.bin_reports:
+            grouping.add(report)
         yield _lines(grouping.settle())
     yield _lines(grouping.finish())
 

@@ -18,7 +18,7 @@ from streams.evaluation.cases import FEEDS, MEASUREMENTS, Case
 from streams.evaluation.detect import detect
 from streams.evaluation.measurement_files import read_lines
 from streams.pipeline.process import Tally
-from streams.pipeline.shard import Shard, outages_of
+from streams.pipeline.shard import Shard
 
 SLACK = 900.0
 WITHDRAWN = ("suspected", "retracted")
@@ -78,7 +78,7 @@ def run(shard: Shard, case: Case) -> list[Alarm]:
     # A recording is never ahead of its receipt, whatever the clock says.
     found = detect(shard, Tally(), [str(case.folder / MEASUREMENTS)], lambda: math.inf)
     return alarms_of(
-        msgspec.convert(outage, Event, from_attributes=True) for closed in found for outage in outages_of(closed)
+        msgspec.convert(outage, Event, from_attributes=True) for emitted in found for outage in emitted.outages
     )
 
 

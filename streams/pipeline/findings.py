@@ -1,4 +1,4 @@
-"""Findings: what reporters say of bins that closed, whole or in pieces that fit into messages."""
+"""Bin reports cut into pieces that fit into messages, and the names of those who report."""
 
 from __future__ import annotations
 
@@ -7,57 +7,43 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from schemas.finding import Finding, Levels
-from streams.pipeline.shard import Closed
 
-SHARD, AREAS = "shard/{}", "areas/{}"
-OUTAGES, SERIES = 200, 4000  # at most so many in a piece: less than a megabyte
-
-
-def finding_of(reporter: str, closed: Closed) -> Finding:
-    """Return what a reporter says of a bin, in one piece."""
-    return Finding(
-        reporter=reporter,
-        feed=closed.feed,
-        end=closed.end,
-        fault=closed.fault,
-        empty=closed.empty,
-        outages=closed.outages,
-        levels=closed.levels,
-    )
+SHARD, AREAS = "shard/{}", "areas/{}"  # names of reporters, by the number of the partition and by the combination
+OUTAGES, SERIES = 200, 4000  # most of each in one piece, which keeps it below a megabyte
 
 
 def silence(reporter: str, feed: str, end: int) -> Finding:
-    """Return what a reporter says that has nothing of a feed in the bin of that end and all before it."""
+    """Return the report of a reporter that has no data of a feed in the bin of this end and in all before it."""
     return Finding(reporter=reporter, feed=feed, end=end, silent=True)
 
 
-def pieces_of(finding: Finding) -> list[Finding]:
-    """Return a finding in pieces: outages first, then levels. The same finding is always cut alike."""
-    told = finding.outages
-    outages = [told[at : at + OUTAGES] for at in range(0, len(told), OUTAGES)]
-    levels: list[list[Levels] | None] = [] if finding.levels is None else list(_packed(_split(finding.levels)))
-    contents = [*((some, None) for some in outages), *(([], some) for some in levels)] or [([], None)]
+def pieces_of(report: Finding) -> list[Finding]:
+    """Return a report in pieces: outages first, then levels. Equal reports are cut alike."""
+    outages = [report.outages[at : at + OUTAGES] for at in range(0, len(report.outages), OUTAGES)]
+    levels: list[list[Levels] | None] = [] if report.levels is None else list(_grouped(_split(report.levels)))
+    contents = [*((part, None) for part in outages), *(([], part) for part in levels)] or [([], None)]
     last = len(contents) - 1
     return [
-        replace(finding, piece=number, last=number == last, outages=some, levels=levels)
-        for number, (some, levels) in enumerate(contents)
+        replace(report, piece=number, last=number == last, outages=part, levels=tables)
+        for number, (part, tables) in enumerate(contents)
     ]
 
 
 def _split(levels: Iterable[Levels]) -> Iterator[Levels]:
-    """Yield levels of at most `SERIES` series each."""
-    for one in levels:
-        for at in range(0, len(one.entities), SERIES):
-            part = slice(at, at + SERIES)
-            yield replace(one, entities=one.entities[part], expected=one.expected[part], spread=one.spread[part])
+    """Yield the levels, each with at most `SERIES` series."""
+    for table in levels:
+        entities, expected, spread = table.entities, table.expected, table.spread
+        for at in range(0, len(entities), SERIES):
+            cut = slice(at, at + SERIES)
+            yield replace(table, entities=entities[cut], expected=expected[cut], spread=spread[cut])
 
 
-def _packed(levels: Iterable[Levels]) -> Iterator[list[Levels]]:
-    """Yield them together as long as they are of at most `SERIES` series; once even if there are none."""
-    some: list[Levels] = []
-    for one in levels:
-        if some and sum(len(other.entities) for other in some) + len(one.entities) > SERIES:
-            yield some
-            some = []
-        some.append(one)
-    yield some
+def _grouped(levels: Iterable[Levels]) -> Iterator[list[Levels]]:
+    """Yield the levels in groups of at most `SERIES` series; one empty group when there are none."""
+    group: list[Levels] = []
+    for table in levels:
+        if group and sum(len(other.entities) for other in group) + len(table.entities) > SERIES:
+            yield group
+            group = []
+        group.append(table)
+    yield group

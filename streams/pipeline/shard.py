@@ -1,17 +1,16 @@
-"""The pure pipeline that the worker, `ebbtide detect`, the scenarios and the benchmarks run: batch in, outages out."""
+"""The pure pipeline of one partition, which the worker and `ebbtide detect` both run: batches in, bin reports out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from detectors.outages.detector import Detector
 from detectors.types import Change
-from schemas.finding import Levels
+from schemas.finding import Finding, Levels
 from schemas.outage import Outage
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
@@ -23,7 +22,9 @@ from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline import expected_levels as levels
 from streams.pipeline.areas.area_sums import Areas, Patience, Told
 from streams.pipeline.areas.cells import Partial
+from streams.pipeline.emitted import Emitted, FeedActivity
 from streams.pipeline.feed import Closing, Feed, FeedRules
+from streams.pipeline.findings import SHARD
 from streams.pipeline.outage_messages import outage_of
 
 Scored = tuple[str, SeriesIndex, Detector]  # name of the feed, rows of its series
@@ -31,7 +32,7 @@ Scored = tuple[str, SeriesIndex, Detector]  # name of the feed, rows of its seri
 
 @dataclass(slots=True)
 class Counts:
-    """Measurements by what became of them: taken = binned + late + rejected + those still held in doubt."""
+    """Counts of a feed's measurements by outcome: taken = binned + late + rejected + pending; and of its outages."""
 
     taken: int = 0
     binned: int = 0
@@ -40,38 +41,12 @@ class Counts:
     outages: int = 0
 
 
-class Closed(NamedTuple):
-    """A bin of a feed that closed: its end (Unix seconds), revisions of outages, and levels if they are due.
-
-    `fault`: most series of the feed have fallen in it. `empty`: none was measured in it.
-    """
-
-    feed: str
-    end: int
-    outages: list[Outage]
-    levels: list[Levels] | None
-    fault: bool = False
-    empty: bool = False
-
-
-class Output(NamedTuple):
-    """The bins that closed, in order, and dead letters."""
-
-    closed: list[Closed]
-    rejected: list[Rejected]
-
-    @property
-    def outages(self) -> list[Outage]:
-        """Revisions of outages in order."""
-        return outages_of(self.closed)
-
-
 @dataclass(slots=True)
 class Shard:
     """State of one partition. The same messages give the same outages, however they are cut into batches.
 
-    `areas`: of the feeds that have them, summed over this shard alone; none where `tells` is told the parts of each
-    feed in them. `reference`: the calendar and the metadata.
+    `areas`: sums over this shard alone, by feed; empty where `tells` takes the parts of each feed, because a stage sums
+    them over all shards. `reporter`: the name in the bin reports. `reference`: calendar and metadata.
     """
 
     settings: Settings
@@ -81,6 +56,7 @@ class Shard:
     reader: Reader = field(init=False)
     reference: ReferenceData = field(default_factory=ReferenceData)
     tells: Callable[[str, Partial], None] | None = None
+    reporter: str = SHARD.format(0)
 
     def __post_init__(self) -> None:
         calendar = self.reference.calendar
@@ -104,38 +80,39 @@ class Shard:
             self.tells(feed, part)
         return []
 
-    def apply(self, batch: Batch) -> Output:
-        """Bin the measurements of a batch and return what came of the bins that closed."""
-        found: list[tuple[str, Closing]] = []
+    def apply(self, batch: Batch) -> Emitted:
+        """Return bin reports and dead letters of a batch of measurements."""
+        closings: list[tuple[str, Closing]] = []
         rejected: list[Rejected] = []
         for name, part in _by_feed(batch, self.reader.feeds):
             if name not in self.feeds:
                 rejected += _unknown(name, part, batch)
                 continue
             step = self.feeds[name].process(part, batch)
-            found += [(name, closing) for closing in step.closed]
+            closings += [(name, closing) for closing in step.closed]
             rejected += step.rejected
             self._count(name, part.size, step.binned, step.late, len(step.rejected))
         if self.reader.is_full():
             self.reader = Reader(self._plain())
             for feed in self.feeds.values():
                 feed.index.codes.clear()
-        found.sort(key=lambda one: one[1].position)
-        return Output([self._closed(name, closing) for name, closing in found], rejected)
+        closings.sort(key=lambda of_feed: of_feed[1].position)
+        return Emitted(bin_reports=[self._report(name, closing) for name, closing in closings], dead_letters=rejected)
 
-    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> Output:
-        """Follow the clock of a feed that is alive elsewhere; the caller knows that this partition has nothing new.
+    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> list[Finding]:
+        """Advance the watermark of a feed to its newest event time elsewhere and return reports of the bins that close.
 
-        `spoke`: starts of the bins in which it was heard elsewhere (None: all).
+        The caller knows that this partition has no unread measurements. `spoke`: starts of the bins in which the feed
+        was measured elsewhere (None: all).
         """
         if feed not in self.feeds:
-            return Output([], [])
+            return []
         step = self.feeds[feed].advance(newest, spoke)
         self.counts[feed].binned += step.binned
-        return Output([self._closed(feed, closing) for closing in step.closed], [])
+        return [self._report(feed, closing) for closing in step.closed]
 
     def scored(self) -> Iterator[Scored]:
-        """Yield what has series with a detector: feeds, and their areas."""
+        """Yield the series and the detector of each feed, and of its areas."""
         for name, feed in self.feeds.items():
             yield name, feed.index, feed.detector
         for name, areas in self.areas.items():
@@ -146,32 +123,40 @@ class Shard:
         """Return the newest event time of each feed that has seen anything (Unix seconds)."""
         return {name: feed.watermark.newest for name, feed in self.feeds.items() if feed.watermark.newest is not None}
 
-    def spoke(self) -> dict[str, set[int]]:
-        """Return the starts of the bins that each feed was heard in since the last call."""
-        told = {name: feed.spoke for name, feed in self.feeds.items() if feed.spoke}
-        for name in told:
+    def activity(self) -> dict[str, FeedActivity]:
+        """Return the bins in which each feed was measured since the last call, and its newest event time."""
+        newest = self.newest()
+        found = {name: FeedActivity(feed.spoke, newest[name]) for name, feed in self.feeds.items() if feed.spoke}
+        for name in found:
             self.feeds[name].spoke = set()
-        return told
+        return found
 
     def pending(self) -> int:
-        """Return how many measurements ahead of their time wait until others confirm it."""
+        """Return how many measurements wait until others confirm that event time has leapt ahead."""
         return sum(len(feed.admission.leap_guard.pending) for feed in self.feeds.values())
 
-    def tell_levels(self) -> None:
-        """From now on, have levels told with the bins that close."""
+    def report_levels(self) -> None:
+        """From now on, report expected levels with the bins that close, where they are due."""
         for name, feed in self.feeds.items():
             feed.levels = partial(self._levels, name)
 
     def _levels(self, name: str, start: int) -> list[Levels] | None:
         feed, areas = self.feeds[name], self.areas.get(name)
         summed = areas.summed.values() if areas else ()
-        scored = [(feed.index, feed.detector), *((one.index, one.detector) for one in summed)]
+        scored = [(feed.index, feed.detector), *((combined.index, combined.detector) for combined in summed)]
         due = levels.is_due(start, start + feed.rules.time.width, [detector for _, detector in scored])
         return levels.levels_of(scored) if due else None
 
-    def _closed(self, name: str, closing: Closing) -> Closed:
-        outages = [self._outage(name, series, change) for series, change in closing.changes]
-        return Closed(name, closing.end, outages, closing.levels, closing.fault, closing.empty)
+    def _report(self, name: str, closing: Closing) -> Finding:
+        return Finding(
+            reporter=self.reporter,
+            feed=name,
+            end=closing.end,
+            fault=closing.fault,
+            empty=closing.empty,
+            outages=[self._outage(name, series, change) for series, change in closing.changes],
+            levels=closing.levels,
+        )
 
     def _outage(self, name: str, series: Series, change: Change) -> Outage:
         self.counts[name].outages += change.revision == 1
@@ -183,11 +168,6 @@ class Shard:
         counts.binned += binned
         counts.late += late
         counts.rejected += rejected
-
-
-def outages_of(closed: Iterable[Closed]) -> list[Outage]:
-    """Return the revisions of outages of bins that closed, in order."""
-    return [outage for one in closed for outage in one.outages]
 
 
 def feed_rules(settings: Settings, name: str) -> FeedRules:

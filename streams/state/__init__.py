@@ -1,4 +1,5 @@
-"""The state of a worker: snapshots as rows of bytes, in a table, in its changelog, and in a file.
+"""The state of a worker: the three stages, their snapshots as rows of bytes, and the file that `ebbtide state` writes.
 
-Only `changelog`, `transfer` and the command know Kafka; nothing here knows Faust.
+No Kafka client and no Faust here: a snapshot is written to any mapping of bytes to bytes. `streams.broker.changelog`
+reads and writes the topic behind it, `streams.cli.state_transfer` moves its content to and from a file.
 """

@@ -1,4 +1,4 @@
-"""All stages of a worker: whose state `ebbtide state` carries."""
+"""All stages of a worker, which `ebbtide state` exports and imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One partition of the measurements in a worker: its shard, and the clock that it may follow. Knows no Faust."""
+"""The stage of the measurements: a shard, and the clock of feeds that are silent here but not elsewhere."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from detectors.types import Floats
+from schemas.finding import Finding
 from schemas.outage import Outage
 from schemas.partial import Piece
+from streams.broker.record_run import Run
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
 from streams.pipeline.areas.absence import Absence
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.partials import Source, nothing, pieces_of
-from streams.pipeline.process import Taken, Tally, take
-from streams.pipeline.shard import Closed, Scored, Shard, outages_of
+from streams.pipeline.emitted import Emitted
+from streams.pipeline.findings import SHARD, silence
+from streams.pipeline.process import Tally, process
+from streams.pipeline.shard import Scored, Shard
 from streams.state import shard_rows
 from streams.state.open_outages import OpenOutages
 from streams.state.shard_restore import restore
@@ -26,156 +29,151 @@ Totals = Counter[tuple[str, str]]
 
 
 class MeasurementStage(Stage):
-    """State of one partition of the measurements."""
+    """State of one partition of the measurements.
+
+    Attributes:
+        clock: The newest event time of each feed elsewhere, of feeds that have data here (Unix seconds).
+        active_bins: By feed, starts of bins that are open here and in which it was measured elsewhere.
+        idle_since: Wall time of the last batch, or of the last look at which messages were unread (s).
+        unusable: Names of rows in the snapshot that mean nothing under the present settings.
+    """
 
     topic, folder = "measurements", ""
 
     def _begin(self, reference: ReferenceData) -> None:
-        self.shard = Shard(self.settings, reference=reference, tells=self._tell)
-        self.shard.tell_levels()
+        self.reporter = SHARD.format(self.number)
+        self.shard = Shard(self.settings, reference=reference, tells=self._add_area_sums, reporter=self.reporter)
+        self.shard.report_levels()
         self.tally = Tally()
-        self.heard: dict[str, float] = {}
-        self.spoke: dict[str, set[int]] = {}  # bins not closed yet in which a feed was heard
-        self.quiet_since = self.last_saved
-        self.running = OpenOutages()
+        self.clock: dict[str, float] = {}
+        self.active_bins: dict[str, set[int]] = {}
+        self.idle_since = self.last_saved
+        self.open_outages = OpenOutages()
         rules = {name: self.settings.time_rule(name) for name in self.settings.feeds}
         self.absence = Absence(rules, float(self.settings.worker.idle_after))
-        self._pieces: list[Piece] = []
-        self._silences: list[tuple[str, int]] = []
-        self.useless: frozenset[str] = frozenset()  # rows of the snapshot that the settings of now have no use for
+        self.unusable: frozenset[str] = frozenset()
+        self._area_sums: list[Piece] = []
 
-    def take(
-        self,
-        values: Sequence[bytes | None],
-        keys: Sequence[bytes | None],
-        offsets: Sequence[int],
-        received: Sequence[float] | Floats,
-        now: float,
-    ) -> Taken:
-        """Apply messages, in order of offsets, and return what came of them; what the state includes is skipped."""
-        self.quiet_since = now
-        skip = self._skip(offsets)
-        self.tally.skipped += skip
-        if skip == len(offsets):
-            return Taken([], [])
-        if skip:
-            values, keys, offsets, received = values[skip:], keys[skip:], offsets[skip:], received[skip:]
-        taken = take(self.shard, self.tally, values, offsets, received, _not_utf8(keys))
-        self._note(taken.outages, now)
-        return taken
+    def process(self, records: Run, now: float) -> Emitted:
+        """Apply measurements and return what came of them."""
+        self.idle_since = now
+        before, fresh, emitted = self.totals(), self._fresh(records), Emitted()
+        self.tally.skipped += len(records.values) - len(fresh.values)
+        if fresh.values:
+            received, bad_keys = fresh.timestamps / 1000.0, _not_utf8(fresh.keys)
+            emitted = process(self.shard, self.tally, fresh.values, fresh.offsets, received, bad_keys)
+        emitted.activity = self.shard.activity()
+        emitted.counts = self.totals() - before
+        return self._noted(emitted, now)
 
     def scored(self) -> Iterator[Scored]:
-        """Yield what has series with a detector."""
+        """Yield the series and the detector of each feed."""
         return self.shard.scored()
 
     def totals(self) -> Totals:
-        """Return what has been counted so far, by name and label."""
-        found: Totals = Counter({("received", ""): self.tally.received, ("skipped", ""): self.tally.skipped})
-        found.update({("dead", reason): count for reason, count in self.tally.dead.items()})
+        """Return all counts so far, by metric name and label."""
+        totals: Totals = Counter({("received", ""): self.tally.received, ("skipped", ""): self.tally.skipped})
+        totals.update({("dead", reason): count for reason, count in self.tally.dead.items()})
         for feed, counts in self.shard.counts.items():
-            found.update({("binned", feed): counts.binned, ("late", feed): counts.late})
-        return found
+            totals.update({("binned", feed): counts.binned, ("late", feed): counts.late})
+        return totals
 
-    def hear(self, feed: str, newest: float) -> None:
-        """Note how far a feed has come elsewhere, and that it spoke in that bin. One never seen here has no silence."""
+    def note_clock(self, feed: str, newest: float) -> None:
+        """Note the newest event time of a feed elsewhere. Only a feed that has data here can be silent here."""
         mark = self.shard.feeds[feed].watermark if feed in self.shard.feeds else None
         if mark is None or mark.newest is None:
             self.absence.hear(feed, newest)
             return
-        width, known = int(self.settings.feeds[feed].bin), self.spoke.get(feed, set())
+        width, active = int(self.settings.feeds[feed].bin), self.active_bins.get(feed, set())
         start = int(newest // width * width)
-        self.unsaved |= start not in known and start >= mark.next_close
-        self.heard[feed] = max(newest, self.heard.get(feed, newest))
-        self.spoke[feed] = {start for start in {*known, start} if start >= mark.next_close}
+        self.unsaved |= start not in active and start >= mark.next_close
+        self.clock[feed] = max(newest, self.clock.get(feed, newest))
+        self.active_bins[feed] = {start for start in {*active, start} if start >= mark.next_close}
 
-    def follow(self, lag: int | None, now: float) -> list[Closed]:
-        """Follow what was heard, if this partition was read to its end and has been idle for long enough.
+    def follow_clock(self, lag: int | None, now: float) -> Emitted:
+        """Close the bins that the clock lets close, if all messages are read and none came for `idle_after`.
 
-        Return the bins that closed by that, in the order of their ends, as if the feeds had come side by side. Of feeds
-        that it has no data of, it tells that it has none; for that it need not be idle.
+        The bins of all feeds close in the order of their ends, as if the feeds had come side by side. Feeds without
+        data here are reported as silent; for that, the partition need not be idle.
         """
-        self._tell_absence(lag, now)
-        if not self._may_advance(lag, now):
-            return []
-        behind = [(feed, newest) for feed, newest in sorted(self.heard.items()) if self._is_behind(feed)]
-        self.unsaved = True
-        outputs = [self.shard.advance(feed, newest, self.spoke[feed]) for feed, newest in behind]
-        closed = sorted((one for output in outputs for one in output.closed), key=lambda one: one.end)
-        self._note(outages_of(closed), now)
-        return closed
+        silences = self._silences(lag, now)
+        reports: list[Finding] = []
+        if self._may_advance(lag, now):
+            self.unsaved = True
+            behind = [(feed, newest) for feed, newest in sorted(self.clock.items()) if self._is_behind(feed)]
+            for feed, newest in behind:
+                reports += self.shard.advance(feed, newest, self.active_bins[feed])
+            reports.sort(key=lambda report: report.end)
+        return self._noted(Emitted(bin_reports=[*reports, *silences]), now)
 
-    def _note(self, outages: list[Outage], now: float) -> None:
+    def _noted(self, emitted: Emitted, now: float) -> Emitted:
+        """Return what was emitted with the area sums that the shard made meanwhile; note outages and closed bins."""
+        emitted.area_sums, self._area_sums = self._area_sums, []
         if self.closed_at is None and any(feed.closings for feed in self.shard.feeds.values()):
             self.closed_at = now
-        self.running.note(outages)
+        self.open_outages.note(emitted.outages)
+        return emitted
 
-    def _knows(self, outage: Outage) -> bool:
-        """Whether the state of the outage's feed was restored."""
+    def _can_end(self, outage: Outage) -> bool:
+        """Return whether the state of the outage's feed was restored."""
         feed = self.shard.feeds.get(outage.feed)
         return feed is not None and len(feed.index) > 0
 
-    def watch(self, lag: int | None, now: float) -> None:
-        """Hear once in a while how much is unread: time in which that was something, or not known, is not idle."""
+    def note_lag(self, lag: int | None, now: float) -> None:
+        """Note how many messages are unread: time in which there are some, or it is unknown, is not idle."""
         if lag != 0:
-            self.quiet_since = now
+            self.idle_since = now
 
     def may_follow(self, lag: int | None, now: float) -> bool:
-        """Whether `follow` has something to do."""
+        """Return whether `follow_clock` would emit or change anything."""
         return self._may_advance(lag, now) or bool(self.absence.due(self.shard.newest(), lag, now))
 
-    def partials(self) -> list[Piece]:
-        """Return what is to be told of areas, once."""
-        pieces, self._pieces = self._pieces, []
-        return pieces
+    def _add_area_sums(self, feed: str, partial: Partial) -> None:
+        self._area_sums += pieces_of(self.source(feed), partial)
 
-    def silences(self) -> list[tuple[str, int]]:
-        """Return, once, the feeds of which to tell that there is nothing here, each up to the end of a bin."""
-        silences, self._silences = self._silences, []
-        return silences
-
-    def _tell(self, feed: str, partial: Partial) -> None:
-        self._pieces += pieces_of(self.source(feed), partial)
-
-    def _tell_absence(self, lag: int | None, now: float) -> None:
+    def _silences(self, lag: int | None, now: float) -> list[Finding]:
+        """Return reports of the feeds without data here, and note for their areas that there is nothing to sum."""
+        silences = []
         for feed, start in self.absence.due(self.shard.newest(), lag, now):
             names = [combination(text).name for text in self.settings.feeds[feed].areas]
-            self._pieces += nothing(self.source(feed), names, start)
-            self._silences.append((feed, start + int(self.settings.feeds[feed].bin)))
+            self._area_sums += nothing(self.source(feed), names, start)
+            silences.append(silence(self.reporter, feed, start + int(self.settings.feeds[feed].bin)))
             self.absence.told[feed] = start
             self.unsaved = True
+        return silences
 
     def source(self, feed: str) -> Source:
-        """Return whose partials it tells of a feed."""
-        its = self.settings.feeds[feed]
-        return Source(feed, its.kind, int(its.bin), self.number)
+        """Return the source of this shard's area sums of a feed."""
+        rules = self.settings.feeds[feed]
+        return Source(feed, rules.kind, int(rules.bin), self.number)
 
     def _may_advance(self, lag: int | None, now: float) -> bool:
-        """Whether the clock of the feeds decides here: read to the end, idle, and behind what was heard."""
-        idle = now - self.quiet_since >= self.settings.worker.idle_after
-        return lag == 0 and idle and any(self._is_behind(feed) for feed in self.heard)
+        """Return whether the clock decides here: all is read, the partition is idle, and a feed is behind its clock."""
+        idle = now - self.idle_since >= self.settings.worker.idle_after
+        return lag == 0 and idle and any(self._is_behind(feed) for feed in self.clock)
 
     def _is_behind(self, feed: str) -> bool:
         newest = self.shard.newest().get(feed)
-        return newest is not None and newest < self.heard[feed]
+        return newest is not None and newest < self.clock[feed]
 
     def _rows(self) -> dict[str, bytes]:
-        return {**shard_rows.dump(self.shard), "running": self.running.row()}
+        return {**shard_rows.dump(self.shard), "running": self.open_outages.row()}
 
     def _gone(self) -> frozenset[str]:
-        useless, self.useless = self.useless, frozenset()
-        return shard_rows.gone(self.shard, self.store.places) | useless
+        unusable, self.unusable = self.unusable, frozenset()
+        return shard_rows.gone(self.shard, self.store.places) | unusable
 
     def _head(self) -> dict[str, Any]:
         tally = {"received": self.tally.received, "skipped": self.tally.skipped, "dead": dict(self.tally.dead)}
-        spoke = {feed: sorted(starts) for feed, starts in self.spoke.items()}
-        clock = {"heard": self.heard, "spoke": spoke, "told": self.absence.told}
+        spoke = {feed: sorted(starts) for feed, starts in self.active_bins.items()}
+        clock = {"heard": self.clock, "spoke": spoke, "told": self.absence.told}
         return {"tally": tally, **clock, **shard_rows.heads(self.shard)}
 
-    def _fill(self, loaded: Loaded) -> None:
-        self.useless = restore(self.shard, loaded.values, loaded.rows)
-        self.running.fill(loaded.rows["running"], self._knows)
-        self.heard.update(loaded.values.get("heard", {}))
-        self.spoke.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})
+    def _restore(self, loaded: Loaded) -> None:
+        self.unusable = restore(self.shard, loaded.values, loaded.rows)
+        self.open_outages.restore(loaded.rows["running"], self._can_end)
+        self.clock.update(loaded.values.get("heard", {}))
+        self.active_bins.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})
         self.absence.told.update(loaded.values.get("told", {}))
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]

@@ -1,4 +1,4 @@
-"""Outages that have not ended, by id, each in its newest revision: what is open now, also after a restart."""
+"""Outages that have not ended, by id, each in its newest revision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class OpenOutages(dict[str, Outage]):
     """Newest revisions by `outage_id`."""
 
     def note(self, outages: Iterable[Outage]) -> None:
-        """Take in revisions, in order; those that end an outage take it out."""
+        """Take in revisions, in order; one that ends its outage removes it."""
         for outage in outages:
             if outage.state in RUNNING:
                 self[outage.outage_id] = outage
@@ -22,10 +22,10 @@ class OpenOutages(dict[str, Outage]):
                 self.pop(outage.outage_id, None)
 
     def row(self) -> bytes:
-        """Return them as a row of a snapshot."""
+        """Return the outages as a row of a snapshot."""
         return pack({"outages": [to_builtins(outage) for outage in self.values()]}, {})
 
-    def fill(self, row: bytes, knows: Callable[[Outage], bool]) -> None:
-        """Take over those of a row of which something is known: outages of what starts anew will never end."""
-        found = [convert(outage, Outage) for outage in unpack(row).values["outages"]]
-        self.note(outage for outage in found if knows(outage))
+    def restore(self, row: bytes, can_end: Callable[[Outage], bool]) -> None:
+        """Take the outages of a row, without those that can never end, since their feed starts anew."""
+        outages = [convert(outage, Outage) for outage in unpack(row).values["outages"]]
+        self.note(outage for outage in outages if can_end(outage))

@@ -1,39 +1,47 @@
-"""What has state in a worker: a partition of a topic, each message taken once, kept in snapshots. Knows no Faust."""
+"""The recoverable state of one partition of a topic: applies each message once and writes snapshots."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 from typing import Any, ClassVar
 
 from schemas.rejections import one_line
+from streams.broker.record_run import Run
 from streams.config.errors import StateError
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import KafkaSettings, Settings
+from streams.pipeline.emitted import Emitted
 from streams.state.row_codec import FORMAT
 from streams.state.snapshot_store import Loaded, SnapshotStore
 
-SETTLE = 1.0  # seconds from bins that close to their snapshot: other partitions close theirs now, and tell of it first
+SETTLE = 1.0  # seconds between the close of a bin and its snapshot: other partitions close theirs in this time
 
 
 class Stage(ABC):
-    """State of one partition of a topic. `now` is wall time in seconds of any steady origin, told by the caller.
+    """State of one partition of a topic. Neither reads a clock nor sends; the caller passes wall time as `now`.
 
-    `applied`: the newest offset that the state includes, -1 when there is none. `closed_at`: since when a snapshot
-    lacks bins that have closed. What is derived from this
+    A subclass
 
-    - names the key of its topic in the settings, `topic`, which has as many partitions as the measurements,
-    - has a `folder` of its own for its rows in the table, which ends in a colon; and stands in `all_stages`,
-    - begins to take messages with `_skip`, returns what is to be sent, and does nothing else: no clock, no sending,
-    - says what it consists of before any message (`_begin`), what of that goes into a snapshot (`_head`, `_rows`,
-      `_gone`), and how it comes back (`_fill`).
+    - names in `topic` the settings key of its topic, which has as many partitions as the measurements,
+    - names in `folder` the prefix of its rows in the table, which ends in a colon, and is listed in `all_stages`,
+    - implements `process`, which begins with `_fresh`,
+    - sets up its empty state in `_begin`, gives the content of a snapshot in `_head`, `_rows` and `_gone`, and takes it
+      back in `_restore`.
 
-    `stage_runner.StageRunner` runs it on a batch topic: it sends what came of a batch, waits for the deliveries, saves,
-    acknowledges. After a crash the messages behind the snapshot come again, and the same is sent again.
+    `worker.stage_runner.StageRunner` runs a stage: it publishes what the stage emits, waits for the deliveries, saves
+    and acknowledges. After a crash the messages behind the snapshot are read again and emit the same again.
+
+    Attributes:
+        applied: The newest offset in the state; -1 when there is none.
+        closed_at: Time since when bins have closed that no snapshot includes (s); None when there are none.
+        unsaved: Whether the state has changed since the last snapshot.
+        runs_in_thread: Whether `process` may take seconds, in which the event loop must go on.
     """
 
     topic: ClassVar[str]
     folder: ClassVar[str]
+    runs_in_thread: ClassVar[bool] = False
 
     @classmethod
     def topic_of(cls, kafka: KafkaSettings) -> str:
@@ -60,16 +68,16 @@ class Stage(ABC):
 
     @property
     def name(self) -> str:
-        """What tells it from all other stages."""
+        """The stage's name among all stages of a worker."""
         return f"{self.folder}{self.number}"
 
     def due(self, now: float) -> bool:
-        """Whether a snapshot should be written: bins closed, or `snapshot_every` is over and there is news."""
+        """Return whether to write a snapshot: something changed, and bins closed or `snapshot_every` has passed."""
         closed = self.closed_at is not None and now - self.closed_at >= SETTLE
         return self.unsaved and (closed or now - self.last_saved >= self.settings.worker.snapshot_every)
 
     def save(self, now: float) -> int:
-        """Write a snapshot of everything up to `applied` and return the bytes written."""
+        """Write a snapshot of all messages up to `applied` and return the bytes written."""
         before = self.store.bytes_written
         rows = self._rows()
         self.store.save({"offset": self.applied, **self._head()}, rows, self._gone())
@@ -77,29 +85,36 @@ class Stage(ABC):
         return self.store.bytes_written - before
 
     def _load(self) -> None:
-        """Continue from the newest snapshot, if there is one. Raises StateError when it cannot be read."""
+        """Restore the newest snapshot, if there is one. Raises StateError when it cannot be read."""
         loaded = self.store.load()
         if loaded is None:
             return
         try:
             self.applied = loaded.values["offset"]
-            self._fill(loaded)
+            self._restore(loaded)
         except (LookupError, AttributeError, TypeError, ValueError) as error:
-            what = f"{type(error).__name__}: {one_line(str(error))}"
+            reason = f"{type(error).__name__}: {one_line(str(error))}"
             raise StateError(
-                f"{self.topic}, partition {self.number}: a snapshot is not one of format {FORMAT}: {what}"
+                f"{self.topic}, partition {self.number}: a snapshot is not one of format {FORMAT}: {reason}"
             ) from None
 
-    def _skip(self, offsets: Sequence[int]) -> int:
-        """Return how many of these messages, in order, the state includes already; from here on it includes all."""
+    def _fresh(self, records: Run) -> Run:
+        """Return the records that the state lacks; from here on it includes them all."""
+        fresh = records.since(self.applied + 1)
         self.unsaved = True
-        skip = sum(offset <= self.applied for offset in offsets) if offsets[0] <= self.applied else 0
-        self.applied = max(self.applied, offsets[-1])
-        return skip
+        self.applied = max(self.applied, records.offset)
+        return fresh
+
+    @abstractmethod
+    def process(self, records: Run, now: float) -> Emitted:
+        """Apply records, in order of offsets, and return what came of them; those in the state are skipped.
+
+        `now`: wall time since any fixed instant (s).
+        """
 
     @abstractmethod
     def _begin(self, reference: ReferenceData) -> None:
-        """Set up the state before any message."""
+        """Set up the state as it is before any message."""
 
     @abstractmethod
     def _head(self) -> dict[str, Any]:
@@ -107,12 +122,12 @@ class Stage(ABC):
 
     @abstractmethod
     def _rows(self) -> dict[str, bytes]:
-        """Return the rows that may have changed since the last call, by name (`streams.state.row_codec` makes them)."""
+        """Return by name the rows that may have changed since the last call, as `row_codec.pack` encodes them."""
 
     @abstractmethod
     def _gone(self) -> frozenset[str]:
-        """Return the names of rows in the snapshot that are not needed any more."""
+        """Return the names of rows in the snapshot that are no longer needed."""
 
     @abstractmethod
-    def _fill(self, loaded: Loaded) -> None:
-        """Take over what a snapshot holds."""
+    def _restore(self, loaded: Loaded) -> None:
+        """Take the state from a snapshot."""

@@ -1,11 +1,10 @@
-"""The Faust agents and timers around partitions: Faust carries messages and keeps state, it decides nothing."""
+"""The state of one worker process: its stage runners, and what wakes them when no message comes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,19 +14,17 @@ from faust.types import TP
 from msgspec import DecodeError
 
 from schemas.clock import Clock, decode_clock
-from schemas.incident import OVER, Incident
-from schemas.outage import RUNNING, Outage
+from schemas.incident import Incident
+from schemas.outage import Outage
 from schemas.rejections import one_line
-from streams.broker.transport import RecordBatch, lag
+from streams.broker.transport import lag
 from streams.config.errors import InputError
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
-from streams.pipeline.findings import SHARD, finding_of, pieces_of, silence
-from streams.pipeline.shard import Closed, outages_of
 from streams.state.area_stage import AreaStage
 from streams.state.incident_stage import IncidentStage
 from streams.state.measurement_stage import MeasurementStage
-from streams.worker.clock_announcer import ClockAnnouncer
+from streams.worker.ended_events import EndedEvents
 from streams.worker.feed_liveness import FeedLiveness
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
@@ -39,8 +36,10 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """The partitions assigned to this process. `clock` is steady wall time in seconds; `demand_pulse` ends the process
-    when they may be another's.
+    """The partitions assigned to this process, and all that looks at them.
+
+    `clock` returns wall time since any fixed instant (s); `demand_pulse` ends the process when its partitions may
+    belong to another worker.
     """
 
     def __init__(
@@ -49,31 +48,29 @@ class Worker:
         app: faust.App,
         table: MutableMapping[bytes, bytes],
         metrics: Metrics,
-        sender: Publisher,
+        publisher: Publisher,
         clock: Callable[[], float],
         demand_pulse: Callable[[], None],
         reference: ReferenceData | None = None,
     ) -> None:
         self.settings, self.app, self.table = settings, app, table
-        self.metrics, self.sender, self.clock = metrics, sender, clock
+        self.metrics, self.publisher, self.clock = metrics, publisher, clock
         self.reference = reference or ReferenceData()
-        means = Services(metrics, sender, clock, demand_pulse)
-        self.measuring = StageRunner(means, self._partition, self._measured)
-        self.summing = StageRunner(means, self._area_stage, self._summed)
-        self.grouping = StageRunner(means, self._incident_stage, self._found)
+        self.ended = EndedEvents(settings.web.recent)
+        services = Services(metrics, publisher, self.ended, clock, demand_pulse)
+        self.measuring = StageRunner(services, self._measurement_stage, metrics.batch_seconds.time)
+        self.summing = StageRunner(services, self._area_stage)
+        self.grouping = StageRunner(services, self._incident_stage)
         self.runners: list[StageRunner[Any]] = [self.measuring, self.summing, self.grouping]
         self.partitions: dict[int, MeasurementStage] = self.measuring.stages
-        self.ended: deque[Outage] = deque(maxlen=settings.web.recent)
-        self.over: deque[Incident] = deque(maxlen=settings.web.recent)
         self.recent_bins = RecentBins(settings.web.history, settings.web.history_mb * 1_000_000)
-        self._announcers = {feed: ClockAnnouncer(settings.time_rule(feed)) for feed in settings.feeds}
         self.liveness = FeedLiveness({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
-    def _partition(self, number: int, now: float) -> MeasurementStage:
-        partition = MeasurementStage(self.settings, number, self.table, now, self.reference)
-        for name, feed in partition.shard.feeds.items():
+    def _measurement_stage(self, number: int, now: float) -> MeasurementStage:
+        stage = MeasurementStage(self.settings, number, self.table, now, self.reference)
+        for name, feed in stage.shard.feeds.items():
             self.recent_bins.watch(number, name, feed)
-        return partition
+        return stage
 
     def _area_stage(self, number: int, now: float) -> AreaStage:
         stage = AreaStage(self.settings, number, self.table, now, self.reference)
@@ -81,75 +78,38 @@ class Worker:
             self.recent_bins.watch(number, site.feed, site.summed)
         return stage
 
-    def held(self) -> list[MeasurementStage | AreaStage]:
-        """Return what has series here: partitions of the measurements, and those of the areas summed from them."""
-        return [*self.partitions.values(), *self.summing.stages.values()]
-
-    def running(self) -> Iterator[Outage]:
-        """Yield the newest revisions of all outages that go on, those of areas among them."""
-        return (outage for one in self.held() for outage in one.running.values())
-
     def _incident_stage(self, number: int, now: float) -> IncidentStage:
         return IncidentStage(self.settings, number, self.table, now, self.reference)
 
-    def let_go(self) -> None:
-        """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
-        self.recent_bins.clear()
-        for runner in self.runners:
-            runner.let_go()
+    def scored_stages(self) -> list[MeasurementStage | AreaStage]:
+        """Return the stages here that have series with a detector."""
+        return [*self.partitions.values(), *self.summing.stages.values()]
 
-    async def _measured(self, partition: MeasurementStage, batch: RecordBatch) -> None:
-        """Have a run of measurements taken, and send what came of it."""
-        with self.metrics.batch_seconds.time():
-            before = partition.totals()
-            run = batch.run
-            taken = partition.take(run.values, run.keys, run.offsets, run.timestamps / 1000.0, self.clock())
-            batch.release()
-            self.metrics.add(partition.totals() - before)
-        await self.sender.dead(partition.name, batch.tp, taken.dead)
-        await self._publish(partition, taken.closed)
-        await self._tell(partition)
-        await self._announce(partition)
-
-    async def _found(self, stage: IncidentStage, batch: RecordBatch) -> None:
-        """Have findings taken, and send what came of what all reporters have told."""
-        # In a thread: when thousands of networks fall at once it takes seconds in which all else must go on.
-        told = await asyncio.to_thread(stage.take, batch.run.values, batch.run.offsets)
-        batch.release()
-        if self.grouping.stages.get(stage.number) is not stage:
-            return  # it went to another worker meanwhile, whose newer revisions must not be followed by these
-        for line in told.bad:
-            log.warning("topic %s, %s", self.settings.kafka.findings, line)
-        await self.sender.incidents(stage.name, told.incidents)
-        for one in told.incidents:
-            self.metrics.incident_sent(one)
-            if one.state in OVER:
-                self.over.append(one)
+    def open_outages(self) -> Iterator[Outage]:
+        """Yield the newest revision of each outage that has not ended, of series and of areas."""
+        return (outage for stage in self.scored_stages() for outage in stage.open_outages.values())
 
     def open_incidents(self) -> list[Incident]:
-        """Return the newest revision of each incident that is not over, where they are made."""
-        return [one for stage in self.grouping.stages.values() for one in stage.open.values()]
+        """Return the newest revision of each incident that is not over, if this worker groups them."""
+        return [incident for stage in self.grouping.stages.values() for incident in stage.open_incidents.values()]
 
     def incidents(self) -> list[Incident]:
-        """Return those that are not over, and the newest that are."""
-        return list({one.incident_id: one for one in [*self.over, *self.open_incidents()]}.values())
+        """Return the incidents that are not over, and the newest of those that are."""
+        revisions = [*self.ended.incidents, *self.open_incidents()]
+        return list({incident.incident_id: incident for incident in revisions}.values())
 
-    async def _summed(self, stage: AreaStage, batch: RecordBatch) -> None:
-        """Have partials taken, and send what came of the bins that all shards have told of."""
-        told = stage.take(batch.run.values, batch.run.offsets, self.clock())
-        batch.release()
-        for line in told.bad:
-            log.warning("topic %s, %s", self.settings.kafka.partials, line)
-        self.metrics.add({("partials_late", feed): count for feed, count in told.late.items()})
-        await self._send(stage.name, told.closed)
+    def release(self) -> None:
+        """Forget all state: what is assigned next is loaded from the snapshots, and what they lack is read again."""
+        self.recent_bins.clear()
+        for runner in self.runners:
+            runner.release()
 
     async def on_clock(self, clock: Clock, number: int) -> None:
-        """Hear how far a feed has come elsewhere, or that it is time to look; act on it if this partition may."""
+        """Note how far a feed has come elsewhere, follow it where this partition may, and save what is due."""
         async with self.measuring.lock(number):
-            partition = self.measuring.at(number)
-            partition.hear(clock.feed, clock.newest)
-            await self._publish(partition, partition.follow(self.lag(number), self.clock()))
-            await self._tell(partition)
+            stage = self.measuring.at(number)
+            stage.note_clock(clock.feed, clock.newest)
+            await self.measuring.publish(stage, stage.follow_clock(self.lag(number), self.clock()))
         for runner in self.runners:
             async with runner.lock(number):
                 await runner.save_if_due(runner.at(number))
@@ -157,42 +117,42 @@ class Worker:
     def assigned(self) -> list[int]:
         """Return the partitions of the measurements that this worker reads."""
         with suppress(ConsumerNotStarted):
-            mine = self.app.consumer.assignment()
-            return sorted(tp.partition for tp in mine if tp.topic == self.settings.kafka.measurements)
+            assignment = self.app.consumer.assignment()
+            return sorted(tp.partition for tp in assignment if tp.topic == self.settings.kafka.measurements)
         return []
 
     def load(self) -> None:
-        """Load the partitions that nothing has come for since they were assigned: what is open in them is going on."""
+        """Load the assigned partitions, also those without a message since: their open outages count as open."""
         for number in self.assigned():
             for runner in self.runners:
                 runner.at(number)
 
     def newest(self) -> dict[str, float]:
-        """Return how far each feed has come in the partitions here."""
-        known = [one.shard.newest() for one in self.partitions.values()]
-        return {feed: max(one[feed] for one in known if feed in one) for feed in set().union(*known)}
+        """Return the newest event time of each feed in the partitions here (Unix seconds)."""
+        times = [stage.shard.newest() for stage in self.partitions.values()]
+        return {feed: max(newest[feed] for newest in times if feed in newest) for feed in set().union(*times)}
 
     def note_time(self) -> None:
-        """Note how far each feed has come here and elsewhere, so that one that has stopped is told apart."""
-        for known in (self.newest(), *(one.heard for one in self.partitions.values())):
-            self.liveness.note(known, self.clock())
+        """Note the newest event times here and elsewhere, by which a feed that has stopped is recognised."""
+        for newest in (self.newest(), *(stage.clock for stage in self.partitions.values())):
+            self.liveness.note(newest, self.clock())
 
     async def tick(self) -> None:
-        """Wake partitions that have something to do but no measurement coming; only a message may change state."""
-        await self._renew()
+        """Wake the partitions that have something to do and no message coming; only a message may change state."""
+        await self._refresh_metadata()
         self.load()
         self.note_time()
-        wanted = {number for runner in self.runners for number in runner.due()}
-        for number, partition in self.partitions.items():
+        due = {number for runner in self.runners for number in runner.due()}
+        for number, stage in self.partitions.items():
             now = self.clock()
-            partition.watch(self.lag(number), now)
-            if partition.may_follow(self.lag(number), now):
-                wanted.add(number)
-        for number in sorted(wanted):
+            stage.note_lag(self.lag(number), now)
+            if stage.may_follow(self.lag(number), now):
+                due.add(number)
+        for number in sorted(due):
             await self._wake(number)
 
     async def finish(self) -> None:
-        """Take no more, and have everything saved and acknowledged; what is not after a while will be read again."""
+        """Take no more batches, save and acknowledge; what is not saved in time is read again after a restart."""
         for runner in self.runners:
             runner.stopping = True
         with suppress(TimeoutError):
@@ -202,15 +162,15 @@ class Worker:
                 while self._unsaved():
                     await asyncio.sleep(0.05)
 
-    async def _renew(self) -> None:
-        """Read the metadata again when their file has changed; a broken one leaves what was known."""
+    async def _refresh_metadata(self) -> None:
+        """Read the metadata again when their file has changed; a broken one leaves the previous content in use."""
         register = self.reference.register
         if register.is_stale():
             try:
                 await asyncio.to_thread(register.renew)
                 self.metrics.broken.set(0)
             except InputError as error:
-                log.warning("metadata: what was known stays: %s", error)
+                log.warning("metadata: the previous file stays in use: %s", error)
                 self.metrics.broken.set(1)
         self.metrics.metadata.set(register.size)
 
@@ -218,51 +178,22 @@ class Worker:
         return {number for runner in self.runners for number in runner.unsaved()}
 
     async def _wake(self, number: int) -> None:
-        """Send a partition to ourselves: Faust lets a table be written only while a message is handled."""
+        """Send a clock message to a partition here: Faust lets a table be written only while a message is handled."""
         clock = Clock(next(iter(self.settings.feeds)), 0, number)
-        await self.sender.clock(str(number), clock, [number])
+        await self.publisher.announce(str(number), clock, [number])
 
     def lag(self, number: int) -> int | None:
-        """Return how many messages of a partition have not been taken; None when that is not known."""
+        """Return how many messages of a partition are unread; None when that is not known."""
         return lag(self.app, TP(self.settings.kafka.measurements, number))
 
-    async def _publish(self, partition: MeasurementStage, closed: Sequence[Closed]) -> None:
-        """Send what a partition found when bins closed."""
-        await self._send(partition.name, [(SHARD.format(partition.number), one) for one in closed])
 
-    async def _send(self, stage: str, closed: Sequence[tuple[str, Closed]]) -> None:
-        """Send outages, and for incidents what each reporter says of each bin."""
-        outages = outages_of(one for _, one in closed)
-        await self.sender.outages(stage, outages)
-        await self.sender.findings(stage, [piece for who, one in closed for piece in pieces_of(finding_of(who, one))])
-        for outage in outages:
-            self.metrics.outage_sent(outage)
-            if outage.state not in RUNNING:
-                self.ended.append(outage)
-
-    async def _tell(self, partition: MeasurementStage) -> None:
-        """Tell of areas, for those who sum them; and of which feeds there is nothing here, so that nobody waits."""
-        await self.sender.partials(partition.name, partition.partials())
-        who = SHARD.format(partition.number)
-        await self.sender.findings(partition.name, [silence(who, feed, end) for feed, end in partition.silences()])
-
-    async def _announce(self, partition: MeasurementStage) -> None:
-        """Tell all partitions in which bins a feed was heard, and how far it has come."""
-        newest = partition.shard.newest()
-        for feed, spoke in partition.shard.spoke().items():
-            for time in self._announcers[feed].due(spoke, newest[feed]):
-                clock = Clock(feed, time, partition.number)
-                await self.sender.clock(partition.name, clock, range(self.settings.kafka.partitions))
-
-
-async def hear(worker: Worker, stream: Any) -> None:  # noqa: ANN401
+async def run_clock(worker: Worker, stream: Any) -> None:  # noqa: ANN401
     """Run the agent of the clock topic."""
     async for event in stream.events():
         try:
             clock = decode_clock(event.value)
         except (DecodeError, TypeError) as error:
-            where = f"partition {event.message.partition}, offset {event.message.offset}"
-            what = one_line(str(error))
-            log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, where, what)
+            at, reason = f"partition {event.message.partition}, offset {event.message.offset}", one_line(str(error))
+            log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, at, reason)
             continue
         await worker.on_clock(clock, event.message.partition)

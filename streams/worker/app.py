@@ -16,7 +16,7 @@ from streams.broker.topics import MAX_MESSAGE, TABLE
 from streams.broker.transport import batch_topic
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
-from streams.worker.agents import Worker, hear
+from streams.worker.agents import Worker, run_clock
 from streams.worker.exposition.collector import StateCollector
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
@@ -38,10 +38,10 @@ def build(settings: Settings, partitions: int, data_dir: str, reference: Referen
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     app.watchdog = Watchdog(float(settings.kafka.session_timeout) / 2)
-    sender = Publisher(app, settings.kafka, app.watchdog.check)
-    worker = Worker(settings, app, table, metrics, sender, time.monotonic, app.watchdog.check, reference)
+    publisher = Publisher(app, settings, app.watchdog.check)
+    worker = Worker(settings, app, table, metrics, publisher, time.monotonic, app.watchdog.check, reference)
     app.ebbtide = worker
-    metrics.registry.register(StateCollector(settings, worker.held, worker.open_incidents))
+    metrics.registry.register(StateCollector(settings, worker.scored_stages, worker.open_incidents))
     _add_agents(app, worker)
     _add_signals(app, worker, table)
     add_pages(app.web.web_app, worker)
@@ -99,7 +99,7 @@ def _add_agents(app: faust.App, worker: Worker) -> None:
 
     @app.agent(clock, name="hear")  # type: ignore[untyped-decorator]
     async def _hear(stream: Any) -> None:  # noqa: ANN401
-        await hear(worker, stream)
+        await run_clock(worker, stream)
 
     @app.timer(TICK, name="tick")  # type: ignore[untyped-decorator]
     async def _tick() -> None:
@@ -114,11 +114,11 @@ def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: A
     async def _revoked(app: faust.App, revoked: set[Any], **_: Any) -> None:  # noqa: ANN401
         nonlocal lost_at
         lost_at = worker.clock()
-        worker.let_go()
+        worker.release()
 
     @table.on_recover  # type: ignore[untyped-decorator]
     async def _recovered(*_: Any) -> None:  # noqa: ANN401
-        worker.let_go()
+        worker.release()
         recovered.set()
 
     @app.task  # type: ignore[untyped-decorator]

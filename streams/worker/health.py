@@ -57,7 +57,7 @@ def _areas(stage: AreaStage) -> dict[str, Any]:
     return {
         "applied": stage.applied,
         "series": sum(stage.series(feed) for feed in stage.settings.feeds),
-        "outages": len(stage.running),
+        "outages": len(stage.open_outages),
         "closed": {f"{site.feed}/{site.name}": site.areas.closed for site in stage.sites.values()},
         "waiting": {f"{site.feed}/{site.name}": len(site.gathering.waiting) for site in stage.sites.values()},
     }

@@ -18,6 +18,7 @@ from prometheus_client.process_collector import ProcessCollector
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
+from streams.pipeline.emitted import Emitted
 
 DELAYS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 WAITS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
@@ -91,6 +92,13 @@ class Metrics:
         for (name, label), count in counted.items():
             counter: Counter = getattr(self, name)
             (counter.labels(label) if label else counter).inc(count)
+
+    def note(self, emitted: Emitted) -> None:
+        """Count the outages and incidents that were published."""
+        for outage in emitted.outages:
+            self.outage_sent(outage)
+        for incident in emitted.incidents:
+            self.incident_sent(incident)
 
     def outage_sent(self, outage: Outage) -> None:
         """Count a revision, and observe the time since the end of the bin that caused it."""

@@ -1,4 +1,4 @@
-"""What a worker sends: outages, dead letters, the clock. Deliveries are awaited before a snapshot counts them in."""
+"""Publishes what stages emit to the topics of the settings. A snapshot that includes it waits for the deliveries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import faust
-from faust.types import TP
 
 from schemas import clock as clocks
 from schemas import deadletter, finding, incident, partial
@@ -18,20 +17,25 @@ from schemas.incident import Incident
 from schemas.outage import Outage, encode
 from schemas.partial import Piece
 from schemas.rejections import Reason
-from streams.config.settings import KafkaSettings
+from streams.config.settings import Settings
 from streams.ingest.batch import Rejected
 from streams.pipeline.areas.partials import place_of
+from streams.pipeline.emitted import Emitted, FeedActivity
+from streams.pipeline.findings import pieces_of
+from streams.state.stage import Stage
+from streams.worker.clock_announcer import ClockAnnouncer
 
-FINDINGS = 0  # the partition of all findings
+FINDINGS = 0  # the partition of all bin reports
 
 
 class Publisher:
-    """Sends to the topics of the settings for a stage, by its name; `settle` waits until all that has arrived.
+    """Sends messages on behalf of stages and keeps their deliveries by stage name until `settle`.
 
-    `demand_pulse` ends the process when its partitions may be another's.
+    `demand_pulse` ends the process when its partitions may belong to another worker.
     """
 
-    def __init__(self, app: faust.App, kafka: KafkaSettings, demand_pulse: Callable[[], None]) -> None:
+    def __init__(self, app: faust.App, settings: Settings, demand_pulse: Callable[[], None]) -> None:
+        kafka = settings.kafka
         self._demand_pulse = demand_pulse
         self._outages = _raw_topic(app, kafka.outages)
         self._dead = _raw_topic(app, kafka.dead)
@@ -40,42 +44,23 @@ class Publisher:
         self._incidents = _raw_topic(app, kafka.incidents)
         self._partials = _raw_topic(app, kafka.partials)
         self._partitions = kafka.partitions
+        self._announcers = {feed: ClockAnnouncer(settings.time_rule(feed)) for feed in settings.feeds}
         self._pending: dict[str, list[Awaitable[Any]]] = {}
 
-    async def outages(self, stage: str, outages: Iterable[Outage]) -> None:
-        """Send revisions of outages, in order, keyed by the outage."""
-        for outage in outages:
-            key = outage.outage_id.encode()
-            await self._send(stage, self._outages, key, encode(outage), outage_headers(outage))
+    async def publish(self, stage: Stage, emitted: Emitted) -> None:
+        """Send all that a stage emitted, in a fixed order: an outage comes before the bin report that has it."""
+        await self._send_dead_letters(stage, emitted.dead_letters)
+        await self._send_outages(stage.name, emitted.outages)
+        await self._send_bin_reports(stage.name, emitted.bin_reports)
+        await self._send_area_sums(stage.name, emitted.area_sums)
+        await self._send_incidents(stage.name, emitted.incidents)
+        for feed, activity in emitted.activity.items():
+            await self._announce_activity(stage, feed, activity)
 
-    async def incidents(self, stage: str, incidents: Iterable[Incident]) -> None:
-        """Send revisions of incidents, in order, keyed by the incident."""
-        for one in incidents:
-            key = one.incident_id.encode()
-            await self._send(stage, self._incidents, key, incident.encode(one), incident_headers(one))
-
-    async def findings(self, stage: str, findings: Iterable[Finding]) -> None:
-        """Send what reporters say of bins that closed, in order, to where incidents are made of it."""
-        for one in findings:
-            await self._send_to(stage, self._findings, one.reporter, finding.encode(one), FINDINGS)
-
-    async def partials(self, stage: str, pieces: Iterable[Piece]) -> None:
-        """Send what a shard tells of areas to where each combination is summed."""
-        for piece in pieces:
-            place = place_of(piece.feed, piece.areas, self._partitions)
-            await self._send_to(stage, self._partials, f"{piece.feed}/{piece.areas}", partial.encode(piece), place)
-
-    async def dead(self, stage: str, tp: TP, rejected: Iterable[Rejected]) -> None:
-        """Send dead letters with where they came from and why."""
-        for letter in rejected:
-            reason = cast("Reason", letter.reason)
-            headers = deadletter.headers(reason, letter.detail, tp.topic, tp.partition, letter.origin.offset)
-            await self._send(stage, self._dead, None, letter.origin.payload, headers)
-
-    async def clock(self, stage: str, clock: Clock, partitions: Iterable[int]) -> None:
-        """Tell partitions how far a feed has come."""
+    async def announce(self, stage: str, clock: Clock, partitions: Iterable[int]) -> None:
+        """Send a clock message to partitions of the clock topic."""
         for partition in partitions:
-            await self._send_to(stage, self._clock, clock.feed, clocks.encode(clock), partition)
+            await self._send(stage, self._clock, clock.feed.encode(), clocks.encode(clock), partition=partition)
 
     async def settle(self, stage: str) -> None:
         """Wait until everything sent for a stage is in its topic. Raises the broker's error when it is not."""
@@ -83,14 +68,50 @@ class Publisher:
         if pending:
             await asyncio.gather(*pending)
 
-    async def _send(self, stage: str, topic: Any, key: bytes | None, value: bytes, headers: Headers) -> None:  # noqa: ANN401
-        self._demand_pulse()
-        delivery = await topic.send(key=key, value=value, headers=headers, force=True)
-        self._pending.setdefault(stage, []).append(delivery)
+    async def _send_dead_letters(self, stage: Stage, letters: Iterable[Rejected]) -> None:
+        topic = stage.topic_of(stage.settings.kafka)
+        for letter in letters:
+            reason = cast("Reason", letter.reason)
+            headers = deadletter.headers(reason, letter.detail, topic, stage.number, letter.origin.offset)
+            await self._send(stage.name, self._dead, None, letter.origin.payload, headers=headers)
 
-    async def _send_to(self, stage: str, topic: Any, key: str, value: bytes, partition: int) -> None:  # noqa: ANN401
+    async def _send_outages(self, stage: str, outages: Iterable[Outage]) -> None:
+        for outage in outages:
+            key = outage.outage_id.encode()
+            await self._send(stage, self._outages, key, encode(outage), headers=outage_headers(outage))
+
+    async def _send_bin_reports(self, stage: str, reports: Iterable[Finding]) -> None:
+        for piece in (piece for report in reports for piece in pieces_of(report)):
+            await self._send(stage, self._findings, piece.reporter.encode(), finding.encode(piece), partition=FINDINGS)
+
+    async def _send_area_sums(self, stage: str, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            key, place = f"{piece.feed}/{piece.areas}", place_of(piece.feed, piece.areas, self._partitions)
+            await self._send(stage, self._partials, key.encode(), partial.encode(piece), partition=place)
+
+    async def _send_incidents(self, stage: str, revisions: Iterable[Incident]) -> None:
+        for revision in revisions:
+            key = revision.incident_id.encode()
+            headers = incident_headers(revision)
+            await self._send(stage, self._incidents, key, incident.encode(revision), headers=headers)
+
+    async def _announce_activity(self, stage: Stage, feed: str, activity: FeedActivity) -> None:
+        """Announce to all partitions the bins in which a feed was measured, where that is due."""
+        for time in self._announcers[feed].due(activity.bins, activity.newest):
+            await self.announce(stage.name, Clock(feed, time, stage.number), range(self._partitions))
+
+    async def _send(
+        self,
+        stage: str,
+        topic: Any,  # noqa: ANN401
+        key: bytes | None,
+        value: bytes,
+        *,
+        partition: int | None = None,
+        headers: Headers | None = None,
+    ) -> None:
         self._demand_pulse()
-        delivery = await topic.send(key=key.encode(), value=value, partition=partition, force=True)
+        delivery = await topic.send(key=key, value=value, partition=partition, headers=headers, force=True)
         self._pending.setdefault(stage, []).append(delivery)
 
 

@@ -46,8 +46,8 @@ def _refresh_time(worker: Worker) -> None:
 
 def _refresh_feeds(worker: Worker) -> None:
     metrics, partitions = worker.metrics, worker.partitions.values()
-    ongoing = Counter(outage.feed for outage in worker.running())
-    suspected_faults = Counter(outage.feed for outage in worker.running() if outage.explain.get("held"))
+    ongoing = Counter(outage.feed for outage in worker.open_outages())
+    suspected_faults = Counter(outage.feed for outage in worker.open_outages() if outage.explain.get("held"))
     stages = worker.summing.stages.values()
     metrics.pending.set(sum(partition.shard.pending() for partition in partitions))
     metrics.findings_waiting.set(sum(len(stage.grouping.waiting) for stage in worker.grouping.stages.values()))

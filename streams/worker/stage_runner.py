@@ -1,26 +1,32 @@
-"""Runs the stages of a topic that are assigned to this process: batches in, snapshots, only then acknowledgement."""
+"""Runs the stages of one topic: takes batches, publishes what comes of them, saves, and only then acknowledges."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from streams.broker.transport import RecordBatch
+from streams.pipeline.emitted import Emitted
 from streams.state.stage import Stage
+from streams.worker.ended_events import EndedEvents
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
 
 S = TypeVar("S", bound=Stage)
+log = logging.getLogger(__name__)
 
 
 class Services(NamedTuple):
-    """What all keepers of a worker share. `clock` is steady wall time in seconds; `demand_pulse` ends the process when
-    its partitions may be another's.
+    """What all stage runners of a worker share. `clock` returns wall time since any fixed instant (s); `demand_pulse`
+    ends the process when its partitions may belong to another worker.
     """
 
     metrics: Metrics
-    sender: Publisher
+    publisher: Publisher
+    ended: EndedEvents
     clock: Callable[[], float]
     demand_pulse: Callable[[], None]
 
@@ -28,34 +34,37 @@ class Services(NamedTuple):
 class StageRunner(Generic[S]):
     """The stages of one batch topic, by partition.
 
-    `make` returns a stage out of its newest snapshot, given its number and the time. `handle` has it take a batch,
-    sends what came of that under the stage's `name`, and releases the batch; the keeper does the rest. Faust lets a
-    table be written only while a message is handled: `Worker.tick` wakes the partition of a stage that is due.
+    `load` returns a stage as its newest snapshot has it, given the partition and the time. `timer` measures how long a
+    batch takes. Faust lets a table be written only while a message is handled: `Worker.tick` sends a clock message to
+    the partition of a stage that is due.
     """
 
     def __init__(
-        self, means: Services, make: Callable[[int, float], S], handle: Callable[[S, RecordBatch], Awaitable[None]]
+        self,
+        services: Services,
+        load: Callable[[int, float], S],
+        timer: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.means = means
+        self.services = services
         self.stages: dict[int, S] = {}
         self.stopping = False
-        self._make, self._handle = make, handle
+        self._load, self._timer = load, timer
         self._locks: dict[int, asyncio.Lock] = {}
-        self._waiting: dict[int, list[tuple[Any, Any]]] = {}
+        self._unacknowledged: dict[int, list[tuple[Any, Any]]] = {}
 
     def at(self, number: int) -> S:
-        """Return the stage of a partition, out of its newest snapshot when it was not here yet."""
+        """Return the stage of a partition; the first time, as its newest snapshot has it."""
         if number not in self.stages:
-            self.stages[number] = self._make(number, self.means.clock())
+            self.stages[number] = self._load(number, self.services.clock())
         return self.stages[number]
 
-    def let_go(self) -> None:
-        """Forget all state: what is assigned next comes out of the snapshots, and what they lack is read again."""
+    def release(self) -> None:
+        """Forget all state: what is assigned next is loaded from the snapshots, and what they lack is read again."""
         self.stages.clear()
-        self._waiting.clear()
+        self._unacknowledged.clear()
 
     def lock(self, number: int) -> asyncio.Lock:
-        """Return what is held while a stage changes."""
+        """Return the lock to hold while a stage changes."""
         return self._locks.setdefault(number, asyncio.Lock())
 
     async def run(self, stream: Any) -> None:  # noqa: ANN401
@@ -65,40 +74,66 @@ class StageRunner(Generic[S]):
             await self._on_batch(unacknowledged, event)
 
     async def _on_batch(self, stream: Any, event: Any) -> None:  # noqa: ANN401
-        """Take a run of records; acknowledge it once a snapshot includes it."""
+        """Have a stage process a batch; it is acknowledged once a snapshot includes it."""
         batch: RecordBatch = event.value
         number = batch.tp.partition
         async with self.lock(number):
             if self.stopping or batch.is_void:
-                batch.release()  # not acknowledged: it is read again, by whoever comes next
+                batch.release()  # not acknowledged, so whoever is assigned the partition next reads it again
                 return
-            self._waiting.setdefault(number, []).append((stream, event))
+            self._unacknowledged.setdefault(number, []).append((stream, event))
             stage = self.at(number)
-            await self._handle(stage, batch)
-            await self.save_if_due(stage)
+            emitted = await self._process(stage, batch)
+            if self._owns(stage):
+                await self.publish(stage, emitted)
+                await self.save_if_due(stage)
+
+    async def _process(self, stage: S, batch: RecordBatch) -> Emitted:
+        with self._timer():
+            if stage.runs_in_thread:
+                emitted = await asyncio.to_thread(stage.process, batch.run, self.services.clock())
+            else:
+                emitted = stage.process(batch.run, self.services.clock())
+            batch.release()
+        return emitted
+
+    def _owns(self, stage: S) -> bool:
+        """Return whether a stage is still ours. Another worker may publish newer revisions and write newer snapshots,
+        which nothing of this one must follow.
+        """
+        return self.stages.get(stage.number) is stage
+
+    async def publish(self, stage: S, emitted: Emitted) -> None:
+        """Publish what a stage emitted, and count it. The only place that does."""
+        for line in emitted.unreadable:
+            log.warning("topic %s, %s", stage.topic_of(stage.settings.kafka), line)
+        self.services.metrics.add(emitted.counts)
+        await self.services.publisher.publish(stage, emitted)
+        self.services.metrics.note(emitted)
+        self.services.ended.note(emitted)
 
     async def save_if_due(self, stage: S) -> None:
-        """Save a stage when it is time, or when it is to stop and has news."""
-        if stage.due(self.means.clock()) or (self.stopping and stage.unsaved):
+        """Save a stage when it is time, or when it has changed and the worker stops."""
+        if stage.due(self.services.clock()) or (self.stopping and stage.unsaved):
             await self._save(stage)
 
     def unsaved(self) -> list[int]:
-        """Return the numbers of the stages that have news."""
+        """Return the partitions whose stage has changed since its snapshot."""
         return [number for number, stage in self.stages.items() if stage.unsaved]
 
     def due(self) -> list[int]:
-        """Return the numbers of the stages whose snapshot is due."""
-        now = self.means.clock()
+        """Return the partitions whose snapshot is due."""
+        now = self.services.clock()
         return [number for number, stage in self.stages.items() if stage.due(now)]
 
     async def _save(self, stage: S) -> None:
-        """Write a snapshot once all that it includes has been sent, then acknowledge what it includes."""
-        waiting = self._waiting.pop(stage.number, [])
-        await self.means.sender.settle(stage.name)
-        if self.stages.get(stage.number) is not stage:
-            return  # it went to another worker while we waited: its snapshots are not ours to write
-        self.means.demand_pulse()
-        self.means.metrics.snapshot_bytes.inc(stage.save(self.means.clock()))
-        self.means.metrics.snapshots.inc()
-        for stream, event in waiting:
+        """Wait for the deliveries of what the stage emitted, write a snapshot, acknowledge what it includes."""
+        batches = self._unacknowledged.pop(stage.number, [])
+        await self.services.publisher.settle(stage.name)
+        if not self._owns(stage):
+            return
+        self.services.demand_pulse()
+        self.services.metrics.snapshot_bytes.inc(stage.save(self.services.clock()))
+        self.services.metrics.snapshots.inc()
+        for stream, event in batches:
             await stream.ack(event)

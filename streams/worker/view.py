@@ -14,7 +14,7 @@ def view_of(worker: Worker) -> WorkerView:
     """Return the view of a worker. Its functions read the worker each time they are called."""
     return WorkerView(
         settings=worker.settings,
-        outages=lambda: newest_revisions([*worker.ended, *worker.running()]),
+        outages=lambda: newest_revisions([*worker.ended.outages, *worker.open_outages()]),
         incidents=worker.incidents,
         history_of_entity=worker.recent_bins.of_entity,
         history_of_outage=worker.recent_bins.of_outage,
@@ -39,7 +39,7 @@ def health(worker: Worker) -> Health:
     now, newest = worker.clock(), worker.newest()
     silence, stalled = worker.liveness.seconds(now), worker.liveness.stalled(now)
     shards = [partition.shard for partition in worker.partitions.values()]
-    running = [outage.feed for outage in worker.running()]
+    running = [outage.feed for outage in worker.open_outages()]
     feeds = [
         FeedHealth(
             name=name,

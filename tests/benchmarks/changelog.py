@@ -7,6 +7,7 @@ from itertools import islice
 from streams.config.settings import Duration, FeedSettings, Settings
 from streams.state.measurement_stage import MeasurementStage
 from tests.benchmarks.messages import FEED, START, WIDTH, Load, messages
+from tests.streams.helpers import records
 
 SERIES = 5_000
 BINS = 36
@@ -23,7 +24,7 @@ def bytes_per_series_and_bin() -> float:
     for first in range(0, load.measurements, EACH):
         now = START + first / load.measurements * BINS * WIDTH
         values = [message.value for message in islice(stream, EACH)]
-        partition.take(values, [None] * EACH, range(first, first + EACH), [now] * EACH, now)
+        partition.process(records(values, first, now), now)
         if partition.due(now):
             partition.save(now)
         if now <= START + WARM * WIDTH:

@@ -16,6 +16,7 @@ from streams.ingest.columns import Columns
 from streams.ingest.series_index import SeriesIndex
 from streams.state.measurement_stage import MeasurementStage
 from tests.benchmarks.messages import FIRST_ASN, START
+from tests.streams.helpers import records
 
 HOUR = 3600
 AT_ONCE = 500  # measurements in a message
@@ -93,7 +94,7 @@ def learn(partition: MeasurementStage, crowd: Crowd, hours: int) -> None:
     The other hours come as columns, since what they are decoded from says nothing new.
     """
     first = list(arrays(measured(crowd, partition.number, 0)))
-    partition.take(first, [None] * len(first), range(len(first)), [ALL] * len(first), 0.0)
+    partition.process(records(first, 0, ALL), 0.0)
     shard = partition.shard
     known: Mapping[str, int] = shard.reader.feeds
     numbers = np.repeat([known[name] for name in feeds(crowd)], len(crowd.home(partition.number)))

@@ -81,7 +81,7 @@ def storm(partitions: Sequence[MeasurementStage], crowd: Crowd, outages: int) ->
     """Have so many outages go on."""
     for number in range(outages):
         made = outage(number, crowd)
-        partitions[number % len(partitions)].running[made.outage_id] = made
+        partitions[number % len(partitions)].open_outages[made.outage_id] = made
 
 
 def page(worker: Worker, accept: str = OPENMETRICS) -> bytes:

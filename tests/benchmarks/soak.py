@@ -16,6 +16,7 @@ from streams.worker.run import settle_memory
 from tests.benchmarks.crowd import ALL, HOUR, Crowd, arrays, learnt, measured
 from tests.benchmarks.messages import START
 from tests.benchmarks.reading import memory_mb
+from tests.streams.helpers import records
 
 EVERY = 10  # days between two lines
 SETTLED = 40  # days after which memory may not grow any more
@@ -48,8 +49,7 @@ def _soak(crowd: Crowd, days: int) -> Iterator[float]:
     partition, outages, began = MeasurementStage(learnt(crowd, forget_after=FORGET), 0, table, 0.0), 0, time.monotonic()
     for hour in range(24 * days):
         values = list(arrays(_present(crowd, hour)))
-        offsets = range(partition.applied + 1, partition.applied + 1 + len(values))
-        outages += len(partition.take(values, [None] * len(values), offsets, [ALL] * len(values), 0.0).outages)
+        outages += len(partition.process(records(values, partition.applied + 1, ALL), 0.0).outages)
         if hour % SAVE == SAVE - 1:
             partition.save(0.0)
         if hour % (24 * EVERY) == 24 * EVERY - 1:
@@ -59,9 +59,9 @@ def _soak(crowd: Crowd, days: int) -> Iterator[float]:
                 partition.tally.received / (time.monotonic() - began),
             )
             sys.stdout.write(
-                f"day {(hour + 1) // 24}: {resident:,.0f} MB, {rows:,} rows, {len(partition.running):,} running and "
-                f"{outages:,} revisions of outages, snapshot {sum(map(len, table.values())) / 1e6:,.1f} MB, "
-                f"{rate:,.0f} measurements a second\n"
+                f"day {(hour + 1) // 24}: {resident:,.0f} MB, {rows:,} rows, "
+                f"{len(partition.open_outages):,} running and {outages:,} revisions of outages, "
+                f"snapshot {sum(map(len, table.values())) / 1e6:,.1f} MB, {rate:,.0f} measurements a second\n"
             )
             sys.stdout.flush()
             yield resident

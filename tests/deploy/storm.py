@@ -26,7 +26,6 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.config.metadata import Register
 from streams.config.settings import Settings, from_builtins
-from streams.pipeline.findings import SHARD, finding_of
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
@@ -34,6 +33,7 @@ from tests import prometheus
 from tests.benchmarks import scrape
 from tests.deploy import rules
 from tests.ebbtide import wait_for
+from tests.streams.helpers import records
 
 HOUR, START, LATER = 3600, 1_577_836_800, 4e9
 DARK = range(60, 63)  # hours after the first in which the country is dark
@@ -61,10 +61,10 @@ def detected(settings: Settings) -> tuple[MeasurementStage, list[Incident]]:
     """Return the state of the partition while it is dark, and the incidents that are not over."""
     partition, newest = MeasurementStage(settings, 0, {}, 0.0), dict[str, Incident]()
     grouping = Grouping(settings, Register(), expected_reporters(settings, 1))
-    partition.shard.tell_levels()
+    partition.shard.report_levels()
     for hour in range(DARK.stop):
-        for closed in partition.take([measured(hour)], [None], [hour], [LATER], 0.0).closed:
-            grouping.add(finding_of(SHARD.format(0), closed))
+        for report in partition.process(records([measured(hour)], hour, LATER), 0.0).bin_reports:
+            grouping.add(report)
         newest |= {incident.incident_id: incident for incident in grouping.settle()}
     return partition, [incident for incident in newest.values() if incident.state not in OVER]
 
@@ -172,7 +172,7 @@ def run(directory: Path) -> Result:
     settings = from_builtins(SETTINGS)
     partition, incidents = detected(settings)
     worker = scrape.worker_of(settings, [partition], incidents)
-    for outage in partition.running.values():
+    for outage in partition.open_outages.values():
         worker.metrics.outage_sent(outage)
     with (
         stub_server(worker) as (address, said),
@@ -186,7 +186,7 @@ def run(directory: Path) -> Result:
         now = time.time()
         query = f"query=ebbtide_bin_to_event_seconds_bucket&start={now - 600:.0f}&end={now + 60:.0f}"
         exemplars = server.get(f"/api/v1/query_exemplars?{query}")["data"]
-        return Result(partition.running, list(said), manager.get("/api/v2/alerts"), exemplars)
+        return Result(partition.open_outages, list(said), manager.get("/api/v2/alerts"), exemplars)
 
 
 def quiet(manager: prometheus.Server) -> set[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from schemas.finding import Finding
 from schemas.incident import encode
 from schemas.partial import Piece
 from schemas.partial import encode as encode_partial
@@ -14,13 +15,12 @@ from streams.config.loader import load
 from streams.config.metadata import Register
 from streams.config.settings import Settings
 from streams.pipeline.areas.partials import nothing
-from streams.pipeline.findings import SHARD, finding_of
+from streams.pipeline.emitted import Emitted
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
-from streams.pipeline.process import Tally, take
-from streams.pipeline.shard import Closed
 from streams.state.area_stage import AreaStage
 from streams.state.measurement_stage import MeasurementStage
 from tests.drill.verdict import Key, key_of
+from tests.streams.helpers import records
 
 BATCH = 4000
 LATER = 4e9  # a time of receipt after which no measurement lies
@@ -33,27 +33,28 @@ def incidents(feeds: Path, parts: Sequence[Path]) -> dict[Key, bytes]:
     settings = msgspec.structs.replace(settings, kafka=kafka)
     grouping = Grouping(settings, Register(), expected_reporters(settings, len(parts), summed=True))
     partitions = [MeasurementStage(settings, number, {}, 0.0) for number in range(len(parts))]
+    pieces: list[Piece] = []
     for partition, part in zip(partitions, parts, strict=True):
-        for closed in _read(partition, part.read_bytes().splitlines()):
-            grouping.add(finding_of(SHARD.format(partition.number), closed))
-    for reporter, closed in _areas(settings, partitions):
-        grouping.add(finding_of(reporter, closed))
+        for emitted in _read(partition, part.read_bytes().splitlines()):
+            pieces += emitted.area_sums
+            for report in emitted.bin_reports:
+                grouping.add(report)
+    for report in _areas(settings, partitions, pieces):
+        grouping.add(report)
     return {key_of(value): value for value in map(encode, grouping.settle())}
 
 
-def _read(partition: MeasurementStage, lines: Sequence[bytes]) -> Iterator[Closed]:
+def _read(partition: MeasurementStage, lines: Sequence[bytes]) -> Iterator[Emitted]:
     for at in range(0, len(lines), BATCH):
-        some = lines[at : at + BATCH]
-        yield from take(partition.shard, Tally(), some, range(at, at + len(some)), LATER).closed
+        yield partition.process(records(lines[at : at + BATCH], at, LATER), 0.0)
 
 
-def _areas(settings: Settings, partitions: Sequence[MeasurementStage]) -> Iterator[tuple[str, Closed]]:
+def _areas(settings: Settings, partitions: Sequence[MeasurementStage], pieces: Sequence[Piece]) -> Iterator[Finding]:
     """Yield what the areas find in all partitions; one that has nothing of a feed says so."""
-    pieces = [piece for partition in partitions for piece in partition.partials()]
     messages = [*map(encode_partial, pieces), *map(encode_partial, _nothing(partitions, pieces))]
     for number in range(len(partitions)):
         stage = AreaStage(settings, number, {}, 0.0)
-        yield from stage.take(messages, range(len(messages)), 0.0).closed
+        yield from stage.process(records(messages), 0.0).bin_reports
 
 
 def _nothing(partitions: Sequence[MeasurementStage], pieces: Sequence[Piece]) -> Iterator[Piece]:

@@ -12,12 +12,11 @@ from schemas.outage import encode
 from schemas.partial import encode as encode_partial
 from streams.config.settings import Settings
 from streams.pipeline.areas.partials import place_of
-from streams.pipeline.findings import SHARD
-from streams.pipeline.shard import Closed, outages_of
+from streams.pipeline.emitted import Emitted, FeedActivity
 from streams.state.area_stage import AreaStage
 from streams.state.measurement_stage import MeasurementStage
 from tests.streams import area_helpers
-from tests.streams.helpers import HOUR, LATER, START, message, run
+from tests.streams.helpers import HOUR, START, message, records, run
 from tests.streams.state.test_snapshot_store import Journal
 
 Values = list[bytes | None]
@@ -39,6 +38,7 @@ class Divided:
         self.late = 0
         self.partitions = [MeasurementStage(its, n, self._table(n), 0.0) for n in range(len(logs))]
         self.stages = [AreaStage(its, n, self._table(n), 0.0) for n in range(len(logs))]
+        self.activity: list[tuple[str, FeedActivity]] = []
         self.read = [0] * len(logs)
         self.taken = [0] * len(logs)
 
@@ -51,43 +51,40 @@ class Divided:
     def take(self, number: int, count: int) -> None:
         """Let a partition take its next messages, and send what comes of them."""
         at, partition = self.read[number], self.partitions[number]
-        some = self.logs[number][at : at + count]
-        self.read[number] = at + len(some)
-        if some:
-            taken = partition.take(some, [None] * len(some), range(at, at + len(some)), [LATER] * len(some), 0.0)
-            self.found(partition.name, [(SHARD.format(number), one) for one in taken.closed])
-            self._send(partition)
+        values = self.logs[number][at : at + count]
+        self.read[number] = at + len(values)
+        if values:
+            emitted = partition.process(records(values, at), 0.0)
+            self.activity += emitted.activity.items()
+            self.publish(emitted)
 
     def tell(self, now: float = 0.0) -> None:
-        """Let every partition hear what the others have read, and follow where it may."""
-        news = [
-            (feed, time)
-            for one in self.partitions
-            for feed, spoke in one.shard.spoke().items()
-            for time in (*sorted(spoke), one.shard.newest()[feed])
-        ]
+        """Let every partition note what the others have read, and follow where it may."""
+        news = [(feed, time) for feed, active in self.activity for time in (*sorted(active.bins), active.newest)]
+        self.activity.clear()
         for number, partition in enumerate(self.partitions):
             for feed, time in news:
-                partition.hear(feed, time)
-            closed = partition.follow(len(self.logs[number]) - self.read[number], now)
-            self.found(partition.name, [(SHARD.format(number), one) for one in closed])
-            self._send(partition)
+                partition.note_clock(feed, time)
+            self.publish(partition.follow_clock(len(self.logs[number]) - self.read[number], now))
 
     def sum(self) -> None:
         """Let every stage take the partials that are new."""
         for number, stage in enumerate(self.stages):
-            some = self.partials[number][self.taken[number] :]
-            if some:
-                told = stage.take(some, range(self.taken[number], self.taken[number] + len(some)), 0.0)
-                assert told.bad == []
-                self.late += sum(told.late.values())
-                self.found(stage.name, told.closed)
-                for outage in outages_of(one for _, one in told.closed):
+            values = self.partials[number][self.taken[number] :]
+            if values:
+                emitted = stage.process(records(values, self.taken[number]), 0.0)
+                assert emitted.unreadable == []
+                self.late += emitted.counts.total()
+                self.publish(emitted)
+                for outage in emitted.outages:
                     self._put("outage", 0, encode(outage), self.sent)
-            self.taken[number] += len(some)
+            self.taken[number] += len(values)
 
-    def found(self, stage: str, closed: Sequence[tuple[str, Closed]]) -> None:
-        """Is told what reporters say of bins that closed; whoever groups that overrides it."""
+    def publish(self, emitted: Emitted) -> None:
+        """Send area sums to where they are summed; whoever groups incidents sends bin reports, too."""
+        for piece in emitted.area_sums:
+            place = place_of(piece.feed, piece.areas, len(self.logs))
+            self._put("partial", place, encode_partial(piece), self.partials[place])
 
     def save(self) -> None:
         """Write a snapshot of everything."""
@@ -105,11 +102,6 @@ class Divided:
         self.tell(now)
         self.sum()
         return self
-
-    def _send(self, partition: MeasurementStage) -> None:
-        for piece in partition.partials():
-            place = place_of(piece.feed, piece.areas, len(self.logs))
-            self._put("partial", place, encode_partial(piece), self.partials[place])
 
     def _put(self, kind: str, number: int, what: bytes, into: list[bytes]) -> None:
         self.journal.append((kind, number, what))

@@ -10,9 +10,9 @@ from schemas.finding import Finding
 from schemas.incident import encode
 from streams.config.metadata import Register
 from streams.config.settings import Settings, from_builtins
-from streams.pipeline.findings import SHARD, finding_of
+from streams.pipeline.findings import SHARD
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
-from streams.pipeline.process import Tally, take
+from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard
 from tests.streams.helpers import LATER
 
@@ -57,12 +57,12 @@ def two_feeds() -> list[tuple[int, bytes]]:
 
 def findings(settings: Settings, number: int, values: Sequence[bytes], cut: int = 1 << 60) -> list[Finding]:
     """Return what a shard finds in messages, taken in batches of `cut`."""
-    shard, tally, found = Shard(settings), Tally(), []
-    shard.tell_levels()
+    shard, tally, found = Shard(settings, reporter=SHARD.format(number)), Tally(), list[Finding]()
+    shard.report_levels()
     for at in range(0, len(values), cut):
         part = values[at : at + cut]
-        found += take(shard, tally, part, range(at, at + len(part)), LATER).closed
-    return [finding_of(SHARD.format(number), one) for one in found]
+        found += process(shard, tally, part, range(at, at + len(part)), LATER).bin_reports
+    return found
 
 
 def by_shard(settings: Settings, measured: Iterable[tuple[int, bytes]], shards: int) -> list[list[Finding]]:

@@ -9,13 +9,15 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import orjson
 
 from detectors.types import Kind
 from schemas.outage import encode
+from streams.broker import record_run
 from streams.config.settings import Duration, FeedSettings, Settings, WorkerSettings
 from streams.ingest.batch import Rejected
-from streams.pipeline.process import Tally, take
+from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard
 from streams.state.shard_restore import restore
 from streams.state.shard_rows import dump, gone, heads
@@ -41,6 +43,18 @@ def message(feed: str, ts: float, asn: int = 1, **fields: object) -> bytes:
     return orjson.dumps({"feed": feed, "ts": ts, "asn": asn, **fields})
 
 
+def records(
+    values: Sequence[bytes | None],
+    offsets: int | Sequence[int] = 0,
+    received: float = LATER,
+    keys: Sequence[bytes | None] = (),
+) -> record_run.Run:
+    """Return messages as the records of one batch; `offsets`: all of them, or the first of those in a row."""
+    offsets = range(offsets, offsets + len(values)) if isinstance(offsets, int) else offsets
+    timestamps = np.full(len(values), round(received * 1000), dtype=np.int64)
+    return record_run.Run(offsets, timestamps, list(keys or [None] * len(values)), list(values))
+
+
 class Ran(NamedTuple):
     """All that came of some messages: bytes of outages in order, dead letters by offset, what was counted."""
 
@@ -62,10 +76,10 @@ class Run:
     def take(self, values: Sequence[bytes | None], received: float = LATER) -> None:
         """Apply messages with the next offsets."""
         offsets = range(self.offset, self.offset + len(values))
-        taken = take(self.shard, self.tally, values, offsets, received)
+        emitted = process(self.shard, self.tally, values, offsets, received)
         self.offset += len(values)
-        self.outages += [encode(outage) for outage in taken.outages]
-        self.dead += [letter(one) for one in taken.dead]
+        self.outages += [encode(outage) for outage in emitted.outages]
+        self.dead += [letter(one) for one in emitted.dead_letters]
 
     def ran(self) -> Ran:
         """Return all that came so far."""

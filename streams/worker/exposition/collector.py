@@ -21,7 +21,7 @@ class StageState(ScoredSeries, Protocol):
     """The part of a stage that the collector reads."""
 
     @property
-    def running(self) -> Mapping[str, Outage]:
+    def open_outages(self) -> Mapping[str, Outage]:
         """Outages that have not ended, by id."""
 
 
@@ -43,7 +43,7 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all families. The last one counts what the limits leave out."""
         limits, stages, open_ = self.settings.metrics, list(self.stages()), self.incidents()
-        running = list({name: outage for stage in stages for name, outage in stage.running.items()}.values())
+        running = list({name: outage for stage in stages for name, outage in stage.open_outages.items()}.values())
         incident_of = {outage: incident.incident_id for incident in open_ for outage in incident.outage_ids}
         lists = {
             "places": outages.by_place(running, self._measured(stages), limits.max_places),

@@ -13,7 +13,7 @@ from streams.config.errors import InputError
 from streams.config.metadata import Metadata, Register, read_metadata
 from streams.config.reference_data import ReferenceData
 from streams.evaluation.detect import incident_lines
-from streams.pipeline.process import Tally, take
+from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard
 from tests.streams import area_helpers, helpers
 from tests.streams.helpers import HOUR, START, message
@@ -144,8 +144,7 @@ def test_shares_are_of_weights_where_they_are_known(weights: dict[str, float], s
     shard, tally = Shard(helpers.settings(("gauge",)), reference=ReferenceData(register=register)), Tally()
     values = dark("KZ")
     batches = (
-        take(shard, tally, values[at : at + 5], range(at, at + 5), helpers.LATER).closed
-        for at in range(0, len(values), 5)
+        process(shard, tally, values[at : at + 5], range(at, at + 5), helpers.LATER) for at in range(0, len(values), 5)
     )
     told = [orjson.loads(line) for lines in incident_lines(shard, batches) for line in lines]
     last = told[-1]
@@ -201,5 +200,5 @@ async def test_a_worker_reads_a_table_that_changes(tmp_path: Path, caplog: pytes
     assert told == [("Kcell", 0.0), ("Kcell", 1.0), ("K-cell", 0.0)]
     assert metric("ebbtide_metadata_entities") == 4
     assert [one.getMessage() for one in caplog.records] == [
-        f"metadata: what was known stays: {file}:1: needs the column entity or asn"
+        f"metadata: the previous file stays in use: {file}:1: needs the column entity or asn"
     ]

@@ -20,7 +20,7 @@ from streams.evaluation.bin_history import Watch
 from streams.evaluation.detect import detect
 from streams.evaluation.explain import Question, View, _around, explain, report
 from streams.pipeline.process import Tally
-from streams.pipeline.shard import Shard, outages_of
+from streams.pipeline.shard import Shard
 from tests.streams.cli.test_outages import CLOSED, OUTAGE, worker
 from tests.streams.helpers import DAY, HOUR, START, message, settings
 
@@ -248,7 +248,7 @@ def test_watching_changes_no_byte() -> None:
     def outages(*, watched: bool) -> list[bytes]:
         shard = Shard(load(RECORDING / "feeds.toml", {}))
         watch = Watch("atlas", shard.feeds["atlas"], "asn/43754") if watched else None
-        told = [encode(one) for some in detect(shard, Tally(), [FILE], lambda: LATER) for one in outages_of(some)]
+        told = [encode(one) for some in detect(shard, Tally(), [FILE], lambda: LATER) for one in some.outages]
         assert watch is None or len(watch.histories[()].spans()) == 1
         return told
 

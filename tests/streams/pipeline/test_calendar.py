@@ -17,8 +17,8 @@ from schemas.times import format_time
 from streams.config.calendar import Calendar
 from streams.config.reference_data import ReferenceData, reference_data_of
 from streams.config.settings import ExpectedSettings
-from streams.pipeline.findings import finding_of, pieces_of
-from streams.pipeline.process import Tally, take
+from streams.pipeline.findings import pieces_of
+from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard
 from streams.state.incident_stage import IncidentStage
 from streams.state.shard_restore import restore
@@ -204,18 +204,18 @@ def test_an_incident_keeps_what_suppresses_it_over_a_restart() -> None:
         Shard(finding_helpers.SETTINGS, reference=_reference([_always(one)])),
         Tally(),
     )
-    shard.tell_levels()
+    shard.report_levels()
     values = [value for _, value in finding_helpers.two_feeds()]
-    closed = take(shard, tally, values, range(len(values)), helpers.LATER).closed
-    messages = [encode_finding(piece) for bin_ in closed for piece in pieces_of(finding_of("shard/0", bin_))]
+    emitted = process(shard, tally, values, range(len(values)), helpers.LATER)
+    messages = [encode_finding(piece) for report in emitted.bin_reports for piece in pieces_of(report)]
     its = msgspec.structs.replace(its, kafka=msgspec.structs.replace(its.kafka, partitions=1))
-    whole = IncidentStage(its, 0, {}, 0.0).take(messages, range(len(messages))).incidents
+    whole = IncidentStage(its, 0, {}, 0.0).process(helpers.records(messages), 0.0).incidents
     middle = next(n for n, value in enumerate(messages) if b'"end":%d,' % (first + 5 * HOUR) in value)
     table: dict[bytes, bytes] = {}
     stage = IncidentStage(its, 0, table, 0.0)
-    before = stage.take(messages[:middle], range(middle)).incidents
+    before = stage.process(helpers.records(messages[:middle]), 0.0).incidents
     stage.save(1.0)
-    after = IncidentStage(its, 0, table, 2.0).take(messages[middle:], range(middle, len(messages))).incidents
+    after = IncidentStage(its, 0, table, 2.0).process(helpers.records(messages[middle:], middle), 2.0).incidents
     assert [*before, *after] == whole
     assert {one.suppressed_by for one in before} == {one.entry_id}
     assert None in {one.suppressed_by for one in after}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from detectors.types import Kind
 from streams.ingest.batch import Batch
 from streams.ingest.columns import Columns
-from streams.pipeline.process import Tally, take
+from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard
 from streams.state.shard_rows import dump, heads
 from tests.streams import helpers
@@ -101,8 +101,8 @@ def test_unknown_feeds_leave_no_state() -> None:
 def test_advance_of_a_feed_that_is_not_there_or_has_seen_nothing() -> None:
     """The clock of an unknown or silent feed closes nothing."""
     shard = Shard(helpers.settings(("count",)))
-    assert shard.advance("nobody", LATER).outages == []
-    assert shard.advance("count", LATER).outages == []
+    assert shard.advance("nobody", LATER) == []
+    assert shard.advance("count", LATER) == []
     assert shard.newest() == {}
 
 
@@ -118,8 +118,8 @@ def test_receive_times_are_those_of_the_messages() -> None:
     """Each measurement of an array is judged by the time at which its message came."""
     shard = Shard(helpers.settings(("count",)))
     array = b"[%b,%b]" % (message("count", START), message("count", START + 1))
-    taken = take(shard, Tally(), [array, message("count", START + 2)], [5, 9], [START, START - 9000])
-    assert [(dead.origin.offset, dead.reason) for dead in taken.dead] == [(9, "too-far-ahead")]
+    emitted = process(shard, Tally(), [array, message("count", START + 2)], [5, 9], [START, START - 9000])
+    assert [(dead.origin.offset, dead.reason) for dead in emitted.dead_letters] == [(9, "too-far-ahead")]
     assert shard.counts["count"].binned == 2
 
 
@@ -141,5 +141,5 @@ def test_what_a_kind_cannot_use_is_dead(kind: Kind, fields: dict[str, object], r
 
 def test_an_empty_batch_is_nothing() -> None:
     """No measurements, no output."""
-    output = Shard(helpers.settings()).apply(Batch([], range(0), [], [], 0.0, Columns.bare([])))
-    assert (output.outages, output.rejected) == ([], [])
+    emitted = Shard(helpers.settings()).apply(Batch([], range(0), [], [], 0.0, Columns.bare([])))
+    assert (emitted.bin_reports, emitted.dead_letters) == ([], [])

@@ -21,6 +21,7 @@ from streams.state.incident_stage import IncidentStage
 from streams.state.row_codec import pack
 from streams.worker.scrape import refresh
 from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, incidents, two_feeds
+from tests.streams.helpers import records
 from tests.streams.worker.web.site import worker_of
 
 SHARDS = 2
@@ -52,7 +53,7 @@ def took(its: IncidentStage, messages: Sequence[bytes], first: int, end: int, si
     sent: list[Incident] = []
     for at in range(first, end, size):
         part = messages[at : min(at + size, end)]
-        sent += its.take(part, range(at, at + len(part))).incidents
+        sent += its.process(records(part, at), 0.0).incidents
     return [encode(one) for one in sent]
 
 
@@ -71,7 +72,7 @@ def test_a_metric_tells_what_waits_for_a_slower_shard() -> None:
     waiting = []
     for course in by_shard(ITS, two_feeds(), SHARDS):
         pieces = [encode_finding(piece) for finding in course for piece in pieces_of(finding)]
-        its.take(pieces, range(its.applied + 1, its.applied + 1 + len(pieces)))
+        its.process(records(pieces, its.applied + 1), 0.0)
         refresh(worker)
         waiting.append(worker.metrics.registry.get_sample_value("ebbtide_findings_waiting"))
     assert waiting == [len({finding.end for finding in course}), 1]
@@ -137,7 +138,7 @@ def test_what_is_over_is_forgotten(messages: list[bytes]) -> None:
     its = stage(table)
     took(its, messages, 0, len(messages), size=20)
     its.save(0.0)
-    assert its.open == {}
+    assert its.open_incidents == {}
     names = {key.split(b"/", 1)[1].rsplit(b"/", 1)[0] for key in table}
     assert len([name for name in names if name.startswith(b"levels/")]) <= 2 * 2 * SHARDS
     assert not any(name.startswith(b"incident/") for name in names)
@@ -147,18 +148,19 @@ def test_open_incidents_are_known_after_a_restart(messages: list[bytes]) -> None
     """Their newest revision, as it was sent."""
     table: Table = {}
     its = stage(table)
-    end = next(n for n in range(len(messages)) if its.take(messages[n : n + 1], [n]).incidents and its.open)
+    each = (its.process(records(messages[n : n + 1], n), 0.0) for n in range(len(messages)))
+    end = next(n for n, emitted in enumerate(each) if emitted.incidents and its.open_incidents)
     its.save(0.0)
     again = stage(table)
-    assert (again.applied, again.open) == (end, its.open)
-    assert [one.ended_at for one in again.open.values()] == [None] * len(its.open)
+    assert (again.applied, again.open_incidents) == (end, its.open_incidents)
+    assert [one.ended_at for one in again.open_incidents.values()] == [None] * len(its.open_incidents)
 
 
 def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[bytes]) -> None:
     """It names the offset, and all else goes on."""
     its = stage({})
-    told = its.take([b"{", None, messages[0]], [0, 1, 2])
-    assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0", "partition 0, offset 1"]
+    told = its.process(records([b"{", None, messages[0]]), 0.0)
+    assert [text.split(":")[0] for text in told.unreadable] == ["partition 0, offset 0", "partition 0, offset 1"]
     assert its.grouping.watermarks.pieces != {}
 
 
@@ -169,9 +171,9 @@ def test_a_finding_of_what_cannot_be_is_passed_over_whole(messages: list[bytes],
     bad = json.loads(messages[at])
     bad["outages"][0] |= {"drops": [{"at": "2026-02-30T00:00:00Z", "drop": 0.5}]} if "drops" in field else field
     its, alone = stage({}), stage({})
-    told = its.take([json.dumps(bad).encode(), *messages[at:]], range(len(messages) - at + 1))
-    assert [text.split(":")[0] for text in told.bad] == ["partition 0, offset 0"]
-    assert told.incidents == alone.take(messages[at:], range(len(messages) - at)).incidents
+    told = its.process(records([json.dumps(bad).encode(), *messages[at:]]), 0.0)
+    assert [text.split(":")[0] for text in told.unreadable] == ["partition 0, offset 0"]
+    assert told.incidents == alone.process(records(messages[at:]), 0.0).incidents
 
 
 def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]) -> None:
@@ -194,12 +196,12 @@ def test_areas_that_the_settings_no_longer_name_hold_nothing_up() -> None:
     its = stage(table, summed)
     levels = [Levels("AZ", {}, ["country/AZ"], [1.0], [1.0])]
     told = [told_by("areas/country", HOUR, levels), *(told_by(f"shard/{n}", 2 * HOUR) for n in range(SHARDS))]
-    its.take(told, range(len(told)))
+    its.process(records(told), 0.0)
     assert its.grouping.watermarks.settled() < 2 * HOUR
     its.save(0.0)
     again = stage(table, ITS)
     later = [told_by(f"shard/{number}", 3 * HOUR) for number in range(SHARDS)]
-    again.take(later, range(len(told), len(told) + len(later)))
+    again.process(records(later, len(told)), 0.0)
     assert again.grouping.watermarks.settled() == 3 * HOUR
     assert ("areas/country", "ping") not in again.grouping.levels.tables
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from schemas.outage import Outage
-from streams.pipeline.shard import outages_of
 from streams.state.measurement_stage import MeasurementStage
 from streams.state.stage import SETTLE
 from tests.streams import helpers
-from tests.streams.helpers import HOUR, LATER, START, message
+from tests.streams.helpers import HOUR, LATER, START, message, records
 
 IDLE = 60.0
 BINS = 10
@@ -17,8 +16,7 @@ BINS = 10
 
 def feed(partition: MeasurementStage, values: list[bytes | None], offset: int, now: float = 0.0) -> list[Outage]:
     """Let a partition take messages from an offset on."""
-    offsets = range(offset, offset + len(values))
-    return partition.take(values, [None] * len(values), offsets, [LATER] * len(values), now).outages
+    return partition.process(records(values, offset), now).outages
 
 
 def lively(kind: str = "count", bins: int = BINS, asns: int = 6, first: int = 0) -> list[bytes | None]:
@@ -37,7 +35,7 @@ def opened(kind: str = "count", asns: int = 6) -> MeasurementStage:
 def hear_all(partition: MeasurementStage, until: int, kind: str = "count") -> None:
     """Hear each bin of a feed up to an hour, as other partitions tell them."""
     for hour in range(BINS, until + 1):
-        partition.hear(kind, START + hour * HOUR + 700)
+        partition.note_clock(kind, START + hour * HOUR + 700)
 
 
 def test_what_the_state_includes_is_skipped() -> None:
@@ -62,8 +60,8 @@ def test_offsets_may_have_holes() -> None:
     """Compaction and transactions leave holes; only what is at or below `applied` is skipped."""
     partition = MeasurementStage(helpers.settings(("count",)), 0, {}, 0.0)
     values = lively()[:4]
-    partition.take(values, [None] * 4, [3, 7, 20, 21], [LATER] * 4, 0.0)
-    partition.take(values, [None] * 4, [7, 21, 30, 31], [LATER] * 4, 0.0)
+    partition.process(records(values, [3, 7, 20, 21]), 0.0)
+    partition.process(records(values, [7, 21, 30, 31]), 0.0)
     assert (partition.tally.skipped, partition.tally.received, partition.applied) == (2, 6, 31)
 
 
@@ -71,11 +69,11 @@ def test_networks_that_are_all_silent_are_told_dark_by_the_clock() -> None:
     """Their partition hears nothing, so its bins close by what the others tell, and silence there is zero."""
     partition = opened()
     hear_all(partition, BINS + 3)
-    told = outages_of(partition.follow(0, IDLE))
+    told = partition.follow_clock(0, IDLE).outages
     assert {outage.entity for outage in told if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
     assert {outage.value for outage in told} == {0.0}
-    assert len(partition.running) == 6
-    assert outages_of(partition.follow(0, IDLE)) == []
+    assert len(partition.open_outages) == 6
+    assert partition.follow_clock(0, IDLE).outages == []
 
 
 @pytest.mark.parametrize(("lag", "now"), [(1, 10 * IDLE), (None, 10 * IDLE), (0, IDLE - 1), (4000, 1e9)])
@@ -85,7 +83,7 @@ def test_a_backlog_never_follows(lag: int | None, now: float) -> None:
     hear_all(partition, BINS + 3)
     before = partition.shard.newest()
     assert not partition.may_follow(lag, now)
-    assert outages_of(partition.follow(lag, now)) == []
+    assert partition.follow_clock(lag, now).outages == []
     assert partition.shard.newest() == before
 
 
@@ -96,21 +94,21 @@ def test_six_hours_of_backlog_raise_no_outage_and_nothing_late() -> None:
     backlog = lively(bins=BINS + 6, first=BINS)
     for at in range(0, len(backlog), 7):
         now = IDLE + at
-        partition.watch(len(backlog) - at, now)
-        assert outages_of(partition.follow(len(backlog) - at, now)) == []
+        partition.note_lag(len(backlog) - at, now)
+        assert partition.follow_clock(len(backlog) - at, now).outages == []
         assert feed(partition, backlog[at : at + 7], 1000 + at, now) == []
     counts = partition.shard.counts["count"]
-    assert (counts.late, counts.binned, partition.running) == (0, len(lively()) + len(backlog), {})
-    assert outages_of(partition.follow(0, 10 * len(backlog))) == []
+    assert (counts.late, counts.binned, partition.open_outages) == (0, len(lively()) + len(backlog), {})
+    assert partition.follow_clock(0, 10 * len(backlog)).outages == []
 
 
 def test_silent_networks_have_their_bins_closed_within_idle_after_and_the_lateness() -> None:
     """As soon as it is idle for `idle_after`, each bin is closed that ended a lateness before what the others tell."""
     partition = opened()
     for now in range(int(IDLE) + 1):
-        partition.hear("count", START + (BINS + 1) * HOUR + 540 + now)
-        partition.watch(0, float(now))
-        partition.follow(0, float(now))
+        partition.note_clock("count", START + (BINS + 1) * HOUR + 540 + now)
+        partition.note_lag(0, float(now))
+        partition.follow_clock(0, float(now))
         closed = partition.shard.feeds["count"].watermark.next_close
         assert closed == START + (BINS + 1 if now == IDLE else BINS - 1) * HOUR
 
@@ -128,10 +126,10 @@ def test_time_in_which_nobody_knew_what_is_unread_is_not_idle() -> None:
     """While the broker is away a partition is not silent but out of reach: the wait starts when it is back."""
     partition = opened()
     hear_all(partition, BINS + 3)
-    partition.watch(0, IDLE / 2)
-    partition.watch(None, IDLE - 1)
+    partition.note_lag(0, IDLE / 2)
+    partition.note_lag(None, IDLE - 1)
     assert not partition.may_follow(0, IDLE)
-    partition.watch(5, 2 * IDLE)
+    partition.note_lag(5, 2 * IDLE)
     assert not partition.may_follow(0, 3 * IDLE - 1)
     assert partition.may_follow(0, 3 * IDLE)
 
@@ -148,36 +146,36 @@ def test_what_was_heard_survives_a_restart() -> None:
     hear_all(partition, BINS + 3)
     assert not partition.due(1e6)
     again = MeasurementStage(partition.settings, 0, table, 30.0)
-    told = again.follow(0, 30.0 + IDLE)
-    assert told == partition.follow(0, 30.0 + IDLE)
-    assert outages_of(told) != []
+    told = again.follow_clock(0, 30.0 + IDLE)
+    assert told == partition.follow_clock(0, 30.0 + IDLE)
+    assert told.outages != []
 
 
 def test_a_clock_that_is_not_ahead_is_not_followed() -> None:
     """An older clock, one of an unknown feed, or one of a feed that this partition never saw, asks for nothing."""
     partition = MeasurementStage(helpers.settings(("count", "gauge"), idle_after=IDLE), 0, {}, 0.0)
     feed(partition, lively(), 0)
-    partition.hear("count", START)
-    partition.hear("nobody", LATER)
-    partition.hear("gauge", LATER)
+    partition.note_clock("count", START)
+    partition.note_clock("nobody", LATER)
+    partition.note_clock("gauge", LATER)
     assert not partition.may_follow(0, 1e9)
-    assert outages_of(partition.follow(0, 1e9)) == []
+    assert partition.follow_clock(0, 1e9).outages == []
 
 
 def test_a_pause_of_the_whole_feed_is_no_outage_in_a_partition_that_hears_of_its_end_first() -> None:
     """Bins in which the feed spoke nowhere are unknown, however far the clock jumps when it is back."""
     partition = opened()
-    partition.hear("count", START + (BINS + 5) * HOUR + 700)
-    assert outages_of(partition.follow(0, IDLE)) == []
+    partition.note_clock("count", START + (BINS + 5) * HOUR + 700)
+    assert partition.follow_clock(0, IDLE).outages == []
     assert feed(partition, lively(bins=BINS + 9, first=BINS + 5), 1000) == []
-    assert not partition.running
+    assert not partition.open_outages
 
 
 def test_few_networks_are_not_called_dark_by_a_pause_of_the_whole_feed() -> None:
     """What is heard of the feed decides, where something can be heard."""
     partition = opened(asns=2)
-    partition.hear("count", START + (BINS + 5) * HOUR + 700)
-    assert outages_of(partition.follow(0, IDLE)) == []
+    partition.note_clock("count", START + (BINS + 5) * HOUR + 700)
+    assert partition.follow_clock(0, IDLE).outages == []
 
 
 def test_a_clock_that_stands_in_1970_costs_no_closing_of_every_bin_since() -> None:
@@ -185,7 +183,7 @@ def test_a_clock_that_stands_in_1970_costs_no_closing_of_every_bin_since() -> No
     partition = MeasurementStage(helpers.settings(("count",), idle_after=IDLE), 0, {}, 0.0)
     feed(partition, [message("count", 0, 1)], 0)
     hear_all(partition, BINS + 3)
-    closed = partition.follow(0, IDLE)
+    closed = partition.follow_clock(0, IDLE).bin_reports
     assert len(closed) < 50
     assert [one.end for one in closed[-3:]] == [START + hour * HOUR for hour in range(BINS + 1, BINS + 4)]
     assert feed(partition, lively(bins=BINS + 9, first=BINS + 3), 1) == []
@@ -197,7 +195,7 @@ def test_gauges_that_are_silent_are_unknown_not_dark() -> None:
     """`absent = "missing"`: the clock closes bins, nobody is called dark."""
     partition = opened("gauge")
     hear_all(partition, BINS + 3, "gauge")
-    assert outages_of(partition.follow(0, IDLE)) == []
+    assert partition.follow_clock(0, IDLE).outages == []
     assert partition.shard.newest()["gauge"] == START + (BINS + 3) * HOUR + 700
 
 
@@ -207,8 +205,8 @@ def test_claims_that_the_clock_confirms_are_binned() -> None:
     later = START + (BINS + 5) * HOUR
     feed(partition, [message("count", later, 1, value=20), message("count", later + 5000, 2)], 1000)
     assert partition.shard.pending() == 2
-    partition.hear("count", later + 700)
-    partition.follow(0, IDLE)
+    partition.note_clock("count", later + 700)
+    partition.follow_clock(0, IDLE)
     counts = partition.shard.counts["count"]
     assert (counts.binned, partition.shard.pending()) == (len(lively()) + 2, 0)
     assert counts.taken == counts.binned
@@ -220,13 +218,13 @@ def test_the_running_outages_survive_a_restart() -> None:
     partition = MeasurementStage(helpers.settings(("count",), idle_after=IDLE), 0, table, 0.0)
     feed(partition, lively(), 0)
     hear_all(partition, BINS + 3)
-    partition.follow(0, IDLE)
+    partition.follow_clock(0, IDLE)
     partition.save(0.0)
     again = MeasurementStage(partition.settings, 0, table, 0.0)
-    assert again.running == partition.running != {}
+    assert again.open_outages == partition.open_outages != {}
     values = lively(bins=BINS + 12, first=BINS + 4)
     assert feed(again, values, 1000) == feed(partition, values, 1000)
-    assert again.running == {}
+    assert again.open_outages == {}
 
 
 def test_when_a_snapshot_is_due() -> None:
@@ -246,8 +244,8 @@ def test_bad_keys_are_dead_letters() -> None:
     """A key that is not UTF-8 rejects its message alone, as it came."""
     partition = MeasurementStage(helpers.settings(("count",)), 0, {}, 0.0)
     values = lively()[:3]
-    taken = partition.take(values, [b"asn/1", b"\xff", None], [5, 6, 7], [LATER] * 3, 0.0)
-    assert [(dead.reason, dead.origin) for dead in taken.dead] == [("bad-key", (6, values[1]))]
+    emitted = partition.process(records(values, 5, keys=[b"asn/1", b"\xff", None]), 0.0)
+    assert [(dead.reason, dead.origin) for dead in emitted.dead_letters] == [("bad-key", (6, values[1]))]
     assert partition.shard.counts["count"].binned == 2
     totals = partition.totals()
     assert (totals["received", ""], totals["dead", "bad-key"], totals["binned", "count"]) == (3, 1, 2)

@@ -14,7 +14,7 @@ from streams.state.measurement_stage import MeasurementStage
 from streams.state.row_codec import pack, unpack
 from streams.state.snapshot_store import PIECE, SnapshotStore
 from tests.streams import helpers
-from tests.streams.helpers import LATER, START, run, traffic
+from tests.streams.helpers import START, records, run, traffic
 
 Values = list[bytes | None]
 
@@ -53,9 +53,8 @@ def read(partition: MeasurementStage, values: Values, every: int = 200) -> list[
     """Let a partition read the whole log, saving after each batch; what its state includes is skipped."""
     outages = []
     for at in range(0, len(values), every):
-        some = values[at : at + every]
-        taken = partition.take(some, [None] * len(some), range(at, at + len(some)), [LATER] * len(some), 0.0)
-        outages += [encode(outage) for outage in taken.outages]
+        emitted = partition.process(records(values[at : at + every], at), 0.0)
+        outages += [encode(outage) for outage in emitted.outages]
         partition.save(0.0)
     return outages
 
@@ -201,7 +200,8 @@ def reopened(its: Settings, table: MutableMapping[bytes, bytes], values: Values)
 
 def everything(partition: MeasurementStage) -> tuple[object, ...]:
     """Newest event time and series of each feed."""
-    return [(name, feed.watermark, feed.index.rows) for name, feed in partition.shard.feeds.items()], partition.running
+    feeds = [(name, feed.watermark, feed.index.rows) for name, feed in partition.shard.feeds.items()]
+    return feeds, partition.open_outages
 
 
 def test_start_of_traffic_is_where_the_tests_say() -> None:

@@ -18,7 +18,7 @@ from streams.state.measurement_stage import MeasurementStage
 from streams.state.row_codec import FORMAT, pack
 from streams.state.snapshot_store import SnapshotStore
 from streams.state.state_file import HEAD, Header, State, parse, read, write
-from tests.streams.helpers import LATER, START, settings, traffic
+from tests.streams.helpers import START, records, settings, traffic
 
 GOLDEN = Path(__file__).parents[2] / "data" / "state-1.state"
 Table = dict[bytes, bytes]
@@ -29,7 +29,7 @@ def snapshot(bins: int, seed: int = 1) -> dict[str, bytes]:
     table: Table = {}
     partition = MeasurementStage(settings(), 0, table, 0.0)
     values = traffic(seed, bins)
-    partition.take(values, [None] * len(values), range(len(values)), [LATER] * len(values), 0.0)
+    partition.process(records(values), 0.0)
     partition.save(0.0)
     loaded = SnapshotStore(table, 0).load()
     assert loaded is not None
@@ -158,7 +158,7 @@ def test_state_of_format_1_is_read() -> None:
     partition = MeasurementStage(settings(), 0, table, 0.0)
     assert partition.applied == len(traffic(1, 12)) - 1
     assert {name: len(feed.index) for name, feed in partition.shard.feeds.items()} == dict.fromkeys(settings().feeds, 6)
-    assert partition.useless == frozenset()
+    assert partition.unusable == frozenset()
     assert partition.shard.newest()["gauge"] > START
     partition.save(0.0)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from detectors.watermark import TimeRule
-from streams.pipeline.shard import outages_of
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.clock_announcer import MAX_ANNOUNCED, ClockAnnouncer
 from tests.streams import helpers
-from tests.streams.helpers import HOUR, START
-from tests.streams.state.test_measurement_stage import BINS, IDLE, feed, hear_all, lively, opened
+from tests.streams.helpers import HOUR, START, records
+from tests.streams.state.test_measurement_stage import BINS, IDLE, hear_all, lively, opened
 
 RULE = TimeRule(3600, 600.0, 600.0)
 
@@ -44,16 +43,14 @@ def test_a_limited_number_of_bins_is_remembered() -> None:
 def test_many_bins_in_one_batch_are_announced_bin_by_bin() -> None:
     """A silent partition reports its networks dark, even when another one caught up with hours in one batch."""
     other = MeasurementStage(helpers.settings(("count",)), 1, {}, 0.0)
-    feed(other, lively(bins=BINS + 4, asns=1), 0)
-    times = ClockAnnouncer(other.settings.time_rule("count")).due(
-        other.shard.spoke()["count"], other.shard.newest()["count"]
-    )
+    active = other.process(records(lively(bins=BINS + 4, asns=1)), 0.0).activity["count"]
+    times = ClockAnnouncer(other.settings.time_rule("count")).due(active.bins, active.newest)
     at_once, bin_by_bin = opened(), opened()
     for time in times:
-        at_once.hear("count", time)
+        at_once.note_clock("count", time)
     hear_all(bin_by_bin, BINS + 3)
-    outages = outages_of(at_once.follow(0, IDLE))
-    assert outages == outages_of(bin_by_bin.follow(0, IDLE))
-    assert {outage.entity for outage in outages if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
+    told = at_once.follow_clock(0, IDLE).outages
+    assert told == bin_by_bin.follow_clock(0, IDLE).outages
+    assert {outage.entity for outage in told if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
     assert times[-1] > START + (BINS + 3) * HOUR
-    assert other.shard.spoke() == {}
+    assert other.shard.activity() == {}

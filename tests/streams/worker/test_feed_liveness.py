@@ -6,7 +6,7 @@ from streams.state.measurement_stage import MeasurementStage
 from streams.worker.feed_liveness import FeedLiveness
 from streams.worker.scrape import refresh
 from tests.streams import helpers
-from tests.streams.helpers import HOUR, LATER, START, message
+from tests.streams.helpers import HOUR, START, message, records
 from tests.streams.worker.web.site import worker_of
 
 LIMIT = 2 * HOUR + 600.0
@@ -38,10 +38,9 @@ def test_a_feed_that_stops_is_told_to_be_stalled_and_nothing_else() -> None:
             for feed in feeds
             for asn in range(1, 7)
         ]
-        offsets = range(partition.applied + 1, partition.applied + 1 + len(values))
-        taken = partition.take(values, [None] * len(values), offsets, [LATER] * len(values), worker.clock())
-        outages += taken.outages
-        dead += taken.dead
+        emitted = partition.process(records(values, partition.applied + 1), worker.clock())
+        outages += emitted.outages
+        dead += emitted.dead_letters
         worker.note_time()
         refresh(worker)
         told = {f: worker.metrics.registry.get_sample_value("ebbtide_feed_stalled", {"feed": f}) for f in its.feeds}
@@ -55,9 +54,9 @@ def test_what_is_heard_of_a_feed_elsewhere_is_no_silence() -> None:
     its = helpers.settings(("count",))
     worker = worker_of(its)
     worker.partitions[0] = partition = MeasurementStage(its, 0, {}, 0.0)
-    partition.take([message("count", START)], [None], [0], [LATER], 0.0)
+    partition.process(records([message("count", START)]), 0.0)
     worker.note_time()
     worker.clock = lambda: LIMIT + 1
-    partition.hear("count", START + 2 * HOUR)
+    partition.note_clock("count", START + 2 * HOUR)
     worker.note_time()
     assert worker.liveness.stalled(LIMIT + 1) == {"count": False}

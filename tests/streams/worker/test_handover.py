@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,24 +13,26 @@ from prometheus_client import CollectorRegistry
 
 from schemas.finding import encode
 from schemas.incident import Incident
+from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import pieces_of
-from streams.state.incident_stage import IncidentStage, Told
+from streams.state.incident_stage import IncidentStage
 from streams.worker.agents import Worker
 from streams.worker.metrics import Metrics
 from tests.streams.finding_helpers import SETTINGS, by_shard, two_feeds
+from tests.streams.helpers import records
 
 ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=1))
 
 
 class Sent:
-    """A sender that keeps the incidents that it is to send."""
+    """A publisher that keeps the incidents that it is to send."""
 
     def __init__(self) -> None:
-        self.told: list[Incident] = []
+        self.incidents: list[Incident] = []
 
-    async def incidents(self, stage: str, incidents: Iterable[Incident]) -> None:
+    async def publish(self, stage: IncidentStage, emitted: Emitted) -> None:
         """Keep them."""
-        self.told += incidents
+        self.incidents += emitted.incidents
 
     async def settle(self, stage: str) -> None:
         """Wait for nothing."""
@@ -40,7 +42,7 @@ class Stream:
     """A stream of one batch; counts what is released and acknowledged."""
 
     def __init__(self, values: Sequence[bytes], is_void: bool = False) -> None:
-        run = SimpleNamespace(values=values, offsets=range(len(values)))
+        run = records(values)
         self.released, self.acknowledged = 0, 0
         self.batch = SimpleNamespace(tp=SimpleNamespace(partition=0), run=run, release=self._release, is_void=is_void)
 
@@ -67,17 +69,17 @@ def test_nothing_is_told_of_what_went_to_another_worker(is_taken_away: bool, mon
     stream, sent = Stream([encode(piece) for finding in told for piece in pieces_of(finding)]), Sent()
     metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
     worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", sent), lambda: 1e6, lambda: None)
-    take = IncidentStage.take
+    process = IncidentStage.process
 
-    def slowly(stage: IncidentStage, *given: Any) -> Told:  # noqa: ANN401
-        found = take(stage, *given)
+    def slowly(stage: IncidentStage, *given: Any) -> Emitted:  # noqa: ANN401
+        emitted = process(stage, *given)
         if is_taken_away:
-            worker.let_go()
-        return found
+            worker.release()
+        return emitted
 
-    monkeypatch.setattr(IncidentStage, "take", slowly)
+    monkeypatch.setattr(IncidentStage, "process", slowly)
     asyncio.run(worker.grouping.run(stream))
-    assert bool(sent.told) is not is_taken_away
+    assert bool(sent.incidents) is not is_taken_away
     assert (stream.released, stream.acknowledged) == (1, 0)
 
 

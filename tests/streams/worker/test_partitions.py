@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schemas.outage import encode
-from streams.pipeline.process import Tally, take
+from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, wait_for
 from tests.kafka import ApacheKafka
@@ -67,7 +67,7 @@ def expected(cluster: Cluster) -> set[bytes]:
         received = [record.timestamp / 1000.0 for record in records]
         values, offsets = [record.value for record in records], [record.offset for record in records]
         found |= {
-            encode(outage) for outage in take(Shard(cluster.settings), Tally(), values, offsets, received).outages
+            encode(outage) for outage in process(Shard(cluster.settings), Tally(), values, offsets, received).outages
         }
     return found
 

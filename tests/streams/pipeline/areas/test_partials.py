@@ -18,7 +18,7 @@ from streams.pipeline.areas.partials import Source, nothing, partial_of, pieces_
 from streams.state.area_stage import AreaStage
 from tests.streams import divided
 from tests.streams.divided import Divided, split, traffic
-from tests.streams.helpers import HOUR, START
+from tests.streams.helpers import HOUR, START, records
 
 SOURCE = Source("gauge", "gauge", HOUR, 1)
 
@@ -102,9 +102,11 @@ def test_messages_that_are_none_and_those_of_other_settings() -> None:
     (good,) = nothing(SOURCE, ["country"], START)
     strange = [{"kind": "count"}, {"bin": 2 * HOUR, "start": 0}, {"areas": "asn"}, {"feed": "x"}, {"shard": 2}]
     others = [encode(msgspec.structs.replace(good, **one)) for one in strange]  # type: ignore[arg-type]
-    told = stage.take([b"{", None, *others, b"[]"], range(8), 0.0)
-    assert [line.split(":")[0] for line in told.bad] == [f"partition {number}, offset {at}" for at in (0, 1, 7)]
-    assert (told.closed, stage.sites["gauge", "country"].gathering.heard) == ([], {})
+    emitted = stage.process(records([b"{", None, *others, b"[]"]), 0.0)
+    assert [line.split(":")[0] for line in emitted.unreadable] == [
+        f"partition {number}, offset {at}" for at in (0, 1, 7)
+    ]
+    assert (emitted.bin_reports, stage.sites["gauge", "country"].gathering.heard) == ([], {})
 
 
 def test_combinations_start_anew_when_their_bins_change_and_are_dropped_with_their_settings() -> None:

@@ -10,19 +10,18 @@ from hypothesis import given
 from hypothesis import settings as example
 from hypothesis import strategies as st
 
-from schemas.finding import Finding
 from schemas.finding import encode as encode_finding
 from schemas.incident import encode
 from streams.config.settings import Settings
 from streams.evaluation.detect import incident_lines
-from streams.pipeline.findings import finding_of, pieces_of, silence
-from streams.pipeline.process import Tally, take
-from streams.pipeline.shard import Closed, Shard
+from streams.pipeline.emitted import Emitted
+from streams.pipeline.findings import pieces_of
+from streams.pipeline.process import Tally, process
+from streams.pipeline.shard import Shard
 from streams.state.incident_stage import IncidentStage
-from streams.state.measurement_stage import MeasurementStage
 from tests.streams import divided
 from tests.streams.divided import NETWORKS, Divided, Values, split, traffic
-from tests.streams.helpers import HOUR, LATER, START
+from tests.streams.helpers import HOUR, LATER, START, records
 
 KINDS = ("gauge", "count")
 STEADY = (100, 101, 102, 103)
@@ -38,20 +37,14 @@ class Grouped(Divided):
         self.incidents = IncidentStage(its, 0, {}, 0.0)
         self.told: list[bytes] = []
 
-    def found(self, stage: str, closed: Sequence[tuple[str, Closed]]) -> None:
-        """Send findings."""
-        self._say([piece for who, one in closed for piece in pieces_of(finding_of(who, one))])
-
-    def _send(self, partition: MeasurementStage) -> None:
-        super()._send(partition)
-        self._say([silence(f"shard/{partition.number}", feed, end) for feed, end in partition.silences()])
-
-    def _say(self, findings: Sequence[Finding]) -> None:
-        for one in findings:
-            self.topic.append(encode_finding(one))
-            taken = self.incidents.take(self.topic[-1:], [len(self.topic) - 1])
-            assert taken.bad == []
-            self.told += map(encode, taken.incidents)
+    def publish(self, emitted: Emitted) -> None:
+        """Send bin reports, too, and group what comes of each."""
+        super().publish(emitted)
+        for piece in (piece for report in emitted.bin_reports for piece in pieces_of(report)):
+            self.topic.append(encode_finding(piece))
+            grouped = self.incidents.process(records(self.topic[-1:], len(self.topic) - 1), 0.0)
+            assert grouped.unreadable == []
+            self.told += map(encode, grouped.incidents)
 
 
 def placed(seed: int) -> list[tuple[int, bytes]]:
@@ -76,8 +69,8 @@ def homes_of(homes: Sequence[int], partitions: int) -> dict[int, int]:
 def detected(its: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes]:
     """Return what `ebbtide detect --incidents` finds in all messages, before the end of the input."""
     shard, values = Shard(its), [value for _, value in messages]
-    batches = (take(shard, Tally(), values, range(len(values)), LATER).closed for _ in (0,))
-    lines = list(incident_lines(shard, batches))
+    steps = (process(shard, Tally(), values, range(len(values)), LATER) for _ in (0,))
+    lines = list(incident_lines(shard, steps))
     return [line.rstrip(b"\n") for line in lines[0]]
 
 

@@ -14,7 +14,7 @@ from schemas.incident import decode_incident
 from streams.config.settings import from_builtins
 from streams.evaluation.detect import incident_lines
 from streams.pipeline.findings import pieces_of
-from streams.pipeline.process import Tally, take
+from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard
 from tests.streams.finding_helpers import SETTINGS, START, by_shard, findings, grouping, incidents, two_feeds
 from tests.streams.helpers import LATER
@@ -83,8 +83,8 @@ def test_one_shard_gives_what_detect_gives() -> None:
     """`detect --incidents` is the same grouping of the same findings."""
     values = [value for _, value in two_feeds()]
     shard, tally = Shard(SETTINGS), Tally()
-    batches = (take(shard, tally, values[at : at + 9], range(at, at + 9), LATER).closed for at in range(0, 6000, 9))
-    detected = [line.rstrip(b"\n") for lines in incident_lines(shard, batches) for line in lines]
+    steps = (process(shard, tally, values[at : at + 9], range(at, at + 9), LATER) for at in range(0, 6000, 9))
+    detected = [line.rstrip(b"\n") for lines in incident_lines(shard, steps) for line in lines]
     assert incidents(SETTINGS, 1, findings(SETTINGS, 0, values)) == detected != []
 
 

@@ -52,7 +52,7 @@ def test_an_outage_that_is_over_is_gone_from_the_next_page(worker: Full) -> None
     """Nothing of it lingers, and what the limit had left out moves up."""
     gone = worker.families()["ebbtide_outage_value"].samples[0].labels["outage_id"]
     for partition in worker.worker.partitions.values():
-        partition.running.pop(gone, None)
+        partition.open_outages.pop(gone, None)
     page = worker.families()
     assert gone not in {sample.labels["outage_id"] for sample in page["ebbtide_outage_value"].samples}
     assert len(page["ebbtide_outage_value"].samples) == worker.settings.metrics.max_outages
@@ -63,11 +63,11 @@ def test_outages_under_a_feed_fault_are_counted(worker: Full) -> None:
     partition = worker.worker.partitions[0]
     suspected = msgspec.structs.replace(scrape.outage(7, worker.crowd, feed="signal2"), explain={"held": "feed"})
     fault = msgspec.structs.replace(scrape.incident(1, [7]), kinds=["feed-fault"], feeds=["signal2"])
-    partition.running["held"] = suspected
+    partition.open_outages["held"] = suspected
     for revision in (1, 2):
         worker.worker.metrics.incident_sent(msgspec.structs.replace(fault, revision=revision))
     counts = {name: dict(_samples(worker, name)) for name in ("ebbtide_held_outages", "ebbtide_feed_faults")}
-    del partition.running["held"]
+    del partition.open_outages["held"]
     assert {name: {feed for feed, value in by_feed.items() if value} for name, by_feed in counts.items()} == {
         "ebbtide_held_outages": {"signal2"},
         "ebbtide_feed_faults": {"signal2"},

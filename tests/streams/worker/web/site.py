@@ -16,10 +16,8 @@ from aiohttp.web import Application, AppRunner, TCPSite
 from prometheus_client import CollectorRegistry
 
 from schemas.incident import Incident
-from schemas.outage import RUNNING
 from streams.config.metadata import Register
 from streams.config.settings import Duration, FeedSettings, Settings, WebSettings
-from streams.pipeline.findings import finding_of
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.shard import Shard
 from streams.state.measurement_stage import MeasurementStage
@@ -29,6 +27,7 @@ from streams.worker.view import view_of
 from streams.worker.web.access import application_options
 from streams.worker.web.routes import add_view_pages
 from streams.worker.web.worker_view import WorkerView
+from tests.streams.helpers import records
 
 HOUR = 3600
 START = 1_577_145_600  # Tuesday 24 December 2019, midnight
@@ -112,7 +111,7 @@ def read(values: Sequence[bytes], its: Settings = SETTINGS) -> WorkerView:
 def _shard(its: Settings, worker: Worker) -> Shard:
     """Return a shard that sums its areas by itself, and have its bins kept."""
     shard = Shard(its)
-    shard.tell_levels()
+    shard.report_levels()
     worker.recent_bins.clear()
     for name, feed in shard.feeds.items():
         worker.recent_bins.watch(0, name, feed)
@@ -129,12 +128,11 @@ def _take(
     grouping: Grouping,
     incidents: dict[str, Incident],
 ) -> None:
-    first = partition.applied + 1
-    taken = partition.take(part, [None] * len(part), range(first, first + len(part)), [4e9] * len(part), 0.0)
-    assert not taken.dead
-    worker.ended.extend(outage for outage in taken.outages if outage.state not in RUNNING)
-    for closed in taken.closed:
-        grouping.add(finding_of("shard/0", closed))
+    emitted = partition.process(records(part, partition.applied + 1), 0.0)
+    assert not emitted.dead_letters
+    worker.ended.note(emitted)
+    for report in emitted.bin_reports:
+        grouping.add(report)
     incidents.update({one.incident_id: one for one in grouping.settle()})
 
 
