@@ -11,7 +11,8 @@ from msgspec import Meta
 from schemas import incident, outage
 from schemas.incident import Incident, Kind
 from schemas.measurement import Access, Country, Direction
-from schemas.outage import Facets, Outage, Severity, Time
+from schemas.outage import Facets, Outage, Time
+from schemas.severity import Severity
 
 MAX_LIMIT: Final = 1000
 MAX_VALUES: Final = 20

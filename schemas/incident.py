@@ -10,7 +10,8 @@ import orjson
 from msgspec import Meta
 
 from schemas.measurement import Country
-from schemas.outage import Drop, Number, Severity, Share, Time, demand_finite
+from schemas.outage import Drop, Number, Share, Time, demand_finite
+from schemas.severity import Severity
 
 SCHEMA: Final = 1
 

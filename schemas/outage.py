@@ -12,13 +12,13 @@ import orjson
 from msgspec import Meta
 
 from schemas.measurement import Country
+from schemas.severity import Severity
 
 SCHEMA: Final = 1
 
 State: TypeAlias = Literal["suspected", "open", "recovering", "closed", "retracted", "rebaselined", "expired"]
 #: States of an outage that has not ended.
 RUNNING: Final[tuple[State, ...]] = ("suspected", "open", "recovering")
-Severity: TypeAlias = Literal["partial", "major", "total"]
 Shape: TypeAlias = Literal["sudden", "stepwise", "gradual"]
 
 Time: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$")]

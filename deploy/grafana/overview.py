@@ -34,7 +34,7 @@ from deploy.grafana.parts import (
 HERE = 'job=~"$job", country=~"$country"'
 JOB = 'job=~"$job"'
 SHAPES = "public/maps/countries.geojson"  # identifies countries by three letters
-LEVELS = {"partial": 1, "major": 2, "total": 3}
+LEVELS = {name: level for level, name in enumerate(SEVERITIES, 1)}  # 0 for no outage
 ENTITY = "/d/ebbtide-entity?${datasource:queryparam}&${job:queryparam}&var-entity=${__value.text:percentencode}"
 
 

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 AnyPanel: TypeAlias = Builder[models.Panel]
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 GREEN, YELLOW, ORANGE, RED, GREY = "green", "yellow", "orange", "red", "#8e8e8e"
-SEVERITIES = {"partial": YELLOW, "major": ORANGE, "total": RED}
+SEVERITIES = {"partial": YELLOW, "major": ORANGE, "total": RED}  # mildest first, as in schemas/severity.py
 
 
 def panel(kind: Any, title: str, text: str, unit: str, size: tuple[int, int]) -> Any:  # noqa: ANN401

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from schemas.severity import SEVERITIES, SUSPECTED_SEVERITY
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message
@@ -15,7 +16,6 @@ from streams.config.alerts import Alertmanager
 from streams.config.secret import Secret
 
 PATH = "/api/v2/alerts"
-SEVERITIES = {"total": "critical", "major": "critical", "partial": "warning"}
 NAMES = {"incident": "EbbtideIncident", "outage": "EbbtideOutage"}
 
 
@@ -68,7 +68,7 @@ def labels(notice: Notice) -> dict[str, str]:
     found = {
         "alertname": NAMES[notice.subject],
         f"{notice.subject}_id": notice.id,
-        "severity": "info" if notice.phase == "suspected" else SEVERITIES[notice.severity],
+        "severity": SUSPECTED_SEVERITY if notice.phase == "suspected" else SEVERITIES[notice.severity].alertmanager,
         "extent": notice.severity,
         "country": ",".join(notice.countries),
         "kind": ",".join(notice.kinds),

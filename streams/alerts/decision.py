@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from schemas.alertstate import AlertState
 from schemas.notification import Action
+from schemas.severity import SEVERITIES
 from streams.alerts.notice import Notice, stored_notice
-
-_RANK = {"partial": 0, "major": 1, "total": 2}
 
 
 class Decision(NamedTuple):
@@ -52,7 +51,7 @@ def _change_reason(before: Notice, now: Notice) -> str | None:
     """Return which change is worth a message; None when none is."""
     if before.phase == "suspected" and now.phase == "running":
         return "confirmed"
-    if _RANK[now.severity] > _RANK[before.severity]:
+    if SEVERITIES[now.severity].rank > SEVERITIES[before.severity].rank:
         return f"severity rose from {before.severity} to {now.severity}"
     if now.state != before.state and (now.state in ("spreading", "recovering") or before.state == "recovering"):
         return f"{before.state}, now {now.state}"

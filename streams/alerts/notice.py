@@ -10,11 +10,11 @@ import orjson
 
 from schemas.incident import Incident, decode_incident
 from schemas.notification import Subject
-from schemas.outage import Outage, Severity, decode_outage
+from schemas.outage import Outage, decode_outage
+from schemas.severity import SEVERITIES, Severity
 
 Phase: TypeAlias = Literal["suspected", "running", "over"]
 OVER = ("ended", "closed", "expired", "retracted", "rebaselined")
-_VERBS: dict[Severity, str] = {"total": "down", "major": "mostly down", "partial": "partly down"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def _sentence(outage: Outage) -> str:
     when = f"from {_clock(outage.started_at)} to {_clock(outage.ended_at)} UTC" if outage.ended_at else since
     course = f"; {outage.state}" if is_over or outage.state == "recovering" else ""
     loss = f"{outage.max_drop:.0%} of normal lost"
-    return f"{who} {tense} {_VERBS[outage.severity]}: {loss}, {when}; by {outage.feed}{course}."
+    return f"{who} {tense} {SEVERITIES[outage.severity].predicate}: {loss}, {when}; by {outage.feed}{course}."
 
 
 def _clock(time: str) -> str:

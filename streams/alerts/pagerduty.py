@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from schemas.severity import SEVERITIES, SUSPECTED_SEVERITY
 from streams.alerts.delivery_types import Job, MessageItem, SharedDigest
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.message import Context, Message, cut, summary
@@ -15,10 +16,8 @@ from streams.config.secret import Secret
 
 SUMMARY, KEY = 1024, 255  # characters
 MAX_ENTRIES = 100  # of a list in the details
-SEVERITIES = {"total": "critical", "major": "error", "partial": "warning"}
 LINE, LINKS = 300, 20  # characters of a notice in a digest, and links
 HIDDEN = "***"
-_RANK = ("critical", "error", "warning", "info")
 
 
 def pagerduty_message(endpoint: Endpoint, job: Job, context: Context) -> Message:
@@ -74,11 +73,12 @@ def digest_event(items: Sequence[MessageItem], digest: SharedDigest, context: Co
 
 
 def _worst_first(notice: Notice) -> tuple[int, str, str]:
-    return _RANK.index(_severity(notice)), notice.started_at, notice.id
+    rank = -1 if notice.phase == "suspected" else SEVERITIES[notice.severity].rank
+    return -rank, notice.started_at, notice.id
 
 
 def _severity(notice: Notice) -> str:
-    return "info" if notice.phase == "suspected" else SEVERITIES[notice.severity]
+    return SUSPECTED_SEVERITY if notice.phase == "suspected" else SEVERITIES[notice.severity].pagerduty
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -10,8 +10,8 @@ import msgspec
 from schemas.incident import Kind
 from schemas.incident import State as IncidentState
 from schemas.measurement import Country
-from schemas.outage import Severity
 from schemas.outage import State as OutageState
+from schemas.severity import Severity
 from streams.config.quiet_hours import span, zone_named
 from streams.config.secret import Secret
 from streams.config.types import Duration, Name, Natural, Port, Section, check_secrets

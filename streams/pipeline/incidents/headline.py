@@ -9,13 +9,13 @@ from babel import Locale
 
 from detectors.incidents.model import FEED_FAULT, IncidentRevision
 from schemas.rejections import one_line
+from schemas.severity import SEVERITIES
 from schemas.times import format_time
 
 _ENGLISH = Locale("en")
 _WITH_THE = ("United", "Isle", "European")
 _WITH_THE_ENDS = ("Islands", "Republic", "Territories", "Emirates")
 _THE = {"Bahamas", "Comoros", "Gambia", "Maldives", "Netherlands", "Philippines"}
-_DOWN = {"total": "down", "major": "mostly down", "partial": "partly down"}
 MAX_PLACES = 3  # named in a sentence; more are counted
 MAX_SERVICES = 5
 HALF = 0.5  # share of a country from which the country is named in place of its regions
@@ -88,7 +88,7 @@ def _side(revision: IncidentRevision, facet: str) -> str:
 def _verb(revision: IncidentRevision) -> str:
     is_past = revision.state in ("ended", "expired")
     surely, maybe = ("was", "may have been") if is_past else ("is", "may be")
-    return f"{surely if revision.is_sure else maybe} {_DOWN[revision.severity]}"
+    return f"{surely if revision.is_sure else maybe} {SEVERITIES[revision.severity].predicate}"
 
 
 def _where(revision: IncidentRevision, names: Mapping[str, str]) -> str:

@@ -10,9 +10,9 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily
 
 from schemas.incident import Incident
+from schemas.severity import SEVERITIES
 from schemas.times import parse_time
 from streams.worker.exposition.families import Exported, gauge
-from streams.worker.exposition.outages import SEVERITIES
 
 STABLE: Final = ("incident_id", "country")
 CHANGING: Final = ("severity", "state", "suppressed_by", "kinds")
@@ -36,7 +36,7 @@ def worst_incidents(incidents: Sequence[Incident], limit: int) -> Exported:
 
 def _rank(incident: Incident) -> tuple[bool, int, float, str]:
     is_suspected = incident.state == "suspected"
-    return is_suspected, -SEVERITIES.index(incident.severity), -len(incident.outage_ids), incident.incident_id
+    return is_suspected, -SEVERITIES[incident.severity].rank, -len(incident.outage_ids), incident.incident_id
 
 
 def _families(worst: Sequence[Incident]) -> Iterator[GaugeMetricFamily]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
-from typing import Final, get_args
+from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 
-from schemas.outage import Outage, Severity
+from schemas.outage import Outage
+from schemas.severity import SEVERITIES
 from schemas.times import parse_time
 from streams.ingest.series_index import FACETS
 from streams.worker.exposition.countries import alpha3
 from streams.worker.exposition.families import Exported, gauge
 
-SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 STABLE: Final = ("outage_id", "entity", "country", "feed", "signal", *FACETS)
 CHANGING: Final = ("severity", "state", "suppressed_by", "incident_id")
 CountrySignal = tuple[str, str]  # the country is empty where it is unknown
@@ -49,7 +49,7 @@ def worst_outages(running: Sequence[Outage], incident_of: Mapping[str, str], lim
 
 def _rank(outage: Outage) -> tuple[bool, int, float, str]:
     lost = float(outage.expected) * float(outage.drop)
-    return outage.state == "suspected", -SEVERITIES.index(outage.severity), -lost, outage.outage_id
+    return outage.state == "suspected", -SEVERITIES[outage.severity].rank, -lost, outage.outage_id
 
 
 def _families(worst: Sequence[Outage], incident_of: Mapping[str, str]) -> Iterator[GaugeMetricFamily]:
