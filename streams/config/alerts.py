@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from schemas.incident import Kind
 from schemas.incident import State as IncidentState
@@ -32,7 +33,7 @@ class Receiver(Section, tag_field="type", frozen=True, kw_only=True):
     ca_file: str | None = None
     timeout: Duration = Duration(10)
     give_up_after: Duration = Duration(3600)
-    per_minute: Annotated[int, msgspec.Meta(ge=1, le=6000)] = 30
+    per_minute: Annotated[int, Meta(ge=1, le=6000)] = 30
     digest_over: Natural = 5
 
     def __post_init__(self) -> None:
@@ -81,9 +82,7 @@ class Alertmanager(Receiver, tag="alertmanager", frozen=True, kw_only=True):
     token: Secret | None = None
     token_file: str | None = None
     repeat: Duration = Duration(60)
-    labels: dict[Annotated[str, msgspec.Meta(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = msgspec.field(
-        default_factory=dict
-    )
+    labels: dict[Annotated[str, Meta(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = msgspec.field(default_factory=dict)
 
     @property
     def own_secrets(self) -> tuple[str, ...]:
@@ -108,7 +107,7 @@ AnyReceiver: TypeAlias = Webhook | Slack | PagerDuty | Alertmanager
 class Route(Section, frozen=True, kw_only=True):
     """Which incidents or outages go to which receivers, and when not. What is not said matches everything."""
 
-    receivers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+    receivers: Annotated[tuple[Name, ...], Meta(min_length=1)]
     topics: tuple[Topic, ...] = ("incidents",)
     countries: tuple[Country, ...] = ()
     asns: tuple[Natural, ...] = ()
@@ -129,15 +128,19 @@ class Route(Section, frozen=True, kw_only=True):
 
 
 class AlertsSettings(Section, frozen=True, kw_only=True):
-    """Who is told of what, and where the metrics of `ebbtide alerts` are."""
+    """Receivers of alerts, the routes to them, and where the metrics of `ebbtide alerts` are."""
 
-    bind: str = "127.0.0.1"
-    port: Port = 6067
-    link: str | None = None
-    queue_limit: Natural = 10_000
-    forget_after: Duration = Duration(14 * 86_400)
-    receivers: dict[Name, AnyReceiver] = msgspec.field(default_factory=dict)
-    routes: tuple[Route, ...] = ()
+    bind: Annotated[str, Meta(description="address that the metrics of `ebbtide alerts` listen on")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port that the metrics listen on")] = 6067
+    link: Annotated[str | None, Meta(description="address put into messages, such as that of the worker's page")] = None
+    queue_limit: Annotated[Natural, Meta(description="revisions that may wait for one receiver")] = 10_000
+    forget_after: Annotated[
+        Duration, Meta(description="how long the deliveries of something that ended are remembered")
+    ] = Duration(14 * 86_400)
+    receivers: Annotated[
+        dict[Name, AnyReceiver], Meta(description="tables `[alerts.receivers.NAME]`; see alerts.md")
+    ] = msgspec.field(default_factory=dict)
+    routes: Annotated[tuple[Route, ...], Meta(description="tables `[[alerts.routes]]`; see alerts.md")] = ()
 
     def __post_init__(self) -> None:
         for route in self.routes:

@@ -1,15 +1,14 @@
-"""The reference of all settings, made from their types: key, type, default, and what each is for."""
+"""The reference of all settings, made from their types: key, type, default and description of each."""
 
 from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from streams.config.descriptions import TEXTS
 from streams.config.durations import UNITS
 from streams.config.secret import Secret
 from streams.config.settings import ExpectedSettings, FeedSettings, Settings
@@ -17,60 +16,62 @@ from streams.config.types import Duration
 
 HEAD = """# Settings
 
-Made by `ebbtide settings reference` from the code. One TOML file, `ebbtide.toml` or what `--settings` names; each key
-of a section also as `EBBTIDE_SECTION_KEY` in the environment, which wins: `EBBTIDE_KAFKA_PARTITIONS=16`,
-`EBBTIDE_FEEDS_REACH_BIN=5m`. A key that is unknown is an error. Durations are texts such as "90s", "5m", "1h30m", "8w",
-or numbers of seconds. Secrets are shown nowhere; each can come from a file. `ebbtide settings check` says what is
-wrong, with file, line and key. Receivers and routes of alerts are in [alerts.md](alerts.md).
+`ebbtide settings reference` prints this page. Settings stand in one TOML file: `ebbtide.toml`, or the file that
+`--settings` names. The environment overrides the file: `EBBTIDE_KAFKA_PARTITIONS=16` sets `partitions` in `[kafka]`,
+`EBBTIDE_FEEDS_REACH_BIN=5m` sets `bin` in `[feeds.reach]`. An unknown key is an error. A duration is a text such as
+"90s", "5m", "1h30m" or "8w", or a number of seconds. Secrets are never shown, and each can come from a file. `ebbtide
+settings check` names the first error with file, line and key. [alerts.md](alerts.md) describes receivers and routes.
 """
 TABLE = ("| key | type | default | what |", "|---|---|---|---|")
-_WORDS = {str: "text", bool: "true or false", int: "number", float: "number", Duration: "duration", Secret: "secret"}
+_WORDS = {
+    str: "text",
+    bool: "true or false",
+    int: "number",
+    float: "number",
+    Duration: "duration",
+    Secret: "secret",
+    datetime: "date and time",
+}
 
 
 def reference() -> str:
-    """Return the page."""
-    sections = [(f"[{name}]", name, kind) for name, kind in _sections()]
-    sections += [("[feeds.NAME]", "feeds.NAME", FeedSettings), ("[[calendar]]", "calendar", ExpectedSettings)]
-    return HEAD + "".join(_section(*one) for one in sections)
+    """Return the page, in Markdown."""
+    return HEAD + "".join(_section(title, kind) for title, kind in sections().items())
 
 
-def undescribed() -> set[str]:
-    """Return the keys that have no text, and the texts that have no key."""
-    sections: dict[str, type[msgspec.Struct]] = {
-        **dict(_sections()),
-        "feeds.NAME": FeedSettings,
-        "calendar": ExpectedSettings,
-    }
-    keys = {f"{name}.{key}" for name, kind in sections.items() for key in kind.__struct_fields__}
-    return keys ^ {f"{name}.{key}" for name, texts in TEXTS.items() for key in texts}
+def sections() -> dict[str, type[msgspec.Struct]]:
+    """Return the tables of the settings file: the title of each, and its type."""
+    plain = {f"[{name}]": kind for name, kind in get_type_hints(Settings).items() if _is_section(kind)}
+    return {**plain, "[feeds.NAME]": FeedSettings, "[[calendar]]": ExpectedSettings}
 
 
-def _sections() -> Iterator[tuple[str, type[msgspec.Struct]]]:
-    for name, kind in get_type_hints(Settings).items():
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            yield name, kind
+def description(hint: Any) -> str:  # noqa: ANN401
+    """Return the description in a field's type; empty when it has none."""
+    return next((meta.description for meta in getattr(hint, "__metadata__", ()) if meta.description), "")
 
 
-def _section(title: str, name: str, kind: type[msgspec.Struct]) -> str:
+def _is_section(kind: Any) -> bool:  # noqa: ANN401
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _section(title: str, kind: type[msgspec.Struct]) -> str:
     about = " ".join(str(kind.__doc__).split("\n\n")[0].split())
     hints = get_type_hints(kind, include_extras=True)
     rows = [
-        f"| `{field.name}` | {_words(hints[field.name])} | {_default(field)} | {TEXTS[name].get(field.name, '')} |"
+        f"| `{field.name}` | {_words(hints[field.name])} | {_default(field)} | {description(hints[field.name])} |"
         for field in msgspec.structs.fields(kind)
     ]
-    return "\n".join(
-        [f"\n## `{title}`\n", about, "", "| key | type | default | what |", "|---|---|---|---|", *rows, ""]
-    )
+    return "\n".join([f"\n## `{title}`\n", about, "", *TABLE, *rows, ""])
 
 
 def _words(kind: Any) -> str:  # noqa: ANN401
-    """Say what may stand there."""
+    """Return the type of a value in words."""
     if get_origin(kind) is Annotated:
         return _words(get_args(kind)[0])
     if get_origin(kind) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(kind))
     if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_words(one) for one in get_args(kind) if one is not types.NoneType))
+        return " or ".join(dict.fromkeys(_words(part) for part in get_args(kind) if part is not types.NoneType))
     if get_origin(kind) is tuple:
         return f"list of {_plural(_words(get_args(kind)[0]))}"
     return _WORDS.get(kind, "table")

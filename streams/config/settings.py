@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from detectors.types import Kind, Rule
 from detectors.watermark import TimeRule
@@ -15,101 +16,51 @@ from schemas.calendar import Entry, Only, entry_of
 from streams.config.alerts import AlertsSettings, AnyReceiver
 from streams.config.area_spec import combination
 from streams.config.durations import seconds
+from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.secret import Secret
 from streams.config.types import Duration as Duration
-from streams.config.types import Entity, Limit, Name, Natural, Part, Port, Section, check_secrets
-
-
-class KafkaSettings(Section, frozen=True):
-    """Where the messages are."""
-
-    bootstrap_servers: tuple[str, ...] = ("127.0.0.1:9092",)
-    app_id: Name = "ebbtide"
-    measurements: Name = "measurements"
-    outages: Name = "outages"
-    incidents: Name = "incidents"
-    findings: Name = "findings"
-    dead: Name = "measurements.dead"
-    clock: Name = "clock"
-    partials: Name = "partials"
-    calendar: Name = "calendar"
-    alerts_state: Name = "alerts.state"
-    alerts_dead: Name = "alerts.dead"
-    partitions: Part = 4
-    replication: Part = 1
-    session_timeout: Duration = Duration(10)
-    instance: Name | None = None
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: Secret | None = None
-    sasl_password_file: str | None = None
-    ssl_cafile: str | None = None
-    ssl_certfile: str | None = None
-    ssl_keyfile: str | None = None
-    ssl_key_password: Secret | None = None
-    ssl_key_password_file: str | None = None
-    ssl_check_hostname: bool = True
-
-    def __post_init__(self) -> None:
-        _check_protocol(self)
-        check_secrets(self, ("sasl_password", "ssl_key_password"))
-
-    @property
-    def address(self) -> str:
-        """The brokers as one line."""
-        return ",".join(self.bootstrap_servers)
-
-    @property
-    def uses_sasl(self) -> bool:
-        """Whether a client says who it is by name and password."""
-        return self.security_protocol.startswith("SASL_")
-
-    @property
-    def uses_tls(self) -> bool:
-        """Whether connections are encrypted."""
-        return self.security_protocol.endswith("SSL")
-
-
-def _check_protocol(kafka: KafkaSettings) -> None:
-    """Refuse keys that the protocol would leave unused, since somebody counts on them, and those that it lacks."""
-    given = {key for key in kafka.__struct_fields__ if getattr(kafka, key) is not None}
-    sasl = {key for key in given if key.startswith("sasl_")}
-    tls = {key for key in given if key.startswith("ssl_")} - (
-        {"ssl_check_hostname"} if kafka.ssl_check_hostname else set()
-    )
-    for unused in sorted((set() if kafka.uses_sasl else sasl) | (set() if kafka.uses_tls else tls)):
-        raise ValueError(f"`{unused}` has no effect with `security_protocol` {kafka.security_protocol}")
-    if kafka.uses_sasl and not {"sasl_mechanism", "sasl_username"} <= sasl:
-        raise ValueError(f"{kafka.security_protocol} needs `sasl_mechanism` and `sasl_username`")
-    if kafka.uses_sasl and not sasl & {"sasl_password", "sasl_password_file"}:
-        raise ValueError(f"{kafka.security_protocol} needs `sasl_password` or `sasl_password_file`")
-    if "ssl_certfile" not in given and given & {"ssl_keyfile", "ssl_key_password", "ssl_key_password_file"}:
-        raise ValueError("a key without `ssl_certfile` has no effect")
+from streams.config.types import Entity, Limit, Name, Natural, Port, Section, check_secrets
 
 
 class DetectionSettings(Section, frozen=True):
-    """The one knob, and when a lower level is accepted as the new normal (never, unless said)."""
+    """How sensitive detection is, and when a lower level becomes the new normal."""
 
-    false_alarms_per_1000_series_month: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
-    rebaseline_after: Duration | None = None
+    false_alarms_per_1000_series_month: Annotated[
+        float,
+        Meta(gt=0, le=1000, description="false alarms that you accept, per 1,000 series and month"),
+    ] = 1.0
+    rebaseline_after: Annotated[
+        Duration | None,
+        Meta(description="how long a lower level must last before it is the new normal (default: never)"),
+    ] = None
 
 
 class FeedSettings(Section, frozen=True):
     """One stream of measurements of one kind."""
 
-    signal: Name
-    kind: Kind
-    bin: Duration
-    lateness: Duration = Duration(120)
-    absent: Literal["zero", "missing"] | None = None
-    unit: str = ""
-    areas: tuple[str, ...] = ()
+    signal: Annotated[Name, Meta(description="how the Internet is observed, such as `bgp` or `active-probing`")]
+    kind: Annotated[
+        Kind,
+        Meta(
+            description="what a measurement is: a level, events, a member, successes of trials, or a state of a member"
+        ),
+    ]
+    bin: Annotated[Duration, Meta(description="width of a bin, in whole seconds")]
+    lateness: Annotated[Duration, Meta(description="how long a bin waits for late measurements")] = Duration(120)
+    absent: Annotated[
+        Literal["zero", "missing"] | None,
+        Meta(description="what silence means: zero or unknown (default: zero for `count` and `distinct`)"),
+    ] = None
+    unit: Annotated[str, Meta(description="name of what is counted, for people")] = ""
+    areas: Annotated[
+        tuple[str, ...],
+        Meta(description="sums that are watched as well, such as `country` or `region+access`; see areas.md"),
+    ] = ()
 
     def __post_init__(self) -> None:
         names = [combination(text).name for text in self.areas]
         if len(set(names)) < len(names):
-            raise ValueError("`areas` names one of them twice")
+            raise ValueError("`areas` names an area twice")
         if self.bin < 1 or not float(self.bin).is_integer():
             raise ValueError(f"`bin` is a whole number of seconds, at least 1, got {float(self.bin):g} s")
 
@@ -120,41 +71,73 @@ class FeedSettings(Section, frozen=True):
 
 
 class WorkerSettings(Section, frozen=True):
-    """How the worker waits, writes and remembers."""
+    """How long the worker waits, how often it writes, and how long it remembers."""
 
-    max_ahead: Duration = Duration(600)
-    idle_after: Duration = Duration(60)
-    snapshot_every: Duration = Duration(60)
-    forget_after: Duration = Duration(8 * 604_800)
-    expire_after: Duration = Duration(86_400)
-    max_records: Natural = 8000
-    data_dir: str = "var"
+    max_ahead: Annotated[
+        Duration,
+        Meta(
+            description="how far the time of a measurement may be ahead of its receipt, and of all other measurements"
+        ),
+    ] = Duration(600)
+    idle_after: Annotated[
+        Duration,
+        Meta(description="how long a partition must have nothing to read before it follows the clock of the others"),
+    ] = Duration(60)
+    snapshot_every: Annotated[
+        Duration, Meta(description="wall time between snapshots: at most this much is read again after a crash")
+    ] = Duration(60)
+    forget_after: Annotated[
+        Duration, Meta(description="silence after which a series without an outage is forgotten")
+    ] = Duration(8 * 604_800)
+    expire_after: Annotated[
+        Duration, Meta(description="silence of a feed after which its open outages end as `expired`")
+    ] = Duration(86_400)
+    max_records: Annotated[Natural, Meta(description="messages that are processed at once")] = 8000
+    data_dir: Annotated[str, Meta(description="folder for Faust's files; nothing in it needs to be kept")] = "var"
 
 
 class WebSettings(Section, frozen=True):
     """The worker's web server."""
 
-    bind: str = "127.0.0.1"
-    port: Port = 6066
-    recent: Natural = 1000
-    token: Secret | None = None
-    token_file: str | None = None
-    history: Annotated[int, msgspec.Meta(ge=0, le=MAX_BINS)] = 48  # newest bins kept of each series, to show them
-    history_mb: Natural = 100  # and how much memory that may take, in all
-    grafana: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@?#\"'<>]*[^\s@?#\"'<>/]$")] | None = None
+    bind: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port that the pages listen on; 0 for any free port")] = 6066
+    recent: Annotated[Natural, Meta(description="number of ended outages and incidents that are still shown")] = 1000
+    token: Annotated[
+        Secret | None,
+        Meta(description="token that all pages but `/healthz` and `/readyz` require (`Authorization: Bearer …`)"),
+    ] = None
+    token_file: Annotated[str | None, Meta(description="file with the token")] = None
+    history: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MAX_BINS,
+            description="newest bins of each series that are kept for pictures and `/api/v1/series`; 0 for none",
+        ),
+    ] = 48
+    history_mb: Annotated[Natural, Meta(description="memory limit of these bins, in MB")] = 100
+    grafana: Annotated[
+        Annotated[str, Meta(pattern=r"^https?://[^\s@?#\"'<>]*[^\s@?#\"'<>/]$")] | None,
+        Meta(description="address of Grafana, which the pages then link to"),
+    ] = None
 
     def __post_init__(self) -> None:
         check_secrets(self, ("token",))
 
 
 class ExpectedSettings(Section, frozen=True):
-    """An entry of the calendar: what is expected to be down, from when until when."""
+    """An entry of the calendar: what is expected to be down, and when."""
 
-    starts: datetime
-    ends: datetime
-    entities: tuple[str, ...]
-    facets: Only = Only()
-    note: str = ""
+    starts: Annotated[datetime, Meta(description="start, with an offset from UTC")]
+    ends: Annotated[datetime, Meta(description="end, with an offset from UTC")]
+    entities: Annotated[
+        tuple[str, ...],
+        Meta(description="entities expected to be down, such as `country/KZ`, which includes its networks and regions"),
+    ]
+    facets: Annotated[
+        Only, Meta(description='facets that the entry is limited to, such as `{ access = "mobile" }`')
+    ] = Only()
+    note: Annotated[str, Meta(description="reason, for people")] = ""
 
     def __post_init__(self) -> None:
         for name in ("starts", "ends"):
@@ -163,14 +146,16 @@ class ExpectedSettings(Section, frozen=True):
         self.entry()
 
     def entry(self) -> Entry:
-        """Return it as a message."""
+        """Return the entry as a message of the calendar's topic."""
         return entry_of(self.starts.timestamp(), self.ends.timestamp(), self.entities, self.facets, self.note)
 
 
 class MetadataSettings(Section, frozen=True):
-    """What is known of networks and regions: see `streams.config.metadata`."""
+    """Names, countries, operators and weights of networks and regions."""
 
-    file: str | None = None
+    file: Annotated[
+        str | None, Meta(description="table of names, countries, operators and weights; see metadata.md")
+    ] = None
 
     @property
     def path(self) -> Path | None:
@@ -179,17 +164,20 @@ class MetadataSettings(Section, frozen=True):
 
 
 class MetricsSettings(Section, frozen=True):
-    """Which series the metrics show, and how many outages, incidents, series and places (country and signal)."""
+    """Which series the metrics show, and limits of what they show individually."""
 
-    watch: tuple[Entity, ...] = ()
-    max_outages: Limit = 200
-    max_incidents: Limit = 80
-    max_watched: Limit = 50
-    max_places: Limit = 1000
+    watch: Annotated[
+        tuple[Entity, ...],
+        Meta(description="entities whose series are exported individually, such as `asn/43754` or `country/IR`"),
+    ] = ()
+    max_outages: Annotated[Limit, Meta(description="outages that are exported individually, the worst first")] = 200
+    max_incidents: Annotated[Limit, Meta(description="incidents that are exported individually, the worst first")] = 80
+    max_watched: Annotated[Limit, Meta(description="series of the watch list")] = 50
+    max_places: Annotated[Limit, Meta(description="pairs of country and signal whose outages are counted")] = 1000
 
 
 class Settings(Section, frozen=True):
-    """Everything a run depends on."""
+    """All settings of a run, section by section."""
 
     kafka: KafkaSettings = KafkaSettings()
     detection: DetectionSettings = DetectionSettings()
@@ -203,48 +191,47 @@ class Settings(Section, frozen=True):
 
     def rule(self, feed: str) -> Rule:
         """Return the parameters of a feed's detector."""
-        its, detection = self.feeds[feed], self.detection
-        after = detection.rebaseline_after
+        settings, after = self.feeds[feed], self.detection.rebaseline_after
         return Rule(
-            kind=its.kind,
-            width=int(its.bin),
-            budget=detection.false_alarms_per_1000_series_month,
+            kind=settings.kind,
+            width=int(settings.bin),
+            budget=self.detection.false_alarms_per_1000_series_month,
             rebaseline_after=None if after is None else int(after),
         )
 
     def time_rule(self, feed: str) -> TimeRule:
         """Return the widths and waits of a feed."""
-        its = self.feeds[feed]
-        return TimeRule(int(its.bin), float(its.lateness), float(self.worker.max_ahead))
+        settings = self.feeds[feed]
+        return TimeRule(int(settings.bin), float(settings.lateness), float(self.worker.max_ahead))
 
     def stalled_after(self, feed: str) -> float:
-        """Return how long a feed may be silent before it has stopped: two bins and the lateness (s)."""
-        its = self.feeds[feed]
-        return 2 * float(its.bin) + float(its.lateness)
+        """Return the silence (s) after which a feed counts as stopped: two bins and the lateness."""
+        settings = self.feeds[feed]
+        return 2 * float(settings.bin) + float(settings.lateness)
 
 
 def from_builtins(values: object) -> Settings:
-    """Check plain values against the types above. Raises msgspec.ValidationError, which names the key."""
+    """Return the settings of plain values, checked. Raises msgspec.ValidationError, which names the key."""
     for path, kind in (("feeds", FeedSettings), ("alerts.receivers", AnyReceiver)):
-        for name, one in inner(values, path).items():
-            _check_one(f"{path}.{name}", one, kind)
+        for name, table in inner(values, path).items():
+            _check_table(f"{path}.{name}", table, kind)
     return msgspec.convert(values, Settings, strict=True, dec_hook=_custom)
 
 
 def inner(values: object, path: str) -> dict[str, object]:
-    """Return a table within tables; an empty one when there is something else."""
+    """Return the table at a path of tables, such as `alerts.receivers`; an empty table when there is none."""
     for key in path.split("."):
         values = values.get(key) if isinstance(values, dict) else None
     return values if isinstance(values, dict) else {}
 
 
-def _check_one(path: str, values: object, kind: object) -> None:
-    """Check one of many by itself, since the library's own path to it does not say which."""
+def _check_table(path: str, values: object, kind: object) -> None:
+    """Check a table with a name of the operator's by itself, since msgspec's own path leaves the name out."""
     try:
         msgspec.convert(values, kind, strict=True, dec_hook=_custom)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        raise msgspec.ValidationError(f"{what} - at `$.{path}{where or '`'}") from None
+        fault, _, where = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{fault} - at `$.{path}{where or '`'}") from None
 
 
 def _custom(kind: type, value: object) -> object:

@@ -54,7 +54,7 @@ def line_of(tmp_path: Path, text: str, environ: dict[str, str] | None = None) ->
         ('bin = "5m"', 'bin = "5m"\nlateness = inf', "e.toml:8: feeds.atlas.lateness: "),
         ('bin = "5m"', 'bin = "5m"\nlate = 1', "e.toml:8: feeds.atlas.late: no such setting"),
         ('bin = "5m"', 'bin = "5m"\nareas = ["city"]', "e.toml:4: feeds.atlas: an area is one of country, region, asn"),
-        ('bin = "5m"', 'bin = "5m"\nareas = ["asn", "asn"]', "e.toml:4: feeds.atlas: `areas` names one of them twice"),
+        ('bin = "5m"', 'bin = "5m"\nareas = ["asn", "asn"]', "e.toml:4: feeds.atlas: `areas` names an area twice"),
         ('bin = "5m"', 'bin = "5m"\nareas = "asn"', "e.toml:8: feeds.atlas.areas: "),
         ("bin = 60", "bin = []", "e.toml:12: feeds.a.b.bin: "),
         ("[kafka]\npartitions = 2", "kafka = 3", "e.toml:1: kafka: "),
