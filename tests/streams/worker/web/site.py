@@ -1,4 +1,4 @@
-"""A worker's pages without Kafka: a shard that has read made-up measurements, served on a loopback address."""
+"""The pages of a worker without Kafka, which has read generated measurements, on a loopback address."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SETTINGS = Settings(
 
 
 class Dark(NamedTuple):
-    """A network that loses a share of its traffic, from an hour on and for so many."""
+    """A network that loses a share of its traffic: the first hour and the number of hours."""
 
     asn: int
     since: int
@@ -74,14 +74,14 @@ def story(networks: int = 40, darks: Sequence[Dark] = STORY) -> list[bytes]:
 def _measured(hour: int, asn: int, country: str, lost: float) -> Iterator[bytes]:
     daily = 1 + 0.3 * math.sin(hour * math.tau / DAY)
     noise = 1 + (hour * 7 + asn * 3) % 11 / 200
-    its = {"ts": START + hour * HOUR + asn % 60, "asn": asn, "country": country}
+    common = {"ts": START + hour * HOUR + asn % 60, "asn": asn, "country": country}
     access = {"access": "mobile"} if asn <= 20 else {}
-    yield orjson.dumps({"feed": "traffic", **its, **access, "value": 40 * asn**0.5 * daily * noise * (1 - lost)})
+    yield orjson.dumps({"feed": "traffic", **common, **access, "value": 40 * asn**0.5 * daily * noise * (1 - lost)})
     if asn % 2:
-        yield orjson.dumps({"feed": "reach", **its, "value": round(59 * (1 - lost)), "of": 60})
+        yield orjson.dumps({"feed": "reach", **common, "value": round(59 * (1 - lost)), "of": 60})
 
 
-def worker_of(its: Settings) -> Worker:
+def worker_of(settings: Settings) -> Worker:
     """Return a worker that is assigned nothing and sends nothing."""
     recovery = SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True))
     app = SimpleNamespace(
@@ -90,27 +90,27 @@ def worker_of(its: Settings) -> Worker:
         in_recovery=False,
         tables=SimpleNamespace(recovery=recovery),
     )
-    metrics = Metrics(CollectorRegistry(), tuple(its.feeds), ())
-    return Worker(its, cast("Any", app), {}, metrics, cast("Any", None), lambda: 100.0, lambda: None)
+    metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), ())
+    return Worker(settings, cast("Any", app), {}, metrics, cast("Any", None), lambda: 100.0, lambda: None)
 
 
-def read(values: Sequence[bytes], its: Settings = SETTINGS) -> WorkerView:
-    """Return what a worker knows that has read these measurements, with the incidents that come of them."""
-    worker = worker_of(its)
+def read(values: Sequence[bytes], settings: Settings = SETTINGS) -> WorkerView:
+    """Return the view of a worker that has read these measurements, with the resulting incidents."""
+    worker = worker_of(settings)
     partition = worker.measuring.at(0)
-    grouping, incidents = Grouping(its, Register(), expected_reporters(its, 1)), dict[str, Incident]()
-    partition.shard = _shard(its, worker)
+    grouping, incidents = Grouping(settings, Register(), expected_reporters(settings, 1)), dict[str, Incident]()
+    partition.shard = _shard(settings, worker)
     for first in range(0, len(values), 1000):
         part = values[first : first + 1000]
         _take(worker, partition, part, grouping, incidents)
-    incidents.update({one.incident_id: one for one in grouping.finish()})
+    incidents.update({incident.incident_id: incident for incident in grouping.finish()})
     worker.note_time()
     return dataclasses.replace(view_of(worker), incidents=lambda: list(incidents.values()))
 
 
-def _shard(its: Settings, worker: Worker) -> Shard:
-    """Return a shard that sums its areas by itself, and have its bins kept."""
-    shard = Shard(its)
+def _shard(settings: Settings, worker: Worker) -> Shard:
+    """Return a shard that sums its own areas, and keep its bins in the worker."""
+    shard = Shard(settings)
     shard.report_levels()
     worker.recent_bins.clear()
     for name, feed in shard.feeds.items():
@@ -133,11 +133,11 @@ def _take(
     worker.ended.note(emitted)
     for report in emitted.bin_reports:
         grouping.add(report)
-    incidents.update({one.incident_id: one for one in grouping.settle()})
+    incidents.update({incident.incident_id: incident for incident in grouping.settle()})
 
 
 def application(view: WorkerView) -> Application:
-    """Return the pages, guarded as a worker's are."""
+    """Return the pages with the access control of a worker."""
     app = Application(**application_options(view.settings.web))
     add_view_pages(app, view)
     return app

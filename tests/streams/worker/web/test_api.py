@@ -1,9 +1,10 @@
-"""The API: filters, pages, series, annotations, what has not changed, and what is wrong."""
+"""The API: filters, pages, series, annotations, conditional requests and errors."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,7 +15,7 @@ from tests.streams.worker.web.site import HOUR, START, application, read, story
 
 
 class Answer(NamedTuple):
-    """What came: a status, headers, and the body as JSON (None when it is empty)."""
+    """A response: status, headers, and the body as JSON (None when it is empty)."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,8 +35,13 @@ class Asking:
             return Answer(answer.status, answer.headers, json.loads(body) if body else None)
 
     async def outages(self, path: str) -> list[dict[str, Any]]:
-        """Return the outages that a path tells of."""
+        """Return the outages of a page."""
         found: list[dict[str, Any]] = (await self(path)).body["outages"]
+        return found
+
+    async def series(self, query: str) -> list[dict[str, Any]]:
+        """Return the series of AS1 that match a query."""
+        found: list[dict[str, Any]] = (await self(f"/api/v1/series/asn/1?{query}")).body["series"]
         return found
 
 
@@ -50,13 +56,14 @@ async def ask() -> AsyncIterator[Asking]:
 
 
 async def test_outages_are_the_messages_newest_beginning_first(ask: Asking) -> None:
-    """Each is as it stands in the topic; those that go on and those that ended lately."""
+    """Each outage is its message in the topic; ongoing ones and recently ended ones are listed."""
     found = await ask.outages("/api/v1/outages")
-    outages = [decode_outage(json.dumps(one).encode()) for one in found]
-    assert sorted(outages, key=lambda one: one.outage_id) == sorted(VIEW.outages(), key=lambda one: one.outage_id)
-    began = [one["started_at"] for one in found]
+    outages = [decode_outage(json.dumps(outage).encode()) for outage in found]
+    by_id = attrgetter("outage_id")
+    assert sorted(outages, key=by_id) == sorted(VIEW.outages(), key=by_id)
+    began = [outage["started_at"] for outage in found]
     assert began == sorted(began, reverse=True)
-    assert {one["state"] for one in found} == {"open", "closed"}
+    assert {outage["state"] for outage in found} == {"open", "closed"}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ async def test_outages_are_the_messages_newest_beginning_first(ask: Asking) -> N
 )
 async def test_filters_of_outages(ask: Asking, query: str, entities: set[str]) -> None:
     """Any of the values of one parameter, and all parameters; an interval is half open, at either end."""
-    assert {one["entity"] for one in await ask.outages(f"/api/v1/outages?{query}")} == entities
+    assert {outage["entity"] for outage in await ask.outages(f"/api/v1/outages?{query}")} == entities
 
 
 @pytest.mark.parametrize(
@@ -93,19 +100,19 @@ async def test_filters_of_incidents(ask: Asking, query: str, count: int) -> None
 
 
 async def test_pages_are_walked_to_the_end(ask: Asking) -> None:
-    """Each outage comes once, in the order of one long page, and filters hold on all pages."""
+    """Each outage is listed once, in the order of one long page, and filters apply to all pages."""
     query, found = "?limit=4&state=open&from=1", list[str]()
     while query:
         page = (await ask(f"/api/v1/outages{query}")).body
         assert len(page["outages"]) <= 4
-        found += [one["outage_id"] for one in page["outages"]]
+        found += [outage["outage_id"] for outage in page["outages"]]
         query = page["next"]
-    assert found == [one["outage_id"] for one in await ask.outages("/api/v1/outages?state=open&limit=1000")]
+    assert found == [outage["outage_id"] for outage in await ask.outages("/api/v1/outages?state=open&limit=1000")]
     assert len(found) == 14
 
 
-async def test_one_by_its_id(ask: Asking) -> None:
-    """An outage and an incident stand under their ids; another id is a problem that names it."""
+async def test_an_outage_and_an_incident_by_id(ask: Asking) -> None:
+    """An outage and an incident are found by their ids; an unknown id is a problem that names it."""
     outage, incident = VIEW.outages()[0], VIEW.incidents()[0]
     assert (await ask(f"/api/v1/outages/{outage.outage_id}")).body["outage_id"] == outage.outage_id
     assert (await ask(f"/api/v1/incidents/{incident.incident_id}")).body["headline"] == incident.headline
@@ -115,10 +122,10 @@ async def test_one_by_its_id(ask: Asking) -> None:
         assert "0123456789abcdef" in answer.body["detail"]
 
 
-async def test_series_tell_what_was_measured_and_expected(ask: Asking) -> None:
+async def test_series_have_measured_and_expected_levels(ask: Asking) -> None:
     """Of each feed and facets, the newest bins: before the fall within the band, after it far below."""
     series = (await ask("/api/v1/series/asn/1")).body["series"]
-    assert [(one["feed"], one["facets"], one["unit"]) for one in series] == [
+    assert [(found["feed"], found["facets"], found["unit"]) for found in series] == [
         ("reach", {}, ""),
         ("traffic", {"access": "mobile"}, "Mbit/s"),
     ]
@@ -126,15 +133,15 @@ async def test_series_tell_what_was_measured_and_expected(ask: Asking) -> None:
     assert before["start"] == "2019-12-27T03:00:00Z"
     assert before["low"] < before["value"] < before["high"]
     assert after["value"] < 0.1 * after["low"] < after["expected"] < after["high"]
-    assert all(one["high"] <= 1 for one in series[0]["bins"])
+    assert all(bin_["high"] <= 1 for bin_ in series[0]["bins"])
 
 
 async def test_series_are_narrowed(ask: Asking) -> None:
-    """By feed, by facets, and to so many bins; an entity that nobody measures is a problem."""
-    assert [one["feed"] for one in (await ask("/api/v1/series/asn/1?feed=reach")).body["series"]] == ["reach"]
-    assert [one["feed"] for one in (await ask("/api/v1/series/asn/1?access=mobile")).body["series"]] == ["traffic"]
-    assert [len(one["bins"]) for one in (await ask("/api/v1/series/asn/1?bins=3")).body["series"]] == [3, 3]
-    assert (await ask("/api/v1/series/asn/1?feed=atlas")).body["series"] == []
+    """By feed, by facets and by number of bins; an entity without measurements is a problem."""
+    assert [series["feed"] for series in await ask.series("feed=reach")] == ["reach"]
+    assert [series["feed"] for series in await ask.series("access=mobile")] == ["traffic"]
+    assert [len(series["bins"]) for series in await ask.series("bins=3")] == [3, 3]
+    assert await ask.series("feed=atlas") == []
     assert (await ask("/api/v1/series/region/IR-30")).status == 404
 
 
@@ -151,7 +158,7 @@ async def test_annotations_have_grafanas_columns(ask: Asking) -> None:
 
 
 async def test_what_has_not_changed_is_not_sent_again(ask: Asking) -> None:
-    """An ETag that is named again brings 304 and no body; another question has another."""
+    """A request that names the ETag gets 304 and no body; another query has another ETag."""
     first = await ask("/api/v1/outages")
     assert first.headers["Cache-Control"] == "no-cache"
     again = await ask("/api/v1/outages", **{"If-None-Match": first.headers["ETag"]})
@@ -178,7 +185,7 @@ async def test_what_has_not_changed_is_not_sent_again(ask: Asking) -> None:
         ("state=shut", "`state[0]`: invalid enum value 'shut'"),
     ],
 )
-async def test_wrong_questions_are_told(ask: Asking, query: str, detail: str) -> None:
+async def test_wrong_parameters_are_problems(ask: Asking, query: str, detail: str) -> None:
     """A problem as RFC 9457 has it names the parameter and what is wrong with it."""
     answer = await ask(f"/api/v1/outages?{query}")
     assert answer.headers["Content-Type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""The pages in a real browser: without scripts, with them, on a phone, and for those who do not see them."""
+"""The pages in a real browser: without scripts, with scripts, on a phone, and for screen readers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RUN = "const done = arguments[0]; axe.run().then((found) => done(found.violation
 
 
 class Site:
-    """Pages whose worker learns of outages while they are looked at."""
+    """Pages whose worker gets outages while they are open."""
 
     def __init__(self) -> None:
         self.now = CALM
@@ -41,19 +41,19 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """Yield pages that ask for news each second."""
+    """Yield pages that update themselves each second."""
     every, templates.ENVIRONMENT.globals["every"] = templates.ENVIRONMENT.globals["every"], 1
-    its = Site()
-    with served(its.view) as its.url:
-        yield its
+    pages = Site()
+    with served(pages.view) as pages.url:
+        yield pages
     templates.ENVIRONMENT.globals["every"] = every
 
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Yield a browser that runs scripts."""
-    with browser(tmp_path_factory.mktemp("profile")) as its:
-        yield its
+    with browser(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 def heading(chrome: Chrome) -> str:
@@ -63,7 +63,7 @@ def heading(chrome: Chrome) -> str:
 
 def wait(chrome: Chrome, text: str) -> None:
     """Wait until the page has this heading."""
-    WebDriverWait(chrome, PATIENCE, ignored_exceptions=[Exception]).until(lambda its: heading(its) == text)
+    WebDriverWait(chrome, PATIENCE, ignored_exceptions=[Exception]).until(lambda driver: heading(driver) == text)
 
 
 def paths() -> list[str]:
@@ -81,7 +81,7 @@ def paths() -> list[str]:
 
 
 def test_the_page_updates_itself_in_place(site: Site, chrome: Chrome) -> None:
-    """What is new appears without a load; the focus stays, and a change is said to those who listen."""
+    """Changes appear without a reload; the focus stays, and a screen reader announces the change."""
     site.now = CALM
     chrome.get(site.url)
     assert heading(chrome) == "Nothing is dark"
@@ -101,23 +101,23 @@ def test_the_page_updates_itself_in_place(site: Site, chrome: Chrome) -> None:
 
 
 def test_a_page_that_gets_no_answer_says_that_it_is_old(site: Site, chrome: Chrome) -> None:
-    """What is shown is not taken for the state of now; once there are answers again, it is."""
+    """The page is marked as stale until the worker answers again."""
     site.now = CALM
     chrome.get(site.url)
     offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     chrome.execute_cdp_cmd("Network.enable", {})
     chrome.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
     wait_for = WebDriverWait(chrome, PATIENCE)
-    wait_for.until(lambda its: its.execute_script("return 'stale' in document.documentElement.dataset"))
+    wait_for.until(lambda driver: driver.execute_script("return 'stale' in document.documentElement.dataset"))
     assert "does not answer" in str(chrome.find_element(By.ID, "announcement").get_attribute("textContent"))
     online = {**offline, "offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
     chrome.execute_cdp_cmd("Network.emulateNetworkConditions", online)
-    wait_for.until(lambda its: not its.execute_script("return 'stale' in document.documentElement.dataset"))
+    wait_for.until(lambda driver: not driver.execute_script("return 'stale' in document.documentElement.dataset"))
     complaints(chrome)
 
 
 def test_without_scripts_the_page_loads_itself_again(site: Site, tmp_path: Path) -> None:
-    """All that is told is in the page as it comes."""
+    """The page contains everything without scripts."""
     site.now = CALM
     with browser(tmp_path, scripts=False) as chrome:
         chrome.get(site.url)
@@ -142,18 +142,19 @@ def test_nothing_is_wider_than_the_window(site: Site, chrome: Chrome, width: int
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_are_accessible(site: Site, chrome: Chrome, width: int, scheme: str) -> None:
-    """Axe finds nothing to complain of: contrast, landmarks, headings, names, roles."""
+    """Axe reports no violation: contrast, landmarks, headings, names, roles."""
     site.now = DARK
     resize(chrome, width, 800, scheme)
     for path in paths():
         chrome.get(site.url + path)
         chrome.execute_script(AXE)
         found: list[dict[str, Any]] = chrome.execute_async_script(RUN)
-        assert [(one["id"], one["help"], [node["html"] for node in one["nodes"]][:3]) for one in found] == [], path
+        violations = [(rule["id"], rule["help"], [node["html"] for node in rule["nodes"]][:3]) for rule in found]
+        assert violations == [], path
 
 
 def test_nothing_comes_from_elsewhere(site: Site, chrome: Chrome) -> None:
-    """All that a page loads is of the same worker, and the browser has nothing to complain of."""
+    """A page loads only from its own worker, and the browser logs no complaint."""
     site.now = DARK
     complaints(chrome)
     for path in paths()[:-1]:

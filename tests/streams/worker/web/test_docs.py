@@ -58,8 +58,8 @@ def test_the_loop_finds_all(url: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == "14\n"
 
 
-def test_all_paths_are_told() -> None:
+def test_all_paths_are_documented() -> None:
     """Each resource of the OpenAPI document is in the table of the docs."""
-    told = TEXT.replace("ENTITY", "").replace("`…/incidents`", "`/api/v1/annotations/incidents`")
+    text = TEXT.replace("ENTITY", "").replace("`…/incidents`", "`/api/v1/annotations/incidents`")
     for path in document()["paths"]:
-        assert re.sub(r"(asn|region|country)/\{name\}|\{.*\}", "", path).rstrip("/") in told
+        assert re.sub(r"(asn|region|country)/\{name\}|\{.*\}", "", path).rstrip("/") in text

@@ -1,4 +1,4 @@
-"""The pages for people: what they show, that names stay text, and what browsers are told."""
+"""The HTML pages: their content, escaping, bounds and security headers."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def named(text: str) -> WorkerView:
     )
     scope = msgspec.structs.replace(incident.scope, regions=[text])
     confidence = msgspec.structs.replace(incident.confidence, seen_by=[text], note=text)
-    those = msgspec.structs.replace(
+    changed = msgspec.structs.replace(
         incident, headline=text, scope=scope, services=[text], suppressed_by=text, confidence=confidence
     )
-    return dataclasses.replace(VIEW, outages=lambda: [mine], incidents=lambda: [those])
+    return dataclasses.replace(VIEW, outages=lambda: [mine], incidents=lambda: [changed])
 
 
 PLAIN = [reader.tags for reader in every_page(named("plain"))]
@@ -109,8 +109,8 @@ def test_a_headline_is_shown_as_it_is() -> None:
     assert "<i>1 & 2</i>" in page(named("<i>1 & 2</i>"), "/").text
 
 
-def test_the_first_page_tells_what_goes_on() -> None:
-    """Newest beginning first: incidents, outages, what is over, and how the feeds do."""
+def test_the_overview_shows_the_present_state() -> None:
+    """Incidents and outages with the newest start first, then ended ones, then the state of the feeds."""
     shown = page(VIEW, "/")
     text = re.sub(r"\s+", " ", shown.text)
     assert "1 ongoing incident" in text
@@ -122,19 +122,19 @@ def test_the_first_page_tells_what_goes_on() -> None:
         "AS41, Azerbaijan",
         "no data yet",
     ]
-    places = [text.index(one) for one in order]
+    places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert [tag for tag, _ in shown.tags].count("svg") == 1 + 1 + 14 + 1  # the mark, an incident, its outages, one over
     assert "https://grafana.example/ebbtide/d/ebbtide-overview" in shown.links
 
 
-def test_nothing_heard_is_not_called_well() -> None:
-    """Before the first measurement, and when all feeds have stopped, nobody knows what is dark."""
+def test_no_measurements_are_not_reported_as_normal() -> None:
+    """Before the first measurement, and when all feeds have stopped, the page says that the state is unknown."""
     assert "No measurements yet" in page(read([]), "/").text
     calm = read(story(darks=()))
     assert "Nothing is dark" in page(calm, "/").text
     health = calm.health()
-    stopped = health._replace(feeds=[one._replace(stalled=True) for one in health.feeds])
+    stopped = health._replace(feeds=[feed._replace(stalled=True) for feed in health.feeds])
     text = page(dataclasses.replace(calm, health=lambda: stopped), "/").text
     assert "All feeds have stopped" in text
     waiting = health._replace(not_ready="partitions [0] are behind")
@@ -143,12 +143,12 @@ def test_nothing_heard_is_not_called_well() -> None:
     )
 
 
-def test_a_feed_that_has_stopped_is_told_before_all_else() -> None:
-    """That nothing is dark is not said of what it measures, and the table of feeds is far below in a storm."""
+def test_a_stopped_feed_is_reported_first() -> None:
+    """The headline does not cover what it measures, and in a storm the table of feeds is far below."""
     calm = read(story(darks=()))
     assert "Stopped" not in page(calm, "/").text
     health = calm.health()
-    stopped = health._replace(feeds=[one._replace(stalled=one.name == "reach") for one in health.feeds])
+    stopped = health._replace(feeds=[feed._replace(stalled=feed.name == "reach") for feed in health.feeds])
     shown = page(dataclasses.replace(calm, health=lambda: stopped), "/")
     assert "Stopped: reach. The state of what this feed measures is unknown" in shown.text
     assert shown.text.index("Nothing is dark") < shown.text.index("Stopped") < shown.text.index("No ongoing incident")
@@ -157,7 +157,7 @@ def test_a_feed_that_has_stopped_is_told_before_all_else() -> None:
 
 def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
     """The sum of its networks alone, though their country is down too: a sum of both would be twice as high."""
-    incident = next(one for one in VIEW.incidents() if one.state == "ongoing")
+    incident = next(found for found in VIEW.incidents() if found.state == "ongoing")
     country = msgspec.structs.replace(VIEW.outages()[0], outage_id="0" * 16, entity="country/IR", feed="traffic")
     more = msgspec.structs.replace(incident, outage_ids=[*incident.outage_ids, country.outage_id])
     both = dataclasses.replace(VIEW, outages=lambda: [country, *VIEW.outages()])
@@ -168,7 +168,7 @@ def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
 
 
 def test_a_storm_is_bounded() -> None:
-    """A hundred outages of hundreds, and a link to all."""
+    """A page shows at most a hundred of hundreds of outages, and links to all of them."""
     storm = read(story(300, [Dark(asn, 78, 9, 0.95) for asn in range(1, 290)]))
     answer = html_pages(storm)["/"](make_mocked_request("GET", "/"))
     assert answer.text is not None
@@ -180,8 +180,8 @@ def test_a_storm_is_bounded() -> None:
 
 
 def test_suspicions_are_counted_apart() -> None:
-    """What is not sure is behind a link."""
-    suspected = [msgspec.structs.replace(one, state="suspected") for one in VIEW.outages()]
+    """Suspected outages are counted behind a link."""
+    suspected = [msgspec.structs.replace(outage, state="suspected") for outage in VIEW.outages()]
     shown = page(dataclasses.replace(VIEW, outages=lambda: suspected, incidents=list), "/")
     assert "Nothing is dark" in shown.text
     assert f"{len(suspected)} outages suspected" in shown.text
@@ -189,7 +189,7 @@ def test_suspicions_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "changes", "is_told"),
+    ("state", "changes", "is_listed"),
     [
         ("closed", {}, True),
         ("retracted", {}, False),
@@ -197,14 +197,14 @@ def test_suspicions_are_counted_apart() -> None:
         ("closed", {"merged_into": "0" * 16}, False),
     ],
 )
-def test_what_was_withdrawn_or_merged_is_not_told_once_it_is_over(
-    state: str, changes: dict[str, Any], is_told: bool
+def test_withdrawn_and_merged_incidents_are_not_listed_as_ended(
+    state: str, changes: dict[str, Any], is_listed: bool
 ) -> None:
     """An incident of Azerbaijan is over: if all its outages were retracted, it was none, unless a feed was at fault."""
-    incidents = [msgspec.structs.replace(one, **changes) for one in VIEW.incidents() if one.state == "ended"]
-    outages = [msgspec.structs.replace(one, state=state) for one in VIEW.outages() if one.country == "AZ"]
+    incidents = [msgspec.structs.replace(item, **changes) for item in VIEW.incidents() if item.state == "ended"]
+    outages = [msgspec.structs.replace(item, state=state) for item in VIEW.outages() if item.country == "AZ"]
     view = dataclasses.replace(VIEW, outages=lambda: outages, incidents=lambda: incidents)
-    assert ("AS41, Azerbaijan" in page(view, "/").text) == is_told
+    assert ("AS41, Azerbaijan" in page(view, "/").text) == is_listed
 
 
 def test_lists_are_asked_by_a_form() -> None:
@@ -226,9 +226,9 @@ def test_a_form_takes_what_people_type(asked: str) -> None:
     assert "AS7" not in text
 
 
-def test_one_outage_is_told_whole() -> None:
-    """Why, what, its incident, and its bins as a table."""
-    outage = next(one for one in VIEW.outages() if one.entity == "asn/1" and one.feed == "traffic")
+def test_the_page_of_an_outage_is_complete() -> None:
+    """It has the reason, details, the incident, and the bins as a table."""
+    outage = next(found for found in VIEW.outages() if (found.entity, found.feed) == ("asn/1", "traffic"))
     shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
     assert outage.explain["reason"] in shown.text
     assert "97 % lost: 1.57 measured, 52.5 Mbit/s expected" in shown.text
@@ -246,8 +246,8 @@ def test_networks_are_called_by_their_names() -> None:
     assert "<b>region/IR-plain</b>" in page(view, f"/outages/{outage}", "/outages/{id}", id=outage).text
 
 
-def test_what_was_expected_is_told_by_its_note() -> None:
-    """An outage that the calendar suppresses says so, with the words of the entry."""
+def test_a_suppressed_outage_shows_the_note_of_the_calendar() -> None:
+    """An outage that the calendar suppresses shows the note of the entry."""
     outage = VIEW.outages()[0]
     mine = msgspec.structs.replace(outage, suppressed_by="0123", explain={**outage.explain, "calendar": "an exam"})
     view = dataclasses.replace(VIEW, outages=lambda: [mine])
@@ -267,18 +267,18 @@ def test_all_series_of_a_network_are_shown(entity: str) -> None:
 
 def test_grafana_is_linked_where_it_has_the_entity() -> None:
     """Its dashboard shows what is on the watch list; the dashboards are those of `deploy/grafana`."""
-    its = msgspec.structs.replace(VIEW.settings, metrics=MetricsSettings(watch=("asn/3",)))
-    view = dataclasses.replace(VIEW, settings=its)
+    configured = msgspec.structs.replace(VIEW.settings, metrics=MetricsSettings(watch=("asn/3",)))
+    view = dataclasses.replace(VIEW, settings=configured)
     link = "https://grafana.example/ebbtide/d/ebbtide-entity?var-entity=asn/3"
     assert link in page(view, "/series?entity=AS3").links
-    outage = next(one for one in VIEW.outages() if one.entity == "asn/3").outage_id
+    outage = next(outage for outage in VIEW.outages() if outage.entity == "asn/3").outage_id
     assert link in page(view, f"/outages/{outage}", "/outages/{id}", id=outage).links
     assert not [link for link in page(view, "/series?entity=AS1").links if "ebbtide-entity" in link]
     names = [json.loads(file.read_bytes())["uid"] for file in DASHBOARDS.glob("*.json")]
     assert {"ebbtide-overview", "ebbtide-entity"} <= set(names)
 
 
-def test_an_entity_that_nobody_measures_is_told() -> None:
+def test_an_entity_without_measurements_has_a_page() -> None:
     """Its name stays text, and no name at all is a wrong question; a young network has nothing expected of it yet."""
     assert "This worker does not measure it" in page(VIEW, "/series?entity=region/%3Cb%3E").text
     request = make_mocked_request("GET", "/series?entity=")
@@ -287,9 +287,9 @@ def test_an_entity_that_nobody_measures_is_told() -> None:
     assert "warming up" in page(young, "/series?entity=1").text
 
 
-def test_what_is_over_tells_of_its_worst() -> None:
-    """Not of the nothing that is lost at its end."""
-    outage = next(one for one in VIEW.outages() if one.state == "closed")
+def test_an_ended_outage_shows_its_worst() -> None:
+    """Not the drop at its end, which is zero."""
+    outage = next(found for found in VIEW.outages() if found.state == "closed")
     shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
     assert "At worst 100 % lost; at the end: " in shown.text
     assert "100 % lost at worst" in page(VIEW, "/outages?country=AZ").text
@@ -297,9 +297,9 @@ def test_what_is_over_tells_of_its_worst() -> None:
 
 def test_bins_that_are_not_kept_are_not_drawn() -> None:
     """An outage that was over before the oldest bin has no picture, and one of a series that is gone has none."""
+    start, end = "2019-12-24T00:00:00Z", "2019-12-24T01:00:00Z"
     old = [
-        msgspec.structs.replace(one, started_at="2019-12-24T00:00:00Z", ended_at="2019-12-24T01:00:00Z", state="closed")
-        for one in VIEW.outages()[:1]
+        msgspec.structs.replace(outage, started_at=start, ended_at=end, state="closed") for outage in VIEW.outages()[:1]
     ]
     assert START < 1_577_232_000
     text = page(dataclasses.replace(VIEW, outages=lambda: old, incidents=list), "/").text
@@ -325,8 +325,8 @@ async def client() -> AsyncIterator[TestClient[Any, Any]]:
         ("/none", 404),
     ],
 )
-async def test_browsers_are_told_to_be_careful(client: TestClient[Any, Any], path: str, status: int) -> None:
-    """Nothing from elsewhere, nothing inline, no frames, no guessing of types, no address told to others."""
+async def test_responses_have_security_headers(client: TestClient[Any, Any], path: str, status: int) -> None:
+    """No other origins, nothing inline, no frames, no guessing of types, no referrer."""
     async with client.get(path) as answer:
         assert answer.status == status
         policy = answer.headers["Content-Security-Policy"]
@@ -337,8 +337,8 @@ async def test_browsers_are_told_to_be_careful(client: TestClient[Any, Any], pat
         assert "aiohttp" not in answer.headers["Server"]
 
 
-async def test_wrong_pages_are_told_to_people(client: TestClient[Any, Any]) -> None:
-    """A page in HTML that says what is wrong, and a way back."""
+async def test_errors_are_pages_in_html(client: TestClient[Any, Any]) -> None:
+    """The page says what is wrong and links back to the overview."""
     async with client.get("/outages?asn=many") as answer:
         text = await answer.text()
     assert answer.status == 400

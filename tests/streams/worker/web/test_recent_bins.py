@@ -1,4 +1,4 @@
-"""The newest bins of all series: what is kept, for whom, and within how much memory."""
+"""The newest bins of all series: which are kept, for which series, and within which memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from streams.worker.web.recent_bins import RecentBins, SeriesHistory
 from tests.streams.helpers import DAY, HOUR, START, Run, message, settings
 
 
-def watched(its: Settings, bins: int = 48, limit: int = 1_000_000) -> tuple[Run, RecentBins]:
-    """Return a shard that is given messages, and the album of its feeds."""
-    running, recent = Run(Shard(its)), RecentBins(bins, limit)
+def watched(given: Settings, bins: int = 48, limit: int = 1_000_000) -> tuple[Run, RecentBins]:
+    """Return a shard that is given messages, and the recent bins of its feeds."""
+    running, recent = Run(Shard(given)), RecentBins(bins, limit)
     for name, feed in running.shard.feeds.items():
         recent.watch(0, name, feed)
     return running, recent
@@ -39,8 +39,8 @@ def history(recent: RecentBins, asn: int, feed: str = "gauge") -> SeriesHistory:
     return found
 
 
-def test_bins_are_as_measured_and_expected_once_known() -> None:
-    """A value from the first bin on; what is expected is unknown in warm-up and near the value after it."""
+def test_bins_have_value_and_expected_level() -> None:
+    """The value is known from the first bin on, the expected level after the warm-up."""
     running, recent = watched(settings(("gauge",), lateness=0))
     running.take(hours(41, [1, 2]))
     shown = history(recent, 1)
@@ -52,7 +52,7 @@ def test_bins_are_as_measured_and_expected_once_known() -> None:
 
 
 def test_only_the_newest_bins_are_kept() -> None:
-    """So many of each series, and none where none is wanted."""
+    """At most the set number for each series; zero keeps none."""
     running, recent = watched(settings(("gauge",), lateness=0), bins=5)
     running.take(hours(41, [1]))
     assert history(recent, 1).starts == [START + hour * HOUR for hour in range(35, 40)]
@@ -75,7 +75,7 @@ def test_memory_is_bounded_and_shared_by_all_feeds() -> None:
     assert (recent.bytes, recent.of_entity("asn/1")) == (0, [])
 
 
-def test_a_series_has_no_bins_of_the_one_whose_row_it_got() -> None:
+def test_a_series_has_no_bins_of_the_previous_series_in_its_row() -> None:
     """A network is forgotten after two days of silence; the next new one has its row, and its own bins alone."""
     running, recent = watched(settings(("gauge",), lateness=0, forget_after=2 * DAY), bins=100)
     running.take([*hours(10, [1, 2]), *hours(72, [2], 10)])
@@ -85,8 +85,8 @@ def test_a_series_has_no_bins_of_the_one_whose_row_it_got() -> None:
     assert running.shard.feeds["gauge"].index.by_series["asn/3", ()] == 0
 
 
-def test_bins_before_a_series_was_there_are_none_of_its() -> None:
-    """Nor are bins in which nothing was measured of it known: they are unknown, not zero."""
+def test_bins_before_the_first_of_a_series_are_not_its() -> None:
+    """Later bins in which nothing of it was measured are unknown, not zero."""
     running, recent = watched(settings(("gauge",), lateness=0))
     running.take([*hours(3, [1]), *hours(3, [1, 2], 3), *hours(2, [1], 6)])
     shown = history(recent, 2)
@@ -95,20 +95,20 @@ def test_bins_before_a_series_was_there_are_none_of_its() -> None:
 
 
 def test_all_series_of_an_entity_come_in_order() -> None:
-    """Of all feeds and facets, also those that came later."""
+    """In order of feed and facets, including series that appeared later."""
     running, recent = watched(settings(("gauge", "count"), lateness=0))
     running.take(hours(2, [1], 0, "count"))
-    assert [one.feed for one in recent.of_entity("asn/1")] == ["count"]
+    assert [series.feed for series in recent.of_entity("asn/1")] == ["count"]
     mobile = [message("gauge", START + hour * HOUR, 1, value=7, access="mobile") for hour in (2, 3)]
     running.take([*mobile, *hours(2, [1], 4)])
-    found = [(one.feed, one.series.facets) for one in recent.of_entity("asn/1")]
+    found = [(series.feed, series.series.facets) for series in recent.of_entity("asn/1")]
     assert found == [("count", ()), ("gauge", ()), ("gauge", (("access", "mobile"),))]
 
 
 def test_the_bins_of_an_outage_that_ended_are_kept_with_it() -> None:
-    """Also when one batch closes many bins after its end: its picture is that of the day it ended."""
-    its = settings(("gauge",), lateness=0)
-    running, recent = watched(its, bins=10)
+    """Also when one batch closes many bins after its end: its chart shows the time of its end."""
+    given = settings(("gauge",), lateness=0)
+    running, recent = watched(given, bins=10)
     dark = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(60, 64)]
     running.take([*hours(60, [1]), *dark, *hours(100, [1], 64)])
     closed = next(outage for text in running.outages if (outage := decode_outage(text)).state == "closed")

@@ -1,4 +1,4 @@
-"""Pictures and their words: where lines lie, what is left open, and that equal bins give equal bytes."""
+"""Charts: positions of lines, gaps, sums of series, and equal bytes for equal bins."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_lines_are_where_the_levels_are() -> None:
     assert drawn["since"] == "M120 0V48"
 
 
-def test_what_is_not_known_is_left_open() -> None:
-    """A line is cut there, a bin by itself is as wide as it is, and nothing is drawn of nothing."""
+def test_unknown_levels_leave_gaps() -> None:
+    """A line is cut there, a single bin is drawn with its width, and no path is drawn without levels."""
     drawn = paths(course([1, NONE, 1, NONE], [NONE, NONE, NONE, NONE]))
     assert drawn["measured"] == "M0 2L60 2M120 2L180 2"
     assert set(drawn) == {"measured"}
@@ -58,7 +58,7 @@ def test_what_is_not_known_is_left_open() -> None:
 
 
 def test_only_what_is_below_expected_in_the_outage_is_lost() -> None:
-    """Not what was below before it, nor what is above."""
+    """Bins below before the outage are not lost, nor bins above."""
     assert "lost" not in paths(course([1, 9, 9, 9], [9, 9, 9, 9], since=60))
     assert paths(course([1, 1, 9, 9], [9, 9, 9, 9], since=60))["lost"].count("M") == 1
 
@@ -77,17 +77,17 @@ def history(starts: list[int], shown: list[tuple[float, float, float]]) -> Serie
     return SeriesHistory("feed", Series("asn/1", (), None, None), 60, starts, np.array(shown, dtype=np.float32))
 
 
-def test_series_are_summed_where_they_are_known() -> None:
+def test_series_are_summed_where_all_levels_are_finite() -> None:
     """Levels add up, spreads as those of independent numbers; a ratio's are averaged; what one lacks is left out."""
-    one = history([0, 60, 120], [(1, 2, 3), (1, 2, 3), (NONE, 2, 3)])
-    other = history([60, 120], [(10, 20, 4), (NONE, NONE, NONE)])
-    summed = total([one, other], "gauge")
+    first = history([0, 60, 120], [(1, 2, 3), (1, 2, 3), (NONE, 2, 3)])
+    second = history([60, 120], [(10, 20, 4), (NONE, NONE, NONE)])
+    summed = total([first, second], "gauge")
     assert summed.starts == [60]
     np.testing.assert_allclose(summed.levels, [(11, 22, 5)])
-    many = total([one, *[other] * 10], "gauge")
+    many = total([first, *[second] * 10], "gauge")
     np.testing.assert_allclose(many.levels[0], (101, 202, (9 + 160) ** 0.5), rtol=1e-6)
-    np.testing.assert_allclose(total([one] * 3, "gauge").levels[0], (3, 6, 27**0.5), rtol=1e-6)
-    np.testing.assert_allclose(total([one, other], "ratio").levels[0], (5.5, 11, 2.5))
+    np.testing.assert_allclose(total([first] * 3, "gauge").levels[0], (3, 6, 27**0.5), rtol=1e-6)
+    np.testing.assert_allclose(total([first, second], "ratio").levels[0], (5.5, 11, 2.5))
 
 
 def test_a_band_has_bounds() -> None:
@@ -97,8 +97,8 @@ def test_a_band_has_bounds() -> None:
     assert bands(history([0], [(0.9, 0.9, 0.4)]), "gauge").high[0] > 2
 
 
-def test_examples_of_words_hold() -> None:
-    """The examples in the docstrings of what pages say."""
+def test_examples_in_docstrings_hold() -> None:
+    """The examples of the functions that format values and read queries."""
     for module in (formatting, query):
         assert doctest.testmod(module).failed == 0
         assert doctest.testmod(module).attempted > 0
