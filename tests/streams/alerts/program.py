@@ -1,4 +1,4 @@
-"""`ebbtide alerts` with one receiver and no threads, for the tests that have it die at any point."""
+"""`ebbtide alerts` with one receiver and without threads, for tests that crash it at any point."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PART = ("incidents", 0)
 
 
 class Program:
-    """`ebbtide alerts` with one receiver: what it has written down and committed outlives a crash."""
+    """`ebbtide alerts` with one receiver. Written states and committed offsets survive a crash."""
 
     def __init__(self, log: list[Notice], receiver: AnyReceiver = WEBHOOK, forget_after: float = 14 * DAY) -> None:
         self.log, self.now, self.committed = log, 1.8e9, 0
@@ -28,31 +28,31 @@ class Program:
             forget_after=Duration(forget_after),
         )
         self.written: dict[str, AlertState] = {}
-        self.told: list[tuple[str, str]] = []  # incident, action
+        self.notified: list[tuple[str, str]] = []  # incident, action
         self.arrived: list[Job] = []
-        self.over: set[str] = set()  # incidents whose end is known to be delivered
+        self.over: set[str] = set()  # incidents whose end was delivered
         self.crash()
 
     def crash(self) -> None:
-        """Die by kill -9 and begin again."""
+        """Crash and start again."""
         self.dispatcher, self.at = Dispatcher(self.settings), self.committed
         self.dispatcher.restart(self.written.values(), {PART: self.committed}, {"incident": PART[0]})
 
     def read(self) -> None:
-        """Take the next revision."""
+        """Process the next revision."""
         if self.at < len(self.log):
             self.write(self.dispatcher.process(self.log[self.at], RecordLocation(*PART, self.at), self.now).values())
             self.at += 1
 
     def send(self, outcome: Outcome | None = DELIVERED) -> bool:
-        """Send what is to be sent; no outcome: die before it is known. Say whether there was anything."""
+        """Send the next message, and return whether it had items. Without an outcome, crash before it is there."""
         job, effects = self.dispatcher.next_job("noc", self.now)
         self.write([effects, Effects(states=job.intents if job else [])])
         if job and outcome in (None, DELIVERED):
             self.arrived.append(job)
-            self.told += [(item.notice.id, item.action) for item in job.items]
+            self.notified += [(item.notice.id, item.action) for item in job.items]
         again = self.over & {item.notice.id for item in job.items} if job else set()
-        assert not again, f"told after its end: {self.told}"
+        assert not again, f"notified after its end: {self.notified}"
         if job and outcome:
             self.write([self.dispatcher.record_outcome("noc", job, outcome, self.now, Random(1))])
             ended = {item.notice.id for item in job.items if item.action == "ended"}
@@ -62,19 +62,19 @@ class Program:
         return job is not None and bool(job.items)
 
     def commit(self) -> None:
-        """Commit, and forget what may be forgotten."""
+        """Commit, and delete obsolete states."""
         self.committed = self.dispatcher.offsets.settled()[PART]
         for state in self.dispatcher.forget({PART: self.committed}, self.now):
             del self.written[state.id]
 
     def write(self, effects: Iterable[Effects]) -> None:
-        """Write down; an end that is a dead letter is told by that."""
-        for one in effects:
-            self.written |= {state.id: state for state in one.states}
-            self.told += [(dead.notice.id, "ended") for dead in one.dead_letters if dead.notice.phase == "over"]
+        """Write effects. An end that becomes a dead letter counts as sent."""
+        for effect in effects:
+            self.written |= {state.id: state for state in effect.states}
+            self.notified += [(dead.notice.id, "ended") for dead in effect.dead_letters if dead.notice.phase == "over"]
 
     def finish(self) -> None:
-        """Read one after the other, and send what follows of each."""
+        """Read all revisions one by one, and send the messages of each."""
         while self.at < len(self.log) or self.dispatcher.queues["noc"].waiting:
             self.read()
             self.send()
@@ -83,6 +83,6 @@ class Program:
 
 
 def course(number: int) -> list[Notice]:
-    """An incident that begins, spreads and ends."""
+    """Return the revisions of an incident that begins, spreads and ends."""
     name = f"{number:016x}"
     return [incident(at, state, incident_id=name) for at, state in enumerate(("ongoing", "spreading", "ended"), 1)]

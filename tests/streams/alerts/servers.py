@@ -1,4 +1,4 @@
-"""Local HTTP servers that behave and misbehave as receivers do."""
+"""Local HTTP servers that behave and misbehave like receivers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Got(NamedTuple):
 
 
 class Receiver:
-    """Answers each request with the next of its statuses, the last one ever after; keeps what it got."""
+    """Answers each request with the next of its statuses, then always with the last. Keeps the requests."""
 
     def __init__(self, *statuses: int, headers: dict[str, str] | None = None, body: bytes = b"ok") -> None:
         self.statuses, self.headers, self.body = list(statuses or (200,)), headers or {}, body
@@ -32,7 +32,7 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                """Keep it and answer."""
+                """Keep the request and answer."""
                 content = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.got.append(Got(self.path, {k.lower(): v for k, v in self.headers.items()}, content))
                 self.send_response(outer.statuses.pop(0) if len(outer.statuses) > 1 else outer.statuses[0])
@@ -42,7 +42,7 @@ class Receiver:
                 self.wfile.write(outer.body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Stay quiet."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -57,7 +57,7 @@ class Receiver:
 
 @contextmanager
 def raw(behave: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Yield the address of a server that does this with each connection, whose request was read."""
+    """Yield the URL of a server that reads a request and then calls `behave` with the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -66,7 +66,7 @@ def raw(behave: Callable[[socket.socket], None]) -> Iterator[str]:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=_one, args=(connection, behave), daemon=True).start()
+            threading.Thread(target=_serve_one, args=(connection, behave), daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -76,7 +76,7 @@ def raw(behave: Callable[[socket.socket], None]) -> Iterator[str]:
         listener.close()
 
 
-def _one(connection: socket.socket, behave: Callable[[socket.socket], None]) -> None:
+def _serve_one(connection: socket.socket, behave: Callable[[socket.socket], None]) -> None:
     with connection:
         try:
             connection.recv(65_536)

@@ -1,4 +1,4 @@
-"""Debian's Alertmanager takes what is sent: it fires, is another alert with another severity, and is over."""
+"""The Alertmanager of Debian accepts the messages: an alert fires, gets a new severity, and ends."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ENDED = incident(3, "ended", severity="total", ended_at="2019-12-25T12:00:00Z")
 
 
 def test_an_incident_fires_and_is_over(tmp_path: Path) -> None:
-    """What goes on is there under its newest labels alone, told again or not; after its end there is nothing."""
+    """An open incident is one alert with its newest labels, repeated or not. After its end there is none."""
     config = tmp_path / "alertmanager.yml"
     config.write_text("route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n")
     with alertmanager(tmp_path, config) as running:
-        its = Alertmanager(url=Secret(running.url), allow_private=True)
-        send = HttpSender(load_endpoint("am", its), "https://grafana.example/d/x?id={id}")
+        receiver = Alertmanager(url=Secret(running.url), allow_private=True)
+        send = HttpSender(load_endpoint("am", receiver), "https://grafana.example/d/x?id={id}")
         seen = []
         for job in (
             Job([MessageItem("a", FIRST, "opened", "confirmed", None)], [], []),
@@ -32,5 +32,5 @@ def test_an_incident_fires_and_is_over(tmp_path: Path) -> None:
         ):
             assert send(job).result == "delivered"
             alerts = running.get("/api/v2/alerts")
-            seen.append([(one["labels"]["severity"], one["labels"]["country"]) for one in alerts])
+            seen.append([(alert["labels"]["severity"], alert["labels"]["country"]) for alert in alerts])
     assert seen == [[("warning", "IR")], [("critical", "IR")], [("critical", "IR")], []]

@@ -59,19 +59,19 @@ class Noc:
             self.hanging.set()
             self.release.wait(60)
 
-    def heard(self, kind: str) -> set[str]:
-        """The incidents of which that was told."""
-        return {name for _, told, name in self.got if told == kind}
+    def incidents(self, kind: str) -> set[str]:
+        """Return the incidents of the notifications of a type."""
+        return {name for _, got, name in self.got if got == kind}
 
 
 @pytest.fixture
 def noc() -> Iterator[Noc]:
     """The receiver."""
-    its = Noc()
-    yield its
-    its.release.set()
-    its.server.shutdown()
-    its.server.server_close()
+    receiver = Noc()
+    yield receiver
+    receiver.release.set()
+    receiver.server.shutdown()
+    receiver.server.server_close()
 
 
 def settings(port: int) -> str:
@@ -89,8 +89,8 @@ def send(cluster: Cluster, revision: int, state: str, numbers: Iterable[int] = r
     """Send a revision of each of these incidents."""
     producer = KafkaProducer(**client_options(cluster.kafka))
     for number in numbers:
-        one = incident(revision, state, incident_id=f"{number:016x}")
-        producer.send(cluster.kafka.incidents, key=one.id.encode(), value=json.dumps(one.message).encode())
+        notice = incident(revision, state, incident_id=f"{number:016x}")
+        producer.send(cluster.kafka.incidents, key=notice.id.encode(), value=json.dumps(notice.message).encode())
     producer.flush()
     producer.close()
 
@@ -130,9 +130,11 @@ def test_killed_while_delivering_nothing_is_lost_and_repeats_have_the_same_id(
         assert dry.returncode == 0, dry.stderr
         running = start(cluster, log)
         expected = {f"{number:016x}" for number in range(COUNT)}
-        wait_for("every opening", lambda: noc.heard("incident.opened") == expected and noc.heard("incident.ended"))
+        wait_for(
+            "every opening", lambda: noc.incidents("incident.opened") == expected and noc.incidents("incident.ended")
+        )
         send(cluster, 2, "ended", range(1, COUNT))
-        wait_for("every end", lambda: noc.heard("incident.ended") == expected)
+        wait_for("every end", lambda: noc.incidents("incident.ended") == expected)
         wait_for("all to be settled", lambda: committed(cluster) == 2 * COUNT)
         running.send_signal(signal.SIGTERM)
         assert running.wait(15) == 0, log.read_text()

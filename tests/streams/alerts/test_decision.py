@@ -1,4 +1,4 @@
-"""What a receiver is told of a course of revisions."""
+"""Which revisions of an incident or outage a receiver gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARTIAL = {"severity": "partial"}
 
 
 @pytest.mark.parametrize(
-    ("course", "told"),
+    ("course", "actions"),
     [
         ([incident(1)], ["opened"]),
         ([incident(1, "suspected"), incident(2)], ["opened"]),
@@ -33,36 +33,38 @@ PARTIAL = {"severity": "partial"}
         ([outage(revision=1), outage(revision=2, state="retracted")], ["opened", "ended"]),
     ],
 )
-def test_courses(course: list[Notice], told: list[str]) -> None:
-    """The first confirmed revision, what matters, the end; nothing twice, and no end of what was not told."""
+def test_courses(course: list[Notice], actions: list[str]) -> None:
+    """A receiver gets the first confirmed revision, changes that matter and the end, each once; no end alone."""
     driver = QueueDriver()
-    assert [said for one in course for said in driver.deliver(one)] == told
+    assert [action for notice in course for action in driver.deliver(notice)] == actions
     assert driver.unsettled() == set()
 
 
-def test_a_suspected_one_is_told_where_a_route_wants_it() -> None:
-    """Then its confirmation is a change, and its end is told, too."""
+def test_suspected_incidents_go_to_routes_that_want_them() -> None:
+    """With `suspected` the confirmation is a change, and the end follows."""
     driver, route = QueueDriver(), Route(receivers=("noc",), suspected=True)
-    told = []
-    for one in (incident(1, "suspected"), incident(2), incident(3, "ended")):
+    actions = []
+    for notice in (incident(1, "suspected"), incident(2), incident(3, "ended")):
         driver.now += 1000
-        driver.put(one, route)
-        told += [(item.action, item.reason) for item in driver.send()]
-    assert told == [("opened", "suspected"), ("changed", "confirmed"), ("ended", "over")]
+        driver.put(notice, route)
+        actions += [(item.action, item.reason) for item in driver.send()]
+    assert actions == [("opened", "suspected"), ("changed", "confirmed"), ("ended", "over")]
 
 
-def test_the_end_names_the_older_incident_or_what_suppresses_it() -> None:
-    """Whoever reads it knows where to look on."""
-    for fields, text in (({"merged_into": "af31b6f0959342e0"}, "af31b6f0959342e0"), ({"suppressed_by": "x:1"}, "x:1")):
-        driver = QueueDriver()
-        driver.deliver(incident(1))
-        driver.now += 1000
-        driver.put(incident(2, "ended" if "merged_into" in fields else "ongoing", **fields))
-        assert text in driver.send()[0].reason
+@pytest.mark.parametrize(
+    ("state", "field", "name"), [("ended", "merged_into", "af31b6f0959342e0"), ("ongoing", "suppressed_by", "x:1")]
+)
+def test_the_end_names_the_older_incident_or_the_calendar_entry(state: str, field: str, name: str) -> None:
+    """The reason of an end says where the incident went, or what suppresses it."""
+    driver = QueueDriver()
+    driver.deliver(incident(1))
+    driver.now += 1000
+    driver.put(incident(2, state, **{field: name}))
+    assert name in driver.send()[0].reason
 
 
 def test_the_end_follows_when_no_route_matches_any_more() -> None:
-    """An incident that no longer matches is still told to whom it was told; a new one is not."""
+    """A receiver of the opening gets the end without a matching route. A new incident needs a route."""
     driver = QueueDriver()
     driver.deliver(incident(1))
     driver.put(incident(2, "ended"), None)
@@ -73,18 +75,18 @@ def test_the_end_follows_when_no_route_matches_any_more() -> None:
 
 
 def test_the_end_follows_a_message_that_may_have_arrived() -> None:
-    """Timed out, then over: the end is told, also by a process that only knows what was written down before."""
+    """After a timeout the receiver gets the end, also from a process that has only the written states."""
     driver = QueueDriver()
     driver.put(incident(1))
     driver.send(UNSURE)
-    for one in (driver, driver.restarted()):
-        one.put(incident(2, "ended"))
-        one.now += 1000
-        assert [item.action for item in one.send()] == ["ended"]
+    for process in (driver, driver.restarted()):
+        process.put(incident(2, "ended"))
+        process.now += 1000
+        assert [item.action for item in process.send()] == ["ended"]
 
 
-def test_killed_while_sending_it_sends_again_under_the_same_id() -> None:
-    """Nothing is known of how the first went: the same revision has the same id after the restart."""
+def test_a_crash_during_a_request_repeats_the_same_id() -> None:
+    """The outcome of the first request is unknown, so it is repeated after the restart, with the same id."""
     driver = QueueDriver()
     driver.put(incident(1))
     job = driver.next_job()
@@ -96,18 +98,18 @@ def test_killed_while_sending_it_sends_again_under_the_same_id() -> None:
     assert again.unsettled() == set()
 
 
-def test_what_was_delivered_is_not_told_again_after_a_restart() -> None:
-    """Read again from an older offset, no revision says anything; the end still does."""
+def test_delivered_revisions_are_not_sent_again_after_a_restart() -> None:
+    """Delivered revisions are moot when they are read again; the end is not."""
     driver = QueueDriver()
     driver.deliver(incident(1))
     driver.deliver(incident(2, "spreading"))
     again = driver.restarted()
-    assert [said for n in (1, 2) for said in again.deliver(incident(n, "spreading"))] == []
+    assert [action for n in (1, 2) for action in again.deliver(incident(n, "spreading"))] == []
     assert again.deliver(incident(3, "ended")) == ["ended"]
 
 
 def test_a_dead_first_message_is_tried_again_with_the_next_revision() -> None:
-    """A receiver that was away is told once it is back; one that refused and never knew hears no end."""
+    """The next revision opens the incident. A receiver that refused the opening gets no end."""
     driver = QueueDriver()
     assert driver.deliver(incident(1), REFUSED) == ["opened"]
     assert [dead.reason for dead in driver.effects.dead_letters] == ["refused"]

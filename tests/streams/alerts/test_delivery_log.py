@@ -1,4 +1,4 @@
-"""What was written down is read again, whatever else has come into the topic."""
+"""States are read from the topic, whatever else is in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.alertstate import AlertState, encode, key
 from streams.alerts.delivery_log import decode_states
 from tests.streams.alerts.helpers import incident, outage
 
-TOLD = AlertState(
+OPEN = AlertState(
     receiver="noc",
     subject="incident",
     id="0" * 16,
@@ -22,19 +22,26 @@ TOLD = AlertState(
 )
 
 
-def with_told(told: object) -> bytes:
-    """A state of which the receiver was told this."""
-    return json.dumps(json.loads(encode(TOLD)) | {"told": told}).encode()
+def with_last_notice(notice: object) -> bytes:
+    """Return a state with this value as the last notice."""
+    return json.dumps(json.loads(encode(OPEN)) | {"told": notice}).encode()
 
 
 @pytest.mark.parametrize(
     "value",
-    [b"{", b"\xff", b"[" * 100_000, with_told({}), with_told(outage().message), with_told({"schema": 10**30})],
+    [
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        with_last_notice({}),
+        with_last_notice(outage().message),
+        with_last_notice({"schema": 10**30}),
+    ],
 )
-def test_what_is_no_state_is_one_line_of_the_log(value: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """The line names topic and key; the states beside it are read."""
+def test_a_record_that_is_no_state_is_one_log_line(value: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """The line names topic and key. The other states are read."""
     with caplog.at_level(logging.WARNING):
-        assert decode_states("alerts.state", [(b"bad\n\xff", value), (key(TOLD), encode(TOLD))]) == [TOLD]
+        assert decode_states("alerts.state", [(b"bad\n\xff", value), (key(OPEN), encode(OPEN))]) == [OPEN]
     (line,) = (record.getMessage() for record in caplog.records)
     assert line.startswith("topic alerts.state, key bad\\n")
     assert "\n" not in line

@@ -43,7 +43,12 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_settings_load_and_check(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`ebbtide alerts check` names each receiver, its kind and its host, and no secret."""
-    assert [type(one) for one in load(file, {}).alerts.receivers.values()] == [Webhook, Slack, PagerDuty, Alertmanager]
+    assert [type(receiver) for receiver in load(file, {}).alerts.receivers.values()] == [
+        Webhook,
+        Slack,
+        PagerDuty,
+        Alertmanager,
+    ]
     assert main(["alerts", "check", "--settings", str(file)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "noc: webhook at noc.example",
@@ -74,10 +79,10 @@ def test_check_reaches_receivers(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (tmp_path / "e.toml").write_text(text + '[[alerts.routes]]\nreceivers = ["a"]\n')
         assert main(["alerts", "check", "--reach", "--settings", str(tmp_path / "e.toml")]) == 1
         assert server.got == []
-    told = capsys.readouterr()
-    assert told.out.startswith("a: slack at 127.0.0.1, reached\nb: slack at 127.0.0.1: leads to a private")
-    assert told.err == "ebbtide: cannot be reached: b\n"
-    assert "s3cr3t" not in told.out
+    output = capsys.readouterr()
+    assert output.out.startswith("a: slack at 127.0.0.1, reached\nb: slack at 127.0.0.1: leads to a private")
+    assert output.err == "ebbtide: cannot be reached: b\n"
+    assert "s3cr3t" not in output.out
 
 
 @pytest.mark.parametrize("arguments", [["--reach"], ["check", "--dry-run"], ["check", "--once"]])
@@ -106,8 +111,8 @@ def test_the_python_of_the_page_takes_what_is_sent(capsys: pytest.CaptureFixture
     exec(source, names)
     received = names["received"]
     assert callable(received)
-    one = MessageItem("msg_" + "0" * 32, incident(), "opened", "confirmed", None)
-    for items in ([one], [one, one]):
+    item = MessageItem("msg_" + "0" * 32, incident(), "opened", "confirmed", None)
+    for items in ([item], [item, item]):
         made = compose(load_endpoint("noc", WEBHOOK), Job(items, [], []), Context("noc", None, time.time()))
         received(made.body.reveal(), {name: value.reveal() for name, value in made.headers.items()})
     assert capsys.readouterr().out.splitlines() == [f"incident.opened {incident().headline}"] * 3

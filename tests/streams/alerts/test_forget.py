@@ -1,4 +1,4 @@
-"""What is over is forgotten after a time, and never so that anybody is told of it again, whenever the process dies."""
+"""States of ended incidents are deleted after a time, and no crash makes that repeat a message."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ RECEIVERS: dict[str, AnyReceiver] = {
 STEPS: dict[str, Callable[[Program], object]] = {
     "read": Program.read,
     "send": Program.send,
-    "send and die": lambda one: one.send(None),
-    "fails": lambda one: one.send(AGAIN),
-    "refused": lambda one: one.send(REFUSED),
+    "send and die": lambda program: program.send(None),
+    "fails": lambda program: program.send(AGAIN),
+    "refused": lambda program: program.send(REFUSED),
     "commit": Program.commit,
     "die": Program.crash,
 }
@@ -38,8 +38,8 @@ STEPS: dict[str, Callable[[Program], object]] = {
     st.lists(st.sampled_from(sorted(STEPS)), min_size=20, max_size=60),
     st.sampled_from(sorted(RECEIVERS)),
 )
-def test_nothing_is_told_after_its_end_and_every_end_is_told(order: list[int], steps: list[str], receiver: str) -> None:
-    """Whatever is over is old after the next step here: what is forgotten is never missed."""
+def test_no_message_after_an_end_and_every_end_is_sent(order: list[int], steps: list[str], receiver: str) -> None:
+    """States become obsolete within a step here, and a deleted one is never missed."""
     courses = [iter(course(number)) for number in range(3)]
     program = Program([next(courses[number]) for number in order], RECEIVERS[receiver], forget_after=60.0)
     for step in steps:
@@ -47,14 +47,14 @@ def test_nothing_is_told_after_its_end_and_every_end_is_told(order: list[int], s
         program.now += 600
     program.crash()
     program.finish()
-    assert set(dict(program.told).values()) <= {"ended"}
+    assert set(dict(program.notified).values()) <= {"ended"}
     program.commit()
     assert program.written == {}
     assert program.dispatcher.queues["noc"].states.by_key == {}
 
 
-def test_what_is_over_is_remembered_for_its_time() -> None:
-    """So a revision that a worker repeats in the meantime says nothing; what goes on is never forgotten."""
+def test_an_ended_state_is_kept_for_forget_after() -> None:
+    """A revision that a worker repeats in that time is moot. An open state is never deleted."""
     program = Program([*course(0), course(1)[0]])
     program.finish()
     assert {state.status for state in program.written.values()} == {"none", "open"}
@@ -63,14 +63,14 @@ def test_what_is_over_is_remembered_for_its_time() -> None:
     assert len(program.written) == 2
     program.log += course(0)
     program.finish()
-    assert program.told.count((course(0)[0].id, "opened")) == 1
+    assert program.notified.count((course(0)[0].id, "opened")) == 1
     program.now += 100 * DAY
     program.commit()
     assert [state.status for state in program.written.values()] == ["open"]
 
 
-def test_what_is_read_again_after_a_crash_is_not_forgotten() -> None:
-    """One that fails holds back the commit, so another that is long over will be read again from its beginning."""
+def test_a_state_whose_revision_may_be_read_again_is_kept() -> None:
+    """A failing message holds back the commit, so an incident that ended long ago is read again after a crash."""
     program = Program([course(1)[0], *course(0)], forget_after=60.0)
     program.read()
     program.send(AGAIN)
@@ -84,12 +84,12 @@ def test_what_is_read_again_after_a_crash_is_not_forgotten() -> None:
     assert program.committed == 0
     program.crash()
     program.finish()
-    assert program.told.count((course(0)[0].id, "opened")) == 1
+    assert program.notified.count((course(0)[0].id, "opened")) == 1
 
 
 @pytest.mark.parametrize("fields", [{"offset": None}, {"written_at": None}])
-def test_what_does_not_say_where_and_when_it_comes_from_is_not_forgotten(fields: dict[str, None]) -> None:
-    """A state that an earlier version has written stays."""
+def test_a_state_without_offset_or_time_is_kept(fields: dict[str, None]) -> None:
+    """An earlier version wrote states without them."""
     program = Program(course(0))
     program.finish()
     (state,) = program.written.values()

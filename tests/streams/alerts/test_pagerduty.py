@@ -9,12 +9,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.alerts.delivery_types import Job, QueuedNotice, RecordLocation
+from streams.alerts.delivery_types import Job
 from streams.alerts.endpoint import load_endpoint
 from streams.alerts.message import Context
 from streams.alerts.notice import Notice
 from streams.alerts.sender import compose
-from tests.streams.alerts.helpers import AGAIN, ALL, PAGERDUTY, REFUSED, UNSURE, QueueDriver, incident
+from tests.streams.alerts.helpers import AGAIN, PAGERDUTY, REFUSED, UNSURE, QueueDriver, incident
 from tests.streams.alerts.program import Program, course
 
 EAGER = msgspec.structs.replace(PAGERDUTY, digest_over=1)
@@ -34,8 +34,8 @@ def storm(revision: int = 1, state: str = "ongoing", count: int = COUNT, **field
 
 def sent(driver: QueueDriver, *notices: Notice) -> list[dict[str, Any]]:
     """The events that follow from some revisions."""
-    for one in notices:
-        driver.put(one)
+    for notice in notices:
+        driver.put(notice)
     events = []
     for _ in range(100):
         job = driver.next_job()
@@ -56,9 +56,9 @@ def test_a_storm_is_one_alert_until_all_of_it_is_over() -> None:
     (second,) = sent(driver, *ends[:5])
     assert (second["event_action"], second["dedup_key"]) == ("trigger", first["dedup_key"])
     again = driver.restarted()
-    told = [sent(again, one)[0] for one in ends[5:]]
-    assert [one["event_action"] for one in told] == ["trigger"] * 14 + ["resolve"]
-    assert {one["dedup_key"] for one in told} == {first["dedup_key"]}
+    later = [sent(again, end)[0] for end in ends[5:]]
+    assert [made["event_action"] for made in later] == ["trigger"] * 14 + ["resolve"]
+    assert {made["dedup_key"] for made in later} == {first["dedup_key"]}
     assert again.queue.states.open_states() == []
     assert driver.unsettled() == again.unsettled() == set()
 
@@ -67,32 +67,30 @@ def test_a_few_and_what_comes_later_have_alerts_of_their_own() -> None:
     """What begins while a storm goes on must page somebody: it is not added to an alert that is looked at already."""
     driver = QueueDriver(PAGERDUTY)
     few = sent(driver, *storm(count=5))
-    assert [one["dedup_key"] for one in few] == [one.id for one in storm(count=5)]
+    assert [made["dedup_key"] for made in few] == [notice.id for notice in storm(count=5)]
     (digest,) = sent(driver, *storm()[5:])
     (late,) = sent(driver, incident(1, incident_id="f" * 16))
-    assert len({digest["dedup_key"], late["dedup_key"], *(one["dedup_key"] for one in few)}) == 7
+    assert len({digest["dedup_key"], late["dedup_key"], *(made["dedup_key"] for made in few)}) == 7
     resolved = sent(driver, *reversed(storm(2, "ended")), incident(2, "ended", incident_id="f" * 16))
-    assert {one["event_action"] for one in resolved} == {"resolve"}
-    assert sorted(one["dedup_key"] for one in resolved) == sorted(one["dedup_key"] for one in [*few, digest, late])
+    assert {made["event_action"] for made in resolved} == {"resolve"}
+    assert sorted(made["dedup_key"] for made in resolved) == sorted(made["dedup_key"] for made in [*few, digest, late])
 
 
 def test_an_alert_has_the_severity_of_its_worst() -> None:
     """And says what is so of that first."""
     driver = QueueDriver(PAGERDUTY)
     worst = incident(1, incident_id="e" * 16, severity="total", headline="All of it is down.")
-    (one,) = sent(driver, *storm(severity="partial"), worst)
-    assert one["payload"]["severity"] == "critical"
-    assert one["payload"]["summary"] == "21 at once: All of it is down."
+    (digest,) = sent(driver, *storm(severity="partial"), worst)
+    assert digest["payload"]["severity"] == "critical"
+    assert digest["payload"]["summary"] == "21 at once: All of it is down."
 
 
 def test_an_alert_is_of_one_partition() -> None:
     """Another process may take over the other partition: neither could know when all is over."""
     driver = QueueDriver(PAGERDUTY)
-    for number, one in enumerate(storm()):
-        driver.effects.add(
-            driver.queue.put(QueuedNotice(one, RecordLocation("incidents", number % 2, number), ALL, driver.now))
-        )
-    going_on = [set(one["payload"]["custom_details"]["going_on"]) for one in sent(driver)]
+    for number, notice in enumerate(storm()):
+        driver.put(notice, partition=number % 2)
+    going_on = [set(made["payload"]["custom_details"]["going_on"]) for made in sent(driver)]
     assert [{int(name, 16) % 2 for name in names} for names in going_on] == [{0}, {1}]
 
 
@@ -100,8 +98,8 @@ def test_what_may_have_arrived_is_ended_under_its_own_name() -> None:
     """Timed out: tried again as the same alert, and when all is over before that, it is resolved."""
     driver = QueueDriver(PAGERDUTY)
     driver.outcome = UNSURE
-    for one in storm():
-        driver.put(one)
+    for notice in storm():
+        driver.put(notice)
     job = driver.next_job()
     assert job is not None
     driver.record_outcome(job, UNSURE)
@@ -109,8 +107,8 @@ def test_what_may_have_arrived_is_ended_under_its_own_name() -> None:
     for other, notices in ((driver, []), (again, storm(2, "ended"))):
         other.now += 600
         other.outcome = AGAIN
-        for one in notices:
-            other.put(one)
+        for notice in notices:
+            other.put(notice)
         later = other.next_job()
         assert later is not None
         assert event(later)["dedup_key"] == event(job)["dedup_key"]

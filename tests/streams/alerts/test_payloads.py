@@ -1,4 +1,4 @@
-"""What receivers get: golden files, signatures, limits, and no secret in what is shown."""
+"""The messages of all receivers: golden files, signatures, limits, and no secret in the shown body."""
 
 from __future__ import annotations
 
@@ -26,29 +26,23 @@ from streams.alerts.notice import Notice
 from streams.alerts.sender import compose
 from streams.config.alerts import AnyReceiver, Webhook
 from streams.config.secret import Secret
-from tests.streams.alerts.helpers import ALERTMANAGER, KEY, PAGERDUTY, SLACK, WEBHOOK, incident, outage
+from tests.streams.alerts.helpers import ALERTMANAGER, KEY, PAGERDUTY, RECEIVERS, SLACK, WEBHOOK, incident, outage
 
 GOLDEN = Path(__file__).parent / "golden"
 OTHER = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 NOW = 1_795_600_800.0
 LINK = "https://grafana.example/d/incident?id={id}"
-RECEIVERS: dict[str, AnyReceiver] = {
-    "webhook": WEBHOOK,
-    "slack": SLACK,
-    "pagerduty": PAGERDUTY,
-    "alertmanager": ALERTMANAGER,
-}
 ENDED = incident(9, "ended", ended_at="2019-12-25T12:00:00Z", severity="total")
 
 
-def item(one: Notice, action: Any = "opened", told: Notice | None = None) -> MessageItem:  # noqa: ANN401
-    """A notice as it is told to the receiver `noc`."""
+def item(notice: Notice, action: Any = "opened", previous: Notice | None = None) -> MessageItem:  # noqa: ANN401
+    """Return a notice as an item for the receiver `noc`."""
     reason = {"opened": "confirmed", "changed": "ongoing, now spreading", "ended": "over"}[action]
-    return MessageItem(message_id("noc", one.subject, one.id, one.revision), one, action, reason, told)
+    return MessageItem(message_id("noc", notice.subject, notice.id, notice.revision), notice, action, reason, previous)
 
 
 def message(receiver: AnyReceiver, *items: MessageItem, repeats: tuple[Notice, ...] = ()) -> Message:
-    """The message that a receiver gets; PagerDuty is told of many with what goes on beside them."""
+    """Return the message of items. Several items at PagerDuty are a digest with another open incident."""
     shared = SharedDigest("msg_" + "0" * 32, [incident(incident_id="0" * 16)]) if len(items) > 1 else None
     job = Job(list(items), list(repeats), [], shared if receiver is PAGERDUTY else None)
     return compose(load_endpoint("noc", receiver), job, Context("noc", LINK, NOW))
@@ -65,7 +59,7 @@ CASES = {
 
 @pytest.mark.parametrize(("name", "case"), [(name, case) for name in RECEIVERS for case in CASES])
 def test_golden(name: str, case: str) -> None:
-    """Byte for byte what is checked in, with secrets left out; EBBTIDE_GOLDEN=write makes the files anew."""
+    """The shown body equals the golden file byte for byte. EBBTIDE_GOLDEN=write writes the files."""
     shown = json.dumps(json.loads(message(RECEIVERS[name], *CASES[case]).shown), indent=2, ensure_ascii=False) + "\n"
     file = GOLDEN / f"{name}-{case}.json"
     if os.environ.get("EBBTIDE_GOLDEN") == "write":
@@ -75,20 +69,20 @@ def test_golden(name: str, case: str) -> None:
         assert secret not in shown
 
 
-def test_messages_keep_their_secrets() -> None:
-    """In what a message shows of itself there is no address, no signature and no key."""
-    for receiver in RECEIVERS.values():
-        text = repr(message(receiver, item(incident()))._replace(shown=""))
-        assert "example" not in text
-        assert "v1," not in text
-        assert "routing-key" not in text
+@pytest.mark.parametrize("name", RECEIVERS)
+def test_messages_keep_their_secrets(name: str) -> None:
+    """The repr of a message contains no URL, no signature and no key."""
+    text = repr(message(RECEIVERS[name], item(incident()))._replace(shown=""))
+    assert "example" not in text
+    assert "v1," not in text
+    assert "routing-key" not in text
 
 
 def test_signatures_are_those_of_standard_webhooks() -> None:
-    """Its own library accepts them: by each of two keys, and not when the body or the key is another."""
-    its = Webhook(url=Secret("https://noc.example/hook"), keys=(Secret(KEY), Secret(OTHER)))
+    """The library of Standard Webhooks accepts each of two keys, and rejects another body or key."""
+    receiver = Webhook(url=Secret("https://noc.example/hook"), keys=(Secret(KEY), Secret(OTHER)))
     now = time.time()  # the library accepts no signature that is older than five minutes
-    made = compose(load_endpoint("noc", its), Job([item(incident())], [], []), Context("noc", None, now))
+    made = compose(load_endpoint("noc", receiver), Job([item(incident())], [], []), Context("noc", None, now))
     body, headers = made.body.reveal(), {name: value.reveal() for name, value in made.headers.items()}
     for key in (KEY, OTHER):
         assert Verifier(key).verify(body, headers) == json.loads(body)
@@ -99,7 +93,7 @@ def test_signatures_are_those_of_standard_webhooks() -> None:
 
 
 def test_ids_are_functions_of_receiver_subject_and_revision() -> None:
-    """The same at any time; another for another receiver, revision, kind or id."""
+    """An id is the same at any time, and differs by receiver, subject, id and revision."""
     made = compose(load_endpoint("noc", WEBHOOK), Job([item(incident())], [], []), Context("noc", LINK, NOW + 99))
     first = message(WEBHOOK, item(incident()))
     assert (made.body.reveal(), made.headers["webhook-id"].reveal()) == (
@@ -111,17 +105,17 @@ def test_ids_are_functions_of_receiver_subject_and_revision() -> None:
 
 
 def schema() -> Draft202012Validator:
-    """The checker of what a webhook gets, with the schemas of what is in it."""
+    """Return the validator of webhook messages, with the schemas of incidents and outages."""
     found = [
         json.loads((FOLDER / f"{name}.schema.json").read_bytes()) for name in ("notification", "incident", "outage")
     ]
-    registry: Any = Registry().with_resources((one["$id"], Resource.from_contents(one)) for one in found)
+    registry: Any = Registry().with_resources((document["$id"], Resource.from_contents(document)) for document in found)
     return Draft202012Validator(found[0], registry=registry)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_a_webhook_gets_has_a_schema(case: str) -> None:
-    """One, or many; and a body that is none is refused."""
+def test_webhook_messages_match_their_schema(case: str) -> None:
+    """A notification and a digest are valid; an unknown type is not."""
     body = json.loads(message(WEBHOOK, *CASES[case]).body.reveal())
     schema().validate(body)
     assert not schema().is_valid(body | {"type": "incident.closed"})
@@ -145,8 +139,8 @@ NOTICES = st.builds(
 @settings(max_examples=40, deadline=None)
 @given(st.lists(NOTICES, min_size=1, max_size=3), st.sampled_from([1, 100]))
 def test_slack_stays_within_its_limits(notices: list[Notice], times: int) -> None:
-    """Blocks, characters of each, no bare angle bracket or mention, and each of a hundred is there."""
-    items = [item(one) for one in notices * times][:100]
+    """Blocks and their texts keep to the limits, contain no link or mention, and name each notice of a digest."""
+    items = [item(notice) for notice in notices * times][:100]
     made = json.loads(message(SLACK, *items).body.reveal())
     blocks = made["blocks"]
     assert 1 <= len(blocks) <= 50
@@ -155,9 +149,9 @@ def test_slack_stays_within_its_limits(notices: list[Notice], times: int) -> Non
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section" and "text" in block]
     fields = list(chain(*(block.get("fields", []) for block in blocks)))
     assert all(1 <= len(text) <= 3000 for text in sections)
-    assert all(len(one["text"]) <= 2000 for one in fields)
+    assert all(len(field["text"]) <= 2000 for field in fields)
     assert len(fields) <= 10
-    for text in [made["text"], *sections, *(one["text"] for one in fields)]:
+    for text in [made["text"], *sections, *(field["text"] for field in fields)]:
         assert not set("<>") & set(text)
         assert "@" not in text.replace("@\u200b", "")
     if len(items) > 1:
@@ -166,29 +160,32 @@ def test_slack_stays_within_its_limits(notices: list[Notice], times: int) -> Non
 
 @settings(max_examples=40, deadline=None)
 @given(NOTICES, st.sampled_from(["opened", "changed", "ended"]))
-def test_pagerduty_stays_within_its_limits(one: Notice, action: str) -> None:
-    """A summary, a key, a source, and half a megabyte at the most."""
-    body = message(PAGERDUTY, item(one, action)).body.reveal()
+def test_pagerduty_stays_within_its_limits(notice: Notice, action: str) -> None:
+    """An event has a summary, a key and a source, and at most 512 kB."""
+    body = message(PAGERDUTY, item(notice, action)).body.reveal()
     made = json.loads(body)
     assert made["event_action"] == ("resolve" if action == "ended" else "trigger")
-    assert made["dedup_key"] == one.id
+    assert made["dedup_key"] == notice.id
     assert 1 <= len(made["payload"]["summary"]) <= 1024
     assert made["payload"]["source"]
     assert made["payload"]["severity"] in ("critical", "error", "warning", "info")
     assert len(body.encode()) < 512_000
 
 
-def test_an_alertmanager_is_told_that_the_old_labels_have_ended() -> None:
-    """Labels say which alert it is: with a new severity it is another, and the old one ends in the same message."""
+def test_a_new_severity_ends_the_alert_with_the_old_labels() -> None:
+    """Labels identify an alert in Alertmanager, so the old one ends in the message that opens the new one."""
     before, now = incident(1, severity="partial"), incident(2, severity="total")
     alerts = json.loads(message(ALERTMANAGER, item(now, "changed", before)).body.reveal())
-    assert [(one["labels"]["severity"], "endsAt" in one) for one in alerts] == [("warning", True), ("critical", False)]
+    assert [(alert["labels"]["severity"], "endsAt" in alert) for alert in alerts] == [
+        ("warning", True),
+        ("critical", False),
+    ]
     again = json.loads(message(ALERTMANAGER, repeats=(now,)).body.reveal())
-    assert [one["labels"] for one in again] == [alerts[1]["labels"]]
+    assert [alert["labels"] for alert in again] == [alerts[1]["labels"]]
 
 
-def test_an_alertmanager_takes_no_alert_that_ends_before_it_starts() -> None:
-    """An end whose time is unknown is the time of the revision that says so, and never before the start."""
+def test_an_alert_never_ends_before_it_starts() -> None:
+    """An unknown end is the time of the revision, but not before the start, which Alertmanager would refuse."""
     odd = incident(2, "expired", updated_at="2019-12-25T04:00:00Z")
     (alert,) = json.loads(message(ALERTMANAGER, item(odd, "ended", incident())).body.reveal())
     assert alert["startsAt"] == alert["endsAt"] == "2019-12-25T05:00:00Z"

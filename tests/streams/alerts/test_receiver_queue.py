@@ -203,7 +203,7 @@ def test_an_alertmanager_is_told_again_until_the_end() -> None:
     driver.now += 1
     job = driver.restarted().next_job()
     assert job is not None
-    assert (job.items, [one.id for one in job.repeats]) == ([], [incident().id])
+    assert (job.items, [notice.id for notice in job.repeats]) == ([], [incident().id])
     driver.put(incident(2, "ended"))
     ended = driver.next_job()
     assert ended is not None

@@ -1,4 +1,4 @@
-"""What revisions are read from, when the broker is lost: one line that names it, and not ready until it is back."""
+"""The sources of revisions when the broker is lost: one line of error, and not ready until it answers."""
 
 from __future__ import annotations
 
@@ -76,37 +76,39 @@ class Clock:
 
 
 def reading(kind: str, clock: Callable[[], float] = time.monotonic) -> tuple[GroupSource | DryRunSource, Client]:
-    """A member or an onlooker of the topic of incidents, and its client."""
-    its = (
-        GroupSource(KAFKA, ["incidents"], clock) if kind == "member" else DryRunSource(KAFKA, {("incidents", 0)}, clock)
-    )
-    return its, cast("Client", its._consumer)
+    """Return a source of the topic of incidents, and its client."""
+    source: GroupSource | DryRunSource
+    if kind == "group":
+        source = GroupSource(KAFKA, ["incidents"], clock)
+    else:
+        source = DryRunSource(KAFKA, {("incidents", 0)}, clock)
+    return source, cast("Client", source._consumer)
 
 
 @pytest.mark.parametrize(
     ("kind", "method", "arguments"),
     [
-        ("member", "changed", ()),
-        ("member", "ends", ()),
-        ("member", "poll", (0.1,)),
-        ("member", "commit", ({("incidents", 0): 1},)),
-        ("onlooker", "changed", ()),
-        ("onlooker", "ends", ()),
-        ("onlooker", "poll", (0.1,)),
+        ("group", "changed", ()),
+        ("group", "ends", ()),
+        ("group", "poll", (0.1,)),
+        ("group", "commit", ({("incidents", 0): 1},)),
+        ("dry-run", "changed", ()),
+        ("dry-run", "ends", ()),
+        ("dry-run", "poll", (0.1,)),
     ],
 )
 def test_a_lost_broker_is_one_line_that_names_it(kind: str, method: str, arguments: tuple[Any, ...]) -> None:
-    """Whatever is asked of it, of a member as of an onlooker: no error of the client's gets through."""
-    its, client = reading(kind)
+    """Every method of both sources turns an error of the client into a BrokerError."""
+    source, client = reading(kind)
     client.is_away = True
     with pytest.raises(BrokerError, match=r"^kafka\.example:9092: .*$") as caught:
-        getattr(its, method)(*arguments)
+        getattr(source, method)(*arguments)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 1
 
 
 def test_no_broker_for_what_is_written_down_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for the producer, which is made after the first answers."""
+    """The producer, which is created later, does the same."""
 
     def none(**_: object) -> None:
         raise KafkaTimeoutError("in vain")
@@ -116,17 +118,17 @@ def test_no_broker_for_what_is_written_down_is_one_line(monkeypatch: pytest.Monk
         delivery_log.KafkaDeliveryLog(KAFKA)
 
 
-@pytest.mark.parametrize("kind", ["member", "onlooker"])
+@pytest.mark.parametrize("kind", ["group", "dry-run"])
 def test_it_is_asked_now_and_then_whether_a_broker_is_there(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Every ten seconds; when it does not answer that is known until it does, and the log says so once."""
+    """A source asks every ten seconds, keeps the answer until then, and logs each change once."""
     clock = Clock()
-    its, client = reading(kind, clock)
-    told = []
+    source, client = reading(kind, clock)
+    answers = []
     for is_away in (False, True, True, False):
         client.is_away = is_away
         clock.now += ASK_EVERY
-        told += [its.answers() for _ in range(5)]
-    assert told == [True] * 5 + [False] * 10 + [True] * 5
+        answers += [source.answers() for _ in range(5)]
+    assert answers == [True] * 5 + [False] * 10 + [True] * 5
     assert client.asked == 4
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert lines == ["kafka.example:9092: no broker answers", "kafka.example:9092: a broker answers again"]

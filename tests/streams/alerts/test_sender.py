@@ -23,8 +23,8 @@ JOB = Job([MessageItem("msg_" + "0" * 32, incident(), "opened", "confirmed", Non
 
 def send(url: str, *, allow: bool = True, timeout: float = 5.0) -> Outcome:
     """Send a notification there, as a webhook whose path is a secret."""
-    its = Webhook(url=Secret(f"{url}/s3cr3t"), keys=(Secret(KEY),), allow_private=allow, timeout=Duration(timeout))
-    return HttpSender(load_endpoint("noc", its), None)(JOB)
+    receiver = Webhook(url=Secret(f"{url}/s3cr3t"), keys=(Secret(KEY),), allow_private=allow, timeout=Duration(timeout))
+    return HttpSender(load_endpoint("noc", receiver), None)(JOB)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_what_a_server_answers_is_told_without_secrets() -> None:
     assert outcome.detail == "HTTP 400: no such hook: *** \\x1b[31m"
 
 
-@pytest.mark.parametrize(("where", "told"), [("/services/T0", "***"), ("/hook?key=a", "***?***")])
-def test_an_answer_that_repeats_only_a_part_of_the_address_is_told_without_it(where: str, told: str) -> None:
+@pytest.mark.parametrize(("path", "shown"), [("/services/T0", "***"), ("/hook?key=a", "***?***")])
+def test_an_answer_that_repeats_only_a_part_of_the_address_is_told_without_it(path: str, shown: str) -> None:
     """Many servers say which path they do not know, and at a chat's hook the path is the secret."""
-    with Receiver(404, body=f"Cannot POST {where}/s3cr3t".encode()) as server:
-        outcome = send(f"{server.url}{where}")
-    assert outcome.detail == f"HTTP 404: Cannot POST {told}"
+    with Receiver(404, body=f"Cannot POST {path}/s3cr3t".encode()) as server:
+        outcome = send(f"{server.url}{path}")
+    assert outcome.detail == f"HTTP 404: Cannot POST {shown}"
 
 
 def test_hanging_up_early_is_tried_again() -> None:
@@ -141,8 +141,8 @@ def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
 
     with Receiver(200) as server:
         url = server.url.replace("127.0.0.1", "rebinding.invalid")
-        its = Webhook(url=Secret(f"{url}/x"), keys=(Secret(KEY),), allow_private=True)
-        assert HttpSender(load_endpoint("noc", its), None, time.time, lookup)(JOB).result == "delivered"
+        receiver = Webhook(url=Secret(f"{url}/x"), keys=(Secret(KEY),), allow_private=True)
+        assert HttpSender(load_endpoint("noc", receiver), None, time.time, lookup)(JOB).result == "delivered"
         assert server.got[0].headers["host"] == url.removeprefix("http://")
     assert asked == ["rebinding.invalid"]
 

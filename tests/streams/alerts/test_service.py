@@ -110,23 +110,23 @@ def value(number: int) -> bytes:
 
 def test_a_receiver_that_hangs_holds_up_nobody_else() -> None:
     """One hears of all three while the other hangs on the first; nothing is committed until that one has answered."""
-    free, heard = threading.Event(), list[str]()
+    free, received = threading.Event(), list[str]()
 
     def hang(job: Job) -> Outcome:
         assert free.wait(30)
         return DELIVERED
 
-    def hear(job: Job) -> Outcome:
-        heard.extend(item.notice.id for item in job.items)
-        if len(heard) == 3:
+    def receive(job: Job) -> Outcome:
+        received.extend(item.notice.id for item in job.items)
+        if len(received) == 3:
             seen.append(dict(fixed.committed))
             free.set()
         return DELIVERED
 
     seen: list[dict[Part, int]] = []
     fixed = Fixed(*map(value, range(3)))
-    loop(fixed, {"hangs": hang, "hears": hear})[0].run()
-    assert len(heard) == 3
+    loop(fixed, {"hangs": hang, "receives": receive})[0].run()
+    assert len(received) == 3
     assert seen == [{(TOPIC, 0): 0}]
     assert fixed.committed == {(TOPIC, 0): 3}
     assert {state.status for state in fixed.states} == {"attempted", "open"}
@@ -172,8 +172,8 @@ def test_it_is_ready_while_the_broker_answers() -> None:
 def test_what_was_told_of_a_topic_that_no_route_wants_any_more_holds_up_nothing() -> None:
     """A receiver was told of an outage; the route for outages is gone, and incidents are told as before."""
     fixed = Fixed(value(1))
-    told = AlertState(receiver="noc", subject="outage", id="0" * 16, partition=0, revision=1, status="open")
-    run, registry = loop(fixed, {"noc": lambda _: DELIVERED}, states=[told])
+    state = AlertState(receiver="noc", subject="outage", id="0" * 16, partition=0, revision=1, status="open")
+    run, registry = loop(fixed, {"noc": lambda _: DELIVERED}, states=[state])
     run.run()
     assert fixed.committed == {(TOPIC, 0): 1}
     assert registry.get_sample_value("ebbtide_alerts_open", {"receiver": "noc"}) == 1
