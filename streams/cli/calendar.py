@@ -16,7 +16,7 @@ import msgspec
 from schemas.calendar import Entry, Only, Period, demand_entity, encode, entry_of, named
 from schemas.rejections import one_line
 from schemas.times import format_time, parse_time
-from streams.cli.calendar_ics import Given, Span, read_ics
+from streams.cli.calendar_ics import ImportDefaults, ImportWindow, read_ics
 from streams.cli.common import print_lines, print_rows, settings_of, with_reason
 from streams.config.errors import InputError, UsageError
 from streams.config.settings import Settings
@@ -104,12 +104,12 @@ def _import(arguments: Namespace, settings: Settings, now: float) -> None:
     """Add the events of an iCalendar file that are not over, and name each event that has a fault."""
     moment = datetime.fromtimestamp(now, UTC)
     until = moment + AHEAD if arguments.until is None else datetime.fromtimestamp(arguments.until, UTC)
-    given = Given(arguments.entity, _facets(arguments), arguments.timezone)
+    given = ImportDefaults(arguments.entity, _facets(arguments), arguments.timezone)
     try:
         content = arguments.file.read_bytes()
     except OSError as error:
         raise InputError(f"{arguments.file}: cannot be read: {error.strerror}") from None
-    found = read_ics(content, str(arguments.file), Span(moment, until), given)
+    found = read_ics(content, str(arguments.file), ImportWindow(moment, until), given)
     print_lines(map(_line, found.entries) if arguments.dry_run else _put(settings, found.entries, now))
     sys.stderr.writelines(f"ebbtide: {fault}\n" for fault in found.faults)
     if found.faults:

@@ -24,14 +24,14 @@ FACET = re.compile(r"(access|direction|service)=(.+)")
 MINE = "X-EBBTIDE-ENTITIES"
 
 
-class Span(NamedTuple):
+class ImportWindow(NamedTuple):
     """What is taken: events that are not over at the first instant and begin before the second."""
 
     since: datetime
     until: datetime
 
 
-class Given(NamedTuple):
+class ImportDefaults(NamedTuple):
     """What the operator says of events that do not say it themselves. `zone`: of whole days and floating times."""
 
     entities: Sequence[str] = ()
@@ -46,7 +46,7 @@ class Imported(NamedTuple):
     faults: list[str]
 
 
-def read_ics(content: bytes, name: str, span: Span, given: Given) -> Imported:
+def read_ics(content: bytes, name: str, span: ImportWindow, given: ImportDefaults) -> Imported:
     """Return the entries of a file. Raises InputError when it is no iCalendar, or its time zone is none."""
     try:
         calendars = icalendar.Calendar.from_ical(content, multiple=True)
@@ -92,7 +92,13 @@ def _zone(name: object) -> ZoneInfo:
         raise ValueError(f"no such time zone: {name}") from None
 
 
-def _entries(event: Any, moved: set[datetime | date], zone: ZoneInfo, span: Span, given: Given) -> list[Entry]:  # noqa: ANN401
+def _entries(
+    event: Any,  # noqa: ANN401
+    moved: set[datetime | date],
+    zone: ZoneInfo,
+    span: ImportWindow,
+    given: ImportDefaults,
+) -> list[Entry]:
     """The entries of one event, none for one that is cancelled or over. Raises ValueError when it cannot be taken."""
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return []
@@ -140,7 +146,7 @@ def _repeated(
     begins: datetime | date,
     moved: set[datetime | date],
     zone: ZoneInfo,
-    span: Span,
+    span: ImportWindow,
     length: timedelta,
 ) -> Iterator[datetime | date]:
     """When it begins, each time that may lie in the span, in order."""
@@ -156,7 +162,9 @@ def _repeated(
     yield from sorted(found - left_out, key=lambda moment: _instant(moment, zone))
 
 
-def _by_rule(rule: str, begins: datetime | date, zone: ZoneInfo, span: Span, length: timedelta) -> Iterator[datetime]:
+def _by_rule(
+    rule: str, begins: datetime | date, zone: ZoneInfo, span: ImportWindow, length: timedelta
+) -> Iterator[datetime]:
     """What a rule gives from the span's begin to its end, in the event's own zone: noon stays noon in summer."""
     first = begins if isinstance(begins, datetime) else datetime.combine(begins, time())
     repeats = rrulestr(rule, dtstart=first)
@@ -185,7 +193,7 @@ def _dates(value: Any) -> list[datetime | date]:  # noqa: ANN401
     return found
 
 
-def _what(event: Any, given: Given) -> tuple[list[str], Only]:  # noqa: ANN401
+def _what(event: Any, given: ImportDefaults) -> tuple[list[str], Only]:  # noqa: ANN401
     """Entities and facets: of the event's own property and its categories, else those given."""
     own = [word.strip() for one in _listed(event.get(MINE)) for word in str(one).split(",") if word.strip()]
     words = [str(word).strip() for one in _listed(event.get("CATEGORIES")) for word in one.cats]

@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> None:
         raise UsageError("score needs CASE and EVENTS, or --cases FOLDER")
 
 
-def _run_cases(arguments: Namespace) -> Iterator[score.Row]:
+def _run_cases(arguments: Namespace) -> Iterator[score.CaseScore]:
     with counter("cases") as show:
         for count, case in enumerate(map(cases.read, cases.find(arguments.cases)), 1):
             shard = score.pipeline(case, os.environ, arguments.settings)

@@ -27,7 +27,7 @@ class Metadata(NamedTuple):
     weights: Mapping[str, Mapping[str, float]] = {}
 
 
-class Row(NamedTuple):
+class MetadataRow(NamedTuple):
     """One line of the file; empty where nothing is said."""
 
     entity: str
@@ -63,7 +63,7 @@ def _demand_columns(file: Path, columns: Iterable[str]) -> None:
         raise InputError(f"{file}:1: needs one of the columns name, country, operator, weight")
 
 
-def _row(file: Path, line: int, cells: Mapping[str, str | None]) -> Row:
+def _row(file: Path, line: int, cells: Mapping[str, str | None]) -> MetadataRow:
     entity, name, country, operator, weight = (
         (cells.get(column) or "").strip() for column in ("entity", "name", "country", "operator", "weight")
     )
@@ -77,7 +77,7 @@ def _row(file: Path, line: int, cells: Mapping[str, str | None]) -> Row:
         raise InputError(f"{file}:{line}: {column}: {given!r} is none, such as asn/43754 or region/IR-30") from None
     if country and not re.fullmatch("[A-Z]{2}", country):
         raise InputError(f"{file}:{line}: country: {country[:80]!r} is no ISO 3166-1 code of two capital letters")
-    return Row(entity, name, country, operator, _weight(file, line, weight))
+    return MetadataRow(entity, name, country, operator, _weight(file, line, weight))
 
 
 def _weight(file: Path, line: int, text: str) -> float | None:
@@ -90,7 +90,7 @@ def _weight(file: Path, line: int, text: str) -> float | None:
     return weight
 
 
-def _gathered(rows: list[Row]) -> Metadata:
+def _gathered(rows: list[MetadataRow]) -> Metadata:
     """Bring the rows together: of several with one entity the heaviest comes first, then the one that stands first."""
     weights: dict[str, dict[str, float]] = {}
     for row in rows:

@@ -14,7 +14,7 @@ DAY = 24 * 60  # minutes by the clock on the wall
 _SPAN = re.compile(r"(?:([a-z]{3}(?:[,-][a-z]{3})*) )?([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 
 
-class Span(NamedTuple):
+class QuietSpan(NamedTuple):
     """On which days it begins (Monday is 0), and its minutes; it passes midnight if `end` is less."""
 
     days: frozenset[int]
@@ -32,7 +32,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=256)
-def span(text: str) -> Span:
+def span(text: str) -> QuietSpan:
     """Return the span that a text names. Raises ValueError with a line that shows what is wanted."""
     match = _SPAN.fullmatch(text.strip().lower())
     if match is None:
@@ -40,7 +40,7 @@ def span(text: str) -> Span:
     start, end = int(match[2]) * 60 + int(match[3]), int(match[4]) * 60 + int(match[5])
     if start >= DAY or end > DAY or start == end:
         raise ValueError(f'quiet hours last from 00:00 to 24:00 and not for no time, got "{text}"')
-    return Span(_days(match[1]), start, end)
+    return QuietSpan(_days(match[1]), start, end)
 
 
 def _days(text: str | None) -> frozenset[int]:
@@ -66,7 +66,7 @@ def is_quiet(texts: Iterable[str], zone: str, now: float) -> bool:
     return any(_holds(span(text), local.weekday(), minute) for text in texts)
 
 
-def _holds(one: Span, day: int, minute: int) -> bool:
+def _holds(one: QuietSpan, day: int, minute: int) -> bool:
     if one.start < one.end:
         return day in one.days and one.start <= minute < one.end
     yesterday = (day - 1) % 7

@@ -22,7 +22,7 @@ Why = Literal["silent", "fault", "followed", "warming", "sparse", "fired", "few"
 CERTAIN = ("open", "recovering", "closed", "rebaselined", "expired")
 
 
-class Bin(NamedTuple):
+class HistoryBin(NamedTuple):
     """One closed bin of one series, in the unit of the value; None is unknown, never 0.
 
     `value`: None where nothing was measured; a share for a ratio. `expected` and `spread`: None in warm-up.
@@ -42,7 +42,7 @@ class Bin(NamedTuple):
     changes: tuple[Change, ...]
 
 
-class Span(NamedTuple):
+class OutageSpan(NamedTuple):
     """One outage of a series. `end` (Unix seconds): None while it lasts. `certain`: it was more than suspected."""
 
     start: int
@@ -58,22 +58,22 @@ class History:
     facets: Facets
     rule: Rule
     threshold: float
-    bins: list[Bin] = field(default_factory=list)
+    bins: list[HistoryBin] = field(default_factory=list)
     followed: bool = False
 
-    def spans(self) -> list[Span]:
+    def spans(self) -> list[OutageSpan]:
         """Return the outages of the series, in order of their opening."""
         told = sorted((change for one in self.bins for change in one.changes), key=attrgetter("opened", "revision"))
         return [_span(list(changes)) for _, changes in groupby(told, attrgetter("opened"))]
 
 
-def _span(changes: list[Change]) -> Span:
+def _span(changes: list[Change]) -> OutageSpan:
     last = changes[-1]
     over = last.updated_at if last.state in ("retracted", "expired") else None
-    return Span(last.started_at, last.ended_at or over, any(change.state in CERTAIN for change in changes))
+    return OutageSpan(last.started_at, last.ended_at or over, any(change.state in CERTAIN for change in changes))
 
 
-class Watch:
+class HistoryRecorder:
     """Notes each bin that closes of an entity's series, in a feed or in what is summed of it; `histories` by facets."""
 
     def __init__(self, name: str, feed: Feed | Summed, entity: str) -> None:
@@ -107,12 +107,14 @@ class Watch:
         rule = self._feed.detector.rule
         return self.histories.setdefault(facets, History(self._name, facets, rule, threshold(rule.budget, rule.width)))
 
-    def _bin(self, history: History, row: int, seen: ClosedBin, shown: Deviation, changes: tuple[Change, ...]) -> Bin:
+    def _bin(
+        self, history: History, row: int, seen: ClosedBin, shown: Deviation, changes: tuple[Change, ...]
+    ) -> HistoryBin:
         hot, ongoing = self._feed.detector.hot, self._feed.detector.ongoing.get(row)
         ratio, presence = history.rule.kind == "ratio", history.rule.kind == "presence"
         measured = bool(seen.present[row]) and (seen.size[row] > 0 or not ratio)
         state = ongoing.state if ongoing else changes[-1].state if changes else None
-        one = Bin(
+        one = HistoryBin(
             start=seen.start,
             value=float(seen.value[row] / (seen.size[row] if ratio else 1)) if measured else None,
             expected=_known(shown.expected[row]),
@@ -129,7 +131,7 @@ class Watch:
         return one._replace(why=_why(one, history, held))
 
 
-def _why(one: Bin, history: History, held: bool) -> Why:
+def _why(one: HistoryBin, history: History, held: bool) -> Why:
     """What a bin did, or what kept it from firing."""
     if one.value is None:
         return "silent"

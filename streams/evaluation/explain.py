@@ -10,7 +10,7 @@ from schemas.rejections import one_line
 from streams.config.errors import EbbtideError, UsageError
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import FeedSettings, Settings
-from streams.evaluation.bin_history import Bin, History, Watch
+from streams.evaluation.bin_history import History, HistoryBin, HistoryRecorder
 from streams.evaluation.detect import detect
 from streams.evaluation.explain_text import clock, sentences, table
 from streams.pipeline.areas.area_sums import Summed
@@ -39,7 +39,7 @@ class View(NamedTuple):
 
     history: History
     feed: FeedSettings
-    bins: Sequence[Bin]
+    bins: Sequence[HistoryBin]
 
     def title(self, entity: str) -> str:
         """Return the series in words: entity, facets and feed."""
@@ -62,7 +62,7 @@ def explain(
     """
     shard, tally = Shard(settings, reference=reference_data_of(settings)), Tally()
     names = _feeds(settings, question.feed)
-    watches = [Watch(name, one, question.entity) for name in names for one in _watched(shard, name)]
+    watches = [HistoryRecorder(name, one, question.entity) for name in names for one in _watched(shard, name)]
     for _ in detect(shard, tally, files, now):
         tick(tally)
     histories = [history for watch in watches for _, history in sorted(watch.histories.items())]

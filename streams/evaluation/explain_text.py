@@ -9,7 +9,7 @@ from detectors.outages.baseline import Pace
 from detectors.outages.member_losses import FEWEST
 from detectors.types import Change
 from schemas.times import format_time
-from streams.evaluation.bin_history import Bin, History, Why
+from streams.evaluation.bin_history import History, HistoryBin, Why
 
 UNKNOWN = "-"
 LONG = 60  # lines from which on the dull middle of an outage is left out
@@ -25,7 +25,7 @@ def clock(at: float) -> str:
     return format_time(at)[:-1].replace("T", " ").removesuffix(":00")
 
 
-def table(bins: Sequence[Bin], threshold: float, at: float | None, width: int) -> Iterator[str]:
+def table(bins: Sequence[HistoryBin], threshold: float, at: float | None, width: int) -> Iterator[str]:
     """Yield a heading and a line per bin, the one at `at` marked; a long outage is shortened when no time was asked."""
     yield COLUMNS
     for dull, run in groupby(bins, lambda one: at is None and len(bins) > LONG and _dull(one)):
@@ -35,15 +35,15 @@ def table(bins: Sequence[Bin], threshold: float, at: float | None, width: int) -
         yield from lines
 
 
-def _dull(one: Bin) -> bool:
+def _dull(one: HistoryBin) -> bool:
     return one.why == "followed" and not one.changes
 
 
-def _holds(one: Bin, at: float | None, width: int) -> bool:
+def _holds(one: HistoryBin, at: float | None, width: int) -> bool:
     return at is not None and one.start <= at < one.start + width
 
 
-def _row(one: Bin, threshold: float, *, marked: bool) -> str:
+def _row(one: HistoryBin, threshold: float, *, marked: bool) -> str:
     numbers = (one.value, one.expected, one.spread, one.evidence, threshold)
     cells = "  ".join(f"{_number(number):>9}" for number in numbers)
     return f"{'>' if marked else ' '} {clock(one.start):19}  {cells}  {one.state or UNKNOWN}"
@@ -53,7 +53,7 @@ def _number(number: float | None) -> str:
     return UNKNOWN if number is None else f"{number:.2f}" if number < 1000 else f"{number:.6g}"
 
 
-def sentences(history: History, bins: Sequence[Bin], at: float | None) -> Iterator[str]:
+def sentences(history: History, bins: Sequence[HistoryBin], at: float | None) -> Iterator[str]:
     """Yield what the bin at `at` did, each revision of an outage, and why the other bins fired nothing."""
     there = [one for one in bins if _holds(one, at, history.rule.width)]
     yield from (f"{clock(one.start)}: {_because(one.why, [one], history)}." for one in there)
@@ -61,7 +61,7 @@ def sentences(history: History, bins: Sequence[Bin], at: float | None) -> Iterat
         yield f"{clock(at)}: no bin of this series has closed there."
     for one in bins:
         yield from (_told(change) for change in one.changes)
-    whys: dict[Why, list[Bin]] = {}
+    whys: dict[Why, list[HistoryBin]] = {}
     for one in bins:
         whys.setdefault(one.why, []).append(one)
     for why, those in whys.items():
@@ -73,12 +73,12 @@ def sentences(history: History, bins: Sequence[Bin], at: float | None) -> Iterat
         yield "Expected rose with members never heard of before: whoever goes down was up."
 
 
-def _revealed(before: Bin, now: Bin) -> bool:
+def _revealed(before: HistoryBin, now: HistoryBin) -> bool:
     """Whether members became known by their fall."""
     return now.value is not None and (now.expected or 0) - max(before.expected or 0, now.value) >= 2
 
 
-def _count(bins: Sequence[Bin]) -> str:
+def _count(bins: Sequence[HistoryBin]) -> str:
     return f"{len(bins)} bins" if len(bins) > 1 else f"1 bin ({clock(bins[0].start)})"
 
 
@@ -90,7 +90,7 @@ def _told(change: Change) -> str:
     )
 
 
-def _because(why: Why, bins: Sequence[Bin], history: History) -> str:
+def _because(why: Why, bins: Sequence[HistoryBin], history: History) -> str:
     """Say what bins of one sort did, or what kept them from firing."""
     last, limit = bins[-1], f"the threshold of {history.threshold:.2f} nats"
     if why == "warming":

@@ -36,7 +36,7 @@ COLUMNS = (
 )
 
 
-class Event(msgspec.Struct, frozen=True):
+class ReportedOutage(msgspec.Struct, frozen=True):
     """A revision of an outage as found in a file; times are RFC 3339 or Unix seconds."""
 
     outage_id: str
@@ -48,7 +48,7 @@ class Event(msgspec.Struct, frozen=True):
     feed: str | None = None
 
 
-class Row(NamedTuple):
+class CaseScore(NamedTuple):
     """One line of the table: how a rule did on a case."""
 
     case: str
@@ -62,9 +62,9 @@ class Row(NamedTuple):
         return 100 * self.score.false / self.days if self.days else None
 
 
-def judge(case: Case, rule: str, alarms: Iterable[Alarm], slack: float = SLACK) -> Row:
+def judge(case: Case, rule: str, alarms: Iterable[Alarm], slack: float = SLACK) -> CaseScore:
     """Score alarms on a case."""
-    return Row(case.name, rule, score(case.labels, alarms, slack), entity_days(case.spans))
+    return CaseScore(case.name, rule, score(case.labels, alarms, slack), entity_days(case.spans))
 
 
 def pipeline(case: Case, environ: Mapping[str, str], settings: Path | None = None) -> Shard:
@@ -78,11 +78,11 @@ def run(shard: Shard, case: Case) -> list[Alarm]:
     # A recording is never ahead of its receipt, whatever the clock says.
     found = detect(shard, Tally(), [str(case.folder / MEASUREMENTS)], lambda: math.inf)
     return alarms_of(
-        msgspec.convert(outage, Event, from_attributes=True) for emitted in found for outage in emitted.outages
+        msgspec.convert(outage, ReportedOutage, from_attributes=True) for emitted in found for outage in emitted.outages
     )
 
 
-def alarms_of(revisions: Iterable[Event]) -> list[Alarm]:
+def alarms_of(revisions: Iterable[ReportedOutage]) -> list[Alarm]:
     """Return what the last revision of each outage says, without suspicions and what was withdrawn."""
     last = {revision.outage_id: revision for revision in revisions}
     return [_alarm(revision) for revision in last.values() if revision.state not in WITHDRAWN]
@@ -90,10 +90,10 @@ def alarms_of(revisions: Iterable[Event]) -> list[Alarm]:
 
 def read_events(name: str) -> list[Alarm]:
     """Return the alarms in a file of outage events, one JSON object a line. Raises InputError with file and line."""
-    events: list[Event] = []
+    events: list[ReportedOutage] = []
     for number, line in enumerate(read_lines(name), start=1):
         try:
-            event = msgspec.json.decode(line, type=Event)
+            event = msgspec.json.decode(line, type=ReportedOutage)
             _alarm(event)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
             raise InputError(f"{name}: event {number}: {error}") from None
@@ -101,7 +101,7 @@ def read_events(name: str) -> list[Alarm]:
     return alarms_of(events)
 
 
-def as_json(row: Row) -> bytes:
+def as_json(row: CaseScore) -> bytes:
     """Return a case's figures as one JSON object; a time that is unknown or has no end is null."""
     its = row.score
     fields: dict[str, Any] = {
@@ -119,13 +119,13 @@ def as_json(row: Row) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def table(rows: Iterable[Row]) -> str:
+def table(rows: Iterable[CaseScore]) -> str:
     """Return a Markdown table, a line per row."""
     head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * 2}{'--:|' * (len(COLUMNS) - 2)}"]
     return "\n".join([*head, *(f"| {' | '.join(_cells(row))} |" for row in rows)]) + "\n"
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: CaseScore) -> list[str]:
     its = row.score
     times = [_seconds(time) for time in (its.delay, its.start_error, its.end_error)]
     pieces, rate = (_decimals(number) for number in (its.pieces, row.false_per_100_days))
@@ -145,7 +145,7 @@ def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 2)
 
 
-def _alarm(event: Event) -> Alarm:
+def _alarm(event: ReportedOutage) -> Alarm:
     ended = math.inf if event.ended_at is None else _unix(event.ended_at)
     detected = None if event.detected_at is None else _unix(event.detected_at)
     return Alarm(event.entity, event.feed, _unix(event.started_at), detected, ended)

@@ -20,7 +20,7 @@ CONFIRMED = ("ongoing", "spreading", "recovering")
 Message = TypeVar("Message")
 
 
-class Place(msgspec.Struct, frozen=True):
+class EpisodePlace(msgspec.Struct, frozen=True):
     """Where something happened; empty for a fault of a feed."""
 
     countries: list[str] = []
@@ -31,7 +31,7 @@ class Place(msgspec.Struct, frozen=True):
 class Truth(msgspec.Struct, frozen=True):
     """What really happened, a line of `truth.jsonl`."""
 
-    scope: Place
+    scope: EpisodePlace
     kinds: list[str]
     feeds: list[str]
     started_at: str

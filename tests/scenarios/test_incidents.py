@@ -12,7 +12,7 @@ import pytest
 from schemas.times import parse_time
 from streams.evaluation.simulate import feeds
 from streams.evaluation.simulate.situations import SCENARIOS
-from streams.evaluation.simulate.world import Event, Incident, Line, Where
+from streams.evaluation.simulate.world import Line, SimulatedEvent, SimulatedIncident, Where
 from tests.scenarios.situations import complaints, run
 from tests.scoreboard import board, incidents
 
@@ -60,12 +60,14 @@ def test_a_country_measured_by_region_is_one_incident_with_its_spread(
     whole = SCENARIOS["iran-2019"]
     start, end = parse_time("2019-11-16T11:00:00Z"), parse_time("2019-11-20T11:00:00Z")
     falls = [
-        Event(Where("IR", regions=(region,)), start + 300 * number, end, {"probing": 0.96})
+        SimulatedEvent(Where("IR", regions=(region,)), start + 300 * number, end, {"probing": 0.96})
         for number, region in enumerate(regions)
     ]
     lines = tuple(Line(58224, "IR", "fixed", 20 + number, region) for number, region in enumerate(regions))
     feed = feeds.probing(1800, keys=(("region",),))
-    story = whole._replace(lines=lines, feeds=(feed,), incidents=(Incident(tuple(falls)),), end="2019-11-22T00:00:00Z")
+    story = whole._replace(
+        lines=lines, feeds=(feed,), incidents=(SimulatedIncident(tuple(falls)),), end="2019-11-22T00:00:00Z"
+    )
     monkeypatch.setitem(SCENARIOS, "iran-2019", story)
     outcome = run("iran-2019", 1, tmp_path)
     (told,) = outcome.told

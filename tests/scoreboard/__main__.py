@@ -13,7 +13,7 @@ from tests.scoreboard.rules import RULES, alarms
 from tests.scoreboard.tap import Tap
 
 
-def rows(folder: Path) -> Iterator[score.Row]:
+def rows(folder: Path) -> Iterator[score.CaseScore]:
     """Run a case once, and each rule on the bins that it closed."""
     case, slack = cases.read(folder), board.slack_of(folder.name)
     shard = score.pipeline(case, {})

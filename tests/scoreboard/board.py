@@ -59,7 +59,7 @@ def slack_of(name: str) -> float:
     return next((slack for start, slack in SLACKS.items() if name.startswith(start)), score.SLACK)
 
 
-def ours(case: cases.Case) -> score.Row:
+def ours(case: cases.Case) -> score.CaseScore:
     """Run the pipeline on a case, with default settings whatever the environment says."""
     return score.judge(case, OURS, score.run(score.pipeline(case, {}), case), slack_of(case.name))
 

@@ -10,8 +10,8 @@ from numpy.random import Generator
 
 from detectors.types import DAY, Flags, Floats, Ints, Kind
 from streams.evaluation.simulate.noise import around, relative_level
-from streams.evaluation.simulate.series import Series, gone, overlap
-from streams.evaluation.simulate.world import HOUR, Event, Fault, Feed
+from streams.evaluation.simulate.series import SimulatedSeries, gone, overlap
+from streams.evaluation.simulate.world import HOUR, Fault, SimulatedEvent, SimulatedFeed
 
 ANSWERED = 0.95  # share of trials that succeed on a normal day
 MONTH = 30 * DAY
@@ -35,13 +35,18 @@ class Bins(NamedTuple):
     level: Floats
 
 
-def levels(feed: Feed, series: Sequence[Series]) -> Floats:
+def levels(feed: SimulatedFeed, series: Sequence[SimulatedSeries]) -> Floats:
     """Return the normal level of each series: a bin's value, its trials, or members."""
     return np.clip(feed.scale * np.array([one.size for one in series]), feed.least, feed.most)
 
 
 def draw(
-    rng: Generator, feed: Feed, series: list[Series], events: Sequence[Event], faults: Sequence[Fault], starts: Ints
+    rng: Generator,
+    feed: SimulatedFeed,
+    series: list[SimulatedSeries],
+    events: Sequence[SimulatedEvent],
+    faults: Sequence[Fault],
+    starts: Ints,
 ) -> Drawn:
     """Draw one feed in the bins of these starts."""
     its = _bins(rng, feed, series, events, faults, starts)
@@ -53,7 +58,12 @@ def draw(
 
 
 def _bins(
-    rng: Generator, feed: Feed, series: list[Series], events: Sequence[Event], faults: Sequence[Fault], starts: Ints
+    rng: Generator,
+    feed: SimulatedFeed,
+    series: list[SimulatedSeries],
+    events: Sequence[SimulatedEvent],
+    faults: Sequence[Fault],
+    starts: Ints,
 ) -> Bins:
     """Each series is measured at its own second of every bin; a gauge is what it is then, the others are sums."""
     at = starts[:, None] + rng.integers(0, feed.width, len(series))
@@ -68,7 +78,7 @@ def _bins(
     return Bins(at, mean, lost, level)
 
 
-def _read(rng: Generator, feed: Feed, starts: Ints, count: int) -> Flags:
+def _read(rng: Generator, feed: SimulatedFeed, starts: Ints, count: int) -> Flags:
     """Return where a series is measured: single bins are missing, and an hour to six about once a month."""
     read = rng.random((len(starts), count)) >= feed.missing
     holes = rng.poisson((starts[-1] - starts[0]) / MONTH if feed.missing else 0, count)
@@ -91,18 +101,18 @@ def _values(value: Ints) -> Rests:
     return lambda kept: [f',"value":{number}}}' for number in value[kept].tolist()]
 
 
-def _gauge(rng: Generator, feed: Feed, its: Bins) -> Measured:
+def _gauge(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
     noisy = its.mean * (1 + feed.noise * rng.standard_normal(its.mean.shape))
     return np.ones(its.at.shape, np.int64), _values(np.rint(np.maximum(noisy, 0)).astype(np.int64))
 
 
-def _count(rng: Generator, feed: Feed, its: Bins) -> Measured:
+def _count(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
     """Bins without an event send nothing."""
     value = rng.poisson(around(rng, its.mean, feed.noise))
     return (value > 0).astype(np.int64), _values(value)
 
 
-def _ratio(rng: Generator, feed: Feed, its: Bins) -> Measured:
+def _ratio(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
     trials = np.maximum(rng.poisson(np.broadcast_to(its.level, its.at.shape)), 1)
     chance = ANSWERED * (1 + feed.noise * rng.standard_normal(its.at.shape))
     value = rng.binomial(trials, np.clip(chance, 0, 0.99) * (1 - its.lost))
@@ -114,7 +124,7 @@ def _ratio(rng: Generator, feed: Feed, its: Bins) -> Measured:
     return np.ones(its.at.shape, np.int64), rests
 
 
-def _distinct(rng: Generator, feed: Feed, its: Bins) -> Measured:
+def _distinct(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
     """Members are neighbours in a ring, from a place drawn for each bin, so that none comes twice."""
     pool = np.rint(POOL * its.level).astype(np.int64)
     seen = np.minimum(rng.poisson(around(rng, its.mean, feed.noise)), pool)
@@ -129,7 +139,7 @@ def _distinct(rng: Generator, feed: Feed, its: Bins) -> Measured:
     return seen, rests
 
 
-DRAW: dict[Kind, Callable[[Generator, Feed, Bins], Measured]] = {
+DRAW: dict[Kind, Callable[[Generator, SimulatedFeed, Bins], Measured]] = {
     "gauge": _gauge,
     "count": _count,
     "ratio": _ratio,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from streams.evaluation.simulate.world import BY_ASN, HOUR, Feed, Key
+from streams.evaluation.simulate.world import BY_ASN, HOUR, Key, SimulatedFeed
 
 BY_REGION: tuple[Key, ...] = (("asn",), ("region",))
 SERVICES = ("skype", "whatsapp", "viber", "telegram", "facebook")
 
 
-def bgp(width: int) -> Feed:
+def bgp(width: int) -> SimulatedFeed:
     """Visible prefixes of an ASN: a level that hardly moves."""
-    return Feed("bgp", "bgp", "gauge", width, scale=3, least=12, noise=0.002, missing=0.005)
+    return SimulatedFeed("bgp", "bgp", "gauge", width, scale=3, least=12, noise=0.002, missing=0.005)
 
 
-def probing(width: int, keys: tuple[Key, ...] = BY_ASN) -> Feed:
+def probing(width: int, keys: tuple[Key, ...] = BY_ASN) -> SimulatedFeed:
     """Blocks that answer probes: a little noise, a little less by night."""
-    return Feed(
+    return SimulatedFeed(
         "probing",
         "active-probing",
         "gauge",
@@ -30,18 +30,18 @@ def probing(width: int, keys: tuple[Key, ...] = BY_ASN) -> Feed:
     )
 
 
-def telescope(width: int) -> Feed:
+def telescope(width: int) -> SimulatedFeed:
     """Different sources whose stray packets reach a dark network."""
     scale = width / HOUR
-    return Feed(
+    return SimulatedFeed(
         "telescope", "telescope", "distinct", width, 0.3 * scale, least=6, most=16, swing=0.15, noise=0.1, wander=0.01
     )
 
 
-def traffic(width: int, keys: tuple[Key, ...] = (("asn", "access"),)) -> Feed:
+def traffic(width: int, keys: tuple[Key, ...] = (("asn", "access"),)) -> SimulatedFeed:
     """Requests that a large service gets: deep nights, weekends, growth."""
     scale = 40 * width / HOUR
-    return Feed(
+    return SimulatedFeed(
         "traffic",
         "traffic",
         "count",
@@ -55,9 +55,9 @@ def traffic(width: int, keys: tuple[Key, ...] = (("asn", "access"),)) -> Feed:
     )
 
 
-def phones(width: int, keys: tuple[Key, ...] = (("asn", "access"),)) -> Feed:
+def phones(width: int, keys: tuple[Key, ...] = (("asn", "access"),)) -> SimulatedFeed:
     """Subscribers whose phones are in the network, in thousands: the steadiest measure of their number."""
-    return Feed(
+    return SimulatedFeed(
         "phones",
         "subscribers",
         "gauge",
@@ -72,14 +72,14 @@ def phones(width: int, keys: tuple[Key, ...] = (("asn", "access"),)) -> Feed:
     )
 
 
-def atlas(width: int) -> Feed:
+def atlas(width: int) -> SimulatedFeed:
     """Probes that connect and disconnect."""
-    return Feed("atlas", "ripe-atlas", "presence", width, scale=0.1, least=6, most=20, noise=0.7)
+    return SimulatedFeed("atlas", "ripe-atlas", "presence", width, scale=0.1, least=6, most=20, noise=0.7)
 
 
-def reach(width: int, directions: bool = False, areas: tuple[str, ...] = ()) -> Feed:
+def reach(width: int, directions: bool = False, areas: tuple[str, ...] = ()) -> SimulatedFeed:
     """Trials to reach a service from a line, by access; with directions, to services at home and abroad."""
-    return Feed(
+    return SimulatedFeed(
         "reach",
         "active-probing",
         "ratio",
@@ -96,9 +96,9 @@ def reach(width: int, directions: bool = False, areas: tuple[str, ...] = ()) -> 
     )
 
 
-def voip(width: int) -> Feed:
+def voip(width: int) -> SimulatedFeed:
     """Trials of single services."""
-    return Feed(
+    return SimulatedFeed(
         "voip",
         "ooni",
         "ratio",

@@ -9,15 +9,15 @@ from numpy.random import Generator
 
 from detectors.types import DAY, WEEK, Floats
 from streams.evaluation.simulate.places import LOCAL
-from streams.evaluation.simulate.series import Series
-from streams.evaluation.simulate.world import HOUR, Feed
+from streams.evaluation.simulate.series import SimulatedSeries
+from streams.evaluation.simulate.world import HOUR, SimulatedFeed
 
 EPOCH_WEEKDAY = 3  # 1 January 1970 was a Thursday; Monday is 0
 MONTHS_2 = 60 * DAY
 DAY_BEGINS = 4 * HOUR
 
 
-def relative_level(rng: Generator, feed: Feed, series: list[Series], at: Floats) -> Floats:
+def relative_level(rng: Generator, feed: SimulatedFeed, series: list[SimulatedSeries], at: Floats) -> Floats:
     """Return what the level of each series is of its mean, at each of `at` (Unix seconds).
 
     `season`, growing by up to a third of the swing in 60 days, times 1 plus a first-order autoregression with the
@@ -42,7 +42,7 @@ def season(country: str, swing: float, at: Floats) -> Floats:
     return np.asarray((1 - swing * night) * (1 - swing / 6 * (1 - night) * np.isin(weekday, weekend)))
 
 
-def _wander(rng: Generator, feed: Feed, steps: int, count: int) -> Floats:
+def _wander(rng: Generator, feed: SimulatedFeed, steps: int, count: int) -> Floats:
     memory = np.exp(-feed.width / (rng.uniform(1, 8, count) * HOUR))
     walk: Floats = feed.wander * np.sqrt(1 - memory**2) * rng.standard_normal((steps, count))
     for before, after in pairwise(walk):

@@ -9,8 +9,8 @@ from numpy.random import Generator
 
 from detectors.types import DAY
 from streams.evaluation.simulate.draw import Drawn, levels, struck
-from streams.evaluation.simulate.series import Series, merged
-from streams.evaluation.simulate.world import MINUTE, Event, Fault, Feed
+from streams.evaluation.simulate.series import SimulatedSeries, merged
+from streams.evaluation.simulate.world import MINUTE, Fault, SimulatedEvent, SimulatedFeed
 
 Span = tuple[float, float]
 FOR_GOOD = float("inf")
@@ -18,7 +18,12 @@ DOWN, UP = 2 * MINUTE, 5 * MINUTE  # within which the members of a network leave
 
 
 def draw_presence(
-    rng: Generator, feed: Feed, series: list[Series], events: Sequence[Event], faults: Sequence[Fault], span: Span
+    rng: Generator,
+    feed: SimulatedFeed,
+    series: list[SimulatedSeries],
+    events: Sequence[SimulatedEvent],
+    faults: Sequence[Fault],
+    span: Span,
 ) -> Drawn:
     """Draw the comings and goings of each member within the span."""
     rows = [
@@ -32,7 +37,7 @@ def draw_presence(
 
 
 def _falls(
-    feed: Feed, one: Series, number: int, events: Sequence[Event], faults: Sequence[Fault]
+    feed: SimulatedFeed, one: SimulatedSeries, number: int, events: Sequence[SimulatedEvent], faults: Sequence[Fault]
 ) -> list[tuple[float, float, float]]:
     """Return start, end and share of its members that a network loses."""
     falls = [
@@ -47,7 +52,7 @@ def _falls(
 
 
 def _course(
-    rng: Generator, feed: Feed, falls: list[tuple[float, float, float]], rank: float, span: Span
+    rng: Generator, feed: SimulatedFeed, falls: list[tuple[float, float, float]], rank: float, span: Span
 ) -> Iterator[tuple[float, bool]]:
     """Yield the times of one member, which is among the first `rank` to fall."""
     start, end = span

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.types import Floats
-from streams.evaluation.simulate.world import Event, Feed, Key, Line
+from streams.evaluation.simulate.world import Key, Line, SimulatedEvent, SimulatedFeed
 
 
-class Series(NamedTuple):
+class SimulatedSeries(NamedTuple):
     """One series: its fields as they stand in a measurement, its lines, and the value of its facet."""
 
     fields: dict[str, int | str]
@@ -30,12 +30,12 @@ class Series(NamedTuple):
         return sum(line.size for line in self.lines)
 
 
-def series_of(feed: Feed, lines: Sequence[Line]) -> list[Series]:
+def series_of(feed: SimulatedFeed, lines: Sequence[Line]) -> list[SimulatedSeries]:
     """Return the series of a feed, in the order of keys and lines."""
     return [one for key in feed.keys for one in _keyed(feed, key, lines)]
 
 
-def _keyed(feed: Feed, key: Key, lines: Sequence[Line]) -> Iterable[Series]:
+def _keyed(feed: SimulatedFeed, key: Key, lines: Sequence[Line]) -> Iterable[SimulatedSeries]:
     together: dict[tuple[int | str | None, ...], list[Line]] = {}
     for line in lines:
         if "asn" in key or line.region is not None:
@@ -44,17 +44,23 @@ def _keyed(feed: Feed, key: Key, lines: Sequence[Line]) -> Iterable[Series]:
         named = zip(("country", *key), values, strict=True)
         fields = {name: value for name, value in named if value is not None}
         for facet in feed.values or (None,):
-            yield Series({**fields, **({feed.facet: facet} if feed.facet and facet else {})}, tuple(its), facet)
+            yield SimulatedSeries(
+                {**fields, **({feed.facet: facet} if feed.facet and facet else {})}, tuple(its), facet
+            )
 
 
-def gone(feed: Feed, series: Series, events: Sequence[Event], at: Floats, width: float) -> Floats:
+def gone(
+    feed: SimulatedFeed, series: SimulatedSeries, events: Sequence[SimulatedEvent], at: Floats, width: float
+) -> Floats:
     """Return the share of the series that is gone on average in `[at, at + width)`, for each of `at`."""
     return sum(
         (line.size * line_gone(feed, line, series.facet, events, at, width) for line in series.lines), 0 * at
     ) / (series.size)
 
 
-def line_gone(feed: Feed, line: Line, facet: str | None, events: Sequence[Event], at: Floats, width: float) -> Floats:
+def line_gone(
+    feed: SimulatedFeed, line: Line, facet: str | None, events: Sequence[SimulatedEvent], at: Floats, width: float
+) -> Floats:
     """Return the share of one line (and value of the feed's facet) that is gone; the deepest event counts."""
     lost = np.zeros(len(at))
     for event in events:

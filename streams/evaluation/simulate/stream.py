@@ -12,8 +12,8 @@ import orjson
 from detectors.types import Floats
 from streams.evaluation.simulate.draw import Drawn, draw
 from streams.evaluation.simulate.presence import draw_presence
-from streams.evaluation.simulate.series import Series, series_of
-from streams.evaluation.simulate.world import Feed, Scenario
+from streams.evaluation.simulate.series import SimulatedSeries, series_of
+from streams.evaluation.simulate.world import Scenario, SimulatedFeed
 
 ON_TIME = 0.8  # of the lateness that a feed is allowed, at most
 
@@ -33,7 +33,7 @@ def measurements(scenario: Scenario, seed: int) -> list[str]:
     return [lines[number] for number in order.tolist()]
 
 
-def _arrived(scenario: Scenario, feed: Feed, seed: int) -> Arrived:
+def _arrived(scenario: Scenario, feed: SimulatedFeed, seed: int) -> Arrived:
     """Each feed has a generator of its own, and each series its own way, which takes the same time for all."""
     rng = np.random.default_rng([seed, zlib.crc32(f"{scenario.name} {feed.name}".encode())])
     series = series_of(feed, scenario.lines)
@@ -42,7 +42,7 @@ def _arrived(scenario: Scenario, feed: Feed, seed: int) -> Arrived:
     return Arrived(drawn.at + delay[drawn.who], list(_texts(feed, series, drawn)))
 
 
-def _drawn(rng: np.random.Generator, scenario: Scenario, feed: Feed, series: list[Series]) -> Drawn:
+def _drawn(rng: np.random.Generator, scenario: Scenario, feed: SimulatedFeed, series: list[SimulatedSeries]) -> Drawn:
     faults = [fault for fault in scenario.faults if fault.feed == feed.name]
     start, end = scenario.span
     if feed.kind == "presence":
@@ -50,7 +50,7 @@ def _drawn(rng: np.random.Generator, scenario: Scenario, feed: Feed, series: lis
     return draw(rng, feed, series, scenario.events, faults, np.arange(start, end, feed.width, dtype=np.int64))
 
 
-def _heard(scenario: Scenario, feed: Feed, drawn: Drawn) -> Drawn:
+def _heard(scenario: Scenario, feed: SimulatedFeed, drawn: Drawn) -> Drawn:
     """Leave out what a silent feed does not send."""
     heard = np.ones(len(drawn.at), np.bool_)
     for fault in scenario.faults:
@@ -60,7 +60,7 @@ def _heard(scenario: Scenario, feed: Feed, drawn: Drawn) -> Drawn:
     return Drawn(drawn.at[heard], drawn.who[heard], kept)
 
 
-def _texts(feed: Feed, series: list[Series], drawn: Drawn) -> Iterator[str]:
+def _texts(feed: SimulatedFeed, series: list[SimulatedSeries], drawn: Drawn) -> Iterator[str]:
     named = [orjson.dumps(one.fields).decode()[1:-1] for one in series]
     for at, who, rest in zip(drawn.at.tolist(), drawn.who.tolist(), drawn.rest, strict=True):
         yield f'{{"feed":"{feed.name}","ts":{at},{named[who]}{rest}\n'

@@ -11,12 +11,12 @@ from detectors.outages.outage_lifecycle import material, severity
 from detectors.types import Floats
 from schemas.times import format_time
 from streams.evaluation.simulate.series import gone, line_gone, merged, series_of
-from streams.evaluation.simulate.world import Event, Fault, Feed, Incident, Scenario
+from streams.evaluation.simulate.world import Fault, Scenario, SimulatedEvent, SimulatedFeed, SimulatedIncident
 
 TOLD = 0.03  # an entity that loses less of its level is not labelled
 
 
-class Label(NamedTuple):
+class SimulatedLabel(NamedTuple):
     """A fall of one entity: times in Unix seconds, and the feeds that see it."""
 
     entity: str
@@ -32,7 +32,7 @@ def truth(scenario: Scenario) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: str(one["started_at"]))
 
 
-def _incident(scenario: Scenario, incident: Incident) -> dict[str, Any]:
+def _incident(scenario: Scenario, incident: SimulatedIncident) -> dict[str, Any]:
     events = incident.events
     lost = _losses(scenario, incident)
     drop = max(one["drop"] for one in lost.drops)
@@ -58,7 +58,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
     return {"scope": {}, "kinds": ["feed-fault"], "feeds": [fault.feed], **times}
 
 
-def _scope(scenario: Scenario, events: Sequence[Event]) -> dict[str, Any]:
+def _scope(scenario: Scenario, events: Sequence[SimulatedEvent]) -> dict[str, Any]:
     return {
         "countries": sorted({event.where.country for event in events}),
         "regions": sorted({region for event in events for region in event.where.regions}),
@@ -66,7 +66,7 @@ def _scope(scenario: Scenario, events: Sequence[Event]) -> dict[str, Any]:
     }
 
 
-def _kinds(events: Sequence[Event], is_total: bool) -> list[str]:
+def _kinds(events: Sequence[SimulatedEvent], is_total: bool) -> list[str]:
     where = [event.where for event in events]
     kinds = {
         "mobile-only": all(one.access == "mobile" for one in where),
@@ -77,7 +77,7 @@ def _kinds(events: Sequence[Event], is_total: bool) -> list[str]:
     return [kind for kind, holds in kinds.items() if holds] + ["total" if is_total else "partial"]
 
 
-def _spread(events: Sequence[Event]) -> list[dict[str, str]]:
+def _spread(events: Sequence[SimulatedEvent]) -> list[dict[str, str]]:
     """What each event names, finest first: regions, networks, or the country; when it is first named."""
     first: dict[str, float] = {}
     for event in sorted(events, key=lambda event: event.start):
@@ -93,7 +93,7 @@ class _Lost(NamedTuple):
     affected: float
 
 
-def _losses(scenario: Scenario, incident: Incident) -> _Lost:
+def _losses(scenario: Scenario, incident: SimulatedIncident) -> _Lost:
     """Return the drops, of what has been hit by then, and the share of the whole countries; both as the first feed."""
     events = incident.events
     feed = next(feed for feed in scenario.feeds if feed.name == next(iter(events[0].drops)))
@@ -120,7 +120,7 @@ def _steps(at: Floats, share: Floats) -> list[dict[str, Any]]:
     return drops
 
 
-def labels(scenario: Scenario) -> list[Label]:
+def labels(scenario: Scenario) -> list[SimulatedLabel]:
     """Return when each measured entity, or a part of it with series of its own, has lost a share worth telling."""
     seen: dict[tuple[str, float, float], list[str]] = {}
     for feed in scenario.feeds:
@@ -130,10 +130,10 @@ def labels(scenario: Scenario) -> list[Label]:
         for entity, spans in falls.items():
             for span in merged(spans):
                 seen.setdefault((entity, *span), []).append(feed.name)
-    return [Label(*span, tuple(feeds)) for span, feeds in sorted(seen.items())]
+    return [SimulatedLabel(*span, tuple(feeds)) for span, feeds in sorted(seen.items())]
 
 
-def _falls(scenario: Scenario, feed: Feed) -> Iterator[tuple[str, float, float]]:
+def _falls(scenario: Scenario, feed: SimulatedFeed) -> Iterator[tuple[str, float, float]]:
     first, last = scenario.span
     events = [event for event in scenario.events if feed.name in event.drops]
     edges = np.unique([first, last, *(edge for event in events for edge in (event.start, event.end or last))])

@@ -25,7 +25,7 @@ class Line(NamedTuple):
     region: str | None = None
 
 
-class Feed(NamedTuple):
+class SimulatedFeed(NamedTuple):
     """One stream of measurements: a series for each value of each key (and each value of the facet), sums over lines.
 
     A series' level a bin is `scale` × the size of its lines, within `least` and `most`; for a ratio it is the trials,
@@ -78,7 +78,7 @@ class Where(NamedTuple):
         return facet is None or not said or facet in said
 
 
-class Event(NamedTuple):
+class SimulatedEvent(NamedTuple):
     """Lines that lose a share of their level from `start` to `end` (Unix seconds; None: for good).
 
     `drops`: the share lost by the name of the feed that sees it, first the one that sees it best. Feeds not named see
@@ -91,10 +91,10 @@ class Event(NamedTuple):
     drops: dict[str, float]
 
 
-class Incident(NamedTuple):
+class SimulatedIncident(NamedTuple):
     """Events that belong together and must come out as one. `expected`: what a calendar says of it, if it does."""
 
-    events: tuple[Event, ...]
+    events: tuple[SimulatedEvent, ...]
     shape: Shape = "sudden"
     expected: str = ""
 
@@ -120,8 +120,8 @@ class Scenario(NamedTuple):
     start: str
     end: str
     lines: tuple[Line, ...]
-    feeds: tuple[Feed, ...]
-    incidents: tuple[Incident, ...] = ()
+    feeds: tuple[SimulatedFeed, ...]
+    incidents: tuple[SimulatedIncident, ...] = ()
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -130,6 +130,6 @@ class Scenario(NamedTuple):
         return int(parse_time(self.start)), int(parse_time(self.end))
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[SimulatedEvent]:
         """The events of all incidents."""
         return [event for incident in self.incidents for event in incident.events]

@@ -14,7 +14,7 @@ from streams.config.errors import UsageError
 from streams.evaluation.cases import FEEDS, LABELS, MEASUREMENTS
 from streams.evaluation.simulate.stream import measurements
 from streams.evaluation.simulate.truth import labels, truth
-from streams.evaluation.simulate.world import Feed, Scenario
+from streams.evaluation.simulate.world import Scenario, SimulatedFeed
 
 TRUTH = "truth.jsonl"
 COLUMNS = ("entity", "start", "end", "kind", "feed", "confidence")
@@ -34,7 +34,7 @@ def write(scenario: Scenario, seed: int, folder: Path) -> int:
     return len(lines)
 
 
-def _settings(feed: Feed) -> str:
+def _settings(feed: SimulatedFeed) -> str:
     absent = 'absent = "zero"\n' if feed.kind in ("count", "distinct") else ""
     areas = f"areas = {json.dumps(feed.areas)}\n" if feed.areas else ""
     return (

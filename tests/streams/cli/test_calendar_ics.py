@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.calendar import Only
-from streams.cli.calendar_ics import Given, Imported, Span, read_ics
+from streams.cli.calendar_ics import ImportDefaults, Imported, ImportWindow, read_ics
 from streams.config.errors import InputError
 
-SPAN = Span(datetime(2026, 11, 25, tzinfo=UTC), datetime(2027, 11, 25, tzinfo=UTC))
+SPAN = ImportWindow(datetime(2026, 11, 25, tzinfo=UTC), datetime(2027, 11, 25, tzinfo=UTC))
 EXAM = """SUMMARY:Exams
 DTSTART;TZID=Asia/Baghdad:20261120T050000
 DTEND;TZID=Asia/Baghdad:20261120T080000
@@ -18,7 +18,7 @@ DTEND;TZID=Asia/Baghdad:20261120T080000
 WHOLE_DAY = "SUMMARY:Works\nDTSTART;VALUE=DATE:20270101\nCATEGORIES:asn/29355\n"
 
 
-def read(*events: str, head: str = "", given: Given = Given(), span: Span = SPAN) -> Imported:  # noqa: B008
+def read(*events: str, head: str = "", given: ImportDefaults = ImportDefaults(), span: ImportWindow = SPAN) -> Imported:  # noqa: B008
     """Read a file of these events."""
     parts = [f"BEGIN:VEVENT\nUID:1\nDTSTAMP:20260101T000000Z\n{event}END:VEVENT\n" for event in events]
     text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\n{head}{''.join(parts)}END:VCALENDAR\n"
@@ -43,7 +43,7 @@ def test_an_event_is_an_entry() -> None:
 
 def test_a_property_of_ours_and_the_command_line() -> None:
     """X-EBBTIDE-ENTITIES names them; what the command line gives is for events that name none."""
-    given = Given(["country/KZ"], Only(access="fixed"))
+    given = ImportDefaults(["country/KZ"], Only(access="fixed"))
     own, other = read(
         f"{EXAM}RRULE:FREQ=WEEKLY;COUNT=2\nX-EBBTIDE-ENTITIES:asn/1,region/IQ-BG\n", WHOLE_DAY, given=given
     ).entries
@@ -74,7 +74,7 @@ def test_days_that_were_left_out_or_moved() -> None:
 )
 def test_whole_days_are_of_a_zone(head: str, zone: str | None, starts: str) -> None:
     """That of the command line, else that of the file, else UTC."""
-    (entry,) = read(WHOLE_DAY, head=head, given=Given(zone=zone)).entries
+    (entry,) = read(WHOLE_DAY, head=head, given=ImportDefaults(zone=zone)).entries
     assert entry.starts == starts
 
 
@@ -133,11 +133,11 @@ def test_what_cannot_be_taken_is_named(event: str, what: str) -> None:
 def test_what_is_no_icalendar(content: bytes) -> None:
     """The file is named."""
     with pytest.raises(InputError, match=r"^x\.ics: is not iCalendar"):
-        read_ics(content, "x.ics", SPAN, Given())
+        read_ics(content, "x.ics", SPAN, ImportDefaults())
 
 
 def test_a_zone_that_is_none() -> None:
     """Each event that would need it is named."""
-    assert read(WHOLE_DAY, given=Given(zone="Mars/Base")).faults == [
+    assert read(WHOLE_DAY, given=ImportDefaults(zone="Mars/Base")).faults == [
         "x.ics: event 'Works': no such time zone: Mars/Base"
     ]

@@ -16,7 +16,7 @@ from schemas.outage import encode
 from streams.cli.main import main
 from streams.config.loader import load
 from streams.config.settings import Settings
-from streams.evaluation.bin_history import Watch
+from streams.evaluation.bin_history import HistoryRecorder
 from streams.evaluation.detect import detect
 from streams.evaluation.explain import Question, View, _around, explain, report
 from streams.pipeline.process import Tally
@@ -247,7 +247,7 @@ def test_watching_changes_no_byte() -> None:
 
     def outages(*, watched: bool) -> list[bytes]:
         shard = Shard(load(RECORDING / "feeds.toml", {}))
-        watch = Watch("atlas", shard.feeds["atlas"], "asn/43754") if watched else None
+        watch = HistoryRecorder("atlas", shard.feeds["atlas"], "asn/43754") if watched else None
         told = [encode(one) for some in detect(shard, Tally(), [FILE], lambda: LATER) for one in some.outages]
         assert watch is None or len(watch.histories[()].spans()) == 1
         return told

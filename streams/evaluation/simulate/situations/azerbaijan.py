@@ -3,9 +3,9 @@
 from schemas.times import parse_time
 from streams.evaluation.simulate import feeds
 from streams.evaluation.simulate.places import countries
-from streams.evaluation.simulate.world import HOUR, Event, Incident, Scenario, Where
+from streams.evaluation.simulate.world import HOUR, Scenario, SimulatedEvent, SimulatedIncident, Where
 
-_BLOCK = Event(
+_BLOCK = SimulatedEvent(
     Where("AZ", services=("skype", "whatsapp")),
     parse_time("2015-06-01T06:00:00Z"),
     parse_time("2015-07-01T06:00:00Z"),
@@ -18,5 +18,5 @@ SCENARIO = Scenario(
     "2015-07-06T00:00:00Z",
     countries("AZ", "GE", "TR", "AM"),
     (feeds.voip(HOUR), feeds.bgp(HOUR), feeds.traffic(HOUR), feeds.probing(HOUR)),
-    (Incident((_BLOCK,)),),
+    (SimulatedIncident((_BLOCK,)),),
 )

@@ -3,17 +3,17 @@
 from schemas.times import parse_time
 from streams.evaluation.simulate import feeds
 from streams.evaluation.simulate.places import IRAN, countries, provinces
-from streams.evaluation.simulate.world import MINUTE, Event, Incident, Scenario, Where
+from streams.evaluation.simulate.world import MINUTE, Scenario, SimulatedEvent, SimulatedIncident, Where
 
 _FIRST, _SECOND, _THIRD = "2019-12-25T05:00:00Z", "2019-12-25T06:40:00Z", "2019-12-25T09:30:00Z"
 
 _AREAS = ("country+access+direction", "region+access+direction")
 
 
-def _cut(at: str, drop: float, *regions: str) -> Event:
+def _cut(at: str, drop: float, *regions: str) -> SimulatedEvent:
     """Routes stay: to those who look from outside, a province behind a nationwide network is a small part."""
     where = Where("IR", regions=regions, access="mobile", direction="international")
-    return Event(where, parse_time(at), None, {"reach": drop})
+    return SimulatedEvent(where, parse_time(at), None, {"reach": drop})
 
 
 SCENARIO = Scenario(
@@ -24,7 +24,7 @@ SCENARIO = Scenario(
     provinces("IR", IRAN) + countries("TR", "PK", "IQ"),
     (feeds.reach(20 * MINUTE, directions=True, areas=_AREAS), feeds.bgp(20 * MINUTE), feeds.probing(20 * MINUTE)),
     (
-        Incident(
+        SimulatedIncident(
             (
                 _cut(_FIRST, 0.42, "IR-30", "IR-12"),
                 _cut(_FIRST, 0.42, "IR-19", "IR-07"),

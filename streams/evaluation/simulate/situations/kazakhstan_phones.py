@@ -3,7 +3,7 @@
 from schemas.times import parse_time
 from streams.evaluation.simulate import feeds
 from streams.evaluation.simulate.places import countries
-from streams.evaluation.simulate.world import HOUR, Event, Incident, Scenario, Where
+from streams.evaluation.simulate.world import HOUR, Scenario, SimulatedEvent, SimulatedIncident, Where
 
 # What each operator has lost from a day on, of its subscribers.
 _STEPS = (
@@ -18,7 +18,7 @@ _STEPS = (
     ("2017-07-24T18:00:00Z", 48503, 0.25),
 )
 _EVENTS = tuple(
-    Event(Where("KZ", asns=(asn,), access="mobile"), parse_time(at), None, {"phones": drop, "traffic": drop})
+    SimulatedEvent(Where("KZ", asns=(asn,), access="mobile"), parse_time(at), None, {"phones": drop, "traffic": drop})
     for at, asn, drop in _STEPS
 )
 SCENARIO = Scenario(
@@ -33,5 +33,5 @@ SCENARIO = Scenario(
         feeds.bgp(HOUR),
         feeds.probing(HOUR),
     ),
-    (Incident(_EVENTS, "stepwise", "unregistered phones are blocked from 1 July 2017"),),
+    (SimulatedIncident(_EVENTS, "stepwise", "unregistered phones are blocked from 1 July 2017"),),
 )

@@ -3,17 +3,19 @@
 from schemas.times import parse_time
 from streams.evaluation.simulate import feeds
 from streams.evaluation.simulate.places import countries
-from streams.evaluation.simulate.world import HOUR, MINUTE, Event, Incident, Scenario, Where
+from streams.evaluation.simulate.world import HOUR, MINUTE, Scenario, SimulatedEvent, SimulatedIncident, Where
 
 DAY = 24 * HOUR
 # Everything of the country is switched off at once, routes too.
 _OFF = {"traffic": 0.99, "probing": 0.99, "telescope": 1.0, "bgp": 0.95, "atlas": 0.95}
 
 
-def _off(country: str, first: str, count: int) -> tuple[Incident, ...]:
+def _off(country: str, first: str, count: int) -> tuple[SimulatedIncident, ...]:
     """One incident for each of so many four-hour spans, a day apart."""
     starts = [parse_time(first) + number * DAY for number in range(count)]
-    return tuple(Incident((Event(Where(country), start, start + 4 * HOUR, _OFF),)) for start in starts)
+    return tuple(
+        SimulatedIncident((SimulatedEvent(Where(country), start, start + 4 * HOUR, _OFF),)) for start in starts
+    )
 
 
 EXAMS = Scenario(

@@ -3,11 +3,11 @@
 from schemas.times import parse_time
 from streams.evaluation.simulate import feeds
 from streams.evaluation.simulate.places import CHINA, countries, provinces
-from streams.evaluation.simulate.world import HOUR, Event, Incident, Key, Scenario, Where
+from streams.evaluation.simulate.world import HOUR, Key, Scenario, SimulatedEvent, SimulatedIncident, Where
 
 _LINES = provinces("CN", CHINA) + countries("MN", "KG")
 _KEYS: tuple[Key, ...] = (("asn", "access"), ("region", "access"))
-_SUBSCRIBERS = Event(
+_SUBSCRIBERS = SimulatedEvent(
     Where("CN", regions=("CN-XJ",), access="mobile"),
     parse_time("2015-11-16T06:00:00Z"),
     None,
@@ -20,9 +20,9 @@ SUBSCRIBERS = Scenario(
     "2015-12-14T00:00:00Z",
     _LINES,
     (feeds.phones(HOUR, _KEYS), feeds.traffic(HOUR, _KEYS), feeds.probing(HOUR, feeds.BY_REGION), feeds.bgp(HOUR)),
-    (Incident((_SUBSCRIBERS,)),),
+    (SimulatedIncident((_SUBSCRIBERS,)),),
 )
-_DARK = Event(
+_DARK = SimulatedEvent(
     Where("CN", regions=("CN-XJ",)),
     parse_time("2009-07-05T14:00:00Z"),
     parse_time("2010-01-05T04:00:00Z"),
@@ -35,5 +35,5 @@ DARK = Scenario(
     "2010-01-18T00:00:00Z",
     _LINES,
     (feeds.traffic(HOUR, _KEYS), feeds.probing(HOUR, feeds.BY_REGION), feeds.bgp(HOUR)),
-    (Incident((_DARK,)),),
+    (SimulatedIncident((_DARK,)),),
 )

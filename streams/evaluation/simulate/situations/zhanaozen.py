@@ -3,11 +3,11 @@
 from schemas.times import parse_time
 from streams.evaluation.simulate import feeds
 from streams.evaluation.simulate.places import KAZAKHSTAN, countries, provinces
-from streams.evaluation.simulate.world import HOUR, Event, Incident, Scenario, Where
+from streams.evaluation.simulate.world import HOUR, Scenario, SimulatedEvent, SimulatedIncident, Where
 
 _CITY = Where("KZ", regions=("KZ-Zhanaozen",))
 # Routes of nationwide networks stay as they are: what is gone is a small part behind them.
-_DARK = Event(
+_DARK = SimulatedEvent(
     _CITY,
     parse_time("2011-12-16T08:00:00Z"),
     parse_time("2011-12-21T06:00:00Z"),
@@ -26,5 +26,5 @@ SCENARIO = Scenario(
         feeds.bgp(HOUR),
         feeds.telescope(HOUR),
     ),
-    (Incident((_DARK,)),),
+    (SimulatedIncident((_DARK,)),),
 )
