@@ -1,4 +1,4 @@
-"""Clients of Kafka beside Faust's: what goes wrong with one is a line that names the broker, or the topic."""
+"""Kafka clients for everything but Faust. Their errors are one line that names the broker, or the topic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, net
 from kafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError, SaslAuthenticationFailedError
 
 from schemas.rejections import one_line
@@ -17,17 +17,19 @@ from streams.config.settings import KafkaSettings
 
 CONNECT_MS = 8000
 PATIENCE = 60.0  # seconds without a record, or without a delivery, after which the broker is given up
+# kafka-python raises the causes of a failed bootstrap nowhere, it only logs them; `faust_check` checks that it does.
+BOOTSTRAP_LOG = logging.getLogger(net.__name__)
 
 
 class Send(Protocol):
-    """Sends one message; None deletes what a compacted topic holds of the key."""
+    """Sends one message; a value of None deletes the key from a compacted topic."""
 
     def __call__(self, key: bytes, value: bytes | None, partition: int | None = None) -> None:
         """Send it."""
 
 
 def opened(kafka: KafkaSettings, kind: Callable[..., Any], **options: Any) -> Any:  # noqa: ANN401
-    """Return a client of a kind. Raises BrokerError when no broker answers or lets it in, SettingsError for a file."""
+    """Return a client. Raises BrokerError when no broker answers or accepts it, SettingsError for a TLS file."""
     with FirstCause() as cause:
         try:
             return kind(**client_options(kafka), bootstrap_timeout_ms=CONNECT_MS, **options)
@@ -37,7 +39,7 @@ def opened(kafka: KafkaSettings, kind: Callable[..., Any], **options: Any) -> An
 
 @contextmanager
 def reading(kafka: KafkaSettings) -> Iterator[Any]:
-    """Yield a consumer of no group. Raises BrokerError when no broker answers, and for what one refuses."""
+    """Yield a consumer without a group. Raises BrokerError when no broker answers or one refuses a request."""
     consumer = opened(kafka, KafkaConsumer, enable_auto_commit=False)
     try:
         yield consumer
@@ -49,7 +51,7 @@ def reading(kafka: KafkaSettings) -> Iterator[Any]:
 
 @contextmanager
 def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:  # noqa: ANN401
-    """Yield what sends to a topic; at the end all that was sent has arrived. Raises BrokerError when it has not."""
+    """Yield a function that sends to a topic; on exit all are delivered. Raises BrokerError when one is not."""
     producer = opened(kafka, KafkaProducer, acks="all", **options)
     futures: list[Any] = []
 
@@ -67,31 +69,34 @@ def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:
         producer.close()
 
 
+_TIMEOUTS = (KafkaTimeoutError, RequestTimedOutError)
+
+
 class FirstCause(logging.Handler):
-    """In `with`: keeps the first error that kafka-python met, since it tries again until time is up and raises that."""
+    """Context manager that keeps the first error kafka-python logs: it retries, and raises only that time is up."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note the first error that is logged as it is, better one of the login; that time ran out says nothing."""
-        for one in record.args if isinstance(record.args, tuple) else ():
-            login = isinstance(one, SaslAuthenticationFailedError)
-            vain = not isinstance(one, Exception) or isinstance(one, KafkaTimeoutError | RequestTimedOutError)
-            if login or not (vain or self.text):
-                self.text = one_line(str(one))
+        """Keep the first error among the record's arguments that is no timeout; an error of the login replaces it."""
+        for argument in record.args if isinstance(record.args, tuple) else ():
+            is_login = isinstance(argument, SaslAuthenticationFailedError)
+            is_cause = isinstance(argument, Exception) and not isinstance(argument, _TIMEOUTS)
+            if is_login or (is_cause and not self.text):
+                self.text = one_line(str(argument))
 
     def __enter__(self) -> FirstCause:
-        logging.getLogger("kafka.net").addHandler(self)
+        BOOTSTRAP_LOG.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("kafka.net").removeHandler(self)
+        BOOTSTRAP_LOG.removeHandler(self)
 
 
 def _no_answer(kafka: KafkaSettings, error: Exception, cause: FirstCause) -> BrokerError:
-    """Return the error for brokers that do not answer, or that let nobody in."""
+    """Return the error for brokers that do not answer, or that refuse the login."""
     # Kafka often hangs up on a wrong password before its answer has come through.
     hint = " (the login may be wrong)" if kafka.uses_sasl and "disconnected" in cause.text else ""
     why = f"{error}{cause.text and f': {cause.text}'}{hint}"

@@ -1,4 +1,4 @@
-"""Says at start, in one line, when Faust or aiokafka has moved what `streams.broker.faust_patches` relies on."""
+"""Checks at start that Faust, mode, aiokafka and kafka-python still have the internals that this package relies on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from faust.tables.manager import TableManager
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
+from kafka.net import connection, manager
+from mode.worker import Worker
 
+from streams.broker.clients import BOOTSTRAP_LOG
 from streams.config.errors import EbbtideError
 
 # Versions whose source was read for `streams.broker.faust_patches`; they are those that pyproject.toml pins.
@@ -61,6 +64,7 @@ DECLARED: Mapping[type, str] = {
     base.ThreadDelegateConsumer: "_thread",
     tuples.Message: "acked tracked generation_id tp value",
     aiokafka_state.TopicPartitionState: "has_valid_position position",
+    Worker: "_signal_stop_future",
     App: "rebalancing consumer_generation_id in_transaction topics",
 }
 
@@ -77,12 +81,15 @@ INITIALISED: Mapping[type, str] = {
 # What a method takes from its module by this name, so that it can be replaced there.
 GLOBALS: Mapping[tuple[type, str], str] = {(Fetcher, "_proc_fetch_request"): "MemoryRecords"}
 
+# Loggers to which kafka-python writes why a bootstrap failed; `streams.broker.clients` listens to their parent.
+LOGGERS = {connection.__name__: connection.log, manager.__name__: manager.log}
+
 # Functions of a module.
 FUNCTIONS: Mapping[Callable[..., Any], str] = {base.ensure_TP: "tp", driver.ensure_aiokafka_TP: "tp"}
 
 
 class FaustChangedError(EbbtideError):
-    """The installed Faust, mode or aiokafka is not the one that the transport was written for."""
+    """The installed Faust, mode, aiokafka or kafka-python is not the one that this package was written for."""
 
 
 def parameters(function: Callable[..., Any] | None) -> str:
@@ -134,15 +141,22 @@ def _missing_globals() -> Iterator[str]:
             yield f"{owner.__module__}.{owner.__qualname__}.{method} does not use {name}"
 
 
+def _moved_loggers() -> Iterator[str]:
+    for module, logger in LOGGERS.items():
+        if not logger.name.startswith(f"{BOOTSTRAP_LOG.name}."):
+            yield f"{module} logs to {logger.name}, not below {BOOTSTRAP_LOG.name}"
+
+
 def findings() -> Iterator[str]:
-    """Yield one phrase for each thing that is not as `streams.broker.faust_patches` needs it."""
+    """Yield one phrase for each internal that has changed."""
     yield from _wrong_versions()
     yield from _wrong_parameters()
     yield from _missing_attributes()
     yield from _missing_globals()
+    yield from _moved_loggers()
 
 
 def check_faust() -> None:
-    """Raise FaustChangedError naming the first attribute that moved, and the versions; the worker calls it at start."""
+    """Raise FaustChangedError, which names the first internal that has changed and the installed versions."""
     for finding in findings():
         raise FaustChangedError(f"the batch transport does not fit this Faust: {finding} ({installed_versions()})")

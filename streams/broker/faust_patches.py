@@ -1,27 +1,30 @@
-"""The one module that uses private names of Faust and aiokafka; `check_faust` says at start when they have moved.
+"""The only module that uses private names of Faust, mode and aiokafka; `check_faust` checks them at start.
 
-Faust's consumer hands on record by record. This one gives batch topics runs of records and leaves the rest to Faust:
-rebalance, flow control, recovery, acknowledgement and the commit itself. What it changes, and why:
+Faust's consumer delivers single records. This consumer delivers batch topics as runs of records and leaves the rest to
+Faust: rebalance, flow control, recovery, acknowledgement and the commit itself. Changes, and the reason of each:
 
-- `_getmany` cuts what was fetched of batch topics into messages, one per run. While the group rebalances it fetches
-  nothing of them, and afterwards it seeks them once more to what is committed: Faust resumes reading before it seeks
-  and empties the queues after it, and a record fetched in between would never reach an agent.
+- `_getmany` cuts the fetched records of batch topics into messages, one per run. During a rebalance it fetches none of
+  them, and afterwards it seeks them once more to the committed offset: Faust resumes reading before it seeks and
+  empties the queues after it, so a record fetched in between would never reach an agent.
 - `_new_offset` commits behind the acknowledged run of batches, never past a batch in flight.
-- `perform_seek` and `on_partitions_revoked` forget what is in flight: all that is not committed comes again. Before
-  partitions go, what is acknowledged is committed, so that less comes again.
-- `Thread` has batch topics fetched in runs: columns of whole batches of the log, not a Python object per record. And no
-  request waits for longer than `FETCH_WAIT_MS`: with Faust's 1.5 s a changelog came in fits and starts.
-- `Log` has the bytes at hand that checksums are of: aiokafka takes these byte by byte, a sixth of its thread's time.
-- `Tables` starts recovery when the agents are there, not a second later.
-- `on_buffer_full` and `on_buffer_drop` leave batch topics alone: the full queue itself makes reading wait. Faust would
+- `perform_seek` and `on_partitions_revoked` drop what is in flight: all that is not committed is read again. Before
+  partitions are revoked, acknowledged batches are committed, so that less is read again.
+- `Thread` fetches batch topics in runs: columns of whole log batches, not a Python object per record. No request waits
+  longer than `FETCH_WAIT_MS`: with Faust's 1.5 s, a changelog is read with long pauses.
+- `Log` keeps the bytes that checksums cover: aiokafka reads them byte by byte, a sixth of its thread's time.
+- `Tables` starts recovery as soon as the agents have started, not a second later.
+- `on_buffer_full` and `on_buffer_drop` ignore batch topics: their full queue itself makes reading wait. Faust would
   stop fetching, and idle for a second each time.
+- `StoppableWorker` makes a stop signal during the start a plain cancellation.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
+import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher as fetching
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
@@ -41,6 +44,19 @@ from streams.broker.record_run import Run, WholeBatches, joined
 REBALANCE_PAUSE_SECONDS = 0.1
 # One request is out at a time: what it does not ask for, as it had just been fetched, waits until it is answered.
 FETCH_WAIT_MS = 50
+
+
+class StoppableWorker(faust.Worker):  # type: ignore[misc]
+    """Faust's worker, which a signal may stop while it declares topics."""
+
+    async def start(self) -> None:
+        """Start. A signal meanwhile raises CancelledError: Faust, once cancelled there, resolves a future twice."""
+        try:
+            await super().start()
+        except asyncio.InvalidStateError:
+            if self._signal_stop_future is None:
+                raise
+            raise asyncio.CancelledError from None
 
 
 class Tables(TableManager):  # type: ignore[misc]

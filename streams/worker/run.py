@@ -1,8 +1,7 @@
-"""`ebbtide worker`: checks everything that can be checked, then lets Faust run."""
+"""`ebbtide worker`: checks the settings and the broker, then runs Faust."""
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import logging
@@ -21,6 +20,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.broker import topics
 from streams.broker.faust_check import check_faust
+from streams.broker.faust_patches import StoppableWorker
 from streams.config.errors import EbbtideError, SettingsError, UsageError
 from streams.config.ports import demand_port
 from streams.config.reference_data import reference_data_of
@@ -31,28 +31,19 @@ from streams.worker.web.access import exposed
 
 STOP_SECONDS = 9.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
-KEPT = 1 << 25  # bytes; an answer of a broker has a few million
+KEPT = 1 << 25  # bytes of freed memory that the C library keeps; a fetch has a few million
 
 
-class Runner(faust.Worker):  # type: ignore[misc]
-    """Faust's worker without a spinner on standard output, which lets ours finish before anything is taken down."""
+class Runner(StoppableWorker):
+    """Faust's worker without its spinner on standard output. It saves and acknowledges before it stops."""
 
     def __init__(self, app: faust.App, log_level: str) -> None:
         super().__init__(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
-        # The spinner writes control codes, and has every debugging message of every library formatted.
+        # The spinner writes control codes, and formats every debug message of every library.
         self.spinner = None
 
-    async def start(self) -> None:
-        """Start; told to stop meanwhile, what Faust makes of being cancelled while it declares topics is no error."""
-        try:
-            await super().start()
-        except asyncio.InvalidStateError:
-            if self._signal_stop_future is None:
-                raise
-            raise asyncio.CancelledError from None
-
     async def stop(self) -> None:
-        """Save and acknowledge what was taken, then stop; whatever hangs, the process ends in time."""
+        """Save and acknowledge all processed batches, then stop; the process ends in time even if something hangs."""
         _end_anyway()
         app = self.app
         if not (self.should_stop or app.should_stop or app.rebalancing or app.in_recovery):
@@ -61,7 +52,7 @@ class Runner(faust.Worker):  # type: ignore[misc]
 
 
 def _end_anyway() -> None:
-    """End the process once the time for it is up: a broker that hangs must not hold it, and nothing is lost by it."""
+    """End the process after `STOP_SECONDS`: a broker that hangs must not delay it, and nothing is lost."""
 
     def give_up() -> None:
         sys.stderr.write(f"ebbtide: not ended after {STOP_SECONDS:g} s: what was not saved will be read again\n")
@@ -74,7 +65,7 @@ def _end_anyway() -> None:
 
 
 def run_worker(settings: Settings, log_level: str) -> None:
-    """Run a worker until it is told to stop. Raises an EbbtideError when it cannot start; ends with SystemExit."""
+    """Run a worker until a signal stops it. Raises an EbbtideError when it cannot start; ends with SystemExit."""
     if not settings.feeds:
         raise UsageError("the settings name no feeds: a worker has nothing to watch")
     check_faust()
@@ -82,7 +73,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
         sys.stderr.write(f"ebbtide: {warning}\n")
     demand_port(settings.web.bind, settings.web.port, "web.bind, web.port")
     partitions = topics.check(settings.kafka)
-    # The topic knows better than the settings how it is cut.
+    # The topic decides how many partitions there are, not the settings.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     data_dir, reference = _directory(settings.worker.data_dir), reference_data_of(settings)
     found = calendar_topic.load(settings.kafka, reference.calendar)
@@ -96,7 +87,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
 
 
 def settle_memory() -> None:
-    """Keep what was loaded so far out of garbage collection, a third of a busy worker's time otherwise."""
+    """Exclude all objects so far from garbage collection, which otherwise takes a third of a busy worker's time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -104,7 +95,7 @@ def settle_memory() -> None:
 
 
 def _keep_pages() -> None:
-    """Have the C library keep memory that is freed: else each answer of a broker is mapped anew, page by page."""
+    """Make the C library keep freed memory; otherwise it maps the memory for each fetch anew, page by page."""
     with suppress(OSError, AttributeError):  # no library of that name, or one without the function
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, KEPT // 2)
@@ -120,9 +111,7 @@ def _directory(name: str) -> str:
 
 
 def _without_trace(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
-    """Return a maker of records without a traceback where one line says it: for errors of ours, and for strangers who
-    send our pages what is no HTTP.
-    """
+    """Return a log record factory that drops the traceback of our own errors, and of requests that are not HTTP."""
 
     def record(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401
         made = make(*arguments, **more)
@@ -134,6 +123,6 @@ def _without_trace(make: Callable[..., logging.LogRecord]) -> Callable[..., logg
 
 
 def _not_a_retry(record: logging.LogRecord) -> bool:
-    """Leave out what a broker says that is new: it has no group coordinator yet, and aiokafka tries again."""
+    """Return False for the error of a new broker that has no group coordinator yet: aiokafka tries again."""
     arguments = record.args if isinstance(record.args, tuple) else ()
-    return not any(isinstance(one, GroupCoordinatorNotAvailableError) for one in arguments)
+    return not any(isinstance(argument, GroupCoordinatorNotAvailableError) for argument in arguments)

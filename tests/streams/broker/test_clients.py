@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,6 +107,17 @@ def test_who_cannot_connect_is_told_where(error: Exception) -> None:
 
     with pytest.raises(BrokerError, match=r"^kafka\.bootstrap_servers one:1,two:2: no Kafka broker answers: .*down$"):
         opened(KAFKA, fails)
+
+
+def test_the_cause_is_logged_where_it_is_looked_for() -> None:
+    """A real client that reaches nobody: the reason is in the error, so kafka-python still logs it there."""
+    with pytest.raises(BrokerError, match=r"no Kafka broker answers: .*Unable to bootstrap.*: .*(refused|Connect)"):
+        opened(KafkaSettings(bootstrap_servers=("127.0.0.1:1",)), quickly(KafkaConsumer))
+
+
+def quickly(kind: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a client that gives up soon."""
+    return lambda **options: kind(**{**options, "bootstrap_timeout_ms": 300})
 
 
 def test_the_cause_of_a_login_that_failed_is_kept() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 import re
 from importlib.metadata import requires
 from pathlib import Path
@@ -62,6 +63,13 @@ def test_a_name_that_is_not_looked_up_any_more_is_told(monkeypatch: pytest.Monke
     """What is replaced in a module of aiokafka must still be taken from there."""
     monkeypatch.setitem(faust_check.GLOBALS, (Fetcher, "_proc_fetch_request"), "OtherRecords")
     with pytest.raises(FaustChangedError, match=r"Fetcher\._proc_fetch_request does not use OtherRecords"):
+        check_faust()
+
+
+def test_a_logger_that_moved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it an error would no longer say why no broker answers."""
+    monkeypatch.setitem(faust_check.LOGGERS, "kafka.net.manager", logging.getLogger("kafka.manager"))
+    with pytest.raises(FaustChangedError, match=r"kafka\.net\.manager logs to kafka\.manager, not below kafka\.net"):
         check_faust()
 
 

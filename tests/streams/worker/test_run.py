@@ -23,7 +23,7 @@ from streams.worker.run import Runner, _without_trace
 PROBE = """
 import gc
 import streams.worker.run as run_worker
-from streams.config.settings import Feed, Settings
+from streams.config.settings import FeedSettings, Settings
 seen = []
 class Runner:
     def __init__(self, *_): pass
@@ -33,7 +33,7 @@ run_worker.topics.check = lambda kafka: 1
 run_worker.calendar_topic.load = lambda *_: None
 run_worker.calendar_topic.follow = lambda *_: None
 run_worker.demand_port = lambda *_: None
-feed = Feed(signal="bgp", kind="gauge", bin=300.0)
+feed = FeedSettings(signal="bgp", kind="gauge", bin=300.0)
 run_worker.run_worker(Settings(feeds={"bgp": feed}), "WARNING")
 print(seen, gc.get_freeze_count() > 10_000)
 """
