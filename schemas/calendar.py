@@ -1,4 +1,4 @@
-"""The calendar message: something expected of some entities at some time, as in the topic `calendar`."""
+"""The calendar message: an expected loss of entities at a time, as in the topic `calendar`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
 class Only(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The facets that an entry names: it says nothing of outages without them."""
+    """Facets of an entry: it covers only outages that have them."""
 
     access: Access | None = None
     direction: Direction | None = None
@@ -34,14 +34,14 @@ class Only(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class Period(msgspec.Struct, frozen=True):
-    """A span of event time in which the entry counts: from when it was added until it was removed."""
+    """A span of event time in which the entry counts: from its addition to its removal."""
 
     added_at: Time
     removed_at: Time | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry, its fields in the order of the wire; times are RFC 3339 in UTC."""
+class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry, fields in the order of the wire. Times are RFC 3339 in UTC. `periods` is `known` in JSON."""
 
     schema: Literal[1] = SCHEMA
     entry_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
@@ -50,19 +50,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     entities: Annotated[list[Entity], Meta(min_length=1, max_length=10_000)]
     facets: Only = Only()
     note: Annotated[str, Meta(max_length=MAX_NOTE)] = ""
-    known: list[Period] = []
+    periods: list[Period] = msgspec.field(name="known", default_factory=list)
 
     @property
-    def is_there(self) -> bool:
-        """Whether it was added and not removed since."""
-        return bool(self.known) and self.known[-1].removed_at is None
+    def is_active(self) -> bool:
+        """Whether the entry was added and not removed since."""
+        return bool(self.periods) and self.periods[-1].removed_at is None
 
 
-_decoder: Final = msgspec.json.Decoder(Entry)
+_decoder: Final = msgspec.json.Decoder(CalendarEntry)
 
 
-def entry_of(starts: float, ends: float, entities: Iterable[str], facets: Only, note: str) -> Entry:
-    """The entry of these times (Unix seconds), whose id is a function of all of it; ValueError names what is wrong."""
+def entry_of(starts: float, ends: float, entities: Iterable[str], facets: Only, note: str) -> CalendarEntry:
+    """Return an entry from times in Unix seconds; its id is a hash of all arguments. ValueError names what is wrong."""
     if not 0 <= starts < END_OF_TIME or not 0 <= ends < END_OF_TIME:
         raise ValueError("`starts` and `ends` lie in the years 1970 to 9999")
     if ends <= starts:
@@ -77,16 +77,16 @@ def entry_of(starts: float, ends: float, entities: Iterable[str], facets: Only, 
     first, last = format_time(starts), format_time(ends)
     content = orjson.dumps([first, last, places, sorted(named(facets)), note])
     entry_id = hashlib.blake2b(content, digest_size=8).hexdigest()
-    return Entry(entry_id=entry_id, starts=first, ends=last, entities=places, facets=facets, note=note)
+    return CalendarEntry(entry_id=entry_id, starts=first, ends=last, entities=places, facets=facets, note=note)
 
 
 def named(facets: Only) -> tuple[tuple[str, str], ...]:
-    """The facets that are named, with their values, as outages order them."""
+    """Return the facets that are set, with their values, in the order of `Outage.facets`."""
     return tuple((name, value) for name in facets.__struct_fields__ if (value := getattr(facets, name)) is not None)
 
 
 def demand_entity(text: str) -> None:
-    """ValueError when the text names no entity."""
+    """Raise ValueError when the text names no entity."""
     kind, _, name = text.partition("/")
     if kind == "asn" and _ASN.fullmatch(name) and int(name) < 1 << 32:
         return
@@ -95,23 +95,23 @@ def demand_entity(text: str) -> None:
     raise ValueError(f"`entities`: {text[:80]!r} is none, such as asn/43754, region/IR-30 or country/KZ")
 
 
-def encode(entry: Entry) -> bytes:
-    """The message's bytes, the same for equal entries."""
+def encode(entry: CalendarEntry) -> bytes:
+    """Return the bytes of the message, the same for equal entries."""
     return msgspec.json.encode(entry)
 
 
-def decode_entry(value: bytes) -> Entry:
-    """The entry in a message; msgspec.DecodeError when it is none, or its id is not that of what it says."""
+def decode_entry(value: bytes) -> CalendarEntry:
+    """Return the entry in a message; msgspec.DecodeError when it is invalid or has a wrong id."""
     if len(value) > MAX_BYTES:
         raise msgspec.DecodeError(f"{len(value)} bytes, at most {MAX_BYTES}")
     try:
         found = _decoder.decode(value)
-        spans = [(parse_time(one.added_at), parse_time(one.removed_at)) for one in found.known if one.removed_at]
+        spans = [(parse_time(span.added_at), parse_time(span.removed_at)) for span in found.periods if span.removed_at]
         same = entry_of(parse_time(found.starts), parse_time(found.ends), found.entities, found.facets, found.note)
     except (RecursionError, UnicodeDecodeError, ValueError) as error:
         raise msgspec.DecodeError(str(error)) from None
     if same.entry_id != found.entry_id:
-        raise msgspec.DecodeError(f"entry_id is not {same.entry_id}, which what it says has")
+        raise msgspec.DecodeError(f"entry_id is not {same.entry_id}, the hash of its content")
     if any(removed <= added for added, removed in spans):
         raise msgspec.DecodeError("`removed_at` is not after `added_at`")
     return found

@@ -1,4 +1,4 @@
-"""The clock message: a shard tells every partition that a feed has reached a new bin."""
+"""The clock message: a shard announces to every partition that a feed has reached a new bin."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _decoder: Final = msgspec.json.Decoder(Clock)
 
 
 def encode(clock: Clock) -> bytes:
-    """The message's bytes, the same for equal clocks; ValueError for a time that is not finite."""
+    """Return the bytes of the message, the same for equal clocks; ValueError for a time that is not finite."""
     if not math.isfinite(clock.newest):
         raise ValueError(f"not a time: {clock.newest}")
     return orjson.dumps(msgspec.to_builtins(clock))
 
 
 def decode_clock(value: bytes) -> Clock:
-    """The clock in a message; msgspec.DecodeError when it is none, or is longer than any clock."""
+    """Return the clock in a message; msgspec.DecodeError when it is invalid or too long."""
     if len(value) > MAX_BYTES:
         raise msgspec.DecodeError(f"{len(value)} bytes, at most {MAX_BYTES}")
     try:

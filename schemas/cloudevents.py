@@ -15,7 +15,7 @@ Headers: TypeAlias = list[tuple[str, bytes]]
 
 
 def headers(*, kind: str, source: str, identity: str, time: str, subject: str, schema: str) -> Headers:
-    """The attributes of one event as headers in a fixed order, UTF-8; `schema` is the URI of the value's schema."""
+    """Return the attributes of an event as headers in a fixed order, UTF-8; `schema`: URI of the value's schema."""
     attributes = (
         ("ce_specversion", "1.0"),
         ("ce_id", identity),
@@ -30,12 +30,12 @@ def headers(*, kind: str, source: str, identity: str, time: str, subject: str, s
 
 
 def revision_id(identity: str, revision: int) -> str:
-    """The event id of one revision: a repeated one is told by it."""
+    """Return the event id of a revision; a repeated message has the same."""
     return f"{identity}/{revision}"
 
 
 def outage_headers(outage: Outage) -> Headers:
-    """Headers of one revision of an outage: type by state, source by feed, time and subject those of the outage."""
+    """Return the headers of a revision of an outage: type by state, source by feed, its time and entity."""
     return headers(
         kind=f"ebbtide.outage.{outage.state}",
         source=f"/ebbtide/feeds/{quote(outage.feed, safe='')}",
@@ -47,7 +47,7 @@ def outage_headers(outage: Outage) -> Headers:
 
 
 def incident_headers(incident: Incident) -> Headers:
-    """Headers of one revision of an incident: type by state, time and subject those of the incident."""
+    """Return the headers of a revision of an incident: type by state, its time and id."""
     return headers(
         kind=f"ebbtide.incident.{incident.state}",
         source="/ebbtide/incidents",

@@ -1,4 +1,4 @@
-"""Headers of a dead letter: why it was rejected and where it came from; its value is the bytes as they came."""
+"""Headers of a dead letter: the reason and the place of the original message. The value is its bytes, unchanged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from schemas.rejections import AlertReason, Reason
 
 
 def headers(reason: Reason, detail: str, topic: str, partition: int, offset: int) -> Headers:
-    """The headers of one dead letter, numbers as decimal text, UTF-8."""
+    """Return the headers of a dead letter, numbers as decimal text, UTF-8."""
     return _headers(reason=reason, detail=detail, topic=topic, partition=str(partition), offset=str(offset))
 
 
 def alert_headers(reason: AlertReason, detail: str, receiver: str, topic: str, partition: int, offset: int) -> Headers:
-    """The headers of a revision that a receiver was not told of; without a receiver when it is no revision at all."""
+    """Return the headers of a revision that did not reach a receiver; `receiver` is empty when it is no revision."""
     place = {"topic": topic, "partition": str(partition), "offset": str(offset)}
     return _headers(reason=reason, detail=detail, receiver=receiver, **place)
 

@@ -1,4 +1,4 @@
-"""Message values to measurements and dead letters: a chunk at once when all is well, one by one where it is not."""
+"""Decodes message values into measurements and dead letters: whole chunks at once, single values where one is bad."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Annotated, Final, cast
 import msgspec
 from msgspec import Meta
 
-from schemas.decoder_cache import Familiar, Items
+from schemas.decoder_cache import DecoderCache, Items
 from schemas.measurement import Measurement
 from schemas.rejections import Reason
-from schemas.validate import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, is_sound, judge, openings
+from schemas.validate import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, is_sound, openings, validate
 
-#: What is decoded and checked before the next part is begun: more would not stay in the processor's cache.
+#: Bytes decoded and checked at once: more would not stay in the processor's cache.
 _PART_BYTES: Final = 100_000
 _FAN_OUT: Final = 8
 
@@ -23,12 +23,12 @@ _decoder: Final[msgspec.json.Decoder[Measurement | list[Measurement]]] = msgspec
     Measurement | Annotated[list[Measurement], Meta(max_length=MAX_ELEMENTS)]
 )
 
-_familiar: Final = Familiar()
+_cache: Final = DecoderCache()
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
-    """A dead letter: the index of its message, the bytes that are rejected, and why."""
+class RejectedValue:
+    """Rejected bytes: the index of their message, the bytes as they came, and why."""
 
     index: int
     payload: bytes
@@ -38,45 +38,48 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Measurements in order, the index of the message that each came from, and the dead letters in order."""
+    """Measurements in order, the index of the message of each, and rejected values in order."""
 
     measurements: list[Measurement]
     source: list[int] | range
-    dead: list[Dead]
+    dead: list[RejectedValue]
 
 
 def decode(values: Sequence[bytes | None]) -> Decoded:
-    """Decode whole message values, each one measurement or an array of up to 10,000; never raises on what they hold.
+    """Return the measurements and rejected bytes of message values, each one measurement or an array of up to 10,000.
 
-    The outcome is that of judging each value alone, whatever stands beside it.
+    Never raises. The result equals `validate` of each value alone.
     """
-    return joined(list(parts(values)))
+    return join_parts(list(decode_parts(values)))
 
 
-def again(text: bytes) -> Measurement:
-    """The measurement that a text is known to be, without another look at its rules; its `ts` is a number."""
+def decode_validated(text: bytes) -> Measurement:
+    """Return the measurement of a text that is valid already and has a number as `ts`; checks no rule again."""
     return cast("Measurement", _decoder.decode(text))
 
 
-def parts(values: Sequence[bytes | None], first: int = 0) -> Iterator[Decoded]:
-    """Decode as `decode` does, part by part: what is asked of measurements at once need not be fetched again.
+def decode_parts(values: Sequence[bytes | None], first: int = 0) -> Iterator[Decoded]:
+    """Yield what `decode` returns part by part, so that a caller reads a part while it is in the processor's cache.
 
-    `first`: what the indices of messages count from.
+    `first`: the index of the first message.
     """
     size = max(1, _PART_BYTES // (len(values[0] or b"") + 1)) if values else 1
     for start in range(0, len(values), size):
         part = values[start : start + size]
-        items = _familiar.decode(part)
+        items = _cache.decode(part)
         if items is not None:
             yield _flat(first + start, items)
             continue
-        judged = list(_part(first + start, part))
-        _familiar.learn([one.measurements for one in judged])
-        yield from judged
+        decoded = list(_decode_part(first + start, part))
+        _cache.learn([piece.measurements for piece in decoded])
+        yield from decoded
 
 
-def _part(start: int, values: Sequence[bytes | None]) -> Iterator[Decoded]:
-    """Values whose first has the index `start`: at once, or in ever smaller parts, so that a bad one slows down few."""
+def _decode_part(start: int, values: Sequence[bytes | None]) -> Iterator[Decoded]:
+    """Decode values at once, or in ever smaller parts, so that a bad value slows down few others.
+
+    `start`: the index of the first.
+    """
     whole = _at_once(start, values)
     if whole is not None:
         yield whole
@@ -85,11 +88,11 @@ def _part(start: int, values: Sequence[bytes | None]) -> Iterator[Decoded]:
     else:
         size = -(-len(values) // _FAN_OUT)
         for at in range(0, len(values), size):
-            yield from _part(start + at, values[at : at + size])
+            yield from _decode_part(start + at, values[at : at + size])
 
 
 def _at_once(start: int, values: Sequence[bytes | None]) -> Decoded | None:
-    """All values decoded, or None when one is or may be bad."""
+    """Return all values decoded, or None when one is or may be bad."""
     try:
         # One call for each value costs no more than one call for all of them joined and the proof that none of
         # them hides in its neighbours (measured), and needs no proof.
@@ -106,13 +109,13 @@ def _at_once(start: int, values: Sequence[bytes | None]) -> Decoded | None:
 
 
 def _is_shallow(text: bytes, items: Items, found: Decoded) -> bool:
-    """Whether no item is nested too deep, told from the number of brackets in all of them."""
+    """Whether no item is nested too deep, by the number of brackets in all of them."""
     arrays = 0 if isinstance(found.source, range) else sum(item.__class__ is list for item in items)
     return openings(text) - len(found.measurements) - arrays < MAX_DEPTH
 
 
 def _flat(start: int, items: Items) -> Decoded:
-    """The measurements of the items in order, arrays opened."""
+    """Return the measurements of the items in order, those of arrays one by one."""
     if list not in set(map(type, items)):
         return Decoded(_singles(items), range(start, start + len(items)), [])
     groups = [item if isinstance(item, list) else [item] for item in items]
@@ -125,14 +128,14 @@ def _singles(items: Items) -> list[Measurement]:
 
 
 def _alone(index: int, value: bytes | None) -> Decoded:
-    """One value judged alone."""
-    measurements, rejected = judge(value)
-    dead = [Dead(index, payload, error.reason, error.detail) for payload, error in rejected]
+    """Return the result of one value."""
+    measurements, rejected = validate(value)
+    dead = [RejectedValue(index, payload, error.reason, error.detail) for payload, error in rejected]
     return Decoded(measurements, [index] * len(measurements), dead)
 
 
-def joined(parts: list[Decoded]) -> Decoded:
-    """The parts as one; the source stays a range when every message was one measurement."""
+def join_parts(parts: list[Decoded]) -> Decoded:
+    """Return the parts as one; the source stays a range when every message was one measurement."""
     if len(parts) == 1:
         return parts[0]
     measurements = list(chain.from_iterable(part.measurements for part in parts))

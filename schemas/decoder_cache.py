@@ -1,8 +1,8 @@
-"""Decoding at once what looks like what was decoded before: nothing is left to prove, so it is quicker.
+"""A faster decoder for measurements that name only feeds, regions and services decoded before.
 
-Most measurements name few feeds, regions and services, again and again. As enumerations these are looked up rather
-than made anew, and where every field is known, none hides bytes that are not UTF-8, or depth. It is a cache: it says
-nothing of what it does not know, and never changes an answer.
+Most messages repeat a few names. A decoder with these names as enumerations looks them up instead of creating strings.
+Since it refuses all other fields, no text it accepts hides deep nesting or bytes that are not UTF-8. It is a cache: it
+returns None for what it has not seen, and never changes a result.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from schemas.times import END_OF_TIME
 from schemas.validate import MAX_BYTES, MAX_ELEMENTS
 
 _NAMES: Final = ("feed", "region", "service")
-_MOST: Final = 5_000  # names; when it knows that many it learns no more
-_LONGEST_PAUSE: Final = 64
-_PAUSE_PER_NAME: Final = 0.1  # runs, since a decoder takes the longer to make the more names it knows
+_MAX_NAMES: Final = 5_000  # the cache learns no more beyond this
+_LONGEST_PAUSE: Final = 64  # runs
+_PAUSE_PER_NAME: Final = 0.1  # runs per name, since building a decoder takes longer with more names
 Items = list[Measurement | list[Measurement]]
 Time = Annotated[int, Meta(ge=0, lt=END_OF_TIME)] | Annotated[float, Meta(ge=0, lt=END_OF_TIME)]
 
 
-class Familiar:
-    """Knows names. After runs of values that it could not decode it is not tried for a while, ever longer."""
+class DecoderCache:
+    """Names seen so far, and decoders of them. After a failure it pauses for some runs of values, longer each time."""
 
     def __init__(self) -> None:
         self._names: dict[str, set[str | None]] = {name: set() for name in _NAMES}
-        self._one = self._many = _decoder(self._names)
-        self._pause = 0  # runs of values for which it is not tried after the next that fails
-        self._left = 0  # … of which are left
+        self._single = self._array = _decoder(self._names)
+        self._pause = 0  # length of the newest pause in runs
+        self._left = 0  # runs left of it
 
     def decode(self, values: Sequence[bytes | None]) -> Items | None:
-        """Return what each value holds, a measurement or a list; None when any is not familiar, or may be bad."""
+        """Return the measurement or list of each value; None when one names something new, or may be bad."""
         if self._left:
             self._left -= 1
             return None
@@ -47,14 +47,14 @@ class Familiar:
         return found
 
     def learn(self, groups: Sequence[Sequence[Measurement]]) -> None:
-        """Get to know the names in the run that failed last: its measurements that are good all the same."""
-        known = self._size()
-        if self._left != self._pause or known > _MOST:
+        """Learn the names in the run that failed last, from its good measurements."""
+        before = self._size()
+        if self._left != self._pause or before > _MAX_NAMES:
             return
         for (name, names), group in product(self._names.items(), groups):
             names.update(map(attrgetter(name), group))
-        if self._size() > known:
-            self._one, self._many = _decoder(self._names), _decoder(self._names, many=True)
+        if self._size() > before:
+            self._single, self._array = _decoder(self._names), _decoder(self._names, many=True)
             self._left = max(self._left, int(self._size() * _PAUSE_PER_NAME))
 
     def _size(self) -> int:
@@ -64,7 +64,7 @@ class Familiar:
         texts = cast("Sequence[bytes]", values)
         try:
             many = texts[0].startswith(b"[")
-            found = list(map((self._many if many else self._one).decode, texts))
+            found = list(map((self._array if many else self._single).decode, texts))
             longest = sum(map(len, texts))
         except (AttributeError, TypeError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
             return None
@@ -83,12 +83,11 @@ def _decoder(names: dict[str, set[str | None]], *, many: bool = False) -> msgspe
         ("region", _optional(names["region"]), None),
         ("service", _optional(names["service"]), None),
     ]
-    one = msgspec.defstruct(
-        "Known", fields, bases=(Measurement,), gc=False, omit_defaults=True, kw_only=True, forbid_unknown_fields=True
-    )
-    return msgspec.json.Decoder(Annotated[list[one], Meta(max_length=MAX_ELEMENTS)] if many else one)  # type: ignore[valid-type]
+    options: dict[str, Any] = {"gc": False, "omit_defaults": True, "kw_only": True, "forbid_unknown_fields": True}
+    struct = msgspec.defstruct("NamedMeasurement", fields, bases=(Measurement,), **options)
+    return msgspec.json.Decoder(Annotated[list[struct], Meta(max_length=MAX_ELEMENTS)] if many else struct)  # type: ignore[valid-type]
 
 
-def _optional(known: set[str | None]) -> Any:  # noqa: ANN401
-    names = tuple(known - {None})
+def _optional(seen: set[str | None]) -> Any:  # noqa: ANN401
+    names = tuple(seen - {None})
     return Literal[names] | None if names else None

@@ -14,7 +14,7 @@ from schemas.times import END_OF_TIME
 
 
 class Levels(msgspec.Struct, frozen=True):
-    """What is expected of the series of one country with the same facets, and how far a normal bin strays from that.
+    """Expected level and spread of each series of one country with the same facets.
 
     `expected` and `spread` have a number for each of `entities`.
     """
@@ -56,8 +56,8 @@ _decoder: Final = msgspec.json.Decoder(Finding)
 
 def encode(finding: Finding) -> bytes:
     """The message's bytes, the same for equal findings; ValueError for a level that is not finite."""
-    for some in finding.levels or ():
-        if not all(map(math.isfinite, some.expected)) or not all(map(math.isfinite, some.spread)):
+    for levels in finding.levels or ():
+        if not all(map(math.isfinite, levels.expected)) or not all(map(math.isfinite, levels.spread)):
             raise ValueError("a level is not a finite number")
     return msgspec.json.encode(finding)
 

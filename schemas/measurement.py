@@ -1,4 +1,4 @@
-"""The measurement: one observation at one instant of event time, as it stands in the topic `measurements`."""
+"""The measurement: one observation at one instant of event time, as in the topic `measurements`."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ REGION_PATTERN: Final = (
 )
 _REGION: Final = re.compile(REGION_PATTERN)
 
-#: Names that have the form already; a cache, which never changes an answer.
-KNOWN_REGIONS: Final[set[str]] = set()
-_MAX_KNOWN: Final = 65_536
+#: Names that have the form; a cache that never changes a result.
+VALID_REGIONS: Final[set[str]] = set()
+_MAX_REGIONS: Final = 65_536
 
 
 class Measurement(msgspec.Struct, gc=False, omit_defaults=True, eq=False):
-    """One observation at one instant of event time. Fields that nobody knows are ignored."""
+    """One observation at one instant of event time. Unknown fields are ignored."""
 
     # After `schemas.decode.decode` every `ts` is a number and an entity is there.
 
@@ -60,7 +60,7 @@ class Measurement(msgspec.Struct, gc=False, omit_defaults=True, eq=False):
     up: bool | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Whether the fields are the same; some are decoded as of a class that knows their names."""
+        """Whether all fields are equal; `decoder_cache` decodes into subclasses."""
         return isinstance(other, Measurement) and asdict(self) == asdict(other)
 
     __hash__ = None  # type: ignore[assignment]
@@ -88,12 +88,12 @@ def entity_named(text: str) -> str:
 
 
 def is_region(name: str) -> bool:
-    """Whether the name has the form `CC-name`; good names are remembered, since regions repeat."""
-    if name in KNOWN_REGIONS:
+    """Whether the name has the form `CC-name`. Valid names are cached, since regions repeat."""
+    if name in VALID_REGIONS:
         return True
     if _REGION.match(name) is None:
         return False
-    if len(KNOWN_REGIONS) >= _MAX_KNOWN:
-        KNOWN_REGIONS.clear()
-    KNOWN_REGIONS.add(name)
+    if len(VALID_REGIONS) >= _MAX_REGIONS:
+        VALID_REGIONS.clear()
+    VALID_REGIONS.add(name)
     return True

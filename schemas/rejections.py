@@ -1,4 +1,4 @@
-"""Why a message is a dead letter: the closed set of reasons, each with its meaning."""
+"""Reasons of dead letters: a closed set, each with its meaning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reason: TypeAlias = Literal[
     "unusable",
 ]
 
-#: Every reason and what it means, one line each; for the documentation and as the closed set of a metric's label.
+#: Every reason and its meaning in one line. The documentation lists them, and a metric has them as label.
 REASONS: Final[dict[Reason, str]] = {
     "empty": "the message has no value: null, no bytes, or white space only",
     "too-large": "more than 1 MiB, more than 10,000 measurements in an array, or nested deeper than 64 levels",
@@ -40,7 +40,7 @@ REASONS: Final[dict[Reason, str]] = {
 }
 assert tuple(REASONS) == get_args(Reason)
 
-#: Why a receiver was not told of a revision, and what each reason means.
+#: Why a revision did not reach a receiver, and what each reason means.
 AlertReason: TypeAlias = Literal["gave-up", "refused", "gone", "redirected", "address", "queue-full", "not-a-message"]
 ALERT_REASONS: Final[dict[AlertReason, str]] = {
     "gave-up": "it could not be delivered in time; the detail is the last failure",
@@ -57,7 +57,7 @@ DETAIL_LENGTH: Final = 200
 
 
 class RejectedError(Exception):
-    """A message or an element of one that is to be a dead letter."""
+    """A message, or an element of an array, is invalid and becomes a dead letter."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
@@ -66,20 +66,20 @@ class RejectedError(Exception):
 
 
 def printable(text: str) -> str:
-    """The text with everything unprintable escaped."""
+    """Return the text with everything unprintable escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def one_line(text: str) -> str:
-    """The text with everything unprintable escaped, cut to 200 characters."""
+    """Return the text with everything unprintable escaped, cut to 200 characters."""
     text = printable(text[: DETAIL_LENGTH + 1])
     return text if len(text) <= DETAIL_LENGTH else text[: DETAIL_LENGTH - 1] + "…"
 
 
 def reason_of(error: msgspec.DecodeError) -> Reason:
-    """The reason in an error of msgspec, told from its text: it has one class for all that breaks a rule."""
+    """Return the reason of an error of msgspec by its text, since msgspec has one class for all broken rules."""
     text = str(error)
     if not isinstance(error, msgspec.ValidationError):
         return "not-json"

@@ -1,4 +1,4 @@
-"""One message value judged alone: its measurements, and what in it is rejected and why."""
+"""Validates one message value: returns its measurements, and each rejected part with the reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.measurement import KNOWN_REGIONS, Measurement, is_region
+from schemas.measurement import VALID_REGIONS, Measurement, is_region
 from schemas.rejections import RejectedError, reason_of
 from schemas.times import END_OF_TIME, parse_time
 
@@ -22,8 +22,8 @@ _splitter: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
-def judge(value: bytes | None) -> tuple[list[Measurement], list[tuple[bytes, RejectedError]]]:
-    """The measurements of a value, and its rejected bytes: the whole of it, or single elements of an array."""
+def validate(value: bytes | None) -> tuple[list[Measurement], list[tuple[bytes, RejectedError]]]:
+    """Return the measurements of a value and its rejected bytes: the whole value, or single elements of an array."""
     try:
         bare = _present(value)
         if not bare.startswith(b"["):
@@ -42,17 +42,17 @@ def judge(value: bytes | None) -> tuple[list[Measurement], list[tuple[bytes, Rej
 
 
 def is_sound(measurements: list[Measurement]) -> bool:
-    """Whether all keep the rules that span fields; makes every `ts` a number on the way."""
-    odd = [
+    """Whether all keep the rules that span fields. Replaces each `ts` that is a text by Unix seconds."""
+    suspects = [
         m
         for m in measurements
         if m.ts.__class__ is str
         or 1.0 != m.of < m.value
         or (m.asn is None and m.region is None and m.country is None)
-        or (m.region is not None and m.region not in KNOWN_REGIONS)
+        or (m.region is not None and m.region not in VALID_REGIONS)
     ]
     try:
-        for measurement in odd:
+        for measurement in suspects:
             _check(measurement)
     except RejectedError:
         return False
@@ -60,7 +60,7 @@ def is_sound(measurements: list[Measurement]) -> bool:
 
 
 def _present(value: bytes | None) -> bytes:
-    """The value without white space around it, when there is one of a size to look at."""
+    """Return the value without white space around it; RejectedError when it is empty or too large."""
     if value is None:
         raise RejectedError("empty", "null value")
     if len(value) > MAX_BYTES:
@@ -72,7 +72,7 @@ def _present(value: bytes | None) -> bytes:
 
 
 def _split(array: bytes) -> list[bytes]:
-    """The raw elements of an array."""
+    """Return the raw elements of an array; RejectedError when it is too large or no JSON."""
     try:
         elements = [bytes(element) for element in _splitter.decode(array)]
     except (msgspec.DecodeError, RecursionError) as error:
@@ -88,7 +88,7 @@ def _split(array: bytes) -> list[bytes]:
 
 
 def _element(text: bytes) -> Measurement:
-    """The measurement that the text is, all rules kept."""
+    """Return the measurement in a text; RejectedError when it breaks a rule."""
     if _depth(text) > MAX_DEPTH:
         raise _too_deep()
     try:
@@ -103,7 +103,7 @@ def _element(text: bytes) -> Measurement:
 
 
 def _check(m: Measurement) -> None:
-    """The rules that span fields or need more than a bound; makes `ts` a number."""
+    """Check the rules that span fields or need more than a bound; replaces a `ts` that is a text by Unix seconds."""
     if isinstance(m.ts, str):
         m.ts = _moment(m.ts)
     if m.asn is None and m.region is None and m.country is None:
@@ -116,7 +116,7 @@ def _check(m: Measurement) -> None:
 
 
 def _moment(text: str) -> float:
-    """Unix seconds of an event time."""
+    """Return the Unix seconds of an event time; RejectedError outside the years 1970 to 9999."""
     try:
         seconds = parse_time(text)
     except ValueError as error:
@@ -127,16 +127,16 @@ def _moment(text: str) -> float:
 
 
 def openings(text: bytes) -> int:
-    """The number of opening brackets, those inside strings too."""
+    """Return the number of opening brackets, including those inside strings."""
     # Deleting is how CPython counts single bytes fast: `count` looks at each byte, `replace` calls memchr.
     return len(text) - len(text.replace(b"{", b"").replace(b"[", b""))
 
 
 def _depth(text: bytes) -> int:
-    """How deep brackets are nested outside strings; exact only above the limit, where it matters."""
-    most = openings(text)
-    if most <= MAX_DEPTH:
-        return most
+    """Return how deep brackets are nested outside strings; below the limit this is an upper bound."""
+    bound = openings(text)
+    if bound <= MAX_DEPTH:
+        return bound
     depth = deepest = 0
     for match in _BRACKET.finditer(text):
         token = match.group()

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from schemas.alertstate import AlertState
-from schemas.calendar import Entry, Only, Period
+from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.documents import asyncapi, descriptions, openapi
 from schemas.documents.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
@@ -22,7 +22,7 @@ from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
 from schemas.outage import SCHEMA, Drop, Outage
-from schemas.partial import Piece
+from schemas.partial import AreaSumPart
 from schemas.times import END_OF_TIME, PATTERN
 from schemas.validate import MAX_ELEMENTS
 
@@ -62,7 +62,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "calendar.schema.json": _headed("calendar", _calendar()),
         "notification.schema.json": _headed("notification", _notification()),
         "alertstate.schema.json": _headed("alertstate", described(component(AlertState), ALERT_STATE)),
-        "partial.schema.json": _headed("partial", described(component(Piece), descriptions.PARTIAL)),
+        "partial.schema.json": _headed("partial", described(component(AreaSumPart), descriptions.PARTIAL)),
         "clock.schema.json": _headed("clock", described(component(Clock), descriptions.CLOCK)),
         "asyncapi.json": asyncapi.document(),
         "openapi.json": openapi.document(),
@@ -115,7 +115,7 @@ def _notification() -> dict[str, Any]:
 
 def _calendar() -> dict[str, Any]:
     """The schema of an entry of the calendar, with those of its parts."""
-    schema = described(component(Entry), descriptions.CALENDAR)
+    schema = described(component(CalendarEntry), descriptions.CALENDAR)
     parts: dict[type[msgspec.Struct], Mapping[str, str]] = {Only: descriptions.ONLY, Period: descriptions.PERIOD}
     return schema | {"$defs": {kind.__name__: described(component(kind), texts) for kind, texts in parts.items()}}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.calendar import Entry, Only, Period, demand_entity, encode, entry_of, named
+from schemas.calendar import CalendarEntry, Only, Period, demand_entity, encode, entry_of, named
 from schemas.rejections import one_line
 from schemas.times import format_time, parse_time
 from streams.cli.calendar_ics import ImportDefaults, ImportWindow, read_ics
@@ -47,17 +47,17 @@ def _add(arguments: Namespace, settings: Settings, now: float) -> None:
     print_lines(_put(settings, [entry], now))
 
 
-def _put(settings: Settings, entries: Iterable[Entry], now: float) -> list[str]:
+def _put(settings: Settings, entries: Iterable[CalendarEntry], now: float) -> list[str]:
     """Write the entries that are not there yet, and return a line about each."""
     there, fixed = read(settings.kafka).entries, {expected.entry().entry_id for expected in settings.calendar}
     new, lines = [], []
     for entry in {entry.entry_id: entry for entry in entries}.values():
         old = there.get(entry.entry_id, entry)
-        if old.is_there or entry.entry_id in fixed:
+        if old.is_active or entry.entry_id in fixed:
             lines.append(f"{entry.entry_id} is there already")
         else:
             period = Period(format_time(math.ceil(now)))
-            new.append(msgspec.structs.replace(old, known=[*old.known, period]))
+            new.append(msgspec.structs.replace(old, periods=[*old.periods, period]))
             lines.append(f"added {_line(entry)}")
     write(settings.kafka, new)
     return lines
@@ -68,13 +68,13 @@ def _remove(arguments: Namespace, settings: Settings, now: float) -> None:
     there, gone = read(settings.kafka).entries, []
     for entry_id in arguments.id:
         entry = there.get(entry_id)
-        if entry is None or not entry.is_there:
+        if entry is None or not entry.is_active:
             fixed = any(expected.entry().entry_id == entry_id for expected in settings.calendar)
             fault = "stands in the settings: remove it there" if fixed else "there is none"
             raise UsageError(f"calendar entry {entry_id}: {fault}")
-        added = parse_time(entry.known[-1].added_at)
-        last = Period(entry.known[-1].added_at, format_time(max(math.ceil(now), math.floor(added) + 1)))
-        gone.append(msgspec.structs.replace(entry, known=[*entry.known[:-1], last]))
+        added = parse_time(entry.periods[-1].added_at)
+        last = Period(entry.periods[-1].added_at, format_time(max(math.ceil(now), math.floor(added) + 1)))
+        gone.append(msgspec.structs.replace(entry, periods=[*entry.periods[:-1], last]))
     write(settings.kafka, gone)
     print_lines(f"removed {_line(entry)}" for entry in gone)
 
@@ -92,12 +92,12 @@ def _list(arguments: Namespace, settings: Settings, now: float) -> None:
     if arguments.json:
         print_rows(map(encode, shown))
         return
-    sources = ["settings" if entry.entry_id in fixed else "topic" if entry.is_there else "removed" for entry in shown]
+    sources = ["settings" if entry.entry_id in fixed else "topic" if entry.is_active else "removed" for entry in shown]
     print_lines([HEADER, *map(_line, shown, sources)])
 
 
-def _is_ahead(entry: Entry, is_fixed: bool, now: float) -> bool:
-    return (is_fixed or entry.is_there) and parse_time(entry.ends) > now
+def _is_ahead(entry: CalendarEntry, is_fixed: bool, now: float) -> bool:
+    return (is_fixed or entry.is_active) and parse_time(entry.ends) > now
 
 
 def _import(arguments: Namespace, settings: Settings, now: float) -> None:
@@ -116,7 +116,7 @@ def _import(arguments: Namespace, settings: Settings, now: float) -> None:
         raise InputError(f"{arguments.file}: {len(found.faults)} events could not be imported")
 
 
-def _line(entry: Entry, source: str = "topic") -> str:
+def _line(entry: CalendarEntry, source: str = "topic") -> str:
     facets = "".join(f" {name}={value}" for name, value in named(entry.facets))
     text = f"{', '.join(entry.entities)}{facets}{': ' if entry.note else ''}{entry.note}"
     return f"{entry.entry_id}  {entry.starts:20}  {entry.ends:20}  {source:8}  {one_line(text)}"

@@ -14,7 +14,7 @@ import icalendar
 import msgspec
 from dateutil.rrule import rrulestr
 
-from schemas.calendar import MAX_NOTE, Entry, Only, demand_entity, entry_of
+from schemas.calendar import MAX_NOTE, CalendarEntry, Only, demand_entity, entry_of
 from schemas.rejections import one_line
 from streams.config.errors import InputError
 
@@ -42,7 +42,7 @@ class ImportDefaults(NamedTuple):
 class Imported(NamedTuple):
     """Entries in the order of the file, and for each event that could not be taken a line that says why."""
 
-    entries: list[Entry]
+    entries: list[CalendarEntry]
     faults: list[str]
 
 
@@ -98,7 +98,7 @@ def _entries(
     zone: ZoneInfo,
     span: ImportWindow,
     given: ImportDefaults,
-) -> list[Entry]:
+) -> list[CalendarEntry]:
     """The entries of one event, none for one that is cancelled or over. Raises ValueError when it cannot be taken."""
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return []

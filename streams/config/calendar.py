@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from detectors.outages import suppression
 from detectors.outages.suppression import FOREVER, Ask
 from detectors.types import Suppression
-from schemas.calendar import Entry, named
+from schemas.calendar import CalendarEntry, named
 from schemas.times import parse_time
 from streams.ingest.series_index import SeriesIndex
 
@@ -18,12 +18,12 @@ class Calendar:
     `fixed`: those of the settings, which always count; an entry of the topic that says the same changes nothing.
     """
 
-    def __init__(self, fixed: Iterable[Entry] = ()) -> None:
+    def __init__(self, fixed: Iterable[CalendarEntry] = ()) -> None:
         self.fixed = {entry.entry_id: _rule(entry, FOREVER) for entry in fixed}
         self.topic: dict[str, suppression.Entry] = {}
         self.entries = list(self.fixed.values())
 
-    def put(self, entries: Iterable[Entry]) -> None:
+    def put(self, entries: Iterable[CalendarEntry]) -> None:
         """Take entries of the topic, or newer states of them; all at once, since what there is is put together anew."""
         self.topic.update((entry.entry_id, _rule(entry, _known(entry))) for entry in entries)
         self.entries = list({**self.topic, **self.fixed}.values())
@@ -42,7 +42,7 @@ class Calendar:
 NOTHING = Calendar()
 
 
-def _rule(entry: Entry, known: tuple[tuple[float, float], ...]) -> suppression.Entry:
+def _rule(entry: CalendarEntry, known: tuple[tuple[float, float], ...]) -> suppression.Entry:
     return suppression.Entry(
         entry.entry_id,
         parse_time(entry.starts),
@@ -54,6 +54,6 @@ def _rule(entry: Entry, known: tuple[tuple[float, float], ...]) -> suppression.E
     )
 
 
-def _known(entry: Entry) -> tuple[tuple[float, float], ...]:
-    ends = (float("inf") if one.removed_at is None else parse_time(one.removed_at) for one in entry.known)
-    return tuple(zip((parse_time(one.added_at) for one in entry.known), ends, strict=True))
+def _known(entry: CalendarEntry) -> tuple[tuple[float, float], ...]:
+    ends = (float("inf") if period.removed_at is None else parse_time(period.removed_at) for period in entry.periods)
+    return tuple(zip((parse_time(period.added_at) for period in entry.periods), ends, strict=True))

@@ -12,7 +12,7 @@ from msgspec import Meta
 from detectors.types import Kind, Rule
 from detectors.watermark import TimeRule
 from schemas.api import MAX_BINS
-from schemas.calendar import Entry, Only, entry_of
+from schemas.calendar import CalendarEntry, Only, entry_of
 from streams.config.alerts import AlertsSettings, AnyReceiver
 from streams.config.area_spec import combination
 from streams.config.durations import seconds
@@ -145,7 +145,7 @@ class ExpectedSettings(Section, frozen=True):
                 raise ValueError(f"`{name}` has no offset from UTC: write 2017-07-01T00:00:00Z")
         self.entry()
 
-    def entry(self) -> Entry:
+    def entry(self) -> CalendarEntry:
         """Return the entry as a message of the calendar's topic."""
         return entry_of(self.starts.timestamp(), self.ends.timestamp(), self.entities, self.facets, self.note)
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from detectors.types import Floats, Ints
 from schemas.measurement import Measurement
-from schemas.validate import judge
+from schemas.validate import validate
 from streams.ingest.columns import Columns
 
 _splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class Origin(NamedTuple):
+class MeasurementOrigin(NamedTuple):
     """Where a measurement came from: the offset of its message, and its own bytes."""
 
     offset: int
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
 class Rejected(NamedTuple):
     """A measurement, or a whole message, that is a dead letter."""
 
-    origin: Origin
+    origin: MeasurementOrigin
     reason: str
     detail: str
 
@@ -48,13 +48,13 @@ class Batch:
     received: Sequence[float] | Floats | float
     columns: Columns
 
-    def origin(self, position: int) -> Origin:
+    def origin(self, position: int) -> MeasurementOrigin:
         """Return where the measurement at that position came from; of an array, only its own element's bytes."""
         message = int(self.source[position])
         value = self.values[message] or b""
         if value.lstrip()[:1] == b"[":
             value = _good_elements(value)[position - bisect_left(self.source, message)]
-        return Origin(self.offsets[message], value)
+        return MeasurementOrigin(self.offsets[message], value)
 
     def received_at(self, positions: Ints) -> Floats | float:
         """Return when the messages of the measurements at these positions came in (Unix seconds)."""
@@ -69,4 +69,4 @@ class Batch:
 def _good_elements(array: bytes) -> list[bytes]:
     """Return the raw elements of an array that are measurements, as they came."""
     elements = map(bytes, _splitter.decode(array))
-    return [element for element in elements if element[:1] == b"{" and judge(element)[0]]
+    return [element for element in elements if element[:1] == b"{" and validate(element)[0]]

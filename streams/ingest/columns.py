@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.types import Floats, Ints
 from schemas.measurement import Measurement
-from streams.ingest.layout_cache import Layouts
+from streams.ingest.layout_cache import LayoutCache
 
 TS, VALUE, ASN = map(attrgetter, ("ts", "value", "asn"))
 SORT = attrgetter("feed", "access", "direction", "service")
@@ -48,7 +48,7 @@ class Reader:
     """
 
     def __init__(self, plain: Collection[str] = ()) -> None:
-        self.layouts = Layouts(plain, self._number)
+        self.layouts = LayoutCache(plain, self._number)
         self.feeds: dict[str, int] = {}
         self._sorts: dict[tuple[str | None, ...], int] = {}
         self._feed_of: list[int] = []

@@ -1,4 +1,4 @@
-"""Layouts of the measurements of some feeds: learnt from texts that are good, and put to use on many at once."""
+"""LayoutCache of the measurements of some feeds: learnt from texts that are good, and put to use on many at once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Pause:
         self._length = self._left = min(2 * self._length + 1, _LONGEST_PAUSE)
 
 
-class Layouts:
+class LayoutCache:
     """Knows layouts of measurements of the feeds `plain`. Where it knows few it is not tried for a while, ever longer.
 
     `number` gives a sort its number.

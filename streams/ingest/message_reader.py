@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias, cast, overload
 import numpy as np
 
 from detectors.types import Ints
-from schemas.decode import Dead, again, joined, parts
+from schemas.decode import RejectedValue, decode_parts, decode_validated, join_parts
 from schemas.measurement import Measurement
 from streams.ingest.columns import Columns, Looked, Reader
 from streams.ingest.layout_cache import Elements
@@ -49,7 +49,7 @@ class Pool(Sequence[Measurement]):
         item = self._items[at]
         if isinstance(item, Measurement):
             return item
-        return again(item if isinstance(item, bytes) else item.elements.at(at - item.first))
+        return decode_validated(item if isinstance(item, bytes) else item.elements.at(at - item.first))
 
 
 class Read(NamedTuple):
@@ -58,7 +58,7 @@ class Read(NamedTuple):
     measurements: Sequence[Measurement]
     source: Sequence[int] | Ints
     columns: Columns
-    dead: list[Dead]
+    dead: list[RejectedValue]
 
 
 class _Piece(NamedTuple):
@@ -67,7 +67,7 @@ class _Piece(NamedTuple):
     looked: Looked
     source: Sequence[int] | Ints
     texts: Sequence[Measurement | bytes] | Elements
-    dead: list[Dead]
+    dead: list[RejectedValue]
     is_decoded: bool = False
 
 
@@ -106,7 +106,7 @@ def _singles(start: int, texts: Sequence[bytes], lengths: Ints, reader: Reader) 
 
 def _mixed(start: int, texts: Sequence[bytes], rows: Rows, rest: Ints, reader: Reader) -> _Piece:
     """Put what was read by layout and what was decoded into the order in which they came."""
-    decoded = joined(list(parts([texts[at] for at in rest.tolist()])))
+    decoded = join_parts(list(decode_parts([texts[at] for at in rest.tolist()])))
     by_layout = np.flatnonzero(rows.known)
     source = np.concatenate([by_layout, rest[np.asarray(decoded.source, dtype=np.int64)]])
     order = np.argsort(source, kind="stable")
@@ -133,7 +133,7 @@ def _arrays(start: int, texts: Sequence[bytes], lengths: Ints, reader: Reader) -
 
 
 def _decoded(start: int, values: Sequence[bytes | None], reader: Reader) -> Iterator[_Piece]:
-    for part in parts(values, start):
+    for part in decode_parts(values, start):
         yield _Piece(reader.look(part.measurements), part.source, part.measurements, part.dead, is_decoded=True)
 
 

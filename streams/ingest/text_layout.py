@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from schemas.measurement import Measurement
-from schemas.validate import judge
+from schemas.validate import validate
 
 LONGEST = 504  # bytes of a text that has a layout here
 WORD = 8  # digits that are read at once
@@ -68,7 +68,7 @@ def layout_of(text: bytes, plain: Collection[str]) -> Layout | None:
 def _good(text: bytes) -> Measurement | None:
     if text[:1] != b"{" or text[-1:] != b"}":
         return None
-    good, _ = judge(text)
+    good, _ = validate(text)
     return good[0] if good else None
 
 

@@ -14,12 +14,12 @@ from detectors.types import DAY, Flags, Floats, Ints
 from detectors.watermark import TimeRule, Watermark
 from schemas.measurement import Measurement
 from schemas.rejections import Reason
-from streams.ingest.batch import Batch, Origin, Rejected
+from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import KEY
 from streams.pipeline.feed_kinds import DEFECTS
 
-Pending = tuple[Measurement, Origin]  # a measurement ahead of its time, and where it came from
+Pending = tuple[Measurement, MeasurementOrigin]  # a measurement ahead of its time, and where it came from
 
 
 class Advance(NamedTuple):
@@ -126,5 +126,5 @@ def _rejections(part: MeasurementSlice, flags: Flags, batch: Batch, reason: Reas
     return [Rejected(batch.origin(position), reason, detail) for position in part.positions[flags].tolist()]
 
 
-def _too_far(origin: Origin) -> Rejected:
+def _too_far(origin: MeasurementOrigin) -> Rejected:
     return Rejected(origin, "too-far-ahead", "the time is far ahead of all other measurements of the feed")

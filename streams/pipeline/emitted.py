@@ -9,7 +9,7 @@ from typing import NamedTuple
 from schemas.finding import Finding
 from schemas.incident import Incident
 from schemas.outage import Outage
-from schemas.partial import Piece
+from schemas.partial import AreaSumPart
 from streams.ingest.batch import Rejected
 
 
@@ -35,7 +35,7 @@ class Emitted:
     """
 
     bin_reports: list[Finding] = field(default_factory=list)
-    area_sums: list[Piece] = field(default_factory=list)
+    area_sums: list[AreaSumPart] = field(default_factory=list)
     dead_letters: list[Rejected] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
     activity: dict[str, FeedActivity] = field(default_factory=dict)

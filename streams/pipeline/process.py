@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from detectors.types import Floats
-from schemas.decode import Dead
-from streams.ingest.batch import Batch, Origin, Rejected
+from schemas.decode import RejectedValue
+from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
 from streams.ingest.message_reader import read
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.shard import Shard
@@ -56,8 +56,8 @@ def process(
 
 
 def _bad_key(index: int, values: Sequence[bytes | None], offsets: Sequence[int]) -> Rejected:
-    return Rejected(Origin(offsets[index], values[index] or b""), "bad-key", "the key is not UTF-8")
+    return Rejected(MeasurementOrigin(offsets[index], values[index] or b""), "bad-key", "the key is not UTF-8")
 
 
-def _undecoded(letter: Dead, offsets: Sequence[int]) -> Rejected:
-    return Rejected(Origin(offsets[letter.index], letter.payload), letter.reason, letter.detail)
+def _undecoded(letter: RejectedValue, offsets: Sequence[int]) -> Rejected:
+    return Rejected(MeasurementOrigin(offsets[letter.index], letter.payload), letter.reason, letter.detail)

@@ -9,7 +9,7 @@ from msgspec import DecodeError
 
 from schemas.finding import Finding
 from schemas.outage import Outage
-from schemas.partial import Piece, decode_partial
+from schemas.partial import AreaSumPart, decode_partial
 from schemas.rejections import one_line
 from streams.broker.record_run import Run
 from streams.config.area_spec import Combination, combination
@@ -95,7 +95,7 @@ class AreaStage(Stage):
     def _of(self, feed: str) -> list[Site]:
         return [site for site in self.sites.values() if site.feed == feed]
 
-    def _put(self, piece: Piece, message: bytes, emitted: Emitted) -> None:
+    def _put(self, piece: AreaSumPart, message: bytes, emitted: Emitted) -> None:
         """Apply one message, unless it was written under other settings."""
         site, rules = self.sites.get((piece.feed, piece.areas)), self.settings.feeds.get(piece.feed)
         shards = range(self.settings.kafka.partitions)

@@ -8,13 +8,13 @@ from typing import Any
 
 from schemas.finding import Finding
 from schemas.outage import Outage
-from schemas.partial import Piece
+from schemas.partial import AreaSumPart
 from streams.broker.record_run import Run
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
 from streams.pipeline.areas.absence import Absence
 from streams.pipeline.areas.cells import Partial
-from streams.pipeline.areas.partials import Source, nothing, pieces_of
+from streams.pipeline.areas.partials import AreaSumSource, nothing, pieces_of
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import SHARD, silence
 from streams.pipeline.process import Tally, process
@@ -52,7 +52,7 @@ class MeasurementStage(Stage):
         rules = {name: self.settings.time_rule(name) for name in self.settings.feeds}
         self.absence = Absence(rules, float(self.settings.worker.idle_after))
         self.unusable: frozenset[str] = frozenset()
-        self._area_sums: list[Piece] = []
+        self._area_sums: list[AreaSumPart] = []
 
     def process(self, records: Run, now: float) -> Emitted:
         """Apply measurements and return what came of them."""
@@ -142,10 +142,10 @@ class MeasurementStage(Stage):
             self.unsaved = True
         return silences
 
-    def source(self, feed: str) -> Source:
+    def source(self, feed: str) -> AreaSumSource:
         """Return the source of this shard's area sums of a feed."""
         rules = self.settings.feeds[feed]
-        return Source(feed, rules.kind, int(rules.bin), self.number)
+        return AreaSumSource(feed, rules.kind, int(rules.bin), self.number)
 
     def _may_advance(self, lag: int | None, now: float) -> bool:
         """Return whether the clock decides here: all is read, the partition is idle, and a feed is behind its clock."""

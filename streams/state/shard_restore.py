@@ -14,7 +14,7 @@ from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import Ongoing
 from detectors.outages.presence import Members
 from schemas.measurement import Measurement
-from streams.ingest.batch import Origin
+from streams.ingest.batch import MeasurementOrigin
 from streams.ingest.series_index import KEY, Series, SeriesIndex
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.areas.cells import Cells
@@ -89,7 +89,7 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
     feed.admission.active, feed.silent_since = head["active"], head["silent_since"]
     for held in rows["held"].values["held"]:
         measurement = convert(held["measurement"], Measurement)
-        origin = Origin(held["offset"], base64.b64decode(held["payload"]))
+        origin = MeasurementOrigin(held["offset"], base64.b64decode(held["payload"]))
         feed.admission.leap_guard.pending.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
 
 

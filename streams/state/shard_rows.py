@@ -26,7 +26,7 @@ from detectors.outages.areas import Panel
 from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
 from schemas.measurement import Measurement
-from streams.ingest.batch import Origin
+from streams.ingest.batch import MeasurementOrigin
 from streams.ingest.series_index import SeriesIndex
 from streams.pipeline.areas.area_sums import Areas, Summed
 from streams.pipeline.areas.cells import Cells
@@ -83,7 +83,7 @@ def _head(feed: Feed) -> dict[str, Any]:
     }
 
 
-def _held(claim: Claim[tuple[Measurement, Origin]]) -> dict[str, Any]:
+def _held(claim: Claim[tuple[Measurement, MeasurementOrigin]]) -> dict[str, Any]:
     measurement, origin = claim.item
     payload = base64.b64encode(origin.payload).decode()
     return {"measurement": to_builtins(measurement), "offset": origin.offset, "payload": payload}

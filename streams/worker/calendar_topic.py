@@ -14,7 +14,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from msgspec import DecodeError
 
-from schemas.calendar import Entry, decode_entry, encode
+from schemas.calendar import CalendarEntry, decode_entry, encode
 from schemas.rejections import one_line
 from streams.broker.clients import PATIENCE, reading, sending
 from streams.config.calendar import Calendar
@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 class Reading:
     """The records read so far: the newest state of each entry, faults, and the next offset of each partition."""
 
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, CalendarEntry] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     following: dict[int, int] = field(default_factory=dict)
 
-    def add(self, record: Any) -> Entry | None:  # noqa: ANN401
+    def add(self, record: Any) -> CalendarEntry | None:  # noqa: ANN401
         """Add a record and return its entry. A record that is no entry is noted as a fault; the result is None."""
         self.following[record.partition] = record.offset + 1
         try:
@@ -80,7 +80,7 @@ def _reader(kafka: KafkaSettings, found: Reading) -> Iterator[tuple[Any, list[To
         yield consumer, parts
 
 
-def _records(consumer: Any, found: Reading) -> Iterator[Entry | None]:  # noqa: ANN401
+def _records(consumer: Any, found: Reading) -> Iterator[CalendarEntry | None]:  # noqa: ANN401
     for batch in consumer.poll(500).values():
         yield from (found.add(record) for record in batch)
 
@@ -118,7 +118,7 @@ def _log_faults(found: Reading) -> None:
     found.faults.clear()
 
 
-def write(kafka: KafkaSettings, entries: Iterable[Entry]) -> None:
+def write(kafka: KafkaSettings, entries: Iterable[CalendarEntry]) -> None:
     """Write entries, keyed by their ids, and wait until the broker has them. Raises BrokerError."""
     with sending(kafka, kafka.calendar) as send:
         for entry in entries:

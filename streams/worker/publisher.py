@@ -15,7 +15,7 @@ from schemas.cloudevents import Headers, incident_headers, outage_headers
 from schemas.finding import Finding
 from schemas.incident import Incident
 from schemas.outage import Outage, encode
-from schemas.partial import Piece
+from schemas.partial import AreaSumPart
 from schemas.rejections import Reason
 from streams.config.settings import Settings
 from streams.ingest.batch import Rejected
@@ -84,7 +84,7 @@ class Publisher:
         for piece in (piece for report in reports for piece in pieces_of(report)):
             await self._send(stage, self._findings, piece.reporter.encode(), finding.encode(piece), partition=FINDINGS)
 
-    async def _send_area_sums(self, stage: str, pieces: Iterable[Piece]) -> None:
+    async def _send_area_sums(self, stage: str, pieces: Iterable[AreaSumPart]) -> None:
         for piece in pieces:
             key, place = f"{piece.feed}/{piece.areas}", place_of(piece.feed, piece.areas, self._partitions)
             await self._send(stage, self._partials, key.encode(), partial.encode(piece), partition=place)

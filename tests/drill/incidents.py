@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.finding import Finding
 from schemas.incident import encode
-from schemas.partial import Piece
+from schemas.partial import AreaSumPart
 from schemas.partial import encode as encode_partial
 from streams.config.loader import load
 from streams.config.metadata import Register
@@ -33,7 +33,7 @@ def incidents(feeds: Path, parts: Sequence[Path]) -> dict[Key, bytes]:
     settings = msgspec.structs.replace(settings, kafka=kafka)
     grouping = Grouping(settings, Register(), expected_reporters(settings, len(parts), summed=True))
     partitions = [MeasurementStage(settings, number, {}, 0.0) for number in range(len(parts))]
-    pieces: list[Piece] = []
+    pieces: list[AreaSumPart] = []
     for partition, part in zip(partitions, parts, strict=True):
         for emitted in _read(partition, part.read_bytes().splitlines()):
             pieces += emitted.area_sums
@@ -49,7 +49,9 @@ def _read(partition: MeasurementStage, lines: Sequence[bytes]) -> Iterator[Emitt
         yield partition.process(records(lines[at : at + BATCH], at, LATER), 0.0)
 
 
-def _areas(settings: Settings, partitions: Sequence[MeasurementStage], pieces: Sequence[Piece]) -> Iterator[Finding]:
+def _areas(
+    settings: Settings, partitions: Sequence[MeasurementStage], pieces: Sequence[AreaSumPart]
+) -> Iterator[Finding]:
     """Yield what the areas find in all partitions; one that has nothing of a feed says so."""
     messages = [*map(encode_partial, pieces), *map(encode_partial, _nothing(partitions, pieces))]
     for number in range(len(partitions)):
@@ -57,7 +59,7 @@ def _areas(settings: Settings, partitions: Sequence[MeasurementStage], pieces: S
         yield from stage.process(records(messages), 0.0).bin_reports
 
 
-def _nothing(partitions: Sequence[MeasurementStage], pieces: Sequence[Piece]) -> Iterator[Piece]:
+def _nothing(partitions: Sequence[MeasurementStage], pieces: Sequence[AreaSumPart]) -> Iterator[AreaSumPart]:
     last = {(piece.feed, piece.areas): piece.start for piece in sorted(pieces, key=lambda one: one.start)}
     told = {(piece.feed, piece.areas, piece.shard) for piece in pieces}
     for partition in partitions:

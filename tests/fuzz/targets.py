@@ -19,7 +19,7 @@ from schemas.finding import encode as encode_finding
 from schemas.outage import decode_outage
 from schemas.outage import encode as encode_outage
 from schemas.rejections import DETAIL_LENGTH, REASONS
-from schemas.validate import judge
+from schemas.validate import validate
 from streams.config.errors import StateError
 from streams.ingest.columns import Reader
 from streams.ingest.message_reader import read
@@ -32,7 +32,7 @@ SEPARATOR = b"\n---\n"
 def measurements(data: bytes) -> None:
     """A run of values is each of them judged alone; what is dead has a reason, and a detail fit for a header."""
     values: list[bytes | None] = [*data.split(SEPARATOR)]
-    decoded, alone = decode(values), [judge(value) for value in values]
+    decoded, alone = decode(values), [validate(value) for value in values]
     assert decoded.measurements == list(chain.from_iterable(good for good, _ in alone))
     assert list(decoded.source) == [index for index, (good, _) in enumerate(alone) for _ in good]
     assert [dead.payload for dead in decoded.dead] == [payload for _, bad in alone for payload, _ in bad]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from schemas.decode import Dead, decode
+from schemas.decode import RejectedValue, decode
 from schemas.measurement import entity_of
 from schemas.validate import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS
 from tests.schemas.examples import MEASUREMENTS, message
@@ -14,7 +14,7 @@ from tests.schemas.examples import MEASUREMENTS, message
 GOOD = MEASUREMENTS[0]
 
 
-def dead_of(value: bytes | None) -> Dead:
+def dead_of(value: bytes | None) -> RejectedValue:
     """The one dead letter of a value that holds nothing good."""
     decoded = decode([value])
     assert decoded.measurements == []
@@ -127,7 +127,7 @@ def test_each_way_to_be_bad(value: bytes | None, reason: str) -> None:
     among = decode([GOOD, value, MEASUREMENTS[1]])
     assert [m.feed for m in among.measurements] == ["atlas", "bgp"]
     assert list(among.source) == [0, 2]
-    assert among.dead == [Dead(1, dead.payload, dead.reason, dead.detail)]
+    assert among.dead == [RejectedValue(1, dead.payload, dead.reason, dead.detail)]
 
 
 @pytest.mark.parametrize(

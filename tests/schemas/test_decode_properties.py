@@ -7,7 +7,7 @@ import json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.decode import Dead, Decoded, decode
+from schemas.decode import Decoded, RejectedValue, decode
 from schemas.rejections import REASONS
 from tests.schemas.examples import MEASUREMENTS, RUNS, VALUES, message
 
@@ -22,7 +22,7 @@ def one_by_one(values: list[bytes | None]) -> Decoded:
         alone = decode([value])
         out.measurements.extend(alone.measurements)
         source.extend([index] * len(alone.measurements))
-        out.dead.extend(Dead(index, dead.payload, dead.reason, dead.detail) for dead in alone.dead)
+        out.dead.extend(RejectedValue(index, dead.payload, dead.reason, dead.detail) for dead in alone.dead)
     return Decoded(out.measurements, source, out.dead)
 
 

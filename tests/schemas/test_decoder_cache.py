@@ -8,19 +8,19 @@ import pytest
 from hypothesis import example, given
 
 from schemas import decoder_cache
-from schemas.decoder_cache import Familiar
+from schemas.decoder_cache import DecoderCache
 from schemas.measurement import Measurement
-from schemas.validate import MAX_BYTES, MAX_ELEMENTS, judge
+from schemas.validate import MAX_BYTES, MAX_ELEMENTS, validate
 from tests.schemas.examples import MEASUREMENTS, VALUES, message
 
 GOOD = MEASUREMENTS[2]
 
 
-def taught(*values: bytes | None) -> Familiar:
+def taught(*values: bytes | None) -> DecoderCache:
     """Return one that has failed at these values and learnt the names of all that is good in them."""
-    one = Familiar()
+    one = DecoderCache()
     assert one.decode(values) is None
-    one.learn([judge(value)[0] for value in values])
+    one.learn([validate(value)[0] for value in values])
     while one._left:
         assert one.decode(values) is None
     return one
@@ -47,7 +47,7 @@ def flat(found: list[Measurement | list[Measurement]] | None) -> list[Measuremen
 @example(b"[%b]" % b",".join([message()] * (MAX_ELEMENTS + 1)))
 def test_what_is_said_is_what_judging_says(value: bytes | None) -> None:
     """Nothing is said of a value with anything bad in it, whatever names are known."""
-    good, bad = judge(value)
+    good, bad = validate(value)
     found = taught(value, message()).decode([value])
     assert found is None or (flat(found) == good and not bad)
 
@@ -55,7 +55,7 @@ def test_what_is_said_is_what_judging_says(value: bytes | None) -> None:
 @pytest.mark.parametrize("value", [GOOD, b"[%b, %b]" % (GOOD, message(region="VE-Anzo\u00e1tegui")), b"[]", message()])
 def test_known_names_are_decoded(value: bytes) -> None:
     """Alone and in arrays, with all fields as they were measured."""
-    assert flat(taught(GOOD, message(region="VE-Anzo\u00e1tegui")).decode([value, value])) == judge(value)[0] * 2
+    assert flat(taught(GOOD, message(region="VE-Anzo\u00e1tegui")).decode([value, value])) == validate(value)[0] * 2
 
 
 @pytest.mark.parametrize("field", ["feed", "region", "service"])
@@ -71,16 +71,16 @@ def test_it_is_tried_ever_less_where_it_fails() -> None:
     for pause in (1, 3, 7):
         assert one.decode(odd) is None
         assert [one.decode([GOOD]) for _ in range(pause)] == [None] * pause
-    assert flat(one.decode([GOOD])) == flat(one.decode([GOOD])) == judge(GOOD)[0]
+    assert flat(one.decode([GOOD])) == flat(one.decode([GOOD])) == validate(GOOD)[0]
 
 
 def test_names_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """With that many known, no more are learnt."""
-    monkeypatch.setattr(decoder_cache, "_MOST", 4)
+    monkeypatch.setattr(decoder_cache, "_MAX_NAMES", 4)
     one = taught(*[message(service=f"s{number}") for number in range(4)])
     assert flat(one.decode([message(service="s1")]))
     assert one.decode([message(service="new")]) is None
-    one.learn([judge(message(service="new"))[0]])
+    one.learn([validate(message(service="new"))[0]])
     assert one.decode([message(service="s1")]) is None
     assert flat(one.decode([message(service="s1")]))
     assert one.decode([message(service="new")]) is None

@@ -45,8 +45,8 @@ def test_no_regions(name: str) -> None:
 
 def test_known_regions_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many regions come by, only so many are remembered, and the answers stay right."""
-    monkeypatch.setattr(module, "_MAX_KNOWN", 10)
-    module.KNOWN_REGIONS.clear()
+    monkeypatch.setattr(module, "_MAX_REGIONS", 10)
+    module.VALID_REGIONS.clear()
     assert all(is_region(f"IR-{number}") for number in range(100))
-    assert len(module.KNOWN_REGIONS) <= 10
+    assert len(module.VALID_REGIONS) <= 10
     assert not is_region("IR-")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.partial import Piece, decode_partial
+from schemas.partial import AreaSumPart, decode_partial
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.partials import partial_of
 
@@ -22,7 +22,7 @@ class Gathering:
         self.waiting: dict[int, dict[int, dict[int, bytes]]] = {}
         self.changed: set[int] = set()
 
-    def put(self, piece: Piece, message: bytes, closed: int | None) -> bool:
+    def put(self, piece: AreaSumPart, message: bytes, closed: int | None) -> bool:
         """Take a message; False when its bin has `closed`, since the shard had said that it has nothing there."""
         shard, start = piece.shard, piece.start
         late = closed is not None and start <= closed

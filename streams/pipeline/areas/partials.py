@@ -11,7 +11,7 @@ import numpy as np
 from detectors.exact_sums import LIMBS
 from detectors.outages.areas import Sums
 from detectors.types import Floats, Kind
-from schemas.partial import MAX_AREAS, Piece
+from schemas.partial import MAX_AREAS, AreaSumPart
 from streams.config.area_spec import Area, combination
 from streams.ingest.series_index import Series
 from streams.pipeline.areas.cells import AreaSums, Partial
@@ -20,7 +20,7 @@ _LIMBS = (".high", "", ".low")
 NAMES = tuple(f"{column}{limb}" for column in Sums._fields for limb in _LIMBS)
 
 
-class Source(NamedTuple):
+class AreaSumSource(NamedTuple):
     """Whose partials they are: a feed as the settings have it, and the shard that tells."""
 
     feed: str
@@ -37,12 +37,12 @@ def place_of(feed: str, areas: str, partitions: int) -> int:
     return zlib.crc32(f"{feed}/{areas}".encode()) % partitions
 
 
-def pieces_of(source: Source, partial: Partial) -> Iterator[Piece]:
+def pieces_of(source: AreaSumSource, partial: Partial) -> Iterator[AreaSumPart]:
     """Yield what a shard tells of a bin, of one combination after the other, their pieces in order."""
     for name, (areas, limbs) in partial.sums.items():
         cuts = [slice(at, at + MAX_AREAS) for at in range(0, len(areas), MAX_AREAS)] or [slice(0)]
         for number, cut in enumerate(cuts):
-            yield Piece(
+            yield AreaSumPart(
                 feed=source.feed,
                 kind=source.kind,
                 bin=source.width,
@@ -58,10 +58,12 @@ def pieces_of(source: Source, partial: Partial) -> Iterator[Piece]:
             )
 
 
-def nothing(source: Source, names: Iterable[str], start: int) -> Iterator[Piece]:
+def nothing(source: AreaSumSource, names: Iterable[str], start: int) -> Iterator[AreaSumPart]:
     """Yield what a shard tells that has nothing of a feed, in the bin of this start and all before it."""
     for name in names:
-        yield Piece(feed=source.feed, kind=source.kind, bin=source.width, areas=name, start=start, shard=source.shard)
+        yield AreaSumPart(
+            feed=source.feed, kind=source.kind, bin=source.width, areas=name, start=start, shard=source.shard
+        )
 
 
 def _columns(facets: Sequence[str], areas: Sequence[Area], limbs: Floats) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def _columns(facets: Sequence[str], areas: Sequence[Area], limbs: Floats) -> dic
     }
 
 
-def partial_of(pieces: Sequence[Piece]) -> Partial:
+def partial_of(pieces: Sequence[AreaSumPart]) -> Partial:
     """Return the partial of these pieces, all of it in order. Raises ValueError when names do not fit."""
     first = pieces[0]
     parts = [_areas_of(piece) for piece in pieces]
@@ -84,7 +86,7 @@ def partial_of(pieces: Sequence[Piece]) -> Partial:
     return Partial(first.start, first.weight or 0, first.doubted, first.spoke, {first.areas: sums})
 
 
-def _areas_of(piece: Piece) -> AreaSums:
+def _areas_of(piece: AreaSumPart) -> AreaSums:
     its = combination(piece.areas)
     facets = zip(*(piece.facets[name] for name in its.facets), strict=True) if its.facets else [()] * len(piece.ranks)
     limbs = np.zeros((len(NAMES), len(piece.ranks)))
@@ -100,7 +102,7 @@ def _series(entity: str, names: Sequence[str], values: Sequence[str], country: s
     return Series(entity, tuple(zip(names, values, strict=True)), country, name if place == "region" else None)
 
 
-def fits(piece: Piece, shards: Sequence[int]) -> bool:
+def fits(piece: AreaSumPart, shards: Sequence[int]) -> bool:
     """Whether a piece is of one of these shards and has the facets of its combination, and sums that are known."""
     facets = set(combination(piece.areas).facets) if piece.weight is not None else set()
     return piece.shard in shards and piece.facets.keys() == facets and piece.sums.keys() <= set(NAMES)

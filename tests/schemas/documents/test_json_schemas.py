@@ -12,7 +12,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from schemas.alertstate import AlertState
-from schemas.calendar import Entry, Only, Period
+from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.decode import decode
 from schemas.documents import descriptions
@@ -78,7 +78,7 @@ def test_schemas_are_schemas(name: str) -> None:
         (Clock, descriptions.CLOCK),
         (Finding, descriptions.FINDING),
         (Levels, descriptions.LEVELS),
-        (Entry, descriptions.CALENDAR),
+        (CalendarEntry, descriptions.CALENDAR),
         (Notification, NOTIFICATION),
         (Digest, DIGEST),
         (AlertState, ALERT_STATE),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.decode import Decoded, decode, parts
+from schemas.decode import Decoded, decode, decode_parts
 from schemas.measurement import Measurement
 from streams.ingest import layout_cache, message_reader
 from streams.ingest.columns import Reader
@@ -106,7 +106,7 @@ def test_most_are_never_decoded(monkeypatch: pytest.MonkeyPatch, odd: bytes | No
     reader, values = Reader(PLAIN), traffic(300)
     check(values, reader)
     decoding = _Counted()
-    monkeypatch.setattr(message_reader, "parts", decoding)
+    monkeypatch.setattr(message_reader, "decode_parts", decoding)
     mixed = [*values[:100], *([odd] if odd is not None else []), *values[100:]]
     found = check(mixed, reader)
     assert isinstance(found.measurements, Pool)
@@ -121,7 +121,7 @@ class _Counted:
 
     def __call__(self, texts: Sequence[bytes | None], first: int = 0) -> Iterator[Decoded]:
         self.seen += texts
-        return parts(texts, first)
+        return decode_parts(texts, first)
 
 
 @pytest.mark.parametrize("comma", [b",", b", "])
@@ -132,7 +132,7 @@ def test_arrays_are_read_by_layout(monkeypatch: pytest.MonkeyPatch, comma: bytes
     arrays: list[bytes | None] = [b"[%b]" % comma.join(texts[a:b]) for a, b in pairwise(cuts)]
     check(arrays, reader)
     decoding = _Counted()
-    monkeypatch.setattr(message_reader, "parts", decoding)
+    monkeypatch.setattr(message_reader, "decode_parts", decoding)
     assert isinstance(check(arrays, reader).measurements, Pool)
     assert not decoding.seen
     for odd in (b"[]", b"[%b %b]" % (texts[0], texts[1]), b"[%b, 1]" % texts[0], None, texts[0]):

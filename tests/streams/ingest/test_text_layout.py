@@ -1,4 +1,4 @@
-"""Layouts of texts: which have one, and that whatever digits stand there, it says what decoding says."""
+"""LayoutCache of texts: which have one, and that whatever digits stand there, it says what decoding says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.validate import judge
+from schemas.validate import validate
 from streams.ingest.layout_table import LayoutTable
 from streams.ingest.text_layout import LONGEST, Layout, Number, layout_of
 from tests.schemas.examples import SOUND, message
@@ -33,7 +33,7 @@ def read(layout: Layout, text: bytes) -> tuple[float, float, int] | None:
 
 def judged(text: bytes) -> tuple[float, float, int] | None:
     """Return the same of what judging says; None when the text is no measurement."""
-    good, _ = judge(text)
+    good, _ = validate(text)
     return (float(good[0].ts), good[0].value, good[0].asn or 0) if good else None
 
 

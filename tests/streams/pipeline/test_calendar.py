@@ -11,7 +11,7 @@ import msgspec
 import orjson
 import pytest
 
-from schemas.calendar import Entry, Only, Period, entry_of
+from schemas.calendar import CalendarEntry, Only, Period, entry_of
 from schemas.finding import encode as encode_finding
 from schemas.times import format_time
 from streams.config.calendar import Calendar
@@ -35,11 +35,11 @@ FACETS = Only()
 
 def entry(
     first: float, last: float, *known: tuple[float, float | None], entities: Iterable[str] = ("country/KZ",)
-) -> Entry:
+) -> CalendarEntry:
     """An entry between hours, known between hours."""
     spans = [Period(at(added), None if removed is None else at(removed)) for added, removed in known]
     bare = entry_of(START + first * HOUR, START + last * HOUR, entities, FACETS, "works")
-    return msgspec.structs.replace(bare, known=spans)
+    return msgspec.structs.replace(bare, periods=spans)
 
 
 def at(hour: float) -> str:
@@ -56,14 +56,14 @@ def traffic() -> list[bytes | None]:
     ]
 
 
-def told(*entries: Entry, values: list[bytes | None] | None = None) -> list[tuple[int, str, float, str | None]]:
+def told(*entries: CalendarEntry, values: list[bytes | None] | None = None) -> list[tuple[int, str, float, str | None]]:
     """What is told of the dark network: revision, state, hour, and what suppresses it."""
     running = Run(Shard(SETTINGS, reference=_reference(entries)))
     running.take(values or traffic())
     return [_short(outage) for outage in running.outages]
 
 
-def _reference(entries: Iterable[Entry]) -> ReferenceData:
+def _reference(entries: Iterable[CalendarEntry]) -> ReferenceData:
     found = ReferenceData()
     found.calendar.put(entries)
     return found
@@ -165,7 +165,7 @@ def test_what_was_read_of_the_topic_is_put_in_at_once(monkeypatch: pytest.Monkey
     calendar, first = Counting(), next(iter(many.values()))
     calendar_topic.load(SETTINGS.kafka, calendar)
     assert calendar.lists == [0, 100]
-    calendar.put([msgspec.structs.replace(first, known=[Period(at(0), at(1))])])
+    calendar.put([msgspec.structs.replace(first, periods=[Period(at(0), at(1))])])
     assert calendar.lists == [0, 100, 100]
     assert calendar.topic[first.entry_id].known == ((START, START + HOUR),)
 
@@ -225,5 +225,5 @@ def _hours_of(hour: float) -> float:
     return finding_helpers.START + hour * HOUR
 
 
-def _always(one: Entry) -> Entry:
-    return msgspec.structs.replace(one, known=[Period(format_time(0))])
+def _always(one: CalendarEntry) -> CalendarEntry:
+    return msgspec.structs.replace(one, periods=[Period(format_time(0))])

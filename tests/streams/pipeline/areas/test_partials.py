@@ -14,13 +14,13 @@ from streams.config.settings import Settings
 from streams.ingest.series_index import Series
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.gathering import Gathering
-from streams.pipeline.areas.partials import Source, nothing, partial_of, pieces_of, place_of
+from streams.pipeline.areas.partials import AreaSumSource, nothing, partial_of, pieces_of, place_of
 from streams.state.area_stage import AreaStage
 from tests.streams import divided
 from tests.streams.divided import Divided, split, traffic
 from tests.streams.helpers import HOUR, START, records
 
-SOURCE = Source("gauge", "gauge", HOUR, 1)
+SOURCE = AreaSumSource("gauge", "gauge", HOUR, 1)
 
 
 def partial(areas: int, start: int = START) -> Partial:
