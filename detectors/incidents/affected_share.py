@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from .model import CountryLevels, Coverage, Facets, OutageRevision, SeriesKey, TrackedIncident, key_of
+from .model import CountryLevels, Coverage, Facets, OutageRevision, SeriesKey, key_of
 
 
-def weighted_share(incident: TrackedIncident, coverage: Coverage, measured: float) -> float:
+def weighted_share(country: str, members: Iterable[OutageRevision], coverage: Coverage, measured: float) -> float:
     """Return the share of the country, 0 to 1, by weights; `measured` where an entity that is down has no weight.
 
     Where the country's own series is down too, the share is no less than `measured`.
     """
-    country = incident.country or ""
     weights, groups = coverage.weights.get(country, {}), defaultdict[SeriesKey, list[OutageRevision]](list)
-    for outage in incident.members:
+    for outage in members:
         groups[key_of(outage)].append(outage)
     smaller = [outages for key, outages in groups.items() if key[1] != "country"]
     weighted = [outages for outages in smaller if all(outage.entity in weights for outage in outages)]

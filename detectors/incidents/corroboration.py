@@ -50,9 +50,9 @@ class Weighed(NamedTuple):
     weight: float
 
 
-def loss_of(incident: TrackedIncident, coverage: Coverage) -> Loss:
+def loss_of(incident: TrackedIncident, members: Sequence[OutageRevision], coverage: Coverage) -> Loss:
     """Return the loss as the series show it that show it best."""
-    members, levels = incident.members, coverage.levels(incident.country or "")
+    levels = coverage.levels(incident.country or "")
     groups: defaultdict[SeriesKey, list[Weighed]] = defaultdict(list)
     for outage in members:
         weight = levels.series.get((outage.feed, outage.entity, outage.facets), outage.expected)
@@ -145,11 +145,13 @@ def _share_at(courses: Sequence[tuple[float, Steps]], at: float) -> float:
     return sum(weight * drop for weight, drop in fallen) / max(sum(weight for weight, _ in fallen), 1e-9)
 
 
-def kinds_of(incident: TrackedIncident, drop: float, coverage: Coverage) -> tuple[IncidentKind, ...]:
+def kinds_of(
+    incident: TrackedIncident, members: Sequence[OutageRevision], drop: float, coverage: Coverage
+) -> tuple[IncidentKind, ...]:
     """Return what is down and what is not, as far as both are measured; `total` or `partial` last."""
     if incident.fault:
         return (FEED_FAULT,)
-    members, scored = incident.members, _scored(incident, coverage)
+    scored = _scored(incident, coverage)
     entities = {outage.entity for outage in members}
     places = entities if len(entities) == 1 and not incident.broad else set()
     rest = [series for series in scored if not places or series.entity in places]
@@ -197,13 +199,14 @@ class Witnesses(NamedTuple):
     routes_up: tuple[int, int] | None
 
 
-def witnesses_of(incident: TrackedIncident, now: float, coverage: Coverage) -> Witnesses:
+def witnesses_of(
+    incident: TrackedIncident, members: Sequence[OutageRevision], now: float, coverage: Coverage
+) -> Witnesses:
     """Return which feeds agree.
 
     A feed is against when it measures half of the entities or more, in a way that would show the incident, and shows
     nothing.
     """
-    members = incident.members
     seen_by, entities = {outage.feed for outage in members}, {outage.entity for outage in members}
     able: defaultdict[str, set[str]] = defaultdict(set)
     for series in _scored(incident, coverage):
@@ -215,7 +218,7 @@ def witnesses_of(incident: TrackedIncident, now: float, coverage: Coverage) -> W
         tuple(sorted(seen_by)),
         tuple(sorted(against)),
         tuple(sorted(set(others) - against)),
-        _routes_up(incident, able, coverage),
+        None if incident.is_service else _routes_up(incident.confirmed, able, coverage),
     )
 
 
@@ -236,20 +239,22 @@ def _could_show(series: ScoredSeries, members: Iterable[OutageRevision], now: fl
     )
 
 
-def _routes_up(incident: TrackedIncident, able: Mapping[str, set[str]], coverage: Coverage) -> tuple[int, int] | None:
+def _routes_up(
+    confirmed: Sequence[OutageRevision], able: Mapping[str, set[str]], coverage: Coverage
+) -> tuple[int, int] | None:
     """Return how many networks have their routes, of how many that have them watched; None when this says little.
 
     It says something when two other feeds show networks down, or the whole country deeply, and at least half of them
     have their routes. `able`: by feed, the entities of which it would show an outage.
     """
-    others = [outage for outage in incident.confirmed if outage.feed not in coverage.routes]
-    if incident.is_service or of_kind(others, "region"):
+    others = [outage for outage in confirmed if outage.feed not in coverage.routes]
+    if of_kind(others, "region"):
         return None
     countries = [outage for outage in others if outage.is_deep and not outage.facets]
     candidates = (of_kind(others, "asn"), countries)
     outages = next((group for group in candidates if len({outage.feed for outage in group}) >= 2), [])
     watched = {entity for feed in coverage.routes for entity in able.get(feed, ())}
     watched &= {outage.entity for outage in outages}
-    down = {outage.entity for outage in incident.members if outage.feed in coverage.routes}
+    down = {outage.entity for outage in confirmed if outage.feed in coverage.routes}
     up = len(watched - down)
     return (up, len(watched)) if watched and 2 * up >= len(watched) else None

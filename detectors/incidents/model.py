@@ -67,11 +67,6 @@ class OutageRevision:
         return self.entity.partition("/")[0]
 
     @property
-    def name(self) -> str:
-        """The name of its entity without the kind: `3333` of `asn/3333`."""
-        return self.entity.partition("/")[2]
-
-    @property
     def is_of_series(self) -> bool:
         """Whether it is an outage of a series, not a fault of a whole feed."""
         return self.kind not in (STOPPED_FEED, DOUBTED_FEED)
@@ -282,6 +277,15 @@ class TrackedIncident:
 def of_kind(outages: Iterable[OutageRevision], kind: str) -> list[OutageRevision]:
     """Return the outages of one kind of entity."""
     return [outage for outage in outages if outage.kind == kind]
+
+
+def names_by_kind(outages: Iterable[OutageRevision]) -> defaultdict[str, set[str]]:
+    """Return the names of the entities that are down, by kind: `{"asn": {"3333"}}` for an outage of `asn/3333`."""
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for outage in outages:
+        kind, _, name = outage.entity.partition("/")
+        names[kind].add(name)
+    return names
 
 
 def finest(outages: Sequence[OutageRevision]) -> Sequence[OutageRevision]:

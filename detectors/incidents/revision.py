@@ -22,6 +22,7 @@ from .model import (
     TrackedIncident,
     common_facets,
     first_falls,
+    names_by_kind,
     of_kind,
 )
 
@@ -33,15 +34,16 @@ MIN_CHANGE = 0.05  # a change of a share that is worth a revision
 
 def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> IncidentRevision:
     """Return the revision that describes the incident at an instant. Raises `incident.affected` where it has grown."""
-    loss, witnesses = loss_of(incident, coverage), witnesses_of(incident, now, coverage)
+    members = incident.members
+    loss, witnesses = loss_of(incident, members, coverage), witnesses_of(incident, members, now, coverage)
     return IncidentRevision(
         root=incident.root,
         revision=incident.latest.revision + 1 if incident.latest else 1,
         is_sure=bool(incident.confirmed),
-        kinds=kinds_of(incident, loss.drop, coverage),
+        kinds=kinds_of(incident, members, loss.drop, coverage),
         severity=severity(loss.drop),
         drop=round(loss.drop, 4),
-        affected_share=_affected_share(incident, loss, coverage),
+        affected_share=_affected_share(incident, members, loss, coverage),
         drops=() if incident.fault else loss.drops,
         outage_ids=tuple(sorted(name for name, outage in incident.outages.items() if outage.is_of_series)),
         feeds=witnesses.seen_by,
@@ -53,41 +55,44 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         absorbed=tuple(incident.absorbed),
         is_doubted=bool(of_kind(incident.outages.values(), DOUBTED_FEED)),
         is_refuted=incident.refuted,
-        **_times(incident, now),
-        **_scope(incident, coverage),
+        **_times(incident, members, now),
+        **_scope(incident, members, coverage),
     )
 
 
-def _affected_share(incident: TrackedIncident, loss: Loss, coverage: Coverage) -> float | None:
+def _affected_share(
+    incident: TrackedIncident, members: Sequence[OutageRevision], loss: Loss, coverage: Coverage
+) -> float | None:
     """Return the largest share of the country so far; None for a feed's fault, and where the country is not known."""
     if incident.fault:
         return None
-    incident.affected = max(incident.affected, weighted_share(incident, coverage, loss.affected))
+    share = weighted_share(incident.country or "", members, coverage, loss.affected)
+    incident.affected = max(incident.affected, share)
     return None if incident.country is None else round(incident.affected, 4)
 
 
-def _times(incident: TrackedIncident, now: float) -> dict[str, Any]:
+def _times(incident: TrackedIncident, members: Sequence[OutageRevision], now: float) -> dict[str, Any]:
     """Return the phase and the times of a revision."""
     phase = phase_at(incident, now)
     return {
         "state": phase,
         "started_at": incident.start,
-        "detected_at": min(outage.detected_at for outage in incident.members),
+        "detected_at": min(outage.detected_at for outage in members),
         "updated_at": now,
         "ended_at": _ended_at(incident.edges) if phase == "ended" else None,
     }
 
 
-def _scope(incident: TrackedIncident, coverage: Coverage) -> dict[str, Any]:
+def _scope(incident: TrackedIncident, members: Sequence[OutageRevision], coverage: Coverage) -> dict[str, Any]:
     """Return what is down, and what its outages have in common. A feed's fault has no places."""
-    members = incident.members
     places = [] if incident.fault else members
+    names = names_by_kind(places)
     services = {value for outage in members for name, value in outage.facets if name == "service"}
     return {
-        "is_wide": _is_wide(incident, coverage),
+        "is_wide": _is_wide(incident, members, coverage),
         "countries": tuple(sorted({outage.country for outage in places if outage.country})),
-        "regions": tuple(sorted({outage.name for outage in of_kind(places, "region")})),
-        "asns": tuple(sorted({int(outage.name) for outage in of_kind(places, "asn")})),
+        "regions": tuple(sorted(names["region"])),
+        "asns": tuple(sorted(map(int, names["asn"]))),
         "services": tuple(sorted(services)),
         "spread": tuple((at, entity) for entity, at in first_falls(places).items()),
         "evidence": round(sum(outage.evidence for outage in members), 2),
@@ -102,14 +107,13 @@ def _suppressed_by(members: Sequence[OutageRevision]) -> Suppression | None:
     return first.suppressed_by if all(outage.suppressed_by for outage in members) else None
 
 
-def _is_wide(incident: TrackedIncident, coverage: Coverage) -> bool:
+def _is_wide(incident: TrackedIncident, members: Sequence[OutageRevision], coverage: Coverage) -> bool:
     """Whether it is one of the country: its own series is deeply down, or half of what is measured in it."""
-    members = incident.members
     whole = of_kind(members, "country")
-    down = {outage.entity for outage in members if outage.kind != "country"}
+    down = {outage.entity for outage in members} - {outage.entity for outage in whole}
     if not down or any(outage.is_deep for outage in whole):
         return bool(whole)
-    kind = "region/" if of_kind(members, "region") else "asn/"
+    kind = "region/" if any(entity.startswith("region/") for entity in down) else "asn/"
     sides = {outage.facets for outage in whole} | ({()} if incident.broad else set())
     measured = [{e for e in coverage.entities(incident.country or "", side) if e.startswith(kind)} for side in sides]
     return any(2 * len(down & entities) >= len(entities) > 0 for entities in measured)
@@ -132,15 +136,15 @@ def phase_at(incident: TrackedIncident, now: float) -> IncidentPhase:
 def over_at(incident: TrackedIncident) -> float | None:
     """Return when it is over unless a further outage joins it; None while most feeds of an entity show it down."""
     ends = [_reported_end(feeds) for feeds in outages_by_entity(incident.outages.values())]
-    wait = QUIET if incident.confirmed and not _is_lost(incident.members) else 0.0
-    last = max(ends)
+    last, confirmed = max(ends), incident.confirmed
+    wait = QUIET if confirmed and not _is_lost(confirmed) else 0.0
     return None if last == inf else last + wait
 
 
 def spreading_until(incident: TrackedIncident) -> float | None:
     """Return when it no longer counts as spreading; None when all entities fell at once."""
-    fell = first_falls(incident.confirmed).values()
-    if incident.fault or not fell or max(fell) - min(fell) < STAGGER:
+    fell = [] if incident.fault else list(first_falls(incident.confirmed).values())
+    if not fell or max(fell) - min(fell) < STAGGER:
         return None
     return max(fell) + SPREADING
 

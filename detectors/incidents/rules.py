@@ -119,6 +119,8 @@ def crowd(
     Only confirmed ones that are not of the whole country count, each once, however many networks it has.
     """
     narrow = [incident for incident in incidents if incident.confirmed and not incident.is_wide]
+    if len(narrow) < CROWD_SIZE:
+        return []
     dated = sorted(((incident.start, incident.root, incident) for incident in narrow), key=lambda entry: entry[:2])
     found: list[TrackedIncident] = []
     rates: dict[float, float] = {}

@@ -51,7 +51,7 @@ class Grouping:
             return
         feed, instant = finding.feed, self.waiting.setdefault(at, Instant())
         bins, status = instant.bins.setdefault(feed, {}), BinStatus(finding.fault, finding.empty)
-        bins[finding.end] = status | bins.get(finding.end, status)
+        bins[finding.end] = status | bins[finding.end] if finding.end in bins else status
         instant.outages += outages
         if finding.levels is not None:
             self.levels.put((finding.reporter, feed), at, finding.end, finding.levels)
