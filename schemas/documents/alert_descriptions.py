@@ -1,40 +1,40 @@
-"""What the fields of the messages about alerts mean: the text of their JSON Schemas."""
+"""Descriptions of the fields of messages about alerts, for their JSON Schemas."""
 
 from __future__ import annotations
 
 from typing import Final
 
 NOTIFICATION: Final = {
-    "schema": "Number of the message's schema.",
-    "type": "What it is about, and what happened: told for the first time, changed in a way that matters, or over.",
-    "id": "A function of the receiver, of what it is about and of its revision; a repeated one has the same.",
+    "schema": "Version of the message schema.",
+    "type": "The subject and the action: opened, changed in a way that matters, or ended.",
+    "id": "A function of receiver, incident or outage, and revision, so a repeated notification has the same id.",
     "timestamp": "Event time of the revision.",
     "receiver": "The name of the receiver in the settings.",
-    "reason": "Why it is told.",
-    "link": "Where people can look; null when the operator names no place.",
-    "data": "The incident or outage, whole, as in its topic.",
+    "reason": "Why the notification is sent.",
+    "link": "The `link` of the settings; null without one.",
+    "data": "The whole incident or outage, as in its topic.",
 }
 
 DIGEST: Final = {
-    "schema": "Number of the message's schema.",
-    "type": "Many notifications at once.",
-    "id": "A function of the receiver and of the members' ids.",
-    "timestamp": "The newest of the members'.",
+    "schema": "Version of the message schema.",
+    "type": "Several notifications in one message.",
+    "id": "A function of the receiver and of the ids of the members.",
+    "timestamp": "The newest timestamp of the members.",
     "receiver": "The name of the receiver in the settings.",
-    "reason": "How many there are.",
-    "data": "The notifications, each with the id that it would have alone.",
+    "reason": "The number of notifications.",
+    "data": "The notifications, each with the id that it has alone.",
 }
 
 ALERT_STATE: Final = {
-    "schema": "Number of the message's schema.",
+    "schema": "Version of the message schema.",
     "receiver": "The name of the receiver in the settings.",
-    "subject": "What it is about.",
+    "subject": "Whether it is an incident or an outage.",
     "id": "The incident_id or outage_id.",
-    "partition": "The partition of the topic that it came from.",
-    "revision": "The newest revision that was delivered or is a dead letter; 0 when none is yet.",
-    "status": "`open`: told to go on; `attempted`: perhaps told; `none`: nothing goes on for this receiver.",
-    "told": "What it was told last, whole; null when nothing goes on.",
-    "digest": "The dedup_key of the digest with which PagerDuty was told of it; null when it was told of alone.",
-    "offset": "Where the revision that brought this state stood in its partition; null when not known.",
-    "written_at": "When this was written, by the clock on the wall; null when not known.",
+    "partition": "The partition of its topic.",
+    "revision": "The newest revision that was delivered or is a dead letter; 0 before the first.",
+    "status": "`open`: the receiver got an opening; `attempted`: it may have got one; `none`: nothing is open for it.",
+    "told": "The whole message that the receiver got last; null when nothing is open.",
+    "digest": "The dedup_key of its PagerDuty digest; null when it was sent alone.",
+    "offset": "The offset of the revision in its partition; null when unknown.",
+    "written_at": "The wall time at which this state was written; null when unknown.",
 }

@@ -123,7 +123,7 @@ def _messages() -> dict[str, Any]:
         "incident": _event("incident", _INCIDENT_KEY, "`/ebbtide/incidents`.", "The incident_id."),
         "finding": _message("What a shard says of a bin that closed, or a piece of that.", _REPORTER_KEY, "finding"),
         "calendar": _message("An entry of the calendar, or a newer state of one.", _ENTRY_KEY, "calendar"),
-        "alertState": _message("What a receiver was told of an incident or outage.", _RECEIVER_KEY, "alertstate"),
+        "alertState": _message("What a receiver got of an incident or outage.", _RECEIVER_KEY, "alertstate"),
         "undelivered": {
             "summary": "An incident or outage that a receiver was not told of, or a message that is neither.",
             "contentType": "application/octet-stream",

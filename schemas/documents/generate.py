@@ -107,7 +107,7 @@ def _notification() -> dict[str, Any]:
     }
     kinds = {"Notification": one, "Digest": many}
     return {
-        "description": "What a webhook is told: one notification, or in a storm a digest of many.",
+        "description": "The body of a webhook: one notification, or in a storm a digest of several.",
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in kinds],
         "$defs": kinds,
     }

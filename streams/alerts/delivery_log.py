@@ -118,7 +118,7 @@ def decode_states(topic: str, messages: Iterable[tuple[bytes, bytes]]) -> list[A
             states.append(_decode(value))
         except (msgspec.DecodeError, TypeError) as error:  # TypeError: a number that cannot be written again
             where = f"topic {topic}, key {one_line(key.decode(errors='replace'))}"
-            LOG.warning("%s: not a state, the receiver may be told again: %s", where, one_line(str(error)))
+            LOG.warning("%s: not a state, so the receiver may get messages again: %s", where, one_line(str(error)))
     return states
 
 

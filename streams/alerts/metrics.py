@@ -15,17 +15,19 @@ class AlertMetrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # as in a worker
         self.registry = registry
         self.build = Info("ebbtide_alerts_build", "Version of this program.", registry=registry)
-        self.ready = self._gauge("ready", "1 when it has partitions, knows what was delivered and a broker answers.")
+        self.ready = self._gauge("ready", "1 when it has partitions and their states, and a broker answers.")
         self.received = self._counter("received", "Revisions read.", "topic")
         self.rejected = self._counter("rejected", "Messages that are no incident or outage.", "topic")
         self.lag = self._gauge("lag_messages", "Revisions in the topic that are not settled yet.", "topic")
-        self.delivered = self._counter("delivered", "Revisions by what became of them.", "receiver", "result")
-        self.failures = self._counter("failures", "Requests that failed, tried again or not.", "receiver", "reason")
-        self.queue = self._gauge("queue_length", "Revisions that wait, those that are tried again too.", "receiver")
+        self.delivered = self._counter("delivered", "Revisions by result.", "receiver", "result")
+        self.failures = self._counter("failures", "Requests that failed, retried or not.", "receiver", "reason")
+        self.queue = self._gauge("queue_length", "Revisions that wait, including retries.", "receiver")
         self.snoozed = self._gauge("held", "Revisions that wait for the end of quiet hours.", "receiver")
-        self.oldest = self._gauge("oldest_pending_seconds", "How long the oldest that is not held waits.", "receiver")
-        self.success = self._gauge("last_success_timestamp_seconds", "When a request succeeded last.", "receiver")
-        self.open = self._gauge("open", "Incidents and outages whose end is still to be told.", "receiver")
+        self.oldest = self._gauge(
+            "oldest_pending_seconds", "Age of the oldest revision that waits and is not snoozed.", "receiver"
+        )
+        self.success = self._gauge("last_success_timestamp_seconds", "Time of the last successful request.", "receiver")
+        self.open = self._gauge("open", "Open incidents and outages whose end the receiver must still get.", "receiver")
         self._start(receivers, topics)
 
     def _start(self, receivers: tuple[str, ...], topics: tuple[str, ...]) -> None:

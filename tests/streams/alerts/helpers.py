@@ -65,6 +65,11 @@ class QueueDriver:
         self.effects.add(self.queue.put(QueuedNotice(notice, location, route, self.now)))
         self.offset += 1
 
+    def put_all(self, count: int, revision: int = 1, state: str = "ongoing", route: Route | None = ALL) -> None:
+        """Queue a revision of each of a number of incidents."""
+        for name in incident_ids(count):
+            self.put(incident(revision, state, incident_id=name), route)
+
     def next_job(self) -> Job | None:
         """Return the message to send now, its states written."""
         job = self.queue.next_job(self.now, self.effects)

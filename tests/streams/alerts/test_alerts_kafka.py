@@ -1,4 +1,4 @@
-"""`ebbtide alerts` on Apache Kafka: killed while it delivers, it loses nothing and repeats under the same ids."""
+"""`ebbtide alerts` on Apache Kafka: killed during a delivery, it loses nothing and repeats with the same ids."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COUNT = 6
 
 
 class Noc:
-    """A receiver that hangs at its third request until `release`; `/gone` wants nothing any more."""
+    """A receiver that hangs at its third request until `release`. The path `/gone` answers 410."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, str, str]] = []  # webhook-id, type, incident
@@ -36,7 +36,7 @@ class Noc:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                """Keep it, then answer, or hang."""
+                """Keep the notification, then answer or hang."""
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if self.path == "/noc":
                     outer.take(self.headers["webhook-id"], body)
@@ -44,14 +44,14 @@ class Noc:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Stay quiet."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def take(self, identity: str, body: dict[str, object]) -> None:
-        """Keep a notification; hang at the third."""
+        """Keep a notification. Hang at the third."""
         data = body["data"]
         assert isinstance(data, dict)
         self.got.append((identity, str(body["type"]), str(data["incident_id"])))
@@ -75,7 +75,7 @@ def noc() -> Iterator[Noc]:
 
 
 def settings(port: int) -> str:
-    """A receiver for each path, each told everything, one notice a message."""
+    """Return settings with a receiver for each path. Both get everything, one notice a message."""
     text = '[[alerts.routes]]\nreceivers = ["noc", "gone"]\n[alerts]\nport = 0\n'
     for name in ("noc", "gone"):
         text += (
@@ -113,7 +113,7 @@ def start(cluster: Cluster, log: Path) -> subprocess.Popen[bytes]:
 def test_killed_while_delivering_nothing_is_lost_and_repeats_have_the_same_id(
     kafka: ApacheKafka, noc: Noc, tmp_path: Path
 ) -> None:
-    """Kill -9 in the middle of a request, restart: every opening and every end is told; SIGTERM then ends it."""
+    """After kill -9 during a request and a restart every opening and every end is sent. SIGTERM ends the program."""
     file, log = tmp_path / "ebbtide.toml", tmp_path / "alerts.log"
     file.write_text(settings(noc.server.server_port))
     cluster = Cluster(kafka.address, "alerts", tmp_path, file)

@@ -1,4 +1,4 @@
-"""docs/alerts.md: its settings load, its example validates, its Python runs, its tables name what there is."""
+"""docs/alerts.md: its settings load, its example validates, its Python runs, its tables are complete."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_settings_load_and_check(file: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_check_names_a_secret_that_is_missing_or_wrong(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In one line with the key, and without what is in the file."""
+    """The error is one line with the key, without the secret."""
     (file.parent / "noc-keys").write_text("not-a-key-s3cr3t\n")
     assert main(["alerts", "check", "--settings", str(file)]) == 2
     (file.parent / "noc-keys").unlink()
@@ -87,7 +87,7 @@ def test_check_reaches_receivers(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("arguments", [["--reach"], ["check", "--dry-run"], ["check", "--once"]])
 def test_arguments_that_do_not_go_together(arguments: list[str]) -> None:
-    """They are told apart before anything is read."""
+    """Such arguments are an error before any file is read."""
     assert main(["alerts", *arguments]) == 2
 
 

@@ -1,4 +1,4 @@
-"""How far may be committed: never past what a receiver has not heard, or is not to hear."""
+"""Which offsets may be committed: none past a record that a receiver has not settled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PART = ("incidents", 0)
 
 @given(st.lists(st.sets(st.sampled_from("abc")), max_size=8), st.data())
 def test_up_to_the_oldest_that_is_not_settled(messages: list[set[str]], data: st.DataObject) -> None:
-    """In whatever order receivers are done with messages, and be it twice."""
+    """Receivers may settle records in any order, and twice."""
     offsets = Offsets()
     offsets.restart({PART: 100})
     for at, receivers in enumerate(messages, 100):
@@ -26,8 +26,8 @@ def test_up_to_the_oldest_that_is_not_settled(messages: list[set[str]], data: st
         assert offsets.settled() == {PART: min([at for at, _ in left], default=100 + len(messages))}
 
 
-def test_what_is_not_known_here_settles_nothing() -> None:
-    """Of partitions that went away."""
+def test_records_of_other_partitions_settle_nothing() -> None:
+    """The partition was revoked."""
     offsets = Offsets()
     offsets.restart({PART: 7})
     offsets.settle(RecordLocation("incidents", 3, 2), "a")

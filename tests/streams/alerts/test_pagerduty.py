@@ -1,4 +1,4 @@
-"""A storm at PagerDuty: one alert for many incidents, which is resolved when all of them are over, and opened once."""
+"""A storm at PagerDuty: one alert for many incidents, opened once and resolved with the last of them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ COUNT = 20
 
 
 def event(job: Job) -> dict[str, Any]:
-    """What PagerDuty gets."""
+    """Return the event of a job."""
     made: dict[str, Any] = json.loads(compose(load_endpoint("noc", PAGERDUTY), job, Context("noc", None, 0.0)).shown)
     return made
 
 
 def storm(revision: int = 1, state: str = "ongoing", count: int = COUNT, **fields: Any) -> list[Notice]:  # noqa: ANN401
-    """A revision of each of many incidents."""
+    """Return a revision of each of a number of incidents."""
     return [incident(revision, state, incident_id=f"{number:016x}", **fields) for number in range(count)]
 
 
 def sent(driver: QueueDriver, *notices: Notice) -> list[dict[str, Any]]:
-    """The events that follow from some revisions."""
+    """Queue revisions and return the events that follow."""
     for notice in notices:
         driver.put(notice)
     events = []
@@ -48,7 +48,7 @@ def sent(driver: QueueDriver, *notices: Notice) -> list[dict[str, Any]]:
 
 
 def test_a_storm_is_one_alert_until_all_of_it_is_over() -> None:
-    """One is opened for twenty; it is told when some are over, also after a restart, and resolved with the last."""
+    """Twenty incidents open one alert. It is updated when some end, also after a restart, and resolved at last."""
     driver, ends = QueueDriver(PAGERDUTY), storm(2, "ended")
     (first,) = sent(driver, *storm())
     assert (first["event_action"], len(first["payload"]["custom_details"]["going_on"])) == ("trigger", COUNT)
@@ -64,7 +64,7 @@ def test_a_storm_is_one_alert_until_all_of_it_is_over() -> None:
 
 
 def test_a_few_and_what_comes_later_have_alerts_of_their_own() -> None:
-    """What begins while a storm goes on must page somebody: it is not added to an alert that is looked at already."""
+    """An incident that begins during a storm must page, so it is not added to the open alert."""
     driver = QueueDriver(PAGERDUTY)
     few = sent(driver, *storm(count=5))
     assert [made["dedup_key"] for made in few] == [notice.id for notice in storm(count=5)]
@@ -77,7 +77,7 @@ def test_a_few_and_what_comes_later_have_alerts_of_their_own() -> None:
 
 
 def test_an_alert_has_the_severity_of_its_worst() -> None:
-    """And says what is so of that first."""
+    """Its summary begins with the headline of the worst incident."""
     driver = QueueDriver(PAGERDUTY)
     worst = incident(1, incident_id="e" * 16, severity="total", headline="All of it is down.")
     (digest,) = sent(driver, *storm(severity="partial"), worst)
@@ -86,7 +86,7 @@ def test_an_alert_has_the_severity_of_its_worst() -> None:
 
 
 def test_an_alert_is_of_one_partition() -> None:
-    """Another process may take over the other partition: neither could know when all is over."""
+    """Another process may own the other partition, and neither could know when all incidents are over."""
     driver = QueueDriver(PAGERDUTY)
     for number, notice in enumerate(storm()):
         driver.put(notice, partition=number % 2)
@@ -94,8 +94,8 @@ def test_an_alert_is_of_one_partition() -> None:
     assert [{int(name, 16) % 2 for name in names} for names in going_on] == [{0}, {1}]
 
 
-def test_what_may_have_arrived_is_ended_under_its_own_name() -> None:
-    """Timed out: tried again as the same alert, and when all is over before that, it is resolved."""
+def test_an_alert_that_may_have_arrived_is_resolved_with_its_key() -> None:
+    """After a timeout the same alert is sent again, or resolved if all incidents are over by then."""
     driver = QueueDriver(PAGERDUTY)
     driver.outcome = UNSURE
     for notice in storm():
@@ -116,7 +116,7 @@ def test_what_may_have_arrived_is_ended_under_its_own_name() -> None:
 
 
 def test_a_refused_storm_is_given_up_as_a_whole() -> None:
-    """The event is ours, so no incident in it can be what is wrong; nothing of it is held to go on."""
+    """Ebbtide composes the event, so no single incident can be the reason. None of them stays open."""
     driver = QueueDriver(PAGERDUTY)
     driver.outcome = REFUSED
     assert len(sent(driver, *storm())) == 1
@@ -132,8 +132,8 @@ STEPS = ("read", "read", "read", "send", "send", "send and die", "commit", "die"
 @given(
     st.permutations([number for number in range(4) for _ in range(3)]), st.lists(st.sampled_from(STEPS), max_size=60)
 )
-def test_whenever_it_dies_each_alert_is_opened_once_and_resolved(order: list[int], steps: list[str]) -> None:
-    """An incident is in one alert only; nothing is told after a known end; in the end all are resolved."""
+def test_every_alert_is_opened_once_and_resolved_after_any_crash(order: list[int], steps: list[str]) -> None:
+    """An incident is in one alert only. Nothing is sent after a delivered end. Finally all alerts are resolved."""
     courses = [iter(course(number)) for number in range(4)]
     program = Program([next(courses[number]) for number in order], EAGER, forget_after=60.0)
     for step in steps:

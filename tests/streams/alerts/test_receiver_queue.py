@@ -1,47 +1,28 @@
-"""One receiver's outbox: order, digests, back-off, quiet hours, repeats, and what is settled when."""
+"""The queue of one receiver: order, retries, quiet hours, and when a record is settled."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from random import Random
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from streams.alerts.delivery_types import Outcome
-from streams.alerts.digests import MAX_NOTICES
-from streams.alerts.rate_limit import LONGEST, LONGEST_ASKED, RateLimit, retry_delay
-from streams.config.alerts import AnyReceiver, Route
-from tests.streams.alerts.helpers import (
-    AGAIN,
-    ALERTMANAGER,
-    DELIVERED,
-    PAGERDUTY,
-    REFUSED,
-    SLACK,
-    WEBHOOK,
-    QueueDriver,
-    incident,
-)
+from streams.alerts.rate_limit import LONGEST
+from streams.config.alerts import Route
+from tests.streams.alerts.helpers import AGAIN, DELIVERED, PAGERDUTY, RECEIVERS, QueueDriver, incident, incident_ids
 
 NIGHT = Route(receivers=("noc",), quiet=("22:00-07:00",), timezone="Europe/Oslo")
 
 
-def at(text: str) -> float:
-    """Unix seconds of a time in Oslo."""
+def oslo(text: str) -> float:
+    """Return the Unix seconds of a time in Oslo."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Oslo")).timestamp()
 
 
-def names(count: int) -> list[str]:
-    """So many ids of incidents."""
-    return [f"{number:016x}" for number in range(count)]
-
-
-def test_one_at_a_time_and_a_newer_revision_replaces_an_older_one() -> None:
-    """While one is on its way nothing else is sent; what came meanwhile is told once, as the newest."""
+def test_one_request_at_a_time_and_newer_revisions_replace_older_ones() -> None:
+    """During a request nothing else is sent. Of the revisions that come meanwhile only the newest follows."""
     driver = QueueDriver()
     driver.put(incident(1))
     job = driver.next_job()
@@ -55,52 +36,10 @@ def test_one_at_a_time_and_a_newer_revision_replaces_an_older_one() -> None:
     assert driver.unsettled() == set()
 
 
-def test_a_storm_is_one_digest_and_each_end_is_told() -> None:
-    """500 incidents at once: five messages in place of 500, and none of them is forgotten afterwards."""
-    driver = QueueDriver(SLACK)
-    for name in names(500):
-        driver.put(incident(1, incident_id=name))
-    sizes = [len(driver.send()) for _ in range(5)]
-    assert sizes == [MAX_NOTICES] * 5
-    assert len(driver.queue.states.open_states()) == 500
-    again = driver.restarted()
-    for name in names(500):
-        again.put(incident(2, "ended", incident_id=name))
-    ended = [item.notice.id for _ in range(5) for item in again.send()]
-    assert sorted(ended) == names(500)
-    assert again.queue.states.open_states() == []
-
-
-@pytest.mark.parametrize(("receiver", "size"), [(WEBHOOK, 1), (SLACK, 1), (PAGERDUTY, 1), (ALERTMANAGER, 5)])
-def test_a_few_are_told_one_by_one(receiver: AnyReceiver, size: int) -> None:
-    """Five are no storm yet; an Alertmanager takes lists anyway."""
-    driver = QueueDriver(receiver)
-    for name in names(5):
-        driver.put(incident(1, incident_id=name))
-    assert len(driver.send()) == size
-
-
-def test_a_digest_that_is_refused_is_taken_apart() -> None:
-    """The one that the receiver does not like becomes a dead letter alone."""
-    driver = QueueDriver()
-    for name in names(6):
-        driver.put(incident(1, incident_id=name))
-    assert len(driver.send(REFUSED)) == 6
-    assert driver.effects.dead_letters == []
-    driver.now += 1000
-    for number in range(6):
-        driver.now += 60
-        assert len(driver.send(REFUSED if number == 0 else DELIVERED)) == 1
-    assert len(driver.effects.dead_letters) == 1
-    assert len(driver.queue.states.open_states()) == 5
-    assert driver.unsettled() == set()
-
-
-def test_so_many_a_minute_and_no_more() -> None:
-    """30 a minute: five at once, then one every two seconds."""
+def test_the_rate_limit() -> None:
+    """With 30 a minute, five requests go at once, then one every two seconds."""
     driver = QueueDriver(msgspec.structs.replace(PAGERDUTY, digest_over=1000))
-    for name in names(100):
-        driver.put(incident(1, incident_id=name))
+    driver.put_all(100)
     assert sum(len(driver.send()) for _ in range(20)) == 5
     for _ in range(60):
         driver.now += 1
@@ -108,8 +47,8 @@ def test_so_many_a_minute_and_no_more() -> None:
     assert len(driver.queue.states.open_states()) == 35
 
 
-def test_failures_are_tried_again_later_and_given_up_in_the_end() -> None:
-    """Nothing is settled before that; then there is a dead letter that says why, and the way is free."""
+def test_failures_are_retried_and_given_up_after_an_hour() -> None:
+    """The record is settled only when a dead letter says why the message was given up."""
     driver = QueueDriver()
     driver.put(incident(1))
     start = driver.now
@@ -123,16 +62,8 @@ def test_failures_are_tried_again_later_and_given_up_in_the_end() -> None:
     assert driver.unsettled() == set()
 
 
-@given(st.integers(0, 2000), st.one_of(st.none(), st.floats(0, 1e9)), st.integers())
-def test_back_off_has_full_jitter_and_honours_what_is_asked(failures: int, asked: float | None, seed: int) -> None:
-    """From nothing up to twice as much with each failure, bounded; at least what the receiver asks for, bounded."""
-    wait = retry_delay(failures, asked, Random(seed))
-    least = 0.0 if asked is None else min(asked, LONGEST_ASKED)
-    assert least <= wait <= least + min(LONGEST, 2.0 ** min(failures, 30))
-
-
-def test_retry_after_holds_the_receiver() -> None:
-    """Nothing at all is sent to it before."""
+def test_retry_after_delays_all_messages() -> None:
+    """The receiver gets nothing before the time that it asks for."""
     driver = QueueDriver()
     driver.put(incident(1))
     driver.send(Outcome("again", "busy", "HTTP 429", 120.0))
@@ -143,8 +74,8 @@ def test_retry_after_holds_the_receiver() -> None:
     assert len(driver.send()) == 1
 
 
-def test_what_fails_does_not_stand_before_the_rest() -> None:
-    """One that the receiver cannot take is tried after those that were tried less."""
+def test_a_failing_message_lets_others_pass() -> None:
+    """Messages with fewer attempts go first."""
     driver = QueueDriver()
     driver.put(incident(1, incident_id="a" * 16))
     driver.send(AGAIN)
@@ -153,77 +84,59 @@ def test_what_fails_does_not_stand_before_the_rest() -> None:
     assert [item.notice.id for item in driver.send()] == ["b" * 16]
 
 
-def test_quiet_hours_hold_and_let_go_of_what_is_still_true() -> None:
-    """At 07:00 the one that goes on is told; the one that ended in the night is not. Neither is settled before."""
+def test_snoozed_notices_are_sent_after_quiet_hours_if_still_true() -> None:
+    """At 07:00 the open incident is sent; the one that ended in the night is not. Neither is settled before."""
     driver = QueueDriver()
-    driver.now = at("2026-11-25T23:00:00")
-    for name in names(2):
-        driver.put(incident(1, incident_id=name), NIGHT)
+    driver.now = oslo("2026-11-25T23:00:00")
+    driver.put_all(2, route=NIGHT)
     assert driver.send() == []
     assert (driver.queue.snoozed(driver.now), driver.queue.oldest(driver.now), driver.unsettled()) == (2, None, {0, 1})
-    driver.put(incident(2, "ended", incident_id=names(1)[0]), NIGHT)
-    driver.now = at("2026-11-26T06:59:59")
+    ended, still_open = incident_ids(2)
+    driver.put(incident(2, "ended", incident_id=ended), NIGHT)
+    driver.now = oslo("2026-11-26T06:59:59")
     assert driver.send() == []
-    driver.now = at("2026-11-26T07:00:00")
-    assert [item.notice.id for item in driver.send()] == [names(2)[1]]
+    driver.now = oslo("2026-11-26T07:00:00")
+    assert [item.notice.id for item in driver.send()] == [still_open]
     assert driver.send() == []
     assert driver.unsettled() == set()
 
 
-def test_the_critical_passes_unless_told_otherwise() -> None:
-    """A total one wakes people, if the route lets it."""
-    for passes in (True, False):
-        driver, route = QueueDriver(), msgspec.structs.replace(NIGHT, critical_passes=passes)
-        driver.now = at("2026-11-25T23:00:00")
-        driver.put(incident(1, severity="total"), route)
-        assert bool(driver.send()) is passes
+@pytest.mark.parametrize("passes", [True, False])
+def test_total_incidents_in_quiet_hours(passes: bool) -> None:
+    """`critical_passes` decides whether a total incident is sent in quiet hours."""
+    driver = QueueDriver()
+    driver.now = oslo("2026-11-25T23:00:00")
+    driver.put(incident(1, severity="total"), msgspec.structs.replace(NIGHT, critical_passes=passes))
+    assert bool(driver.send()) is passes
 
 
-@pytest.mark.parametrize(("receiver", "at_once"), [(WEBHOOK, False), (SLACK, False), (PAGERDUTY, True)])
-def test_an_end_in_quiet_hours_is_told(receiver: AnyReceiver, at_once: bool) -> None:
-    """At once to what keeps a state of its own, else when the night is over."""
-    driver = QueueDriver(receiver)
-    driver.now = at("2026-11-25T21:00:00")
+@pytest.mark.parametrize(
+    ("name", "at_once"), [("webhook", False), ("slack", False), ("pagerduty", True), ("alertmanager", True)]
+)
+def test_ends_in_quiet_hours(name: str, at_once: bool) -> None:
+    """Receivers that keep a state get an end at once, others after the quiet hours."""
+    driver = QueueDriver(RECEIVERS[name])
+    driver.now = oslo("2026-11-25T21:00:00")
     driver.put(incident(1), NIGHT)
     assert len(driver.send()) == 1
-    driver.now = at("2026-11-25T23:00:00")
+    driver.now = oslo("2026-11-25T23:00:00")
     driver.put(incident(2, "ended"), NIGHT)
     assert bool(driver.send()) is at_once
-    driver.now = at("2026-11-26T07:00:00")
+    driver.now = oslo("2026-11-26T07:00:00")
     assert bool(driver.send()) is not at_once
 
 
-def test_an_alertmanager_is_told_again_until_the_end() -> None:
-    """Every minute what goes on, also after a restart; then once the end, and nothing more."""
-    driver = QueueDriver(ALERTMANAGER)
-    driver.put(incident(1))
-    assert len(driver.send()) == 1
-    driver.now += 59
-    assert driver.next_job() is None
-    driver.now += 1
-    job = driver.restarted().next_job()
-    assert job is not None
-    assert (job.items, [notice.id for notice in job.repeats]) == ([], [incident().id])
-    driver.put(incident(2, "ended"))
-    ended = driver.next_job()
-    assert ended is not None
-    assert ([item.action for item in ended.items], ended.repeats) == (["ended"], [])
-    driver.record_outcome(ended, DELIVERED)
-    driver.now += 600
-    assert driver.next_job() is None
-
-
-def test_a_full_queue_buries_what_is_too_much() -> None:
-    """It is bounded, nothing else waits for it, and what did not fit is a dead letter."""
+def test_a_full_queue_makes_dead_letters() -> None:
+    """The queue is bounded: a notice that does not fit becomes a dead letter, the others wait."""
     driver = QueueDriver(limit=2)
-    for name in names(3):
-        driver.put(incident(1, incident_id=name))
-    assert [(dead.reason, dead.notice.id) for dead in driver.effects.dead_letters] == [("queue-full", names(3)[2])]
+    driver.put_all(3)
+    dead_letters = [(dead.reason, dead.notice.id) for dead in driver.effects.dead_letters]
+    assert dead_letters == [("queue-full", incident_ids(3)[2])]
     assert driver.unsettled() == {0, 1}
 
 
-def test_partitions_that_went_away_are_not_tried_on() -> None:
-    """What was on its way when they went is not taken up again: another process reads it."""
+def test_notices_of_revoked_partitions_are_not_retried() -> None:
+    """A message that fails after a rebalance is dropped, since another process reads its record."""
     driver = QueueDriver()
     driver.put(incident(1))
     job = driver.next_job()
@@ -232,13 +145,3 @@ def test_partitions_that_went_away_are_not_tried_on() -> None:
     driver.record_outcome(job, AGAIN)
     driver.now += 1000
     assert driver.next_job() is None
-
-
-def test_an_allowance_does_not_grow_when_the_clock_is_put_back() -> None:
-    """Nor does it shrink."""
-    rate_limit = RateLimit(60)
-    for _ in range(10):
-        rate_limit.spend(100.0)
-    assert not rate_limit.allows(100.0)
-    assert not rate_limit.allows(0.0)
-    assert rate_limit.allows(1.0)

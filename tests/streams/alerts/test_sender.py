@@ -1,4 +1,4 @@
-"""Requests to servers that fail, hang, redirect, close early or never end; and to where we must not go."""
+"""Requests to servers that fail, hang, redirect, close early or never end, and to private addresses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JOB = Job([MessageItem("msg_" + "0" * 32, incident(), "opened", "confirmed", Non
 
 
 def send(url: str, *, allow: bool = True, timeout: float = 5.0) -> Outcome:
-    """Send a notification there, as a webhook whose path is a secret."""
+    """Send a notification to a webhook whose path is a secret."""
     receiver = Webhook(url=Secret(f"{url}/s3cr3t"), keys=(Secret(KEY),), allow_private=allow, timeout=Duration(timeout))
     return HttpSender(load_endpoint("noc", receiver), None)(JOB)
 
@@ -43,7 +43,7 @@ def send(url: str, *, allow: bool = True, timeout: float = 5.0) -> Outcome:
     ],
 )
 def test_statuses(status: int, result: str, reason: str) -> None:
-    """What is delivered, what is tried again, and what is final; a redirection is not followed."""
+    """A status means delivered, retry or refused. A redirect is not followed."""
     headers = {"Location": "http://169.254.169.254/", "Retry-After": "7", "Content-Length": "2"}
     with Receiver(status, headers={} if status == 204 else headers, body=b"" if status == 204 else b"ok") as server:
         outcome = send(server.url)
@@ -52,37 +52,37 @@ def test_statuses(status: int, result: str, reason: str) -> None:
     assert outcome.retry_after == (7.0 if result == "again" else None)
 
 
-def test_what_a_server_answers_is_told_without_secrets() -> None:
-    """An answer that repeats the address or a key does not bring them into a dead letter."""
+def test_the_detail_of_an_answer_contains_no_secret() -> None:
+    """An answer that repeats the URL or a key does not put them into a dead letter."""
     with Receiver(400, body=f"no such hook: {KEY} \x1b[31m".encode()) as server:
         outcome = send(server.url)
     assert outcome.detail == "HTTP 400: no such hook: *** \\x1b[31m"
 
 
 @pytest.mark.parametrize(("path", "shown"), [("/services/T0", "***"), ("/hook?key=a", "***?***")])
-def test_an_answer_that_repeats_only_a_part_of_the_address_is_told_without_it(path: str, shown: str) -> None:
-    """Many servers say which path they do not know, and at a chat's hook the path is the secret."""
+def test_the_detail_contains_no_part_of_the_url(path: str, shown: str) -> None:
+    """Many servers repeat an unknown path, and the path of a chat's webhook is a secret."""
     with Receiver(404, body=f"Cannot POST {path}/s3cr3t".encode()) as server:
         outcome = send(f"{server.url}{path}")
     assert outcome.detail == f"HTTP 404: Cannot POST {shown}"
 
 
-def test_hanging_up_early_is_tried_again() -> None:
-    """Before any answer, in the middle of its status, or with no answer that is one: it may have arrived."""
-    for answer in (b"", b"HTTP/1.1 2", b"not HTTP at all\r\n\r\n"):
-        with raw(lambda connection, answer=answer: connection.sendall(answer)) as url:  # type: ignore[misc]
-            outcome = send(url)
-        assert (outcome.result, outcome.unsure) == ("again", True), answer
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 2", b"not HTTP at all\r\n\r\n"])
+def test_an_answer_without_status_is_retried(answer: bytes) -> None:
+    """The server hung up before the status, or sent something else. The message may have arrived."""
+    with raw(lambda connection: connection.sendall(answer)) as url:
+        outcome = send(url)
+    assert (outcome.result, outcome.unsure) == ("again", True)
 
 
 def test_an_answer_that_is_cut_off_after_its_status_counts() -> None:
-    """The status came: it is delivered."""
+    """The status says that the message was delivered."""
     with raw(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nab")) as url:
         assert send(url).result == "delivered"
 
 
-def test_an_answer_without_end_is_not_read_to_it() -> None:
-    """Four kilobytes are enough."""
+def test_an_endless_answer_is_cut() -> None:
+    """The client reads four kilobytes."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 500 Oops\r\n\r\n")
@@ -95,27 +95,24 @@ def test_an_answer_without_end_is_not_read_to_it() -> None:
     assert len(outcome.detail) < 300
 
 
-def test_a_server_that_hangs_or_drips_is_left_in_time() -> None:
-    """A byte now and then does not keep it alive: the time is for all of it."""
+@pytest.mark.parametrize(("start", "pause"), [(b"HTTP/1.1 ", 0.02), (b"", 60.0)], ids=["drips", "hangs"])
+def test_a_server_that_hangs_or_drips_is_left_in_time(start: bytes, pause: float) -> None:
+    """The timeout is for the whole request, so a byte now and then does not extend it."""
     done = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 ")
-        while not done.wait(0.02):
+        connection.sendall(start)
+        while not done.wait(pause):
             connection.sendall(b"x")
 
-    def hang(connection: socket.socket) -> None:
-        done.wait()
-
-    for behave in (drip, hang):
-        with raw(behave) as url:
-            outcome = send(url, timeout=0.2)
-        assert (outcome.result, outcome.unsure) == ("again", True)
+    with raw(drip) as url:
+        outcome = send(url, timeout=0.2)
     done.set()
+    assert (outcome.result, outcome.unsure) == ("again", True)
 
 
-def test_nobody_there() -> None:
-    """Refused connections are tried again, and surely did not arrive."""
+def test_a_refused_connection_is_retried() -> None:
+    """The message surely did not arrive."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     outcome = send(f"http://127.0.0.1:{port}")
@@ -123,16 +120,16 @@ def test_nobody_there() -> None:
     assert "refused" in outcome.detail
 
 
-def test_private_addresses_only_if_allowed() -> None:
-    """The receiver says so for itself; without that nothing is connected to, and the reason is final."""
+def test_a_private_address_must_be_allowed() -> None:
+    """Without `allow_private` the client does not connect, and the outcome is final."""
     with Receiver(200) as server:
         outcome = send(server.url, allow=False)
         assert server.got == []
     assert (outcome.result, outcome.reason) == ("refused", "address")
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
-    """A name is looked up once: what it leads to a moment later is not asked."""
+def test_the_client_connects_to_the_checked_address() -> None:
+    """A name is resolved once, so it cannot lead to another address after the check."""
     asked: list[str] = []
 
     def lookup(host: str, port: int) -> list[str]:
@@ -147,8 +144,8 @@ def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
     assert asked == ["rebinding.invalid"]
 
 
-def test_a_certificate_of_nobody_we_know_is_not_accepted() -> None:
-    """What answers in the clear, or with a certificate of its own making, gets nothing."""
+def test_a_server_without_valid_certificate_gets_nothing() -> None:
+    """An https URL of a server without TLS fails before the message is sent."""
     with Receiver(200) as server:
         outcome = send(server.url.replace("http:", "https:"))
         assert server.got == []
@@ -156,7 +153,7 @@ def test_a_certificate_of_nobody_we_know_is_not_accepted() -> None:
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They would connect to addresses that we have not checked."""
+    """A proxy would connect to addresses that were not checked."""
     monkeypatch.setitem(os.environ, "http_proxy", "http://127.0.0.1:1")
     with Receiver(200) as server:
         assert send(server.url).result == "delivered"

@@ -1,4 +1,4 @@
-"""The loop with threads, and receivers, sources and a journal of the test's own."""
+"""The service with its threads; receivers, source and delivery log belong to the test."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
 TOPIC = "incidents"
 
 
-class Fixed:
-    """A source of these values, and a journal."""
+class FakeKafka:
+    """A source of these values, and a delivery log that keeps what is written."""
 
     def __init__(self, *values: bytes | None) -> None:
         self.records = [RevisionRecord(RecordLocation(TOPIC, 0, at), value) for at, value in enumerate(values)]
         self.end, self.is_new = len(self.records), True
         self.committed: dict[Part, int] = {}
         self.states: list[AlertState] = []
-        self.dead: list[tuple[str, DeadNotice]] = []
+        self.dead_letters: list[tuple[str, DeadNotice]] = []
         self.rejected: list[RevisionRecord] = []
         self.forgotten: list[AlertState] = []
 
@@ -48,12 +48,12 @@ class Fixed:
         return [self.records.pop(0)] if self.records else []
 
     def commit(self, offsets: Mapping[Part, int]) -> bool:
-        """Note them."""
+        """Keep the offsets."""
         self.committed.update(offsets)
         return True
 
     def lag(self, offsets: Mapping[Part, int]) -> dict[str, int]:
-        """Return what is not settled."""
+        """Return the number of records from these offsets on."""
         return {TOPIC: self.end - offsets.get((TOPIC, 0), 0)}
 
     def ends(self) -> dict[Part, int]:
@@ -61,38 +61,38 @@ class Fixed:
         return {(TOPIC, 0): self.end}
 
     def answers(self) -> bool:
-        """Say that it is there."""
+        """Return True."""
         return True
 
-    def write(self, states: Iterable[AlertState], dead: Iterable[tuple[str, DeadNotice]]) -> None:
+    def write(self, states: Iterable[AlertState], dead_letters: Iterable[tuple[str, DeadNotice]]) -> None:
         """Keep them."""
         self.states += states
-        self.dead += dead
+        self.dead_letters += dead_letters
 
     def reject(self, record: RevisionRecord, detail: str) -> None:
-        """Keep it."""
+        """Keep the record."""
         self.rejected.append(record)
 
     def forget(self, states: Iterable[AlertState]) -> None:
-        """Keep which."""
+        """Keep the deleted states."""
         self.forgotten += states
 
     def close(self) -> None:
         """Do nothing."""
 
 
-def loop(
-    fixed: Fixed,
+def service(
+    kafka: FakeKafka,
     senders: Mapping[str, Callable[[Job], Outcome]],
     states: Sequence[AlertState] = (),
     clock: Callable[[], float] = time.time,
 ) -> tuple[AlertService, CollectorRegistry]:
-    """A run for once, in which every receiver is told everything that it was not told before."""
+    """Return a service with `once` that sends everything to every receiver, and its metrics."""
     alerts = AlertsSettings(receivers=dict.fromkeys(senders, WEBHOOK), routes=(Route(receivers=tuple(senders)),))
     metrics = AlertMetrics(CollectorRegistry(), tuple(senders), (TOPIC,))
-    world = Ports(
-        source=fixed,
-        delivery_log=fixed,
+    ports = Ports(
+        source=kafka,
+        delivery_log=kafka,
         senders=senders,
         read_states=lambda: list(states),
         topics={TOPIC: "incident"},
@@ -100,16 +100,16 @@ def loop(
         clock=clock,
         rng=Random(1),
     )
-    return AlertService(Dispatcher(alerts), world, once=True), metrics.registry
+    return AlertService(Dispatcher(alerts), ports, once=True), metrics.registry
 
 
 def value(number: int) -> bytes:
-    """An incident of that id."""
+    """Return the message of the incident with this number."""
     return json.dumps(incident(1, incident_id=f"{number:016x}").message).encode()
 
 
-def test_a_receiver_that_hangs_holds_up_nobody_else() -> None:
-    """One hears of all three while the other hangs on the first; nothing is committed until that one has answered."""
+def test_a_receiver_that_hangs_delays_no_other() -> None:
+    """One receiver gets all three incidents while the other hangs. Nothing is committed before that one answers."""
     free, received = threading.Event(), list[str]()
 
     def hang(job: Job) -> Outcome:
@@ -119,75 +119,75 @@ def test_a_receiver_that_hangs_holds_up_nobody_else() -> None:
     def receive(job: Job) -> Outcome:
         received.extend(item.notice.id for item in job.items)
         if len(received) == 3:
-            seen.append(dict(fixed.committed))
+            seen.append(dict(kafka.committed))
             free.set()
         return DELIVERED
 
     seen: list[dict[Part, int]] = []
-    fixed = Fixed(*map(value, range(3)))
-    loop(fixed, {"hangs": hang, "receives": receive})[0].run()
+    kafka = FakeKafka(*map(value, range(3)))
+    service(kafka, {"hangs": hang, "receives": receive})[0].run()
     assert len(received) == 3
     assert seen == [{(TOPIC, 0): 0}]
-    assert fixed.committed == {(TOPIC, 0): 3}
-    assert {state.status for state in fixed.states} == {"attempted", "open"}
+    assert kafka.committed == {(TOPIC, 0): 3}
+    assert {state.status for state in kafka.states} == {"attempted", "open"}
 
 
-def test_what_is_no_incident_is_a_dead_letter_and_the_rest_is_told() -> None:
-    """No JSON, also in a field that nobody reads, and a revision that was compacted away: the former are kept."""
+def test_a_broken_record_is_a_dead_letter() -> None:
+    """Broken JSON is rejected, also in a field that the decoder skips. A tombstone is skipped, the rest is sent."""
     hidden = value(1)[:-1] + b', "more": "\xff"}'
-    fixed = Fixed(b"{", hidden, None, value(1))
-    run, registry = loop(fixed, {"noc": lambda _: DELIVERED})
+    kafka = FakeKafka(b"{", hidden, None, value(1))
+    run, registry = service(kafka, {"noc": lambda _: DELIVERED})
     run.run()
-    assert [record.value for record in fixed.rejected] == [b"{", hidden]
-    assert fixed.committed == {(TOPIC, 0): 4}
+    assert [record.value for record in kafka.rejected] == [b"{", hidden]
+    assert kafka.committed == {(TOPIC, 0): 4}
     counted = {"receiver": "noc", "result": "delivered"}
     assert registry.get_sample_value("ebbtide_alerts_delivered_total", counted) == 1
     assert registry.get_sample_value("ebbtide_alerts_rejected_total", {"topic": TOPIC}) == 2
     assert registry.get_sample_value("ebbtide_alerts_ready") == 1
 
 
-def test_it_is_ready_while_the_broker_answers() -> None:
-    """Lost while nothing comes, as when nothing happens: not ready, until it is there again."""
+def test_the_service_is_ready_while_the_broker_answers() -> None:
+    """While the broker does not answer, the service is not ready."""
 
-    class Shaky(Fixed):
-        """Away for the second round."""
+    class Shaky(FakeKafka):
+        """Does not answer in the second round."""
 
         def answers(self) -> bool:
-            """Say so."""
+            """Return whether it answers."""
             rounds.append(len(rounds))
             return len(rounds) != 2
 
         def poll(self, seconds: float) -> list[RevisionRecord]:
-            """Note what the page says, and return the next record."""
+            """Keep the value of the metric, and return the next record."""
             ready.append(registry.get_sample_value("ebbtide_alerts_ready"))
             return super().poll(seconds)
 
     rounds, ready = list[int](), list[float | None]()
-    run, registry = loop(Shaky(value(1), value(2), value(3)), {"noc": lambda _: DELIVERED})
+    run, registry = service(Shaky(value(1), value(2), value(3)), {"noc": lambda _: DELIVERED})
     assert registry.get_sample_value("ebbtide_alerts_ready") == 0
     run.run()
     assert ready[:3] == [1, 0, 1]
 
 
-def test_what_was_told_of_a_topic_that_no_route_wants_any_more_holds_up_nothing() -> None:
-    """A receiver was told of an outage; the route for outages is gone, and incidents are told as before."""
-    fixed = Fixed(value(1))
+def test_a_state_of_a_topic_without_a_route_blocks_nothing() -> None:
+    """A receiver has an open outage, but no route wants outages any more. Incidents are sent as usual."""
+    kafka = FakeKafka(value(1))
     state = AlertState(receiver="noc", subject="outage", id="0" * 16, partition=0, revision=1, status="open")
-    run, registry = loop(fixed, {"noc": lambda _: DELIVERED}, states=[state])
+    run, registry = service(kafka, {"noc": lambda _: DELIVERED}, states=[state])
     run.run()
-    assert fixed.committed == {(TOPIC, 0): 1}
+    assert kafka.committed == {(TOPIC, 0): 1}
     assert registry.get_sample_value("ebbtide_alerts_open", {"receiver": "noc"}) == 1
 
 
 @pytest.mark.parametrize("is_ours", [True, False])
-def test_what_is_long_over_is_taken_out_after_a_commit(is_ours: bool) -> None:
-    """Not when the commit is refused: then the partitions are another's, who may be writing of it."""
+def test_obsolete_states_are_deleted_after_a_commit(is_ours: bool) -> None:
+    """Not after a refused commit: another process owns the partitions and may write the state."""
 
-    class Refusing(Fixed):
-        """A source whose commits may be refused."""
+    class Refusing(FakeKafka):
+        """A source that may refuse commits."""
 
         def commit(self, offsets: Mapping[Part, int]) -> bool:
-            """Say whether it was."""
+            """Return whether the commit is accepted."""
             return is_ours
 
     old = AlertState(
@@ -200,22 +200,22 @@ def test_what_is_long_over_is_taken_out_after_a_commit(is_ours: bool) -> None:
         offset=0,
         written_at="2020-01-01T00:00:00Z",
     )
-    fixed = Refusing(value(1))
+    kafka = Refusing(value(1))
     clock = count(1.8e9, FORGET_EVERY).__next__
-    loop(fixed, {"noc": lambda _: DELIVERED}, states=[old], clock=clock)[0].run()
-    assert [state.status for state in fixed.states] == ["attempted", "open"]
-    assert fixed.forgotten == ([old] if is_ours else [])
+    service(kafka, {"noc": lambda _: DELIVERED}, states=[old], clock=clock)[0].run()
+    assert [state.status for state in kafka.states] == ["attempted", "open"]
+    assert kafka.forgotten == ([old] if is_ours else [])
 
 
-def test_what_is_under_way_at_the_end_is_taken_in() -> None:
-    """Told to stop in the middle of a request, the loop waits for it, writes it down and commits."""
-    fixed = Fixed(value(1))
+def test_a_running_request_is_recorded_at_the_end() -> None:
+    """Stopped during a request, the service waits for it, writes the state and commits."""
+    kafka = FakeKafka(value(1))
 
     def stop(job: Job) -> Outcome:
         run.stopping.set()
         return DELIVERED
 
-    run, _ = loop(fixed, {"noc": stop})
+    run, _ = service(kafka, {"noc": stop})
     run.run()
-    assert [state.status for state in fixed.states] == ["attempted", "open"]
-    assert fixed.committed == {(TOPIC, 0): 1}
+    assert [state.status for state in kafka.states] == ["attempted", "open"]
+    assert kafka.committed == {(TOPIC, 0): 1}
