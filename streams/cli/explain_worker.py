@@ -21,12 +21,12 @@ LIMITS = (
 def explain_worker(url: str, question: Question, token: Secret | None = None) -> Iterator[str]:
     """Yield the lines of the answer of the worker at a URL. Raises WorkerUnreachableError or EbbtideError."""
     outages = known_outages(url, token)
-    mine = [one for one in outages if one.entity == question.entity and _asked(one, question)]
-    if not mine:
+    asked = [outage for outage in outages if outage.entity == question.entity and _asked(outage, question)]
+    if not asked:
         yield _none(question, outages)
         return
-    for outage in sorted(mine, key=lambda one: (one.started_at, one.feed), reverse=True):
-        yield from _told(outage)
+    for outage in sorted(asked, key=lambda outage: (outage.started_at, outage.feed), reverse=True):
+        yield from _lines(outage)
     yield LIMITS
 
 
@@ -40,7 +40,7 @@ def _asked(outage: Outage, question: Question) -> bool:
     return parse_time(outage.started_between[0]) <= question.at and (over is None or question.at < parse_time(over))
 
 
-def _told(outage: Outage) -> Iterator[str]:
+def _lines(outage: Outage) -> Iterator[str]:
     """Yield one outage: its newest revision, the falls in it, and its own explanation."""
     yield HEADER
     yield line(outage)

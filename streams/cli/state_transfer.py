@@ -56,7 +56,11 @@ def _snapshots(tables: Tables) -> list[tuple[int, dict[str, bytes]]]:
 def _rows(table: dict[bytes, bytes], number: int) -> dict[str, bytes]:
     """Return the rows of all stages of a partition, each named with its folder."""
     loaded = [(stage.folder, SnapshotStore(table, number, stage.folder).load()) for stage in STAGES]
-    snapshots = [(folder, {**one.rows, HEAD: pack(one.values, {})}) for folder, one in loaded if one is not None]
+    snapshots = [
+        (folder, {**snapshot.rows, HEAD: pack(snapshot.values, {})})
+        for folder, snapshot in loaded
+        if snapshot is not None
+    ]
     return {f"{folder}{name}": row for folder, rows in snapshots for name, row in rows.items()}
 
 
@@ -157,11 +161,11 @@ def _check_rows(settings: Settings, state: State) -> None:
 
 def _check_topic(kafka: KafkaSettings, partitions: int, state: State, force: bool) -> None:
     """Raise StateError when the offsets of a state mean something else in the topic of now."""
-    its = state.header
-    if its.partitions != partitions:
-        raise StateError(f"the state is of {its.partitions} partitions, {kafka.measurements} has {partitions}")
-    if its.measurements != kafka.measurements and not force:
-        raise StateError(f"the state is of topic {its.measurements}, not {kafka.measurements}: --force says it fits")
+    header = state.header
+    if header.partitions != partitions:
+        raise StateError(f"the state is of {header.partitions} partitions, {kafka.measurements} has {partitions}")
+    if header.measurements != kafka.measurements and not force:
+        raise StateError(f"the state is of topic {header.measurements}, not {kafka.measurements}: --force says it fits")
     parts = _following(kafka, state)
     with reading(kafka) as consumer:
         first, ends = consumer.beginning_offsets(list(parts)), consumer.end_offsets(list(parts))

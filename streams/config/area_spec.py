@@ -47,12 +47,12 @@ class Combination(NamedTuple):
         >>> combination("country").area_of(Series("asn/44244", (("access", "mobile"),), "IR", "IR-30"))
         Area(series=Series(entity='country/IR', facets=(), country='IR', region=None), rank=1)
         """
-        its = {name: value for name, value in cell.facets if name != PLACE}
+        values = {name: value for name, value in cell.facets if name != PLACE}
         entity = _entity(self.place, cell)
-        if entity is None or not its.keys() >= set(self.facets):
+        if entity is None or not values.keys() >= set(self.facets):
             return None
-        facets = tuple((name, its[name]) for name in self.facets)
-        rank = 0 if entity == cell.entity and dict(facets) == its else _LEVELS[cell.entity.partition("/")[0]]
+        facets = tuple((name, values[name]) for name in self.facets)
+        rank = 0 if entity == cell.entity and dict(facets) == values else _LEVELS[cell.entity.partition("/")[0]]
         return Area(Series(entity, facets, cell.country, cell.region if self.place == "region" else None), rank)
 
 

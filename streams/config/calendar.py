@@ -25,7 +25,7 @@ class Calendar:
 
     def put(self, entries: Iterable[CalendarEntry]) -> None:
         """Take entries of the topic, or newer states of them; all at once, since what there is is put together anew."""
-        self.topic.update((entry.entry_id, _rule(entry, _known(entry))) for entry in entries)
+        self.topic.update((entry.entry_id, _rule(entry, _periods(entry))) for entry in entries)
         self.entries = list({**self.topic, **self.fixed}.values())
 
     def asked(self, index: SeriesIndex, start: int, width: int) -> Ask | None:
@@ -42,7 +42,7 @@ class Calendar:
 NOTHING = Calendar()
 
 
-def _rule(entry: CalendarEntry, known: tuple[tuple[float, float], ...]) -> suppression.Entry:
+def _rule(entry: CalendarEntry, periods: tuple[tuple[float, float], ...]) -> suppression.Entry:
     return suppression.Entry(
         entry.entry_id,
         parse_time(entry.starts),
@@ -50,10 +50,10 @@ def _rule(entry: CalendarEntry, known: tuple[tuple[float, float], ...]) -> suppr
         frozenset(entry.entities),
         named(entry.facets),
         entry.note,
-        known,
+        periods,
     )
 
 
-def _known(entry: CalendarEntry) -> tuple[tuple[float, float], ...]:
+def _periods(entry: CalendarEntry) -> tuple[tuple[float, float], ...]:
     ends = (float("inf") if period.removed_at is None else parse_time(period.removed_at) for period in entry.periods)
     return tuple(zip((parse_time(period.added_at) for period in entry.periods), ends, strict=True))

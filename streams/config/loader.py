@@ -72,26 +72,26 @@ def _sections() -> dict[str, list[str]]:
 
 def known_variables(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return each environment variable that is read and the path of the key that it sets."""
-    known: dict[str, tuple[str, ...]] = {
+    found: dict[str, tuple[str, ...]] = {
         f"{section}_{key}": (section, key) for section, keys in _sections().items() for key in keys
     }
     for table, kinds in _MANY.items():
-        for one in inner(values, table):
+        for name in inner(values, table):
             for field in (field for kind in kinds for field in msgspec.structs.fields(kind)):
-                path = (*table.split("."), one, field.name)
-                known[re.sub("[^A-Za-z0-9]", "_", "_".join(path))] = path
-    return {PREFIX + name.upper(): path for name, path in known.items()}
+                path = (*table.split("."), name, field.name)
+                found[re.sub("[^A-Za-z0-9]", "_", "_".join(path))] = path
+    return {PREFIX + name.upper(): path for name, path in found.items()}
 
 
 def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     """Put variables over the values of the file; return which variable set which key."""
     overlaid = {}
-    known = known_variables(values)
+    variables = known_variables(values)
     sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds"))
     for name in sorted(environ):
-        if name in known:
-            _put(values, known[name], _value(name, environ[name]))
-            overlaid[".".join(known[name])] = name
+        if name in variables:
+            _put(values, variables[name], _value(name, environ[name]))
+            overlaid[".".join(variables[name])] = name
         elif name.startswith(sections):
             raise SettingsError(f"environment variable {name}: no such setting")
     return overlaid
@@ -119,16 +119,16 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401
 
 def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, str]) -> str:
     """Turn a validation error into `file:line: key: what`, or name the variable that is at fault."""
-    what, _, where = message.partition(" - at `$")
+    fault, _, where = message.partition(" - at `$")
     keys = [key for key in re.split(r"[.\[\]`]+", where) if key]
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", fault)
     if unknown:
-        keys, what = [*keys, unknown[1]], "no such setting"
+        keys, fault = [*keys, unknown[1]], "no such setting"
     if ".".join(keys) in overlaid:
-        return f"environment variable {overlaid['.'.join(keys)]}: {what}"
+        return f"environment variable {overlaid['.'.join(keys)]}: {fault}"
     line = _line_of(text, keys)
     place = f"{path or 'settings'}:{line}" if line else str(path or "settings")
-    return f"{place}: {'.'.join(keys) + ': ' if keys else ''}{what}"
+    return f"{place}: {'.'.join(keys) + ': ' if keys else ''}{fault}"
 
 
 def _line_of(text: str, keys: list[str]) -> int | None:

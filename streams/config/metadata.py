@@ -96,7 +96,7 @@ def _gathered(rows: list[MetadataRow]) -> Metadata:
     for row in rows:
         if row.weight is not None and row.country:
             weights.setdefault(row.country, {})[row.entity] = row.weight
-    last_wins = sorted(enumerate(rows), key=lambda one: (one[1].weight or 0.0, -one[0]))
+    last_wins = sorted(enumerate(rows), key=lambda numbered: (numbered[1].weight or 0.0, -numbered[0]))
     names, operators, countries = (
         {row.entity: str(getattr(row, column)) for _, row in last_wins if getattr(row, column)}
         for column in ("name", "operator", "country")
@@ -130,7 +130,7 @@ class Register:
     @property
     def size(self) -> int:
         """How many entities are named, placed or weighed."""
-        weighed = (entity for some in self.now.weights.values() for entity in some)
+        weighed = (entity for weights in self.now.weights.values() for entity in weights)
         return len({*self.now.names, *self.now.countries, *self.now.operators, *weighed})
 
     def country_of(self, entity: str) -> str | None:

@@ -66,8 +66,8 @@ def is_quiet(texts: Iterable[str], zone: str, now: float) -> bool:
     return any(_holds(span(text), local.weekday(), minute) for text in texts)
 
 
-def _holds(one: QuietSpan, day: int, minute: int) -> bool:
-    if one.start < one.end:
-        return day in one.days and one.start <= minute < one.end
+def _holds(quiet: QuietSpan, day: int, minute: int) -> bool:
+    if quiet.start < quiet.end:
+        return day in quiet.days and quiet.start <= minute < quiet.end
     yesterday = (day - 1) % 7
-    return (day in one.days and minute >= one.start) or (yesterday in one.days and minute < one.end)
+    return (day in quiet.days and minute >= quiet.start) or (yesterday in quiet.days and minute < quiet.end)

@@ -63,8 +63,10 @@ class History:
 
     def spans(self) -> list[OutageSpan]:
         """Return the outages of the series, in order of their opening."""
-        told = sorted((change for one in self.bins for change in one.changes), key=attrgetter("opened", "revision"))
-        return [_span(list(changes)) for _, changes in groupby(told, attrgetter("opened"))]
+        changes = sorted(
+            (change for closed in self.bins for change in closed.changes), key=attrgetter("opened", "revision")
+        )
+        return [_span(list(changes)) for _, changes in groupby(changes, attrgetter("opened"))]
 
 
 def _span(changes: list[Change]) -> OutageSpan:
@@ -79,7 +81,7 @@ class HistoryRecorder:
     def __init__(self, name: str, feed: Feed | Summed, entity: str) -> None:
         self.histories: dict[Facets, History] = {}
         self._name, self._feed, self._entity = name, feed, entity
-        self._known = feed.index.by_series
+        self._by_series = feed.index.by_series
         self._count = 0
         self._rows: list[tuple[Facets, int]] = []
         feed.observer = self
@@ -97,10 +99,10 @@ class HistoryRecorder:
 
     def _find(self) -> list[tuple[Facets, int]]:
         """Return the entity's rows; looked for again only when series have come or gone."""
-        known = self._feed.index.by_series
-        if known is not self._known or len(known) != self._count:
-            self._known, self._count = known, len(known)
-            self._rows = sorted((facets, row) for (entity, facets), row in known.items() if entity == self._entity)
+        series = self._feed.index.by_series
+        if series is not self._by_series or len(series) != self._count:
+            self._by_series, self._count = series, len(series)
+            self._rows = sorted((facets, row) for (entity, facets), row in series.items() if entity == self._entity)
         return self._rows
 
     def _history(self, facets: Facets) -> History:
@@ -114,12 +116,12 @@ class HistoryRecorder:
         ratio, presence = history.rule.kind == "ratio", history.rule.kind == "presence"
         measured = bool(seen.present[row]) and (seen.size[row] > 0 or not ratio)
         state = ongoing.state if ongoing else changes[-1].state if changes else None
-        one = HistoryBin(
+        closed = HistoryBin(
             start=seen.start,
             value=float(seen.value[row] / (seen.size[row] if ratio else 1)) if measured else None,
-            expected=_known(shown.expected[row]),
-            spread=_known(shown.spread[row]),
-            evidence=None if history.followed else _known(shown.evidence[row]),
+            expected=_number(shown.expected[row]),
+            spread=_number(shown.spread[row]),
+            evidence=None if history.followed else _number(shown.evidence[row]),
             state=state,
             why="below",
             learnt=int(hot["seen"][row]),
@@ -127,23 +129,23 @@ class HistoryRecorder:
             changes=changes,
         )
         doubted = bool(self._feed.detector.scalars["fault"]) and not history.followed and not (presence and ongoing)
-        held = bool(ongoing and ongoing.held) or doubted
-        return one._replace(why=_why(one, history, held))
+        suspected_fault = bool(ongoing and ongoing.held) or doubted
+        return closed._replace(why=_why(closed, history, suspected_fault))
 
 
-def _why(one: HistoryBin, history: History, held: bool) -> Why:
+def _why(closed: HistoryBin, history: History, suspected_fault: bool) -> Why:
     """What a bin did, or what kept it from firing."""
-    if one.value is None:
+    if closed.value is None:
         return "silent"
-    if one.expected is None:
-        return "warming" if one.learnt <= Pace.of(history.rule.width).warm else "sparse"
-    if held or history.followed:
-        return "fault" if held else "followed"
-    if one.evidence is not None and one.evidence >= history.threshold:
+    if closed.expected is None:
+        return "warming" if closed.learnt <= Pace.of(history.rule.width).warm else "sparse"
+    if suspected_fault or history.followed:
+        return "fault" if suspected_fault else "followed"
+    if closed.evidence is not None and closed.evidence >= history.threshold:
         return "fired"
-    few = history.rule.kind == "presence" and one.value < one.expected < one.value + FEWEST
+    few = history.rule.kind == "presence" and closed.value < closed.expected < closed.value + FEWEST
     return "few" if few else "below"
 
 
-def _known(number: float) -> float | None:
+def _number(number: float) -> float | None:
     return None if math.isnan(number) else float(number)

@@ -43,4 +43,4 @@ def incident_lines(shard: Shard, steps: Iterable[Emitted]) -> Iterator[list[byte
 
 
 def _lines(incidents: Iterable[Incident]) -> list[bytes]:
-    return [incident.encode(one) + b"\n" for one in incidents]
+    return [incident.encode(revision) + b"\n" for revision in incidents]

@@ -62,7 +62,7 @@ def explain(
     """
     shard, tally = Shard(settings, reference=reference_data_of(settings)), Tally()
     names = _feeds(settings, question.feed)
-    watches = [HistoryRecorder(name, one, question.entity) for name in names for one in _watched(shard, name)]
+    watches = [HistoryRecorder(name, source, question.entity) for name in names for source in _watched(shard, name)]
     for _ in detect(shard, tally, files, now):
         tick(tally)
     histories = [history for watch in watches for _, history in sorted(watch.histories.items())]
@@ -89,9 +89,10 @@ def _missing(shard: Shard, question: Question) -> str:
     """Say why there is no history of the entity: no bin closed, other feeds only, or no such name."""
     entity = question.entity
     holders = {
-        name: {known for one in _watched(shard, name) for known, _ in one.index.by_series} for name in shard.feeds
+        name: {measured for source in _watched(shard, name) for measured, _ in source.index.by_series}
+        for name in shard.feeds
     }
-    feeds = [name for name, known in holders.items() if entity in known]
+    feeds = [name for name, measured in holders.items() if entity in measured]
     if question.feed in feeds or (feeds and question.feed is None):
         return f"{entity} was measured, but none of its bins has closed: the end of the input closes nothing"
     if feeds:
@@ -115,7 +116,9 @@ def _around(histories: list[History], at: float | None) -> tuple[float, float]:
 
 def _view(settings: Settings, history: History, start: float, end: float, bins: int) -> View:
     margin, width = bins * history.rule.width, history.rule.width
-    inside = [one for one in history.bins if start - margin < one.start + width and one.start <= end + margin]
+    inside = [
+        closed for closed in history.bins if start - margin < closed.start + width and closed.start <= end + margin
+    ]
     return View(history, settings.feeds[history.feed], inside)
 
 

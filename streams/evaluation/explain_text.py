@@ -28,25 +28,25 @@ def clock(at: float) -> str:
 def table(bins: Sequence[HistoryBin], threshold: float, at: float | None, width: int) -> Iterator[str]:
     """Yield a heading and a line per bin, the one at `at` marked; a long outage is shortened when no time was asked."""
     yield COLUMNS
-    for dull, run in groupby(bins, lambda one: at is None and len(bins) > LONG and _dull(one)):
-        lines = [_row(one, threshold, marked=_holds(one, at, width)) for one in run]
+    for dull, run in groupby(bins, lambda closed: at is None and len(bins) > LONG and _dull(closed)):
+        lines = [_row(closed, threshold, marked=_holds(closed, at, width)) for closed in run]
         if dull and len(lines) > 5:
             lines[2:-2] = [f"  … {len(lines) - 4} more bins of the same outage"]
         yield from lines
 
 
-def _dull(one: HistoryBin) -> bool:
-    return one.why == "followed" and not one.changes
+def _dull(closed: HistoryBin) -> bool:
+    return closed.why == "followed" and not closed.changes
 
 
-def _holds(one: HistoryBin, at: float | None, width: int) -> bool:
-    return at is not None and one.start <= at < one.start + width
+def _holds(closed: HistoryBin, at: float | None, width: int) -> bool:
+    return at is not None and closed.start <= at < closed.start + width
 
 
-def _row(one: HistoryBin, threshold: float, *, marked: bool) -> str:
-    numbers = (one.value, one.expected, one.spread, one.evidence, threshold)
+def _row(closed: HistoryBin, threshold: float, *, marked: bool) -> str:
+    numbers = (closed.value, closed.expected, closed.spread, closed.evidence, threshold)
     cells = "  ".join(f"{_number(number):>9}" for number in numbers)
-    return f"{'>' if marked else ' '} {clock(one.start):19}  {cells}  {one.state or UNKNOWN}"
+    return f"{'>' if marked else ' '} {clock(closed.start):19}  {cells}  {closed.state or UNKNOWN}"
 
 
 def _number(number: float | None) -> str:
@@ -55,19 +55,19 @@ def _number(number: float | None) -> str:
 
 def sentences(history: History, bins: Sequence[HistoryBin], at: float | None) -> Iterator[str]:
     """Yield what the bin at `at` did, each revision of an outage, and why the other bins fired nothing."""
-    there = [one for one in bins if _holds(one, at, history.rule.width)]
-    yield from (f"{clock(one.start)}: {_because(one.why, [one], history)}." for one in there)
+    there = [closed for closed in bins if _holds(closed, at, history.rule.width)]
+    yield from (f"{clock(closed.start)}: {_because(closed.why, [closed], history)}." for closed in there)
     if at is not None and not there:
         yield f"{clock(at)}: no bin of this series has closed there."
-    for one in bins:
-        yield from (_told(change) for change in one.changes)
+    for closed in bins:
+        yield from (_revision(change) for change in closed.changes)
     whys: dict[Why, list[HistoryBin]] = {}
-    for one in bins:
-        whys.setdefault(one.why, []).append(one)
-    for why, those in whys.items():
-        if those != there:
-            yield f"{_count(those)}: {_because(why, those, history)}."
-    if any(one.first_day and one.evidence is not None for one in bins):
+    for closed in bins:
+        whys.setdefault(closed.why, []).append(closed)
+    for why, alike in whys.items():
+        if alike != there:
+            yield f"{_count(alike)}: {_because(why, alike, history)}."
+    if any(closed.first_day and closed.evidence is not None for closed in bins):
         yield "No season is known on a series' first day: only falls to 30 % of normal or less count."
     if history.rule.kind == "presence" and any(_revealed(*pair) for pair in pairwise(bins)):
         yield "Expected rose with members never heard of before: whoever goes down was up."
@@ -82,7 +82,7 @@ def _count(bins: Sequence[HistoryBin]) -> str:
     return f"{len(bins)} bins" if len(bins) > 1 else f"1 bin ({clock(bins[0].start)})"
 
 
-def _told(change: Change) -> str:
+def _revision(change: Change) -> str:
     """Say one revision: when it was told, and the reason that the outage carries."""
     since = f"since {clock(change.started_at)}" + (f" until {clock(change.ended_at)}" if change.ended_at else "")
     return (
@@ -96,7 +96,7 @@ def _because(why: Why, bins: Sequence[HistoryBin], history: History) -> str:
     if why == "warming":
         return f"warming up, {last.learnt} of {Pace.of(history.rule.width).warm} normal bins learnt: no deviation"
     if why in ("fired", "below"):
-        best = max(bins, key=lambda one: one.evidence or 0)
+        best = max(bins, key=lambda closed: closed.evidence or 0)
         if not best.evidence:
             return "no evidence of a fall"
         where = "" if len(bins) == 1 else f" at {clock(best.start)}"

@@ -134,9 +134,9 @@ def _edges(view: View) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
 
 def _column(view: View, name: str) -> Floats:
     """Return one number of each bin, NaN where unknown."""
-    known = {one.start: getattr(one, name) for one in view.bins}
+    numbers = {closed.start: getattr(closed, name) for closed in view.bins}
     starts = _edges(view)[:-1].astype(np.int64).tolist()
-    return np.array([math.nan if known.get(start) is None else known[start] for start in starts])
+    return np.array([math.nan if numbers.get(start) is None else numbers[start] for start in starts])
 
 
 def _label_times(axes: Axes, views: Sequence[View]) -> None:
@@ -150,5 +150,5 @@ def _label_times(axes: Axes, views: Sequence[View]) -> None:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(formatter)
     edges = [_edges(view) for view in views]
-    first, last = min(one[0] for one in edges), max(one[-1] for one in edges)
+    first, last = min(starts[0] for starts in edges), max(starts[-1] for starts in edges)
     axes.set_xlabel(f"{clock(int(first.astype(np.int64)))} to {clock(int(last.astype(np.int64)))} UTC")

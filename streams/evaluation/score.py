@@ -69,8 +69,8 @@ def judge(case: Case, rule: str, alarms: Iterable[Alarm], slack: float = SLACK) 
 
 def pipeline(case: Case, environ: Mapping[str, str], settings: Path | None = None) -> Shard:
     """Return a fresh shard for a case, by its own settings unless others are given."""
-    its = load(settings or case.folder / FEEDS, environ)
-    return Shard(its, reference=reference_data_of(its))
+    loaded = load(settings or case.folder / FEEDS, environ)
+    return Shard(loaded, reference=reference_data_of(loaded))
 
 
 def run(shard: Shard, case: Case) -> list[Alarm]:
@@ -103,18 +103,18 @@ def read_events(name: str) -> list[Alarm]:
 
 def as_json(row: CaseScore) -> bytes:
     """Return a case's figures as one JSON object; a time that is unknown or has no end is null."""
-    its = row.score
+    found = row.score
     fields: dict[str, Any] = {
         "case": row.case,
-        "labels": its.labels,
-        "hits": its.hits,
-        "pieces": _rounded(its.pieces),
-        "false": its.false,
+        "labels": found.labels,
+        "hits": found.hits,
+        "pieces": _rounded(found.pieces),
+        "false": found.false,
         "false_per_100_entity_days": _rounded(row.false_per_100_days),
-        "median_delay_s": its.delay,
-        "median_start_error_s": its.start_error,
-        "median_end_error_s": its.end_error if its.end_error != math.inf else None,
-        "missed": [[label.entity, format_time(label.start)] for label in its.missed],
+        "median_delay_s": found.delay,
+        "median_start_error_s": found.start_error,
+        "median_end_error_s": found.end_error if found.end_error != math.inf else None,
+        "missed": [[label.entity, format_time(label.start)] for label in found.missed],
     }
     return msgspec.json.encode(fields)
 
@@ -126,10 +126,10 @@ def table(rows: Iterable[CaseScore]) -> str:
 
 
 def _cells(row: CaseScore) -> list[str]:
-    its = row.score
-    times = [_seconds(time) for time in (its.delay, its.start_error, its.end_error)]
-    pieces, rate = (_decimals(number) for number in (its.pieces, row.false_per_100_days))
-    return [row.case, row.rule, str(its.labels), str(its.hits), pieces, str(its.false), rate, *times]
+    found = row.score
+    times = [_seconds(time) for time in (found.delay, found.start_error, found.end_error)]
+    pieces, rate = (_decimals(number) for number in (found.pieces, row.false_per_100_days))
+    return [row.case, row.rule, str(found.labels), str(found.hits), pieces, str(found.false), rate, *times]
 
 
 def _decimals(number: float | None) -> str:

@@ -41,24 +41,28 @@ class Truth(msgspec.Struct, frozen=True):
 def score_incidents(case: Path, events: str, slack: float) -> Matches:
     """Compare a file of incidents with the truth of a case. Raises InputError with file and line."""
     truths = [_episode(truth) for truth in _read(str(case / TRUTH), Truth)]
-    return match(truths, told(_read(events, Incident)), slack)
+    return match(truths, last_episodes(_read(events, Incident)), slack)
 
 
-def told(revisions: Iterator[Incident]) -> list[Episode]:
+def last_episodes(revisions: Iterator[Incident]) -> list[Episode]:
     """Return what the last revisions say, without suspicions that were never confirmed and those that were merged."""
     last: dict[str, Incident] = {}
     confirmed: set[str] = set()
     for revision in revisions:
         last[revision.incident_id] = revision
         confirmed |= {revision.incident_id} if revision.state in CONFIRMED else set()
-    return [_told(one) for one in last.values() if one.incident_id in confirmed and one.merged_into is None]
+    return [
+        _detected_episode(incident)
+        for incident in last.values()
+        if incident.incident_id in confirmed and incident.merged_into is None
+    ]
 
 
-def as_json(case: Path, its: Matches) -> bytes:
+def as_json(case: Path, matches: Matches) -> bytes:
     """Return the figures as one JSON object."""
-    fields = {"case": case.resolve().name, **its._asdict()}
-    fields["overlap"] = None if its.overlap is None else round(its.overlap, 3)
-    fields["missed"] = [format_time(one.start) for one in its.missed]
+    fields = {"case": case.resolve().name, **matches._asdict()}
+    fields["overlap"] = None if matches.overlap is None else round(matches.overlap, 3)
+    fields["missed"] = [format_time(episode.start) for episode in matches.missed]
     return msgspec.json.encode(fields)
 
 
@@ -70,17 +74,17 @@ def _read(name: str, kind: type[Message]) -> Iterator[Message]:
             raise InputError(f"{name}: line {number}: {error}") from None
 
 
-def _told(incident: Incident) -> Episode:
+def _detected_episode(incident: Incident) -> Episode:
     return _episode(incident)._replace(detected_at=parse_time(incident.detected_at))
 
 
-def _episode(one: Truth | Incident) -> Episode:
+def _episode(source: Truth | Incident) -> Episode:
     return Episode(
-        parse_time(one.started_at),
-        math.inf if one.ended_at is None else parse_time(one.ended_at),
-        frozenset(one.kinds),
-        frozenset(one.scope.countries),
-        frozenset(one.scope.regions),
-        frozenset(one.scope.asns),
-        frozenset(one.feeds),
+        parse_time(source.started_at),
+        math.inf if source.ended_at is None else parse_time(source.ended_at),
+        frozenset(source.kinds),
+        frozenset(source.scope.countries),
+        frozenset(source.scope.regions),
+        frozenset(source.scope.asns),
+        frozenset(source.feeds),
     )

@@ -37,7 +37,7 @@ class Bins(NamedTuple):
 
 def levels(feed: SimulatedFeed, series: Sequence[SimulatedSeries]) -> Floats:
     """Return the normal level of each series: a bin's value, its trials, or members."""
-    return np.clip(feed.scale * np.array([one.size for one in series]), feed.least, feed.most)
+    return np.clip(feed.scale * np.array([simulated.size for simulated in series]), feed.least, feed.most)
 
 
 def draw(
@@ -49,12 +49,12 @@ def draw(
     starts: Ints,
 ) -> Drawn:
     """Draw one feed in the bins of these starts."""
-    its = _bins(rng, feed, series, events, faults, starts)
-    measured, rests = DRAW[feed.kind](rng, feed, its)
+    bins = _bins(rng, feed, series, events, faults, starts)
+    measured, rests = DRAW[feed.kind](rng, feed, bins)
     measured = measured * _read(rng, feed, starts, len(series))
     number = measured.ravel().astype(np.int64)
-    who = np.broadcast_to(np.arange(len(series)), its.at.shape).ravel()
-    return Drawn(np.repeat(its.at.ravel(), number), np.repeat(who, number), rests(measured > 0))
+    who = np.broadcast_to(np.arange(len(series)), bins.at.shape).ravel()
+    return Drawn(np.repeat(bins.at.ravel(), number), np.repeat(who, number), rests(measured > 0))
 
 
 def _bins(
@@ -69,7 +69,9 @@ def _bins(
     at = starts[:, None] + rng.integers(0, feed.width, len(series))
     width = 1 if feed.kind == "gauge" else feed.width
     seen_from = (at if feed.kind == "gauge" else np.broadcast_to(starts[:, None], at.shape)).astype(np.float64)
-    lost = np.column_stack([gone(feed, one, events, seen_from[:, number], width) for number, one in enumerate(series)])
+    lost = np.column_stack(
+        [gone(feed, simulated, events, seen_from[:, number], width) for number, simulated in enumerate(series)]
+    )
     for fault in faults:
         unseen = np.column_stack([overlap(fault.start, fault.end, column, width) for column in seen_from.T])
         np.maximum(lost, (fault.drop or 0.0) * unseen * struck(fault, len(series)), out=lost)
@@ -101,33 +103,33 @@ def _values(value: Ints) -> Rests:
     return lambda kept: [f',"value":{number}}}' for number in value[kept].tolist()]
 
 
-def _gauge(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
-    noisy = its.mean * (1 + feed.noise * rng.standard_normal(its.mean.shape))
-    return np.ones(its.at.shape, np.int64), _values(np.rint(np.maximum(noisy, 0)).astype(np.int64))
+def _gauge(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
+    noisy = bins.mean * (1 + feed.noise * rng.standard_normal(bins.mean.shape))
+    return np.ones(bins.at.shape, np.int64), _values(np.rint(np.maximum(noisy, 0)).astype(np.int64))
 
 
-def _count(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
+def _count(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
     """Bins without an event send nothing."""
-    value = rng.poisson(around(rng, its.mean, feed.noise))
+    value = rng.poisson(around(rng, bins.mean, feed.noise))
     return (value > 0).astype(np.int64), _values(value)
 
 
-def _ratio(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
-    trials = np.maximum(rng.poisson(np.broadcast_to(its.level, its.at.shape)), 1)
-    chance = ANSWERED * (1 + feed.noise * rng.standard_normal(its.at.shape))
-    value = rng.binomial(trials, np.clip(chance, 0, 0.99) * (1 - its.lost))
+def _ratio(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
+    trials = np.maximum(rng.poisson(np.broadcast_to(bins.level, bins.at.shape)), 1)
+    chance = ANSWERED * (1 + feed.noise * rng.standard_normal(bins.at.shape))
+    value = rng.binomial(trials, np.clip(chance, 0, 0.99) * (1 - bins.lost))
 
     def rests(kept: Flags) -> list[str]:
         pairs = zip(value[kept].tolist(), trials[kept].tolist(), strict=True)
         return [f',"value":{number},"of":{of}}}' for number, of in pairs]
 
-    return np.ones(its.at.shape, np.int64), rests
+    return np.ones(bins.at.shape, np.int64), rests
 
 
-def _distinct(rng: Generator, feed: SimulatedFeed, its: Bins) -> Measured:
+def _distinct(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
     """Members are neighbours in a ring, from a place drawn for each bin, so that none comes twice."""
-    pool = np.rint(POOL * its.level).astype(np.int64)
-    seen = np.minimum(rng.poisson(around(rng, its.mean, feed.noise)), pool)
+    pool = np.rint(POOL * bins.level).astype(np.int64)
+    seen = np.minimum(rng.poisson(around(rng, bins.mean, feed.noise)), pool)
     first = rng.integers(0, pool, seen.shape)
 
     def rests(kept: Flags) -> list[str]:

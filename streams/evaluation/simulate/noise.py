@@ -25,7 +25,9 @@ def relative_level(rng: Generator, feed: SimulatedFeed, series: list[SimulatedSe
     """
     swing = feed.swing * rng.uniform(0.7, 1.3, len(series))
     growth = swing / 3 * rng.uniform(0, 1, len(series))
-    columns = [season(str(one.fields["country"]), deep, at) for one, deep in zip(series, swing, strict=True)]
+    columns = [
+        season(str(simulated.fields["country"]), deep, at) for simulated, deep in zip(series, swing, strict=True)
+    ]
     shape = np.column_stack(columns) * (1 + growth * (at[:, None] - at[0]) / MONTHS_2)
     return np.asarray(shape * (1 + _wander(rng, feed, len(at), len(series))))
 

@@ -28,23 +28,27 @@ def draw_presence(
     """Draw the comings and goings of each member within the span."""
     rows = [
         (int(at), number, f',"member":"p{1000 * number + member}","up":{"true" if up else "false"}}}')
-        for number, (one, level) in enumerate(zip(series, levels(feed, series).tolist(), strict=True))
+        for number, (network, level) in enumerate(zip(series, levels(feed, series).tolist(), strict=True))
         for member in range(round(level))
-        for at, up in _course(rng, feed, _falls(feed, one, number, events, faults), member / round(level), span)
+        for at, up in _course(rng, feed, _falls(feed, network, number, events, faults), member / round(level), span)
     ]
     at, who, rest = zip(*sorted(rows), strict=True)
     return Drawn(np.array(at, np.int64), np.array(who, np.int64), list(rest))
 
 
 def _falls(
-    feed: SimulatedFeed, one: SimulatedSeries, number: int, events: Sequence[SimulatedEvent], faults: Sequence[Fault]
+    feed: SimulatedFeed,
+    network: SimulatedSeries,
+    number: int,
+    events: Sequence[SimulatedEvent],
+    faults: Sequence[Fault],
 ) -> list[tuple[float, float, float]]:
     """Return start, end and share of its members that a network loses."""
     falls = [
         (event.start, FOR_GOOD if event.end is None else event.end, event.drops[feed.name] * share)
         for event in events
         if feed.name in event.drops
-        and (share := sum(line.size for line in one.lines if event.where.has(line)) / one.size)
+        and (share := sum(line.size for line in network.lines if event.where.has(line)) / network.size)
     ]
     return falls + [
         (fault.start, fault.end, fault.drop) for fault in faults if fault.drop and struck(fault, number + 1)[number]

@@ -32,7 +32,7 @@ class SimulatedSeries(NamedTuple):
 
 def series_of(feed: SimulatedFeed, lines: Sequence[Line]) -> list[SimulatedSeries]:
     """Return the series of a feed, in the order of keys and lines."""
-    return [one for key in feed.keys for one in _keyed(feed, key, lines)]
+    return [simulated for key in feed.keys for simulated in _keyed(feed, key, lines)]
 
 
 def _keyed(feed: SimulatedFeed, key: Key, lines: Sequence[Line]) -> Iterable[SimulatedSeries]:
@@ -40,12 +40,12 @@ def _keyed(feed: SimulatedFeed, key: Key, lines: Sequence[Line]) -> Iterable[Sim
     for line in lines:
         if "asn" in key or line.region is not None:
             together.setdefault((line.country, *(getattr(line, name) for name in key)), []).append(line)
-    for values, its in together.items():
+    for values, members in together.items():
         named = zip(("country", *key), values, strict=True)
         fields = {name: value for name, value in named if value is not None}
         for facet in feed.values or (None,):
             yield SimulatedSeries(
-                {**fields, **({feed.facet: facet} if feed.facet and facet else {})}, tuple(its), facet
+                {**fields, **({feed.facet: facet} if feed.facet and facet else {})}, tuple(members), facet
             )
 
 

@@ -28,8 +28,8 @@ class Arrived(NamedTuple):
 def measurements(scenario: Scenario, seed: int) -> list[str]:
     """Return all measurements, one JSON object each. The same seed gives the same lines, with the same NumPy."""
     arrived = [_arrived(scenario, feed, seed) for feed in scenario.feeds]
-    lines = [line for one in arrived for line in one.lines]
-    order = np.argsort(np.concatenate([one.when for one in arrived]), kind="stable")
+    lines = [line for feed in arrived for line in feed.lines]
+    order = np.argsort(np.concatenate([feed.when for feed in arrived]), kind="stable")
     return [lines[number] for number in order.tolist()]
 
 
@@ -37,7 +37,7 @@ def _arrived(scenario: Scenario, feed: SimulatedFeed, seed: int) -> Arrived:
     """Each feed has a generator of its own, and each series its own way, which takes the same time for all."""
     rng = np.random.default_rng([seed, zlib.crc32(f"{scenario.name} {feed.name}".encode())])
     series = series_of(feed, scenario.lines)
-    drawn = _heard(scenario, feed, _drawn(rng, scenario, feed, series))
+    drawn = _without_silence(scenario, feed, _drawn(rng, scenario, feed, series))
     delay = rng.uniform(0, ON_TIME * feed.lateness, len(series))
     return Arrived(drawn.at + delay[drawn.who], list(_texts(feed, series, drawn)))
 
@@ -50,17 +50,17 @@ def _drawn(rng: np.random.Generator, scenario: Scenario, feed: SimulatedFeed, se
     return draw(rng, feed, series, scenario.events, faults, np.arange(start, end, feed.width, dtype=np.int64))
 
 
-def _heard(scenario: Scenario, feed: SimulatedFeed, drawn: Drawn) -> Drawn:
+def _without_silence(scenario: Scenario, feed: SimulatedFeed, drawn: Drawn) -> Drawn:
     """Leave out what a silent feed does not send."""
-    heard = np.ones(len(drawn.at), np.bool_)
+    is_sent = np.ones(len(drawn.at), np.bool_)
     for fault in scenario.faults:
         if fault.feed == feed.name and fault.drop is None:
-            heard &= (drawn.at < fault.start) | (drawn.at >= fault.end)
-    kept = [rest for rest, is_heard in zip(drawn.rest, heard.tolist(), strict=True) if is_heard]
-    return Drawn(drawn.at[heard], drawn.who[heard], kept)
+            is_sent &= (drawn.at < fault.start) | (drawn.at >= fault.end)
+    kept = [rest for rest, was_sent in zip(drawn.rest, is_sent.tolist(), strict=True) if was_sent]
+    return Drawn(drawn.at[is_sent], drawn.who[is_sent], kept)
 
 
 def _texts(feed: SimulatedFeed, series: list[SimulatedSeries], drawn: Drawn) -> Iterator[str]:
-    named = [orjson.dumps(one.fields).decode()[1:-1] for one in series]
+    named = [orjson.dumps(simulated.fields).decode()[1:-1] for simulated in series]
     for at, who, rest in zip(drawn.at.tolist(), drawn.who.tolist(), drawn.rest, strict=True):
         yield f'{{"feed":"{feed.name}","ts":{at},{named[who]}{rest}\n'

@@ -13,7 +13,7 @@ from schemas.times import format_time
 from streams.evaluation.simulate.series import gone, line_gone, merged, series_of
 from streams.evaluation.simulate.world import Fault, Scenario, SimulatedEvent, SimulatedFeed, SimulatedIncident
 
-TOLD = 0.03  # an entity that loses less of its level is not labelled
+LEAST_LOSS = 0.03  # an entity that loses less of its level is not labelled
 
 
 class SimulatedLabel(NamedTuple):
@@ -29,15 +29,15 @@ def truth(scenario: Scenario) -> list[dict[str, Any]]:
     """Return one object for each incident and feed fault, by start."""
     found = [_incident(scenario, incident) for incident in scenario.incidents]
     found += [_fault(fault) for fault in scenario.faults]
-    return sorted(found, key=lambda one: str(one["started_at"]))
+    return sorted(found, key=lambda happening: str(happening["started_at"]))
 
 
 def _incident(scenario: Scenario, incident: SimulatedIncident) -> dict[str, Any]:
     events = incident.events
     lost = _losses(scenario, incident)
-    drop = max(one["drop"] for one in lost.drops)
+    drop = max(step["drop"] for step in lost.drops)
     ends = [event.end for event in events]
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "scope": _scope(scenario, events),
         "kinds": _kinds(events, severity(drop) == "total"),
         "severity": severity(drop),
@@ -50,7 +50,7 @@ def _incident(scenario: Scenario, incident: SimulatedIncident) -> dict[str, Any]
         "spread": _spread(events),
         "feeds": [feed.name for feed in scenario.feeds if any(event.drops.get(feed.name) for event in events)],
     }
-    return {**told, "expected": incident.expected} if incident.expected else told
+    return {**fields, "expected": incident.expected} if incident.expected else fields
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
@@ -69,10 +69,10 @@ def _scope(scenario: Scenario, events: Sequence[SimulatedEvent]) -> dict[str, An
 def _kinds(events: Sequence[SimulatedEvent], is_total: bool) -> list[str]:
     where = [event.where for event in events]
     kinds = {
-        "mobile-only": all(one.access == "mobile" for one in where),
-        "fixed-only": all(one.access == "fixed" for one in where),
-        "international-only": all(one.direction == "international" for one in where),
-        "service-block": all(one.services for one in where),
+        "mobile-only": all(place.access == "mobile" for place in where),
+        "fixed-only": all(place.access == "fixed" for place in where),
+        "international-only": all(place.direction == "international" for place in where),
+        "service-block": all(place.services for place in where),
     }
     return [kind for kind, holds in kinds.items() if holds] + ["total" if is_total else "partial"]
 
@@ -105,8 +105,8 @@ def _losses(scenario: Scenario, incident: SimulatedIncident) -> _Lost:
         if line.country in countries
         for facet in (feed.values or (None,))
     ]
-    size = np.array([one for one, _ in parts])
-    lost = np.array([one for _, one in parts])
+    size = np.array([size for size, _ in parts])
+    lost = np.array([share for _, share in parts])
     hit = np.maximum.accumulate(lost, axis=1) > 0
     share = (size[:, None] * lost).sum(axis=0) / (size[:, None] * hit).sum(axis=0)
     return _Lost(_steps(at, share), round(float(((size @ lost) / size.sum()).max()), 3))
@@ -137,8 +137,8 @@ def _falls(scenario: Scenario, feed: SimulatedFeed) -> Iterator[tuple[str, float
     first, last = scenario.span
     events = [event for event in scenario.events if feed.name in event.drops]
     edges = np.unique([first, last, *(edge for event in events for edge in (event.start, event.end or last))])
-    for one in series_of(feed, scenario.lines):
-        is_down = gone(feed, one, events, edges, 1) >= TOLD
+    for simulated in series_of(feed, scenario.lines):
+        is_down = gone(feed, simulated, events, edges, 1) >= LEAST_LOSS
         for down, start, end in zip(is_down.tolist(), edges.tolist(), edges[1:].tolist(), strict=False):
             if down:
-                yield one.entity, start, end
+                yield simulated.entity, start, end

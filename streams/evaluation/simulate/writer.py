@@ -27,7 +27,7 @@ def write(scenario: Scenario, seed: int, folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MEASUREMENTS).write_bytes(gzip.compress("".join(lines).encode(), compresslevel=6, mtime=0))
         (folder / FEEDS).write_text("\n".join(map(_settings, scenario.feeds)), encoding="utf-8")
-        (folder / TRUTH).write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in truth(scenario)))
+        (folder / TRUTH).write_bytes(b"".join(orjson.dumps(happening) + b"\n" for happening in truth(scenario)))
         _write_labels(scenario, folder / LABELS)
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from None

@@ -106,7 +106,7 @@ def test_what_is_cancelled_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "what"),
+    ("event", "reason"),
     [
         (EXAM.replace("1120", "1220"), "names no entity"),
         ("SUMMARY:Exams\nCATEGORIES:asn/1\n", "has no DTSTART"),
@@ -120,13 +120,13 @@ def test_what_is_cancelled_is_left() -> None:
         (f"{EXAM}CATEGORIES:asn/1\n" + 2 * "RECURRENCE-ID:20270101T000000Z\n", "'list' object has no attribute 'dt'"),
     ],
 )
-def test_what_cannot_be_taken_is_named(event: str, what: str) -> None:
+def test_what_cannot_be_taken_is_named(event: str, reason: str) -> None:
     """The event by its name, the reason in one line; the others are taken."""
     found = read(event, WHOLE_DAY)
     assert len(found.entries) == 1
     (fault,) = found.faults
     assert fault.startswith("x.ics: event 'Exams': ")
-    assert what in fault
+    assert reason in fault
 
 
 @pytest.mark.parametrize("content", [b"", b"root:x:0:0", b"\xff\xfe\x00", b"BEGIN:VCALENDAR\r\n"])

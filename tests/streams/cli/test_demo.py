@@ -170,10 +170,10 @@ def topics_of(kafka: ApacheKafka) -> set[str]:
 def test_every_topic_of_a_demo_is_its_own() -> None:
     """Since all are deleted at the end, whatever else is on the broker; and the worker is told of each."""
     before = Settings(kafka=KafkaSettings(calendar="ours", alerts_dead="ours, too"))
-    its = own(before, "127.0.0.1:9")
-    for kafka in (its.kafka, load(None, environment(its, Path())).kafka):
+    settings = own(before, "127.0.0.1:9")
+    for kafka in (settings.kafka, load(None, environment(settings, Path())).kafka):
         names = {topic.name for topic in topics.all_of(kafka)}
-        assert all(name.startswith(its.kafka.app_id) for name in names)
+        assert all(name.startswith(settings.kafka.app_id) for name in names)
         assert names == {getattr(kafka, key) for key in topics.KEYS} | {topics.changelog(kafka)}
 
 

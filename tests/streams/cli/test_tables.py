@@ -13,8 +13,8 @@ def test_a_line_tells_what_happened_to_whom() -> None:
     """When, state, severity, entity, share, value, expected, since; under the header."""
     outage = msgspec.json.decode(OUTAGE, type=Outage)
     when = ["2016-06-16", "15:15"]
-    told = ["open", "total", "asn/43754", "91%", "1", "11"]
-    assert line(outage).split() == [*when, *told, "2016-06-16", "15:05"]
+    cells = ["open", "total", "asn/43754", "91%", "1", "11"]
+    assert line(outage).split() == [*when, *cells, "2016-06-16", "15:05"]
     assert line(outage).index("asn/43754") == HEADER.index("entity")
 
 

@@ -46,12 +46,12 @@ def refused(tmp_path: Path, text: str, environ: dict[str, str] | None = None) ->
 def test_good_settings(tmp_path: Path) -> None:
     """Kinds of receivers by their type; the order of routes; nothing of a secret in what is shown."""
     (tmp_path / "e.toml").write_text(GOOD)
-    its = load(tmp_path / "e.toml", {}).alerts
-    assert isinstance(its.receivers["noc"], Webhook)
-    assert isinstance(its.receivers["pager-1"], PagerDuty)
-    assert [route.goes_on for route in its.routes] == [True, False]
+    alerts = load(tmp_path / "e.toml", {}).alerts
+    assert isinstance(alerts.receivers["noc"], Webhook)
+    assert isinstance(alerts.receivers["pager-1"], PagerDuty)
+    assert [route.goes_on for route in alerts.routes] == [True, False]
     for secret in ("MfKQ9r8", "0123456789abcdef", "noc.example"):
-        assert secret not in repr(its)
+        assert secret not in repr(alerts)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_errors_name_the_line_and_the_key(tmp_path: Path, old: str, new: str, st
 def test_secrets_from_the_environment(tmp_path: Path) -> None:
     """Texts as they are, keys with commas between them."""
     (tmp_path / "e.toml").write_text(GOOD)
-    its = load(
+    alerts = load(
         tmp_path / "e.toml",
         {
             "EBBTIDE_ALERTS_RECEIVERS_NOC_KEYS": "whsec_YQ==, whsec_Yg==",
@@ -90,13 +90,13 @@ def test_secrets_from_the_environment(tmp_path: Path) -> None:
             "EBBTIDE_ALERTS_PORT": "7000",
         },
     ).alerts
-    noc, pager = its.receivers["noc"], its.receivers["pager-1"]
+    noc, pager = alerts.receivers["noc"], alerts.receivers["pager-1"]
     assert isinstance(noc, Webhook)
     assert isinstance(pager, PagerDuty)
     assert [key.reveal() for key in noc.keys] == ["whsec_YQ==", "whsec_Yg=="]
     assert pager.routing_key is not None
     assert pager.routing_key.reveal() == "1234"
-    assert its.port == 7000
+    assert alerts.port == 7000
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_only_who_sends_demands_secrets(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "e.txt").write_text("\n \n")
     (tmp_path / "e.toml").write_text(f'[alerts.receivers.one]\n{receiver}\n[[alerts.routes]]\nreceivers = ["one"]\n')
-    its = load(tmp_path / "e.toml", {}).alerts
+    alerts = load(tmp_path / "e.toml", {}).alerts
     with pytest.raises(SettingsError) as caught:
-        load_endpoints(its)
+        load_endpoints(alerts)
     assert str(caught.value) == f"alerts.receivers.one.{line}"
     assert caught.value.exit_code == 2
 

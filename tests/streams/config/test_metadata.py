@@ -59,7 +59,7 @@ def test_numbers_of_networks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "what"),
+    ("old", "new", "fault"),
     [
         ("entity", "network", "1: needs the column entity or asn"),
         ("name,country,operator,weight", "a,b,c,d", "1: needs one of the columns name, country, operator, weight"),
@@ -72,12 +72,12 @@ def test_numbers_of_networks(tmp_path: Path) -> None:
         ("8.5e6", "nan", "3: weight: 'nan' is no number of at least 0"),
     ],
 )
-def test_what_is_wrong_with_a_table(tmp_path: Path, old: str, new: str, what: str) -> None:
+def test_what_is_wrong_with_a_table(tmp_path: Path, old: str, new: str, fault: str) -> None:
     """One line names the file, the line, the column and the value."""
     file = written(tmp_path, TABLE.replace(old, new, 1))
     with pytest.raises(InputError) as caught:
         read_metadata(file)
-    assert str(caught.value) == f"{file}:{what}"
+    assert str(caught.value) == f"{file}:{fault}"
 
 
 def test_a_number_that_is_far_too_long_is_none(tmp_path: Path) -> None:
@@ -119,9 +119,12 @@ def dark(country: str | None) -> list[bytes | None]:
 
 def test_a_network_that_is_measured_without_a_country_is_in_that_of_the_metadata() -> None:
     """Its outages and its areas are those of a network that is measured with it, byte for byte."""
-    its, register = area_helpers.settings(("country",), ("gauge",)), Register()
+    settings, register = area_helpers.settings(("country",), ("gauge",)), Register()
     register.now = Metadata(countries={f"asn/{asn}": "KZ" for asn in range(1, 6)})
-    with_it, without = helpers.Run(Shard(its)), helpers.Run(Shard(its, reference=ReferenceData(register=register)))
+    with_it, without = (
+        helpers.Run(Shard(settings)),
+        helpers.Run(Shard(settings, reference=ReferenceData(register=register))),
+    )
     with_it.take(dark("KZ"))
     without.take(dark(None))
     assert with_it.outages == without.outages
@@ -146,8 +149,8 @@ def test_shares_are_of_weights_where_they_are_known(weights: dict[str, float], s
     batches = (
         process(shard, tally, values[at : at + 5], range(at, at + 5), helpers.LATER) for at in range(0, len(values), 5)
     )
-    told = [orjson.loads(line) for lines in incident_lines(shard, batches) for line in lines]
-    last = told[-1]
+    revisions = [orjson.loads(line) for lines in incident_lines(shard, batches) for line in lines]
+    last = revisions[-1]
     assert last["scope"]["asns"] == [1, 2, 3]
     assert last["affected_share"] == pytest.approx(share, abs=0.02)
     assert "AS1 (First)" in last["headline"]
@@ -190,15 +193,15 @@ async def test_a_worker_reads_a_table_that_changes(tmp_path: Path, caplog: pytes
     file = written(tmp_path, TABLE)
     worker = worker_of(helpers.settings(("gauge",)))
     worker.reference = ReferenceData(register=Register(file))
-    told = []
+    revisions = []
     for text in (TABLE, "broken", TABLE.replace("Kcell", "K-cell")):
         written(tmp_path, text)
         await worker.tick()
         await worker.tick()
         metric = worker.metrics.registry.get_sample_value
-        told.append((worker.reference.register.names["asn/29355"], metric("ebbtide_metadata_broken")))
-    assert told == [("Kcell", 0.0), ("Kcell", 1.0), ("K-cell", 0.0)]
+        revisions.append((worker.reference.register.names["asn/29355"], metric("ebbtide_metadata_broken")))
+    assert revisions == [("Kcell", 0.0), ("Kcell", 1.0), ("K-cell", 0.0)]
     assert metric("ebbtide_metadata_entities") == 4
-    assert [one.getMessage() for one in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records] == [
         f"metadata: the previous file stays in use: {file}:1: needs the column entity or asn"
     ]

@@ -116,11 +116,15 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_good_settings_and_defaults(tmp_path: Path) -> None:
     """What is not said has the default of the design."""
     (tmp_path / "e.toml").write_text(GOOD, encoding="utf-8")
-    its = load(tmp_path / "e.toml", {})
-    assert (its.kafka.partitions, its.worker.max_ahead, its.worker.idle_after) == (2, Duration(600), Duration(60))
-    assert its.worker.forget_after == Duration(8 * 7 * 86_400)
-    assert list(its.feeds) == ["atlas", "a.b"]
-    assert (its.feeds["atlas"].bin, its.feeds["a.b"].bin, its.feeds["atlas"].silence_is_zero) == (
+    settings = load(tmp_path / "e.toml", {})
+    assert (settings.kafka.partitions, settings.worker.max_ahead, settings.worker.idle_after) == (
+        2,
+        Duration(600),
+        Duration(60),
+    )
+    assert settings.worker.forget_after == Duration(8 * 7 * 86_400)
+    assert list(settings.feeds) == ["atlas", "a.b"]
+    assert (settings.feeds["atlas"].bin, settings.feeds["a.b"].bin, settings.feeds["atlas"].silence_is_zero) == (
         Duration(300),
         Duration(60),
         False,
@@ -141,10 +145,10 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
         "EBBTIDE_REQUIRE_KAFKA": "1",
         "HOME": "/",
     }
-    its = load(tmp_path / "e.toml", environ)
-    assert (its.kafka.partitions, its.kafka.app_id, its.worker.idle_after) == (7, "other", Duration(90))
-    assert its.kafka.bootstrap_servers == ("one:9092", "two:9092")
-    assert (its.feeds["a.b"].bin, its.feeds["a.b"].areas) == (Duration(120), ("country", "region+access"))
+    settings = load(tmp_path / "e.toml", environ)
+    assert (settings.kafka.partitions, settings.kafka.app_id, settings.worker.idle_after) == (7, "other", Duration(90))
+    assert settings.kafka.bootstrap_servers == ("one:9092", "two:9092")
+    assert (settings.feeds["a.b"].bin, settings.feeds["a.b"].areas) == (Duration(120), ("country", "region+access"))
 
 
 @pytest.mark.parametrize("name", ["EBBTIDE_KAFKA_PARTITION", "EBBTIDE_FEEDS_NONE_BIN", "EBBTIDE_FEEDS_ATLAS_BINS"])

@@ -30,11 +30,11 @@ ATLAS = ["--settings", str(RECORDING / "feeds.toml"), FILE]
 LATER = 4e9
 
 
-def ask(tmp_path: Path, its: Settings, lines: Iterable[bytes], question: Question) -> list[View]:
+def ask(tmp_path: Path, rules: Settings, lines: Iterable[bytes], question: Question) -> list[View]:
     """Return the views of made-up measurements."""
     file = tmp_path / "measurements.jsonl"
     file.write_bytes(b"\n".join(lines))
-    return explain(its, question, [str(file)], lambda: LATER, lambda tally: None)
+    return explain(rules, question, [str(file)], lambda: LATER, lambda tally: None)
 
 
 def text_of(views: list[View], question: Question) -> str:
@@ -194,17 +194,17 @@ def test_each_outage_is_one_span_and_the_newest_is_shown(tmp_path: Path) -> None
     dark = {*range(60, 66), *range(90, 96)}
     lines = gauge(110, lambda hour: 0.0 if hour in dark else 100.0, series=2)
     view = ask(tmp_path, settings(["gauge"]), lines, Question("asn/1", bins=2))[0]
-    spans = [((one.start - START) // HOUR, ((one.end or 0) - START) // HOUR) for one in view.history.spans()]
+    spans = [((closed.start - START) // HOUR, ((closed.end or 0) - START) // HOUR) for closed in view.history.spans()]
     assert spans == [(60, 66), (90, 96)]
     assert (view.bins[0].start - START) // HOUR == 88
 
 
 def test_outage_is_shown_rather_than_a_newer_suspicion() -> None:
     """AS43754's outage at 15:05, and a suspicion of another series that begins later: the outage is asked for."""
-    its = load(RECORDING / "feeds.toml", {})
-    outage = explain(its, Question("asn/43754"), [FILE], lambda: LATER, lambda tally: None)[0].history
-    doubt = explain(its, Question("asn/51873"), [FILE], lambda: LATER, lambda tally: None)[0].history
-    later = [one._replace(changes=tuple(_later(change) for change in one.changes)) for one in doubt.bins]
+    rules = load(RECORDING / "feeds.toml", {})
+    outage = explain(rules, Question("asn/43754"), [FILE], lambda: LATER, lambda tally: None)[0].history
+    doubt = explain(rules, Question("asn/51873"), [FILE], lambda: LATER, lambda tally: None)[0].history
+    later = [closed._replace(changes=tuple(_later(change) for change in closed.changes)) for closed in doubt.bins]
     assert [span.certain for span in doubt.spans()] == [False]
     assert _around([outage, replace(doubt, bins=later)], None) == (1_466_089_500, 1_466_095_500)
 
@@ -231,15 +231,15 @@ def test_entity_without_a_closed_bin_is_no_unknown_one(tmp_path: Path, capsys: p
 
 def test_each_series_has_its_own_answer(tmp_path: Path) -> None:
     """Facets are series of their own, in order; another feed's measurements are left out with --feed."""
-    its, kinds = settings(["gauge", "count"]), ("mobile", "fixed")
+    rules, kinds = settings(["gauge", "count"]), ("mobile", "fixed")
     lines = [
         message("gauge", START + hour * HOUR, value=100, access=access) for hour in range(12) for access in kinds
     ] + [message("count", START + hour * HOUR) for hour in range(12)]
-    everything = ask(tmp_path, its, lines, Question("asn/1"))
+    everything = ask(tmp_path, rules, lines, Question("asn/1"))
     assert [view.title("asn/1") for view in everything] == [
         "asn/1 fixed, feed gauge", "asn/1 mobile, feed gauge", "asn/1, feed count"
     ]  # fmt: skip
-    assert len(ask(tmp_path, its, lines, Question("asn/1", feed="count"))) == 1
+    assert len(ask(tmp_path, rules, lines, Question("asn/1", feed="count"))) == 1
 
 
 def test_watching_changes_no_byte() -> None:
@@ -248,9 +248,11 @@ def test_watching_changes_no_byte() -> None:
     def outages(*, watched: bool) -> list[bytes]:
         shard = Shard(load(RECORDING / "feeds.toml", {}))
         watch = HistoryRecorder("atlas", shard.feeds["atlas"], "asn/43754") if watched else None
-        told = [encode(one) for some in detect(shard, Tally(), [FILE], lambda: LATER) for one in some.outages]
+        encoded = [
+            encode(outage) for emitted in detect(shard, Tally(), [FILE], lambda: LATER) for outage in emitted.outages
+        ]
         assert watch is None or len(watch.histories[()].spans()) == 1
-        return told
+        return encoded
 
     assert outages(watched=True) == outages(watched=False) != []
 
@@ -258,8 +260,8 @@ def test_watching_changes_no_byte() -> None:
 def test_worker_tells_what_its_outages_carry(capsys: pytest.CaptureFixture[str]) -> None:
     """Each outage of the entity, its explanation, and where its newest bins are."""
     explained = {"bins": 1, "baseline": "recent level", "threshold": 14.97, "reason": "because of nothing"}
-    known = [{**OUTAGE, "explain": explained}, CLOSED, {**OUTAGE, "entity": "asn/1", "outage_id": "0" * 16}]
-    with worker(200, json.dumps({"outages": known}).encode()) as url:
+    outages = [{**OUTAGE, "explain": explained}, CLOSED, {**OUTAGE, "entity": "asn/1", "outage_id": "0" * 16}]
+    with worker(200, json.dumps({"outages": outages}).encode()) as url:
         assert main(["explain", "AS43754", "--worker", url]) == 0
     text = capsys.readouterr().out
     assert text.count("asn/43754 mobile") == 2

@@ -29,13 +29,13 @@ TEXT = "{http://www.w3.org/2000/svg}text"
 @pytest.fixture(scope="module")
 def views() -> Sequence[View]:
     """Return the bins around the recorded outage of AS43754."""
-    its = load(RECORDING / "feeds.toml", {})
-    return explain(its, Question("asn/43754"), [FILE], lambda: 4e9, lambda tally: None)
+    rules = load(RECORDING / "feeds.toml", {})
+    return explain(rules, Question("asn/43754"), [FILE], lambda: 4e9, lambda tally: None)
 
 
 def path_of(drawn: bytes, name: str) -> str:
     """Return the outline of the element of that name."""
-    groups = [one for one in ElementTree.fromstring(drawn).iter(GROUP) if one.get("id") == name]
+    groups = [element for element in ElementTree.fromstring(drawn).iter(GROUP) if element.get("id") == name]
     assert len(groups) == 1, name
     return groups[0].findall(PATH)[0].get("d", "")
 
@@ -57,7 +57,7 @@ def test_picture_holds_the_series_and_its_outage(tmp_path: Path, capsys: pytest.
     assert bins_of(path_of(drawn, "evidence-0")) == bins - 20, "unknown while the outage is followed"
     assert path_of(drawn, "threshold-0")
     assert path_of(drawn, "outage-0-level-1466089500") != path_of(drawn, "outage-0-evidence-1466089500")
-    words = {"".join(one.itertext()).strip() for one in ElementTree.fromstring(drawn).iter(TEXT)}
+    words = {"".join(element.itertext()).strip() for element in ElementTree.fromstring(drawn).iter(TEXT)}
     assert {"asn/43754, feed atlas", "connected probes", "measured", "expected", "outage", "threshold 15.0"} <= words
 
 

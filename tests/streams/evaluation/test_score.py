@@ -42,8 +42,14 @@ def case(tmp_path: Path) -> Path:
 
 def event(**fields: object) -> dict[str, Any]:
     """A revision of an outage on the label of the first network."""
-    its = {"outage_id": "x", "entity": "asn/1", "feed": "ping", "state": "closed", "started_at": "2020-01-01T10:00:00Z"}
-    return its | {"detected_at": "2020-01-01T10:05:00Z", "ended_at": "2020-01-01T12:10:00Z"} | fields
+    event = {
+        "outage_id": "x",
+        "entity": "asn/1",
+        "feed": "ping",
+        "state": "closed",
+        "started_at": "2020-01-01T10:00:00Z",
+    }
+    return event | {"detected_at": "2020-01-01T10:05:00Z", "ended_at": "2020-01-01T12:10:00Z"} | fields
 
 
 def scored(case: Path, events: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:

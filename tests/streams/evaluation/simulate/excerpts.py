@@ -36,23 +36,23 @@ class Excerpt(NamedTuple):
         ended = self.incident["ended_at"]
         return None if ended is None else parse_time(ended)
 
-    def is_hit(self, one: Measurement) -> bool:
+    def is_hit(self, measurement: Measurement) -> bool:
         """Whether the truth says that this series is part of the incident."""
         scope, kinds = self.incident["scope"], self.incident["kinds"]
         return (
-            one.country in scope["countries"]
-            and (not scope["regions"] or one.region in scope["regions"])
-            and (one.asn is None or one.asn in scope["asns"])
-            and (one.access == "mobile" or "mobile-only" not in kinds)
-            and (one.direction == "international" or "international-only" not in kinds)
-            and (one.service in self.incident["services"] or "service-block" not in kinds)
+            measurement.country in scope["countries"]
+            and (not scope["regions"] or measurement.region in scope["regions"])
+            and (measurement.asn is None or measurement.asn in scope["asns"])
+            and (measurement.access == "mobile" or "mobile-only" not in kinds)
+            and (measurement.direction == "international" or "international-only" not in kinds)
+            and (measurement.service in self.incident["services"] or "service-block" not in kinds)
         )
 
     def level(self, start: float, is_hit: bool) -> float:
         """The sum of values in the four hours from `start`, or the share of trials that succeeded."""
-        its = [m for m in self.found if start <= float(m.ts) < start + SPAN and self.is_hit(m) == is_hit]
-        trials = sum(m.of for m in its) if self.scenario.feeds[0].kind == "ratio" else 1
-        return sum(m.value for m in its) / trials
+        members = [m for m in self.found if start <= float(m.ts) < start + SPAN and self.is_hit(m) == is_hit]
+        trials = sum(m.of for m in members) if self.scenario.feeds[0].kind == "ratio" else 1
+        return sum(m.value for m in members) / trials
 
     def usual(self, at: float) -> float:
         """The same time of day as `at`, on the last day before the incident."""
@@ -65,7 +65,7 @@ def excerpt(name: str) -> Excerpt:
     scenario = SCENARIOS[name]
     scenario = scenario._replace(incidents=scenario.incidents[:1], feeds=scenario.feeds[:1])
     (incident,) = truth(scenario)
-    full = max(parse_time(one["at"]) for one in (*incident["drops"], *incident["spread"])) + scenario.feeds[0].width
+    full = max(parse_time(step["at"]) for step in (*incident["drops"], *incident["spread"])) + scenario.feeds[0].width
     start, end = parse_time(incident["started_at"]), parse_time(incident["ended_at"] or format_time(full))
     day = (int(start) - 3 * DAY) // DAY * DAY
     part = scenario._replace(start=format_time(day), end=format_time(min(int(end) + DAY, scenario.span[1])))

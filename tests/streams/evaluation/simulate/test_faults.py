@@ -21,11 +21,11 @@ def found() -> list[Measurement]:
 
 def mean(feed: str, start: str, end: str) -> dict[int | None, float]:
     """The mean value of each network in a span."""
-    its: dict[int | None, list[float]] = defaultdict(list)
-    for one in found():
-        if one.feed == feed and parse_time(start) <= float(one.ts) < parse_time(end):
-            its[one.asn].append(one.value)
-    return {asn: sum(values) / len(values) for asn, values in its.items()}
+    members: dict[int | None, list[float]] = defaultdict(list)
+    for measurement in found():
+        if measurement.feed == feed and parse_time(start) <= float(measurement.ts) < parse_time(end):
+            members[measurement.asn].append(measurement.value)
+    return {asn: sum(values) / len(values) for asn, values in members.items()}
 
 
 def test_a_collector_stops_for_three_networks_in_five() -> None:
@@ -44,14 +44,20 @@ def test_a_collector_stops_for_three_networks_in_five() -> None:
 def test_a_controller_takes_its_members_with_it() -> None:
     """In two minutes most members of every network leave, and all of them are back soon."""
     start, end = parse_time("2020-03-19T15:30:00Z"), parse_time("2020-03-19T16:00:00Z")
-    its = [one for one in found() if one.feed == "atlas" and start <= float(one.ts) < end]
-    gone = {one.member for one in its if one.up is False and float(one.ts) < start + 120}
-    assert {one.asn for one in its if one.member in gone} == {line.asn for line in BROKEN.lines}
-    assert len(gone - {one.member for one in its if one.up}) <= 0.05 * len(gone)
+    members = [
+        measurement for measurement in found() if measurement.feed == "atlas" and start <= float(measurement.ts) < end
+    ]
+    gone = {
+        measurement.member for measurement in members if measurement.up is False and float(measurement.ts) < start + 120
+    }
+    assert {measurement.asn for measurement in members if measurement.member in gone} == {
+        line.asn for line in BROKEN.lines
+    }
+    assert len(gone - {measurement.member for measurement in members if measurement.up}) <= 0.05 * len(gone)
 
 
 def test_a_silent_feed_is_silent_everywhere() -> None:
     """One feed sends nothing for six hours, all others do."""
     start, end = parse_time("2020-03-21T04:00:00Z"), parse_time("2020-03-21T10:00:00Z")
-    heard = {one.feed for one in found() if start <= float(one.ts) < end}
-    assert heard == {"bgp", "probing", "atlas"}
+    feeds = {measurement.feed for measurement in found() if start <= float(measurement.ts) < end}
+    assert feeds == {"bgp", "probing", "atlas"}

@@ -31,7 +31,8 @@ def seen(feed: str, start: float, end: float) -> list[Measurement]:
 def test_values_and_sources_fall_by_the_share_that_the_feed_sees(feed: str) -> None:
     """Sums of values, and numbers of sources, against the same hours of the day before."""
     before, during = (
-        sum(one.value for one in seen(feed, NIGHT.start - ago, NIGHT.start - ago + 4 * HOUR)) for ago in (DAY, 0)
+        sum(measurement.value for measurement in seen(feed, NIGHT.start - ago, NIGHT.start - ago + 4 * HOUR))
+        for ago in (DAY, 0)
     )
     assert 1 - during / before == pytest.approx(NIGHT.drops[feed], abs=0.01)
 
@@ -39,11 +40,15 @@ def test_values_and_sources_fall_by_the_share_that_the_feed_sees(feed: str) -> N
 def test_members_leave_and_come_back() -> None:
     """That share of the members of each network leaves within two minutes; within five of the end they are back."""
     atlas = next(feed for feed in EXAMS.feeds if feed.name == "atlas")
-    left = {one.member for one in seen("atlas", NIGHT.start, NIGHT.start + 120) if one.up is False}
+    left = {
+        measurement.member for measurement in seen("atlas", NIGHT.start, NIGHT.start + 120) if measurement.up is False
+    }
     assert NIGHT.end is not None
-    back = {one.member for one in seen("atlas", NIGHT.end, NIGHT.end + 300) if one.up}
-    networks = [one for one in series_of(atlas, EXAMS.lines) if one.fields["country"] == NIGHT.where.country]
-    members = sum(max(atlas.least, min(atlas.most, atlas.scale * one.size)) for one in networks)
+    back = {measurement.member for measurement in seen("atlas", NIGHT.end, NIGHT.end + 300) if measurement.up}
+    networks = [
+        network for network in series_of(atlas, EXAMS.lines) if network.fields["country"] == NIGHT.where.country
+    ]
+    members = sum(max(atlas.least, min(atlas.most, atlas.scale * network.size)) for network in networks)
     assert len(left) >= 0.9 * NIGHT.drops["atlas"] * members
     assert len(left & back) >= 0.95 * len(left)
 
@@ -51,10 +56,10 @@ def test_members_leave_and_come_back() -> None:
 def test_a_member_comes_and_goes_in_turn() -> None:
     """In the order of the stream no member leaves twice without coming back."""
     last: dict[str | None, bool | None] = {}
-    for one in found():
-        if one.feed == "atlas":
-            assert last.get(one.member) is not one.up
-            last[one.member] = one.up
+    for measurement in found():
+        if measurement.feed == "atlas":
+            assert last.get(measurement.member) is not measurement.up
+            last[measurement.member] = measurement.up
     assert len(last) > 50
 
 
@@ -62,7 +67,9 @@ def test_a_gauge_lacks_bins_and_a_counter_does_not() -> None:
     """Half a per cent and some hours of a gauge are missing; what counts is there in every bin, or counted none."""
     bins = 2 * DAY / (HOUR / 2)
     there = {
-        feed.name: sum(one.feed == feed.name for one in found()) / bins / len(series_of(feed, EXAMS.lines))
+        feed.name: sum(measurement.feed == feed.name for measurement in found())
+        / bins
+        / len(series_of(feed, EXAMS.lines))
         for feed in EXAMS.feeds
     }
     assert 0.95 < there["probing"] < 0.999

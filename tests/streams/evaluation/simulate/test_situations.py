@@ -22,26 +22,26 @@ def test_it_is_quiet_for_two_weeks_first_and_not_too_large(scenario: Scenario) -
     start, end = scenario.span
     bins = sum(len(series_of(feed, scenario.lines)) * (end - start) / feed.width for feed in scenario.feeds)
     assert bins < 1_000_000
-    assert all(parse_time(one["started_at"]) - start >= 14 * DAY for one in truth(scenario))
+    assert all(parse_time(incident["started_at"]) - start >= 14 * DAY for incident in truth(scenario))
     assert {line.country for line in scenario.lines} <= set(LOCAL)
 
 
 @EVERY
 def test_truth_and_labels_are_of_what_is_measured(scenario: Scenario) -> None:
     """Scope, feeds and labels name what is in the data; an end is before that of the data."""
-    measured = {one.entity for feed in scenario.feeds for one in series_of(feed, scenario.lines)}
+    measured = {incident.entity for feed in scenario.feeds for incident in series_of(feed, scenario.lines)}
     assert {label.entity for label in labels(scenario)} <= measured
-    for one in truth(scenario):
-        scope = one["scope"]
+    for incident in truth(scenario):
+        scope = incident["scope"]
         assert {f"asn/{asn}" for asn in scope.get("asns", [])} <= measured
         assert set(scope.get("regions", [])) <= {line.region for line in scenario.lines}
-        assert set(one["feeds"]) <= {feed.name for feed in scenario.feeds}
-        assert one["feeds"]
-        assert one["ended_at"] is None or parse_time(one["ended_at"]) <= scenario.span[1]
+        assert set(incident["feeds"]) <= {feed.name for feed in scenario.feeds}
+        assert incident["feeds"]
+        assert incident["ended_at"] is None or parse_time(incident["ended_at"]) <= scenario.span[1]
 
 
 @pytest.mark.parametrize(
-    ("name", "incidents", "kinds"),
+    ("name", "count", "kinds"),
     [
         ("zhanaozen-2011", 1, {"total"}),
         ("kazakhstan-phones-2017", 1, {"mobile-only", "partial"}),
@@ -56,19 +56,19 @@ def test_truth_and_labels_are_of_what_is_measured(scenario: Scenario) -> None:
         ("quiet", 0, set()),
     ],
 )
-def test_what_must_come_out(name: str, incidents: int, kinds: set[str]) -> None:
+def test_what_must_come_out(name: str, count: int, kinds: set[str]) -> None:
     """The number of incidents of each situation, and what they are."""
-    told = truth(SCENARIOS[name])
-    assert len(told) == incidents
-    assert {kind for one in told for kind in one["kinds"]} == kinds
+    incidents = truth(SCENARIOS[name])
+    assert len(incidents) == count
+    assert {kind for incident in incidents for kind in incident["kinds"]} == kinds
 
 
 def test_two_drops_and_a_fifth_province() -> None:
     """Iran, December 2019: the province that joins later is spread, not a third drop; nothing has ended."""
-    (one,) = truth(SCENARIOS["iran-mobile-2019"])
-    assert [drop["drop"] for drop in one["drops"]] == [0.42, 0.88]
-    assert [spread["entity"] for spread in one["spread"]][-1] == "region/IR-06"
-    assert (one["ended_at"], one["severity"], one["shape"]) == (None, "major", "stepwise")
+    (incident,) = truth(SCENARIOS["iran-mobile-2019"])
+    assert [drop["drop"] for drop in incident["drops"]] == [0.42, 0.88]
+    assert [spread["entity"] for spread in incident["spread"]][-1] == "region/IR-06"
+    assert (incident["ended_at"], incident["severity"], incident["shape"]) == (None, "major", "stepwise")
 
 
 @DARK

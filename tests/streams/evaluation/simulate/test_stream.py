@@ -29,9 +29,9 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(EXAMS, 1, tmp_path / name)
     write(EXAMS, 2, tmp_path / "other")
-    one, two, other = ([(tmp_path / name / file).read_bytes() for file in FILES] for name in ("one", "two", "other"))
-    assert one == two
-    assert [mine == its for mine, its in zip(one, other, strict=True)] == [True, True, False, True]
+    first, two, other = ([(tmp_path / name / file).read_bytes() for file in FILES] for name in ("one", "two", "other"))
+    assert first == two
+    assert [mine == theirs for mine, theirs in zip(first, other, strict=True)] == [True, True, False, True]
 
 
 def test_a_feed_is_drawn_by_itself() -> None:
@@ -47,9 +47,9 @@ def test_measurements_are_in_order_up_to_the_lateness(name: str) -> None:
     allowed = {feed.name: feed.lateness for feed in scenario.feeds}
     newest = 0.0
     late = []
-    for one in decoded(scenario):
-        late.append((newest - float(one.ts)) / allowed[one.feed])
-        newest = max(newest, float(one.ts))
+    for measurement in decoded(scenario):
+        late.append((newest - float(measurement.ts)) / allowed[measurement.feed])
+        newest = max(newest, float(measurement.ts))
     assert 0 < max(late) <= 1
 
 
@@ -59,13 +59,17 @@ def test_settings_are_right_for_every_scenario(tmp_path: Path) -> None:
         small = day(scenario)._replace(feeds=scenario.feeds, lines=scenario.lines[-4:], incidents=())
         write(small, 1, tmp_path)
         feeds = load(tmp_path / "feeds.toml", {}).feeds
-        assert {name: (its.signal, its.kind, int(its.bin)) for name, its in feeds.items()} == {
+        assert {name: (feed.signal, feed.kind, int(feed.bin)) for name, feed in feeds.items()} == {
             feed.name: (feed.signal, feed.kind, feed.width) for feed in scenario.feeds
         }
-        assert set(feeds) >= {one.feed for one in decoded(small)}
+        assert set(feeds) >= {measurement.feed for measurement in decoded(small)}
 
 
 def test_distinct_members_of_a_bin_are_different() -> None:
     """A telescope's sources are named once a bin, so that their number is the level."""
-    seen = [(one.asn, float(one.ts), one.member) for one in decoded(EXAMS) if one.feed == "telescope"]
+    seen = [
+        (measurement.asn, float(measurement.ts), measurement.member)
+        for measurement in decoded(EXAMS)
+        if measurement.feed == "telescope"
+    ]
     assert len(seen) == len(set(seen)) > 1000
