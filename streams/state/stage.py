@@ -33,6 +33,7 @@ class Stage(ABC):
     and acknowledges. After a crash the messages behind the snapshot are read again and emit the same again.
 
     Attributes:
+        name: The stage's name among all stages of a worker.
         applied: The newest offset in the state; -1 when there is none.
         closed_at: Time since when bins have closed that no snapshot includes (s); None when there are none.
         unsaved: Whether the state has changed since the last snapshot.
@@ -58,6 +59,7 @@ class Stage(ABC):
         reference: ReferenceData | None = None,
     ) -> None:
         self.settings, self.number = settings, number
+        self.name = f"{self.folder}{number}"
         self.store = SnapshotStore(table, number, self.folder)
         self.applied = -1
         self.last_saved = now
@@ -65,11 +67,6 @@ class Stage(ABC):
         self.unsaved = False
         self._begin(reference or ReferenceData())
         self._load()
-
-    @property
-    def name(self) -> str:
-        """The stage's name among all stages of a worker."""
-        return f"{self.folder}{self.number}"
 
     def due(self, now: float) -> bool:
         """Return whether to write a snapshot: something changed, and bins closed or `snapshot_every` has passed."""

@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from schemas.finding import Finding, Levels
 from schemas.finding import encode as encode_finding
 from schemas.incident import Incident, encode
-from streams.config.errors import StateError
 from streams.config.settings import Settings
 from streams.pipeline.findings import pieces_of
 from streams.state.incident_stage import IncidentStage
-from streams.state.row_codec import pack
 from streams.worker.scrape import refresh
 from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, incidents, two_feeds
 from tests.streams.helpers import records
@@ -215,13 +213,3 @@ def its_with_areas(areas: list[str]) -> Settings:
 def told_by(reporter: str, end: int, levels: list[Levels] | None = None) -> bytes:
     """A finding of a bin in which nothing happened."""
     return encode_finding(Finding(reporter=reporter, feed="ping", end=end, levels=levels))
-
-
-def test_a_damaged_row_is_an_error() -> None:
-    """One line says so."""
-    table: Table = {}
-    its = stage(table)
-    its.save(0.0)
-    its.store.save({"offset": 1}, {"book": pack({}, {})})
-    with pytest.raises(StateError, match="not one of format"):
-        stage(table)
