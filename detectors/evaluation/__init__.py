@@ -1,1 +1,1 @@
-"""How outages and incidents that were found compare with those that were."""
+"""Scores of detected outages and incidents against those that really happened."""

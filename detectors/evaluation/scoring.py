@@ -1,4 +1,4 @@
-"""How well outages match what is known: hits, pieces, false alarms, delay, and how far off their edges are."""
+"""How well outages match labels: hits, pieces, false alarms, delay, and errors of their edges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DAY = 86_400
 
 
 class Label(NamedTuple):
-    """A known outage of an entity, half-open, in Unix seconds. `published`: its edges are known well enough to time."""
+    """A true outage of an entity, half-open, in Unix seconds. `published`: its edges are precise enough to time."""
 
     entity: str
     start: float
@@ -21,7 +21,7 @@ class Label(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """What became of one outage, in Unix seconds; `ended_at` is infinite while it is open."""
+    """The last revision of a detected outage. Unix seconds; `ended_at` is infinite while it is open."""
 
     entity: str
     feed: str | None
@@ -31,7 +31,7 @@ class Alarm(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Counts of one case. Times are seconds, medians over the hit labels whose edges are published; None: no such.
+    """Counts of one case. Times are seconds, medians over hit labels with published edges; None when there are none.
 
     `pieces`: alarms per hit label and feed that saw it, 1.0 is best. `false`: alarms that no label of their entity
     explains, those of one entity that overlap counted once. `delay`: from a label's start to the first detection.
@@ -54,7 +54,7 @@ class _Match(NamedTuple):
 
 
 def score(labels: Iterable[Label], alarms: Iterable[Alarm], slack: float) -> Score:
-    """Compare alarms with labels; they match when they overlap with `slack` seconds added on either side."""
+    """Compare alarms with labels. They match when they overlap, with `slack` seconds added on either side."""
     windows = sorted({label[:3]: label for label in labels}.values())
     by_entity: defaultdict[str, list[Alarm]] = defaultdict(list)
     for alarm in alarms:
@@ -68,7 +68,7 @@ def score(labels: Iterable[Label], alarms: Iterable[Alarm], slack: float) -> Sco
         labels=len(windows),
         hits=len(hits),
         pieces=fmean(map(_pieces, hits)) if hits else None,
-        false=sum(_runs(_unexplained(theirs, windows, slack)) for theirs in by_entity.values()),
+        false=sum(_runs(_unexplained(own, windows, slack)) for own in by_entity.values()),
         delay=_median(map(_delay, timed)),
         start_error=_median(abs(min(a.started_at for a in m.alarms) - m.label.start) for m in timed),
         end_error=_median(abs(max(a.ended_at for a in m.alarms) - m.label.end) for m in timed),
@@ -77,7 +77,7 @@ def score(labels: Iterable[Label], alarms: Iterable[Alarm], slack: float) -> Sco
 
 
 def entity_days(spans: Mapping[str, tuple[float, float]]) -> float:
-    """Days for which entities were measured, from the first and last measurement of each (Unix seconds)."""
+    """Return the days for which entities were measured. `spans`: first and last measurement of each (Unix seconds)."""
     return sum(last - first for first, last in spans.values()) / DAY
 
 
@@ -90,9 +90,9 @@ def _pieces(match: _Match) -> float:
 
 
 def _delay(match: _Match) -> float | None:
-    """Seconds from the label's start to the first detection; None when an alarm does not say when."""
-    known = [alarm.detected_at for alarm in match.alarms if alarm.detected_at is not None]
-    return min(known) - match.label.start if len(known) == len(match.alarms) else None
+    """Return the seconds from the label's start to the first detection; None when an alarm has no time of detection."""
+    times = [alarm.detected_at for alarm in match.alarms if alarm.detected_at is not None]
+    return min(times) - match.label.start if len(times) == len(match.alarms) else None
 
 
 def _unexplained(alarms: Sequence[Alarm], labels: Sequence[Label], slack: float) -> list[Alarm]:
@@ -102,7 +102,7 @@ def _unexplained(alarms: Sequence[Alarm], labels: Sequence[Label], slack: float)
 
 
 def _runs(alarms: Sequence[Alarm]) -> int:
-    """Count alarms, those that overlap as one."""
+    """Return the number of alarms, counting those that overlap as one."""
     runs, end = 0, -inf
     for alarm in sorted(alarms, key=lambda alarm: alarm.started_at):
         runs += alarm.started_at > end
@@ -111,5 +111,5 @@ def _runs(alarms: Sequence[Alarm]) -> int:
 
 
 def _median(numbers: Iterable[float | None]) -> float | None:
-    known = [number for number in numbers if number is not None]
-    return median(known) if known else None
+    present = [number for number in numbers if number is not None]
+    return median(present) if present else None

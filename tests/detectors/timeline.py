@@ -1,4 +1,4 @@
-"""Outages made by hand on a time line, and the incidents that come of them."""
+"""Outages made by hand, in the order of event time, and the incidents that grouping makes of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOBILE: Facets = (("access", "mobile"),)
 FIXED: Facets = (("access", "fixed"),)
 
 
-def fall(
+def down(
     entity: str,
     at: float,
     state: State = "open",
@@ -29,9 +29,9 @@ def fall(
     late: float = 0.0,
     suspected_fault: bool = False,
 ) -> OutageRevision:
-    """One outage that begins at this hour and is told a tenth of an hour (and `late` hours) after."""
+    """Return an outage that begins at this hour and is announced a tenth of an hour (and `late` hours) after."""
     started = START + at * HOUR
-    told = started + (0.1 + late) * HOUR
+    announced = started + (0.1 + late) * HOUR
     return OutageRevision(
         outage_id=f"{feed}/{entity}/{facets}/{at}",
         revision=1,
@@ -42,8 +42,8 @@ def fall(
         facets=facets,
         feed=feed,
         started_at=started,
-        detected_at=told,
-        updated_at=told,
+        detected_at=announced,
+        updated_at=announced,
         ended_at=None,
         expected=100.0,
         max_drop=drop,
@@ -53,8 +53,8 @@ def fall(
     )
 
 
-def then(old: OutageRevision, at: float, state: State = "closed", **more: object) -> OutageRevision:
-    """Its next revision, at this hour."""
+def revised(old: OutageRevision, at: float, state: State = "closed", **more: object) -> OutageRevision:
+    """Return the next revision of an outage, at this hour."""
     now = START + at * HOUR
     ended = now if state in ("closed", "retracted") else None
     fields = {"revision": old.revision + 1, "state": state, "updated_at": now, "ended_at": ended} | more
@@ -68,38 +68,42 @@ def coverage(
     facets: Sequence[Facets] = ((),),
     operators: dict[str, str] | None = None,
 ) -> Coverage:
-    """All feeds measure all entities and facets at one level, in bins of three minutes that stray by 2 %."""
-    series = [ScoredSeries(feed, entity, one, 100.0, 2.0) for feed in feeds for entity in entities for one in facets]
+    """Return coverage by feeds that all measure all entities and facets at one level, in bins of three minutes that
+    stray by 2 %.
+    """
+    series = [ScoredSeries(feed, entity, side, 100.0, 2.0) for feed in feeds for entity in entities for side in facets]
     return Coverage(dict.fromkeys(feeds, BIN), (), ("bgp",), {country: series}, operators or {})
 
 
 def networks(count: int, first: int = 1) -> list[str]:
-    """So many networks."""
+    """Return so many networks."""
     return [f"asn/{number}" for number in range(first, first + count)]
 
 
 @dataclass
-class Line:
-    """A book, and all that was told by it."""
+class Timeline:
+    """The state of grouping, and all revisions of incidents that came of it."""
 
-    known: Coverage
+    coverage: Coverage
     state: IncidentState = field(default_factory=IncidentState)
-    told: list[IncidentRevision] = field(default_factory=list)
+    revisions: list[IncidentRevision] = field(default_factory=list)
 
-    def run(self, falls: Iterable[OutageRevision], until: float | None = None) -> Line:
-        """Take revisions in the order of event time, and then let time pass to this hour."""
-        for now, some in groupby(sorted(falls, key=lambda one: one.updated_at), key=lambda one: one.updated_at):
-            self.told += apply_revisions(self.state, list(some), now, self.known)
+    def run(self, outages: Iterable[OutageRevision], until: float | None = None) -> Timeline:
+        """Apply outages in the order of event time, and then let time pass to this hour."""
+        ordered = sorted(outages, key=lambda outage: outage.updated_at)
+        for now, instant in groupby(ordered, key=lambda outage: outage.updated_at):
+            self.revisions += apply_revisions(self.state, list(instant), now, self.coverage)
         if until is not None:
-            self.told += advance(self.state, START + until * HOUR, self.known)
+            self.revisions += advance(self.state, START + until * HOUR, self.coverage)
         return self
 
     @property
     def last(self) -> list[IncidentRevision]:
-        """The newest revision of each incident that is its own, in the order of their first."""
-        newest = {one.root: one for one in self.told}
-        return [one for one in newest.values() if one.merged_into is None]
+        """The newest revision of each incident that was not merged, in the order of their first."""
+        newest = {revision.root: revision for revision in self.revisions}
+        return [revision for revision in newest.values() if revision.merged_into is None]
 
     def states(self, root: str) -> list[str]:
         """The states of one incident, without repetitions."""
-        return [state for state, _ in groupby(one.state for one in self.told if one.root == root)]
+        revisions = (revision for revision in self.revisions if revision.root == root)
+        return [state for state, _ in groupby(revision.state for revision in revisions)]

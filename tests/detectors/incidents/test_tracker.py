@@ -1,4 +1,4 @@
-"""Incidents out of outages on a time line: what is one, what is two, and its course from the first sign to its end."""
+"""Which outages are one incident and which are two, and an incident's phases from the first sign to its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from detectors.incidents import rules, tracker
 from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision
 from detectors.types import Suppression
-from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Line, coverage, fall, networks, then
+from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Timeline, coverage, down, networks, revised
 
 IRAN = networks(17)
 APART = 0.375
@@ -20,90 +20,90 @@ APART = 0.375
 
 def country_falls() -> list[OutageRevision]:
     """Seventeen networks, one after another, `APART` hours apart."""
-    return [fall(entity, number * APART) for number, entity in enumerate(IRAN)]
+    return [down(entity, number * APART) for number, entity in enumerate(IRAN)]
 
 
 def test_a_country_that_falls_network_by_network_is_one_incident() -> None:
-    """Six hours of falls end in one incident under the id of the first; those told before say where they went."""
-    line = Line(coverage(IRAN)).run(country_falls())
-    assert [(one.root, one.asns, one.state) for one in line.last] == [
+    """Six hours of falls end in one incident under the id of the first; those announced before say where they went."""
+    timeline = Timeline(coverage(IRAN)).run(country_falls())
+    assert [(incident.root, incident.asns, incident.state) for incident in timeline.last] == [
         (country_falls()[0].outage_id, tuple(range(1, 18)), "spreading")
     ]
-    merged = [one for one in line.told if one.merged_into]
-    assert {one.root for one in merged} == set(line.last[0].absorbed) != set()
-    assert {(one.merged_into, one.state) for one in merged} == {(line.last[0].root, "ended")}
+    merged = [incident for incident in timeline.revisions if incident.merged_into]
+    assert {incident.root for incident in merged} == set(timeline.last[0].absorbed) != set()
+    assert {(incident.merged_into, incident.state) for incident in merged} == {(timeline.last[0].root, "ended")}
 
 
 def test_revisions_grow_by_one_and_never_repeat_an_instant() -> None:
-    """However many outages come at once, an incident has one revision for it."""
-    ends = [then(one, 200 + number / 20) for number, one in enumerate(country_falls())]
-    line = Line(coverage(IRAN)).run([*country_falls(), *ends], until=300)
-    for root in {one.root for one in line.told}:
-        its = [one for one in line.told if one.root == root]
-        assert [one.revision for one in its] == list(range(1, len(its) + 1))
-        assert all(a.updated_at < b.updated_at for a, b in pairwise(its))
+    """However many outages come at once, an incident has one revision for the instant."""
+    ends = [revised(outage, 200 + number / 20) for number, outage in enumerate(country_falls())]
+    timeline = Timeline(coverage(IRAN)).run([*country_falls(), *ends], until=300)
+    for root in {incident.root for incident in timeline.revisions}:
+        revisions = [incident for incident in timeline.revisions if incident.root == root]
+        assert [incident.revision for incident in revisions] == list(range(1, len(revisions) + 1))
+        assert all(a.updated_at < b.updated_at for a, b in pairwise(revisions))
 
 
 def test_two_unrelated_outages_in_a_country_stay_two() -> None:
     """Two networks of seventeen within an hour are what chance does now and then."""
-    line = Line(coverage(IRAN)).run([fall("asn/1", 0), fall("asn/2", 0.7)])
-    assert [one.asns for one in line.last] == [(1,), (2,)]
+    timeline = Timeline(coverage(IRAN)).run([down("asn/1", 0), down("asn/2", 0.7)])
+    assert [incident.asns for incident in timeline.last] == [(1,), (2,)]
 
 
 def test_many_small_outages_of_a_big_country_stay_apart() -> None:
     """500 of 500 networks within two months, at random times, are 500 incidents: nothing is merged."""
     rng = random.Random(1)
-    falls = [fall(entity, rng.uniform(0, 1440)) for entity in networks(500)]
-    ends = [then(one, (one.started_at - START) / HOUR + rng.uniform(1, 8)) for one in falls]
-    line = Line(coverage(networks(500))).run([*falls, *ends], until=1500)
-    assert len(line.last) == 500
-    assert not any(one.merged_into for one in line.told)
+    falls = [down(entity, rng.uniform(0, 1440)) for entity in networks(500)]
+    ends = [revised(outage, (outage.started_at - START) / HOUR + rng.uniform(1, 8)) for outage in falls]
+    timeline = Timeline(coverage(networks(500))).run([*falls, *ends], until=1500)
+    assert len(timeline.last) == 500
+    assert not any(incident.merged_into for incident in timeline.revisions)
 
 
 def test_outages_of_many_countries_stay_apart() -> None:
     """Neighbours that fall at once are not one incident, whatever their number."""
-    falls = [fall(f"asn/{n}", n / 60, country=code) for n, code in enumerate(["IR", "TR", "PK", "IQ", "AM", "GE"], 1)]
-    assert len(Line(coverage(IRAN)).run(falls).last) == 6
+    falls = [down(f"asn/{n}", n / 60, country=code) for n, code in enumerate(["IR", "TR", "PK", "IQ", "AM", "GE"], 1)]
+    assert len(Timeline(coverage(IRAN)).run(falls).last) == 6
 
 
 def test_networks_of_one_operator_are_one_incident() -> None:
     """Seven networks of one operator within minutes are one; without knowing the operator, so few of many are not."""
     many = networks(400)
-    falls = [fall(entity, number / 60) for number, entity in enumerate(many[:2])]
-    known = coverage(many, operators=dict.fromkeys(many[:7], "Telecom"))
-    assert [one.asns for one in Line(known).run(falls).last] == [(1, 2)]
-    assert len(Line(coverage(many)).run(falls).last) == 2
+    falls = [down(entity, number / 60) for number, entity in enumerate(many[:2])]
+    covered = coverage(many, operators=dict.fromkeys(many[:7], "Telecom"))
+    assert [incident.asns for incident in Timeline(covered).run(falls).last] == [(1, 2)]
+    assert len(Timeline(coverage(many)).run(falls).last) == 2
 
 
 def test_seven_networks_of_one_operator_are_one_incident_of_seven() -> None:
     """A cable company's seven networks within ten minutes; another network, down at the same time, stays apart."""
     many = networks(400)
-    known = coverage(many, "US", operators=dict.fromkeys(many[:7], "Cable"))
-    falls = [fall(entity, number / 36, country="US") for number, entity in enumerate([*many[:7], many[50]])]
-    assert [one.asns for one in Line(known).run(falls).last] == [tuple(range(1, 8)), (51,)]
+    covered = coverage(many, "US", operators=dict.fromkeys(many[:7], "Cable"))
+    falls = [down(entity, number / 36, country="US") for number, entity in enumerate([*many[:7], many[50]])]
+    assert [incident.asns for incident in Timeline(covered).run(falls).last] == [tuple(range(1, 8)), (51,)]
 
 
 def test_a_country_takes_in_its_networks() -> None:
     """A country's own series that falls takes in what fell just before and what falls after, not what fell long ago."""
-    falls = [fall("asn/9", -40), fall("asn/1", 0), fall("country/IR", 0.2), fall("asn/2", 5)]
-    line = Line(coverage(IRAN)).run(falls)
-    assert [one.asns for one in line.last] == [(9,), (1, 2)]
-    assert line.last[1].is_wide
+    falls = [down("asn/9", -40), down("asn/1", 0), down("country/IR", 0.2), down("asn/2", 5)]
+    timeline = Timeline(coverage(IRAN)).run(falls)
+    assert [incident.asns for incident in timeline.last] == [(9,), (1, 2)]
+    assert timeline.last[1].is_wide
 
 
 def test_what_a_country_loses_by_one_facet_takes_in_the_networks_that_follow() -> None:
     """Mobile networks that are cut back one after another over weeks belong to the fall of all mobile networks."""
-    falls = [fall("country/IR", 0, facets=MOBILE, drop=0.07), fall("asn/1", 72, facets=MOBILE, drop=0.08)]
-    assert len(Line(coverage(IRAN, facets=((), MOBILE))).run(falls).last) == 1
-    falls[1] = fall("asn/1", 72, drop=0.08)
-    assert len(Line(coverage(IRAN, facets=((), MOBILE))).run(falls).last) == 2
+    falls = [down("country/IR", 0, facets=MOBILE, drop=0.07), down("asn/1", 72, facets=MOBILE, drop=0.08)]
+    assert len(Timeline(coverage(IRAN, facets=((), MOBILE))).run(falls).last) == 1
+    falls[1] = down("asn/1", 72, drop=0.08)
+    assert len(Timeline(coverage(IRAN, facets=((), MOBILE))).run(falls).last) == 2
 
 
 def test_a_region_takes_in_networks_that_fall_with_it() -> None:
     """A network that has lost a part when a region went dark belongs to it; one that falls hours later does not."""
-    falls = [fall("region/IR-30", 0), fall("asn/1", 0, drop=0.06), fall("asn/2", 4)]
-    line = Line(coverage([*IRAN, "region/IR-30"])).run(falls)
-    assert [(one.regions, one.asns, one.kinds) for one in line.last] == [
+    falls = [down("region/IR-30", 0), down("asn/1", 0, drop=0.06), down("asn/2", 4)]
+    timeline = Timeline(coverage([*IRAN, "region/IR-30"])).run(falls)
+    assert [(incident.regions, incident.asns, incident.kinds) for incident in timeline.last] == [
         (("IR-30",), (1,), ("total",)),
         ((), (2,), ("total",)),
     ]
@@ -111,104 +111,112 @@ def test_a_region_takes_in_networks_that_fall_with_it() -> None:
 
 def test_two_regions_stay_two() -> None:
     """Power cuts of two regions on one day are two incidents."""
-    line = Line(coverage([*IRAN, "region/IR-30", "region/IR-12"])).run(
-        [fall("region/IR-30", 0), fall("region/IR-12", 3)]
+    timeline = Timeline(coverage([*IRAN, "region/IR-30", "region/IR-12"])).run(
+        [down("region/IR-30", 0), down("region/IR-12", 3)]
     )
-    assert [one.regions for one in line.last] == [("IR-30",), ("IR-12",)]
+    assert [incident.regions for incident in timeline.last] == [("IR-30",), ("IR-12",)]
 
 
 def test_feeds_of_one_network_are_one_incident() -> None:
     """Two feeds that see the same network down tell of one incident, which both bear out."""
-    line = Line(coverage(IRAN, feeds=("probing", "atlas", "bgp"))).run(
-        [fall("asn/1", 0), fall("asn/1", 0.5, feed="atlas")]
+    timeline = Timeline(coverage(IRAN, feeds=("probing", "atlas", "bgp"))).run(
+        [down("asn/1", 0), down("asn/1", 0.5, feed="atlas")]
     )
-    assert [(one.seen_by, one.against) for one in line.last] == [(("atlas", "probing"), ("bgp",))]
+    assert [(incident.seen_by, incident.against) for incident in timeline.last] == [(("atlas", "probing"), ("bgp",))]
 
 
 def test_a_network_that_falls_again_in_a_long_incident_belongs_to_it() -> None:
     """One network heals early and falls again days later: the incident stays open all the while, and stays one."""
     falls = country_falls()
-    early = then(falls[3], 30)
-    again = fall(falls[3].entity, 70)
-    line = Line(coverage(IRAN)).run([*falls, early, again])
-    assert len(line.last) == 1
-    assert line.last[0].state == "ongoing"
-    assert again.outage_id in line.last[0].outage_ids
+    early = revised(falls[3], 30)
+    again = down(falls[3].entity, 70)
+    timeline = Timeline(coverage(IRAN)).run([*falls, early, again])
+    assert len(timeline.last) == 1
+    assert timeline.last[0].state == "ongoing"
+    assert again.outage_id in timeline.last[0].outage_ids
 
 
 def test_the_course_of_an_incident() -> None:
     """Suspected, ongoing, recovering, and ended once it was quiet for a while; it ended when its last outage did."""
-    first = fall("asn/1", 0, "suspected")
-    falls = [first, then(first, 1, "open"), then(first, 5, "recovering"), replaced(first, 6)]
-    line = Line(coverage(IRAN)).run(falls, until=8)
-    assert line.states(first.outage_id) == ["suspected", "ongoing", "recovering", "ended"]
-    assert (line.last[0].ended_at, line.last[0].updated_at) == (START + 6 * HOUR, START + 6 * HOUR + 30 * MINUTE)
-    assert line.state.incidents == {}
-    assert line.state.roots == {}
+    first = down("asn/1", 0, "suspected")
+    falls = [first, revised(first, 1, "open"), revised(first, 5, "recovering"), last_revision(first, 6)]
+    timeline = Timeline(coverage(IRAN)).run(falls, until=8)
+    assert timeline.states(first.outage_id) == ["suspected", "ongoing", "recovering", "ended"]
+    assert (timeline.last[0].ended_at, timeline.last[0].updated_at) == (
+        START + 6 * HOUR,
+        START + 6 * HOUR + 30 * MINUTE,
+    )
+    assert timeline.state.incidents == {}
+    assert timeline.state.roots == {}
 
 
 def test_an_incident_is_over_when_most_feeds_of_its_network_say_so() -> None:
     """Two of three feeds see it back: that is its end, and what the third says later is no incident of its own."""
-    falls = [fall("asn/1", 0, feed=feed) for feed in ("probing", "atlas", "bgp")]
-    ends = [then(one, 4, drops=one.drops) for one in falls[:2]]
-    late = then(falls[2], 30, "open", max_drop=0.9)
-    line = Line(coverage(IRAN, feeds=("probing", "atlas", "bgp"))).run([*falls, *ends, late], until=40)
-    assert [(one.state, one.ended_at) for one in line.last] == [("ended", START + 4 * HOUR)]
-    line.run([then(late, 50)])
-    assert (len(line.last), line.state.incidents, line.state.roots) == (1, {}, {})
+    falls = [down("asn/1", 0, feed=feed) for feed in ("probing", "atlas", "bgp")]
+    ends = [revised(outage, 4, drops=outage.drops) for outage in falls[:2]]
+    late = revised(falls[2], 30, "open", max_drop=0.9)
+    timeline = Timeline(coverage(IRAN, feeds=("probing", "atlas", "bgp"))).run([*falls, *ends, late], until=40)
+    assert [(incident.state, incident.ended_at) for incident in timeline.last] == [("ended", START + 4 * HOUR)]
+    timeline.run([revised(late, 50)])
+    assert (len(timeline.last), timeline.state.incidents, timeline.state.roots) == (1, {}, {})
 
 
-def replaced(first: OutageRevision, at: float) -> OutageRevision:
+def last_revision(first: OutageRevision, at: float) -> OutageRevision:
     """The last revision of an outage that had two more."""
-    return then(first, at, revision=4)
+    return revised(first, at, revision=4)
 
 
 def test_spreading_ends_two_hours_after_the_newest_network_fell() -> None:
     """Time alone ends it, at its own instant, whenever somebody looks."""
-    line = Line(coverage(IRAN)).run(country_falls(), until=12)
-    root = line.last[0].root
-    assert line.states(root) == ["ongoing", "spreading", "ongoing"]
-    assert line.last[0].updated_at == START + (16 * APART + 2) * HOUR
+    timeline = Timeline(coverage(IRAN)).run(country_falls(), until=12)
+    root = timeline.last[0].root
+    assert timeline.states(root) == ["ongoing", "spreading", "ongoing"]
+    assert timeline.last[0].updated_at == START + (16 * APART + 2) * HOUR
 
 
 def test_a_suspicion_that_fades() -> None:
     """It ends at once and was never sure."""
-    first = fall("asn/1", 0, "suspected")
-    line = Line(coverage(IRAN)).run([first, then(first, 1, "retracted")])
-    assert [(one.state, one.is_sure) for one in line.last] == [("ended", False)]
+    first = down("asn/1", 0, "suspected")
+    timeline = Timeline(coverage(IRAN)).run([first, revised(first, 1, "retracted")])
+    assert [(incident.state, incident.is_sure) for incident in timeline.last] == [("ended", False)]
 
 
 def test_an_incident_whose_feed_stops_expires() -> None:
     """Unknown is not recovered: it has no end."""
-    first = fall("asn/1", 0)
-    line = Line(coverage(IRAN)).run([first, then(first, 30, "expired")], until=31)
-    assert [(one.state, one.ended_at) for one in line.told] == [("ongoing", None), ("expired", None)]
+    first = down("asn/1", 0)
+    timeline = Timeline(coverage(IRAN)).run([first, revised(first, 30, "expired")], until=31)
+    assert [(incident.state, incident.ended_at) for incident in timeline.revisions] == [
+        ("ongoing", None),
+        ("expired", None),
+    ]
 
 
 def test_a_feed_at_fault_is_an_incident_without_a_place() -> None:
-    """Outages that are held for a feed's fault are one incident; what another feed then confirms leaves it."""
-    held = [fall(entity, 0, "suspected", feed="bgp", suspected_fault=True) for entity in IRAN[:5]]
-    line = Line(coverage(IRAN, feeds=("bgp", "probing"))).run(held)
-    assert [(one.kinds, one.feeds, one.countries, one.asns) for one in line.last] == [
+    """Outages under a suspected fault of their feed are one incident; an outage that is real leaves it."""
+    suspected = [down(entity, 0, "suspected", feed="bgp", suspected_fault=True) for entity in IRAN[:5]]
+    timeline = Timeline(coverage(IRAN, feeds=("bgp", "probing"))).run(suspected)
+    assert [(incident.kinds, incident.feeds, incident.countries, incident.asns) for incident in timeline.last] == [
         (("feed-fault",), ("bgp",), (), ())
     ]
-    line.run(
-        [then(one, 1, "retracted") for one in held[1:]] + [then(held[0], 1, "open", suspected_fault=False)], until=2
+    timeline.run(
+        [revised(outage, 1, "retracted") for outage in suspected[1:]]
+        + [revised(suspected[0], 1, "open", suspected_fault=False)],
+        until=2,
     )
-    assert [(one.kinds[-1], one.state, one.asns) for one in line.last] == [
+    assert [(incident.kinds[-1], incident.state, incident.asns) for incident in timeline.last] == [
         ("feed-fault", "ended", ()),
         ("total", "ongoing", (1,)),
     ]
 
 
 def doubted(feed: str, at: float, count: int) -> list[OutageRevision]:
-    """A feed in doubt, and outages of networks in two countries that are held for it."""
-    doubt = fall(f"doubt/{feed}", at, "suspected", country=None, feed=feed, suspected_fault=True)
+    """Return a feed in doubt, and outages of networks in two countries under suspicion."""
+    doubt = down(f"doubt/{feed}", at, "suspected", country=None, feed=feed, suspected_fault=True)
     lands = ["IR" if number % 2 else "TR" for number in range(count)]
     return [
         doubt,
         *(
-            fall(entity, at, "suspected", country=land, feed=feed, suspected_fault=True)
+            down(entity, at, "suspected", country=land, feed=feed, suspected_fault=True)
             for entity, land in zip(networks(count), lands, strict=True)
         ),
     ]
@@ -216,84 +224,93 @@ def doubted(feed: str, at: float, count: int) -> list[OutageRevision]:
 
 def two_lands() -> Coverage:
     """Two feeds that both measure twenty networks of each of two countries."""
-    some = [coverage(networks(20), land, feeds=("bgp", "probing")) for land in ("IR", "TR")]
-    return replace(some[0], series={**some[0].series, **some[1].series})
+    lands = [coverage(networks(20), land, feeds=("bgp", "probing")) for land in ("IR", "TR")]
+    return replace(lands[0], series={**lands[0].series, **lands[1].series})
 
 
-def test_a_feed_that_another_bears_out_is_not_at_fault() -> None:
-    """Half of two countries falls, and two feeds show it: what was held for either is an outage of its country, and
-    stays one, although the shard still holds it and takes it back as a whole when all is well.
+def test_a_feed_that_another_agrees_with_is_not_at_fault() -> None:
+    """Half of two countries falls, and two feeds show it: the outages under suspicion are real and belong to their
+    country, although the shard still suspects the feed and retracts them all when all is well.
     """
     first, second = doubted("bgp", 0, 12), doubted("probing", 0.5, 12)
-    line = Line(two_lands()).run(first)
-    assert [one.kinds for one in line.last] == [("feed-fault",)]
-    line.run(second)
-    course = {one.countries or one.feeds: (one.state, one.is_refuted, one.seen_by) for one in line.last}
+    timeline = Timeline(two_lands()).run(first)
+    assert [incident.kinds for incident in timeline.last] == [("feed-fault",)]
+    timeline.run(second)
+    course = {
+        incident.countries or incident.feeds: (incident.state, incident.is_refuted, incident.seen_by)
+        for incident in timeline.last
+    }
     assert course == {
         ("bgp",): ("ended", True, ("bgp",)),
         ("probing",): ("ended", True, ("probing",)),
         ("IR",): ("ongoing", False, ("bgp", "probing")),
         ("TR",): ("ongoing", False, ("bgp", "probing")),
     }
-    late = fall("asn/14", 1, "suspected", country="TR", feed="bgp", suspected_fault=True)
-    again = then(first[1], 2, "suspected", max_drop=0.9)
-    ends = [then(one, 3, "retracted") for one in (first[0], again, *first[2:], *second, late)]
-    line.run([late, again, *ends], until=4)
-    assert {one.countries: one.state for one in line.last if one.countries} == {("IR",): "ended", ("TR",): "ended"}
-    assert {one.countries: len(one.outage_ids) for one in line.last if one.countries} == {("IR",): 12, ("TR",): 13}
-    assert line.state.incidents == {}
+    late = down("asn/14", 1, "suspected", country="TR", feed="bgp", suspected_fault=True)
+    again = revised(first[1], 2, "suspected", max_drop=0.9)
+    ends = [revised(outage, 3, "retracted") for outage in (first[0], again, *first[2:], *second, late)]
+    timeline.run([late, again, *ends], until=4)
+    assert {incident.countries: incident.state for incident in timeline.last if incident.countries} == {
+        ("IR",): "ended",
+        ("TR",): "ended",
+    }
+    assert {incident.countries: len(incident.outage_ids) for incident in timeline.last if incident.countries} == {
+        ("IR",): 12,
+        ("TR",): 13,
+    }
+    assert timeline.state.incidents == {}
 
 
-def test_one_network_that_is_down_beside_a_fault_is_told() -> None:
-    """Another feed shows one of those that are held: that one is an outage at once, and the feed is at fault."""
-    line = Line(two_lands()).run([*doubted("bgp", 0, 12), fall("asn/2", 0.2, feed="probing", country="IR")])
-    assert [(one.kinds[-1], one.asns, one.seen_by, one.state) for one in line.last] == [
+def test_one_network_that_is_down_beside_a_fault_is_an_incident() -> None:
+    """Another feed shows one of the outages under suspicion: this outage is real at once, and the feed is at fault."""
+    timeline = Timeline(two_lands()).run([*doubted("bgp", 0, 12), down("asn/2", 0.2, feed="probing", country="IR")])
+    assert [(incident.kinds[-1], incident.asns, incident.seen_by, incident.state) for incident in timeline.last] == [
         ("feed-fault", (), ("bgp",), "ongoing"),
         ("total", (2,), ("bgp", "probing"), "ongoing"),
     ]
 
 
-def test_what_fell_long_before_bears_nothing_out() -> None:
+def test_what_fell_long_before_refutes_no_fault() -> None:
     """Three networks that are down in another feed since yesterday say nothing of a feed that falls today."""
-    old = [fall(entity, -24, feed="probing") for entity in networks(3)]
-    line = Line(two_lands()).run([*old, *doubted("bgp", 0, 4)])
-    assert [one.is_refuted for one in line.last if one.feeds == ("bgp",)] == [False]
+    old = [down(entity, -24, feed="probing") for entity in networks(3)]
+    timeline = Timeline(two_lands()).run([*old, *doubted("bgp", 0, 4)])
+    assert [incident.is_refuted for incident in timeline.last if incident.feeds == ("bgp",)] == [False]
 
 
 def test_a_blocked_service_is_not_part_of_a_later_outage() -> None:
     """A network that is down for an hour during a month of a service's block is an incident of its own."""
-    block = fall("asn/1", 0, facets=(("service", "skype"),))
-    down = fall("asn/1", 240)
-    known = coverage(["asn/1"], facets=((), (("service", "skype"),), (("service", "viber"),)))
-    line = Line(known).run([block, down])
-    assert [one.kinds for one in line.last] == [("service-block", "total"), ("total",)]
+    block = down("asn/1", 0, facets=(("service", "skype"),))
+    whole = down("asn/1", 240)
+    covered = coverage(["asn/1"], facets=((), (("service", "skype"),), (("service", "viber"),)))
+    timeline = Timeline(covered).run([block, whole])
+    assert [incident.kinds for incident in timeline.last] == [("service-block", "total"), ("total",)]
 
 
-def test_the_same_outages_give_the_same_incidents_however_often_time_is_told() -> None:
-    """Ticks in between, and a book that was packed and unpacked at each step, change nothing."""
-    falls = country_falls() + [then(one, 100) for one in country_falls()]
-    whole = Line(coverage(IRAN)).run(falls, until=200)
-    pieces = Line(coverage(IRAN))
-    for one in sorted(falls, key=lambda one: one.updated_at):
-        if one.updated_at < START + 100 * HOUR:
+def test_the_same_outages_give_the_same_incidents_however_often_time_advances() -> None:
+    """Ticks in between, and a state that is packed and unpacked at each step, change nothing."""
+    falls = country_falls() + [revised(outage, 100) for outage in country_falls()]
+    whole = Timeline(coverage(IRAN)).run(falls, until=200)
+    pieces = Timeline(coverage(IRAN))
+    for outage in sorted(falls, key=lambda outage: outage.updated_at):
+        if outage.updated_at < START + 100 * HOUR:
             pieces.state = msgspec.json.decode(msgspec.json.encode(pieces.state), type=IncidentState)
-            pieces.run([one], until=(one.updated_at - START) / HOUR)
-    pieces.run([one for one in falls if one.updated_at >= START + 100 * HOUR], until=200)
-    assert pieces.told == whole.told
+            pieces.run([outage], until=(outage.updated_at - START) / HOUR)
+    pieces.run([outage for outage in falls if outage.updated_at >= START + 100 * HOUR], until=200)
+    assert pieces.revisions == whole.revisions
 
 
-def test_a_revision_that_is_told_again_changes_nothing() -> None:
-    """What was sent again after a crash is known by its revision."""
-    first = fall("asn/1", 0)
-    line = Line(coverage(IRAN)).run([first, then(first, 1, "recovering")])
-    before: list[IncidentRevision] = list(line.told)
-    line.run([then(first, 2, "open", revision=1)])
-    assert line.told == before
+def test_a_repeated_revision_changes_nothing() -> None:
+    """The revision number identifies what is sent again after a crash."""
+    first = down("asn/1", 0)
+    timeline = Timeline(coverage(IRAN)).run([first, revised(first, 1, "recovering")])
+    before: list[IncidentRevision] = list(timeline.revisions)
+    timeline.run([revised(first, 2, "open", revision=1)])
+    assert timeline.revisions == before
 
 
 def test_networks_that_fall_together_by_one_facet_are_one() -> None:
     """Three mobile networks at once are few of all networks, but all that are mobile."""
-    known = Coverage(
+    covered = Coverage(
         {"probing": BIN},
         series={
             "IR": [
@@ -302,12 +319,12 @@ def test_networks_that_fall_together_by_one_facet_are_one() -> None:
             ]
         },
     )
-    line = Line(known).run([fall(entity, 0, facets=MOBILE, drop=0.3) for entity in IRAN[:3]])
-    assert [(one.asns, one.kinds) for one in line.last] == [((1, 2, 3), ("mobile-only", "partial"))]
+    timeline = Timeline(covered).run([down(entity, 0, facets=MOBILE, drop=0.3) for entity in IRAN[:3]])
+    assert [(incident.asns, incident.kinds) for incident in timeline.last] == [((1, 2, 3), ("mobile-only", "partial"))]
 
 
 def test_a_network_is_compared_only_with_what_it_may_belong_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two thousand that fall at once are one incident, and none is held against all the others."""
+    """Two thousand that fall at once are one incident, and none is compared with all the others."""
     compared = []
 
     def together(*given: object) -> bool:
@@ -315,23 +332,26 @@ def test_a_network_is_compared_only_with_what_it_may_belong_to(monkeypatch: pyte
         return rules.belong_together(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tracker, "belong_together", together)
-    line = Line(coverage(networks(2000))).run([fall(entity, 0) for entity in networks(2000)])
-    assert [len(one.asns) for one in line.last] == [2000]
+    timeline = Timeline(coverage(networks(2000))).run([down(entity, 0) for entity in networks(2000)])
+    assert [len(incident.asns) for incident in timeline.last] == [2000]
     assert len(compared) < 10
 
 
 def test_memory_is_bounded() -> None:
     """What is remembered of a country's past is forgotten after two months."""
-    falls = [fall("asn/1", day * 24) for day in range(0, 200, 10)]
-    ends = [then(one, (one.started_at - START) / HOUR + 1) for one in falls]
-    line = Line(coverage(IRAN)).run([*falls, *ends], until=5000)
-    assert len(line.state.starts["IR"]) <= 60 * DAY / (10 * DAY) + 1
+    falls = [down("asn/1", day * 24) for day in range(0, 200, 10)]
+    ends = [revised(outage, (outage.started_at - START) / HOUR + 1) for outage in falls]
+    timeline = Timeline(coverage(IRAN)).run([*falls, *ends], until=5000)
+    assert len(timeline.state.starts["IR"]) <= 60 * DAY / (10 * DAY) + 1
 
 
 def test_an_incident_is_expected_when_all_of_it_is() -> None:
     """One suppressed network of two: it pages; when the last is announced as well, it no longer does, and says so."""
     why = Suppression("fcf9d5a69dc3782d", "works")
-    one, two = fall("asn/1", 1), fall("asn/2", 1.1)
-    line = Line(coverage(networks(20), operators={"asn/1": "KT", "asn/2": "KT"}))
-    line.run([replace(one, suppressed_by=why), two, then(two, 2, "open", suppressed_by=why)])
-    assert [(told.suppressed_by, told.asns) for told in line.told][-2:] == [(None, (1, 2)), (why, (1, 2))]
+    first, second = down("asn/1", 1), down("asn/2", 1.1)
+    timeline = Timeline(coverage(networks(20), operators={"asn/1": "KT", "asn/2": "KT"}))
+    timeline.run([replace(first, suppressed_by=why), second, revised(second, 2, "open", suppressed_by=why)])
+    assert [(incident.suppressed_by, incident.asns) for incident in timeline.revisions][-2:] == [
+        (None, (1, 2)),
+        (why, (1, 2)),
+    ]
