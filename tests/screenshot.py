@@ -26,8 +26,8 @@ def main(target: Path) -> None:
         folder = Path(name)
         write(SCENARIOS[SCENARIO], 0, folder)
         lines = gzip.decompress((folder / "measurements.jsonl.gz").read_bytes()).splitlines()
-        known = read([line for line in lines if orjson.loads(line)["ts"] < UNTIL], load(folder / "feeds.toml", {}))
-        with served(known) as url, browser(folder / "profile") as chrome:
+        view = read([line for line in lines if orjson.loads(line)["ts"] < UNTIL], load(folder / "feeds.toml", {}))
+        with served(view) as url, browser(folder / "profile") as chrome:
             resize(chrome, WIDTH, HEIGHT)
             chrome.get(url)
             chrome.save_screenshot(str(target))

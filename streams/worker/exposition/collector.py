@@ -14,10 +14,10 @@ from streams.config.settings import Settings
 from streams.worker.exposition import incidents, outages, watch_list
 from streams.worker.exposition.families import gauge
 from streams.worker.exposition.outages import CountrySignal
-from streams.worker.exposition.watch_list import ScoredSeries
+from streams.worker.exposition.watch_list import WatchedStage
 
 
-class StageState(ScoredSeries, Protocol):
+class StageState(WatchedStage, Protocol):
     """The part of a stage that the collector reads."""
 
     @property

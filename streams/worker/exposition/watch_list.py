@@ -53,8 +53,8 @@ class Watched(NamedTuple):
         return self.feed, self.series.entity, *(facets.get(name, "") for name in FACETS)
 
 
-class ScoredSeries(Protocol):
-    """Series with their detectors: a stage of measurements or of areas."""
+class WatchedStage(Protocol):
+    """A stage of measurements or areas, as far as the watch list reads it."""
 
     def scored(self) -> Iterable[Scored]:
         """Return the name, the series index and the detector of each feed."""
@@ -70,7 +70,7 @@ class WatchList:
         self.entities = frozenset(entities)
         self._found: WeakKeyDictionary[SeriesIndex, tuple[int, Ints]] = WeakKeyDictionary()
 
-    def numbers(self, stages: Iterable[ScoredSeries]) -> Iterator[Watched]:
+    def numbers(self, stages: Iterable[WatchedStage]) -> Iterator[Watched]:
         """Yield the watched series that have a baseline."""
         for stage in stages if self.entities else ():
             for feed, index, detector in stage.scored():

@@ -49,8 +49,8 @@ def test_many_bins_in_one_batch_are_announced_bin_by_bin() -> None:
     for time in times:
         at_once.note_clock("count", time)
     hear_all(bin_by_bin, BINS + 3)
-    told = at_once.follow_clock(0, IDLE).outages
-    assert told == bin_by_bin.follow_clock(0, IDLE).outages
-    assert {outage.entity for outage in told if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
+    outages = at_once.follow_clock(0, IDLE).outages
+    assert outages == bin_by_bin.follow_clock(0, IDLE).outages
+    assert {outage.entity for outage in outages if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
     assert times[-1] > START + (BINS + 3) * HOUR
     assert other.shard.activity() == {}

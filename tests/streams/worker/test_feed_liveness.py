@@ -1,4 +1,4 @@
-"""A feed that has stopped: it is told to be stalled, and nothing else happens."""
+"""A stopped feed is reported as stalled, and nothing else happens."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ LIMIT = 2 * HOUR + 600.0
 
 
 def test_a_feed_is_stalled_once_its_time_has_not_moved_for_its_limit() -> None:
-    """News starts the wait again, an older time does not, and a feed never heard of is not stalled."""
-    silence = FeedLiveness({"count": 100.0, "gauge": 100.0})
-    silence.note({"count": 5.0}, 0.0)
-    silence.note({"count": 5.0}, 90.0)
-    assert (silence.stalled(100.0), silence.stalled(100.1)) == ({"count": False}, {"count": True})
-    silence.note({"count": 6.0}, 101.0)
-    silence.note({"count": 5.5}, 150.0)
-    assert (silence.stalled(200.0), silence.seconds(200.0)) == ({"count": False}, {"count": 99.0})
+    """A newer time restarts the wait, an older one does not, and a feed without measurements is not stalled."""
+    liveness = FeedLiveness({"count": 100.0, "gauge": 100.0})
+    liveness.note({"count": 5.0}, 0.0)
+    liveness.note({"count": 5.0}, 90.0)
+    assert (liveness.stalled(100.0), liveness.stalled(100.1)) == ({"count": False}, {"count": True})
+    liveness.note({"count": 6.0}, 101.0)
+    liveness.note({"count": 5.5}, 150.0)
+    assert (liveness.stalled(200.0), liveness.seconds(200.0)) == ({"count": False}, {"count": 99.0})
 
 
-def test_a_feed_that_stops_is_told_to_be_stalled_and_nothing_else() -> None:
+def test_a_stopped_feed_is_stalled_and_has_no_outages() -> None:
     """One of two feeds stops while the other goes on for ten hours: two metrics say so, no outage, nothing dead."""
-    its = helpers.settings(("count", "gauge"))
-    worker = worker_of(its)
-    worker.partitions[0] = partition = MeasurementStage(its, 0, {}, 0.0)
+    settings = helpers.settings(("count", "gauge"))
+    worker = worker_of(settings)
+    worker.partitions[0] = partition = MeasurementStage(settings, 0, {}, 0.0)
     outages, dead = [], []
     for hour in range(20):
         worker.clock = lambda now=float(hour * HOUR): now  # type: ignore[misc]
@@ -43,17 +43,18 @@ def test_a_feed_that_stops_is_told_to_be_stalled_and_nothing_else() -> None:
         dead += emitted.dead_letters
         worker.note_time()
         refresh(worker)
-        told = {f: worker.metrics.registry.get_sample_value("ebbtide_feed_stalled", {"feed": f}) for f in its.feeds}
-        assert told == {"count": float(hour > 11), "gauge": 0.0}
+        sample = worker.metrics.registry.get_sample_value
+        stalled = {feed: sample("ebbtide_feed_stalled", {"feed": feed}) for feed in settings.feeds}
+        assert stalled == {"count": float(hour > 11), "gauge": 0.0}
     assert worker.metrics.registry.get_sample_value("ebbtide_feed_silence_seconds", {"feed": "count"}) == 10 * HOUR
     assert (outages, dead) == ([], [])
 
 
-def test_what_is_heard_of_a_feed_elsewhere_is_no_silence() -> None:
-    """The networks of this partition are dark, and the feed is not: the clock of other partitions tells."""
-    its = helpers.settings(("count",))
-    worker = worker_of(its)
-    worker.partitions[0] = partition = MeasurementStage(its, 0, {}, 0.0)
+def test_measurements_in_other_partitions_end_the_silence() -> None:
+    """The networks of this partition are dark and the feed is not, as the clock of other partitions shows."""
+    settings = helpers.settings(("count",))
+    worker = worker_of(settings)
+    worker.partitions[0] = partition = MeasurementStage(settings, 0, {}, 0.0)
     partition.process(records([message("count", START)]), 0.0)
     worker.note_time()
     worker.clock = lambda: LIMIT + 1
