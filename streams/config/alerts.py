@@ -1,4 +1,4 @@
-"""The section `[alerts]`: who is told, and which route leads to whom."""
+"""The section `[alerts]`: receivers, and the routes that lead to them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Topic: TypeAlias = Literal["incidents", "outages"]
 
 
 class Receiver(Section, tag_field="type", frozen=True, kw_only=True):
-    """What all kinds of receivers have in common.
+    """The settings of all kinds of receivers.
 
-    Only `ebbtide alerts` asks whether a secret is missing (`endpoint`): no other program needs them, or may have them.
+    Only `ebbtide alerts` checks that no secret is missing (`load_endpoint`), since other programs need none of them.
     """
 
     url: Secret | None = None
@@ -48,7 +48,7 @@ class Receiver(Section, tag_field="type", frozen=True, kw_only=True):
 
 
 class Webhook(Receiver, tag="webhook", frozen=True, kw_only=True):
-    """Any program, told as Standard Webhooks says; of several keys each signs, so that they can be exchanged."""
+    """Any program that accepts Standard Webhooks. Each of several keys signs, so a key can be exchanged."""
 
     keys: tuple[Secret, ...] = ()
     keys_file: str | None = None
@@ -60,7 +60,7 @@ class Webhook(Receiver, tag="webhook", frozen=True, kw_only=True):
 
 
 class Slack(Receiver, tag="slack", frozen=True, kw_only=True):
-    """An incoming webhook of Slack: its address is the secret."""
+    """An incoming webhook of Slack. Its URL is the secret."""
 
 
 class PagerDuty(Receiver, tag="pagerduty", frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class PagerDuty(Receiver, tag="pagerduty", frozen=True, kw_only=True):
 
 
 class Alertmanager(Receiver, tag="alertmanager", frozen=True, kw_only=True):
-    """An Alertmanager, which is told again every `repeat` for as long as an incident goes on."""
+    """An Alertmanager, which gets open incidents again every `repeat`."""
 
     token: Secret | None = None
     token_file: str | None = None
@@ -91,7 +91,7 @@ class Alertmanager(Receiver, tag="alertmanager", frozen=True, kw_only=True):
 
 
 def check_url(url: str) -> None:
-    """Raise ValueError, which does not show it, when it is no address that we would send to."""
+    """Raise ValueError, which does not show the URL, when it is unusable."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("`url` is an http or https address")
@@ -105,7 +105,7 @@ AnyReceiver: TypeAlias = Webhook | Slack | PagerDuty | Alertmanager
 
 
 class Route(Section, frozen=True, kw_only=True):
-    """Which incidents or outages go to which receivers, and when not. What is not said matches everything."""
+    """Which incidents or outages go to which receivers, and when. A filter that is not set matches everything."""
 
     receivers: Annotated[tuple[Name, ...], Meta(min_length=1)]
     topics: tuple[Topic, ...] = ("incidents",)
