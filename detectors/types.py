@@ -1,9 +1,9 @@
-"""What the detector of a feed is told, is shown when a bin closes, and answers."""
+"""Parameters, input and output of a feed's detector."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ Severity = Literal["partial", "major", "total"]  # mildest first
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Singles = NDArray[np.floating[Any]]  # 32 bits in the state of a detector
+Share = np.floating[Any] | Singles
 
 FRIDAYS = 1_000  # least code of a country whose weekend begins on a Friday or before
 DAY = 86_400

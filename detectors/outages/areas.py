@@ -1,4 +1,4 @@
-"""Areas as sums over cells; a cell is a network (or a place) with its facets in one place.
+"""Areas as sums over cells; a cell is a network (or a place) with its facets in one place. Derived in docs/areas.md.
 
 A sum is comparable from bin to bin only while the same cells are in it. What is missing counts as it was measured last
 for an `hour`, and then as its usual value times what the others show of theirs: half of a country that is missing is no
@@ -14,23 +14,24 @@ import numpy as np
 
 from detectors import exact_sums
 from detectors.bins import padded
+from detectors.kinds import FEED_KINDS
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Rule
 
-from .baseline import Pace
+from .time_scales import TimeScales
 
 HOUR = 3600
 PATIENCE = DAY  # a cell that is missing for longer is no part of its areas until it is back
-KNOWN = 0.5  # share of the weights that must be measured for the sum to be known
+COVERED = 0.5  # share of the weights that must be measured for the sum to be known
 
 
 class Sums(NamedTuple):
     """Sums over cells, an element per area; or what each cell adds to them.
 
     `value`, `size`, `lost`, `back`: as in `ClosedBin`, of the cells that take part and were measured: `present` of
-    `cells`. `held`, `held_trials`: what those missing for a short time showed last. `base`, `trials`: usual values and
-    trials of the cells that take part; `known`: the usual values of those present or held; `shown`: of a ratio, the
-    successes usual in as many trials. `came`, `left`: the part of `base` that is
-    new since the last bin, and what is gone; `came_trials`, `left_trials` of `trials`.
+    `cells`. `carried`, `carried_trials`: what those missing for a short time showed last. `base`, `trials`: usual
+    values and trials of the cells that take part; `covered`: the usual values of those present or carried; `shown`: of
+    a ratio, the successes usual in as many trials. `came`, `left`: the part of `base` that is new since the last bin,
+    and what is gone; `came_trials`, `left_trials`: of `trials`.
     """
 
     value: Floats
@@ -39,11 +40,11 @@ class Sums(NamedTuple):
     back: Floats
     cells: Floats
     present: Floats
-    held: Floats
-    held_trials: Floats
+    carried: Floats
+    carried_trials: Floats
     base: Floats
     trials: Floats
-    known: Floats
+    covered: Floats
     shown: Floats
     came: Floats
     came_trials: Floats
@@ -79,8 +80,8 @@ class Panel:
     COLUMNS = ("usual", "trials", "recent", "bins", "last", "part")
 
     def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.warm = Pace.of(rule.width).warm
+        self.rule, self.kind = rule, FEED_KINDS[rule.kind]
+        self.warm = TimeScales.of(rule.width).warm
         self.hold = max(HOUR, 2 * rule.width)
         self.usual, self.trials, self.recent = np.zeros((3, 0))  # `recent`: value measured last, of a ratio as a share
         self.bins, self.last = np.zeros((2, 0), dtype=np.int64)
@@ -101,15 +102,15 @@ class Panel:
         rows = len(seen.value)
         self.grow(rows)
         ok = seen.alive & seen.present & (seen.size > 0)
-        if self.rule.kind == "presence":
+        if self.kind.tracks_members:
             return self._counted(seen, ok)
         was = self.part[:rows].copy()
         self._learn(seen, ok & ~was)
         self.last[:rows][ok] = seen.start
         lately = seen.start - self.last[:rows] < PATIENCE
         part = seen.alive & lately & ((self.bins[:rows] >= self.warm) | (first & (self.bins[:rows] > 0)))
-        held = part & ~ok & (seen.start - self.last[:rows] <= self.hold)
-        sums = self._sums(seen, (part, part & ok, held), (part & ~was, was & ~part))
+        carried = part & ~ok & (seen.start - self.last[:rows] <= self.hold)
+        sums = self._sums(seen, (part, part & ok, carried), (part & ~was, was & ~part))
         self._learn(seen, ok & was)
         self.part[:rows] = part
         return sums
@@ -121,11 +122,11 @@ class Panel:
         return Sums(*(np.where(ok, column, 0) for column in columns), *counted[len(columns) :])
 
     def _sums(self, seen: ClosedBin, now: tuple[Flags, Flags, Flags], moved: tuple[Flags, Flags]) -> Sums:
-        """Sum cells that take part, are present, are held; and those that came and left."""
-        (part, here, held), (came, left) = now, moved
+        """Sum cells that take part, are present, are carried; and those that came and left."""
+        (part, here, carried), (came, left) = now, moved
         usual, trials, recent = (column[: len(part)] for column in (self.usual, self.trials, self.recent))
         share = usual / np.where(trials > 0, trials, 1)
-        ratio = self.rule.kind == "ratio"
+        ratio = self.kind.has_trials
         each = (
             (seen.value, here),
             (seen.size, here),
@@ -133,12 +134,12 @@ class Panel:
             (seen.back, here),
             (np.ones(len(part)), part),
             (np.ones(len(part)), here),
-            (recent * trials if ratio else recent, held),
-            (trials, held),
+            (recent * trials if ratio else recent, carried),
+            (trials, carried),
             (usual, part),
             (trials, part),
-            (usual, here | held),
-            (share * np.where(held, trials, seen.size), here | held),
+            (usual, here | carried),
+            (share * np.where(carried, trials, seen.size), here | carried),
             (usual, came),
             (trials, came),
             (usual, left),
@@ -152,23 +153,23 @@ class Panel:
         gain = np.maximum(1 / (self.bins[rows] + 1), self.rule.width / DAY)
         self.usual[rows] += gain * (seen.value[rows] - self.usual[rows])
         self.trials[rows] += gain * (seen.size[rows] - self.trials[rows])
-        self.recent[rows] = seen.value[rows] / (seen.size[rows] if self.rule.kind == "ratio" else 1)
+        self.recent[rows] = seen.value[rows] / (seen.size[rows] if self.kind.has_trials else 1)
         self.bins[rows] += 1
 
 
 def observed(rule: Rule, start: int, sums: Sums, alive: Flags, group: Ints, doubted: bool) -> ClosedBin:
-    """Return a bin of areas as the detector is shown it; unknown where less than `KNOWN` of an area was measured."""
+    """Return a bin of areas as the detector is shown it; unknown where less than `COVERED` of an area was measured."""
     rows = len(sums.value)
-    present = (sums.present > 0) & (sums.known >= KNOWN * sums.base)
-    pooled = rule.kind in ("ratio", "presence")
-    size = sums.size if pooled else np.ones(rows)
-    value = sums.value + sums.held
-    if rule.kind == "ratio":
-        whole = size + sums.held_trials
+    present = (sums.present > 0) & (sums.covered >= COVERED * sums.base)
+    kind = FEED_KINDS[rule.kind]
+    size = sums.size if kind.has_trials or kind.tracks_members else np.ones(rows)
+    value = sums.value + sums.carried
+    if kind.has_trials:
+        whole = size + sums.carried_trials
         share = value / np.where(whole > 0, whole, 1) * _part(_part(sums.base, sums.trials) * whole, sums.shown)
         value = np.minimum(share, 1) * size
-    elif rule.kind != "presence":
-        value = value * _part(sums.base, sums.known)
+    elif not kind.tracks_members:
+        value = value * _part(sums.base, sums.covered)
     value = np.where(sums.present < sums.cells, value, sums.value)
     return ClosedBin(start, value, size, present & alive, alive, sums.lost, sums.back, group, doubted)
 
@@ -184,7 +185,7 @@ def turnover(rule: Rule, sums: Sums, base: Floats, trials: Floats) -> Floats:
     whole = old <= 1e-9 * (sums.base + base)
     old, tried = np.where(whole, base, old), np.where(whole, trials, tried)
     by = _part(sums.base, old)
-    if rule.kind == "ratio":
+    if FEED_KINDS[rule.kind].has_trials:
         by = _part(by, _part(sums.trials, tried))
     return np.where(moved & (sums.base > 0), by, 1.0)
 

@@ -1,65 +1,77 @@
-"""Cumulative sums of evidence, one per depth of fall, and the discount for noise that does not average out."""
+"""Cumulative sums of evidence, one per depth of fall, and the discount for noise that does not average out.
+
+Derived in docs/detection.md#sums-cusumpy. Arrays hold an element per row.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Flags, Ints, Rule
+from detectors.types import Flags, Ints, Singles
 
-from .baseline import WEEKEND, Expected, Pace, memory
-from .evidence import RHOS, Singles, at_least, at_most, bounded, fallen
-from .series_state import Columns
+from .baseline import WEEKEND, Prediction, memory
+from .clipping import at_least
+from .evidence import RHOS
+from .level_kinds import LevelKind
+from .series_state import Bins, Chunk, FallColumns
+from .time_scales import TimeScales
 
 NEARLY_GONE = np.float32(0.1)
 SURPLUS = np.float32(1.05)  # no bin speaks against a fall more than this and three sigma do
 FAINT = 2  # nats
 LONGEST = np.uint16(65_000)  # bins that a run counts up to
-EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
 LAST = len(RHOS) - 1  # the sum of a total loss
 DEEP = 0.3  # on the first day only falls to this share or below count
 
 
 def advance(
-    rule: Rule, pace: Pace, c: Columns, e: Expected, value: Singles, size: Singles, seen: Flags, cap: float
+    kind: LevelKind,
+    scales: TimeScales,
+    c: Chunk,
+    prediction: Prediction,
+    value: Singles,
+    size: Singles,
+    counts: Flags,
+    cap: float,
 ) -> tuple[Singles, Singles]:
-    """Add a bin where `seen`; return what each row's evidence is worth, and which sum says so. Page 1954.
+    """Add a bin where it `counts` (rows); return the evidence of each row (nats), and the index of its rho. Page 1954.
 
     A run of n bins is discounted by the variance of its mean: correlation of neighbours, and wander that stays. A bin
-    adds at most `cap` to what it is worth unless nearly all is gone; one that speaks against a fall leaves no more.
-    Sums below `FAINT` nats are worth nothing yet.
+    adds at most `cap` nats to the evidence unless nearly all is gone; one that speaks against a fall adds none.
+    Sums below `FAINT` nats are no evidence yet.
     """
-    value, size, low = bounded(rule.kind, value, size, e.low)
-    sway = 3 * low * e.sigma
+    value, size, low = kind.bounded(value, size, prediction.lowest_plausible)
+    sway = 3 * low * prediction.sigma
     value = np.minimum(value, SURPLUS * low + sway)
-    before = c["sums"].T.copy()
-    usable = seen & ~e.young
+    sums, runs = c.falls.evidence.T, c.falls.bins.T
+    before = sums.copy()
+    usable = counts & ~prediction.young
     for index, rho in enumerate(RHOS):
-        counted = seen if rho <= DEEP else usable
+        counted = counts if rho <= DEEP else usable
         # Above the middle of rho and 1 a bin speaks against the fall: where there is no sum there will be none.
-        fell = value < (EVEN if rule.kind == "ratio" else (1 + rho) / 2) * low
+        fell = value < kind.neutral(rho) * low
         wanted = (before[index] > 0) | (fell & counted)
-        rows = _some(wanted)
-        x, n, m = value[rows], size[rows], (_full(rule, e, low) if index == LAST else low)[rows]
+        rows = _computed(wanted)
+        x, n, m = value[rows], size[rows], (_full(kind, prediction, low) if index == LAST else low)[rows]
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
-        step = fallen(rule.kind, np.maximum(x, rho * m - sway[rows]), n, m, e.noise[rows], rho)
+        step = kind.fallen(np.maximum(x, rho * m - sway[rows]), n, m, prediction.noise[rows], rho)
         step *= (wanted & counted)[rows]
-        _add(c["sums"].T[index], c["runs"].T[index], rows, step)
-    _holes(c)
-    top = c["sums"].T.max(axis=0)
-    return _weigh(rule, pace, c, e, value <= NEARLY_GONE * low, before, np.flatnonzero(top >= FAINT), cap)
+        _add(sums[index], runs[index], rows, step)
+    _note_missing(c)
+    top = sums.max(axis=0)
+    return _weigh(kind, scales, c, prediction, value <= NEARLY_GONE * low, before, np.flatnonzero(top >= FAINT), cap)
 
 
-def _full(rule: Rule, e: Expected, low: Singles) -> Singles:
-    """What darkness is measured against: a first weekend may be quiet, but it is never dark."""
-    if e.unseen is None:
+def _full(kind: LevelKind, prediction: Prediction, low: Singles) -> Singles:
+    """Return what darkness is measured against: a first weekend may be quiet, but it is never dark."""
+    if prediction.unseen is None:
         return low
-    full = np.where(e.unseen, low / WEEKEND, low)
-    return at_most(full, 1) if rule.kind == "ratio" else full
+    return kind.capped(np.where(prediction.unseen, low / WEEKEND, low))
 
 
-def _some(wanted: Flags) -> Ints | slice:
-    """Which rows to compute: all of them where gathering the wanted ones would cost more."""
+def _computed(wanted: Flags) -> Ints | slice:
+    """Return the rows to compute: all of them where gathering the wanted ones would cost more."""
     rows = np.flatnonzero(wanted)
     return slice(None) if 4 * rows.size > wanted.size else rows
 
@@ -74,33 +86,45 @@ def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Sing
     runs[rows] = length
 
 
-def _holes(c: Columns) -> None:
+def _note_missing(c: Chunk) -> None:
     """Remember how many bins were missing just before a sum left zero."""
-    if c["gap"].any():
-        starts = (c["runs"] == 1).any(axis=1)
-        c["hole"][:] = np.where(starts, c["gap"], c["hole"])
-    elif c["hole"].any():
-        c["hole"][(c["runs"] == 1).any(axis=1)] = 0
+    falls, missing = c.falls, c.phases.missing
+    if missing.any():
+        falls.missing_before[:] = np.where(_begin(falls), missing, falls.missing_before)
+    elif falls.missing_before.any():
+        falls.missing_before[_begin(falls)] = 0
+
+
+def _begin(falls: FallColumns) -> Flags:
+    """Return the rows of which a sum has just left zero."""
+    return np.asarray((falls.bins == 1).any(axis=1))
 
 
 def _weigh(
-    rule: Rule, pace: Pace, c: Columns, e: Expected, gone: Flags, olds: Singles, rows: Ints, cap: float
+    kind: LevelKind,
+    scales: TimeScales,
+    c: Chunk,
+    prediction: Prediction,
+    gone: Flags,
+    olds: Singles,
+    rows: Ints,
+    cap: float,
 ) -> tuple[Singles, Singles]:
     """Discount the sums of a few rows, and find the largest."""
-    worth, winner = np.zeros((2, len(gone)), np.float32)
+    evidence, rho_index = np.zeros((2, len(gone)), np.float32)
     if not rows.size:
-        return worth, winner
-    echo, stays = memory(rule, pace, c, e, rows)
-    now, old = c["sums"].T.take(rows, axis=1), olds.take(rows, axis=1)
-    discount = _discount(c["runs"].T.take(rows, axis=1), echo, stays)
+        return evidence, rho_index
+    echo, stays = memory(kind, scales, c.levels, prediction, rows)
+    now, old = c.falls.evidence.T.take(rows, axis=1), olds.take(rows, axis=1)
+    discount = _discount(c.falls.bins.T.take(rows, axis=1), echo, stays)
     full = now / discount
     most = old / discount * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
-    worth[rows], winner[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
-    return worth, winner
+    evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
+    return evidence, rho_index
 
 
-def _discount(length: Singles, echo: Singles, stays: Singles) -> Singles:
-    """Variance of a run's mean against that of independent bins."""
+def _discount(length: Bins, echo: Singles, stays: Singles) -> Singles:
+    """Return the variance of a run's mean against that of independent bins."""
     bins = length.astype(np.float32)
     more = at_least(bins - 1, 0)
     total: Singles = 1 + 2 * echo * more / (1 + more * (1 - echo)) + bins * stays

@@ -1,266 +1,217 @@
-"""Decide what a scored bin means: announce, open, hold, revise, end."""
+"""Decide what a scored bin means: announce, open, revise or end outages.
+
+Rules in docs/detection.md#course-and-end-recoverypy-decidepy-outage_lifecyclepy.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Ints, State
 
-from . import feed_fault, recovery
-from .baseline import EMPTY
-from .evidence import RHOS
-from .learning import unlearn
-from .member_losses import FEWEST
-from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, Seen, Shape, lost, plural, revise, tell
-from .score_bins import EARLY, Desk, Scored
-from .series_state import Columns
+from . import recovery
+from .detector_state import EARLY, DetectorState, ScoredBin
+from .evidence import EMPTY, RHOS
+from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, lost, plural, report, revise
+from .recovery import CourseStep
+from .series_state import CourseColumns
 
-FIRST = 0.75  # of a drop, what the bin in which it begins may show
-PLAIN = 10  # least `inform` of a bin that shows that a part of it is gone
 FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
-SETTLING = 3.0  # bins after a fault of the feed before what it held is judged: what a return needs, and one
 
 
-def fault(desk: Desk, seen: ClosedBin, scored: Scored) -> bool:
-    """Whether what falls in this bin is held, as the feed itself is in doubt; what it made rows doubt is dropped when
-    it ends. Of members nothing is held: what all lose together is no evidence against any.
-    """
-    active, s = scored.ok & scored.warm, desk.scalars
-    if desk.rule.kind == "presence":
-        s["fault"] = s["fault"] + 1 if _is_shaken(desk, seen, scored) else 0.0
-        return False
-    if not active.any():
-        return bool(s["fault"])
-    short = 1 - scored.value / np.maximum(scored.low, EMPTY)
-    sigmas = short * np.sqrt(scored.inform)
-    falling = (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 1.5)
-    now = seen.doubted or feed_fault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]))
-    if s["fault"] and not now:
-        _clear(desk, scored, s["fault"] + 1)
-    s["fault"] = s["fault"] + 1 if now else 0.0
-    s["settling"] = SETTLING if now else max(s["settling"] - 1, 0.0)
-    return now
-
-
-def _is_shaken(desk: Desk, seen: ClosedBin, scored: Scored) -> bool:
-    active = scored.ok & (scored.mid >= FEWEST) & (desk.store.hot["seen"] >= desk.pace.warm)
-    return feed_fault.shaken(scored.value, scored.mid, active, seen.group, bool(desk.scalars["fault"]))
-
-
-def _clear(desk: Desk, scored: Scored, bins: float) -> None:
-    """Take the last bins, those of a fault and this one, out of the evidence: the share that they are of its run."""
-    hot, rows = desk.store.hot, np.flatnonzero(desk.store.hot["phase"] < FOLLOWED)
-    runs = np.maximum(hot["runs"][rows].astype(np.float32), 1)
-    kept = np.maximum(1 - np.float32(bins) / runs, 0)
-    hot["sums"][rows] *= kept
-    hot["runs"][rows] *= kept > 0
-    scored.worth[rows] *= kept[np.arange(len(rows)), scored.winner[rows]]
-
-
-def openings(desk: Desk, seen: ClosedBin, scored: Scored, held: bool) -> list[Change]:
-    """Rows not followed yet: announce, open, hold or let go."""
-    phase = desk.store.hot["phase"]
-    near = (phase < FOLLOWED) & scored.ok & (scored.worth >= desk.threshold - EARLY)
-    rows = np.flatnonzero(near | ((phase == ANNOUNCED) & scored.ok))
-    changes = [_decide(desk, row, seen, scored, held) for row in rows.tolist()]
+def openings(state: DetectorState, seen: ClosedBin, scored: ScoredBin, at_fault: bool) -> list[Change]:
+    """Return the changes of rows that are not followed yet: announce, open, suspect a fault or let go."""
+    phase = state.store.phases.phase
+    near = (phase < FOLLOWED) & scored.measured & (scored.evidence >= state.threshold - EARLY)
+    rows = np.flatnonzero(near | ((phase == ANNOUNCED) & scored.measured))
+    changes = [_decide(state, row, seen, scored, at_fault) for row in rows.tolist()]
     return [change for change in changes if change]
 
 
-def _decide(desk: Desk, row: int, seen: ClosedBin, scored: Scored, held: bool) -> Change | None:
-    old, hot = desk.ongoing.get(row), desk.store.hot
-    worth, shown = float(scored.worth[row]), show(desk, row, seen, scored)
-    if held or worth >= desk.threshold:
-        now = begin(desk, row, old, shown, scored, "suspected" if held else "open", held)
-        hot["phase"][row] = FOLLOWED
-        unlearn(desk.pace, hot, row, now.bins, now.drop)
-        recovery.start(hot, row, 1 - now.drop)
+def _decide(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin, at_fault: bool) -> Change | None:
+    old, phase = state.ongoing.get(row), state.store.phases.phase
+    evidence, shown = float(scored.evidence[row]), row_bin(state, row, seen, scored)
+    if at_fault or evidence >= state.threshold:
+        now = begin(state, row, old, shown, scored, "suspected" if at_fault else "open", at_fault)
+        phase[row] = FOLLOWED
+        state.model.unlearn(state, row, now)
+        recovery.start(state.store, row, 1 - now.drop)
     elif old is None:
-        now = begin(desk, row, None, shown, scored, "suspected", False)
-        hot["phase"][row] = ANNOUNCED
-    elif worth < FADED * desk.threshold:
-        del desk.ongoing[row]
-        recovery.stop(hot, row)
-        return tell(revise(old, shown, "retracted", "the evidence faded", lost(shown)), shown)
+        now = begin(state, row, None, shown, scored, "suspected", False)
+        phase[row] = ANNOUNCED
+    elif evidence < FADED * state.threshold:
+        del state.ongoing[row]
+        state.store.end_course(row)
+        return report(revise(old, shown, "retracted", "the evidence faded", lost(shown)), shown)
     else:
         return None
-    desk.ongoing[row] = now
-    return tell(now, shown)
+    state.ongoing[row] = now
+    return report(now, shown)
 
 
-def show(desk: Desk, row: int, seen: ClosedBin, scored: Scored) -> Seen:
-    """A row of a scored bin, in the unit of the measurement."""
-    scale = float(seen.size[row]) if desk.rule.kind == "ratio" else 1.0
-    value = float(seen.value[row]) if scored.ok[row] else None
-    return Seen(row, seen.start, seen.start + desk.rule.width, value, float(scored.mid[row]) * scale)
+def row_bin(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> RowBin:
+    """Return a row of a scored bin, in the unit of the measurement."""
+    value = float(seen.value[row]) if scored.measured[row] else None
+    return RowBin(row, seen.start, seen.start + state.rule.width, value, state.model.expected(seen, scored, row))
 
 
-def again(desk: Desk, row: int, seen: ClosedBin, scored: Scored) -> Change:
-    """What is remembered of an outage, with what this bin showed."""
-    return tell(desk.ongoing[row], show(desk, row, seen, scored))
+def repeat(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> Change:
+    """Return an outage as it stands, with what this bin showed."""
+    return report(state.ongoing[row], row_bin(state, row, seen, scored))
 
 
-def begin(desk: Desk, row: int, old: Ongoing | None, shown: Seen, scored: Scored, state: State, held: bool) -> Ongoing:
-    """What is known of an outage at its opening, or of the suspicion."""
-    width, worth, inform = desk.rule.width, float(scored.worth[row]), float(scored.inform[row])
-    index = int(scored.winner[row])
-    bins = max(int(desk.store.hot["runs"][row, index]), 1)
-    drop = _drop(float(scored.value[row] / max(scored.mid[row], EMPTY)), float(RHOS[index]), inform)
-    shape = _shape(desk.threshold, bins, inform * drop * drop / 2)
-    start = shown.at - (_length(desk, row, index, drop, shape, inform) - 1) * width
+def begin(
+    state: DetectorState,
+    row: int,
+    old: Ongoing | None,
+    shown: RowBin,
+    scored: ScoredBin,
+    outage_state: State,
+    at_fault: bool,
+) -> Ongoing:
+    """Return an outage as of its opening, or as of its suspicion."""
+    width, evidence, precision = state.rule.width, float(scored.evidence[row]), float(scored.precision[row])
+    index = int(scored.rho_index[row])
+    bins = max(int(state.store.falls.bins[row, index]), 1)
+    drop = _drop(float(scored.value[row] / max(scored.expected[row], EMPTY)), float(RHOS[index]), precision)
+    shape = _shape(state.threshold, bins, precision * drop * drop / 2)
+    start = shown.at - (state.model.bins_down(state, scored, row, drop, shape == "gradual") - 1) * width
     return Ongoing(
         opened=old.opened if old else shown.at,
         revision=old.revision + 1 if old else 1,
-        state=state,
+        state=outage_state,
         started_at=start,
-        started_from=start - int(desk.store.hot["hole"][row]) * width,
+        started_from=start - int(state.store.falls.missing_before[row]) * width,
         started_to=start + width,
         detected_at=shown.end,
         drop=drop,
         max_drop=drop,
         shape=shape,
         drops=((start, round(drop, 4)),),
-        evidence=worth,
+        evidence=evidence,
         bins=bins,
-        baseline=_baseline(desk, row),
-        spread=shown.expected / math.sqrt(inform),
-        threshold=desk.threshold,
-        held="feed" if held else "",
-        reason=_reason(worth, bins, drop, held),
+        baseline=_baseline(state, row),
+        spread=shown.expected / math.sqrt(precision),
+        threshold=state.threshold,
+        suspected_fault="feed" if at_fault else "",
+        reason=_reason(evidence, bins, drop, at_fault),
         suppressed_by=old.suppressed_by if old else None,
     )
 
 
-def _length(desk: Desk, row: int, winner: int, drop: float, shape: Shape, inform: float) -> int:
-    """Bins since it began: of a sudden fall, since the sum of about its depth left zero.
-
-    The sum of a smaller fall gives more of the bins before it the benefit of the doubt.
-    """
-    runs = desk.store.hot["runs"][row]
-    if shape == "gradual" or desk.rule.kind == "presence":
-        return max(int(runs[winner]), 1)
-    seen = 1 - (FIRST if inform >= PLAIN else 1) * drop
-    return max(
-        int(runs[min(range(len(RHOS)), key=lambda index: (runs[index] == 0, abs(seen - float(RHOS[index]))))]), 1
-    )
-
-
-def _drop(ratio: float, rho: float, inform: float) -> float:
-    """Share lost: as measured where one bin knows it well, else more and more the depth that explains the run best."""
-    weight = min(1.0, inform / 400)
+def _drop(ratio: float, rho: float, precision: float) -> float:
+    """Return the share lost: as measured where a bin is precise, else more and more the rho that explains the run."""
+    weight = min(1.0, precision / 400)
     return min(max(1 - weight * ratio - (1 - weight) * min(ratio, rho), 0.01), 1.0)
 
 
 def _shape(threshold: float, bins: int, per_bin: float) -> Shape:
-    """Gradual when a fall to this depth, had it been sudden, would have been found in a third of the bins."""
+    """Return gradual when a fall to this depth, had it been sudden, would have been found in a third of the bins."""
     return "gradual" if bins > 3 * threshold / max(per_bin, 1e-9) + 3 else "sudden"
 
 
-def _baseline(desk: Desk, row: int) -> str:
-    if desk.rule.kind == "presence" or desk.store.hot["norm"][row] <= 0:
+def _baseline(state: DetectorState, row: int) -> str:
+    levels = state.store.levels
+    if not state.model.has_season or levels.profile_mean[row] <= 0:
         return "recent level"
-    return "hour-of-week" if desk.store.hot["seen"][row] >= desk.pace.week else "hour-of-day"
+    return "hour-of-week" if levels.bins_learnt[row] >= state.scales.week else "hour-of-day"
 
 
-def _reason(worth: float, bins: int, drop: float, held: bool) -> str:
-    said = f"{worth:.1f} nats in {plural(bins)} say that {drop:.0%} of normal is lost"
-    return said + "; most series of the feed fell with it" if held else said
+def _reason(evidence: float, bins: int, drop: float, at_fault: bool) -> str:
+    reason = f"{evidence:.1f} nats in {plural(bins)} say that {drop:.0%} of normal is lost"
+    return reason + "; most series of the feed fell with it" if at_fault else reason
 
 
-def course(desk: Desk, rows: Ints, seen: ClosedBin, scored: Scored, held: bool) -> list[Change]:
-    """Outages followed since an earlier bin: partial returns, further falls, ends.
+def course(state: DetectorState, rows: Ints, seen: ClosedBin, scored: ScoredBin, at_fault: bool) -> list[Change]:
+    """Return the changes of outages followed since an earlier bin: partial returns, further falls, ends.
 
-    Those that are held are judged when the feed has settled, and are neither back nor on their way.
+    Suspected faults are decided when the feed has settled; until then they are neither back nor recovering.
     """
-    hot, held = desk.store.hot, held or desk.scalars["settling"] > 0
-    recovery.skip(hot, rows[~scored.ok[rows]])
-    rows = rows[scored.ok[rows]]
+    at_fault = at_fault or state.scalars["settling"] > 0
+    recovery.skip(state.store.courses, rows[~scored.measured[rows]])
+    rows = rows[scored.measured[rows]]
     if not rows.size:
         return []
-    c: Columns = {name: hot[name][rows] for name in ("sums", "runs", "hole", "flaps")}
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        now = _course(desk, c, rows, seen, scored)
-    steady = _steady(desk, c, now)
-    c["hole"] *= c["runs"][:, recovery.BEING_BACK] > 1
-    for name, column in c.items():
-        hot[name][rows] = column
-    told = c["runs"][:, recovery.RETURNING] > 0
-    busy = now.back | (now.returning != told) | now.changed | steady
-    if not held:
-        busy |= np.array([bool(desk.ongoing[row].held) for row in rows.tolist()]) & (
-            c["runs"][:, recovery.BEING_BACK] == 0
-        )
+    with state.store.courses_of(rows) as c:
+        now = state.model.recover(state, c, rows, seen, scored)
+        steady = _steady(state, c, now)
+        c.missing_since_back *= c.bins_back > 1
+        busy = now.back | (now.returning != (c.return_announced > 0)) | now.changed | steady
+        if not at_fault:
+            busy |= np.array([bool(state.ongoing[row].suspected_fault) for row in rows.tolist()]) & (c.bins_back == 0)
     return [
-        _revise(desk, int(rows[i]), i, now, bool(steady[i]), seen, scored, held) for i in np.flatnonzero(busy).tolist()
+        _revise(state, int(rows[i]), i, now, bool(steady[i]), seen, scored, at_fault)
+        for i in np.flatnonzero(busy).tolist()
     ]
 
 
-def _course(desk: Desk, c: Columns, rows: Ints, seen: ClosedBin, scored: Scored) -> recovery.Course:
-    value, mid = scored.value[rows], np.maximum(scored.mid[rows], EMPTY)
-    known = [desk.ongoing[row] for row in rows.tolist()]
-    told = np.array([1 - one.drop for one in known], np.float32)
-    if desk.rule.kind == "presence":
-        return recovery.members(c, value, mid, told)
-    size = seen.size[rows].astype(np.float32)
-    worst = np.array([one.max_drop for one in known], np.float32)
-    return recovery.levels(desk.rule.kind, c, value, size, mid, scored.noise[rows], scored.inform[rows], worst, told)
-
-
-def _steady(desk: Desk, c: Columns, now: recovery.Course) -> Flags:
-    """Rows whose lower level has held for as long as the operator wants before it is the new normal."""
-    steady = np.minimum(c["runs"][:, recovery.STEADY], recovery.LONGEST) + 1
-    c["runs"][:, recovery.STEADY] = np.where((now.moving > 0) | now.returning, 0, steady)
-    after = desk.rule.rebaseline_after
+def _steady(state: DetectorState, c: CourseColumns, now: CourseStep) -> Flags:
+    """Return the rows whose lower level has lasted for as long as the operator wants before it is the new normal."""
+    steady = np.minimum(c.bins_steady, recovery.LONGEST) + 1
+    c.bins_steady[:] = np.where((now.moving > 0) | now.returning, 0, steady)
+    after = state.rule.rebaseline_after
     if after is None:
         return np.zeros(len(now.back), np.bool_)
-    return ~now.back & (c["runs"][:, recovery.STEADY].astype(np.int64) * desk.rule.width >= after)
+    return ~now.back & (c.bins_steady.astype(np.int64) * state.rule.width >= after)
 
 
 def _revise(
-    desk: Desk, row: int, i: int, now: recovery.Course, steady: bool, seen: ClosedBin, scored: Scored, held: bool
+    state: DetectorState,
+    row: int,
+    i: int,
+    now: CourseStep,
+    steady: bool,
+    seen: ClosedBin,
+    scored: ScoredBin,
+    at_fault: bool,
 ) -> Change:
-    old, hot, shown = desk.ongoing[row], desk.store.hot, show(desk, row, seen, scored)
-    drop, moving = 1 - min(float(hot["sums"][row, recovery.LEVEL]), 1.0), int(now.moving[i])
+    old, c, shown = state.ongoing[row], state.store.courses, row_bin(state, row, seen, scored)
+    drop, moving = 1 - min(float(c.level_ratio[row]), 1.0), int(now.moving[i])
     if now.back[i]:
-        return _end(desk, row, old, shown, float(scored.inform[row]))
-    if steady and not old.held:
-        return _accept(desk, row, old, shown, drop)
+        return _end(state, row, old, shown, scored)
+    if steady and not old.suspected_fault:
+        return _accept(state, row, old, shown, drop)
     if now.returning[i]:
-        state: State = "suspected" if old.held else "recovering"
-        after = revise(old, shown, state, "back to normal for now; being confirmed", lost(shown))
-        hot["runs"][row, recovery.RETURNING] = 1
+        returning: State = "suspected" if old.suspected_fault else "recovering"
+        after = revise(old, shown, returning, "back to normal for now; being confirmed", lost(shown))
+        c.return_announced[row] = 1
     else:
-        relapse = old.state == "recovering"
-        refine = moving == 0 and not relapse
-        state = "suspected" if old.held and held else "open"
-        after = revise(old, shown, state, _moved(relapse, drop), drop, 1 if relapse else moving, refine)
-        after = recovery.release(after, held)
-        hot["runs"][row, recovery.RETURNING] = 0
-    desk.ongoing[row] = after
-    return tell(after, shown)
+        after = _still_down(old, shown, drop, moving, at_fault)
+        c.return_announced[row] = 0
+    state.ongoing[row] = after
+    return report(after, shown)
+
+
+def _still_down(old: Ongoing, shown: RowBin, drop: float, moving: int, at_fault: bool) -> Ongoing:
+    """Return the next revision of an outage that goes on; a suspected fault is none any more once the feed is well."""
+    relapse = old.state == "recovering"
+    refine = moving == 0 and not relapse
+    state: State = "suspected" if old.suspected_fault and at_fault else "open"
+    after = revise(old, shown, state, _moved(relapse, drop), drop, 1 if relapse else moving, refine)
+    return after if at_fault else replace(after, suspected_fault="")
 
 
 def _moved(relapse: bool, drop: float) -> str:
     return f"fell again, {drop:.0%} of normal is lost" if relapse else f"{drop:.0%} of normal is lost now"
 
 
-def _end(desk: Desk, row: int, old: Ongoing, shown: Seen, inform: float) -> Change:
-    """Back to normal: closed at the start of the first bin of the return; a doubt about the feed is withdrawn.
+def _end(state: DetectorState, row: int, old: Ongoing, shown: RowBin, scored: ScoredBin) -> Change:
+    """End an outage at the start of the first bin of the return; a suspected fault is withdrawn.
 
     What little is missing is no outage of its own: the level goes on from there.
     """
-    hot = desk.store.hot
-    bins = max(int(hot["runs"][row, recovery.BEING_BACK]), 1)
-    ended_at = shown.at - (recovery.since(hot, row) - 1) * desk.rule.width
-    counted = desk.rule.kind == "presence" or bool(old.held)
-    short = 0.0 if counted else recovery.missing(hot, row, old.max_drop, inform)
-    hot["level"][row] *= 1 - short
-    state: State = "retracted" if old.held else "closed"
-    reason = "the feed is well again" if old.held else _back(bins, short)
-    recovery.stop(desk.store.hot, row)
-    del desk.ongoing[row]
-    return tell(revise(old, shown, state, reason, 0.0), shown, ended_at)
+    store = state.store
+    bins = max(int(store.courses.bins_back[row]), 1)
+    ended_at = shown.at - (recovery.since(store.courses, row) - 1) * state.rule.width
+    short = 0.0 if old.suspected_fault else state.model.follow_shortfall(state, scored, row, old.max_drop)
+    end: State = "retracted" if old.suspected_fault else "closed"
+    reason = "the feed is well again" if old.suspected_fault else _back(bins, short)
+    store.end_course(row)
+    del state.ongoing[row]
+    return report(revise(old, shown, end, reason, 0.0), shown, ended_at)
 
 
 def _back(bins: int, short: float) -> str:
@@ -268,22 +219,21 @@ def _back(bins: int, short: float) -> str:
     return f"back to normal for {plural(bins)}{rest}"
 
 
-def _accept(desk: Desk, row: int, old: Ongoing, shown: Seen, drop: float) -> Change:
-    """The lower level becomes the new normal, as the operator asked."""
-    hot = desk.store.hot
-    hot["level"][row] *= 1 - drop
-    hot["anchor"][row] = hot["level"][row]
-    recovery.stop(hot, row)
-    del desk.ongoing[row]
-    return tell(revise(old, shown, "rebaselined", f"held at {1 - drop:.0%} for long enough", drop), shown, shown.end)
+def _accept(state: DetectorState, row: int, old: Ongoing, shown: RowBin, drop: float) -> Change:
+    """Make the lower level the new normal, as the operator asked."""
+    state.model.rebase(state, row, 1 - drop)
+    state.store.end_course(row)
+    del state.ongoing[row]
+    reason = f"held at {1 - drop:.0%} for long enough"
+    return report(revise(old, shown, "rebaselined", reason, drop), shown, shown.end)
 
 
-def expired(desk: Desk, at: int, rows: list[int]) -> list[Change]:
-    """The feed stopped: what is open in these rows is unknown from now on."""
+def expired(state: DetectorState, at: int, rows: list[int]) -> list[Change]:
+    """Return the ends of outages of these rows whose feed stopped at a time (Unix s): their values are unknown."""
     changes = []
     for row in rows:
-        old, shown = desk.ongoing.pop(row), Seen(row, at, at, None, float(desk.store.hot["level"][row]))
-        state: State = "retracted" if old.state == "suspected" else "expired"
-        changes.append(tell(revise(old, shown, state, "the feed stopped"), shown))
-    recovery.stop(desk.store.hot, rows)
+        old, shown = state.ongoing.pop(row), RowBin(row, at, at, None, state.model.usual(state, row))
+        end: State = "retracted" if old.state == "suspected" else "expired"
+        changes.append(report(revise(old, shown, end, "the feed stopped"), shown))
+    state.store.end_course(rows)
     return changes

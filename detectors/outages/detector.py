@@ -9,16 +9,19 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
-from . import decide, member_churn, recovery, score_bins, suppression
-from .evidence import Singles
-from .learning import turn
+from . import decide, recovery, suppression
+from .detector_state import DetectorState, ScoredBin
+from .models import MODELS
 from .outage_lifecycle import FOLLOWED, Ongoing
-from .season import SLOTS, Slots, slot_of
-from .series_state import Columns
+from .season import Slots
+from .series_state import StoredColumns
 
 
 class Deviation(NamedTuple):
-    """The bin closed last, per row; NaN while warming up. `spread` in the unit of the value, `evidence` in nats."""
+    """What the bin closed last showed: float64 (rows), NaN while warming up.
+
+    `value`, `expected` and `spread` in the unit of the value, of a ratio shares; `evidence` in nats.
+    """
 
     value: Floats
     expected: Floats
@@ -26,145 +29,165 @@ class Deviation(NamedTuple):
     evidence: Floats
 
 
-class Levels(NamedTuple):
+class SeriesLevels(NamedTuple):
     """What the rows were expected to hold in the bin closed last, measured or not, and how far a normal one strays.
 
-    `known`: not those in warm-up.
+    `ready`: not those in warm-up. An element per row, in the unit of the value.
     """
 
-    known: Flags
+    ready: Flags
     expected: Floats
     spread: Floats
 
 
 class Detector:
-    """All series of one feed. `hot`, `slots`, `ongoing` and `scalars` are its state: copies continue exactly."""
+    """All series of one feed. `stored`, `slots`, `ongoing` and `scalars` are its state: copies continue exactly."""
 
     def __init__(self, rule: Rule) -> None:
-        self._desk = score_bins.Desk(rule)
+        self._state = DetectorState(rule, MODELS[rule.kind])
         self._dirty: set[int] = set()
-        self._scored = score_bins.Scored(0)
+        self._scored = ScoredBin(0)
 
     @property
     def rule(self) -> Rule:
         """The feed's parameters."""
-        return self._desk.rule
+        return self._state.rule
 
     @property
     def rows(self) -> int:
         """How many series there are."""
-        return self._desk.store.rows
+        return self._state.store.rows
 
     @property
     def scored(self) -> int:
         """How many series took part in the bin closed last; 0 before there was one."""
-        return len(self._scored.worth)
+        return len(self._scored.evidence)
 
     @property
-    def hot(self) -> Columns:
-        """Columns that change when bins close, rows on axis 0."""
-        return self._desk.store.hot
+    def state(self) -> DetectorState:
+        """All that the detector knows, as typed columns and plain values."""
+        return self._state
+
+    @property
+    def stored(self) -> StoredColumns:
+        """Columns that change when bins close, under the names that snapshots know, rows on axis 0."""
+        return self._state.store.stored
 
     @property
     def slots(self) -> Slots:
-        """Seasonal profiles, see `season`."""
-        return self._desk.store.slots
+        """Seasonal profiles (rows × 168), see `season`."""
+        return self._state.store.slots
 
     @property
     def ongoing(self) -> dict[int, Ongoing]:
         """Outages that have not ended, by row."""
-        return self._desk.ongoing
+        return self._state.ongoing
 
     @property
     def scalars(self) -> dict[str, float]:
         """Numbers of the whole feed."""
-        return self._desk.scalars
+        return self._state.scalars
 
     def grow(self, rows: int) -> None:
         """Append series in warm-up."""
-        self._desk.store.grow(rows)
+        self._state.store.grow(rows)
 
     def reset(self, rows: Ints) -> None:
         """Make rows new series in warm-up; they have no open outage."""
-        self._desk.store.reset(rows)
+        self._state.store.reset(rows)
 
     def rescale(self, rows: Ints, by: Floats) -> None:
-        """Multiply what rows are expected to hold: they are sums that have other parts now. Evidence is kept."""
-        for name in ("level", "anchor", "last", "quantum"):
-            self.hot[name][rows] *= by.astype(np.float32)
+        """Multiply what rows are expected to hold by a factor each: they are sums that have other parts now.
+
+        Their evidence is kept.
+        """
+        levels, factor = self._state.store.levels, by.astype(np.float32)
+        for column in (levels.level, levels.long_level, levels.last_value, levels.quantum):
+            column[rows] *= factor
 
     def dirty_slots(self) -> tuple[int, ...]:
-        """Columns of `slots` that changed since the last call."""
+        """Return the columns of `slots` that changed since the last call."""
         dirty, self._dirty = tuple(sorted(self._dirty)), set()
         return dirty
 
+    def is_followed(self, row: int) -> bool:
+        """Return whether an outage of a row is followed."""
+        return bool(self._state.store.phases.phase[row] == FOLLOWED)
+
+    def bins_learnt(self, row: int) -> int:
+        """Return how many normal bins of a row were learnt."""
+        return int(self._state.store.levels.bins_learnt[row])
+
+    def on_first_day(self, row: int) -> bool:
+        """Return whether a row has no season yet, and will have one."""
+        return self._state.model.has_season and bool(self._state.store.levels.profile_mean[row] <= 0)
+
     def deviations(self, rows: Ints | None = None) -> Deviation:
-        """What the bin closed last showed, of some of its rows or of all.
+        """Return what the bin closed last showed, of these rows or of all.
 
         The evidence of an outage that is followed is that of its opening.
         """
-        s, some = self._scored, slice(self.scored) if rows is None else rows
-        told = s.worth[some].copy()
-        for at in np.flatnonzero(self.hot["phase"][some] == FOLLOWED).tolist():
-            told[at] = max(float(told[at]), self.ongoing[at if rows is None else int(rows[at])].evidence)
-        columns = (s.value[some], s.mid[some], s.mid[some] / np.sqrt(s.inform[some]), told)
-        known = s.warm[some] & s.ok[some]
-        return Deviation(*(np.where(known, column, np.nan).astype(np.float64) for column in columns))
+        s, chosen = self._scored, slice(self.scored) if rows is None else rows
+        evidence = s.evidence[chosen].copy()
+        for at in np.flatnonzero(self._state.store.phases.phase[chosen] == FOLLOWED).tolist():
+            evidence[at] = max(float(evidence[at]), self.ongoing[at if rows is None else int(rows[at])].evidence)
+        spread = s.expected[chosen] / np.sqrt(s.precision[chosen])
+        ready = s.ready[chosen] & s.measured[chosen]
+        columns = (s.value[chosen], s.expected[chosen], spread, evidence)
+        return Deviation(*(np.where(ready, column, np.nan).astype(np.float64) for column in columns))
 
-    def shown(self) -> Singles:
-        """Value, expected and spread of the bin closed last, a column per row; NaN where nothing was measured or, but
-        for the value, while warming up. Of a ratio they are shares.
+    def shown(self) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        """Return value, expected and spread of the bin closed last, float32 (3 × rows); of a ratio they are shares.
+
+        NaN where nothing was measured or, but for the value, while warming up.
         """
         s = self._scored
-        told = np.empty((3, len(s.value)), np.float32)
-        told[0], told[1] = s.value, s.mid
+        columns = np.empty((3, len(s.value)), np.float32)
+        columns[0], columns[1] = s.value, s.expected
         with np.errstate(divide="ignore", invalid="ignore"):
-            np.divide(s.mid, np.sqrt(s.inform), out=told[2])
-        np.copyto(told, np.nan, where=~s.ok)
-        np.copyto(told[1:], np.nan, where=~s.warm)
-        return told
+            np.divide(s.expected, np.sqrt(s.precision), out=columns[2])
+        np.copyto(columns, np.nan, where=~s.measured)
+        np.copyto(columns[1:], np.nan, where=~s.ready)
+        return columns
 
-    def levels(self) -> Levels:
-        """The levels of the bin closed last; what a ratio without trials strays by is not known: by all there is."""
+    def levels(self) -> SeriesLevels:
+        """Return the levels of the bin closed last; a ratio without trials strays by all there is."""
         s = self._scored
-        mid = s.mid.astype(np.float64)
+        expected = s.expected.astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            spread = mid / np.sqrt(s.inform)
-        known = s.warm & np.isfinite(mid)
-        return Levels(known, mid, np.where(np.isfinite(spread), spread, mid))
+            spread = expected / np.sqrt(s.precision)
+        ready = s.ready & np.isfinite(expected)
+        return SeriesLevels(ready, expected, np.where(np.isfinite(spread), spread, expected))
 
     @property
     def is_fresh(self) -> bool:
         """Whether the first of its series has just left warm-up."""
-        return bool(self._scored.warm.any()) and int(self.hot["seen"].max()) <= self._desk.pace.warm + 1
+        learnt = self._state.store.levels.bins_learnt
+        return bool(self._scored.ready.any()) and int(learnt.max()) <= self._state.scales.warm + 1
 
     def close(self, seen: ClosedBin, ask: suppression.Ask | None = None) -> list[Change]:
-        """Score, decide, then learn one bin. Changes in row order. `ask`: what suppresses an outage, if any can."""
-        desk, presence = self._desk, self.rule.kind == "presence"
-        followed = np.flatnonzero(self.hot["phase"] == FOLLOWED)
-        scored = self._scored = score_bins.presence(desk, seen) if presence else score_bins.levels(desk, seen)
-        held = decide.fault(desk, seen, scored)
-        changes = decide.openings(desk, seen, scored, held) + decide.course(desk, followed, seen, scored, held)
-        if ask or any(one.suppressed_by for one in self.ongoing.values()):
-            changes = suppression.apply(suppression.Bin(desk, seen, scored), changes, ask or _nothing)
-        recovery.forget(self.hot, seen.start, self.rule.width)
-        self._learn(seen)
+        """Score, decide, then learn one bin; return the changes in row order. `ask`: what suppresses outages."""
+        state, model = self._state, self._state.model
+        followed = np.flatnonzero(state.store.phases.phase == FOLLOWED)
+        scored = self._scored = model.score(state, seen)
+        at_fault = model.is_at_fault(state, seen, scored)
+        changes = decide.openings(state, seen, scored, at_fault)
+        changes += decide.course(state, followed, seen, scored, at_fault)
+        if ask or any(outage.suppressed_by for outage in self.ongoing.values()):
+            decided = suppression.DecidedBin(state, seen, scored)
+            changes = suppression.apply(decided, changes, ask or _nothing)
+        recovery.forget_flaps(state.store.phases, seen.start, self.rule.width)
+        self._dirty.update(model.learn(state, seen, scored))
         return sorted(changes, key=lambda change: change.row)
 
-    def _learn(self, seen: ClosedBin) -> None:
-        """Members at the end of each bin, profiles at the end of each hour."""
-        if self.rule.kind == "presence":
-            member_churn.learn(self.hot, seen, self.rule.width)
-        elif slot_of(seen.start) != slot_of(seen.start + self.rule.width):
-            grown = turn(self.rule, self._desk.pace, self.hot, self.slots, seen.start, self._scored.worth)
-            if grown:
-                self._desk.store.stale()
-            self._dirty.update(range(SLOTS) if grown else (slot_of(seen.start),))
-
     def expire(self, at: int, rows: Iterable[int] | None = None) -> list[Change]:
-        """The feed stopped, of all rows or of some: open outages become expired, suspicions are withdrawn."""
-        return decide.expired(self._desk, at, sorted(self.ongoing if rows is None else self.ongoing.keys() & set(rows)))
+        """End open outages of these rows, or of all, as expired, since the feed stopped at a time (Unix s).
+
+        Suspicions are withdrawn.
+        """
+        chosen = self.ongoing if rows is None else self.ongoing.keys() & set(rows)
+        return decide.expired(self._state, at, sorted(chosen))
 
 
 def _nothing(row: int, began: int) -> None:
-    """Nothing suppresses anything."""
+    """Suppress nothing."""

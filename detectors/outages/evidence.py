@@ -1,63 +1,59 @@
-"""How much a bin says that the level has fallen: log-likelihood ratios of "fallen to rho" against "normal", in nats."""
+"""Evidence of a bin: log-likelihood ratios of "fallen to rho" against "normal", in nats.
+
+Derived in docs/detection.md#evidence-of-a-bin-evidencepy; the threshold in docs/detection.md#sums-cusumpy. Arrays hold
+an element per row and broadcast with `rho`, a share of normal.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.types import Kind
+from detectors.types import Share, Singles
 
-Singles = NDArray[np.floating[Any]]
-Share = np.floating[Any] | Singles
+from .clipping import at_least, at_most
 
 # The shares of normal that a level may have fallen to; each has a cumulative sum of its own.
 RHOS = tuple(np.float32(rho) for rho in (0.95, 0.85, 0.6, 0.3, 0.02))
+EMPTY = np.float32(1e-6)
 MANY = np.float32(3e4)
 EXCESS = 1.0
 MONTH = 30 * 86_400
 
 
-def at_least(numbers: Singles, least: float | Share, out: Singles | None = None) -> Singles:
-    """The larger of each number and one other: clipping on both sides is three times as fast as `np.maximum`."""
-    larger: Singles = numbers.clip(least, np.inf, out=out)
-    return larger
-
-
-def at_most(numbers: Singles, most: float | Share, out: Singles | None = None) -> Singles:
-    """The smaller of each number and one other."""
-    smaller: Singles = numbers.clip(-np.inf, most, out=out)
-    return smaller
-
-
 def threshold(budget: float, width: int) -> float:
-    """Nats that pay for `budget` false alarms per 1,000 series and month of bins of `width` seconds.
+    """Return the nats that pay for `budget` false alarms per 1,000 series and month of bins of `width` seconds.
 
-    Lorden's bound (1971) less what it gives away: a sum passes the threshold by some nats, not exactly (Siegmund 1985).
+    Lorden's bound (1971), less the mean excess of a sum over the threshold (Siegmund 1985).
     """
     return math.log(1000.0 * MONTH / width / budget) - EXCESS
 
 
-def counting(kind: Kind, size: Singles, expected: Singles) -> Share:
-    """Relative variance of a bin that comes of counting alone; all of a gauge's is noise."""
-    if kind == "gauge":
-        return np.float32(0)
-    least = at_least(expected, np.float32(1e-6))
-    if kind == "ratio":
-        return (1 - least) / at_least(least * size, np.float32(1e-6))
-    return 1 / least
+def poisson_variance(expected: Singles) -> Singles:
+    """Return the relative variance of counting, given the expected count of a bin (rows)."""
+    variance: Singles = 1 / at_least(expected, EMPTY)
+    return variance
 
 
-def gaussian(ratio: Singles, inform: Singles, rho: Share) -> Singles:
-    """Normal location: `ratio` of value and expected, `inform` one over its variance."""
+def binomial_variance(size: Singles, expected: Singles) -> Singles:
+    """Return the relative variance of counting successes, given trials and the expected share of successes (rows)."""
+    least = at_least(expected, EMPTY)
+    variance: Singles = (1 - least) / at_least(least * size, EMPTY)
+    return variance
+
+
+def gaussian(ratio: Singles, precision: Singles, rho: Share) -> Singles:
+    """Return the log-likelihood ratios of a normal location (rows, nats).
+
+    `ratio`: value over expected; `precision`: one over its variance.
+    """
     step = 1 - rho
-    return (1 - step / 2 - ratio) * (step * inform)
+    return (1 - step / 2 - ratio) * (step * precision)
 
 
 def negative_binomial(value: Singles, expected: Singles, noise: Singles, rho: Share) -> Singles:
-    """Counts with variance m + noise m²; Poisson as noise goes to 0."""
+    """Return the log-likelihood ratios of counts with variance m + noise m² (rows, nats); Poisson without noise."""
     spread = noise * expected
     lost = np.log((1 + spread) / (1 + rho * spread))
     total: Singles = value * (np.log(rho) + lost) + lost / noise
@@ -65,7 +61,10 @@ def negative_binomial(value: Singles, expected: Singles, noise: Singles, rho: Sh
 
 
 def binomial(value: Singles, size: Singles, expected: Singles, noise: Singles, rho: Share) -> Singles:
-    """Successes of `size` trials with chance `expected`, divided by how much they stray beyond a binomial."""
+    """Return the log-likelihood ratios of successes of `size` trials (rows, nats).
+
+    `expected`: chance of a success. The ratio is divided by how much the successes stray beyond a binomial.
+    """
     chance = at_most(expected, np.float32(0.995))
     missed = np.log((1 - rho * chance) / (1 - chance))
     plain = value * np.log(rho) + (size - value) * missed
@@ -73,23 +72,12 @@ def binomial(value: Singles, size: Singles, expected: Singles, noise: Singles, r
     return total
 
 
-def bounded(kind: Kind, value: Singles, size: Singles, low: Singles) -> tuple[Singles, Singles, Singles]:
-    """Counts and trials scaled down where there are so many that over-dispersion is all that matters.
+def scaled_counts(value: Singles, low: Singles) -> tuple[Singles, Singles]:
+    """Return counts and their expected values (rows), scaled down where these are so many that only noise matters.
 
-    The ratios of larger numbers would be lost in the rounding of 32-bit arithmetic.
+    The rounding of 32-bit arithmetic would swallow the ratios of larger numbers.
     """
-    if kind == "ratio":
-        return value, at_most(size, MANY), low
-    if kind == "gauge" or not (low > MANY).any():
-        return value, size, low
+    if not (low > MANY).any():
+        return value, low
     scale = np.minimum(MANY / np.maximum(low, 1), 1)
-    return value * scale, size, low * scale
-
-
-def fallen(kind: Kind, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
-    """Log-likelihood ratio of a fall to `rho` of `low`; `value` is a share for a ratio, `noise` a gauge's variance."""
-    if kind == "gauge":
-        return gaussian(value / low, 1 / noise, rho)
-    if kind == "ratio":
-        return binomial(value * size, size, low, noise, rho)
-    return negative_binomial(value, low, noise, rho)
+    return value * scale, low * scale

@@ -1,9 +1,13 @@
-"""An outage from suspicion to its end: what is remembered of it, and the revisions that are told."""
+"""An outage from suspicion to its end: its state, and the revisions that are announced.
+
+Rules in docs/detection.md#course-and-end-recoverypy-decidepy-outage_lifecyclepy.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from detectors.types import Change, LevelDrop, Severity, State, Suppression
 
@@ -16,7 +20,10 @@ TOGETHER = 2  # bins within which further falls are one step
 
 @dataclass(frozen=True, slots=True)
 class Ongoing:
-    """An outage that has not ended: all that its next revision repeats. Plain values, so that it can be stored."""
+    """An outage that has not ended: all that its next revision repeats. Plain values, so that it can be stored.
+
+    `suspected_fault`: what may be at fault instead ("feed"), or nothing.
+    """
 
     opened: int
     revision: int
@@ -34,13 +41,13 @@ class Ongoing:
     baseline: str
     spread: float
     threshold: float
-    held: str
+    suspected_fault: str
     reason: str
     suppressed_by: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RowBin:
     """What a bin showed of one row."""
 
     row: int
@@ -51,38 +58,38 @@ class Seen:
 
 
 def severity(drop: float) -> Severity:
-    """Total from 90 % down, major from half."""
+    """Return the severity of a share lost: total from 90 %, major from half."""
     share = round(drop, 3)
     return "total" if share >= 0.9 else "major" if share >= 0.5 else "partial"
 
 
 def material(drop: float) -> float:
-    """Change of a drop that is worth a revision."""
+    """Return the change of a drop (shares of normal) that is worth a revision."""
     return min(max(drop / 3, LITTLE), MATERIAL)
 
 
 def plural(bins: int) -> str:
-    """How many bins, in words: one of them is a bin."""
+    """Return a number of bins in words."""
     return f"{bins} bin" if bins == 1 else f"{bins} bins"
 
 
-def lost(seen: Seen) -> float:
-    """Share of the expected that a bin lacks, 0 to 1."""
+def lost(seen: RowBin) -> float:
+    """Return the share of the expected value that a bin lacks, 0 to 1."""
     return min(max(1 - (seen.value or 0.0) / max(seen.expected, 1e-6), 0.0), 1.0)
 
 
 def revise(
     old: Ongoing,
-    seen: Seen,
+    seen: RowBin,
     state: State,
     reason: str,
     drop: float | None = None,
     moving: int = 1,
     refine: bool = False,
 ) -> Ongoing:
-    """The next revision: a new state, a new drop, or both.
+    """Return the next revision: a new state, a new drop, or both.
 
-    `moving`: bins that the drop took to be found. `refine`: the level of the last step is known better than before.
+    `moving`: bins that the drop took to be found. `refine`: the level of the last step is better measured than before.
     """
     share = old.drop if drop is None else drop
     drops = _drops(old, seen, state, round(share, 4), moving, refine)
@@ -100,9 +107,9 @@ def revise(
 
 
 def _drops(
-    old: Ongoing, seen: Seen, state: State, share: float, moving: int, refine: bool
+    old: Ongoing, seen: RowBin, state: State, share: float, moving: int, refine: bool
 ) -> tuple[tuple[int, float], ...]:
-    """The steps of the fall with one more, or with the last one as it is known now."""
+    """Return the steps of the fall with one more, or with the last one as it is measured now."""
     (last, depth), width = old.drops[-1], seen.end - seen.at
     if refine:
         return (*old.drops[:-1], (last, share)) if round(old.drop, 4) == depth else old.drops
@@ -115,8 +122,8 @@ def _drops(
     return (*old.drops, (at, share)) if fell or again else old.drops
 
 
-def tell(now: Ongoing, seen: Seen, ended_at: int | None = None) -> Change:
-    """The message of a revision."""
+def report(now: Ongoing, seen: RowBin, ended_at: int | None = None) -> Change:
+    """Return the message of a revision."""
     return Change(
         row=seen.row,
         opened=now.opened,
@@ -141,12 +148,26 @@ def tell(now: Ongoing, seen: Seen, ended_at: int | None = None) -> Change:
 
 
 def explain(now: Ongoing) -> dict[str, int | float | str]:
-    """Why: the bins of evidence, the baseline it was measured against, its spread, the threshold, and a sentence."""
-    told: dict[str, int | float | str] = {
+    """Return why: the bins of evidence, the baseline and its spread, the threshold, and a sentence."""
+    reasons: dict[str, int | float | str] = {
         "bins": now.bins,
         "baseline": now.baseline,
         "spread": round(now.spread, 4),
         "threshold": round(now.threshold, 2),
         "reason": now.reason,
     }
-    return told | ({"held": now.held} if now.held else {})
+    return reasons | ({"held": now.suspected_fault} if now.suspected_fault else {})
+
+
+def stored(outage: Ongoing) -> dict[str, Any]:
+    """Return an outage as snapshots store it."""
+    return {_STORED.get(name, name): value for name, value in asdict(outage).items()}
+
+
+def from_stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a stored outage."""
+    names = {stored_name: name for name, stored_name in _STORED.items()}
+    return {names.get(name, name): value for name, value in values.items()}
+
+
+_STORED = {"suspected_fault": "held"}  # names that differ in snapshots

@@ -1,7 +1,10 @@
 """What an hour of the week usually holds: a profile per row, pooled over weekdays and with the hours beside it.
 
+Derived in docs/detection.md#baseline-baselinepy-seasonpy-learningpy.
+
 A row has 168 slots, ordered by hour of day first: slot `7 * hour + weekday`, so that the seven weekdays of one hour
-lie side by side. A slot that is not known yet holds -1.
+lie side by side. A slot without a value yet holds -1. `Slots` are rows × 168, `Bits` the bits of such numbers, and
+`Singles` an element per row unless a function says otherwise.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Flags, Ints
+from detectors.types import Flags, Ints, Singles
 
-from .evidence import Singles, at_least, at_most
+from .clipping import at_least, at_most
 
 SLOTS = 168
 HOUR = 3600
@@ -28,7 +31,7 @@ Days = NDArray[np.uint8]
 
 
 def slot_of(at: int) -> int:
-    """The slot of a time in Unix seconds (day 0 of 1970 was a Thursday, weekday 3)."""
+    """Return the slot of a time in Unix seconds (day 0 of 1970 was a Thursday, weekday 3)."""
     hours = at // HOUR
     return 7 * (hours % 24) + (hours // 24 + 3) % 7
 
@@ -53,7 +56,7 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ProfileShape:
     """Profile at one time, per row, in the unit of what it was made from.
 
     `day`: pooled over weekdays, -1 where unknown; `week`: of this weekday; `low`: the lowest pooled hour from one
@@ -69,7 +72,7 @@ class Shape:
 
 
 def around(slots: Slots, at: int, rest: Days, pooled: Singles | None = None) -> Around:
-    """Pool the profile around the hour of a time; `rest`: 1 + the weekday of rest, 0 where there is none.
+    """Return the profile around the hour of a time (Unix s). `rest`: 1 + the weekday of rest, 0 where there is none.
 
     `pooled`: the hour itself, where it has been pooled already.
     """
@@ -103,7 +106,7 @@ def _resting(bits: Bits, rest: Days) -> Bits:
 
 
 def relative(near: Around, norm: Singles) -> Around:
-    """The same, in place, as shares of the profile's mean `norm`; all 1 in a row of which nothing is known yet."""
+    """Make a profile shares of its mean `norm` (rows), in place, and return it; rows without a profile become 1."""
     unknown = np.flatnonzero(~((norm > 0) & (near.here >= 0)))
     scale = norm.copy()
     scale[unknown] = 1
@@ -115,20 +118,20 @@ def relative(near: Around, norm: Singles) -> Around:
     return near
 
 
-def shape(near: Around, at: int, width: int) -> Shape:
-    """The profile of the bin of `width` seconds that starts at `at`, on the line between the middles of the hours."""
+def shape(near: Around, at: int, width: int) -> ProfileShape:
+    """Return the profile of the bin of `width` s that starts at `at`, on the line between the middles of the hours."""
     ahead = (at % HOUR + min(width, HOUR) / 2) / HOUR - 0.5
     if not ahead:
-        return Shape(near.here, near.own, near.low, near.quiet, near.fresh)
+        return ProfileShape(near.here, near.own, near.low, near.quiet, near.fresh)
     shift = np.float32(abs(ahead)) * ((near.after if ahead > 0 else near.before) - near.here)
     day = near.here + shift
     week = np.maximum(near.own + shift, at_most(day, 0))
     quiet = np.minimum(at_least(near.quiet + shift, 0), day)
-    return Shape(day, week, near.low, quiet, near.fresh)
+    return ProfileShape(day, week, near.low, quiet, near.fresh)
 
 
 def widen(bits: Bits) -> Singles:
-    """The 32-bit numbers of the bits of 16-bit numbers that are not negative; 2**32 where unknown.
+    """Return the 32-bit numbers of the bits of 16-bit numbers that are not negative (any shape); 2**32 where unknown.
 
     Moving the bits is several times faster than the processor's conversion.
     """
@@ -140,7 +143,7 @@ def widen(bits: Bits) -> Singles:
 
 
 def narrow(numbers: Singles) -> Bits:
-    """The bits of the nearest 16-bit numbers, ties to even: numbers from 0 to 65,504."""
+    """Return the bits of the nearest 16-bit numbers, ties to even: numbers from 0 to 65,504 (any shape)."""
     wide = (numbers / EXPONENT).view(np.uint32)
     wide += ((wide >> 13) & 1) + 0xFFF
     wide >>= 13
@@ -151,35 +154,35 @@ def narrow(numbers: Singles) -> Bits:
 
 
 def pool(bits: Bits) -> Singles:
-    """Mean over the weekdays that are known, -1 where none is."""
+    """Return the mean over the weekdays with a value, -1 where none has one, given the bits of an hour (7 × rows)."""
     signed = bits.view(np.int16)
-    known = (signed >= 0).view(np.uint8).sum(axis=0, dtype=np.uint8)
+    valued = (signed >= 0).view(np.uint8).sum(axis=0, dtype=np.uint8)
     # A row of zeros, for with a number this takes ten times as long.
     wide = np.maximum(signed, np.zeros(signed.shape[1], np.int16)).astype(np.uint32)
     wide <<= 13
     # Whether the exponents are put right before or after the sum, it rounds the same.
     mean: Singles = wide.view(np.float32).sum(axis=0)
     mean *= EXPONENT
-    none = known == 0
-    mean /= known + none
+    none = valued == 0
+    mean /= valued + none
     mean[np.flatnonzero(none)] = -1
     return mean
 
 
 def quietest(slots: Slots, variance: Singles) -> Days:
-    """The weekday that lies lowest as 1 + its number, where chance does not explain it; else 0.
+    """Return 1 + the number of the weekday that lies lowest, where chance does not explain that; else 0 (rows).
 
     `variance`: of the mean of a weekday's hours by chance, relative to the mean of all.
     """
     bits = slots.T.view(np.uint16)
-    total, known = np.zeros((2, 7, len(slots)), np.float32)
+    total, hours = np.zeros((2, 7, len(slots)), np.float32)
     level = np.zeros(len(slots), np.float32)
     for hour in range(0, 24, 24 // LOOKED):
         block = bits[7 * hour : 7 * hour + 7]
         usual = np.maximum(pool(block), 0)
         total += np.where(block < SIGN, widen(block) - usual, 0)
-        known += block < SIGN
+        hours += block < SIGN
         level += usual
-    effect = np.where(2 * known >= LOOKED, total / np.maximum(known, 1), 0)
+    effect = np.where(2 * hours >= LOOKED, total / np.maximum(hours, 1), 0)
     surely = -3 * np.sqrt(variance) * level / LOOKED
     return np.where(effect.min(axis=0) < surely, effect.argmin(axis=0) + 1, 0).astype(np.uint8)

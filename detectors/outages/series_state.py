@@ -1,109 +1,287 @@
-"""The state of a feed's series: growing columns with one row per series, and what a new series starts with.
+"""The state of a feed's series: columns with one row per series, and what a new series starts with.
 
-A column of several numbers a row keeps each of them together in memory: it is the transpose of a plain array.
+`LAYOUT` says how columns are stored, under the names that snapshots know. Code reads them through views: records of
+typed columns over the same memory, in which every attribute has one meaning. Some memory has two: the cumulative sums
+of a row that is normal hold the course of its outage while one is followed, and a feed of members keeps what it learns
+of a network where other feeds keep the season. A row is only ever read through the view that fits.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from detectors.types import Ints
+from detectors.types import Ints, Singles
 
-from .evidence import RHOS, Singles
+from .evidence import RHOS
 from .season import HOUR, SLOTS, Around, Slots, around, relative
 
-# name: (type, columns or 0 for a flat one, value of a new row)
-LAYOUT: dict[str, tuple[DTypeLike, int, float]] = {
-    "level": (np.float32, 0, 0.0),  # recent level without the season, in the unit of the value
-    "anchor": (np.float32, 0, 0.0),  # the level of the last weeks; on the first day, the unit of the profile
-    "norm": (np.float32, 0, 0.0),  # mean of the profile; 0 on the first day
-    "noise": (np.float32, 0, 0.0),  # relative variance of a bin beyond counting; how often members come and go
-    "rough": (np.float32, 0, 0.0),  # half the relative variance of the steps from bin to bin
-    "wander": (np.float32, 0, 4e-4),  # relative variance of the level over half a day
-    "lean": (np.float32, 0, 0.0),  # mean relative deviation of the last half day
-    "last": (np.float32, 0, np.nan),  # value of the last normal bin
-    "quantum": (np.float32, 0, np.inf),  # smallest step seen
-    "above": (np.float32, 0, 0.0),  # share of the last day spent far above the baseline
-    "seen": (np.uint32, 0, 0),  # normal bins learnt
-    # How well the profile predicts: products and squares, of hours and of weekdays. Presence: see `churn`.
-    "fit": (np.float32, 4, 0.0),
-    "rest": (np.uint8, 0, 0),  # 1 + the weekday that is a day of rest, 0 where none is known
-    "filling": (np.float32, 0, 0.0),  # sum of this hour, in the profile's unit
-    "filled": (np.uint16, 0, 0),  # bins in that sum
-    "sums": (np.float32, len(RHOS), 0.0),  # evidence that the level has fallen; while an outage is open, its course
-    "runs": (np.uint16, len(RHOS), 0),  # bins since that evidence left zero
-    "gap": (np.uint16, 0, 0),  # bins missing just before this one
-    "hole": (np.uint16, 0, 0),  # bins missing just before the evidence left zero; in an outage, since it seems back
-    "flaps": (np.uint8, 0, 0),  # outages begun of late; one is forgotten every day
-    "phase": (np.uint8, 0, 0),  # 0 normal, 1 evidence announced, 2 an outage is followed
+View = TypeVar("View")
+Bins = NDArray[np.unsignedinteger[Any]]
+StoredColumns = dict[str, NDArray[Any]]
+
+
+class Layout(NamedTuple):
+    """Type of a stored column, numbers a row (0: a flat column), and the value of a new row."""
+
+    dtype: DTypeLike
+    width: int
+    initial: float
+
+
+LAYOUT: dict[str, Layout] = {
+    "level": Layout(np.float32, 0, 0.0),
+    "anchor": Layout(np.float32, 0, 0.0),
+    "norm": Layout(np.float32, 0, 0.0),
+    "noise": Layout(np.float32, 0, 0.0),
+    "rough": Layout(np.float32, 0, 0.0),
+    "wander": Layout(np.float32, 0, 4e-4),
+    "lean": Layout(np.float32, 0, 0.0),
+    "last": Layout(np.float32, 0, np.nan),
+    "quantum": Layout(np.float32, 0, np.inf),
+    "above": Layout(np.float32, 0, 0.0),
+    "seen": Layout(np.uint32, 0, 0),
+    "fit": Layout(np.float32, 4, 0.0),
+    "rest": Layout(np.uint8, 0, 0),
+    "filling": Layout(np.float32, 0, 0.0),
+    "filled": Layout(np.uint16, 0, 0),
+    "sums": Layout(np.float32, len(RHOS), 0.0),
+    "runs": Layout(np.uint16, len(RHOS), 0),
+    "gap": Layout(np.uint16, 0, 0),
+    "hole": Layout(np.uint16, 0, 0),
+    "flaps": Layout(np.uint8, 0, 0),
+    "phase": Layout(np.uint8, 0, 0),
 }
 
-Columns = dict[str, NDArray[Any]]
+
+class Column(NamedTuple):
+    """Where an attribute of a view is stored, its unit and its meaning. `at`: which number of a row it is."""
+
+    stored: str
+    unit: str
+    meaning: str
+    at: int | None = None
 
 
-class Store:
-    """Columns that grow at the end in amortised constant time; `hot` and `slots` are views of the rows in use."""
+@dataclass(slots=True)
+class LevelColumns:
+    """What a feed of levels (every kind but presence) has learnt from normal bins."""
+
+    level: Annotated[Singles, Column("level", "value", "recent level without the season")]
+    long_level: Annotated[
+        Singles, Column("anchor", "value", "level of the last weeks; on the first day the first value")
+    ]
+    profile_mean: Annotated[
+        Singles, Column("norm", "long_level at the start", "mean of the profile; 0 on the first day")
+    ]
+    noise: Annotated[Singles, Column("noise", "expected²", "variance of a bin beyond counting")]
+    roughness: Annotated[Singles, Column("rough", "expected²", "half the variance of the steps from bin to bin")]
+    wander: Annotated[Singles, Column("wander", "expected²", "variance of the level over half a day")]
+    lean: Annotated[Singles, Column("lean", "expected", "mean deviation of the last half day")]
+    last_value: Annotated[Singles, Column("last", "value", "value of the last normal bin; NaN before the first")]
+    quantum: Annotated[Singles, Column("quantum", "value", "smallest step of a gauge; infinite before the first")]
+    surge_share: Annotated[Singles, Column("above", "1", "share of the last day spent far above the baseline")]
+    bins_learnt: Annotated[Bins, Column("seen", "bins", "normal bins learnt")]
+    hour_products: Annotated[Singles, Column("fit", "1", "how well the hour of day predicts: products", 0)]
+    hour_squares: Annotated[Singles, Column("fit", "1", "how well the hour of day predicts: squares", 1)]
+    weekday_products: Annotated[Singles, Column("fit", "1", "how well the weekday predicts: products", 2)]
+    weekday_squares: Annotated[Singles, Column("fit", "1", "how well the weekday predicts: squares", 3)]
+    rest_day: Annotated[Bins, Column("rest", "weekday", "1 + the weekday that is a day of rest, 0 for none")]
+    hour_sum: Annotated[Singles, Column("filling", "profile", "sum of the bins of this hour")]
+    hour_bins: Annotated[Bins, Column("filled", "bins", "bins in that sum")]
+
+
+@dataclass(slots=True)
+class MemberColumns:
+    """What a feed of members (presence) has learnt of each network."""
+
+    usual_up: Annotated[Singles, Column("level", "members", "members expected up")]
+    named: Annotated[Singles, Column("anchor", "members", "members ever seen")]
+    turnover: Annotated[Singles, Column("noise", "1 a bin", "share of the members that come or go")]
+    bins_learnt: Annotated[Bins, Column("seen", "bins", "bins learnt")]
+    member_bins: Annotated[Singles, Column("fit", "members × bins", "members up in calm bins of the last days", 0)]
+    losses: Annotated[Singles, Column("fit", "members", "members lost in those bins", 1)]
+    joint_losses: Annotated[Singles, Column("fit", "members", "losses that came together with others", 2)]
+    late_turnover: Annotated[Singles, Column("fit", "1 a bin", "turnover as of half an hour ago", 3)]
+
+
+@dataclass(slots=True)
+class FallColumns:
+    """Evidence that a row has fallen; only of rows whose outage is not followed."""
+
+    evidence: Annotated[Singles, Column("sums", "nats", "cumulative sum for each rho (rows × RHOS)")]
+    bins: Annotated[Bins, Column("runs", "bins", "bins since each sum left zero (rows × RHOS)")]
+    missing_before: Annotated[Bins, Column("hole", "bins", "bins missing just before the evidence left zero")]
+
+
+@dataclass(slots=True)
+class CourseColumns:
+    """The course of an outage; only of rows whose outage is followed. It lies where their evidence lay.
+
+    `deepest_drop` is of presence, `return_evidence` of every other kind.
+    """
+
+    return_evidence: Annotated[Singles, Column("sums", "nats", "evidence of a return", 0)]
+    deepest_drop: Annotated[Singles, Column("sums", "normal", "share of the members lost at the deepest", 0)]
+    whole_evidence: Annotated[Singles, Column("sums", "nats", "evidence that the return is whole", 1)]
+    smooth_ratio: Annotated[Singles, Column("sums", "normal", "smoothed share of normal", 2)]
+    level_ratio: Annotated[Singles, Column("sums", "normal", "mean share of normal since the last step", 3)]
+    shift: Annotated[Singles, Column("sums", "normal", "how far the level has moved since that step, summed", 4)]
+    bins_back: Annotated[Bins, Column("runs", "bins", "bins since the row seems back, 0 while it does not", 0)]
+    bins_steady: Annotated[Bins, Column("runs", "bins", "bins since the last step or return", 1)]
+    return_announced: Annotated[Bins, Column("runs", "1", "1 while the outage is announced as recovering", 2)]
+    level_bins: Annotated[Bins, Column("runs", "bins", "bins of the level", 3)]
+    shift_bins: Annotated[Bins, Column("runs", "bins", "bins since the level has been moving", 4)]
+    missing_since_back: Annotated[Bins, Column("hole", "bins", "bins missing since the row seems back")]
+    flaps: Annotated[Bins, Column("flaps", "outages", "outages begun of late; each day one is forgotten")]
+
+
+@dataclass(slots=True)
+class PhaseColumns:
+    """Where every row stands, whatever its kind."""
+
+    phase: Annotated[Bins, Column("phase", "1", "0 normal, 1 evidence announced, 2 an outage is followed")]
+    missing: Annotated[Bins, Column("gap", "bins", "bins missing up to now")]
+    flaps: Annotated[Bins, Column("flaps", "outages", "outages begun of late; each day one is forgotten")]
+
+
+def columns_of(view: type[Any]) -> dict[str, Column]:
+    """Return the columns of a view by the names of its attributes."""
+    hints = get_type_hints(view, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+
+
+VIEWS = (LevelColumns, MemberColumns, FallColumns, CourseColumns, PhaseColumns)
+COLUMNS: dict[type[Any], dict[str, Column]] = {view: columns_of(view) for view in VIEWS}
+
+
+def over(view: type[View], stored: StoredColumns) -> View:
+    """Return a view of stored columns."""
+    columns = COLUMNS[view].values()
+    return view(*(stored[name] if at is None else stored[name][:, at] for name, _, _, at in columns))
+
+
+class Chunk(NamedTuple):
+    """Views of neighbouring rows of a feed of levels."""
+
+    levels: LevelColumns
+    falls: FallColumns
+    phases: PhaseColumns
+
+
+class SeriesStore:
+    """Columns that grow at the end in amortised constant time. `stored` and `slots` are the rows in use."""
+
+    levels: LevelColumns
+    members: MemberColumns
+    falls: FallColumns
+    courses: CourseColumns
+    phases: PhaseColumns
 
     def __init__(self) -> None:
         self.rows = 0
-        self._buffers: Columns = {name: _fresh(name, 0) for name in LAYOUT}
-        self._profiles = _unknown(0)
-        self.hot: Columns = {}
-        self.slots = self._profiles
-        self._near: dict[tuple[int, int], Around] = {}  # by chunk; of one hour, never part of the state
+        self._buffers: StoredColumns = {name: _fresh(name, 0) for name in LAYOUT}
+        self._profiles = _no_profiles(0)
+        self._near: dict[tuple[int, int], Around] = {}  # by chunk; of the current hour, never part of the state
         self._ahead: dict[tuple[int, int], Singles] = {}  # that hour pooled, as it was the hour before
+        self._chunks: dict[tuple[int, int], Chunk] = {}
         self._hour = -1
-        self.grow(0)
+        self._use()
+
+    def chunk(self, part: slice) -> Chunk:
+        """Return views of neighbouring rows."""
+        key = (part.start, part.stop)
+        if key not in self._chunks:
+            stored = {name: buffer[part] for name, buffer in self.stored.items()}
+            self._chunks[key] = Chunk(over(LevelColumns, stored), over(FallColumns, stored), over(PhaseColumns, stored))
+        return self._chunks[key]
+
+    @contextmanager
+    def courses_of(self, rows: Ints) -> Iterator[CourseColumns]:
+        """Give copies of the courses of some rows, and put them back at the end."""
+        stored = {name: self.stored[name][rows] for name in ("sums", "runs", "hole", "flaps")}
+        yield over(CourseColumns, stored)
+        for name, numbers in stored.items():
+            self.stored[name][rows] = numbers
+
+    def begin_course(self, row: int, ratio: float) -> None:
+        """Replace the evidence of a row by the course of an outage that begins at a share of normal."""
+        self.stored["hole"][row] = 0
+        self.stored["sums"][row] = (0, 0, ratio, ratio, 0)
+        self.stored["runs"][row] = (0, 0, 0, 1, 0)
+
+    def end_course(self, rows: int | list[int]) -> None:
+        """Make rows normal again, without evidence."""
+        self.stored["sums"][rows] = 0
+        self.stored["runs"][rows] = 0
+        self.phases.phase[rows] = 0
 
     def near(self, part: slice, at: int) -> Around:
-        """The profile around the hour of a time, as shares of its mean, of a chunk; kept until the hour ends."""
+        """Return the profile around the hour of a time (s), as shares of its mean, of a chunk; kept for that hour."""
         hour = at // HOUR
         if self._hour != hour:
             self._ahead = {key: near.ahead for key, near in self._near.items()} if self._hour == hour - 1 else {}
             self._near, self._hour = {}, hour
         key = (part.start, part.stop)
         if key not in self._near:
-            near = around(self.slots[part], at, self.hot["rest"][part], self._ahead.pop(key, None))
-            self._near[key] = relative(near, self.hot["norm"][part])
+            near = around(self.slots[part], at, self.levels.rest_day[part], self._ahead.pop(key, None))
+            self._near[key] = relative(near, self.levels.profile_mean[part])
         return self._near[key]
 
-    def stale(self) -> None:
-        """The profiles have changed, other than by an hour that ended."""
+    def forget_profiles(self) -> None:
+        """Drop what is kept of the profiles: they have changed, other than by an hour that ended."""
         self._near, self._ahead = {}, {}
 
     def grow(self, rows: int) -> None:
         """Append rows in warm-up."""
+        if not rows:
+            return
         need = self.rows + rows
         if need > len(self._profiles):
             extra = max(need, 2 * len(self._profiles), 64) - len(self._profiles)
             self._buffers = {k: np.concatenate([v.T, _fresh(k, extra).T], axis=-1).T for k, v in self._buffers.items()}
-            self._profiles = np.concatenate([self._profiles.T, _unknown(extra).T], axis=-1).T
+            self._profiles = np.concatenate([self._profiles.T, _no_profiles(extra).T], axis=-1).T
         self.rows = need
-        self.stale()
-        self.hot = {name: buffer[:need] for name, buffer in self._buffers.items()}
-        self.slots = self._profiles[:need]
+        self.forget_profiles()
+        self._use()
 
     def reset(self, rows: Ints) -> None:
         """Make rows new again."""
-        for name, column in self.hot.items():
-            column[rows] = LAYOUT[name][2]
+        for name, numbers in self.stored.items():
+            numbers[rows] = LAYOUT[name].initial
         self.slots[rows] = -1
-        self.stale()
+        self.forget_profiles()
+
+    def _use(self) -> None:
+        """Make the views of the rows in use."""
+        self.stored: StoredColumns = {name: buffer[: self.rows] for name, buffer in self._buffers.items()}
+        self.slots: Slots = self._profiles[: self.rows]
+        self._chunks = {}
+        self.levels, self.members = over(LevelColumns, self.stored), over(MemberColumns, self.stored)
+        self.falls, self.courses = over(FallColumns, self.stored), over(CourseColumns, self.stored)
+        self.phases = over(PhaseColumns, self.stored)
+
+
+@contextmanager
+def untouched(view: LevelColumns | FallColumns, rows: Ints) -> Iterator[None]:
+    """Put rows of all columns of a view back as they were."""
+    columns = [getattr(view, name) for name in COLUMNS[type(view)]] if rows.size else []
+    before = [numbers[rows] for numbers in columns]
+    yield
+    for numbers, kept in zip(columns, before, strict=True):
+        numbers[rows] = kept
 
 
 def _fresh(name: str, rows: int) -> NDArray[Any]:
-    kind, width, start = LAYOUT[name]
-    return np.full((width, rows), start, kind).T if width else np.full(rows, start, kind)
+    layout = LAYOUT[name]
+    shape = (layout.width, rows) if layout.width else (rows,)
+    return np.full(shape, layout.initial, layout.dtype).T
 
 
-def _unknown(rows: int) -> Slots:
-    """Profiles of which nothing is known yet."""
+def _no_profiles(rows: int) -> Slots:
     return np.full((SLOTS, rows), -1, np.float16).T
-
-
-def chunk(columns: Columns, rows: slice) -> Columns:
-    """Views of some rows."""
-    return {name: column[rows] for name, column in columns.items()}

@@ -1,6 +1,6 @@
-"""What was announced: which entry of a calendar makes an outage expected, and the revisions that follow from it.
+"""Which entry of a calendar makes an outage expected, and the revisions that follow from it.
 
-Pure. An outage that is expected is told like any other, only with the entry that suppresses it.
+Pure. An expected outage is reported like any other, with the entry that suppresses it. See docs/calendar.md.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from detectors.types import Change, ClosedBin, Suppression
 
 from . import decide
-from .score_bins import Desk, Scored
+from .detector_state import DetectorState, ScoredBin
 
 HOUR = 3600.0
 SHARE, LEAST, MOST = 0.25, HOUR / 2, 12 * HOUR  # of an entry's length, by which an outage may begin before it
@@ -23,8 +23,8 @@ GOING_ON = ("suspected", "open")  # and neither over nor on its way back
 Ask: TypeAlias = Callable[[int, int], Suppression | None]
 
 
-class Place(Protocol):
-    """Where an outage is: its entity, what is known of where that lies, and its facets."""
+class OutagePlace(Protocol):
+    """Where an outage is: its entity, the country and region of that, and its facets."""
 
     @property
     def entity(self) -> str:
@@ -40,13 +40,13 @@ class Place(Protocol):
 
     @property
     def facets(self) -> tuple[tuple[str, str], ...]:
-        """What of it is down."""
+        """The part of it that is down, such as an access technology."""
 
 
-class Entry(NamedTuple):
-    """What is expected of some entities, from `starts` up to `ends` (Unix seconds). No facets: of all.
+class CalendarWindow(NamedTuple):
+    """An entry of the calendar: outages of these entities are expected from `starts` up to `ends` (Unix s).
 
-    `known`: the spans of event time in which the entry counts, since nobody knew of it before or after.
+    No facets: all facets. `valid`: the spans of event time in which the calendar had the entry.
     """
 
     entry_id: str
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     entities: frozenset[str]
     facets: tuple[tuple[str, str], ...]
     note: str
-    known: tuple[tuple[float, float], ...] = FOREVER
+    valid: tuple[tuple[float, float], ...] = FOREVER
 
     @property
     def early(self) -> float:
@@ -63,18 +63,18 @@ class Entry(NamedTuple):
         return min(max(SHARE * (self.ends - self.starts), LEAST), MOST)
 
 
-def current(entries: Iterable[Entry], start: int, end: int) -> list[Entry]:
-    """Return the entries that may suppress what the bin from `start` to `end` has to tell, in order of their begin."""
+def current(entries: Iterable[CalendarWindow], start: int, end: int) -> list[CalendarWindow]:
+    """Return the entries that may suppress a change of the bin from `start` to `end` (Unix s), by their begin."""
     over = end - LATER * (end - start)
-    some = [
+    near = [
         entry
         for entry in entries
-        if entry.starts - entry.early <= end and over <= entry.ends and any(a <= end < b for a, b in entry.known)
+        if entry.starts - entry.early <= end and over <= entry.ends and any(a <= end < b for a, b in entry.valid)
     ]
-    return sorted(some, key=lambda entry: (entry.starts, entry.entry_id))
+    return sorted(near, key=lambda entry: (entry.starts, entry.entry_id))
 
 
-def suppression(entries: Iterable[Entry], place: Place, began: float) -> Suppression | None:
+def suppression(entries: Iterable[CalendarWindow], place: OutagePlace, began: float) -> Suppression | None:
     """Return the first of these entries that covers an outage which began by then at the latest (Unix seconds)."""
     inside = within(place)
     for entry in entries:
@@ -83,7 +83,7 @@ def suppression(entries: Iterable[Entry], place: Place, began: float) -> Suppres
     return None
 
 
-def within(place: Place) -> set[str]:
+def within(place: OutagePlace) -> set[str]:
     """Return the entities that a place is, or is a part of."""
     kind, _, name = place.entity.partition("/")
     country = place.country or (name[:2] if kind == "region" else None)
@@ -95,41 +95,41 @@ def within(place: Place) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """A bin that has just been decided: what the detector knows, what was seen, and how it was scored."""
+class DecidedBin:
+    """A bin that has just been decided: the state of the detector, the bin, and its scores."""
 
-    desk: Desk
+    state: DetectorState
     seen: ClosedBin
-    scored: Scored
+    scored: ScoredBin
 
 
-def apply(now: Bin, changes: Sequence[Change], ask: Ask) -> list[Change]:
-    """Put into each change what suppresses it, and add a revision for each outage of which only that has changed.
+def apply(now: DecidedBin, changes: Sequence[Change], ask: Ask) -> list[Change]:
+    """Return the changes with what suppresses each, and a revision of each outage of which only that has changed.
 
     `ask`: what suppresses the outage of a row that began at a time at the latest.
     """
-    told = [_with(now.desk, change, ask) for change in changes]
-    rows = sorted(now.desk.ongoing.keys() - {change.row for change in changes})
+    suppressed = [_with(now.state, change, ask) for change in changes]
+    rows = sorted(now.state.ongoing.keys() - {change.row for change in changes})
     more = [_turned(now, row, ask) for row in rows]
-    return told + [change for change in more if change]
+    return suppressed + [change for change in more if change]
 
 
-def _with(desk: Desk, change: Change, ask: Ask) -> Change:
-    """What is over or on its way back when an entry ends stays suppressed: nobody needs to get up for it."""
+def _with(state: DetectorState, change: Change, ask: Ask) -> Change:
+    """Return a change with what suppresses it; what is over or recovering when an entry ends stays suppressed."""
     found = ask(change.row, change.started_between[1])
     if found is None and change.state not in GOING_ON:
         found = change.suppressed_by
-    if change.row in desk.ongoing:
-        desk.ongoing[change.row] = replace(desk.ongoing[change.row], suppressed_by=found)
+    if change.row in state.ongoing:
+        state.ongoing[change.row] = replace(state.ongoing[change.row], suppressed_by=found)
     return replace(change, suppressed_by=found)
 
 
-def _turned(now: Bin, row: int, ask: Ask) -> Change | None:
-    """The next revision of an outage that goes on, if an entry has come to suppress it, or no longer does."""
-    old = now.desk.ongoing[row]
+def _turned(now: DecidedBin, row: int, ask: Ask) -> Change | None:
+    """Return the next revision of an open outage, if an entry has come to suppress it, or no longer does."""
+    old = now.state.ongoing[row]
     found = ask(row, old.started_to)
     if found == old.suppressed_by or (found is None and old.state not in GOING_ON):
         return None
     reason = "the calendar has it" if found else "the calendar no longer has it"
-    now.desk.ongoing[row] = replace(old, revision=old.revision + 1, suppressed_by=found, reason=reason)
-    return decide.again(now.desk, row, now.seen, now.scored)
+    now.state.ongoing[row] = replace(old, revision=old.revision + 1, suppressed_by=found, reason=reason)
+    return decide.repeat(now.state, row, now.seen, now.scored)

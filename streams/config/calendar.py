@@ -20,7 +20,7 @@ class Calendar:
 
     def __init__(self, fixed: Iterable[CalendarEntry] = ()) -> None:
         self.fixed = {entry.entry_id: _rule(entry, FOREVER) for entry in fixed}
-        self.topic: dict[str, suppression.Entry] = {}
+        self.topic: dict[str, suppression.CalendarWindow] = {}
         self.entries = list(self.fixed.values())
 
     def put(self, entries: Iterable[CalendarEntry]) -> None:
@@ -42,8 +42,8 @@ class Calendar:
 NOTHING = Calendar()
 
 
-def _rule(entry: CalendarEntry, periods: tuple[tuple[float, float], ...]) -> suppression.Entry:
-    return suppression.Entry(
+def _rule(entry: CalendarEntry, periods: tuple[tuple[float, float], ...]) -> suppression.CalendarWindow:
+    return suppression.CalendarWindow(
         entry.entry_id,
         parse_time(entry.starts),
         parse_time(entry.ends),

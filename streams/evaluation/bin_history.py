@@ -8,11 +8,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from detectors.outages.baseline import Pace
 from detectors.outages.detector import Deviation
 from detectors.outages.evidence import threshold
 from detectors.outages.member_losses import FEWEST
-from detectors.outages.outage_lifecycle import FOLLOWED
+from detectors.outages.time_scales import TimeScales
 from detectors.types import Change, ClosedBin, Rule, State
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.feed import Feed
@@ -95,7 +94,7 @@ class HistoryRecorder:
             mine = tuple(change for change in changes if change.row == row)
             history = self._history(facets)
             history.bins.append(self._bin(history, row, seen, shown, mine))
-            history.followed = bool(self._feed.detector.hot["phase"][row] == FOLLOWED)
+            history.followed = self._feed.detector.is_followed(row)
 
     def _find(self) -> list[tuple[Facets, int]]:
         """Return the entity's rows; looked for again only when series have come or gone."""
@@ -112,7 +111,8 @@ class HistoryRecorder:
     def _bin(
         self, history: History, row: int, seen: ClosedBin, shown: Deviation, changes: tuple[Change, ...]
     ) -> HistoryBin:
-        hot, ongoing = self._feed.detector.hot, self._feed.detector.ongoing.get(row)
+        detector = self._feed.detector
+        ongoing = detector.ongoing.get(row)
         ratio, presence = history.rule.kind == "ratio", history.rule.kind == "presence"
         measured = bool(seen.present[row]) and (seen.size[row] > 0 or not ratio)
         state = ongoing.state if ongoing else changes[-1].state if changes else None
@@ -124,12 +124,12 @@ class HistoryRecorder:
             evidence=None if history.followed else _number(shown.evidence[row]),
             state=state,
             why="below",
-            learnt=int(hot["seen"][row]),
-            first_day=not presence and bool(hot["norm"][row] <= 0),
+            learnt=detector.bins_learnt(row),
+            first_day=detector.on_first_day(row),
             changes=changes,
         )
         doubted = bool(self._feed.detector.scalars["fault"]) and not history.followed and not (presence and ongoing)
-        suspected_fault = bool(ongoing and ongoing.held) or doubted
+        suspected_fault = bool(ongoing and ongoing.suspected_fault) or doubted
         return closed._replace(why=_why(closed, history, suspected_fault))
 
 
@@ -138,7 +138,7 @@ def _why(closed: HistoryBin, history: History, suspected_fault: bool) -> Why:
     if closed.value is None:
         return "silent"
     if closed.expected is None:
-        return "warming" if closed.learnt <= Pace.of(history.rule.width).warm else "sparse"
+        return "warming" if closed.learnt <= TimeScales.of(history.rule.width).warm else "sparse"
     if suspected_fault or history.followed:
         return "fault" if suspected_fault else "followed"
     if closed.evidence is not None and closed.evidence >= history.threshold:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-from detectors.outages.baseline import Pace
 from detectors.outages.member_losses import FEWEST
+from detectors.outages.time_scales import TimeScales
 from detectors.types import Change
 from schemas.times import format_time
 from streams.evaluation.bin_history import History, HistoryBin, Why
@@ -94,7 +94,7 @@ def _because(why: Why, bins: Sequence[HistoryBin], history: History) -> str:
     """Say what bins of one sort did, or what kept them from firing."""
     last, limit = bins[-1], f"the threshold of {history.threshold:.2f} nats"
     if why == "warming":
-        return f"warming up, {last.learnt} of {Pace.of(history.rule.width).warm} normal bins learnt: no deviation"
+        return f"warming up, {last.learnt} of {TimeScales.of(history.rule.width).warm} normal bins learnt: no deviation"
     if why in ("fired", "below"):
         best = max(bins, key=lambda closed: closed.evidence or 0)
         if not best.evidence:

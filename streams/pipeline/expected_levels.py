@@ -32,7 +32,7 @@ def levels_of(scored: Iterable[tuple[SeriesIndex, Detector]]) -> list[Levels]:
     for index, detector in scored:
         now = detector.levels()
         expected, spread = significant(now.expected), significant(now.spread)
-        for (country, facets), rows in _groups(index, np.flatnonzero(now.known).tolist()).items():
+        for (country, facets), rows in _groups(index, np.flatnonzero(now.ready).tolist()).items():
             entities = [one.entity for row in rows if (one := index.rows[row])]
             told.append(Levels(country, dict(facets), entities, expected[rows].tolist(), spread[rows].tolist()))
     return sorted(told, key=lambda one: (one.country, facets_of(one)))

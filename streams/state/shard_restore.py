@@ -11,7 +11,7 @@ from msgspec import convert
 from detectors.bins import OpenBin, OpenBins
 from detectors.clock_leaps import Claim
 from detectors.outages.detector import Detector
-from detectors.outages.outage_lifecycle import Ongoing
+from detectors.outages.outage_lifecycle import Ongoing, from_stored
 from detectors.outages.presence import Members
 from schemas.measurement import Measurement
 from streams.ingest.batch import MeasurementOrigin
@@ -148,13 +148,13 @@ def _restore_detector(detector: Detector, count: int, rows: Mapping[str, Packed]
     detector.grow(count)
     for (number,), row in _family(rows, "hot"):
         at = int(number) * CHUNK
-        if row.columns.keys() != detector.hot.keys():  # a column that starts anew unsaid would be a silent reset
-            raise ValueError(f"columns {sorted(row.columns.keys() ^ detector.hot.keys())}")
+        if row.columns.keys() != detector.stored.keys():  # a column that starts anew unsaid would be a silent reset
+            raise ValueError(f"columns {sorted(row.columns.keys() ^ detector.stored.keys())}")
         for name, column in row.columns.items():
-            detector.hot[name][at : at + len(column)] = column
+            detector.stored[name][at : at + len(column)] = column
     for (slot, number), row in _family(rows, "slot"):
         at, column = int(number) * SLOT_CHUNK, row.columns["profile"]
         detector.slots[at : at + len(column), int(slot)] = column
     detector.scalars.update(scalars)
     ongoing = rows["ongoing"].values if "ongoing" in rows else {}
-    detector.ongoing.update({int(row): convert(values, Ongoing) for row, values in ongoing.items()})
+    detector.ongoing.update({int(row): convert(from_stored(values), Ongoing) for row, values in ongoing.items()})

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from detectors.bins import OpenBin, OpenBins
 from detectors.clock_leaps import Claim
+from detectors.outages import outage_lifecycle
 from detectors.outages.areas import Panel
 from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
@@ -107,9 +108,9 @@ def _detector_rows(its: Feed | Summed, whole: bool) -> Rows:
     detector = its.detector
     dirty = detector.dirty_slots() if its.closings else ()
     if its.closings or whole:
-        ongoing = {str(row): asdict(outage) for row, outage in sorted(detector.ongoing.items())}
+        ongoing = {str(row): outage_lifecycle.stored(outage) for row, outage in sorted(detector.ongoing.items())}
         yield "ongoing", pack(ongoing, {})
-        yield from _column_rows("hot", detector.hot, detector.rows)
+        yield from _column_rows("hot", detector.stored, detector.rows)
         yield from _slot_rows(detector, range(detector.slots.shape[1]) if whole or its.forgot else dirty)
     its.closings, its.forgot = 0, False
 

@@ -62,8 +62,8 @@ def copied(taught: Taught, rows: int) -> Detector:
     detector = Detector(taught.detector.rule)
     detector.grow(rows)
     which = np.arange(rows) % TAUGHT
-    for name, column in detector.hot.items():
-        column[:] = taught.detector.hot[name][which]
+    for name, column in detector.stored.items():
+        column[:] = taught.detector.stored[name][which]
     detector.slots[:] = taught.detector.slots[which]
     detector.scalars.update(taught.detector.scalars)
     ongoing = taught.detector.ongoing
@@ -98,9 +98,9 @@ def widened(one: ClosedBin, rows: int) -> ClosedBin:
 
 
 def state(detector: Detector) -> float:
-    """Bytes of `hot` and `slots` per series."""
-    held: list[NDArray[Any]] = [*detector.hot.values(), detector.slots]
-    return sum(column.nbytes for column in held) / detector.rows
+    """Return the bytes of stored columns and profiles per series."""
+    columns: list[NDArray[Any]] = [*detector.stored.values(), detector.slots]
+    return sum(column.nbytes for column in columns) / detector.rows
 
 
 def ours(kind: Kind, width_: int, sizes: Sequence[int], rounds: int) -> list[Cost]:

@@ -17,7 +17,8 @@ from streams.ingest.series_index import Series
 from streams.pipeline.areas.cells import AreaSums, Partial
 
 _LIMBS = (".high", "", ".low")
-NAMES = tuple(f"{column}{limb}" for column in Sums._fields for limb in _LIMBS)
+_WIRE = {"carried": "held", "carried_trials": "held_trials", "covered": "known"}  # names that differ on the wire
+NAMES = tuple(f"{_WIRE.get(column, column)}{limb}" for column in Sums._fields for limb in _LIMBS)
 
 
 class AreaSumSource(NamedTuple):

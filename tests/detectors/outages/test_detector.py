@@ -33,8 +33,8 @@ def copied(old: Detector) -> Detector:
     """A detector rebuilt from copies of the four parts of another's state."""
     new = Detector(old.rule)
     new.grow(old.rows)
-    for name, column in old.hot.items():
-        new.hot[name][:] = column.copy()
+    for name, column in old.stored.items():
+        new.stored[name][:] = column.copy()
     new.slots[:] = old.slots.copy()
     new.ongoing.update({row: Ongoing(**asdict(one)) for row, one in old.ongoing.items()})
     new.scalars.update(old.scalars)
@@ -58,7 +58,7 @@ def test_state_copied_in_mid_outage_continues_with_the_same_bytes(kind: Kind) ->
     run(whole, iter(story[:110]))
     other = copied(whole)
     assert run(whole, iter(story[110:])) == run(other, iter(story[110:]))
-    assert all(np.array_equal(whole.hot[name], other.hot[name], equal_nan=True) for name in whole.hot)
+    assert all(np.array_equal(whole.stored[name], other.stored[name], equal_nan=True) for name in whole.stored)
     assert np.array_equal(whole.slots, other.slots)
 
 
@@ -96,7 +96,7 @@ def test_sums_do_not_depend_on_how_many_rows_fall() -> None:
     for one, other in zip(bins(rising, 3600, trials), bins(falling, 3600, trials), strict=True):
         run(few, iter([one]))
         run(many, iter([other]))
-        assert np.array_equal(few.hot["sums"][:4], many.hot["sums"][:4])
+        assert np.array_equal(few.state.store.falls.evidence[:4], many.state.store.falls.evidence[:4])
 
 
 def test_scores_before_it_learns() -> None:
@@ -122,12 +122,12 @@ def test_a_reset_row_is_new_and_the_others_are_not() -> None:
     """A row that was forgotten starts again in warm-up."""
     detector = Detector(Rule("count", 3600))
     run(detector, iter(recorded("count")[:50]))
-    kept = {name: column[1:].copy() for name, column in detector.hot.items()}
+    kept = {name: column[1:].copy() for name, column in detector.stored.items()}
     detector.reset(np.array([0]))
     fresh = Detector(Rule("count", 3600))
     fresh.grow(1)
-    assert all(np.array_equal(detector.hot[n][:1], fresh.hot[n], equal_nan=True) for n in detector.hot)
-    assert all(np.array_equal(detector.hot[n][1:], kept[n], equal_nan=True) for n in kept)
+    assert all(np.array_equal(detector.stored[n][:1], fresh.stored[n], equal_nan=True) for n in detector.stored)
+    assert all(np.array_equal(detector.stored[n][1:], kept[n], equal_nan=True) for n in kept)
     assert (detector.slots[0] == -1).all()
 
 
@@ -135,18 +135,18 @@ def test_rows_that_do_not_exist_yet_are_left_alone() -> None:
     """A bin before a series' first measurement changes nothing of it."""
     detector = Detector(Rule("count", 3600))
     detector.grow(2)
-    before = {name: column[1:].copy() for name, column in detector.hot.items()}
+    before = {name: column[1:].copy() for name, column in detector.stored.items()}
     values = np.full((40, 2), 50.0)
     values[:, 1] = np.nan
     run(detector, bins(values, 3600))
-    assert all(np.array_equal(detector.hot[name][1:], before[name], equal_nan=True) for name in before)
+    assert all(np.array_equal(detector.stored[name][1:], before[name], equal_nan=True) for name in before)
 
 
 def test_state_per_row_is_bounded() -> None:
     """All columns that change with each bin stay near 90 bytes a row, and all state below 1.5 kB."""
     detector = Detector(Rule("count", 300))
     detector.grow(10)
-    hot = sum(column.nbytes for column in detector.hot.values()) / 10
+    hot = sum(column.nbytes for column in detector.stored.values()) / 10
     assert hot <= 104
     assert hot + detector.slots.nbytes / 10 <= 1_500
 

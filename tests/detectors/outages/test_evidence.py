@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from detectors.outages.evidence import RHOS, binomial, bounded, counting, fallen, gaussian, negative_binomial, threshold
-from detectors.types import Kind
+from detectors.outages.evidence import RHOS, binomial, gaussian, negative_binomial, threshold
+from detectors.outages.level_kinds import Count, Distinct, Gauge, LevelKind, Ratio
 
 
 def singles(*numbers: float) -> np.ndarray:
@@ -53,14 +53,17 @@ def test_a_gauge_speaks_for_a_fall_below_the_midpoint_only() -> None:
     assert said[2] == pytest.approx(8)
 
 
-@pytest.mark.parametrize("kind", ["gauge", "count", "distinct", "ratio"])
+KINDS: dict[str, LevelKind] = {"gauge": Gauge(), "count": Count(), "distinct": Distinct(), "ratio": Ratio()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_less_is_more_evidence(kind: str) -> None:
     """For every kind and depth, a lower value never speaks less for a fall."""
     values = np.linspace(0, 1, 20, dtype=np.float32) * (0.9 if kind == "ratio" else 50)
     size, low = np.full_like(values, 40), np.full_like(values, 0.9 if kind == "ratio" else 50)
     noise = np.full_like(values, 0.01)
     for rho in RHOS:
-        said = fallen(kind, values, size, low, noise, rho)  # type: ignore[arg-type]
+        said = KINDS[kind].fallen(values, size, low, noise, rho)
         assert (np.diff(said) <= 0).all()
 
 
@@ -69,17 +72,17 @@ def test_very_many_are_no_noise_of_rounding(kind: str) -> None:
     """A billion a bin, a tenth of noise: a normal value says as little as it does of a thousand."""
     scale, share = (1, 0.9) if kind == "ratio" else (1e9, 1.0)
     value, low = singles(share * scale), singles(share * scale)
-    kept = bounded(kind, value, singles(1e9), low)  # type: ignore[arg-type]
-    said = [float(fallen(kind, *kept, singles(0.01), rho)[0]) for rho in RHOS]  # type: ignore[arg-type]
+    kept = KINDS[kind].bounded(value, singles(1e9), low)
+    said = [float(KINDS[kind].fallen(*kept, singles(0.01), rho)[0]) for rho in RHOS]
     assert all(-10_000 < each < 0 for each in said)
     assert said == sorted(said, reverse=True)
 
 
 def test_counting_is_the_relative_variance_of_counting_alone() -> None:
     """Of 50 events a fiftieth, of 40 trials with even chances a fortieth; a gauge counts nothing."""
-    assert counting("count", singles(1), singles(50)) == pytest.approx(1 / 50)
-    assert counting("ratio", singles(40), singles(0.5)) == pytest.approx(1 / 40)
-    assert counting("gauge", singles(1), singles(9)) == 0
+    assert Count().counting(singles(1), singles(50)) == pytest.approx(1 / 50)
+    assert Ratio().counting(singles(40), singles(0.5)) == pytest.approx(1 / 40)
+    assert Gauge().counting(singles(1), singles(9)) == 0
 
 
 def test_the_budget_sets_the_threshold() -> None:
@@ -91,9 +94,11 @@ def test_the_budget_sets_the_threshold() -> None:
 @pytest.mark.parametrize("kind", ["count", "ratio"])
 @pytest.mark.parametrize("level", [0.01, 0.3, 0.9, 5.0, 300.0, 3e4])
 @pytest.mark.parametrize("noise", [3e-4, 0.01, 1.0])
-def test_a_bin_above_the_middle_never_speaks_for_a_fall(kind: Kind, level: float, noise: float) -> None:
+def test_a_bin_above_the_middle_never_speaks_for_a_fall(kind: str, level: float, noise: float) -> None:
     """What `advance` leaves out: above the middle of rho and 1 (a ratio: above what is expected) no sum would grow."""
     expected = min(level, 1.0) if kind == "ratio" else level
     for rho in RHOS:
         value = expected * (1.0 if kind == "ratio" else (1 + float(rho)) / 2)
-        assert fallen(kind, singles(value), singles(100), singles(expected), singles(noise), rho)[0] <= 2e-3  # rounding
+        assert (
+            KINDS[kind].fallen(singles(value), singles(100), singles(expected), singles(noise), rho)[0] <= 2e-3
+        )  # rounding

@@ -105,7 +105,7 @@ def test_a_fault_takes_no_evidence_from_before_it() -> None:
     values[304:, 19] = 0.964 * 400
     for seen in bins(values, HOUR, group=COUNTRIES):
         run(detector, iter([seen]))
-        watched.append(float(detector.hot["sums"][19].max()))
+        watched.append(float(detector.state.store.falls.evidence[19].max()))
     assert watched[309] > 2
     assert 19 not in detector.ongoing
     assert watched[312] > 0.6 * watched[311]

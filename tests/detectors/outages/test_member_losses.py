@@ -10,7 +10,7 @@ import pytest
 
 from detectors.outages import recovery
 from detectors.outages.detector import Detector
-from detectors.outages.member_losses import Feed, Normal, evidence, hidden, log_rising, others, usual
+from detectors.outages.member_losses import FeedChurn, NormalLosses, evidence, hidden, log_rising, others, usual
 from detectors.types import Change, ClosedBin, Floats, Rule
 from tests.detectors.series import START, members, outages, run
 
@@ -61,7 +61,7 @@ def test_the_evidence_is_a_binomial_against_a_beta_binomial(lost: int, stayed: i
     first, second = chance * weight, (1 - chance) * weight
     null = _log_beta(first + lost, second + stayed) - _log_beta(first, second)
     wanted = [lost * math.log(1 - rho) + stayed * math.log(rho) - null for rho in (0.95, 0.85, 0.6, 0.3, 0.02)]
-    normal = Normal(np.array([chance]), np.array([tie]))
+    normal = NormalLosses(np.array([chance]), np.array([tie]))
     found = evidence(np.array([float(lost)]), np.array([float(stayed)]), normal)
     assert found[0] == pytest.approx(wanted, rel=1e-5)
 
@@ -84,7 +84,7 @@ def test_a_likely_loss_is_weak_evidence() -> None:
     """Nine of ten lost says less the likelier a single loss is, and less when members fall together anyway."""
     lost, stayed = np.array([9.0]), np.array([1.0])
     calm, busy, tied = (
-        evidence(lost, stayed, Normal(np.array([chance]), np.array([tie]))).max()
+        evidence(lost, stayed, NormalLosses(np.array([chance]), np.array([tie]))).max()
         for chance, tie in ((0.003, 0.05), (0.1, 0.05), (0.003, 0.2))
     )
     assert calm > busy + 5
@@ -102,9 +102,10 @@ def test_what_is_known_of_a_network_is_drawn_towards_the_feed() -> None:
     """Without a past, the feed's rate, and its tie and half a deviation; with one, both."""
     detector, rows = Detector(Rule("presence", 300)), np.arange(2)
     detector.grow(2)
-    detector.hot["fit"][1] = (10_000, 400, 15, 0)
+    c = detector.state.store.members
+    c.member_bins[1], c.losses[1], c.joint_losses[1] = 10_000, 400, 15
     calm = feed(np.zeros(2), np.full(2, 20.0), START)
-    normal = usual(detector.hot, rows, calm, Feed(0.01, 0.02, 0.0, 1_000.0))
+    normal = usual(c, rows, calm, FeedChurn(0.01, 0.02, 0.0, 1_000.0))
     assert normal.chance == pytest.approx([0.01, 401 / 10_100])
     assert normal.tie == pytest.approx([1.5 * 0.02, 18 / 450])
 
@@ -188,10 +189,10 @@ def test_a_restless_feed_does_not_hide_a_network_that_vanishes(width: int, chanc
 def test_losses_that_chance_puts_together_are_no_tie() -> None:
     """A tenth of all members of twelve are lost, each alone: two of a network at times, which ties nobody's."""
     size, losing = np.full(60, 12.0), np.random.default_rng(6).binomial(12, 0.1, 60).astype(float)
-    hot = lived(size, 288, chance=0.1).hot
-    known = Feed(0.1, 0.001, 0.0, 1_000.0)
+    c = lived(size, 288, chance=0.1).state.store.members
+    churn = FeedChurn(0.1, 0.001, 0.0, 1_000.0)
     alone, tied = (
-        others(hot, np.arange(1), feed(lost, size, START), known).tie[0]
+        others(c, np.arange(1), feed(lost, size, START), churn).tie[0]
         for lost in (losing, np.where(np.arange(60) % 10 == 1, 12.0, 0.0))
     )
     assert alone < 0.01
@@ -221,9 +222,9 @@ def test_members_that_come_back_one_by_one_are_revisions_until_four_fifths_are()
 @pytest.mark.parametrize(("up", "whole", "back"), [(2, 3, True), (1, 3, False), (7, 10, False), (8, 10, True)])
 def test_a_network_is_back_at_four_fifths_or_when_one_alone_is_away(up: int, whole: int, back: bool) -> None:
     """One probe of three that never returns is its owner's business, and ends no later than the others."""
-    hot = lived(np.full(1, 10.0), 1).hot
-    recovery.start(hot, 0, 0.0)
-    course = recovery.members(hot, *(np.full(1, number, np.float32) for number in (up, whole, 0)))
+    store = lived(np.full(1, 10.0), 1).state.store
+    recovery.start(store, 0, 0.0)
+    course = recovery.members(store.courses, *(np.full(1, number, np.float32) for number in (up, whole, 0)))
     assert course.back.tolist() == [back]
 
 

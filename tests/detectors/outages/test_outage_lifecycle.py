@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detectors.outages.detector import Detector
-from detectors.outages.outage_lifecycle import Seen, lost, plural, severity
+from detectors.outages.outage_lifecycle import RowBin, lost, plural, severity
 from detectors.types import Change, Rule
 from tests.detectors.series import START, bins, outages, run, watch
 
@@ -170,6 +170,6 @@ def test_severity(drop: float, word: str) -> None:
 
 def test_the_share_lost_is_that_of_the_bin() -> None:
     """Three of five is two fifths lost; more than was expected, or nothing expected, is nothing lost."""
-    assert lost(Seen(0, 0, 300, 3.0, 5.0)) == pytest.approx(0.4)
-    assert lost(Seen(0, 0, 300, 7.0, 5.0)) == lost(Seen(0, 0, 300, 1.0, 0.0)) == 0.0
-    assert lost(Seen(0, 0, 300, 0.0, 5.0)) == 1.0
+    assert lost(RowBin(0, 0, 300, 3.0, 5.0)) == pytest.approx(0.4)
+    assert lost(RowBin(0, 0, 300, 7.0, 5.0)) == lost(RowBin(0, 0, 300, 1.0, 0.0)) == 0.0
+    assert lost(RowBin(0, 0, 300, 0.0, 5.0)) == 1.0

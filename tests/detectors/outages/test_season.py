@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from detectors.outages.season import SLOTS, Around, around, narrow, pool, quietest, relative, shape, slot_of, widen
-from detectors.outages.series_state import Store
+from detectors.outages.series_state import SeriesStore
 
 MONDAY = 1_577_664_000  # 30 December 2019
 NONE = np.zeros(1, np.uint8)  # no day of rest is known
@@ -119,14 +119,14 @@ def test_an_hour_is_pooled_once() -> None:
 def test_the_end_of_an_hour_changes_the_profile_beside_the_next() -> None:
     """A store that goes from hour to hour shows what one shows that starts there."""
     rng = np.random.default_rng(1)
-    one = Store()
+    one = SeriesStore()
     one.grow(40)
-    one.hot["norm"][:] = 1
+    one.levels.profile_mean[:] = 1
     for hour in range(30):
         at = MONDAY + hour * 3600
-        other = Store()
+        other = SeriesStore()
         other.grow(40)
-        other.hot["norm"][:], other.slots[:] = 1, one.slots
+        other.levels.profile_mean[:], other.slots[:] = 1, one.slots
         mine, fresh = (store.near(slice(0, 40), at) for store in (one, other))
         assert all(np.array_equal(getattr(mine, name), getattr(fresh, name)) for name in Around.__slots__)
         one.slots[:, slot_of(at)] = rng.random(40)

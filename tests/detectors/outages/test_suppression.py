@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from detectors.outages.suppression import HOUR, Entry, current, suppression
+from detectors.outages.suppression import HOUR, CalendarWindow, current, suppression
 from detectors.types import Suppression
 
 STARTS, DAY = 1_498_867_200, 86_400.0
@@ -23,9 +23,11 @@ class Place(NamedTuple):
     facets: tuple[tuple[str, str], ...] = ()
 
 
-def entry(*entities: str, days: float = 31, facets: tuple[tuple[str, str], ...] = (), name: str = "one") -> Entry:
+def entry(
+    *entities: str, days: float = 31, facets: tuple[tuple[str, str], ...] = (), name: str = "one"
+) -> CalendarWindow:
     """An entry of some days."""
-    return Entry(name, STARTS, STARTS + days * DAY, frozenset(entities), facets, "announced")
+    return CalendarWindow(name, STARTS, STARTS + days * DAY, frozenset(entities), facets, "announced")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_an_entry_lasts_for_two_bins_more(bins: int, counts: bool) -> None:
 def test_an_entry_counts_while_it_is_known() -> None:
     """From when it was added until it was removed, both in event time, and again when it was added again."""
     known = ((STARTS + 600.0, STARTS + 1200.0), (STARTS + 1800.0, float("inf")))
-    one = entry("country/KZ")._replace(known=known)
+    one = entry("country/KZ")._replace(valid=known)
     ends = range(STARTS + 300, STARTS + 2400, 300)
     counts = [bool(current([one], end - 300, end)) for end in ends]
     assert counts == [False, True, True, False, False, True, True]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from detectors.outages import recovery
-from detectors.outages.series_state import Columns
+from detectors.outages.level_kinds import Ratio
+from detectors.outages.series_state import CourseColumns, StoredColumns, over
 from tests.detectors.series import START, daily, outages, watch
 
 DAY = 86_400
@@ -228,14 +229,14 @@ def test_a_country_that_falls_whole_is_no_feed_fault() -> None:
 
 def test_a_dip_while_it_comes_back_is_not_the_whole_fall_again() -> None:
     """Eight trials a bin: whole for a bin, then four of eight; what is told is no longer the level of the outage."""
-    c: Columns = {
+    stored: StoredColumns = {
         "sums": np.array([[8.5, 1, 0.9, 0.03, 0.8]], np.float32),
         "runs": np.array([[1, 0, 1, 50, 1]], np.uint16),
+        "hole": np.zeros(1, np.uint16),
         "flaps": np.array([1], np.uint8),
     }
-    value, size, mid, noise, inform, worst, told = (
-        np.full(1, number, np.float32) for number in (0.5, 8, 0.97, 3e-4, 200, 0.97, 1)
-    )
-    course = recovery.levels("ratio", c, value, size, mid, noise, inform, worst, told)
+    c = over(CourseColumns, stored)
+    seen = recovery.Followed(*(np.full(1, number, np.float32) for number in (0.5, 8, 0.97, 3e-4, 200, 0.97, 1)))
+    course = recovery.levels(Ratio(), c, seen)
     assert (course.back.tolist(), course.returning.tolist(), course.changed.tolist()) == ([False], [False], [True])
-    assert 0.4 < c["sums"][0, recovery.LEVEL] < 1
+    assert 0.4 < c.level_ratio[0] < 1

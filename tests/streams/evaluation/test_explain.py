@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.outages.baseline import Pace
+from detectors.outages.time_scales import TimeScales
 from detectors.types import Change
 from schemas.outage import encode
 from streams.cli.main import main
@@ -136,7 +136,7 @@ def test_warm_up_is_unknown_and_not_zero(tmp_path: Path) -> None:
     assert float(value) > 0
     assert others[:3] == ["-", "-", "-"]
     assert views[0].bins[0].expected is None
-    assert f"warming up, 2 of {Pace.of(HOUR).warm} normal bins learnt: no deviation" in text
+    assert f"warming up, 2 of {TimeScales.of(HOUR).warm} normal bins learnt: no deviation" in text
 
 
 def test_bins_without_a_measurement_are_said_to_be_unknown(tmp_path: Path) -> None:

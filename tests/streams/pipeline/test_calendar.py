@@ -167,7 +167,7 @@ def test_what_was_read_of_the_topic_is_put_in_at_once(monkeypatch: pytest.Monkey
     assert calendar.lists == [0, 100]
     calendar.put([msgspec.structs.replace(first, periods=[Period(at(0), at(1))])])
     assert calendar.lists == [0, 100, 100]
-    assert calendar.topic[first.entry_id].known == ((START, START + HOUR),)
+    assert calendar.topic[first.entry_id].valid == ((START, START + HOUR),)
 
 
 def test_areas_are_suppressed_too() -> None:

@@ -269,7 +269,7 @@ def test_an_area_without_cells_is_forgotten() -> None:
     values = gauges({(1, "IR-30"): level(60, 24), (2, "IR-12"): level(90, DAYS)})
     summed = run(its, values).shard.areas["gauge"].summed["region"]
     assert [series and series.entity for series in summed.index.rows] == ["region/IR-12", None]
-    assert float(summed.detector.hot["level"][1]) == 0
+    assert float(summed.detector.state.store.levels.level[1]) == 0
 
 
 @pytest.mark.parametrize("text", ["", "city", "country+", "country+speed", "access", "country+access+access"])

@@ -1,0 +1,273 @@
+"""The arithmetic in which gauges, counts, distinct members and ratios differ; everything else is common to levels.
+
+Arrays hold an element per row. Derived in docs/detection.md#evidence-of-a-bin-evidencepy and
+docs/detection.md#baseline-baselinepy-seasonpy-learningpy.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from detectors.types import Share, Singles
+
+from .clipping import at_least, at_most
+from .evidence import (
+    EMPTY,
+    MANY,
+    binomial,
+    binomial_variance,
+    gaussian,
+    negative_binomial,
+    poisson_variance,
+    scaled_counts,
+)
+from .series_state import LevelColumns
+from .time_scales import TimeScales
+
+STEADY = np.float32(0.003**2)  # relative variance of the steadiest gauge
+QUIET = np.float32(3e-4)  # and of the steadiest count or ratio
+EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
+PARTIAL = np.float32(-3)  # evidence that a return is a partial one: what seemed back is not
+PARTIAL_RATIO = np.float32(-5)  # of a ratio: the chance of a failure is less certain
+
+
+class LevelKind(Protocol):
+    """The arithmetic of one kind of level."""
+
+    prior: float  # relative variance of a series that is new
+    least: np.float32  # expected values up to this say too little in a bin to tell silence from darkness
+    partial: np.float32  # evidence of a partial return from which on the return begins anew
+
+    def value(self, value: Singles, size: Singles) -> Singles:
+        """Return the level of a bin, given its value and size."""
+
+    def scale(self, size: float) -> float:
+        """Return the factor from the unit of the level to that of the measurement, given the size of a bin."""
+
+    def capped(self, expected: Singles) -> Singles:
+        """Return expected levels, none above the highest possible one."""
+
+    def counting(self, size: Singles, expected: Singles) -> Share:
+        """Return the relative variance of a bin that comes of counting alone."""
+
+    def bounded(self, value: Singles, size: Singles, low: Singles) -> tuple[Singles, Singles, Singles]:
+        """Return value, size and expected level, scaled down where so much is counted that only noise matters."""
+
+    def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
+        """Return the log-likelihood ratio (nats) of a fall to `rho` of the level `low`."""
+
+    def neutral(self, rho: np.float32) -> np.float32:
+        """Return the share of the expected level above which no bin speaks for a fall to `rho`."""
+
+    def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
+        """Return the relative variance beyond counting, and the square of the relative quantum (of a gauge)."""
+
+    def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
+        """Return the correlation of neighbouring bins, given the one measured over two weeks."""
+
+    def rounded(self, wander: Singles, roughness: Singles, quantum_square: Singles) -> Singles:
+        """Return the relative variance that does not average out, with what rounding hides."""
+
+    def surge(self, sigma: Singles, expected: Singles) -> Singles:
+        """Return the relative deviation above which a bin is a surge, given three sigma."""
+
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
+        """Learn the smallest step of a series."""
+
+    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+        """Return how much a bin teaches of its spread, and the largest square that counts."""
+
+    def counted(self, level: Singles) -> Share:
+        """Return the relative variance of counting at the mean level of the first day, where it is known."""
+
+
+class Gauge:
+    """A level that is measured: all of its variance is noise, and its steps may be quantised."""
+
+    prior, least, partial = 0.0025, EMPTY, PARTIAL
+
+    def value(self, value: Singles, size: Singles) -> Singles:
+        """Return the value itself."""
+        return value
+
+    def scale(self, size: float) -> float:
+        """Return 1."""
+        return 1.0
+
+    def capped(self, expected: Singles) -> Singles:
+        """Return the levels as they are."""
+        return expected
+
+    def counting(self, size: Singles, expected: Singles) -> Share:
+        """Return 0: nothing is counted."""
+        return np.float32(0)
+
+    def bounded(self, value: Singles, size: Singles, low: Singles) -> tuple[Singles, Singles, Singles]:
+        """Return the numbers as they are."""
+        return value, size, low
+
+    def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
+        """Return the log-likelihood ratio of a normal location."""
+        return gaussian(value / low, 1 / noise, rho)
+
+    def neutral(self, rho: np.float32) -> np.float32:
+        """Return the middle of rho and 1."""
+        return (1 + rho) / 2
+
+    def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
+        """Return the noise, at least that of rounding to the quantum, and the square of the relative quantum."""
+        level = at_least(np.abs(expected), EMPTY)
+        moved = step(c, value)
+        quantum = np.minimum(c.quantum, moved)
+        new = np.flatnonzero(np.isinf(c.quantum))
+        quantum[new] = np.where(np.isinf(moved[new]), 0, np.minimum(quantum[new], np.float32(0.1) * level[new]))
+        quantum /= level
+        square = at_most(quantum, 1) ** 2
+        return np.maximum(at_least(c.noise, STEADY), square / 12), square
+
+    def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
+        """Return the correlation as measured."""
+        return echo
+
+    def rounded(self, wander: Singles, roughness: Singles, quantum_square: Singles) -> Singles:
+        """Return the variance with what rounding hides for good, unless noise dithers it."""
+        wander += (
+            quantum_square / 6 * np.exp(-np.minimum(np.float32(40) * roughness / np.maximum(quantum_square, EMPTY), 30))
+        )
+        return wander
+
+    def surge(self, sigma: Singles, expected: Singles) -> Singles:
+        """Return three sigma."""
+        return sigma
+
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
+        """Learn the smallest step, and let it go within months."""
+        c.quantum *= np.float32(1 + 0.25 / scales.week)
+        np.minimum(c.quantum, step(c, value), out=c.quantum)
+
+    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+        """Return the gain; no square counts for more than the level itself."""
+        return gain, at_most(most, 1)
+
+    def counted(self, level: Singles) -> Share:
+        """Return 0: nothing is counted."""
+        return np.float32(0)
+
+
+class Count(Gauge):
+    """Events of a bin: negative binomial."""
+
+    prior, least = 0.01, np.float32(0.5)
+
+    def counting(self, size: Singles, expected: Singles) -> Share:
+        """Return the variance of a Poisson count."""
+        return poisson_variance(expected)
+
+    def bounded(self, value: Singles, size: Singles, low: Singles) -> tuple[Singles, Singles, Singles]:
+        """Return large counts scaled down."""
+        value, low = scaled_counts(value, low)
+        return value, size, low
+
+    def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
+        """Return the log-likelihood ratio of a negative binomial."""
+        return negative_binomial(value, low, noise, rho)
+
+    def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
+        """Return the noise, larger in a quiet hour: its events come in clusters as large as usual, but fewer."""
+        return at_least(c.noise * at_least(c.level / at_least(expected, EMPTY), 1), QUIET), expected
+
+    def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
+        """Return the correlation drawn towards none by its error over two weeks."""
+        return shrunk(echo, np.float32(4 / scales.week))
+
+    def rounded(self, wander: Singles, roughness: Singles, quantum_square: Singles) -> Singles:
+        """Return the variance as it is."""
+        return wander
+
+    def surge(self, sigma: Singles, expected: Singles) -> Singles:
+        """Return three sigma and one event."""
+        return sigma + 1 / expected
+
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
+        """Learn nothing: events are whole."""
+
+    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+        """Return a gain that is smaller where less than one event is expected."""
+        gain *= at_most(expected, 1)
+        return gain, most
+
+    def counted(self, level: Singles) -> Share:
+        """Return the variance of a Poisson count."""
+        return np.asarray(1 / np.maximum(level, EMPTY))
+
+
+class Distinct(Count):
+    """Different members seen in a bin; they are counted like events."""
+
+
+class Ratio(Count):
+    """The share of trials that succeed: binomial."""
+
+    least, partial = EMPTY, PARTIAL_RATIO
+
+    def value(self, value: Singles, size: Singles) -> Singles:
+        """Return successes over trials, in place."""
+        value /= np.maximum(size, 1)
+        return value
+
+    def scale(self, size: float) -> float:
+        """Return the trials: an expected share becomes expected successes."""
+        return size
+
+    def capped(self, expected: Singles) -> Singles:
+        """Return shares of at most 1."""
+        return at_most(expected, 1)
+
+    def counting(self, size: Singles, expected: Singles) -> Share:
+        """Return the variance of a binomial share."""
+        return binomial_variance(size, expected)
+
+    def bounded(self, value: Singles, size: Singles, low: Singles) -> tuple[Singles, Singles, Singles]:
+        """Return at most `MANY` trials."""
+        return value, at_most(size, MANY), low
+
+    def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
+        """Return the log-likelihood ratio of a binomial."""
+        return binomial(value * size, size, low, noise, rho)
+
+    def neutral(self, rho: np.float32) -> np.float32:
+        """Return 1: no share above the expected one speaks for a fall."""
+        return EVEN
+
+    def surge(self, sigma: Singles, expected: Singles) -> Singles:
+        """Return three sigma."""
+        return sigma
+
+    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+        """Return a gain that is smaller where less than one success is expected."""
+        gain *= at_most(expected * size, 1)
+        return gain, most
+
+    def counted(self, level: Singles) -> Share:
+        """Return 0: it depends on the trials, which differ from bin to bin."""
+        return np.float32(0)
+
+
+def step(c: LevelColumns, value: Singles) -> Singles:
+    """Return how far each level has gone since its last normal bin; infinite where it has not moved."""
+    moved: Singles = np.abs(value - c.last_value)
+    moved[np.flatnonzero(~(moved > 0))] = np.inf
+    return moved
+
+
+def shrunk(effect: Singles, variance: Share) -> Singles:
+    """Return effects measured with an error of this variance, drawn towards none (James and Stein 1961)."""
+    kept: Singles = effect * effect
+    at_least(kept, EMPTY, out=kept)
+    np.divide(variance, kept, out=kept)
+    np.subtract(1, kept, out=kept)
+    at_least(kept, 0, out=kept)
+    kept *= effect
+    return kept

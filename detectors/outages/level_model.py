@@ -1,0 +1,163 @@
+"""Feeds of levels (gauge, count, distinct, ratio): score a bin of all rows, and learn the rows that are plainly normal
+while their columns are in the cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.types import ClosedBin, Ints, Singles
+
+from . import feed_fault, recovery
+from .baseline import Prediction, predict
+from .cusum import advance
+from .detector_state import EARLY, DetectorState, ScoredBin
+from .evidence import EMPTY, RHOS
+from .learning import end_hour, learn, unlearn
+from .level_kinds import LevelKind
+from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
+from .recovery import CourseStep
+from .season import SLOTS, slot_of
+from .series_state import CourseColumns, untouched
+
+CHUNK = 32_768
+CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
+FIRST = 0.75  # of a drop, what the bin in which it begins may show
+PLAIN = 10  # least precision of a bin that shows that a part of it is gone
+SETTLING = 3.0  # bins after a fault of the feed before suspected faults are decided: what a return needs, and one
+
+
+class LevelModel:
+    """A feed of levels of one kind."""
+
+    has_season = True
+
+    def __init__(self, kind: LevelKind) -> None:
+        self.kind = kind
+
+    def score(self, state: DetectorState, seen: ClosedBin) -> ScoredBin:
+        """Return the scores, in chunks that fit the cache, and learn the normal rows of each."""
+        rows = state.store.rows
+        scored = ScoredBin(rows)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for first in range(0, rows, CHUNK):
+                self._score_chunk(state, seen, slice(first, min(first + CHUNK, rows)), scored)
+        return scored
+
+    def _score_chunk(self, state: DetectorState, seen: ClosedBin, part: slice, scored: ScoredBin) -> None:
+        kind, scales, c = self.kind, state.scales, state.store.chunk(part)
+        size = seen.size[part].astype(np.float32)
+        measured = seen.present[part] & seen.alive[part] & (size > 0)
+        value = kind.value(np.where(measured, seen.value[part], 0).astype(np.float32), size)
+        near = state.store.near(part, seen.start)
+        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, seen.group[part])
+        ready = (c.levels.bins_learnt >= scales.warm) & (prediction.lowest_plausible > kind.least)
+        free = c.phases.phase < FOLLOWED
+        with untouched(c.falls, np.flatnonzero(~free)):
+            counts = measured & ready & free
+            evidence, rho_index = advance(kind, scales, c, prediction, value, size, counts, CAP * state.threshold)
+        evidence[~free] = 0
+        _put(scored, part, value, prediction, evidence)
+        scored.rho_index[part], scored.measured[part], scored.ready[part] = rho_index, measured, ready
+        c.phases.missing[:] = np.where(measured, 0, np.minimum(c.phases.missing, 65_000) + seen.alive[part])
+        normal = measured & (c.phases.phase == NORMAL) & (evidence < state.threshold - EARLY)
+        if normal.any():
+            with untouched(c.levels, np.flatnonzero(~normal)):
+                learn(kind, scales, c.levels, prediction, value, size, evidence)
+
+    def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
+        """Learn the profile at the end of each hour, and return the slots that changed."""
+        width, slot = state.rule.width, slot_of(seen.start)
+        if slot == slot_of(seen.start + width):
+            return range(0)
+        if end_hour(self.kind, width, state.scales, state.store, seen.start, scored.evidence):
+            state.store.forget_profiles()
+            return range(SLOTS)
+        return range(slot, slot + 1)
+
+    def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
+        """Return whether most series fall together, or others know that the feed is at fault.
+
+        When a fault ends, the evidence that it made is dropped.
+        """
+        active, s = scored.measured & scored.ready, state.scalars
+        if not active.any():
+            return bool(s["fault"])
+        short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
+        sigmas = short * np.sqrt(scored.precision)
+        falling = (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 1.5)
+        now = seen.doubted or feed_fault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]))
+        if s["fault"] and not now:
+            _clear(state, scored, s["fault"] + 1)
+        s["fault"] = s["fault"] + 1 if now else 0.0
+        s["settling"] = SETTLING if now else max(s["settling"] - 1, 0.0)
+        return now
+
+    def recover(
+        self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin
+    ) -> CourseStep:
+        """Return what a bin does to followed rows: a CUSUM of "whole again" against "still down"."""
+        outages = [state.ongoing[row] for row in rows.tolist()]
+        followed = recovery.Followed(
+            value=scored.value[rows],
+            size=seen.size[rows].astype(np.float32),
+            expected=np.maximum(scored.expected[rows], EMPTY),
+            noise=scored.noise[rows],
+            precision=scored.precision[rows],
+            max_drop=np.array([outage.max_drop for outage in outages], np.float32),
+            announced=np.array([1 - outage.drop for outage in outages], np.float32),
+        )
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return recovery.levels(self.kind, course, followed)
+
+    def expected(self, seen: ClosedBin, scored: ScoredBin, row: int) -> float:
+        """Return the expected value; of a ratio, the expected successes."""
+        return float(scored.expected[row]) * self.kind.scale(float(seen.size[row]))
+
+    def bins_down(self, state: DetectorState, scored: ScoredBin, row: int, drop: float, gradual: bool) -> int:
+        """Return the bins since the fall began: of a sudden fall, since the sum of about its depth left zero.
+
+        The sum of a smaller fall gives more of the bins before it the benefit of the doubt.
+        """
+        bins = state.store.falls.bins[row]
+        if gradual:
+            return max(int(bins[int(scored.rho_index[row])]), 1)
+        shown = 1 - (FIRST if float(scored.precision[row]) >= PLAIN else 1) * drop
+        nearest = min(range(len(RHOS)), key=lambda index: (bins[index] == 0, abs(shown - float(RHOS[index]))))
+        return max(int(bins[nearest]), 1)
+
+    def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
+        """Give back a part of what the level may have lost to the first bins of an outage, and drop this hour."""
+        unlearn(state.scales, state.store.levels, row, outage.bins, outage.drop)
+
+    def follow_shortfall(self, state: DetectorState, scored: ScoredBin, row: int, max_drop: float) -> float:
+        """Lower the level by what a return has left out, where that is sure, and return that share of normal."""
+        short = recovery.shortfall(state.store.courses, row, max_drop, float(scored.precision[row]))
+        state.store.levels.level[row] *= 1 - short
+        return short
+
+    def rebase(self, state: DetectorState, row: int, ratio: float) -> None:
+        """Lower the level, and the level of the last weeks to it."""
+        levels = state.store.levels
+        levels.level[row] *= ratio
+        levels.long_level[row] = levels.level[row]
+
+    def usual(self, state: DetectorState, row: int) -> float:
+        """Return the level of a row without its season."""
+        return float(state.store.levels.level[row])
+
+
+def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction, evidence: Singles) -> None:
+    scored.value[part], scored.expected[part], scored.evidence[part] = value, prediction.expected, evidence
+    scored.lowest_plausible[part], scored.noise[part] = prediction.lowest_plausible, prediction.noise
+    scored.precision[part], scored.young[part] = prediction.precision, prediction.young
+
+
+def _clear(state: DetectorState, scored: ScoredBin, bins: float) -> None:
+    """Take the last bins, those of a fault and this one, out of the evidence: the share that they are of its run."""
+    falls, rows = state.store.falls, np.flatnonzero(state.store.phases.phase < FOLLOWED)
+    runs = np.maximum(falls.bins[rows].astype(np.float32), 1)
+    kept = np.maximum(1 - np.float32(bins) / runs, 0)
+    falls.evidence[rows] *= kept
+    falls.bins[rows] *= kept > 0
+    scored.evidence[rows] *= kept[np.arange(len(rows)), scored.rho_index[rows]]

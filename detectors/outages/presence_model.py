@@ -1,0 +1,94 @@
+"""Feeds of members (presence): score a bin from the members that were lost, and learn how they come and go."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.types import ClosedBin, Ints
+
+from . import feed_fault, member_churn, member_losses, recovery
+from .detector_state import DetectorState, ScoredBin
+from .evidence import EMPTY
+from .member_losses import FEWEST
+from .outage_lifecycle import FOLLOWED, Ongoing
+from .recovery import CourseStep
+from .series_state import CourseColumns
+
+CERTAIN = 1e4  # precision: that members are up is a fact, no noise
+
+
+class PresenceModel:
+    """A feed of members."""
+
+    has_season = False
+
+    def score(self, state: DetectorState, seen: ClosedBin) -> ScoredBin:
+        """Return the scores. A network of very few members never has enough evidence."""
+        store, s, scored = state.store, state.scalars, ScoredBin(state.store.rows)
+        c, churn = store.members, member_losses.FeedChurn.of(s)
+        measured = seen.alive & seen.present
+        member_losses.score(store, seen, churn, state.rule.width)
+        fresh = np.minimum(seen.lost, np.maximum(seen.size - c.named, 0))
+        followed = store.phases.phase == FOLLOWED
+        expected = np.where(
+            followed,
+            np.maximum(c.usual_up + fresh, seen.value),
+            np.maximum(c.usual_up, member_losses.before(seen)),
+        )
+        c.usual_up[followed & measured] = expected[followed & measured]
+        enough = measured & ~followed & (expected >= FEWEST) & (expected - seen.value >= FEWEST)
+        scored.evidence[:] = np.where(enough, store.falls.evidence.max(axis=1, initial=0), 0)
+        scored.value[:], scored.expected[:], scored.lowest_plausible[:] = seen.value, expected, expected
+        scored.precision[:], scored.noise[:], scored.rho_index[:] = CERTAIN, 0, store.falls.evidence.argmax(axis=1)
+        scored.measured[:], scored.ready[:] = measured, measured
+        calm = state.calm(scored, measured)
+        after = member_churn.feed_after(churn, c, seen, calm, state.rule.width)
+        member_churn.remember(c, seen, churn, calm, state.rule.width)
+        s.update(after.scalars())
+        return scored
+
+    def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
+        """Learn the members expected up; there is no profile."""
+        member_churn.learn(state.store.members, state.store.phases, seen, state.rule.width)
+        return range(0)
+
+    def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
+        """Count how long the feed is at fault, and return False: what all lose together is no evidence against any."""
+        s = state.scalars
+        active = scored.measured & (scored.expected >= FEWEST)
+        active &= state.store.members.bins_learnt >= state.scales.warm
+        shaken = feed_fault.shaken(scored.value, scored.expected, active, seen.group, bool(s["fault"]))
+        s["fault"] = s["fault"] + 1 if shaken else 0.0
+        return False
+
+    def recover(
+        self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin
+    ) -> CourseStep:
+        """Return what a bin does to followed rows: which members are up is a fact, no noise."""
+        announced = np.array([1 - state.ongoing[row].drop for row in rows.tolist()], np.float32)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            expected = np.maximum(scored.expected[rows], EMPTY)
+            return recovery.members(course, scored.value[rows], expected, announced)
+
+    def expected(self, seen: ClosedBin, scored: ScoredBin, row: int) -> float:
+        """Return the members expected up."""
+        return float(scored.expected[row])
+
+    def bins_down(self, state: DetectorState, scored: ScoredBin, row: int, drop: float, gradual: bool) -> int:
+        """Return the bins since the first loss of the members that are away."""
+        return max(int(state.store.falls.bins[row, int(scored.rho_index[row])]), 1)
+
+    def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
+        """Give nothing back: no bin lowers the members expected up by much."""
+
+    def follow_shortfall(self, state: DetectorState, scored: ScoredBin, row: int, max_drop: float) -> float:
+        """Return 0: members that are away stay expected."""
+        return 0.0
+
+    def rebase(self, state: DetectorState, row: int, ratio: float) -> None:
+        """Lower the members expected up."""
+        state.store.members.usual_up[row] *= ratio
+
+    def usual(self, state: DetectorState, row: int) -> float:
+        """Return the members expected up."""
+        return float(state.store.members.usual_up[row])

@@ -1,0 +1,27 @@
+"""How many bins make the times that matter, for one bin width."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from detectors.types import DAY
+
+
+@dataclass(frozen=True, slots=True)
+class TimeScales:
+    """Bins of six hours (`warm`, the warm-up), a day, half a day, three hours (`recent`), a week and four weeks."""
+
+    warm: int
+    day: int
+    half: int
+    recent: int
+    week: int
+    month: int
+
+    @classmethod
+    def of(cls, width: int) -> TimeScales:
+        """Return the numbers of bins of `width` seconds, with a least number for each time."""
+        bins = [math.ceil(seconds / width) for seconds in (DAY // 4, DAY, DAY // 2, DAY // 8, 7 * DAY, 28 * DAY)]
+        least = (6, 12, 8, 4, 24, 48)
+        return cls(*(max(*pair) for pair in zip(bins, least, strict=True)))
