@@ -70,5 +70,5 @@ def combination(text: str) -> Combination:
     """Read one element of `areas`. Raises ValueError, which says what may stand there."""
     place, *facets = text.split("+")
     if place not in PLACES or not set(facets) <= set(FACETS) or len(set(facets)) < len(facets):
-        raise ValueError(f"an area is one of {', '.join(PLACES)}, with +{', +'.join(FACETS)} behind it, got {text!r}")
+        raise ValueError(f"an area is one of {', '.join(PLACES)}, then any of +{', +'.join(FACETS)}, got {text!r}")
     return Combination(place, tuple(name for name in FACETS if name in facets))

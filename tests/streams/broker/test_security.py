@@ -6,7 +6,7 @@ import logging
 import pickle
 import ssl
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -35,20 +35,6 @@ PLAIN = {
 }
 
 
-def without(key: str, **more: str) -> dict[str, str]:
-    """Return the variables of a login without one, and with more."""
-    its = {name: value for name, value in PLAIN.items() if not name.endswith(f"_{key}")}
-    return {**its, **{f"EBBTIDE_KAFKA_{name}": value for name, value in more.items()}}
-
-
-def error_of(environ: Mapping[str, str]) -> str:
-    """Return the line with which settings are refused."""
-    with pytest.raises(SettingsError) as caught:
-        load(None, environ)
-    assert WORD not in str(caught.value)
-    return str(caught.value)
-
-
 def test_a_secret_is_not_shown() -> None:
     """Not by repr, str, format or a dump of the settings that it is in; not pickled, not written as JSON."""
     its = load(None, {**PLAIN, "EBBTIDE_WEB_TOKEN": "123"})
@@ -62,43 +48,6 @@ def test_a_secret_is_not_shown() -> None:
         pickle.dumps(its.kafka.sasl_password)
     with pytest.raises(TypeError):
         msgspec.json.encode(its)
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        (f'sasl_password = ["{WORD}"]', "kafka.sasl_password: expected a text that is not empty"),
-        ('sasl_password = ""', "kafka.sasl_password: expected a text that is not empty"),
-        (f"sasl_password = {WORD}", "is not TOML"),
-        (f'sasl_pass = "{WORD}"', "kafka.sasl_pass: no such setting"),
-    ],
-)
-def test_errors_do_not_quote_a_secret(tmp_path: Path, text: str, what: str) -> None:
-    """The key is named, with its line; the value is not."""
-    (tmp_path / "e.toml").write_text(f"[kafka]\n{text}\n")
-    with pytest.raises(SettingsError, match=what) as caught:
-        load(tmp_path / "e.toml", {})
-    assert WORD not in str(caught.value)
-    assert ":2: " in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("environ", "what"),
-    [
-        (without("PROTOCOL"), "`sasl_mechanism` has no effect with `security_protocol` PLAINTEXT"),
-        (without("MECHANISM"), "SASL_SSL needs `sasl_mechanism` and `sasl_username`"),
-        (without("PASSWORD"), "SASL_SSL needs `sasl_password` or `sasl_password_file`"),
-        (without("", SASL_PASSWORD_FILE="x"), "`sasl_password` and `sasl_password_file`: give one of them"),
-        (without("", SSL_KEYFILE="x"), "a key without `ssl_certfile` has no effect"),
-        (without("PROTOCOL", SECURITY_PROTOCOL="SASL_PLAINTEXT", SSL_CAFILE="x"), "`ssl_cafile` has no effect"),
-        ({"EBBTIDE_KAFKA_SSL_CHECK_HOSTNAME": "false"}, "`ssl_check_hostname` has no effect"),
-        ({"EBBTIDE_WEB_TOKEN": "a", "EBBTIDE_WEB_TOKEN_FILE": "b"}, "`token` and `token_file`: give one of them"),
-        (without("MECHANISM", SASL_MECHANISM="GSSAPI"), "Invalid enum value 'GSSAPI'"),
-    ],
-)
-def test_settings_that_would_protect_nothing_are_errors(environ: dict[str, str], what: str) -> None:
-    """A key that would be passed over, or one that is missing: somebody counts on it."""
-    assert what in error_of(environ)
 
 
 def test_a_secret_of_a_file(tmp_path: Path) -> None:
