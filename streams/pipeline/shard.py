@@ -65,7 +65,7 @@ class Shard:
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():
             if self.tells:
-                feed.partials = partial(self._tell, name)
+                feed.partials = partial(self._pass_on, name)
             elif feed.rules.areas:
                 patience = Patience(feed.rules.forget_after, feed.rules.expire_after)
                 self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas, calendar)
@@ -74,8 +74,8 @@ class Shard:
     def _plain(self) -> list[str]:
         return [name for name, feed in self.feeds.items() if feed.is_columnar]
 
-    def _tell(self, feed: str, part: Partial) -> Told:
-        """Tell of a feed's areas what others sum up."""
+    def _pass_on(self, feed: str, part: Partial) -> Told:
+        """Give the parts of a feed's areas to the stage that passes them on."""
         if self.tells:
             self.tells(feed, part)
         return []

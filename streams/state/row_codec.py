@@ -1,4 +1,4 @@
-"""Bytes of a snapshot row: a header in JSON, then columns, compressed. Every row says which format it has."""
+"""Encodes a snapshot row: a format number, then a JSON header and columns, compressed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from schemas.rejections import one_line
 from streams.config.errors import StateError
 
-FORMAT = 1  # grows with every change of what rows hold; a row of another one is refused, see docs/state.md
+FORMAT = 1  # grows with every change of the content of rows; rows of another format are refused, see docs/state.md
 MAX_CONTENT = 1 << 30  # bytes
 _MAGIC = b"EBBT"
 _PREFIX = struct.Struct("<4sHI")  # magic, format, length of the header
 
 
 class Packed(NamedTuple):
-    """What a row holds: plain values and columns."""
+    """The content of a row: plain values and columns."""
 
     values: dict[str, Any]
     columns: dict[str, NDArray[Any]]
 
 
 def pack(values: Mapping[str, Any], columns: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return a row's bytes: the same content gives the same bytes."""
+    """Return a row's bytes; equal content gives equal bytes."""
     shapes = [[name, column.dtype.str, column.shape] for name, column in columns.items()]
     header = orjson.dumps({"values": values, "columns": shapes}, option=orjson.OPT_SORT_KEYS)
     body = b"".join(np.ascontiguousarray(column).tobytes() for column in columns.values())
@@ -36,7 +36,7 @@ def pack(values: Mapping[str, Any], columns: Mapping[str, NDArray[Any]]) -> byte
 
 
 def unpack(row: bytes) -> Packed:
-    """Return what `pack` was given. Raises StateError for a row that this version cannot read."""
+    """Return the content of a row. Raises StateError for a row that this version cannot read."""
     if len(row) < _PREFIX.size or not row.startswith(_MAGIC):
         raise StateError("a snapshot row is not one of ours")
     _, version, header_size = _PREFIX.unpack_from(row)
@@ -52,7 +52,7 @@ def unpack(row: bytes) -> Packed:
 
 
 def _inflated(body: bytes) -> bytes:
-    """Decompress, but no more than a row can hold: a few bytes may ask for gigabytes."""
+    """Decompress up to `MAX_CONTENT` bytes: a few bytes may expand to gigabytes."""
     stream = zlib.decompressobj()
     content = stream.decompress(body, MAX_CONTENT)
     if not stream.eof or stream.unused_data:

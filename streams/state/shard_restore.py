@@ -1,4 +1,4 @@
-"""A shard out of the rows of a snapshot: the other half of `streams.state.shard_rows`."""
+"""Restores a shard from the rows of a snapshot: the other half of `streams.state.shard_rows`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from streams.state.shard_rows import CHUNK, SLOT_CHUNK
 
 
 def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> frozenset[str]:
-    """Fill a fresh shard from what `heads` and `dump` gave and return the names of the rows that were of no use.
+    """Fill a fresh shard from the values of `heads` and the rows of `dump`; return the names of rows that are unusable.
 
-    Feeds that the settings no longer name, or give another kind or width of bin, stay out. Raises StateError when a
-    row has a format that this version cannot read; `Stage.load` tells of rows that do not hold what their format says.
+    Feeds that the settings no longer name, or name with another kind or width of bin, are not restored. Raises
+    StateError for a row of a format that this version cannot read. Other errors of content become one in `Stage`.
     """
     fits = [name for name, feed in shard.feeds.items() if _fits(feed, values["feeds"].get(name))]
     for name in fits:
@@ -45,14 +45,14 @@ def restore(shard: Shard, values: Mapping[str, Any], rows: Mapping[str, bytes]) 
 
 
 def _wanted(row: str, fits: Sequence[str], parts: Container[str]) -> bool:
-    """Whether a row belongs to a feed that fits or, of one with areas, to a part of it that was restored."""
+    """Return whether a row belongs to a feed that fits and, if it is of its areas, to a part that was restored."""
     feed, family, *rest = row.split("/")
     part = {"cells": f"{feed}/cells", "area": f"{feed}/area/{rest[0] if rest else ''}"}.get(family)
     return feed in fits and (part is None or part in parts)
 
 
 def _restore_parts(shard: Shard, name: str, values: Mapping[str, Any], rows: Mapping[str, bytes]) -> Iterator[str]:
-    """Restore what the areas of a feed are made of, and their own columns, where the snapshot has them."""
+    """Restore the cells and the areas of a feed, where the snapshot has them, and yield the folder of each."""
     head, cells = values["feeds"][name], shard.feeds[name].cells
     if cells is None or "since" not in head:
         return
@@ -61,11 +61,12 @@ def _restore_parts(shard: Shard, name: str, values: Mapping[str, Any], rows: Map
     yield "cells"
     if name not in shard.areas:
         return
-    its, areas = shard.areas[name], values["areas"][name]
-    its.closed, its.silent_since = areas["closed"], areas["silent_since"]
-    for one in its.summed.keys() & areas["scalars"].keys():
-        restore_summed(its.summed[one], _under(f"{name}/area/{one}/", rows), areas["scalars"][one])
-        yield f"area/{one}"
+    areas, saved = shard.areas[name], values["areas"][name]
+    areas.closed, areas.silent_since = saved["closed"], saved["silent_since"]
+    for combination in areas.summed.keys() & saved["scalars"].keys():
+        folder = f"area/{combination}"
+        restore_summed(areas.summed[combination], _under(f"{name}/{folder}/", rows), saved["scalars"][combination])
+        yield folder
 
 
 def _under(folder: str, rows: Mapping[str, bytes]) -> dict[str, Packed]:
@@ -73,23 +74,23 @@ def _under(folder: str, rows: Mapping[str, bytes]) -> dict[str, Packed]:
 
 
 def _fits(feed: Feed, head: Mapping[str, Any] | None) -> bool:
-    """Whether a feed's snapshot means the same under the settings of now."""
+    """Return whether a feed's snapshot means the same under the present settings."""
     rules = feed.rules
     return head is not None and (head["kind"], head["width"]) == (rules.detector.kind, rules.time.width)
 
 
 def _family(rows: Mapping[str, Packed], family: str) -> list[tuple[list[str], Packed]]:
-    """Return the rows of a family with the parts of their names behind it, in order of their numbers."""
-    found = [(name.split("/")[1:], row) for name, row in rows.items() if name.split("/")[0] == family]
-    return sorted(found, key=lambda one: [int(part) for part in one[0]])
+    """Return the rows of a family with the numbers in their names, in order of these."""
+    numbered = [(name.split("/")[1:], row) for name, row in rows.items() if name.split("/")[0] == family]
+    return sorted(numbered, key=lambda named: [int(number) for number in named[0]])
 
 
 def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed]) -> None:
     feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
     feed.admission.active, feed.silent_since = head["active"], head["silent_since"]
-    for held in rows["held"].values["held"]:
-        measurement = convert(held["measurement"], Measurement)
-        origin = MeasurementOrigin(held["offset"], base64.b64decode(held["payload"]))
+    for pending in rows["held"].values["held"]:
+        measurement = convert(pending["measurement"], Measurement)
+        origin = MeasurementOrigin(pending["offset"], base64.b64decode(pending["payload"]))
         feed.admission.leap_guard.pending.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
 
 
@@ -102,12 +103,12 @@ def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:
     cells.remap()
 
 
-def restore_summed(its: Summed, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
-    """Fill the areas of one combination from its rows, and the numbers of its detector."""
-    _restore_series(its.index, rows)
-    _restore_detector(its.detector, len(its.index), rows, scalars)
-    its.grow(len(its.index))
-    _restore_columns("parts", its, rows)
+def restore_summed(summed: Summed, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
+    """Fill the areas of one combination from its rows, and from the scalars of its detector."""
+    _restore_series(summed.index, rows)
+    _restore_detector(summed.detector, len(summed.index), rows, scalars)
+    summed.grow(len(summed.index))
+    _restore_columns("parts", summed, rows)
 
 
 def _restore_columns(family: str, into: object, rows: Mapping[str, Packed]) -> None:
@@ -138,8 +139,8 @@ def _restore_bins(bins: OpenBins, count: int, rows: Mapping[str, Packed]) -> Non
 
 def _restore_members(members: Members, rows: Mapping[str, Packed]) -> None:
     for _, row in _family(rows, "members"):
-        for number, known in row.values["since"]:
-            members.put(number, {member: (up, since) for member, (up, since) in known})
+        for number, states in row.values["since"]:
+            members.put(number, {member: (up, since) for member, (up, since) in states})
         for number, member, ts, up, start in row.values["events"]:
             members.add(start, (number, member, ts, up))
 
@@ -148,7 +149,7 @@ def _restore_detector(detector: Detector, count: int, rows: Mapping[str, Packed]
     detector.grow(count)
     for (number,), row in _family(rows, "hot"):
         at = int(number) * CHUNK
-        if row.columns.keys() != detector.stored.keys():  # a column that starts anew unsaid would be a silent reset
+        if row.columns.keys() != detector.stored.keys():  # a missing column would be reset without a word
             raise ValueError(f"columns {sorted(row.columns.keys() ^ detector.stored.keys())}")
         for name, column in row.columns.items():
             detector.stored[name][at : at + len(column)] = column

@@ -1,10 +1,10 @@
-"""A shard as named rows of bytes, split by how often they change; `streams.state.shard_restore` reads them.
+"""Encodes a shard as named rows of bytes, split by how often they change; `streams.state.shard_restore` reads them.
 
-Of each feed: `series` (who has which row), `seen` (when each was measured), `open` (bins not closed yet), `members`
-(who is up), `held` (measurements in doubt), `hot` (columns that change when bins close), `ongoing` (outages that have
-not ended), `slot` (one hour of the week of the seasonal profile). Where it has areas, `cells/…` holds what they are
-summed from and `area/COMBINATION/…` those of one combination, in families named alike; `panel` and `parts` are columns
-of a cell and of an area. A row holds at most `CHUNK` series, so that a change of one writes little.
+Rows of a feed, by family: `series` (which series has which row), `seen` (when each was measured), `open` (bins that are
+not closed), `members` (which members are up), `held` (measurements ahead of their time), `hot` (columns that change
+when bins close), `ongoing` (outages that have not ended), `slot` (an hour of the week of the seasonal profile). A feed
+with areas has the same families under `cells/…`, for the cells that are summed, and under `area/COMBINATION/…`; `panel`
+and `parts` are columns of cells and of areas. A row holds at most `CHUNK` series, so that one change writes little.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from streams.state.row_codec import pack
 
 CHUNK = 4096
 SLOT_CHUNK = 65_536
-_TIME = itemgetter(2)  # of an event: late ones are held with those of a bin that came before and after them
+_TIME = itemgetter(2)  # of an event; events of a bin are not in this order, since late ones come among them
 Rows = Iterator[tuple[str, bytes]]
-Led = TypeVar("Led", bound=tuple[Any, ...])
+OfRow = TypeVar("OfRow", bound=tuple[Any, ...])
 
 
 def dump(shard: Shard, *, whole: bool = False) -> dict[str, bytes]:
-    """Return the rows that may have changed since the last call, or all of them. The next call counts from this one."""
+    """Return by name the rows that may have changed since the last call; with `whole`, all rows."""
     rows = {f"{name}/{row}": content for name, feed in shard.feeds.items() for row, content in _feed_rows(feed, whole)}
-    areas = ((name, one, summed) for name, its in shard.areas.items() for one, summed in its.summed.items())
     return rows | {
-        f"{name}/{row}": it
-        for name, one, its in areas
-        for row, it in _under(f"area/{one}", summed_rows(its, whole=whole))
+        f"{name}/area/{combination}/{row}": content
+        for name, areas in shard.areas.items()
+        for combination, summed in areas.summed.items()
+        for row, content in summed_rows(summed, whole=whole)
     }
 
 
@@ -63,7 +63,7 @@ def heads(shard: Shard) -> dict[str, Any]:
 
 
 def gone(shard: Shard, names: Iterable[str]) -> frozenset[str]:
-    """Return those of the names that are bins which have closed since, or of feeds that are not in the settings."""
+    """Return the names of rows of bins that have closed and of feeds that are not in the settings."""
     bins = {name: feed.bins for name, feed in shard.feeds.items()}
     bins |= {f"{name}/cells": feed.cells.bins for name, feed in shard.feeds.items() if feed.cells}
     kept = {f"{name}/open/{start}" for name, opened in bins.items() for start in opened.bins}
@@ -84,7 +84,7 @@ def _head(feed: Feed) -> dict[str, Any]:
     }
 
 
-def _held(claim: Claim[tuple[Measurement, MeasurementOrigin]]) -> dict[str, Any]:
+def _pending(claim: Claim[tuple[Measurement, MeasurementOrigin]]) -> dict[str, Any]:
     measurement, origin = claim.item
     payload = base64.b64encode(origin.payload).decode()
     return {"measurement": to_builtins(measurement), "offset": origin.offset, "payload": payload}
@@ -95,7 +95,7 @@ def _feed_rows(feed: Feed, whole: bool) -> Rows:
     yield from _series_rows(feed.index, whole)
     yield from _seen_rows(feed.index)
     yield from _bin_rows(feed.bins, len(feed.index))
-    yield "held", pack({"held": [_held(claim) for claim in feed.admission.leap_guard.pending]}, {})
+    yield "held", pack({"held": [_pending(claim) for claim in feed.admission.leap_guard.pending]}, {})
     if feed.kind.tracks_members:
         yield from _member_rows(feed.members, len(feed.index))
     yield from _detector_rows(feed, whole)
@@ -103,16 +103,16 @@ def _feed_rows(feed: Feed, whole: bool) -> Rows:
         yield from _under("cells", _cell_rows(feed.cells, whole))
 
 
-def _detector_rows(its: Feed | Summed, whole: bool) -> Rows:
-    """Yield what changes when bins close; what closes next counts anew."""
-    detector = its.detector
-    dirty = detector.dirty_slots() if its.closings else ()
-    if its.closings or whole:
+def _detector_rows(scored: Feed | Summed, whole: bool) -> Rows:
+    """Yield the rows that change when bins close, and reset the count of closed bins."""
+    detector = scored.detector
+    dirty = detector.dirty_slots() if scored.closings else ()
+    if scored.closings or whole:
         ongoing = {str(row): outage_lifecycle.stored(outage) for row, outage in sorted(detector.ongoing.items())}
         yield "ongoing", pack(ongoing, {})
         yield from _column_rows("hot", detector.stored, detector.rows)
-        yield from _slot_rows(detector, range(detector.slots.shape[1]) if whole or its.forgot else dirty)
-    its.closings, its.forgot = 0, False
+        yield from _slot_rows(detector, range(detector.slots.shape[1]) if whole or scored.forgot else dirty)
+    scored.closings, scored.forgot = 0, False
 
 
 def _cell_rows(cells: Cells, whole: bool) -> Rows:
@@ -126,21 +126,21 @@ def _cell_rows(cells: Cells, whole: bool) -> Rows:
     yield from _column_rows("panel", {name: getattr(cells.panel, name) for name in Panel.COLUMNS}, rows)
 
 
-def summed_rows(its: Summed, *, whole: bool = False) -> Rows:
-    """Yield the rows of the areas of one combination that may have changed since the last call, or all."""
-    yield from _series_rows(its.index, whole)
-    yield from _seen_rows(its.index)
-    yield from _column_rows("parts", {name: getattr(its, name) for name in Summed.COLUMNS}, len(its.index))
-    yield from _detector_rows(its, whole)
+def summed_rows(summed: Summed, *, whole: bool = False) -> Rows:
+    """Yield the rows of the areas of one combination that may have changed since the last call, or all rows."""
+    yield from _series_rows(summed.index, whole)
+    yield from _seen_rows(summed.index)
+    yield from _column_rows("parts", {name: getattr(summed, name) for name in Summed.COLUMNS}, len(summed.index))
+    yield from _detector_rows(summed, whole)
 
 
 def _areas_head(areas: Areas) -> dict[str, Any]:
-    scalars = {name: its.detector.scalars for name, its in areas.summed.items()}
+    scalars = {name: summed.detector.scalars for name, summed in areas.summed.items()}
     return {"closed": areas.closed, "silent_since": areas.silent_since, "scalars": scalars}
 
 
 def _under(folder: str, rows: Rows) -> Rows:
-    """Name rows as those of a part."""
+    """Yield rows with names inside a folder."""
     return ((f"{folder}/{name}", row) for name, row in rows)
 
 
@@ -184,18 +184,18 @@ def _open_rows(start: int, opened: OpenBin, rows: int) -> Rows:
 
 
 def _member_rows(members: Members, rows: int) -> Rows:
-    held = [(start, event) for start, events in sorted(members.events.items()) for event in sorted(events, key=_TIME)]
-    events = _by_chunk((*event, start) for start, event in held)
+    bins = sorted(members.events.items())
+    events = _by_chunk((*event, start) for start, in_bin in bins for event in sorted(in_bin, key=_TIME))
     for number, at, end in _spans(rows):
         since = [[row, sorted(members.since[row].items())] for row in range(at, end) if row in members.since]
         yield f"members/{number}", pack({"since": since, "events": events[number]}, {})
 
 
-def _by_chunk(those: Iterable[Led]) -> defaultdict[int, list[Led]]:
-    """Return tuples that start with a row by the number of its chunk, in order."""
-    chunks: defaultdict[int, list[Led]] = defaultdict(list)
-    for one in those:
-        chunks[one[0] // CHUNK].append(one)
+def _by_chunk(of_rows: Iterable[OfRow]) -> defaultdict[int, list[OfRow]]:
+    """Return tuples that begin with a row number by the number of their chunk, in order."""
+    chunks: defaultdict[int, list[OfRow]] = defaultdict(list)
+    for of_row in of_rows:
+        chunks[of_row[0] // CHUNK].append(of_row)
     return chunks
 
 

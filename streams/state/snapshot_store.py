@@ -1,8 +1,8 @@
 """Snapshots in a key-value table: written row by row, valid only as a whole.
 
-Each named row has two places, A and B. A snapshot writes changed rows to the place that the current one does not use,
-and last, in one record, the list of places together with the source offset that all of them include. A crash between
-any two writes leaves the snapshot before it whole. A long row is stored in pieces, since brokers limit messages.
+Each named row has two places, A and B. A snapshot writes changed rows to the places that the current snapshot does not
+use. Last, it writes one record, the head: the place of each row, and the source offset that all rows include. A crash
+between any two writes leaves the previous snapshot whole. A long row is stored in pieces, since brokers limit messages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Loaded(NamedTuple):
 
 
 class SnapshotStore:
-    """The snapshots of one partition of a topic in a table of bytes by bytes; `folder` tells its rows from others'."""
+    """The snapshots of one partition of a topic in a table of bytes by bytes; `folder` is the prefix of their rows."""
 
     def __init__(self, table: MutableMapping[bytes, bytes], partition: int, folder: str = "") -> None:
         self.table = table
@@ -35,8 +35,9 @@ class SnapshotStore:
         self.bytes_written = 0
 
     def load(self) -> Loaded | None:
-        """Return the newest whole snapshot, or None when there is none. Raises StateError for an unknown
-        format, or when rows are not those that were written with the head.
+        """Return the newest whole snapshot, or None when there is none.
+
+        Raises StateError for an unknown format, and for a row that was not written with the head.
         """
         head = self.table.get(self._key("head", "", 0))
         if head is None:
@@ -46,7 +47,7 @@ class SnapshotStore:
         return Loaded(values, {name: self._checked(name, place) for name, place in self.places.items()})
 
     def save(self, values: Mapping[str, Any], changed: Mapping[str, bytes], gone: frozenset[str] = frozenset()) -> None:
-        """Write the changed rows and then the head that makes them valid; other rows in `gone` are dropped after it."""
+        """Write the changed rows, then the head that makes them valid; then remove the other rows in `gone`."""
         gone -= changed.keys()
         places = {name: place for name, place in self.places.items() if name not in gone}
         for name, row in changed.items():
@@ -64,12 +65,12 @@ class SnapshotStore:
         self.places = places
 
     def keys(self) -> set[bytes]:
-        """Return the keys in the table that the snapshot written or loaded last consists of."""
+        """Return the keys in the table of the snapshot that was written or loaded last."""
         rows = {self._key(name, place, n) for name, place in self.places.items() for n in range(_count(place))}
         return rows | {self._key("head", "", 0)}
 
     def _checked(self, name: str, place: str) -> bytes:
-        """Return a row if it is the one that the head was written for: another worker may have written after it."""
+        """Return a row. Raises StateError if its checksum is not in the head: another worker may have written it."""
         row = self._read(name, place)
         if _place(place[0], row) != place:
             raise StateError(
@@ -94,7 +95,7 @@ class SnapshotStore:
 
 
 def _place(place: str, row: bytes) -> str:
-    """Return A or B with the checksum of what stands there and in how many pieces."""
+    """Return A or B with the checksum of the row and its number of pieces."""
     return f"{place}{zlib.crc32(row):08x}{len(_pieces(row))}"
 
 

@@ -1,8 +1,7 @@
-"""A file of state: the snapshots of all partitions, as `ebbtide state export` writes them; docs/state.md describes it.
+"""The file of state that `ebbtide state export` writes: the snapshots of all partitions, see docs/state.md.
 
-A line `EBBTIDE-STATE 1`, a line of JSON that says whose state it is, then for each row a line of JSON with its
-partition, name and size and the bytes themselves, and at last a line with the SHA-256 of all before. Same state, same
-bytes.
+It holds a line `EBBTIDE-STATE 1`, a line of JSON with the `Header`, for each row a line of JSON with its partition,
+name and size followed by its bytes, and a last line with the SHA-256 of all before. Equal states are equal bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _DIGEST = 64
 
 
 class Header(msgspec.Struct, forbid_unknown_fields=True):
-    """Whose state it is, and which version wrote it."""
+    """The application and topic of the state, and the version that wrote it."""
 
     app_id: str
     measurements: str
@@ -36,8 +35,8 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     version: str
 
 
-class Row(msgspec.Struct, forbid_unknown_fields=True):
-    """What follows in a file: a row's partition, name and size in bytes."""
+class RowHeader(msgspec.Struct, forbid_unknown_fields=True):
+    """Partition, name and size (bytes) of the row that follows."""
 
     partition: int
     name: str
@@ -45,22 +44,22 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class State(msgspec.Struct):
-    """Rows by name of each partition that has a snapshot; the row `head` holds the small values.
+    """The rows by name of each partition that has a snapshot; the row `head` holds the small values.
 
-    Names of rows of other stages than the measurements begin with the stage's folder.
+    Names of rows begin with the folder of their stage, which is empty for the measurements.
     """
 
     header: Header
     partitions: dict[int, dict[str, bytes]]
 
     def offsets(self, folder: str = "") -> dict[int, int]:
-        """Return the newest offset that each partition's snapshot of a stage includes. Raises StateError."""
+        """Return the newest offset in each partition's snapshot of a stage. Raises StateError."""
         heads = {number: rows.get(f"{folder}{HEAD}") for number, rows in self.partitions.items()}
         return {number: _offset(head) for number, head in heads.items() if head is not None}
 
 
 def by_folder(rows: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
-    """Split the rows of a partition by stage: by its folder, and then by their names in it."""
+    """Return the rows of a partition by the folder of their stage, and by their names in it."""
     found: dict[str, dict[str, bytes]] = {}
     for name, row in rows.items():
         folder, colon, inside = name.rpartition(":")
@@ -76,7 +75,7 @@ def _offset(head: bytes) -> int:
 
 
 def write(path: Path, state: State) -> int:
-    """Write a file, whole or not at all, that only its owner can read; return its bytes. Raises InputError."""
+    """Write a file for its owner only, whole or not at all, and return its size (bytes). Raises InputError."""
     whole = b"".join(_parts(state))
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -101,7 +100,7 @@ def _parts(state: State) -> Iterator[bytes]:
 
 
 def read(path: Path) -> State:
-    """Return what a file holds. Raises InputError, or StateError when it is damaged or of a format unknown here."""
+    """Return the state in a file. Raises InputError, and StateError when it is damaged or of another format."""
     try:
         with path.open("rb") as file:
             return parse(file)
@@ -112,12 +111,12 @@ def read(path: Path) -> State:
 
 
 def parse(file: BinaryIO) -> State:
-    """Return the state in a file that is open. Raises StateError."""
+    """Return the state in an open file. Raises StateError."""
     _check_digest(file)
     first = file.readline(MAX_LINE).removesuffix(b"\n")
     if first != b"%s%d" % (MAGIC, FORMAT):
-        its = first.removeprefix(MAGIC).decode(errors="replace")[:20]
-        raise StateError(f"has format {its!r}, this version reads {FORMAT}")
+        found = first.removeprefix(MAGIC).decode(errors="replace")[:20]
+        raise StateError(f"has format {found!r}, this version reads {FORMAT}")
     header = _line(file.readline(MAX_LINE), Header)
     if header.partitions < 1:
         raise StateError("is of no partition")
@@ -127,13 +126,13 @@ def parse(file: BinaryIO) -> State:
     file.readline(MAX_LINE)
     while file.tell() < end:
         _add_row(state, file, end)
-    if any(HEAD not in rows for one in state.partitions.values() for rows in by_folder(one).values()):
+    if any(HEAD not in rows for partition in state.partitions.values() for rows in by_folder(partition).values()):
         raise StateError("lacks a head of a partition")
     return state
 
 
 def _add_row(state: State, file: BinaryIO, end: int) -> None:
-    row = _line(file.readline(MAX_LINE), Row)
+    row = _line(file.readline(MAX_LINE), RowHeader)
     if not 0 <= row.size <= min(MAX_ROW, end - file.tell()) or not 0 <= row.partition < state.header.partitions:
         raise StateError(f"has a row that cannot be: {row}")
     rows = state.partitions.setdefault(row.partition, {})
@@ -143,7 +142,7 @@ def _add_row(state: State, file: BinaryIO, end: int) -> None:
 
 
 def _check_digest(file: BinaryIO) -> None:
-    """Read it all once: nothing in it is believed before. Leaves the file at its start."""
+    """Raise StateError unless the checksum fits; nothing is parsed before. Leaves the file at its start."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     if file.read(len(MAGIC)) != MAGIC or size < len(MAGIC) + _DIGEST + 1:
