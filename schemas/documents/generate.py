@@ -12,12 +12,12 @@ import msgspec
 import orjson
 
 from schemas.alertstate import AlertState
+from schemas.bin_report import BinReport, Levels
 from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.documents import asyncapi, descriptions, openapi
 from schemas.documents.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
 from schemas.documents.component import REGION, component, described
-from schemas.finding import Finding, Levels
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
@@ -79,7 +79,7 @@ def _outage() -> dict[str, Any]:
 
 def _finding() -> dict[str, Any]:
     """The schema of a finding, with those of its parts."""
-    schema = described(component(Finding), descriptions.FINDING)
+    schema = described(component(BinReport), descriptions.FINDING)
     schema["required"] = list(schema["properties"])
     parts = {"Outage": _outage(), "Levels": described(component(Levels), descriptions.LEVELS)}
     return schema | {"$defs": parts | _DROP}

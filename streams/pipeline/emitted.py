@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart
@@ -34,7 +34,7 @@ class Emitted:
         unreadable: A line for the log on each message that is not of its topic's type.
     """
 
-    bin_reports: list[Finding] = field(default_factory=list)
+    bin_reports: list[BinReport] = field(default_factory=list)
     area_sums: list[AreaSumPart] = field(default_factory=list)
     dead_letters: list[Rejected] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)

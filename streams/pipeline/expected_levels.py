@@ -11,7 +11,7 @@ import numpy as np
 from detectors.incidents.model import Facets, ScoredSeries
 from detectors.outages.detector import Detector
 from detectors.types import Floats
-from schemas.finding import Levels
+from schemas.bin_report import Levels
 from streams.ingest.series_index import FACETS, SeriesIndex
 
 HOUR = 3600

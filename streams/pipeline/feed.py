@@ -14,7 +14,7 @@ from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
 from detectors.types import DAY, Change, ClosedBin, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
-from schemas.finding import Levels
+from schemas.bin_report import Levels
 from streams.config.area_spec import Combination
 from streams.config.reference_data import ReferenceData
 from streams.ingest.batch import Batch, Rejected

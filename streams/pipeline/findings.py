@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from schemas.finding import Finding, Levels
+from schemas.bin_report import BinReport, Levels
 
 SHARD, AREAS = "shard/{}", "areas/{}"  # names of reporters, by the number of the partition and by the combination
 OUTAGES, SERIES = 200, 4000  # most of each in one piece, which keeps it below a megabyte
 
 
-def silence(reporter: str, feed: str, end: int) -> Finding:
+def silence(reporter: str, feed: str, end: int) -> BinReport:
     """Return the report of a reporter that has no data of a feed in the bin of this end and in all before it."""
-    return Finding(reporter=reporter, feed=feed, end=end, silent=True)
+    return BinReport(reporter=reporter, feed=feed, end=end, silent=True)
 
 
-def pieces_of(report: Finding) -> list[Finding]:
+def pieces_of(report: BinReport) -> list[BinReport]:
     """Return a report in pieces: outages first, then levels. Equal reports are cut alike."""
     outages = [report.outages[at : at + OUTAGES] for at in range(0, len(report.outages), OUTAGES)]
     levels: list[list[Levels] | None] = [] if report.levels is None else list(_grouped(_split(report.levels)))

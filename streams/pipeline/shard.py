@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.outages.detector import Detector
 from detectors.types import Change
-from schemas.finding import Finding, Levels
+from schemas.bin_report import BinReport, Levels
 from schemas.outage import Outage
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
@@ -99,7 +99,7 @@ class Shard:
         closings.sort(key=lambda of_feed: of_feed[1].position)
         return Emitted(bin_reports=[self._report(name, closing) for name, closing in closings], dead_letters=rejected)
 
-    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> list[Finding]:
+    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> list[BinReport]:
         """Advance the watermark of a feed to its newest event time elsewhere and return reports of the bins that close.
 
         The caller knows that this partition has no unread measurements. `spoke`: starts of the bins in which the feed
@@ -147,8 +147,8 @@ class Shard:
         due = levels.is_due(start, start + feed.rules.time.width, [detector for _, detector in scored])
         return levels.levels_of(scored) if due else None
 
-    def _report(self, name: str, closing: Closing) -> Finding:
-        return Finding(
+    def _report(self, name: str, closing: Closing) -> BinReport:
+        return BinReport(
             reporter=self.reporter,
             feed=name,
             end=closing.end,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import DecodeError
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart, decode_partial
 from schemas.rejections import one_line
@@ -108,13 +108,13 @@ class AreaStage(Stage):
         for start in site.gathering.ready(shards):
             emitted.bin_reports.append(self._close(site, start))
 
-    def _close(self, site: Site, start: int) -> Finding:
+    def _close(self, site: Site, start: int) -> BinReport:
         """Close a bin that all shards have reported."""
         rules, end = self.settings.feeds[site.feed], start + int(self.settings.feeds[site.feed].bin)
         parts = site.gathering.pop(start)
         changes, index, detector = site.areas.close(parts), site.summed.index, site.summed.detector
         due = expected_levels.is_due(start, end, [detector])
-        return Finding(
+        return BinReport(
             reporter=AREAS.format(site.name),
             feed=site.feed,
             end=end,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.finding import decode_finding
+from schemas.bin_report import decode_bin_report
 from schemas.incident import OVER, Incident
 from schemas.rejections import one_line
 from streams.broker.record_run import Run
@@ -37,7 +37,7 @@ class IncidentStage(Stage):
         emitted, fresh = Emitted(), self._fresh(records)
         for offset, value in zip(fresh.offsets, fresh.values, strict=True):
             try:
-                self.grouping.add(decode_finding(value or b""))
+                self.grouping.add(decode_bin_report(value or b""))
             except ValueError as error:
                 line = f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}"
                 emitted.unreadable.append(line)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart
 from streams.broker.record_run import Run
@@ -97,7 +97,7 @@ class MeasurementStage(Stage):
         data here are reported as silent; for that, the partition need not be idle.
         """
         silences = self._silences(lag, now)
-        reports: list[Finding] = []
+        reports: list[BinReport] = []
         if self._may_advance(lag, now):
             self.unsaved = True
             behind = [(feed, newest) for feed, newest in sorted(self.clock.items()) if self._is_behind(feed)]
@@ -131,7 +131,7 @@ class MeasurementStage(Stage):
     def _add_area_sums(self, feed: str, partial: Partial) -> None:
         self._area_sums += pieces_of(self.source(feed), partial)
 
-    def _silences(self, lag: int | None, now: float) -> list[Finding]:
+    def _silences(self, lag: int | None, now: float) -> list[BinReport]:
         """Return reports of the feeds without data here, and note for their areas that there is nothing to sum."""
         silences = []
         for feed, start in self.absence.due(self.shard.newest(), lag, now):

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import faust
 
+from schemas import bin_report, deadletter, incident, partial
 from schemas import clock as clocks
-from schemas import deadletter, finding, incident, partial
+from schemas.bin_report import BinReport
 from schemas.clock import Clock
 from schemas.cloudevents import Headers, incident_headers, outage_headers
-from schemas.finding import Finding
 from schemas.incident import Incident
 from schemas.outage import Outage, encode
 from schemas.partial import AreaSumPart
@@ -80,9 +80,11 @@ class Publisher:
             key = outage.outage_id.encode()
             await self._send(stage, self._outages, key, encode(outage), headers=outage_headers(outage))
 
-    async def _send_bin_reports(self, stage: str, reports: Iterable[Finding]) -> None:
+    async def _send_bin_reports(self, stage: str, reports: Iterable[BinReport]) -> None:
         for piece in (piece for report in reports for piece in pieces_of(report)):
-            await self._send(stage, self._findings, piece.reporter.encode(), finding.encode(piece), partition=FINDINGS)
+            await self._send(
+                stage, self._findings, piece.reporter.encode(), bin_report.encode(piece), partition=FINDINGS
+            )
 
     async def _send_area_sums(self, stage: str, pieces: Iterable[AreaSumPart]) -> None:
         for piece in pieces:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.incident import encode
 from schemas.partial import AreaSumPart
 from schemas.partial import encode as encode_partial
@@ -51,7 +51,7 @@ def _read(partition: MeasurementStage, lines: Sequence[bytes]) -> Iterator[Emitt
 
 def _areas(
     settings: Settings, partitions: Sequence[MeasurementStage], pieces: Sequence[AreaSumPart]
-) -> Iterator[Finding]:
+) -> Iterator[BinReport]:
     """Yield what the areas find in all partitions; one that has nothing of a feed says so."""
     messages = [*map(encode_partial, pieces), *map(encode_partial, _nothing(partitions, pieces))]
     for number in range(len(partitions)):

@@ -11,11 +11,11 @@ from itertools import chain
 
 import msgspec
 
+from schemas.bin_report import decode_bin_report
+from schemas.bin_report import encode as encode_bin_report
 from schemas.clock import Clock, decode_clock
 from schemas.clock import encode as encode_clock
 from schemas.decode import Decoded, decode
-from schemas.finding import decode_finding
-from schemas.finding import encode as encode_finding
 from schemas.outage import decode_outage
 from schemas.outage import encode as encode_outage
 from schemas.rejections import DETAIL_LENGTH, REASONS
@@ -93,8 +93,8 @@ def state(data: bytes) -> None:
 def finding(data: bytes) -> None:
     """A finding, which is written as it was read, or the error that the worker expects."""
     with suppress(msgspec.DecodeError):
-        found = decode_finding(data)
-        assert decode_finding(encode_finding(found)) == found
+        found = decode_bin_report(data)
+        assert decode_bin_report(encode_bin_report(found)) == found
 
 
 TARGETS: tuple[Callable[[bytes], None], ...] = (measurements, clock, outage, row, state, finding)

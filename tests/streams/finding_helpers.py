@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.incident import encode
 from streams.config.metadata import Register
 from streams.config.settings import Settings, from_builtins
@@ -55,9 +55,9 @@ def two_feeds() -> list[tuple[int, bytes]]:
     return [(asn, orjson.dumps(fields)) for _, asn, fields in sorted(lines, key=lambda one: one[0])]
 
 
-def findings(settings: Settings, number: int, values: Sequence[bytes], cut: int = 1 << 60) -> list[Finding]:
+def findings(settings: Settings, number: int, values: Sequence[bytes], cut: int = 1 << 60) -> list[BinReport]:
     """Return what a shard finds in messages, taken in batches of `cut`."""
-    shard, tally, found = Shard(settings, reporter=SHARD.format(number)), Tally(), list[Finding]()
+    shard, tally, found = Shard(settings, reporter=SHARD.format(number)), Tally(), list[BinReport]()
     shard.report_levels()
     for at in range(0, len(values), cut):
         part = values[at : at + cut]
@@ -65,7 +65,7 @@ def findings(settings: Settings, number: int, values: Sequence[bytes], cut: int 
     return found
 
 
-def by_shard(settings: Settings, measured: Iterable[tuple[int, bytes]], shards: int) -> list[list[Finding]]:
+def by_shard(settings: Settings, measured: Iterable[tuple[int, bytes]], shards: int) -> list[list[BinReport]]:
     """Return what each of some shards finds, when each has the networks that it would have in Kafka."""
     parts: list[list[bytes]] = [[] for _ in range(shards)]
     for asn, value in measured:
@@ -78,7 +78,7 @@ def grouping(settings: Settings, shards: int) -> Grouping:
     return Grouping(settings, Register(), expected_reporters(settings, shards))
 
 
-def incidents(settings: Settings, shards: int, told: Iterable[Finding]) -> list[bytes]:
+def incidents(settings: Settings, shards: int, told: Iterable[BinReport]) -> list[bytes]:
     """Return the incidents of findings, settled after each of them."""
     its, found = grouping(settings, shards), []
     for finding in told:

@@ -8,7 +8,7 @@ from math import inf, nextafter
 
 from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision
 from detectors.incidents.tracker import advance, apply_revisions
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.incident import Incident
 from streams.config.area_spec import combination
 from streams.config.metadata import Register
@@ -43,7 +43,7 @@ class Grouping:
         self.newest: dict[str, int] = {}  # end of the newest bin of each feed by then
         self._coverage: Coverage | None = None
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: BinReport) -> None:
         """Add a finding. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
         outages = list(map(outage_revision_of, finding.outages))
         at = self.watermarks.admit(finding)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 
 LATE = 1.0  # seconds after the time up to which the reporter is complete
 
@@ -41,7 +41,7 @@ class ReporterWatermarks:
     awaited: dict[str, dict[int, float]] = field(default_factory=dict)
     settled_until: float = -inf
 
-    def admit(self, finding: Finding) -> float | None:
+    def admit(self, finding: BinReport) -> float | None:
         """Note a finding and return the instant at which it takes effect.
 
         Return None for a repeated finding, and for one that only says how far its reporter has come.
@@ -71,13 +71,13 @@ class ReporterWatermarks:
         bins = self.awaited[feed].items()
         return min((at for end, at in bins if end <= common and at > self.settled_until), default=inf)
 
-    def _instant(self, finding: Finding) -> float:
+    def _instant(self, finding: BinReport) -> float:
         if finding.reporter not in self.expected.shards:
             at = self.awaited.get(finding.feed, {}).get(finding.end, -inf)
             return at if at > self.settled_until else _after(finding.end, self.settled_until)
         return _after(finding.end, self.complete.get(finding.reporter, -inf))
 
-    def _advance(self, finding: Finding, at: float) -> None:
+    def _advance(self, finding: BinReport, at: float) -> None:
         """Move the reporter's watermark after the last piece of a bin."""
         feed, end = finding.feed, finding.end
         ends = self.ends.setdefault(finding.reporter, {})

@@ -12,13 +12,13 @@ from hypothesis import given
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from schemas.alertstate import AlertState
+from schemas.bin_report import BinReport, Levels
 from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.decode import decode
 from schemas.documents import descriptions
 from schemas.documents.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
 from schemas.documents.generate import FOLDER, documents, main, stale
-from schemas.finding import Finding, Levels
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
@@ -76,7 +76,7 @@ def test_schemas_are_schemas(name: str) -> None:
         (Outage, descriptions.OUTAGE),
         (Drop, descriptions.DROP),
         (Clock, descriptions.CLOCK),
-        (Finding, descriptions.FINDING),
+        (BinReport, descriptions.FINDING),
         (Levels, descriptions.LEVELS),
         (CalendarEntry, descriptions.CALENDAR),
         (Notification, NOTIFICATION),

@@ -11,8 +11,8 @@ import msgspec
 import orjson
 import pytest
 
+from schemas.bin_report import encode as encode_bin_report
 from schemas.calendar import CalendarEntry, Only, Period, entry_of
-from schemas.finding import encode as encode_finding
 from schemas.times import format_time
 from streams.config.calendar import Calendar
 from streams.config.reference_data import ReferenceData, reference_data_of
@@ -207,7 +207,7 @@ def test_an_incident_keeps_what_suppresses_it_over_a_restart() -> None:
     shard.report_levels()
     values = [value for _, value in finding_helpers.two_feeds()]
     emitted = process(shard, tally, values, range(len(values)), helpers.LATER)
-    messages = [encode_finding(piece) for report in emitted.bin_reports for piece in pieces_of(report)]
+    messages = [encode_bin_report(piece) for report in emitted.bin_reports for piece in pieces_of(report)]
     its = msgspec.structs.replace(its, kafka=msgspec.structs.replace(its.kafka, partitions=1))
     whole = IncidentStage(its, 0, {}, 0.0).process(helpers.records(messages), 0.0).incidents
     middle = next(n for n, value in enumerate(messages) if b'"end":%d,' % (first + 5 * HOUR) in value)

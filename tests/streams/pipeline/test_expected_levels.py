@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.incidents.model import ScoredSeries
-from schemas.finding import Levels
+from schemas.bin_report import Levels
 from streams.pipeline.expected_levels import LevelTables, significant
 from tests.streams.finding_helpers import HOUR, SETTINGS, START, findings, two_feeds
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.finding import Finding, Levels
-from schemas.finding import encode as encode_finding
+from schemas.bin_report import BinReport, Levels
+from schemas.bin_report import encode as encode_bin_report
 from schemas.incident import Incident, encode
 from streams.config.settings import Settings
 from streams.pipeline.findings import pieces_of
@@ -32,7 +32,7 @@ def messages() -> list[bytes]:
     """The findings of two shards in the topic, in between each other."""
     told = by_shard(ITS, two_feeds(), SHARDS)
     both = sorted((finding for course in told for finding in course), key=lambda one: (one.end, one.reporter))
-    return [encode_finding(piece) for finding in both for piece in pieces_of(finding)]
+    return [encode_bin_report(piece) for finding in both for piece in pieces_of(finding)]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_metric_tells_what_waits_for_a_slower_shard() -> None:
     worker.grouping.stages[0] = its
     waiting = []
     for course in by_shard(ITS, two_feeds(), SHARDS):
-        pieces = [encode_finding(piece) for finding in course for piece in pieces_of(finding)]
+        pieces = [encode_bin_report(piece) for finding in course for piece in pieces_of(finding)]
         its.process(records(pieces, its.applied + 1), 0.0)
         refresh(worker)
         waiting.append(worker.metrics.registry.get_sample_value("ebbtide_findings_waiting"))
@@ -212,4 +212,4 @@ def its_with_areas(areas: list[str]) -> Settings:
 
 def told_by(reporter: str, end: int, levels: list[Levels] | None = None) -> bytes:
     """A finding of a bin in which nothing happened."""
-    return encode_finding(Finding(reporter=reporter, feed="ping", end=end, levels=levels))
+    return encode_bin_report(BinReport(reporter=reporter, feed="ping", end=end, levels=levels))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from schemas import finding, incident, outage, partial
+from schemas import bin_report, incident, outage, partial
 from streams.config.errors import StateError
 from streams.config.settings import Settings
 from streams.pipeline.emitted import Emitted
@@ -59,7 +59,7 @@ def texts(emitted: Emitted) -> list[bytes]:
     return [
         *(b"%d %b" % (letter.origin.offset, letter.origin.payload) for letter in emitted.dead_letters),
         *map(outage.encode, emitted.outages),
-        *map(finding.encode, pieces),
+        *map(bin_report.encode, pieces),
         *map(partial.encode, emitted.area_sums),
         *map(incident.encode, emitted.incidents),
     ]
@@ -95,7 +95,7 @@ def _incidents() -> Case:
     reports = sorted(
         (report for shard in by_shard for report in shard), key=lambda report: (report.end, report.reporter)
     )
-    messages = [finding.encode(piece) for report in reports for piece in pieces_of(report)]
+    messages = [bin_report.encode(piece) for report in reports for piece in pieces_of(report)]
     return Case(IncidentStage, settings, messages, len(messages) * 2 // 3)
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from schemas.finding import encode
+from schemas.bin_report import encode
 from schemas.incident import Incident
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import pieces_of

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as example
 from hypothesis import strategies as st
 
-from schemas.finding import encode as encode_finding
+from schemas.bin_report import encode as encode_bin_report
 from schemas.incident import encode
 from streams.config.settings import Settings
 from streams.evaluation.detect import incident_lines
@@ -41,7 +41,7 @@ class Grouped(Divided):
         """Send bin reports, too, and group what comes of each."""
         super().publish(emitted)
         for piece in (piece for report in emitted.bin_reports for piece in pieces_of(report)):
-            self.topic.append(encode_finding(piece))
+            self.topic.append(encode_bin_report(piece))
             grouped = self.incidents.process(records(self.topic[-1:], len(self.topic) - 1), 0.0)
             assert grouped.unreadable == []
             self.told += map(encode, grouped.incidents)

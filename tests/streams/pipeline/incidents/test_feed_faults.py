@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from msgspec import structs
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.incident import Incident, decode_incident, encode
 from schemas.outage import Drop, Outage, decode_outage
 from schemas.times import format_time
@@ -23,13 +23,13 @@ FEED = {"kind": "gauge", "bin": "10m", "lateness": "0s"}
 ITS = from_builtins({"feeds": {"bgp": {"signal": "bgp", **FEED}, "flows": {"signal": "traffic", **FEED}}})
 
 
-def said(shard: int, feed: str, number: int, *, fault: bool = False, empty: bool = False) -> Finding:
+def said(shard: int, feed: str, number: int, *, fault: bool = False, empty: bool = False) -> BinReport:
     """What a shard says of a bin in which no outage was told."""
     end = START + (number + 1) * BIN
-    return Finding(reporter=SHARD.format(shard), feed=feed, end=end, fault=fault, empty=empty)
+    return BinReport(reporter=SHARD.format(shard), feed=feed, end=end, fault=fault, empty=empty)
 
 
-def course(doubted: Iterable[tuple[int, int]], shards: int = 2, bins: int = 30) -> list[Finding]:
+def course(doubted: Iterable[tuple[int, int]], shards: int = 2, bins: int = 30) -> list[BinReport]:
     """Two feeds without an outage; `doubted`: shard and bin in which the flows of a shard fall together."""
     its = set(doubted)
     return [
@@ -40,7 +40,7 @@ def course(doubted: Iterable[tuple[int, int]], shards: int = 2, bins: int = 30) 
     ]
 
 
-def told(findings: list[Finding], shards: int = 2) -> list[Incident]:
+def told(findings: list[BinReport], shards: int = 2) -> list[Incident]:
     """All revisions of incidents."""
     return [decode_incident(one) for one in incidents(ITS, shards, findings)]
 
@@ -73,7 +73,7 @@ def test_faults_hours_apart_are_two() -> None:
     assert [one.state for one in told(course([(0, 5), (0, 20)]))] == ["ongoing", "ended"] * 2
 
 
-def silent() -> list[Finding]:
+def silent() -> list[BinReport]:
     """Flows stop in bin 10, of which half was measured; they are back in bin 22, and with that their bins close."""
     late = [said(0, "flows", number, empty=10 < number < 22) for number in range(10, 22)]
     before = [said(0, feed, number) for number in range(10) for feed in ("bgp", "flows")]
@@ -95,7 +95,7 @@ def dark(feed: str = "flows", number: int = 3, asn: int = 1, revision: int = 1, 
     return structs.replace(one, outage_id=f"{asn:015}{feed[0]}", **times, drops=[Drop(at(number), 0.9)])
 
 
-def agreed() -> list[Finding]:
+def agreed() -> list[BinReport]:
     """Both feeds are in doubt while the same four networks are held, the flows a bin later; all is well in bin 20."""
 
     def held(feed: str, revision: int, state: str) -> list[Outage]:
@@ -129,7 +129,7 @@ def test_feeds_that_agree_are_not_at_fault() -> None:
     [silent(), course([(0, 10), (0, 11), (0, 13)], 1), agreed()],
     ids=["silent", "doubted", "agreed"],
 )
-def test_a_restart_changes_nothing(findings: list[Finding]) -> None:
+def test_a_restart_changes_nothing(findings: list[BinReport]) -> None:
     """Wherever it is cut, a state that was written and read goes on with the same bytes."""
     whole = incidents(ITS, 1, findings)
     for cut in range(0, len(findings), 3):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.finding import Finding, decode_finding, encode
+from schemas.bin_report import BinReport, decode_bin_report, encode
 from schemas.incident import decode_incident
 from streams.config.settings import from_builtins
 from streams.evaluation.detect import incident_lines
@@ -21,20 +21,20 @@ from tests.streams.helpers import LATER
 
 
 @pytest.fixture(scope="module")
-def told() -> list[list[Finding]]:
+def told() -> list[list[BinReport]]:
     """What three shards find of networks that fall in two feeds."""
     return by_shard(SETTINGS, two_feeds(), 3)
 
 
 @pytest.fixture(scope="module")
-def expected(told: list[list[Finding]]) -> list[bytes]:
+def expected(told: list[list[BinReport]]) -> list[bytes]:
     """The incidents, when the shards are heard one after the other."""
     found = incidents(SETTINGS, 3, [finding for course in told for finding in course])
     assert len(found) > 3
     return found
 
 
-def interleaved(data: st.DataObject, told: Sequence[Sequence[Finding]]) -> list[Finding]:
+def interleaved(data: st.DataObject, told: Sequence[Sequence[BinReport]]) -> list[BinReport]:
     """The courses in between each other, in stretches of any length."""
     queues, order = [list(course) for course in told], []
     while any(queues):
@@ -48,7 +48,7 @@ def interleaved(data: st.DataObject, told: Sequence[Sequence[Finding]]) -> list[
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_the_order_of_shards_does_not_matter(
-    told: list[list[Finding]], expected: list[bytes], data: st.DataObject
+    told: list[list[BinReport]], expected: list[bytes], data: st.DataObject
 ) -> None:
     """Whoever is fast, the same revisions come out, in the same order, with the same bytes."""
     assert incidents(SETTINGS, 3, interleaved(data, told)) == expected
@@ -57,7 +57,7 @@ def test_the_order_of_shards_does_not_matter(
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_what_shards_repeat_after_a_crash_changes_nothing(
-    told: list[list[Finding]], expected: list[bytes], data: st.DataObject
+    told: list[list[BinReport]], expected: list[bytes], data: st.DataObject
 ) -> None:
     """A shard that goes on from an old snapshot says again what it said."""
     order = interleaved(data, told)
@@ -67,9 +67,9 @@ def test_what_shards_repeat_after_a_crash_changes_nothing(
     assert incidents(SETTINGS, 3, [*order[:cut], *again, *order[cut:]]) == expected
 
 
-def test_messages_and_pieces_change_nothing(told: list[list[Finding]], expected: list[bytes]) -> None:
+def test_messages_and_pieces_change_nothing(told: list[list[BinReport]], expected: list[bytes]) -> None:
     """What is packed, cut and sent is what was found."""
-    sent = [decode_finding(encode(piece)) for course in told for one in course for piece in pieces_of(one)]
+    sent = [decode_bin_report(encode(piece)) for course in told for one in course for piece in pieces_of(one)]
     assert incidents(SETTINGS, 3, sent) == expected
 
 
@@ -88,7 +88,7 @@ def test_one_shard_gives_what_detect_gives() -> None:
     assert incidents(SETTINGS, 1, findings(SETTINGS, 0, values)) == detected != []
 
 
-def test_a_shard_that_has_not_told_holds_incidents_up(told: list[list[Finding]]) -> None:
+def test_a_shard_that_has_not_told_holds_incidents_up(told: list[list[BinReport]]) -> None:
     """Nothing comes out while one of the shards has told nothing: it may have a backlog."""
     its = grouping(SETTINGS, 3)
     for finding in [*told[0], *told[1]]:

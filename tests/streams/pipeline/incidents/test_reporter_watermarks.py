@@ -8,7 +8,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from streams.pipeline.incidents.reporter_watermarks import ExpectedReporters, ReporterWatermarks
 
 SHARDS = ("shard/0", "shard/1", "shard/2")
@@ -16,9 +16,9 @@ AREAS = ("areas/country", "areas/region+access")
 Bin = tuple[str, int]
 
 
-def finding(reporter: str, feed: str, end: int, **more: int) -> Finding:
+def finding(reporter: str, feed: str, end: int, **more: int) -> BinReport:
     """Return a finding that says no more than that a bin closed."""
-    return Finding(reporter=reporter, feed=feed, end=end, **more)  # type: ignore[arg-type]
+    return BinReport(reporter=reporter, feed=feed, end=end, **more)  # type: ignore[arg-type]
 
 
 def reach(patience: float = 7, areas: Sequence[str] = (), shards: Sequence[str] = SHARDS) -> ReporterWatermarks:
@@ -27,7 +27,7 @@ def reach(patience: float = 7, areas: Sequence[str] = (), shards: Sequence[str] 
 
 
 @st.composite
-def courses(draw: st.DrawFn) -> list[list[Finding]]:
+def courses(draw: st.DrawFn) -> list[list[BinReport]]:
     """What each shard says: the bins of two feeds in order, the feeds at any distance, some feeds stopped."""
     told = []
     for shard in SHARDS:
@@ -40,7 +40,7 @@ def courses(draw: st.DrawFn) -> list[list[Finding]]:
     return told
 
 
-def merged(draw: st.DrawFn, told: Sequence[Sequence[Finding]]) -> list[Finding]:
+def merged(draw: st.DrawFn, told: Sequence[Sequence[BinReport]]) -> list[BinReport]:
     """The courses in between each other, each in its order."""
     queues, order = [list(course) for course in told], []
     while any(queues):
@@ -48,7 +48,7 @@ def merged(draw: st.DrawFn, told: Sequence[Sequence[Finding]]) -> list[Finding]:
     return order
 
 
-def heard(its: ReporterWatermarks, order: Sequence[Finding]) -> dict[tuple[str, str, int], float]:
+def heard(its: ReporterWatermarks, order: Sequence[BinReport]) -> dict[tuple[str, str, int], float]:
     """Hear findings and return when each is taken: after all that was settled before it was heard."""
     instants = {}
     for one in order:
@@ -82,7 +82,7 @@ def test_what_is_sent_again_changes_nothing(data: st.DataObject) -> None:
     assert twice == once
 
 
-def areas_told(order: Sequence[Finding]) -> list[Finding]:
+def areas_told(order: Sequence[BinReport]) -> list[BinReport]:
     """Areas of the feed `a` close a bin as soon as all three shards have told of it, or of a later one."""
     newest: dict[str, int] = {}
     done, found = 0, []

@@ -7,14 +7,14 @@ import json
 import msgspec
 import pytest
 
-from schemas.finding import Finding, decode_finding, encode
+from schemas.bin_report import BinReport, decode_bin_report, encode
 from tests.schemas.examples import FINDING
 
 
 def test_bytes_survive_decoding_and_encoding() -> None:
     """The example is read and written back to the same bytes, in the order of the type."""
-    assert encode(decode_finding(FINDING)) == FINDING
-    assert list(json.loads(FINDING)) == list(Finding.__struct_fields__)
+    assert encode(decode_bin_report(FINDING)) == FINDING
+    assert list(json.loads(FINDING)) == list(BinReport.__struct_fields__)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_bytes_survive_decoding_and_encoding() -> None:
 def test_what_is_no_finding(field: str, value: object) -> None:
     """A value outside its rule is an error on reading."""
     with pytest.raises(msgspec.ValidationError):
-        decode_finding(json.dumps({**json.loads(FINDING), field: value}).encode())
+        decode_bin_report(json.dumps({**json.loads(FINDING), field: value}).encode())
 
 
 @pytest.mark.parametrize("field", ["entities", "expected", "spread"])
@@ -33,19 +33,19 @@ def test_levels_have_a_number_for_each_entity(field: str) -> None:
     fields = json.loads(FINDING)
     fields["levels"][0][field].pop()
     with pytest.raises(msgspec.ValidationError, match="not of one length"):
-        decode_finding(json.dumps(fields).encode())
+        decode_bin_report(json.dumps(fields).encode())
 
 
 @pytest.mark.parametrize("value", [b"[" * 100_000, b'{"feed":"\xff"}', b""])
 def test_hostile_bytes_are_one_error(value: bytes) -> None:
     """Deep nesting and bytes that are no text end in the same error as any other that is no finding."""
     with pytest.raises(msgspec.DecodeError):
-        decode_finding(value)
+        decode_bin_report(value)
 
 
 def test_levels_must_be_finite() -> None:
     """A number that JSON cannot write is an error here, not a null downstream."""
-    finding = decode_finding(FINDING)
+    finding = decode_bin_report(FINDING)
     assert finding.levels
     odd = msgspec.structs.replace(finding.levels[0], spread=[float("nan"), 1.0])
     with pytest.raises(ValueError, match="finite"):

@@ -1,4 +1,4 @@
-"""The finding message: what a reporter says of a bin of a feed that closed. Internal, from shards to incidents."""
+"""The bin report: what a reporter found in a closed bin of a feed, as in the topic `findings`. Internal."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Levels(msgspec.Struct, frozen=True):
             raise ValueError("`entities`, `expected` and `spread` are not of one length")
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of what a reporter says of a bin, named by its end in Unix seconds.
+class BinReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of a reporter's report of a closed bin; `end` is in Unix seconds.
 
-    `levels`: of all that it scores of this feed, told once an hour; None in between. `silent`: it has no data of the
-    feed, and was read to its end: it only tells how far its time has come. `fault`: most of its series have fallen in
-    this bin. `empty`: none was measured in it.
+    `levels`: of all series of the feed that the reporter scores, once an hour; None in between. `silent`: the reporter
+    has no data of the feed and nothing unread, and only says how far its time has come. `fault`: most of its series
+    have fallen in this bin. `empty`: the bin has no measurement.
     """
 
     schema: Literal[1] = SCHEMA
@@ -51,19 +51,19 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[Levels] | None = None
 
 
-_decoder: Final = msgspec.json.Decoder(Finding)
+_decoder: Final = msgspec.json.Decoder(BinReport)
 
 
-def encode(finding: Finding) -> bytes:
-    """The message's bytes, the same for equal findings; ValueError for a level that is not finite."""
-    for levels in finding.levels or ():
+def encode(report: BinReport) -> bytes:
+    """Return the bytes of the message, the same for equal reports; ValueError for a level that is not finite."""
+    for levels in report.levels or ():
         if not all(map(math.isfinite, levels.expected)) or not all(map(math.isfinite, levels.spread)):
             raise ValueError("a level is not a finite number")
-    return msgspec.json.encode(finding)
+    return msgspec.json.encode(report)
 
 
-def decode_finding(value: bytes) -> Finding:
-    """The finding in a message; msgspec.DecodeError when it is none."""
+def decode_bin_report(value: bytes) -> BinReport:
+    """Return the report in a message; msgspec.DecodeError when it is invalid."""
     try:
         return _decoder.decode(value)
     except (RecursionError, UnicodeDecodeError) as error:
