@@ -40,7 +40,7 @@ class RevisionRecord(NamedTuple):
 
 
 class RevisionSource(Protocol):
-    """A source of revisions. Every method but `answers` and `close` raises BrokerError."""
+    """A source of revisions. `changed`, `poll`, `commit` and `ends` raise BrokerError."""
 
     def changed(self) -> Mapping[Part, int] | None:
         """Return the partitions and the offsets to read from, if the partitions changed since the last call."""
