@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.incident import Incident
-from streams.cli.worker_client import WorkerUnreachableError, ask, known_incidents
+from streams.cli.worker_client import WorkerUnreachableError, ask, fetch_incidents
 from streams.config.errors import EbbtideError
 from streams.config.settings import Settings
 from streams.worker.web.access import token_of
@@ -43,7 +43,7 @@ class DemoWorker:
 
     def incidents(self) -> list[Incident]:
         """Return the incidents of the recording that the worker knows of."""
-        return known_incidents(self.url, token_of(self.settings.web))
+        return fetch_incidents(self.url, token_of(self.settings.web))
 
     def partition(self) -> dict[str, Any]:
         """Return the counts of the only partition."""

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from schemas.outage import Outage
 from schemas.times import parse_time
 from streams.cli.tables import HEADER, line
-from streams.cli.worker_client import known_outages
+from streams.cli.worker_client import fetch_outages
 from streams.config.secret import Secret
 from streams.evaluation.explain import Question
 
@@ -20,7 +20,7 @@ LIMITS = (
 
 def explain_worker(url: str, question: Question, token: Secret | None = None) -> Iterator[str]:
     """Yield the lines of the answer of the worker at a URL. Raises WorkerUnreachableError or EbbtideError."""
-    outages = known_outages(url, token)
+    outages = fetch_outages(url, token)
     asked = [outage for outage in outages if outage.entity == question.entity and _asked(outage, question)]
     if not asked:
         yield _none(question, outages)

@@ -8,7 +8,7 @@ from schemas.incident import OVER, Incident, encode
 from schemas.rejections import printable
 from streams.cli.common import add_worker_arguments, print_lines, print_rows, worker_of
 from streams.cli.tables import minute
-from streams.cli.worker_client import known_incidents
+from streams.cli.worker_client import fetch_incidents
 
 HELP = "Print the incidents that last now, as a running worker reports them."
 HEADER = f"{'state':10}  {'severity':8}  {'since (UTC)':16}  headline"
@@ -21,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the incidents that are not over, or all that the worker knows of."""
-    incidents = known_incidents(*worker_of(arguments))
+    incidents = fetch_incidents(*worker_of(arguments))
     shown = [incident for incident in incidents if arguments.all or incident.state not in OVER]
     if arguments.json:
         print_rows(map(encode, shown))

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from schemas.outage import RUNNING, encode
 from streams.cli.common import add_worker_arguments, print_lines, print_rows, worker_of
 from streams.cli.tables import HEADER, line
-from streams.cli.worker_client import known_outages
+from streams.cli.worker_client import fetch_outages
 
 HELP = "Print the outages that last now, as a running worker reports them."
 
@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the outages that last now, or all that the worker knows of."""
-    outages = known_outages(*worker_of(arguments))
+    outages = fetch_outages(*worker_of(arguments))
     shown = [outage for outage in outages if arguments.all or outage.state in RUNNING]
     if arguments.json:
         print_rows(map(encode, shown))

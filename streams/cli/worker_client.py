@@ -48,17 +48,17 @@ def _whole_body(answer: Answer) -> bytes:
     return answer.body
 
 
-def known_outages(url: str, token: Secret | None = None) -> list[Outage]:
-    """Return the outages of a worker, each once. Raises as `_all` does."""
-    return list({outage.outage_id: outage for outage in _all(url, "outages", Outage, token)}.values())
+def fetch_outages(url: str, token: Secret | None = None) -> list[Outage]:
+    """Return the outages of a worker, each once. Raises as `_fetch_all` does."""
+    return list({outage.outage_id: outage for outage in _fetch_all(url, "outages", Outage, token)}.values())
 
 
-def known_incidents(url: str, token: Secret | None = None) -> list[Incident]:
-    """Return the incidents of a worker, each once. Raises as `_all` does."""
-    return list({incident.incident_id: incident for incident in _all(url, "incidents", Incident, token)}.values())
+def fetch_incidents(url: str, token: Secret | None = None) -> list[Incident]:
+    """Return the incidents of a worker, each once. Raises as `_fetch_all` does."""
+    return list({incident.incident_id: incident for incident in _fetch_all(url, "incidents", Incident, token)}.values())
 
 
-def _all(url: str, name: str, kind: type[T], token: Secret | None) -> Iterator[T]:
+def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None) -> Iterator[T]:
     """Yield the rows of a list, page by page. Raises WorkerUnreachableError, or EbbtideError for another API."""
     query: str | None = f"?limit={MAX_LIMIT}"
     try:
