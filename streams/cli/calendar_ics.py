@@ -6,33 +6,35 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import icalendar
 import msgspec
 from dateutil.rrule import rrulestr
+from icalendar.tools import to_datetime
 
 from schemas.calendar import MAX_NOTE, CalendarEntry, Only, demand_entity, entry_of
 from schemas.rejections import one_line
 from streams.config.errors import InputError
 
-MOST = 1000  # times that an event may repeat in the span
-OFTEN = re.compile(r"FREQ=(SECONDLY|MINUTELY)", re.IGNORECASE)
+MAX_REPETITIONS = 1000  # of an event in the window
+TOO_FREQUENT = {"SECONDLY", "MINUTELY"}
 FACET = re.compile(r"(access|direction|service)=(.+)")
-MINE = "X-EBBTIDE-ENTITIES"
+ENTITIES = "X-EBBTIDE-ENTITIES"
+Moment: TypeAlias = datetime | date
 
 
 class ImportWindow(NamedTuple):
-    """What is taken: events that are not over at the first instant and begin before the second."""
+    """Which events are imported: those that end after `since` and start before `until`."""
 
     since: datetime
     until: datetime
 
 
 class ImportDefaults(NamedTuple):
-    """What the operator says of events that do not say it themselves. `zone`: of whole days and floating times."""
+    """What applies to events that name no entity. `zone`: of whole days and of times without a zone."""
 
     entities: Sequence[str] = ()
     facets: Only = Only()
@@ -40,49 +42,43 @@ class ImportDefaults(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """Entries in the order of the file, and for each event that could not be taken a line that says why."""
+    """Entries in the order of the file, and one line for each event that has a fault."""
 
     entries: list[CalendarEntry]
     faults: list[str]
 
 
-def read_ics(content: bytes, name: str, span: ImportWindow, given: ImportDefaults) -> Imported:
-    """Return the entries of a file. Raises InputError when it is no iCalendar, or its time zone is none."""
+def read_ics(content: bytes, name: str, window: ImportWindow, defaults: ImportDefaults) -> Imported:
+    """Return the entries of a file. Raises InputError, which starts with the file's name, when it is no iCalendar."""
     try:
         calendars = icalendar.Calendar.from_ical(content, multiple=True)
-        events = [(whole, event) for whole in calendars for event in whole.walk("VEVENT")]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+        events = [(calendar, event) for calendar in calendars for event in calendar.events]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise InputError(f"{name}: is not iCalendar: {one_line(str(error))}") from None
     if not calendars:
         raise InputError(f"{name}: is not iCalendar: there is no VCALENDAR in it")
     moved, found = _moved(event for _, event in events), Imported([], [])
-    for whole, event in events:
+    for calendar, event in events:
         try:
-            zone = _zone(given.zone or whole.get("X-WR-TIMEZONE"))
-            found.entries.extend(_entries(event, moved[str(event.get("UID"))], zone, span, given))
+            zone = _zone(defaults.zone or calendar.get("X-WR-TIMEZONE"))
+            found.entries.extend(_entries(event, moved[event.uid], zone, window, defaults))
         except (ValueError, TypeError, AttributeError, OverflowError, msgspec.ValidationError) as error:
             found.faults.append(f"{name}: event {_title(event)}: {one_line(str(error))}")
     return found
 
 
-def _moved(events: Iterable[Any]) -> defaultdict[str, set[datetime | date]]:
-    """The instants of repeated events, by their UID, that an event of their own stands for."""
-    moved: defaultdict[str, set[datetime | date]] = defaultdict(set)
+def _moved(events: Iterable[icalendar.Event]) -> defaultdict[str, set[Moment]]:
+    """Return, by UID, the repetitions that an event of their own replaces."""
+    moved: defaultdict[str, set[Moment]] = defaultdict(set)
     for event in events:
-        with suppress(ValueError, AttributeError):  # the event that has it is told as one that cannot be taken
-            if (instead := _instead(event)) is not None:
-                moved[str(event.get("UID"))].add(instead)
+        with suppress(ValueError, AttributeError):  # `_entries` reports the fault of the event
+            if event.RECURRENCE_ID is not None:
+                moved[event.uid].add(event.RECURRENCE_ID)
     return moved
 
 
-def _instead(event: Any) -> datetime | date | None:  # noqa: ANN401
-    """The instant of a repeated event that this one is in place of. Raises ValueError or AttributeError for none."""
-    instead = event.get("RECURRENCE-ID")
-    return None if instead is None else instead.dt
-
-
-def _title(event: Any) -> str:  # noqa: ANN401
-    return repr(one_line(str(event.get("SUMMARY") or event.get("UID") or "without a name")))
+def _title(event: icalendar.Event) -> str:
+    return repr(one_line(str(event.summary or event.uid or "without a name")))
 
 
 def _zone(name: object) -> ZoneInfo:
@@ -93,118 +89,103 @@ def _zone(name: object) -> ZoneInfo:
 
 
 def _entries(
-    event: Any,  # noqa: ANN401
-    moved: set[datetime | date],
-    zone: ZoneInfo,
-    span: ImportWindow,
-    given: ImportDefaults,
+    event: icalendar.Event, moved: set[Moment], zone: ZoneInfo, window: ImportWindow, defaults: ImportDefaults
 ) -> list[CalendarEntry]:
-    """The entries of one event, none for one that is cancelled or over. Raises ValueError when it cannot be taken."""
+    """Return the entries of one event, none when it is cancelled or over. Raises ValueError for a fault."""
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return []
-    begins, length = _begins(event), _length(event)
-    entities, facets = _what(event, given)
+    first = _first(event)
+    length = _length(event, first)
+    entities, facets = _subject(event, defaults)
     note = _note(event)
     found = []
-    for begin in _repeated(event, begins, moved, zone, span, length):
-        start, end = _instant(begin, zone), _instant(begin + length, zone)
-        if end > span.since and start < span.until:
+    for moment in _starts(event, first, moved, zone, window, length):
+        start, end = _instant(moment, zone), _instant(moment + length, zone)
+        if end > window.since and start < window.until:
             found.append(entry_of(start.timestamp(), end.timestamp(), entities, facets, note))
     return found
 
 
-def _begins(event: Any) -> datetime | date:  # noqa: ANN401
-    if event.get("DTSTART") is None:
+def _first(event: icalendar.Event) -> Moment:
+    first: Moment | None = event.DTSTART
+    if first is None:
         raise ValueError("has no DTSTART")
-    begins: datetime | date = event["DTSTART"].dt
-    return begins
+    return first
 
 
-def _length(event: Any) -> timedelta:  # noqa: ANN401
-    begins = _begins(event)
-    if event.get("DTEND") is not None:
-        length: timedelta = event["DTEND"].dt - begins
-    elif event.get("DURATION") is not None:
-        length = event["DURATION"].dt
-    elif isinstance(begins, datetime):
+def _length(event: icalendar.Event, first: Moment) -> timedelta:
+    """Return how long the event lasts: one day when it starts with a whole day and has no end. Raises ValueError."""
+    if event.DTEND is None and event.DURATION is None and isinstance(first, datetime):
         raise ValueError("has neither DTEND nor DURATION")
-    else:
-        length = timedelta(days=1)
+    length: timedelta = event.duration if event.DTEND is None else event.DTEND - first
     if length <= timedelta(0):
         raise ValueError("ends before it begins")
     return length
 
 
-def _instant(moment: datetime | date, zone: ZoneInfo) -> datetime:
-    """The instant: a whole day begins at midnight there, a time without a zone is of there."""
-    whole = moment if isinstance(moment, datetime) else datetime.combine(moment, time())
-    return (whole if whole.tzinfo else whole.replace(tzinfo=zone)).astimezone(UTC)
+def _instant(moment: Moment, zone: ZoneInfo) -> datetime:
+    """Return a moment in UTC. A day begins at midnight in the zone, and a time without a zone is of the zone."""
+    time = to_datetime(moment)
+    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _repeated(
-    event: Any,  # noqa: ANN401
-    begins: datetime | date,
-    moved: set[datetime | date],
+def _starts(
+    event: icalendar.Event,
+    first: Moment,
+    moved: set[Moment],
     zone: ZoneInfo,
-    span: ImportWindow,
+    window: ImportWindow,
     length: timedelta,
-) -> Iterator[datetime | date]:
-    """When it begins, each time that may lie in the span, in order."""
-    rules = [rule.to_ical().decode() for rule in _listed(event.get("RRULE"))]
-    if any(map(OFTEN.search, rules)):
+) -> Iterator[Moment]:
+    """Yield each start of the event that may lie in the window, in order. Raises ValueError."""
+    if any(TOO_FREQUENT & {str(frequency).upper() for frequency in rule.get("FREQ", ())} for rule in event.rrules):
         raise ValueError("repeats every minute or second")
-    left_out = {*moved, *_dates(event.get("EXDATE"))} if _instead(event) is None else set[datetime | date]()
-    found = {begins, *_dates(event.get("RDATE"))}
-    is_day = not isinstance(begins, datetime)
-    for rule in rules:
-        for moment in _by_rule(rule, begins, zone, span, length):
-            found.add(moment.date() if is_day else moment)
+    if any(end is not None for _, end in event.rdates):
+        raise ValueError("RDATE gives periods, which are not supported")
+    left_out = {*moved, *event.exdates} if event.RECURRENCE_ID is None else set[Moment]()
+    found = {first, *(moment for moment, _ in event.rdates)}
+    is_day = not isinstance(first, datetime)
+    for rule in event.rrules:
+        for time in _by_rule(rule.to_ical().decode(), to_datetime(first), zone, window, length):
+            found.add(time.date() if is_day else time)
     yield from sorted(found - left_out, key=lambda moment: _instant(moment, zone))
 
 
-def _by_rule(
-    rule: str, begins: datetime | date, zone: ZoneInfo, span: ImportWindow, length: timedelta
-) -> Iterator[datetime]:
-    """What a rule gives from the span's begin to its end, in the event's own zone: noon stays noon in summer."""
-    first = begins if isinstance(begins, datetime) else datetime.combine(begins, time())
-    repeats = rrulestr(rule, dtstart=first)
-    for count, moment in enumerate(repeats.xafter(_in(first, span.since, zone) - length - timedelta(days=1))):
-        if _instant(moment, zone) >= span.until:
+def _by_rule(rule: str, first: datetime, zone: ZoneInfo, window: ImportWindow, length: timedelta) -> Iterator[datetime]:
+    """Yield the repetitions of a rule in the window, in the event's own zone: noon stays noon in summer."""
+    repetitions = rrulestr(rule, dtstart=first)
+    for count, time in enumerate(repetitions.xafter(_like(first, window.since, zone) - length - timedelta(days=1))):
+        if _instant(time, zone) >= window.until:
             return
-        if count >= MOST:
-            raise ValueError(f"repeats more than {MOST} times before {span.until:%Y-%m-%d}: give an earlier --until")
-        yield moment
+        if count >= MAX_REPETITIONS:
+            last = f"{window.until:%Y-%m-%d}"
+            raise ValueError(f"repeats more than {MAX_REPETITIONS} times before {last}: give an earlier --until")
+        yield time
 
 
-def _in(like: datetime, moment: datetime, zone: ZoneInfo) -> datetime:
-    """The same instant in the manner of another time: with its zone, or without any."""
-    return moment.astimezone(like.tzinfo) if like.tzinfo else moment.astimezone(zone).replace(tzinfo=None)
+def _like(first: datetime, time: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant `time` with the zone of `first`, or without any where `first` has none."""
+    return time.astimezone(first.tzinfo) if first.tzinfo else time.astimezone(zone).replace(tzinfo=None)
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401
-    """A property that may stand several times."""
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _dates(value: Any) -> list[datetime | date]:  # noqa: ANN401
-    found = [one.dt for many in _listed(value) for one in many.dts]
-    if any(isinstance(one, tuple) for one in found):
-        raise ValueError("RDATE gives periods, which are not read")
-    return found
-
-
-def _what(event: Any, given: ImportDefaults) -> tuple[list[str], Only]:  # noqa: ANN401
-    """Entities and facets: of the event's own property and its categories, else those given."""
-    own = [word.strip() for one in _listed(event.get(MINE)) for word in str(one).split(",") if word.strip()]
-    words = [str(word).strip() for one in _listed(event.get("CATEGORIES")) for word in one.cats]
+def _subject(event: icalendar.Event, defaults: ImportDefaults) -> tuple[list[str], Only]:
+    """Return entities and facets: of the event's own property and its categories, else the defaults."""
+    own = [word.strip() for text in _texts(event, ENTITIES) for word in text.split(",") if word.strip()]
+    words = [str(word).strip() for word in event.categories]
     facets = {found[1]: found[2] for word in (*words, *own) if (found := FACET.fullmatch(word))}
     entities = [word for word in own if not FACET.fullmatch(word)]
     for entity in entities:
         demand_entity(entity)
     entities += [word for word in words if _is_entity(word)]
-    if not entities and not given.entities:
-        raise ValueError(f"names no entity: give {MINE}, a category such as country/KZ, or --entity")
-    return entities or list(given.entities), msgspec.convert(facets, Only) if facets else given.facets
+    if not entities and not defaults.entities:
+        raise ValueError(f"names no entity: give {ENTITIES}, a category such as country/KZ, or --entity")
+    return entities or list(defaults.entities), msgspec.convert(facets, Only) if facets else defaults.facets
+
+
+def _texts(event: icalendar.Event, name: str) -> list[str]:
+    """Return the values of a property that may stand several times."""
+    value = event.get(name, [])
+    return [str(text) for text in (value if isinstance(value, list) else [value])]
 
 
 def _is_entity(text: str) -> bool:
@@ -215,6 +196,6 @@ def _is_entity(text: str) -> bool:
     return True
 
 
-def _note(event: Any) -> str:  # noqa: ANN401
-    parts = [" ".join(str(event.get(name) or "").split()) for name in ("SUMMARY", "DESCRIPTION")]
+def _note(event: icalendar.Event) -> str:
+    parts = [" ".join(str(text or "").split()) for text in (event.summary, event.description)]
     return ": ".join(filter(None, parts))[:MAX_NOTE]
