@@ -95,7 +95,7 @@ def _incidents() -> table.Panel:
     by = "incident_id, country, severity, state, kinds, suppressed_by"
     start = f"1000 * max by ({by}) (ebbtide_incident_start_timestamp_seconds{{{HERE}}})"
     info = f"max by (incident_id, headline, feeds) (ebbtide_incident_info{{{HERE}}})"
-    hidden = {"Time": True, "Value #told": True}
+    hidden = {"Time": True, "Value #info": True}
     names = {
         "Value #drop": "lost",
         "Value #share": "of the country",
@@ -120,7 +120,7 @@ def _incidents() -> table.Panel:
         .with_target(rows(f"max by (incident_id) ({drop})", "drop"))
         .with_target(rows(f"max by (incident_id) ({share})", "share"))
         .with_target(rows(start, "start"))
-        .with_target(rows(info, "told"))
+        .with_target(rows(info, "info"))
         .with_transformation(models.DataTransformerConfig(id_val="joinByField", options={"byField": "incident_id"}))
         .with_transformation(_arranged(hidden, names, order))
         .sort_by([common_builders.TableSortByFieldState().display_name("lost").desc(True)])

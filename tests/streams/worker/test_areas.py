@@ -37,9 +37,9 @@ def cluster_of(address: str, name: str, directory: Path, partitions: int) -> Clu
 
 
 def send(cluster: Cluster, messages: Messages) -> None:
-    """Send messages, those of a network into the partition that is its home."""
-    some = {asn: home % cluster.kafka.partitions for asn, home in HOMES.items()}
-    cluster.send(*((some[asn], b"asn/%d" % asn, value) for asn, value in messages))
+    """Send messages, each to the home partition of its network."""
+    home_of = {asn: home % cluster.kafka.partitions for asn, home in HOMES.items()}
+    cluster.send(*((home_of[asn], b"asn/%d" % asn, value) for asn, value in messages))
 
 
 def outages(cluster: Cluster) -> list[bytes]:
@@ -54,8 +54,8 @@ def expected(cluster: Cluster, messages: Messages) -> set[bytes]:
 
 def areas_of(worker: Worker) -> dict[str, int | None]:
     """Return which bin each combination has closed last."""
-    its = orjson.loads(worker.get("/api/v1/status")[1])["areas"]
-    return {name: start for one in its.values() for name, start in one["closed"].items()}
+    areas = orjson.loads(worker.get("/api/v1/status")[1])["areas"]
+    return {name: start for stage in areas.values() for name, start in stage["closed"].items()}
 
 
 def state(cluster: Cluster, *arguments: object) -> None:
@@ -65,12 +65,13 @@ def state(cluster: Cluster, *arguments: object) -> None:
 
 
 def passed_over(cluster: Cluster) -> bool:
-    """Whether all partials told so far are behind what is committed, and the measurements are to be read again."""
+    """Return whether all partials are committed and no measurement is."""
     with topics.connected(cluster.kafka) as client:
         found = client.list_group_offsets([cluster.kafka.app_id])[cluster.kafka.app_id]
     committed = {tp.partition: at.offset for tp, at in found.items() if tp.topic == cluster.kafka.partials}
-    told = {number: len(cluster.records(cluster.kafka.partials, number)) for number in range(cluster.kafka.partitions)}
-    return committed == {number: count for number, count in told.items() if count} and not cluster.committed()
+    numbers, topic = range(cluster.kafka.partitions), cluster.kafka.partials
+    counts = {number: len(cluster.records(topic, number)) for number in numbers}
+    return committed == {number: count for number, count in counts.items() if count} and not cluster.committed()
 
 
 @pytest.mark.kafka
@@ -102,7 +103,7 @@ def test_areas_through_kills_and_a_state_carried_over(kafka: ApacheKafka, tmp_pa
         assert set(outages(cluster)) == whole
         page = third.get("/metrics")[1].decode()
         summed = run(cluster.settings, [value for _, value in messages]).shard.areas["gauge"].summed.values()
-        assert f'ebbtide_area_series{{feed="gauge"}} {sum(len(one.index) for one in summed):.1f}' in page
+        assert f'ebbtide_area_series{{feed="gauge"}} {sum(len(areas.index) for areas in summed):.1f}' in page
         assert 'ebbtide_partials_late_total{feed="gauge"} 0.0' in page
         assert third.stop() == 0
         assert [line for line in third.complaints() if "producer buffer full" not in line] == []
@@ -124,7 +125,11 @@ def test_areas_on_the_embedded_broker(tmp_path: Path) -> None:
             wait_for("all outages of areas", lambda: set(outages(cluster)) >= whole != set())
             assert set(outages(cluster)) == whole
             shown = orjson.loads(worker.get("/api/v1/outages?limit=100")[1])["outages"]
-            going = {(one["entity"], *one["facets"].values()) for one in shown if one["state"] == "open"}
-            assert going >= {("region/IR-12",), ("region/IR-12", "mobile")}
+            open_ = [outage for outage in shown if outage["state"] == "open"]
+            series = {(outage["entity"], *outage["facets"].values()) for outage in open_}
+            assert series >= {
+                ("region/IR-12",),
+                ("region/IR-12", "mobile"),
+            }
         finally:
             cluster.close()

@@ -66,44 +66,45 @@ def listed(cluster: Cluster, *more: str) -> dict[str, str]:
 
 def levels(first: float, last: float, asn: int, value: float) -> list[tuple[int, bytes | None, bytes | None]]:
     """A measurement a minute."""
-    some = [
+    measurements = [
         {"feed": "level", "ts": at, "asn": asn, "country": "KG", "value": value}
         for at in range(int(first), int(last), 60)
     ]
-    return [(0, f"asn/{asn}".encode(), json.dumps(one).encode()) for one in some]
+    return [(0, f"asn/{asn}".encode(), json.dumps(measurement).encode()) for measurement in measurements]
 
 
-def told(cluster: Cluster, asn: int) -> list[dict[str, Any]]:
+def outages_of(cluster: Cluster, asn: int) -> list[dict[str, Any]]:
     """All revisions of a network's outages."""
     found = [json.loads(record.value) for record in cluster.all_records(cluster.kafka.outages) if record.value]
-    return [one for one in found if one["entity"] == f"asn/{asn}"]
+    return [outage for outage in found if outage["entity"] == f"asn/{asn}"]
 
 
 def test_entries_are_added_listed_and_removed(cluster: Cluster) -> None:
-    """Those of the settings are listed, too; what is there is not added again; what is removed stays in the topic."""
+    """Entries of the settings are listed too; an entry is added once; a removed entry stays in the topic."""
     now = time.time()
-    one = add(cluster, now, "asn/77", "works")
-    assert calendar(cluster, "add", *_same(cluster, one))[1] == f"{one} is there already\n"
+    entry = add(cluster, now, "asn/77", "works")
+    assert calendar(cluster, "add", *_same(cluster, entry))[1] == f"{entry} is there already\n"
     (fixed,) = [key for key, source in listed(cluster).items() if source == "settings"]
-    assert listed(cluster) == {fixed: "settings", one: "topic"}
+    assert listed(cluster) == {fixed: "settings", entry: "topic"}
     code, _, error = calendar(cluster, "remove", fixed)
     assert (code, error) == (2, f"ebbtide: calendar entry {fixed}: stands in the settings: remove it there\n")
-    assert calendar(cluster, "remove", one)[0] == 0
-    assert calendar(cluster, "remove", one)[2] == f"ebbtide: calendar entry {one}: there is none\n"
-    assert (listed(cluster), listed(cluster, "--all")[one]) == ({fixed: "settings"}, "removed")
-    assert add(cluster, now, "asn/77", "works") == one
+    assert calendar(cluster, "remove", entry)[0] == 0
+    assert calendar(cluster, "remove", entry)[2] == f"ebbtide: calendar entry {entry}: there is none\n"
+    assert (listed(cluster), listed(cluster, "--all")[entry]) == ({fixed: "settings"}, "removed")
+    assert add(cluster, now, "asn/77", "works") == entry
     last = json.loads(cluster.records(cluster.kafka.calendar)[-1].value)
-    assert [one["removed_at"] is None for one in last["known"]] == [False, True]
+    assert [period["removed_at"] is None for period in last["known"]] == [False, True]
 
 
 def _same(cluster: Cluster, entry_id: str) -> list[str]:
     records = [json.loads(record.value) for record in cluster.records(cluster.kafka.calendar)]
-    it = next(one for one in records if one["entry_id"] == entry_id)
-    return ["--starts", it["starts"], "--ends", it["ends"], "--entity", *it["entities"], "--note", it["note"]]
+    found = next(candidate for candidate in records if candidate["entry_id"] == entry_id)
+    times = ["--starts", found["starts"], "--ends", found["ends"]]
+    return [*times, "--entity", *found["entities"], "--note", found["note"]]
 
 
 def test_a_worker_reads_the_calendar_before_it_starts_and_follows_it(cluster: Cluster) -> None:
-    """One entry from before, one added while it runs, what is no entry between them: a line, and both count."""
+    """An entry from before and one added later both count; a message that is no entry is one line in the log."""
     now = time.time()
     before = add(cluster, now, "asn/1", "from before")
     worker = cluster.worker()
@@ -112,13 +113,13 @@ def test_a_worker_reads_the_calendar_before_it_starts_and_follows_it(cluster: Cl
     later = add(cluster, now, "asn/2", "added later")
     wait_for("a line about what is no entry", lambda: "not a calendar entry" in worker.errors())
     first, fell = int(now) - 30_000, int(time.time()) // 60 * 60 + 60
-    calm = [one for asn in range(1, 12) for one in levels(first, fell if asn <= 3 else fell + 360, asn, 100.0)]
-    down = [one for asn in (1, 2, 3) for one in levels(fell, fell + 360, asn, 1.0)]
-    everything = sorted([*calm, *down], key=lambda one: json.loads(one[2] or b"")["ts"])
+    calm = [record for asn in range(1, 12) for record in levels(first, fell if asn <= 3 else fell + 360, asn, 100.0)]
+    down = [record for asn in (1, 2, 3) for record in levels(fell, fell + 360, asn, 1.0)]
+    everything = sorted([*calm, *down], key=lambda record: json.loads(record[2] or b"")["ts"])
     worker.wait_applied({0: cluster.send(*everything)[-1]})
-    wait_for("three outages", lambda: all(told(cluster, asn) for asn in (1, 2, 3)))
-    found = {asn: told(cluster, asn)[-1] for asn in (1, 2, 3)}
-    assert {asn: one["suppressed_by"] for asn, one in found.items()} == {1: before, 2: later, 3: None}
+    wait_for("three outages", lambda: all(outages_of(cluster, asn) for asn in (1, 2, 3)))
+    found = {asn: outages_of(cluster, asn)[-1] for asn in (1, 2, 3)}
+    assert {asn: record["suppressed_by"] for asn, record in found.items()} == {1: before, 2: later, 3: None}
     assert found[2]["explain"]["calendar"] == "added later"
     assert worker.errors().count("not a calendar entry") == 1
 

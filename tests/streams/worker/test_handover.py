@@ -63,10 +63,10 @@ class Stream:
 
 
 @pytest.mark.parametrize("is_taken_away", [False, True])
-def test_nothing_is_told_of_what_went_to_another_worker(is_taken_away: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That one may have told newer revisions by then; the batch is not acknowledged, so it reads it and tells them."""
-    (told,) = by_shard(ITS, two_feeds(), 1)
-    stream, sent = Stream([encode(piece) for finding in told for piece in pieces_of(finding)]), Sent()
+def test_a_lost_stage_publishes_nothing(is_taken_away: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another worker may have sent newer revisions; it reads the batch, which is not acknowledged, and publishes it."""
+    (findings,) = by_shard(ITS, two_feeds(), 1)
+    stream, sent = Stream([encode(piece) for finding in findings for piece in pieces_of(finding)]), Sent()
     metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
     worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", sent), lambda: 1e6, lambda: None)
     process = IncidentStage.process
@@ -85,8 +85,8 @@ def test_nothing_is_told_of_what_went_to_another_worker(is_taken_away: bool, mon
 
 def test_a_batch_of_before_a_seek_is_not_taken() -> None:
     """It is released, and neither applied nor acknowledged: it comes again, after what lies before it."""
-    (told,) = by_shard(ITS, two_feeds(), 1)
-    stream = Stream([encode(piece) for finding in told for piece in pieces_of(finding)], is_void=True)
+    (findings,) = by_shard(ITS, two_feeds(), 1)
+    stream = Stream([encode(piece) for finding in findings for piece in pieces_of(finding)], is_void=True)
     metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
     worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", Sent()), lambda: 1e6, lambda: None)
     asyncio.run(worker.grouping.run(stream))

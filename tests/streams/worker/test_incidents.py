@@ -35,7 +35,7 @@ def cluster(kafka: ApacheKafka, tmp_path: Path) -> Iterator[Cluster]:
 def messages() -> tuple[list[Message], list[Message]]:
     """The measurements up to the middle, and the rest."""
     made = [(json.loads(value)["ts"], (asn % 2, b"asn/%d" % asn, value)) for asn, value in two_feeds()]
-    return [one for ts, one in made if ts < MIDDLE], [one for ts, one in made if ts >= MIDDLE]
+    return [record for ts, record in made if ts < MIDDLE], [record for ts, record in made if ts >= MIDDLE]
 
 
 def detected(directory: Path) -> list[bytes]:
@@ -67,7 +67,7 @@ def test_incidents_are_those_of_detect_though_the_worker_is_killed(cluster: Clus
     worker = cluster.worker()
     worker.wait_ready()
     cluster.send(*head)
-    wait_for("an open incident", lambda: [one for one in shown(worker) if one["state"] in ("spreading", "ongoing")])
+    wait_for("an open incident", lambda: {incident["state"] for incident in shown(worker)} & {"spreading", "ongoing"})
     assert b"ebbtide_incident_start_timestamp_seconds{" in worker.get("/metrics")[1]
     wait_for("a snapshot", lambda: b"ebbtide_snapshots_total 0.0" not in worker.get("/metrics")[1])
     ends = cluster.send(*tail)
@@ -75,7 +75,7 @@ def test_incidents_are_those_of_detect_though_the_worker_is_killed(cluster: Clus
 
     second = cluster.worker()
     second.wait_applied(
-        {number: max(end for end, one in zip(ends, tail, strict=True) if one[0] == number) for number in (0, 1)}
+        {number: max(end for end, record in zip(ends, tail, strict=True) if record[0] == number) for number in (0, 1)}
     )
     expected = by_id(detected(tmp_path))
     assert any(len(revisions) > 3 for revisions in expected.values())
@@ -83,7 +83,7 @@ def test_incidents_are_those_of_detect_though_the_worker_is_killed(cluster: Clus
 
     def all_there() -> bool:
         records[:] = cluster.all_records(cluster.kafka.incidents)
-        return {record.value for record in records} >= {one for its in expected.values() for one in its}
+        return {record.value for record in records} >= {value for revisions in expected.values() for value in revisions}
 
     wait_for("the incidents", all_there)
     assert by_id([record.value for record in records]) == expected
@@ -92,6 +92,6 @@ def test_incidents_are_those_of_detect_though_the_worker_is_killed(cluster: Clus
         assert record.key == incident.incident_id.encode()
         assert list(record.headers) == incident_headers(incident)
     assert b'ebbtide_open_incidents{severity="total"} 0.0' in second.get("/metrics")[1]
-    over = {one["incident_id"] for one in shown(second)}
+    over = {incident["incident_id"] for incident in shown(second)}
     assert over <= expected.keys()
     assert second.stop() == 0

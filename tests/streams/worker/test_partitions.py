@@ -73,7 +73,7 @@ def expected(cluster: Cluster) -> set[bytes]:
 
 
 def test_two_workers_of_which_one_leaves(kafka: ApacheKafka, tmp_path: Path, clusters: list[Cluster]) -> None:
-    """Three partitions give what each gives alone, though one worker leaves in the middle by SIGTERM."""
+    """Three partitions give the results of each alone, although one worker stops in the middle."""
     three = {"EBBTIDE_KAFKA_PARTITIONS": "3", "EBBTIDE_WORKER_IDLE_AFTER": "1h"}
     cluster = Cluster(kafka.address, "two-workers", tmp_path, FEEDS, **three)
     clusters.append(cluster)
@@ -87,7 +87,7 @@ def test_two_workers_of_which_one_leaves(kafka: ApacheKafka, tmp_path: Path, clu
     assert cluster.run("replay", tmp_path / "head").returncode == 0
     ends = {number: len(cluster.records(cluster.kafka.measurements, number)) - 1 for number in range(3)}
     wait_for("all of the first half", lambda: all_applied(cluster, ends))
-    # What was told since the last snapshot would be told again by whoever takes over, with the same bytes.
+    # The next owner would send again whatever was sent since the last snapshot, with the same bytes.
     wait_for("no more snapshots", lambda: is_quiet(cluster))
     assert second.stop() == 0
     assert second.complaints() == []
@@ -95,8 +95,8 @@ def test_two_workers_of_which_one_leaves(kafka: ApacheKafka, tmp_path: Path, clu
     ends = {number: len(cluster.records(cluster.kafka.measurements, number)) - 1 for number in range(3)}
     counts = first.wait_applied(ends)
     assert first.stop() == 0
-    assert sum(one["binned"] for one in counts.values()) == 10_550
-    assert sum(one["skipped"] for one in counts.values()) == 0
+    assert sum(partition["binned"] for partition in counts.values()) == 10_550
+    assert sum(partition["skipped"] for partition in counts.values()) == 0
 
     found = [record.value for record in cluster.all_records(cluster.kafka.outages)]
     assert len(found) == len(set(found))
@@ -128,14 +128,15 @@ def cluster_is_shared(cluster: Cluster) -> bool:
 
 def all_applied(cluster: Cluster, ends: dict[int, int]) -> bool:
     """Whether the workers together have applied these offsets."""
-    applied = {number: one["applied"] for worker in cluster.workers for number, one in worker.status().items()}
+    partitions = [partition for worker in cluster.workers for partition in worker.status().items()]
+    applied = {number: counts["applied"] for number, counts in partitions}
     return applied == ends
 
 
 def test_silent_partition_follows_the_clock_of_another(
     kafka: ApacheKafka, tmp_path: Path, clusters: list[Cluster]
 ) -> None:
-    """All networks of a partition go dark: its bins close by what another partition tells, and the outage is sent."""
+    """All networks of a partition go dark: its bins close by the clock of another one, and the outage is sent."""
     cluster = hits_cluster(kafka, tmp_path, "silent-partition", idle_after="2s")
     clusters.append(cluster)
     worker = cluster.worker()
@@ -151,7 +152,7 @@ def test_silent_partition_follows_the_clock_of_another(
     entities = {json.loads(record.value)["entity"] for record in cluster.all_records(cluster.kafka.outages)}
     assert entities == {"asn/64500"}
     shown = json.loads(worker.get("/api/v1/outages")[1])["outages"]
-    assert [one["outage_id"] for one in shown] == [outage["outage_id"]]
+    assert [listed["outage_id"] for listed in shown] == [outage["outage_id"]]
     assert worker.stop() == 0
 
 

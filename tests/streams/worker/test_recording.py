@@ -98,10 +98,10 @@ def test_kill_in_the_middle_changes_no_outage(cluster: Cluster, detected: list[b
 
 def _open_outages(worker: Worker) -> list[str]:
     found = json.loads(worker.get("/api/v1/outages")[1])["outages"]
-    return [one["entity"] for one in found if one["state"] == "open"]
+    return [outage["entity"] for outage in found if outage["state"] == "open"]
 
 
 def _last(values: list[bytes]) -> dict[str, bytes]:
     """Return the newest revision of each outage."""
-    found = sorted(((json.loads(value), value) for value in values), key=lambda one: int(one[0]["revision"]))
+    found = sorted(((json.loads(value), value) for value in values), key=lambda pair: int(pair[0]["revision"]))
     return {outage["outage_id"]: value for outage, value in found}

@@ -57,11 +57,11 @@ def test_a_worker_has_its_name_in_its_group() -> None:
     assert not build(Settings(), 1, "var").conf.consumer_group_instance_id
 
 
-@pytest.mark.parametrize(("is_told", "ends"), [(True, asyncio.CancelledError), (False, asyncio.InvalidStateError)])
-async def test_a_stop_while_it_starts_is_in_order(is_told: bool, ends: type[BaseException]) -> None:
+@pytest.mark.parametrize(("is_stopping", "ends"), [(True, asyncio.CancelledError), (False, asyncio.InvalidStateError)])
+async def test_a_stop_while_it_starts_is_in_order(is_stopping: bool, ends: type[BaseException]) -> None:
     """Faust answers a future twice when it is cancelled while it declares topics; without a signal that is an error."""
     runner = object.__new__(Runner)
-    runner._signal_stop_future = asyncio.get_running_loop().create_future() if is_told else None
+    runner._signal_stop_future = asyncio.get_running_loop().create_future() if is_stopping else None
     with patch.object(faust.Worker, "start", AsyncMock(side_effect=asyncio.InvalidStateError)), pytest.raises(ends):
         await runner.start()
 

@@ -1,4 +1,4 @@
-"""Every client against an Apache Kafka that asks for TLS and a password, or a certificate: let in, or told why not."""
+"""Every client against an Apache Kafka with TLS and a password or a certificate: accepted, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
 
 def login(broker: SecureKafka, mechanism: str, **other: str) -> dict[str, Any]:
     """Return variables that get a client in."""
-    its = {
+    variables = {
         "BOOTSTRAP_SERVERS": broker.address,
         "SECURITY_PROTOCOL": "SASL_SSL",
         "SASL_MECHANISM": mechanism,
@@ -46,7 +46,7 @@ def login(broker: SecureKafka, mechanism: str, **other: str) -> dict[str, Any]:
         "SSL_CAFILE": str(broker.authority.file),
         **other,
     }
-    return {f"EBBTIDE_KAFKA_{key}": value for key, value in its.items() if value}
+    return {f"EBBTIDE_KAFKA_{key}": value for key, value in variables.items() if value}
 
 
 def certified(broker: SecureKafka) -> dict[str, Any]:
@@ -80,11 +80,11 @@ def takes_one(cluster: Cluster, *arguments: str) -> Worker:
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_all_clients_log_in_by_name_and_password(broker: SecureKafka, tmp_path: Path, mechanism: str) -> None:
     """Topics, replay and the worker at debug level get in, over TLS, and nothing that they write has the password."""
-    its = login(broker, mechanism)
-    del its["EBBTIDE_KAFKA_SASL_PASSWORD"]
+    variables = login(broker, mechanism)
+    del variables["EBBTIDE_KAFKA_SASL_PASSWORD"]
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
-    its["EBBTIDE_KAFKA_SASL_PASSWORD_FILE"] = str(tmp_path / "password")
-    cluster = Cluster(broker.address, f"secure-{mechanism.lower()}", tmp_path, **its)
+    variables["EBBTIDE_KAFKA_SASL_PASSWORD_FILE"] = str(tmp_path / "password")
+    cluster = Cluster(broker.address, f"secure-{mechanism.lower()}", tmp_path, **variables)
     worker = takes_one(cluster, "--log-level", "debug")
     assert f"Authenticated as {USER} via {mechanism}" in worker.errors()
     assert secrets_in(worker) == []
@@ -92,8 +92,8 @@ def test_all_clients_log_in_by_name_and_password(broker: SecureKafka, tmp_path: 
 
 def test_all_clients_show_a_certificate(broker: SecureKafka, tmp_path: Path) -> None:
     """Without any password of SASL, by a certificate whose key is locked."""
-    its = certified(broker)
-    worker = takes_one(Cluster(broker.certificate_address, "certified", tmp_path, **its), "--log-level", "debug")
+    variables = certified(broker)
+    worker = takes_one(Cluster(broker.certificate_address, "certified", tmp_path, **variables), "--log-level", "debug")
     assert secrets_in(worker) == []
 
 
@@ -104,10 +104,10 @@ def test_a_login_in_the_clear(broker: SecureKafka) -> None:
         assert topics.existing(load(None, login(broker, mechanism, **clear)).kafka) == {}
 
 
-def test_who_is_not_let_in_is_told_why(
+def test_a_refused_client_says_why(
     broker: SecureKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line with the reason: wrong password, no certificate, an authority that nobody knows; never the password."""
+    """One line with the reason: wrong password, no certificate, an unknown authority; never the password."""
     monkeypatch.setattr(clients, "CONNECT_MS", 2000)
     stranger = str(Authority(tmp_path, "stranger").file)
     nobody = {key: value for key, value in certified(broker).items() if "_CERT" not in key and "_KEY" not in key}
@@ -118,9 +118,9 @@ def test_who_is_not_let_in_is_told_why(
         "(?i)certificate|closed|reset|aborted": nobody,
         "no Kafka broker answers": {"EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": broker.address},
     }
-    for reason, its in refusals.items():
+    for reason, variables in refusals.items():
         with monkeypatch.context() as patched:
-            for name, value in its.items():
+            for name, value in variables.items():
                 patched.setenv(name, value)
             assert main(["topics", "--check"]) == 1
         (line,) = capsys.readouterr().err.splitlines()
@@ -131,7 +131,7 @@ def test_who_is_not_let_in_is_told_why(
 def test_the_name_in_the_certificate_counts(broker: SecureKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificate is for 127.0.0.1: under another name it is refused, unless the operator says that names pass."""
     monkeypatch.setattr(clients, "CONNECT_MS", 500)
-    its = login(broker, "PLAIN", BOOTSTRAP_SERVERS=f"localhost:{broker.port}")
+    variables = login(broker, "PLAIN", BOOTSTRAP_SERVERS=f"localhost:{broker.port}")
     with pytest.raises(EbbtideError, match="certificate is not valid for 'localhost'"):
-        topics.existing(load(None, its).kafka)
-    assert topics.existing(load(None, {**its, "EBBTIDE_KAFKA_SSL_CHECK_HOSTNAME": "false"}).kafka) == {}
+        topics.existing(load(None, variables).kafka)
+    assert topics.existing(load(None, {**variables, "EBBTIDE_KAFKA_SSL_CHECK_HOSTNAME": "false"}).kafka) == {}
