@@ -17,7 +17,8 @@ from schemas.outage import Outage
 from schemas.rejections import one_line
 from streams.worker.web.bins import series_bins
 from streams.worker.web.filters import Page, incidents_of, key, outages_of, reference
-from streams.worker.web.page_models import MAX_ITEMS, ItemBuilder, overview
+from streams.worker.web.overview import overview
+from streams.worker.web.page_models import MAX_ITEMS, ItemBuilder
 from streams.worker.web.query import BadQueryError, query_of
 from streams.worker.web.responses import as_html, conditional
 from streams.worker.web.series_page import EntityQuery, series_items

@@ -1,9 +1,9 @@
-"""What the HTML pages show: which incidents and outages, in which order, with which charts."""
+"""Outages and incidents as the HTML pages show them, with their charts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -12,16 +12,14 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
 from streams.worker.web.bins import Bands, bands, rounded, total
-from streams.worker.web.filters import ended_at, key
-from streams.worker.web.formatting import number, plural, who
+from streams.worker.web.filters import ended_at
+from streams.worker.web.formatting import number, who
 from streams.worker.web.recent_bins import SeriesHistory
 from streams.worker.web.sparkline import SMALL, ChartData, Size, sparkline, top_of
-from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
+from streams.worker.web.worker_view import WorkerView
 
 MAX_ITEMS = 100  # incidents and outages on a page; a link leads to the rest
-MAX_ENDED = 10  # on the overview
 MAX_SUMMED = 200  # series in the chart of an incident
-ONGOING = ("open", "recovering", "ongoing", "spreading")
 
 
 class Chart(NamedTuple):
@@ -44,85 +42,6 @@ class Item(NamedTuple):
     chart: Chart | None
     duration: float
     name: str | None
-
-
-class Overview(NamedTuple):
-    """The first page. `counts`: of ongoing incidents and outages; `suspected`: of those not confirmed yet.
-
-    `newest`: newest event time of all feeds (Unix seconds), None before the first measurement.
-    """
-
-    incidents: Sequence[Item]
-    outages: Sequence[Item]
-    ended: Sequence[Item]
-    counts: tuple[int, int]
-    suspected: tuple[int, int]
-    health: Health
-    newest: float | None
-
-    @property
-    def headline(self) -> str:
-        """The present state in a few words. "Nothing is dark" needs at least one feed that receives measurements."""
-        if self.newest is None:
-            return "No measurements yet"
-        for count, word in zip(self.counts, ("incident", "outage"), strict=True):
-            if count:
-                return plural(count, f"ongoing {word}")
-        is_receiving = any(feed_state(feed) == "receiving" for feed in self.health.feeds)
-        return "Nothing is dark" if is_receiving else "All feeds have stopped: the state is unknown"
-
-    @property
-    def stopped(self) -> list[str]:
-        """Names of the stalled feeds. The headline does not cover what they measure."""
-        return [feed.name for feed in self.health.feeds if feed_state(feed) == "stalled"]
-
-
-def overview(view: WorkerView) -> Overview:
-    """Return the ongoing incidents and outages, newest start first, and those that ended last."""
-    incidents, outages, builder = view.incidents(), view.outages(), ItemBuilder(view)
-    ongoing = _newest_first(incident for incident in incidents if incident.state in ONGOING)
-    open_ = _newest_first(outage for outage in outages if outage.state in ONGOING)
-    ended = sorted(_worth_showing(incidents, outages), key=_end, reverse=True)
-    return Overview(
-        incidents=builder.items(ongoing[:MAX_ITEMS]),
-        outages=builder.items(open_[:MAX_ITEMS]),
-        ended=builder.items(ended[:MAX_ENDED]),
-        counts=(len(ongoing), len(open_)),
-        suspected=(_count_suspected(incidents), _count_suspected(outages)),
-        health=view.health(),
-        newest=max((time for time in builder.newest.values() if time is not None), default=None),
-    )
-
-
-def _newest_first(items: Iterable[Outage] | Iterable[Incident]) -> list[Outage | Incident]:
-    return sorted(items, key=key, reverse=True)
-
-
-def _count_suspected(items: Iterable[Outage] | Iterable[Incident]) -> int:
-    return sum(item.state == "suspected" for item in items)
-
-
-def _worth_showing(incidents: Sequence[Incident], outages: Sequence[Outage]) -> list[Outage | Incident]:
-    """Return the ended incidents, and the ended outages of no incident, without those that were withdrawn."""
-    members = {name for incident in incidents for name in incident.outage_ids}
-    retracted = {outage.outage_id for outage in outages if outage.state == "retracted"}
-    lone = [
-        outage
-        for outage in outages
-        if outage.outage_id not in members and outage.state not in ("retracted", "suspected")
-    ]
-    items: list[Outage | Incident] = [*(incident for incident in incidents if _stands(incident, retracted)), *lone]
-    return [item for item in items if ended_at(item) is not None]
-
-
-def _stands(incident: Incident, retracted: Collection[str]) -> bool:
-    """Return whether an incident was not merged into a larger one and not all of its outages were retracted."""
-    is_fault = "feed-fault" in incident.kinds
-    return incident.merged_into is None and (is_fault or not all(name in retracted for name in incident.outage_ids))
-
-
-def _end(item: Outage | Incident) -> tuple[float, str]:
-    return ended_at(item) or 0.0, key(item)[1]
 
 
 class ItemBuilder:
@@ -190,10 +109,3 @@ def chart_of(data: ChartData, name: str, size: Size) -> Chart:
 def _description(name: str, levels: Bands) -> str:
     value, expected = (number(rounded(float(column[-1]))) for column in (levels.value, levels.expected))
     return f"Measured against expected of {name}: {value} measured in the newest bin, {expected} expected"
-
-
-def feed_state(feed: FeedHealth) -> str:
-    """Return the state of a feed in a word or two."""
-    if feed.newest is None:
-        return "no data yet"
-    return "stalled" if feed.stalled else "receiving"

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from schemas.outage import RUNNING
 from streams.worker.web.formatting import FILTERS
-from streams.worker.web.page_models import feed_state
+from streams.worker.web.overview import feed_state
 
 FOLDER = Path(__file__).parent
 EVERY = 15  # seconds between two updates of an open page

@@ -1,0 +1,102 @@
+"""What the overview shows: ongoing incidents and outages, recently ended ones, and the state of the feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from schemas.incident import Incident
+from schemas.outage import Outage
+from streams.worker.web.filters import ended_at, key
+from streams.worker.web.formatting import plural
+from streams.worker.web.page_models import MAX_ITEMS, Item, ItemBuilder
+from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
+
+MAX_ENDED = 10
+ONGOING = ("open", "recovering", "ongoing", "spreading")
+
+
+class Overview(NamedTuple):
+    """The first page. `counts`: of ongoing incidents and outages; `suspected`: of those not confirmed yet.
+
+    `newest`: newest event time of all feeds (Unix seconds), None before the first measurement.
+    """
+
+    incidents: Sequence[Item]
+    outages: Sequence[Item]
+    ended: Sequence[Item]
+    counts: tuple[int, int]
+    suspected: tuple[int, int]
+    health: Health
+    newest: float | None
+
+    @property
+    def headline(self) -> str:
+        """The present state in a few words. "Nothing is dark" needs at least one feed that receives measurements."""
+        if self.newest is None:
+            return "No measurements yet"
+        for count, word in zip(self.counts, ("incident", "outage"), strict=True):
+            if count:
+                return plural(count, f"ongoing {word}")
+        is_receiving = any(feed_state(feed) == "receiving" for feed in self.health.feeds)
+        return "Nothing is dark" if is_receiving else "All feeds have stopped: the state is unknown"
+
+    @property
+    def stopped(self) -> list[str]:
+        """Names of the stalled feeds. The headline does not cover what they measure."""
+        return [feed.name for feed in self.health.feeds if feed_state(feed) == "stalled"]
+
+
+def overview(view: WorkerView) -> Overview:
+    """Return the ongoing incidents and outages, newest start first, and those that ended last."""
+    incidents, outages, builder = view.incidents(), view.outages(), ItemBuilder(view)
+    ongoing = _newest_first(incident for incident in incidents if incident.state in ONGOING)
+    open_ = _newest_first(outage for outage in outages if outage.state in ONGOING)
+    ended = sorted(_worth_showing(incidents, outages), key=_end, reverse=True)
+    return Overview(
+        incidents=builder.items(ongoing[:MAX_ITEMS]),
+        outages=builder.items(open_[:MAX_ITEMS]),
+        ended=builder.items(ended[:MAX_ENDED]),
+        counts=(len(ongoing), len(open_)),
+        suspected=(_count_suspected(incidents), _count_suspected(outages)),
+        health=view.health(),
+        newest=max((time for time in builder.newest.values() if time is not None), default=None),
+    )
+
+
+def _newest_first(items: Iterable[Outage] | Iterable[Incident]) -> list[Outage | Incident]:
+    return sorted(items, key=key, reverse=True)
+
+
+def _count_suspected(items: Iterable[Outage] | Iterable[Incident]) -> int:
+    return sum(item.state == "suspected" for item in items)
+
+
+def _worth_showing(incidents: Sequence[Incident], outages: Sequence[Outage]) -> list[Outage | Incident]:
+    """Return the ended incidents, and the ended outages of no incident, without those that were withdrawn."""
+    members = {name for incident in incidents for name in incident.outage_ids}
+    retracted = {outage.outage_id for outage in outages if outage.state == "retracted"}
+    lone = [
+        outage
+        for outage in outages
+        if outage.outage_id not in members and outage.state not in ("retracted", "suspected")
+    ]
+    items: list[Outage | Incident] = [*(incident for incident in incidents if _stands(incident, retracted)), *lone]
+    return [item for item in items if ended_at(item) is not None]
+
+
+def _stands(incident: Incident, retracted: Collection[str]) -> bool:
+    """Return whether an incident was not merged into a larger one and not all of its outages were retracted."""
+    is_fault = "feed-fault" in incident.kinds
+    return incident.merged_into is None and (is_fault or not all(name in retracted for name in incident.outage_ids))
+
+
+def _end(item: Outage | Incident) -> tuple[float, str]:
+    return ended_at(item) or 0.0, key(item)[1]
+
+
+def feed_state(feed: FeedHealth) -> str:
+    """Return the state of a feed in a word or two."""
+    if feed.newest is None:
+        return "no data yet"
+    return "stalled" if feed.stalled else "receiving"
