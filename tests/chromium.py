@@ -32,10 +32,10 @@ def demand() -> tuple[str, str]:
     """Return the browser and its driver; skip the test, or fail it when EBBTIDE_REQUIRE_CHROMIUM is set, without."""
     found = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in found:
-        what = "the pages need chromium and chromedriver (Debian: chromium, chromium-driver)"
+        missing = "the pages need chromium and chromedriver (Debian: chromium, chromium-driver)"
         if os.environ.get("EBBTIDE_REQUIRE_CHROMIUM"):
-            pytest.fail(what)
-        pytest.skip(what)
+            pytest.fail(missing)
+        pytest.skip(missing)
     return str(found[0]), str(found[1])
 
 

@@ -33,11 +33,11 @@ MEASUREMENTS, FEEDS = RECORDING / "measurements.jsonl.gz", RECORDING / "feeds.to
 PROGRAM = [sys.executable, "-m", "streams.cli"]
 
 
-def wait_for(what: str, condition: Callable[[], Any]) -> Any:  # noqa: ANN401
+def wait_for(awaited: str, condition: Callable[[], Any]) -> Any:  # noqa: ANN401
     """Return the condition's value once it is true; fail, naming it, when it does not come true."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (value := condition()):
-        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s in vain for: {what}"
+        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s in vain for: {awaited}"
         time.sleep(0.05)
     return value
 
@@ -211,7 +211,7 @@ class Worker:
     def status(self) -> dict[int, dict[str, Any]]:
         """Return what the worker says of each of its partitions."""
         code, body = self.get("/api/v1/status")
-        return {int(number): one for number, one in json.loads(body)["partitions"].items()} if code == 200 else {}
+        return {int(number): state for number, state in json.loads(body)["partitions"].items()} if code == 200 else {}
 
     def wait_ready(self) -> None:
         """Wait until it is ready."""

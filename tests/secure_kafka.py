@@ -94,7 +94,7 @@ class SecureKafka(ApacheKafka):
         both.write_bytes(key.read_bytes() + certificate.read_bytes())
         return [
             f"listeners={','.join(listeners)}",
-            f"advertised.listeners={','.join(one for one in listeners if 'CONTROLLER' not in one)}",
+            f"advertised.listeners={','.join(listener for listener in listeners if 'CONTROLLER' not in listener)}",
             "listener.security.protocol.map=" + ",".join(f"{n}:{n.replace('CONTROLLER', 'PLAINTEXT')}" for n in names),
             "inter.broker.listener.name=SASL_SSL",
             "sasl.mechanism.inter.broker.protocol=PLAIN",

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
-EXTRAS = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
+EXTRAS = [requirement for extra in PROJECT["project"]["optional-dependencies"].values() for requirement in extra]
 DEV: list[str] = PROJECT["dependency-groups"]["dev"]
 
 

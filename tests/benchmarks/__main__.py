@@ -37,11 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--measurements", type=int, default=1_000_000, help="messages in the topic")
     parser.add_argument("--textbook", type=int, default=30_000, help="messages for the textbook agent, which is slow")
-    parser.add_argument("--some", type=int, default=200_000, help="messages for Bytewax and Quix Streams")
+    parser.add_argument("--fewer", type=int, default=200_000, help="messages for Bytewax and Quix Streams")
     parser.add_argument(
         "--rivals", metavar="PYTHON", help="interpreter that has Bytewax and Quix Streams; none: left out"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how often each runs; the median is told")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each runs; the median is printed")
     return parser
 
 
@@ -82,10 +82,10 @@ def _contestants(
         TEXTBOOK: lambda turn: textbook(place, turn, few),
         "confluent-kafka + msgspec loop, keeps nothing": lambda turn: loop(place, turn),
     }
-    rivals, some = arguments.rivals and str(Path(arguments.rivals).absolute()), min(arguments.some, total)
+    rivals, fewer = arguments.rivals and str(Path(arguments.rivals).absolute()), min(arguments.fewer, total)
     if rivals:
-        found["Bytewax 0.21, rolling mean per key"] = lambda t: rival(place, t, "rolling_bytewax", rivals, some)
-        found["Quix Streams 3.28, rolling mean per key"] = lambda t: rival(place, t, "rolling_quix", rivals, some)
+        found["Bytewax 0.21, rolling mean per key"] = lambda t: rival(place, t, "rolling_bytewax", rivals, fewer)
+        found["Quix Streams 3.28, rolling mean per key"] = lambda t: rival(place, t, "rolling_quix", rivals, fewer)
     return found
 
 

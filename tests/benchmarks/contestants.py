@@ -19,7 +19,7 @@ from streams.cli.child_process import child
 from streams.config.ports import free_port
 from streams.config.settings import KafkaSettings
 from tests.benchmarks.messages import FEED, WIDTH, Load
-from tests.benchmarks.reading import Reading, Result, between, read, told
+from tests.benchmarks.reading import Reading, Result, between, read, readings_of
 
 ROOT = Path(__file__).parents[2]
 TOPIC = "measurements"
@@ -60,18 +60,18 @@ def worker(place: Place, turn: int, topic: str = TOPIC) -> tuple[Result, Written
 def textbook(place: Place, turn: int, count: int) -> Result:
     """Run the textbook Faust agent over the first `count` messages that it gets."""
     directory = str(place.directory / f"textbook-{turn}")
-    return _told(place, "textbook", turn, [place.address, TOPIC, str(PARTITIONS), str(count), directory], count)
+    return _read_log(place, "textbook", turn, [place.address, TOPIC, str(PARTITIONS), str(count), directory], count)
 
 
 def loop(place: Place, turn: int) -> Result:
     """Run the hand-written loop over the whole topic."""
     count = place.load.measurements
-    return _told(place, "loop", turn, [place.address, TOPIC, str(turn), str(count)], count)
+    return _read_log(place, "loop", turn, [place.address, TOPIC, str(turn), str(count)], count)
 
 
 def rival(place: Place, turn: int, module: str, python: str, count: int) -> Result:
     """Run the program of another library, with the interpreter that has it, over the first `count` messages."""
-    return _told(place, module, turn, [place.address, TOPIC, str(turn), str(count)], count, python)
+    return _read_log(place, module, turn, [place.address, TOPIC, str(turn), str(count)], count, python)
 
 
 ENVIRONMENT: Mapping[str, str] = {"PYTHONPATH": str(ROOT)}
@@ -82,14 +82,14 @@ def kafka_of(address: str, group: str, topic: str = TOPIC) -> KafkaSettings:
 
     Else a group that is new would begin with all that the groups before it told each other.
     """
-    its = KafkaSettings(bootstrap_servers=(address,), app_id=group, partitions=PARTITIONS, measurements=topic)
-    return msgspec.structs.replace(its, **{name: f"{group}-{name}" for name in OWN})
+    kafka = KafkaSettings(bootstrap_servers=(address,), app_id=group, partitions=PARTITIONS, measurements=topic)
+    return msgspec.structs.replace(kafka, **{name: f"{group}-{name}" for name in OWN})
 
 
 def settings_text(address: str, group: str, port: int, topic: str, width: int = WIDTH) -> str:
     """Return the settings file of a worker for the benchmark's messages."""
-    its = kafka_of(address, group, topic)
-    names = "".join(f'{name} = "{getattr(its, name)}"\n' for name in ("app_id", "measurements", *OWN))
+    kafka = kafka_of(address, group, topic)
+    names = "".join(f'{name} = "{getattr(kafka, name)}"\n' for name in ("app_id", "measurements", *OWN))
     return (
         f'[kafka]\nbootstrap_servers = ["{address}"]\npartitions = {PARTITIONS}\n{names}'
         f'[web]\nport = {port}\n[worker]\ndata_dir = "{group}"\n'
@@ -97,7 +97,7 @@ def settings_text(address: str, group: str, port: int, topic: str, width: int = 
     )
 
 
-def _told(
+def _read_log(
     place: Place, module: str, turn: int, arguments: list[str], count: int, python: str = sys.executable
 ) -> Result:
     name = f"{module}-{turn}"
@@ -105,12 +105,12 @@ def _told(
     log = place.directory / f"{name}.log"
 
     def newest() -> Reading | None:
-        readings = told(log)
+        readings = readings_of(log)
         return readings[-1] if readings else None
 
     with child(command, place.directory, name, ENVIRONMENT) as process:
         _until(count, newest, process)
-    readings = told(log)
+    readings = readings_of(log)
     return between(readings[0], readings[-1])
 
 
@@ -135,7 +135,7 @@ def _applied(process: subprocess.Popen[bytes], port: int) -> Reading | None:
         status = orjson.loads(get(port, "/api/v1/status"))
     except OSError:
         return None
-    return read(sum(one["received"] for one in status["partitions"].values()), process.pid)
+    return read(sum(state["received"] for state in status["partitions"].values()), process.pid)
 
 
 def wait_ready(process: subprocess.Popen[bytes], port: int) -> None:

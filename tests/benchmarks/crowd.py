@@ -58,7 +58,7 @@ def feeds(crowd: Crowd) -> dict[str, FeedSettings]:
 def feeds_text(crowd: Crowd) -> str:
     """Return the settings of the signals as they stand in a file."""
     return "".join(
-        f'[feeds.{name}]\nsignal = "{its.signal}"\nkind = "count"\nbin = "1h"\n' for name, its in feeds(crowd).items()
+        f'[feeds.{name}]\nsignal = "{feed.signal}"\nkind = "count"\nbin = "1h"\n' for name, feed in feeds(crowd).items()
     )
 
 
@@ -96,8 +96,8 @@ def learn(partition: MeasurementStage, crowd: Crowd, hours: int) -> None:
     first = list(arrays(measured(crowd, partition.number, 0)))
     partition.process(records(first, 0, ALL), 0.0)
     shard = partition.shard
-    known: Mapping[str, int] = shard.reader.feeds
-    numbers = np.repeat([known[name] for name in feeds(crowd)], len(crowd.home(partition.number)))
+    feed_codes: Mapping[str, int] = shard.reader.feeds
+    numbers = np.repeat([feed_codes[name] for name in feeds(crowd)], len(crowd.home(partition.number)))
     codes = np.concatenate([_by_row(shard.feeds[name].index) for name in feeds(crowd)])
     for hour in range(1, hours):
         ts = (START + hour * HOUR + np.arange(len(codes)) % HOUR).astype(np.float64)

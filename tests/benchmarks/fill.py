@@ -17,8 +17,8 @@ PATIENCE = 60.0
 def fill(address: str, topic: str, load: Load) -> int:
     """Send the messages, keyed by entity, and return the bytes of their values. Raises RuntimeError when some fail."""
     producer, size = _producer(address), 0
-    for some in _groups(messages(load)):
-        for message in some:
+    for group in _groups(messages(load)):
+        for message in group:
             producer.produce(topic, message.value, message.key)
             size += len(message.value)
         while len(producer) > 20 * AT_ONCE:
@@ -66,5 +66,5 @@ def _flush(producer: Producer, address: str) -> None:
 
 
 def _groups(stream: Iterator[Message]) -> Iterator[list[Message]]:
-    while some := list(islice(stream, AT_ONCE)):
-        yield some
+    while group := list(islice(stream, AT_ONCE)):
+        yield group

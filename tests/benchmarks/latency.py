@@ -60,17 +60,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(kafka: ApacheKafka, directory: Path, arguments: argparse.Namespace) -> None:
     load = Load(2 * arguments.asns * arguments.bins, arguments.asns, arguments.bins, HOUR)
-    its = kafka_of(kafka.address, GROUP)
-    for name in (TOPIC, its.outages):
+    settings = kafka_of(kafka.address, GROUP)
+    for name in (TOPIC, settings.outages):
         kafka.create_topic(name, PARTITIONS, message_timestamp_type="LogAppendTime")
-    topics.create(its)
+    topics.create(settings)
     port = free_port()
     (directory / "settings.toml").write_text(settings_text(kafka.address, GROUP, port, TOPIC, HOUR))
     command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(directory / "settings.toml")]
     with child(command, directory, GROUP, ENVIRONMENT) as process:
         wait_ready(process, port)
         began = read(0, process.pid)
-        rate = _send(kafka.address, _some(load, arguments.one_in), arguments.rate)
+        rate = _send(kafka.address, _still_measured(load, arguments.one_in), arguments.rate)
         time.sleep(3)
         used = read(load.measurements, process.pid)
         sys.stdout.write(
@@ -78,7 +78,7 @@ def _run(kafka: ApacheKafka, directory: Path, arguments: argparse.Namespace) -> 
             f"{arguments.rate:,}); the worker used {(used.cpu - began.cpu) / (used.wall - began.wall - 3):.0%} of a "
             "core\n"
         )
-    _tell(_delays(kafka.address, its))
+    _tell(_delays(kafka.address, settings))
 
 
 def _send(address: str, stream: Iterator[tuple[int, Message]], rate: int) -> float:
@@ -95,7 +95,7 @@ def _send(address: str, stream: Iterator[tuple[int, Message]], rate: int) -> flo
     return sent / (time.monotonic() - began)
 
 
-def _some(load: Load, one_in: int) -> Iterator[tuple[int, Message]]:
+def _still_measured(load: Load, one_in: int) -> Iterator[tuple[int, Message]]:
     """Yield the messages of the networks that have not fallen silent, with their partitions."""
     per_bin = load.measurements // load.bins
     for number, message in enumerate(messages(load)):
@@ -105,12 +105,12 @@ def _some(load: Load, one_in: int) -> Iterator[tuple[int, Message]]:
             yield asn % PARTITIONS, message
 
 
-def _delays(address: str, its: KafkaSettings) -> list[Delay]:
+def _delays(address: str, kafka: KafkaSettings) -> list[Delay]:
     """Return how long each new outage took."""
     closings = [_closings(records(address, TOPIC, number)) for number in range(PARTITIONS)]
     found = []
     for number in range(PARTITIONS):
-        for record in records(address, its.outages, number):
+        for record in records(address, kafka.outages, number):
             outage = orjson.loads(record.value)
             partition = (int(outage["entity"].partition("/")[2]) - FIRST_ASN) % PARTITIONS
             closed = closings[partition].get(int(parse_time(outage["updated_at"])))
@@ -127,7 +127,7 @@ def _closings(log: list[Record]) -> dict[int, int]:
 
 
 def _tell(delays: list[Delay]) -> None:
-    ms = [one.ms for one in delays]
+    ms = [delay.ms for delay in delays]
     p50, p90, p99 = np.percentile(ms, (50, 90, 99))
     sys.stdout.write(
         f"{len(ms):,} revisions of outages: p50 {p50:.0f} ms, p90 {p90:.0f} ms, p99 {p99:.0f} ms, "

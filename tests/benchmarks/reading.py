@@ -75,7 +75,7 @@ def tell(done: int) -> None:
     os.write(1, f"\n{MARK}{read(done, os.getpid()).line()}\n".encode())
 
 
-def told(log: Path) -> list[Reading]:
+def readings_of(log: Path) -> list[Reading]:
     """Return the readings that a process has written so far; what else stands there is passed over."""
     lines = log.read_text().splitlines(keepends=True)
     return [Reading.parse(line[len(MARK) :]) for line in lines if line.startswith(MARK) and line.endswith("\n")]

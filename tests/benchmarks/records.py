@@ -26,9 +26,9 @@ def records(address: str, topic: str, partition: int) -> list[Record]:
     found: list[Record] = []
     last, deadline = -1, time.monotonic() + PATIENCE
     while last < end - 1:
-        for one in consumer.consume(5_000, timeout=0.2):
-            found.append(Record(one.value(), one.timestamp()[1]))
-            last, deadline = one.offset(), time.monotonic() + PATIENCE
+        for message in consumer.consume(5_000, timeout=0.2):
+            found.append(Record(message.value(), message.timestamp()[1]))
+            last, deadline = message.offset(), time.monotonic() + PATIENCE
         if time.monotonic() > deadline:
             raise RuntimeError(f"{topic}/{partition}: nothing comes after offset {last}")
     consumer.close()

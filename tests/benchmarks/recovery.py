@@ -145,11 +145,11 @@ def _trickle(scene: Scene, hour: int) -> Iterator[None]:
     over = Event()
     producer = Producer({"bootstrap.servers": scene.kafka.bootstrap_servers[0]})
     parts = range(scene.crowd.partitions)
-    some = cycle([(number, next(arrays(measured(scene.crowd, number, hour), FEW))) for number in parts])
+    hours = cycle([(number, next(arrays(measured(scene.crowd, number, hour), FEW))) for number in parts])
 
     def run() -> None:
         while not over.wait(TRICKLE):
-            number, value = next(some)
+            number, value = next(hours)
             producer.produce(TOPIC, value, partition=number)
             producer.poll(0)
 
@@ -186,8 +186,8 @@ def _ends(scene: Scene) -> dict[int, int]:
 
 
 def _has_taken(scene: Scene, ends: dict[int, int]) -> bool:
-    told: dict[str, Any] = orjson.loads(get(scene.port, "/api/v1/status"))["partitions"]
-    return all(told.get(str(number), {}).get("applied", -1) >= end - 1 for number, end in ends.items())
+    states: dict[str, Any] = orjson.loads(get(scene.port, "/api/v1/status"))["partitions"]
+    return all(states.get(str(number), {}).get("applied", -1) >= end - 1 for number, end in ends.items())
 
 
 def _settle(process: subprocess.Popen[bytes], scene: Scene) -> None:

@@ -36,7 +36,7 @@ decode = msgspec.json.Decoder(Measured).decode
 def measured(batch: list[Any]) -> Iterable[tuple[str, float]]:
     """Decode a batch of messages."""
     found = [decode(message.value) for message in batch]
-    return [(str(one.asn), one.value) for one in found]
+    return [(str(measurement.asn), measurement.value) for measurement in found]
 
 
 def mean(state: float | None, value: float) -> tuple[float, float]:

@@ -40,7 +40,7 @@ class Crew(NamedTuple):
     def done(self) -> tuple[list[dict[str, int]], float]:
         """Return how many measurements each has taken of each partition it has, and the CPU seconds of all."""
         states = [orjson.loads(get(port, "/api/v1/status"))["partitions"] for port in self.ports]
-        taken = [{number: one["received"] for number, one in state.items()} for state in states]
+        taken = [{number: partition["received"] for number, partition in state.items()} for state in states]
         return taken, sum(read(0, process.pid).cpu for process in self.processes)
 
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scaling", description=__doc__)
     parser.add_argument("--measurements", type=int, default=2_000_000, help="messages in the topic")
     parser.add_argument("--asns", type=int, default=80_000, help="networks")
-    parser.add_argument("--rounds", type=int, default=2, help="how often each is tried; the best is told")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each is tried; the best is printed")
     arguments = parser.parse_args(argv)
     if not installed("this"):
         return 1
@@ -93,7 +93,7 @@ def _watch(crew: Crew, count: int) -> Rate:
         except OSError:
             time.sleep(POLL)
             continue
-        now, done = time.monotonic(), sum(sum(its.values()) for its in taken)
+        now, done = time.monotonic(), sum(sum(counts.values()) for counts in taken)
         if first is None and _all_have_begun(taken):
             first = now, done, cpu
         if done >= count and first is not None:
@@ -104,7 +104,7 @@ def _watch(crew: Crew, count: int) -> Rate:
 
 def _all_have_begun(taken: list[dict[str, int]]) -> bool:
     """Whether every partition is somebody's who has taken some of it; one that has just been given waits a while."""
-    return sum(map(len, taken)) == PARTITIONS and all(its and min(its.values()) > 0 for its in taken)
+    return sum(map(len, taken)) == PARTITIONS and all(counts and min(counts.values()) > 0 for counts in taken)
 
 
 if __name__ == "__main__":

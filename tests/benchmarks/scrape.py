@@ -52,9 +52,9 @@ def incident(number: int, outages: Iterable[int], **fields: Any) -> Incident:  #
     """Return the incident with this number, of the outages with these."""
     made = Incident(
         incident_id=f"{number:016x}", revision=1, state="ongoing", kinds=["total"], severity="total",
-        scope=Scope(["IR"], [], [FIRST_ASN + one for one in outages]), affected_share=0.4, services=[],
+        scope=Scope(["IR"], [], [FIRST_ASN + outage for outage in outages]), affected_share=0.4, services=[],
         headline="The Internet is down in Iran.", started_at=STARTED, detected_at=STARTED, updated_at=STARTED,
-        drops=[Drop(STARTED, 0.9)], spread=[], feeds=["signal0"], outage_ids=[f"{one:016x}" for one in outages],
+        drops=[Drop(STARTED, 0.9)], spread=[], feeds=["signal0"], outage_ids=[f"{outage:016x}" for outage in outages],
         confidence=Confidence(seen_by=["signal0"], against=[], silent=[], evidence=112.0),
     )  # fmt: skip
     return msgspec.structs.replace(made, **fields)
@@ -70,10 +70,10 @@ def worker_of(settings: Settings, partitions: Sequence[MeasurementStage], incide
         in_recovery=False,
         tables=SimpleNamespace(recovery=recovery),
     )
-    its = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
-    worker = Worker(settings, cast("Any", app), {}, its, cast("Any", None), lambda: 0.0, lambda: None)
+    metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
+    worker = Worker(settings, cast("Any", app), {}, metrics, cast("Any", None), lambda: 0.0, lambda: None)
     worker.partitions = {partition.number: partition for partition in partitions}
-    its.registry.register(StateCollector(settings, lambda: partitions, lambda: incidents))
+    metrics.registry.register(StateCollector(settings, lambda: partitions, lambda: incidents))
     return worker
 
 

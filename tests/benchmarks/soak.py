@@ -71,7 +71,7 @@ def _present(crowd: Crowd, hour: int) -> list[bytes]:
     """Return the measurements of an hour without those of the networks that are dark, and with those passing by."""
     day, found = hour // 24, measured(crowd, 0, hour)
     if hour % 24 in DARK:
-        found = [one for number, one in enumerate(found) if (number + day) % DARK_IN]
+        found = [message for number, message in enumerate(found) if (number + day) % DARK_IN]
     if hour % 24 not in SEEN:
         return found
     first = STRANGERS + day * PASSING

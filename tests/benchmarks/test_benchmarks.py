@@ -12,7 +12,7 @@ from rich.console import Console
 
 from schemas.decode import decode
 from tests.benchmarks.messages import FIRST_ASN, START, WIDTH, Load, messages
-from tests.benchmarks.reading import Reading, Result, between, tell, told
+from tests.benchmarks.reading import Reading, Result, between, readings_of, tell
 from tests.benchmarks.report import TEXTBOOK, WORKER, table
 
 LOAD = Load(measurements=6_000, asns=500, bins=6)
@@ -56,7 +56,7 @@ def test_a_process_reads_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str
     tell(500)
     log = tmp_path / "log"
     log.write_text("a warning\n" + capfd.readouterr().out + "reading: 7")
-    first, last = told(log)
+    first, last = readings_of(log)
     assert (first.done, last.done) == (1, 500)
     assert first.peak_mb > 1
     assert last.cpu >= first.cpu > 0

@@ -54,7 +54,7 @@ def _blocks(page: Path) -> Iterator[Block]:
 
 def commands() -> list[Command]:
     """Return all commands of all shell blocks."""
-    return [one for block in blocks("sh") for line in _lines(block.text) for one in _commands(block, line)]
+    return [command for block in blocks("sh") for line in _lines(block.text) for command in _commands(block, line)]
 
 
 def _lines(text: str) -> list[str]:

@@ -51,9 +51,9 @@ def test_settings_are_right(block: Block) -> None:
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
 def test_json_is_json(block: Block) -> None:
     """Each example of a message can be read; one with the fields of a measurement is a measurement."""
-    for one in _messages(block.text):
-        if "ts" in one:
-            assert decode([json.dumps(one).encode()]).dead == []
+    for message in _messages(block.text):
+        if "ts" in message:
+            assert decode([json.dumps(message).encode()]).dead == []
 
 
 def _messages(text: str) -> list[dict[str, Any]]:

@@ -73,9 +73,9 @@ def newcomer(own_kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -
 def own() -> dict[str, Command]:
     """The README's commands of ours, by the name of the command; the first of each."""
     found: dict[str, Command] = {}
-    for one in commands():
-        if one.block.page == "README.md" and one.words[0] == "ebbtide":
-            found.setdefault(one.words[1], one)
+    for command in commands():
+        if command.block.page == "README.md" and command.words[0] == "ebbtide":
+            found.setdefault(command.words[1], command)
     return found
 
 

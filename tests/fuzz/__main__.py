@@ -10,10 +10,10 @@ with atheris.instrument_imports(include=["schemas", "streams"]):
     from tests.fuzz.targets import run
 
 
-def one(data: bytes) -> None:
+def try_input(data: bytes) -> None:
     """Try an input; what is returned here would tell libFuzzer whether to keep it."""
     run(data)
 
 
-atheris.Setup(sys.argv, one)
+atheris.Setup(sys.argv, try_input)
 atheris.Fuzz()
