@@ -1,1 +1,1 @@
-"""The command line: one file a command, with its arguments, its action and what it prints."""
+"""The command line: one file a command, with its arguments, its action and its printing."""

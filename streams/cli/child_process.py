@@ -19,7 +19,7 @@ def child(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program with its output in a file `NAME.log` of the directory; end it, by force if need be, at the end.
 
-    `environment` is what it gets beside ours.
+    `environment` is added to the environment of this process.
     """
     with (directory / f"{name}.log").open("wb") as log, ExitStack() as stack:
         with _signals_later():
@@ -52,7 +52,7 @@ def _signals_later() -> Iterator[None]:
 
 
 def end(process: subprocess.Popen[bytes], patience: float = PATIENCE) -> None:
-    """End a process: ask, wait that many seconds, then force."""
+    """End a process: terminate it, wait `patience` seconds, then kill it."""
     if process.poll() is None:
         process.terminate()
         try:

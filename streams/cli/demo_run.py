@@ -39,7 +39,7 @@ SETTLE_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What to show: settings and the file that they come from, a recording, and where to run it."""
+    """The input of a demo: settings and their file, a recording, and the broker to use (None: the embedded one)."""
 
     settings: Settings
     settings_file: Path

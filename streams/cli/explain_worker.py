@@ -1,4 +1,4 @@
-"""`ebbtide explain --worker`: what a running worker knows of an entity, which is its outages."""
+"""`ebbtide explain --worker`: the outages of an entity, as a running worker reports them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def explain_worker(url: str, question: Question, token: Secret | None = None) ->
 
 
 def _asked(outage: Outage, question: Question) -> bool:
-    """Whether an outage is of the feed asked for, and was going on at the time asked for."""
+    """Return whether an outage belongs to the feed of the question and lasted at its time."""
     if question.feed not in (None, outage.feed):
         return False
     if question.at is None:
@@ -41,7 +41,7 @@ def _asked(outage: Outage, question: Question) -> bool:
 
 
 def _lines(outage: Outage) -> Iterator[str]:
-    """Yield one outage: its newest revision, the falls in it, and its own explanation."""
+    """Yield the lines of one outage: its newest revision, its drops, and its explanation."""
     yield HEADER
     yield line(outage)
     yield f"feed {outage.feed}, outage {outage.outage_id}, revision {outage.revision}, detected {outage.detected_at}"
@@ -54,7 +54,7 @@ def _lines(outage: Outage) -> Iterator[str]:
 
 
 def _none(question: Question, outages: Sequence[Outage]) -> str:
-    """Say what the absence of an outage means, and does not."""
+    """Return a sentence about what the absence of an outage means, and does not mean."""
     names = {outage.entity for outage in outages}
     near = get_close_matches(question.entity, sorted(names - {question.entity}), n=3, cutoff=0.7)
     hint = f" Near: {', '.join(near)}." if near else ""

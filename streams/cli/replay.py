@@ -46,7 +46,7 @@ def send(arguments: Namespace, files: Sequence[str]) -> None:
 
 @dataclass(slots=True)
 class ReplayPace:
-    """How fast a replay goes: `speed` times the recording's time; None: as fast as it can."""
+    """The pace of a replay: `speed` times the recorded time, or full speed when it is None."""
 
     speed: float | None
     now: Callable[[], float]
@@ -71,7 +71,7 @@ class Replayed:
     offsets: dict[int, int] = field(default_factory=dict)
 
     def delivered(self, metadata: Any) -> None:  # noqa: ANN401
-        """Note one delivery."""
+        """Note the offset of a delivered message."""
         self.offsets[metadata.partition] = max(metadata.offset, self.offsets.get(metadata.partition, -1))
 
 

@@ -1,4 +1,4 @@
-"""`ebbtide state`: the snapshots of a group to a file, from a file, or away; docs/state.md says when to use which."""
+"""Export, import and reset the snapshots of a group of workers. docs/state.md says when to use which."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Tick = Callable[[int], None]
 
 
 def export(kafka: KafkaSettings, path: Path, tick: Tick) -> State:
-    """Write the newest snapshot of each partition to a file, workers running or not. Raises an EbbtideError."""
+    """Write the newest snapshot of each partition to a file; workers may run meanwhile. Raises EbbtideError."""
     partitions = topics.check(kafka)
     header = Header(kafka.app_id, kafka.measurements, partitions, version("ebbtide"))
     state = State(header, _collect(kafka, partitions, tick))
@@ -38,7 +38,7 @@ def export(kafka: KafkaSettings, path: Path, tick: Tick) -> State:
 
 
 def _collect(kafka: KafkaSettings, partitions: int, tick: Tick) -> dict[int, dict[str, bytes]]:
-    """Read the snapshots; again when rows changed while they were read, since a worker may be writing."""
+    """Return the snapshots. Reads them again when rows change meanwhile, since a worker may be writing."""
     for left in reversed(range(TRIES)):
         try:
             return dict(_snapshots(read(kafka, partitions, tick)))
@@ -54,7 +54,7 @@ def _snapshots(tables: Tables) -> list[tuple[int, dict[str, bytes]]]:
 
 
 def _rows(table: dict[bytes, bytes], number: int) -> dict[str, bytes]:
-    """Return the rows of all stages of a partition, each named with its folder."""
+    """Return the rows of all stages of a partition; the folder of the stage is part of each name."""
     loaded = [(stage.folder, SnapshotStore(table, number, stage.folder).load()) for stage in STAGES]
     snapshots = [
         (folder, {**snapshot.rows, HEAD: pack(snapshot.values, {})})
@@ -65,9 +65,9 @@ def _rows(table: dict[bytes, bytes], number: int) -> dict[str, bytes]:
 
 
 def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
-    """Put a file in the place of a group's state, which must be empty unless forced. Raises an EbbtideError.
+    """Replace a group's state, which must be empty unless `force` is set, by that of a file. Raises EbbtideError.
 
-    Stopped at any point, it leaves in each partition the old state or the new one, and both go on exactly.
+    If it is interrupted, each partition has either the old state or the new one, and a worker continues from both.
     """
     state = state_file.read(path)
     kafka, partitions = settings.kafka, topics.check(settings.kafka)
@@ -88,7 +88,7 @@ def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
 
 
 def _replace(log: Changelog, number: int, rows: Mapping[str, bytes] | None) -> None:
-    """Put a snapshot in the place of whatever a partition of the changelog holds; None empties it, its head first."""
+    """Replace the rows of a partition of the changelog by a snapshot. None deletes them, the head first."""
     kept = set().union(*(_put(_store(log, number, folder), of) for folder, of in by_folder(rows or {}).items()))
     for key in sorted(set(log) - kept, key=lambda key: (b"/head/" not in key, key)):
         del log[key]
@@ -102,7 +102,7 @@ def _put(store: SnapshotStore, rows: Mapping[str, bytes]) -> set[bytes]:
 
 
 def _store(log: Changelog, number: int, folder: str) -> SnapshotStore:
-    """Return the store of a stage; one that cannot be read is as good as empty."""
+    """Return the store of a stage; a damaged one counts as empty."""
     store = SnapshotStore(log, number, folder)
     try:
         store.load()
@@ -112,9 +112,9 @@ def _store(log: Changelog, number: int, folder: str) -> SnapshotStore:
 
 
 def reset(kafka: KafkaSettings, tick: Tick) -> int:
-    """Delete a group's snapshots and committed offsets, and return how many rows. Raises an EbbtideError.
+    """Delete a group's snapshots and committed offsets; return the number of rows. Raises EbbtideError.
 
-    What stages have told each other is passed over by whoever starts next.
+    The next worker skips the internal messages that stages sent each other before.
     """
     partitions = topics.check(kafka)
     demand_idle(kafka)
@@ -130,7 +130,7 @@ def reset(kafka: KafkaSettings, tick: Tick) -> int:
 
 
 def _ends(kafka: KafkaSettings, partitions: int) -> dict[TopicPartition, int]:
-    """Return the ends of what stages tell each other: it will be told anew, perhaps otherwise."""
+    """Return the end offsets of the internal topics, since stages will send these messages again."""
     names = [stage.topic_of(kafka) for stage in STAGES if stage.topic != "measurements"]
     with reading(kafka) as consumer:
         ends: dict[TopicPartition, int] = consumer.end_offsets(
@@ -140,7 +140,7 @@ def _ends(kafka: KafkaSettings, partitions: int) -> dict[TopicPartition, int]:
 
 
 def demand_idle(kafka: KafkaSettings) -> None:
-    """Raise StateInUseError when a worker of the group is alive, or was a session timeout ago."""
+    """Raise StateInUseError when a worker of the group is alive, or was within the session timeout."""
     with topics.connected(kafka) as client:
         groups = {group["group_id"]: group["group_state"] for group in client.list_groups()}
     if groups.get(kafka.app_id, "Empty") not in ("Empty", "Dead"):
@@ -160,7 +160,7 @@ def _check_rows(settings: Settings, state: State) -> None:
 
 
 def _check_topic(kafka: KafkaSettings, partitions: int, state: State, force: bool) -> None:
-    """Raise StateError when the offsets of a state mean something else in the topic of now."""
+    """Raise StateError when the offsets of a state do not fit the topic as it is now."""
     header = state.header
     if header.partitions != partitions:
         raise StateError(f"the state is of {header.partitions} partitions, {kafka.measurements} has {partitions}")
@@ -180,7 +180,7 @@ def _check_topic(kafka: KafkaSettings, partitions: int, state: State, force: boo
 
 
 def _following(kafka: KafkaSettings, state: State) -> dict[TopicPartition, int]:
-    """Return the offset behind what each stage's snapshot includes."""
+    """Return, for each partition, the first offset that the snapshots do not include."""
     return {
         TopicPartition(stage.topic_of(kafka), number): offset + 1
         for stage in STAGES

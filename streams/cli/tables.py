@@ -1,4 +1,4 @@
-"""Outages as lines that people read."""
+"""Outages and counts as lines of text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def line(outage: Outage) -> str:
 
 
 def minute(time: str) -> str:
-    """Return a time of the wire without its seconds and zone.
+    """Return an RFC 3339 time without seconds and zone.
 
     >>> minute("2016-06-16T15:05:00Z")
     '2016-06-16 15:05'

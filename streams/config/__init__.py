@@ -1,1 +1,1 @@
-"""What operators say: settings, calendar and metadata."""
+"""What operators configure: settings, calendar and metadata."""

@@ -1,4 +1,4 @@
-"""What a feed's `areas` setting names, such as `region+access`, and which area something measured is part of."""
+"""The areas that a feed's `areas` setting names, such as `region+access`, and which area a cell is part of."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ AreaKey = tuple[str, tuple[tuple[str, str], ...], int]
 
 
 class Area(NamedTuple):
-    """An area that is summed, and from what: `rank` 0 it is measured itself, 1 networks, 2 regions, 3 countries.
+    """An area, and what it is summed from: `rank` 0 is its own measurements, 1 networks, 2 regions, 3 countries.
 
-    What has different ranks is never added up: a region and the networks in it are the same thing seen twice.
+    Cells of different ranks are never added up: a region and its networks measure the same lines twice.
     """
 
     series: Series
@@ -22,7 +22,7 @@ class Area(NamedTuple):
 
     @property
     def key(self) -> AreaKey:
-        """What tells it from others; where a network is said to be does not."""
+        """The identity of the area. The place of a network is no part of it."""
         return self.series.entity, self.series.facets, self.rank
 
 
@@ -34,7 +34,7 @@ class Combination(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it stands in the settings.
+        """The name in the settings.
 
         >>> combination("region+direction+access").name
         'region+access+direction'
@@ -67,7 +67,7 @@ def _entity(place: str, cell: Series) -> str | None:
 
 
 def combination(text: str) -> Combination:
-    """Read one element of `areas`. Raises ValueError, which says what may stand there."""
+    """Return the combination that an element of `areas` names. Raises ValueError, which says what is allowed."""
     place, *facets = text.split("+")
     if place not in PLACES or not set(facets) <= set(FACETS) or len(set(facets)) < len(facets):
         raise ValueError(f"an area is one of {', '.join(PLACES)}, then any of +{', +'.join(FACETS)}, got {text!r}")

@@ -1,4 +1,4 @@
-"""The calendar that the shards of a process share: what is expected, from the settings and from the topic."""
+"""The calendar that the shards of a process share: entries of the settings and of the topic."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from streams.ingest.series_index import SeriesIndex
 
 
 class Calendar:
-    """The entries known now. Which of them counts, event time decides: it does not matter when they were read.
+    """The entries read so far. Event time decides which of them count, not when they were read.
 
-    `fixed`: those of the settings, which always count; an entry of the topic that says the same changes nothing.
+    `fixed`: entries of the settings, which always count; an equal entry of the topic changes nothing.
     """
 
     def __init__(self, fixed: Iterable[CalendarEntry] = ()) -> None:
@@ -24,12 +24,12 @@ class Calendar:
         self.entries = list(self.fixed.values())
 
     def put(self, entries: Iterable[CalendarEntry]) -> None:
-        """Take entries of the topic, or newer states of them; all at once, since what there is is put together anew."""
+        """Add entries of the topic, or replace them by newer states. Pass many at once: each call rebuilds the list."""
         self.topic.update((entry.entry_id, _rule(entry, _periods(entry))) for entry in entries)
         self.entries = list({**self.topic, **self.fixed}.values())
 
     def asked(self, index: SeriesIndex, start: int, width: int) -> Ask | None:
-        """Return what suppresses the outages of an index' rows in the bin that starts then; None when nothing can."""
+        """Return what suppresses outages of rows in the bin at `start` (Unix seconds); None when no entry applies."""
         now = suppression.current(self.entries, start, start + width) if self.entries else []
 
         def ask(row: int, began: int) -> Suppression | None:

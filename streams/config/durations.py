@@ -15,7 +15,7 @@ def seconds(text: str | float) -> float:
     >>> seconds("1h30m"), seconds("250ms"), seconds(20)
     (5400.0, 0.25, 20.0)
 
-    Raises ValueError with a line that shows what is wanted.
+    Raises ValueError, which shows the expected form.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         if not 0 <= text < math.inf:

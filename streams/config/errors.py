@@ -1,10 +1,10 @@
-"""What can go wrong, as a tree: every error carries one clear line and the exit code it ends a command with."""
+"""The errors of Ebbtide: each has a message of one line and the exit code of the command that it ends."""
 
 from __future__ import annotations
 
 
 class EbbtideError(Exception):
-    """Something failed; the line says what and where."""
+    """A failure. The message says what failed and where."""
 
     exit_code = 1
 
@@ -24,11 +24,11 @@ class InputError(EbbtideError):
 
 
 class BrokerError(EbbtideError):
-    """The broker is out of reach, or lacks a topic."""
+    """The broker cannot be reached, or lacks a topic."""
 
 
 class AddressInUseError(EbbtideError):
-    """A port that we should listen on is taken."""
+    """A port to listen on is in use."""
 
 
 class StateError(EbbtideError):
@@ -36,4 +36,4 @@ class StateError(EbbtideError):
 
 
 class StateInUseError(EbbtideError):
-    """The state of a group cannot be changed while a worker of it is alive."""
+    """The state of a group cannot be changed while one of its workers is alive."""

@@ -71,12 +71,12 @@ class KafkaSettings(Section, frozen=True):
 
     @property
     def address(self) -> str:
-        """The brokers as one line."""
+        """The addresses of the brokers, separated by commas."""
         return ",".join(self.bootstrap_servers)
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether a client says who it is by name and password."""
+        """Whether clients log in with a user name and a password."""
         return self.security_protocol.startswith("SASL_")
 
     @property
@@ -86,7 +86,7 @@ class KafkaSettings(Section, frozen=True):
 
 
 def _check_protocol(kafka: KafkaSettings) -> None:
-    """Refuse keys that the protocol would leave unused, since somebody counts on them, and those that it lacks."""
+    """Raise ValueError for keys that have no effect with the protocol, and for keys that the protocol needs."""
     given = {key for key in kafka.__struct_fields__ if getattr(kafka, key) is not None}
     sasl = {key for key in given if key.startswith("sasl_")}
     tls = {key for key in given if key.startswith("ssl_")} - (

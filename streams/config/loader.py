@@ -1,4 +1,4 @@
-"""Reading settings: the TOML file first, then `EBBTIDE_…` from the environment over it."""
+"""Load settings: from the TOML file, then from `EBBTIDE_…` variables, which override it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def load_or_default(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Return the settings of a command: of the file it was given, else of the one here, if there is one."""
+    """Return the settings of a file, else of `ebbtide.toml` in the current folder if it exists, else the defaults."""
     return load(path or (DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None), environ)
 
 
@@ -71,7 +71,7 @@ def _sections() -> dict[str, list[str]]:
 
 
 def known_variables(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return each environment variable that is read and the path of the key that it sets."""
+    """Return each environment variable that is read, with the path of the key that it sets."""
     found: dict[str, tuple[str, ...]] = {
         f"{section}_{key}": (section, key) for section, keys in _sections().items() for key in keys
     }
@@ -84,7 +84,7 @@ def known_variables(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Put variables over the values of the file; return which variable set which key."""
+    """Override values of the file by variables; return which variable set which key."""
     overlaid = {}
     variables = known_variables(values)
     sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds"))
@@ -101,12 +101,12 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # 
     for key in path[:-1]:
         values = values.setdefault(key, {})
         if not isinstance(values, dict):
-            return  # the check of all values says so
+            return  # the check of all values reports it
     values[path[-1]] = value
 
 
 def _value(name: str, text: str) -> Any:  # noqa: ANN401
-    """Read a variable as a TOML value; what is not one is plain text; lists may be written with commas."""
+    """Return the value of a variable: a TOML value, else a text. Lists may be separated by commas."""
     if name.endswith(_LISTS) and not text.startswith("["):
         return [part.strip() for part in text.split(",")]
     if name.endswith(_LITERAL):
@@ -118,7 +118,7 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401
 
 
 def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, str]) -> str:
-    """Turn a validation error into `file:line: key: what`, or name the variable that is at fault."""
+    """Return a validation error as `file:line: key: fault`, or with the variable that is at fault."""
     fault, _, where = message.partition(" - at `$")
     keys = [key for key in re.split(r"[.\[\]`]+", where) if key]
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", fault)

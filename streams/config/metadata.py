@@ -1,4 +1,4 @@
-"""Metadata: what an operator knows of networks and regions, from a CSV file: names, countries, operators, weights."""
+"""Metadata of networks and regions from a CSV file: names, countries, operators and weights."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NOBODY: Mapping[str, str] = {}
 
 
 class Metadata(NamedTuple):
-    """By entity (`asn/43754`, `region/IR-30`): what it is called, its operator and its country.
+    """Names, operators and countries by entity (`asn/43754`, `region/IR-30`).
 
-    `weights`: by country and entity, in any unit (users, addresses, a share), the same one for all of a country.
+    `weights`: by country and entity, in any unit (users, addresses, a share) that is the same within a country.
     """
 
     names: Mapping[str, str] = NOBODY
@@ -28,7 +28,7 @@ class Metadata(NamedTuple):
 
 
 class MetadataRow(NamedTuple):
-    """One line of the file; empty where nothing is said."""
+    """One line of the file; texts are empty where the cell is."""
 
     entity: str
     name: str
@@ -38,10 +38,10 @@ class MetadataRow(NamedTuple):
 
 
 def read_metadata(file: Path | None) -> Metadata:
-    """Return what a file says; nothing without one. Raises InputError, one line with the file, the line and the column.
+    """Return the metadata of a file, empty without one. Raises InputError, which names file, line and column.
 
-    Columns: `entity` or `asn`, and any of `name`, `country`, `operator`, `weight`; others are left alone. An entity may
-    stand in several lines, one for each country: it belongs to the one in which its weight is largest.
+    Columns: `entity` or `asn`, and any of `name`, `country`, `operator`, `weight`; others are ignored. An entity may
+    have several lines, one a country: it belongs to the country in which its weight is largest.
     """
     if file is None:
         return Metadata()
@@ -91,7 +91,7 @@ def _weight(file: Path, line: int, text: str) -> float | None:
 
 
 def _gathered(rows: list[MetadataRow]) -> Metadata:
-    """Bring the rows together: of several with one entity the heaviest comes first, then the one that stands first."""
+    """Return the metadata of all rows. Of several rows of an entity the heaviest wins, then the first."""
     weights: dict[str, dict[str, float]] = {}
     for row in rows:
         if row.weight is not None and row.country:
@@ -105,7 +105,7 @@ def _gathered(rows: list[MetadataRow]) -> Metadata:
 
 
 class Register:
-    """The metadata of now, one for all of a process. A file that changes is read again when `renew` is called."""
+    """The current metadata, shared by a process. `renew` reads the file again."""
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file
@@ -114,41 +114,41 @@ class Register:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What entities are called."""
+        """The names of entities."""
         return self.now.names
 
     @property
     def operators(self) -> Mapping[str, str]:
-        """Who operates them."""
+        """The operators of entities."""
         return self.now.operators
 
     @property
     def weights(self) -> Mapping[str, Mapping[str, float]]:
-        """How much they weigh, by country."""
+        """The weights of entities, by country."""
         return self.now.weights
 
     @property
     def size(self) -> int:
-        """How many entities are named, placed or weighed."""
+        """The number of entities with any metadata."""
         weighed = (entity for weights in self.now.weights.values() for entity in weights)
         return len({*self.now.names, *self.now.countries, *self.now.operators, *weighed})
 
     def country_of(self, entity: str) -> str | None:
-        """Return the country of an entity, if that is known."""
+        """Return the country of an entity; None when the metadata do not name it."""
         return self.now.countries.get(entity)
 
     def is_stale(self) -> bool:
-        """Whether the file has changed since it was read, or tried to."""
+        """Return whether the file has changed since the last attempt to read it."""
         return _stamp(self.file) != self.seen
 
     def renew(self) -> None:
-        """Read the file again. Raises InputError when it is broken: what was known stays, until it changes again."""
+        """Read the file again. Raises InputError when it is broken; the metadata then stay as they are."""
         self.seen = _stamp(self.file)
         self.now = read_metadata(self.file)
 
 
 def _stamp(file: Path | None) -> tuple[int, int, int] | None:
-    """What tells that a file has changed; None when there is none."""
+    """Return time, size and inode of a file, which differ when it changes; None when there is no file."""
     try:
         found = file.stat() if file else None
     except OSError:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY = 24 * 60  # minutes by the clock on the wall
+DAY = 24 * 60  # minutes of local time
 _SPAN = re.compile(r"(?:([a-z]{3}(?:[,-][a-z]{3})*) )?([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 
 
 class QuietSpan(NamedTuple):
-    """On which days it begins (Monday is 0), and its minutes; it passes midnight if `end` is less."""
+    """A span: the days on which it starts (Monday is 0), and its minutes. It passes midnight if `end` is less."""
 
     days: frozenset[int]
     start: int
@@ -33,7 +33,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=256)
 def span(text: str) -> QuietSpan:
-    """Return the span that a text names. Raises ValueError with a line that shows what is wanted."""
+    """Return the span that a text names. Raises ValueError, which shows the expected form."""
     match = _SPAN.fullmatch(text.strip().lower())
     if match is None:
         raise ValueError(f'quiet hours are written as "22:00-07:00" or "sat,sun 00:00-24:00", got "{text}"')
@@ -60,7 +60,7 @@ def _day(name: str) -> int:
 
 
 def is_quiet(texts: Iterable[str], zone: str, now: float) -> bool:
-    """Say whether an instant (Unix seconds) lies in one of the spans, by the clock on the wall of a zone."""
+    """Return whether an instant (Unix seconds) lies in one of the spans, in local time of a zone."""
     local = datetime.fromtimestamp(now, UTC).astimezone(zone_named(zone))
     minute = local.hour * 60 + local.minute
     return any(_holds(span(text), local.weekday(), minute) for text in texts)

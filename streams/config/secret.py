@@ -1,4 +1,4 @@
-"""A text that is not shown by accident, out of the settings or out of a file."""
+"""Secrets from the settings or from a file, which are not shown by accident."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text, for whoever must send or compare it."""
+        """Return the text, to send or compare it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -29,7 +29,7 @@ class Secret:
 
 
 def one_of(text: Secret | None, file: str | None, key: str) -> Secret | None:
-    """Return the secret given as such or in a file. Raises SettingsError, which names the key and the file."""
+    """Return the secret of the settings, or of a file. Raises SettingsError, which names the key and the file."""
     if file is None:
         return text
     try:

@@ -1,4 +1,4 @@
-"""Settings: one TOML file, each key also from the environment, everything checked before anything starts."""
+"""The sections of the settings, and the checks that run before anything starts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FeedSettings(Section, frozen=True):
 
     @property
     def silence_is_zero(self) -> bool:
-        """Whether a series that sends nothing in a bin counts as zero; by default where events are counted."""
+        """Whether a series that sends nothing in a bin has the value 0; by default for `count` and `distinct`."""
         return self.kind in ("count", "distinct") if self.absent is None else self.absent == "zero"
 
 
@@ -159,7 +159,7 @@ class MetadataSettings(Section, frozen=True):
 
     @property
     def path(self) -> Path | None:
-        """Where the file is."""
+        """The path of the file; None when there is none."""
         return None if self.file is None else Path(self.file)
 
 
@@ -200,7 +200,7 @@ class Settings(Section, frozen=True):
         )
 
     def time_rule(self, feed: str) -> TimeRule:
-        """Return the widths and waits of a feed."""
+        """Return bin width, lateness and `max_ahead` of a feed (s)."""
         settings = self.feeds[feed]
         return TimeRule(int(settings.bin), float(settings.lateness), float(self.worker.max_ahead))
 

@@ -1,4 +1,4 @@
-"""What sections of the settings are made of."""
+"""Types of settings, and the base class of their sections."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Entity = Annotated[str, msgspec.Meta(pattern=r"^(asn/[1-9][0-9]{0,9}|country/[A-
 
 
 class Duration(float):
-    """Seconds; in a file a text such as "5m" or a number."""
+    """A duration in seconds; in a file a text such as "5m", or a number."""
 
 
 class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A table of the settings file: unknown keys are errors."""
+    """A table of the settings file. Unknown keys are errors."""
 
 
 def check_secrets(section: Section, keys: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a run showed of one entity, bin by bin: noted while the pipeline runs, for `ebbtide explain`."""
+"""The history of one entity, bin by bin: recorded while the pipeline runs, for `ebbtide explain`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _span(changes: list[Change]) -> OutageSpan:
 
 
 class HistoryRecorder:
-    """Notes each bin that closes of an entity's series, in a feed or in what is summed of it; `histories` by facets."""
+    """Records each closed bin of an entity's series, in a feed or in its areas. `histories`: by facets."""
 
     def __init__(self, name: str, feed: Feed | Summed, entity: str) -> None:
         self.histories: dict[Facets, History] = {}
@@ -86,7 +86,7 @@ class HistoryRecorder:
         feed.observer = self
 
     def __call__(self, seen: ClosedBin, changes: list[Change]) -> None:
-        """Note a bin that has just closed, before any row of it is forgotten."""
+        """Record a bin that has just closed, before any of its rows is forgotten."""
         rows = [(facets, row) for facets, row in self._find() if seen.alive[row]]
         shown = self._feed.detector.deviations() if rows else None
         for facets, row in rows:
@@ -97,7 +97,7 @@ class HistoryRecorder:
             history.followed = self._feed.detector.is_followed(row)
 
     def _find(self) -> list[tuple[Facets, int]]:
-        """Return the entity's rows; looked for again only when series have come or gone."""
+        """Return the entity's rows. Searches again only when series were added or removed."""
         series = self._feed.index.by_series
         if series is not self._by_series or len(series) != self._count:
             self._by_series, self._count = series, len(series)
@@ -134,7 +134,7 @@ class HistoryRecorder:
 
 
 def _why(closed: HistoryBin, history: History, suspected_fault: bool) -> Why:
-    """What a bin did, or what kept it from firing."""
+    """Return what a bin did, or what kept it from firing."""
     if closed.value is None:
         return "silent"
     if closed.expected is None:

@@ -1,4 +1,4 @@
-"""Cases to score against: a folder with a recording, the settings of its feeds, and what is known to have happened."""
+"""Cases to score against: a folder with a recording, the settings of its feeds, and its labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = ("entity", "start", "end", "confidence")
 
 
 class Case(NamedTuple):
-    """One recording: what is known of it, and the first and last measurement of each entity (Unix seconds)."""
+    """One recording: its labels, and the first and last measurement of each entity (Unix seconds)."""
 
     name: str
     folder: Path
@@ -79,6 +79,6 @@ def _spans(file: Path) -> dict[str, tuple[float, float]]:
 
 
 def _observed(file: Path) -> Iterator[tuple[str, float]]:
-    """Yield entity and time of each measurement; what cannot be used is not one."""
+    """Yield entity and time of each valid measurement."""
     for chunk in read_chunks([str(file)]):
         yield from ((entity_of(m), float(m.ts)) for m in decode(chunk).measurements)

@@ -15,9 +15,9 @@ from streams.pipeline.shard import Shard
 
 
 def detect(shard: Shard, tally: Tally, files: Iterable[str], now: Callable[[], float]) -> Iterator[Emitted]:
-    """Yield what comes of each chunk of the files' measurements, in order.
+    """Yield the result of each chunk of the files' measurements, in order.
 
-    `now` tells when measurements are received (Unix seconds): those too far ahead of it are dead letters.
+    `now` returns the time of receipt (Unix seconds): measurements too far ahead of it are dead letters.
     Raises InputError when a file cannot be read.
     """
     offset = 0
@@ -32,7 +32,7 @@ def outage_lines(emitted: Emitted) -> list[bytes]:
 
 
 def incident_lines(shard: Shard, steps: Iterable[Emitted]) -> Iterator[list[bytes]]:
-    """Yield the revisions of incidents that each step of a detection brings, as JSON, a line each."""
+    """Yield the revisions of incidents of each step of a detection, as JSON, a line each."""
     grouping = Grouping(shard.settings, shard.reference.register, expected_reporters(shard.settings, 1))
     shard.report_levels()
     for emitted in steps:

@@ -1,4 +1,4 @@
-"""`ebbtide explain`: the bins of one entity around a time, and in plain sentences what fired or what kept it."""
+"""`ebbtide explain`: the bins of one entity around a time, and why each of them fired or did not."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from streams.pipeline.shard import Shard
 
 
 class UnknownEntityError(EbbtideError):
-    """Nothing was measured of the entity; the line names those with similar names."""
+    """The entity was never measured. The message names entities with similar names."""
 
 
 class Question(NamedTuple):
-    """What is asked. `feed` None: all; `at` (Unix seconds) None: around the newest outage, else the end; `bins` before
-    and after.
+    """A question about an entity. `feed` None: all feeds. `at` (Unix seconds) None: the newest outage, else the end.
+    `bins`: number of bins to show before and after.
     """
 
     entity: str
@@ -56,7 +56,7 @@ def explain(
 ) -> list[View]:
     """Run the pipeline on files and return the bins asked for, a view per series, in order of feed and facets.
 
-    `now` tells when measurements are received (Unix seconds); `tick` is told the counts after each chunk. Raises
+    `now` returns the time of receipt (Unix seconds); `tick` is called with the counts after each chunk. Raises
     UsageError for a feed that is not in the settings, UnknownEntityError when nothing of the entity was measured,
     InputError when a file cannot be read.
     """
@@ -81,12 +81,12 @@ def _feeds(settings: Settings, feed: str | None) -> list[str]:
 
 
 def _watched(shard: Shard, name: str) -> list[Feed | Summed]:
-    """Return what has series of a feed: itself, and the areas summed from it."""
+    """Return the holders of a feed's series: the feed itself, and the areas summed from it."""
     return [shard.feeds[name], *(shard.areas[name].summed.values() if name in shard.areas else ())]
 
 
 def _missing(shard: Shard, question: Question) -> str:
-    """Say why there is no history of the entity: no bin closed, other feeds only, or no such name."""
+    """Return why the entity has no history: no bin closed, other feeds only, or no such name."""
     entity = question.entity
     holders = {
         name: {measured for source in _watched(shard, name) for measured, _ in source.index.by_series}

@@ -17,7 +17,7 @@ COLUMNS = f"  {'bin (UTC)':19}  {'value':>9}  {'expected':>9}  {'±':>9}  {'evid
 
 
 def clock(at: float) -> str:
-    """Return a time in UTC, without seconds that are none.
+    """Return a time in UTC, without seconds where they are 0.
 
     >>> clock(1466089500), clock(1466089530)
     ('2016-06-16 15:05', '2016-06-16 15:05:30')
@@ -83,7 +83,7 @@ def _count(bins: Sequence[HistoryBin]) -> str:
 
 
 def _revision(change: Change) -> str:
-    """Say one revision: when it was told, and the reason that the outage carries."""
+    """Return a sentence about one revision: its time, its state, and the reason in it."""
     since = f"since {clock(change.started_at)}" + (f" until {clock(change.ended_at)}" if change.ended_at else "")
     return (
         f"{clock(change.updated_at)} {change.state} (revision {change.revision}, {since}): {change.explain['reason']}."
@@ -91,7 +91,7 @@ def _revision(change: Change) -> str:
 
 
 def _because(why: Why, bins: Sequence[HistoryBin], history: History) -> str:
-    """Say what bins of one sort did, or what kept them from firing."""
+    """Return what bins with the same `why` did, or what kept them from firing."""
     last, limit = bins[-1], f"the threshold of {history.threshold:.2f} nats"
     if why == "warming":
         return f"warming up, {last.learnt} of {TimeScales.of(history.rule.width).warm} normal bins learnt: no deviation"

@@ -16,7 +16,7 @@ from typing import IO, cast
 from streams.config.errors import InputError
 
 LINES = 4000
-MAX_LINE = 16 * 1024 * 1024  # bytes; a message may have 1 MiB, and what has more is told apart from a file that is none
+MAX_LINE = 16 * 1024 * 1024  # bytes; a message may have 1 MiB, and a longer line means that the file has no lines
 STDIN = "-"
 
 

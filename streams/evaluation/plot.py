@@ -1,4 +1,4 @@
-"""A picture of what `ebbtide explain` says: measured against expected with its band, and the evidence below."""
+"""The picture of `ebbtide explain --plot`: measured and expected values with a band, and the evidence below."""
 
 from __future__ import annotations
 

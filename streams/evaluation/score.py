@@ -1,4 +1,4 @@
-"""`ebbtide score`: outages against what is known of a recording, as one JSON object or as a table over many cases."""
+"""`ebbtide score`: outages against the labels of a recording, as a JSON object or as a table of many cases."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ReportedOutage(msgspec.Struct, frozen=True):
 
 
 class CaseScore(NamedTuple):
-    """One line of the table: how a rule did on a case."""
+    """One row of the table: the figures of a rule on a case."""
 
     case: str
     rule: str
@@ -68,7 +68,7 @@ def judge(case: Case, rule: str, alarms: Iterable[Alarm], slack: float = SLACK) 
 
 
 def pipeline(case: Case, environ: Mapping[str, str], settings: Path | None = None) -> Shard:
-    """Return a fresh shard for a case, by its own settings unless others are given."""
+    """Return a new shard for a case, with the case's settings unless others are given."""
     loaded = load(settings or case.folder / FEEDS, environ)
     return Shard(loaded, reference=reference_data_of(loaded))
 
@@ -83,7 +83,7 @@ def run(shard: Shard, case: Case) -> list[Alarm]:
 
 
 def alarms_of(revisions: Iterable[ReportedOutage]) -> list[Alarm]:
-    """Return what the last revision of each outage says, without suspicions and what was withdrawn."""
+    """Return an alarm for the last revision of each outage, without suspected and retracted ones."""
     last = {revision.outage_id: revision for revision in revisions}
     return [_alarm(revision) for revision in last.values() if revision.state not in WITHDRAWN]
 

@@ -29,7 +29,7 @@ class EpisodePlace(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """What really happened, a line of `truth.jsonl`."""
+    """A real event, one line of `truth.jsonl`."""
 
     scope: EpisodePlace
     kinds: list[str]
@@ -45,7 +45,7 @@ def score_incidents(case: Path, events: str, slack: float) -> Matches:
 
 
 def last_episodes(revisions: Iterator[Incident]) -> list[Episode]:
-    """Return what the last revisions say, without suspicions that were never confirmed and those that were merged."""
+    """Return an episode for the last revision of each incident that was confirmed and not merged into another."""
     last: dict[str, Incident] = {}
     confirmed: set[str] = set()
     for revision in revisions:

@@ -65,7 +65,7 @@ def _bins(
     faults: Sequence[Fault],
     starts: Ints,
 ) -> Bins:
-    """Each series is measured at its own second of every bin; a gauge is what it is then, the others are sums."""
+    """Return the bins of all series. Each series is measured at its own second of a bin; gauges are not summed."""
     at = starts[:, None] + rng.integers(0, feed.width, len(series))
     width = 1 if feed.kind == "gauge" else feed.width
     seen_from = (at if feed.kind == "gauge" else np.broadcast_to(starts[:, None], at.shape)).astype(np.float64)
@@ -109,7 +109,7 @@ def _gauge(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
 
 
 def _count(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
-    """Bins without an event send nothing."""
+    """Return counts; a bin without an event sends nothing."""
     value = rng.poisson(around(rng, bins.mean, feed.noise))
     return (value > 0).astype(np.int64), _values(value)
 
@@ -127,7 +127,7 @@ def _ratio(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
 
 
 def _distinct(rng: Generator, feed: SimulatedFeed, bins: Bins) -> Measured:
-    """Members are neighbours in a ring, from a place drawn for each bin, so that none comes twice."""
+    """Return members: neighbours in a ring from a place drawn for each bin, so that none occurs twice."""
     pool = np.rint(POOL * bins.level).astype(np.int64)
     seen = np.minimum(rng.poisson(around(rng, bins.mean, feed.noise)), pool)
     first = rng.integers(0, pool, seen.shape)

@@ -34,7 +34,7 @@ def measurements(scenario: Scenario, seed: int) -> list[str]:
 
 
 def _arrived(scenario: Scenario, feed: SimulatedFeed, seed: int) -> Arrived:
-    """Each feed has a generator of its own, and each series its own way, which takes the same time for all."""
+    """Return the lines of a feed. Each feed has its own generator, and each series its own constant delay."""
     rng = np.random.default_rng([seed, zlib.crc32(f"{scenario.name} {feed.name}".encode())])
     series = series_of(feed, scenario.lines)
     drawn = _without_silence(scenario, feed, _drawn(rng, scenario, feed, series))
@@ -51,7 +51,7 @@ def _drawn(rng: np.random.Generator, scenario: Scenario, feed: SimulatedFeed, se
 
 
 def _without_silence(scenario: Scenario, feed: SimulatedFeed, drawn: Drawn) -> Drawn:
-    """Leave out what a silent feed does not send."""
+    """Return the measurements without those of a feed while it is silent."""
     is_sent = np.ones(len(drawn.at), np.bool_)
     for fault in scenario.faults:
         if fault.feed == feed.name and fault.drop is None:

@@ -1,4 +1,4 @@
-"""What must come out of a scenario: its incidents and feed faults, and the falls of single entities."""
+"""The expected result of a scenario: its incidents and feed faults, and the falls of single entities."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _kinds(events: Sequence[SimulatedEvent], is_total: bool) -> list[str]:
 
 
 def _spread(events: Sequence[SimulatedEvent]) -> list[dict[str, str]]:
-    """What each event names, finest first: regions, networks, or the country; when it is first named."""
+    """Return each region, network or country that an event names, with the time of the first such event."""
     first: dict[str, float] = {}
     for event in sorted(events, key=lambda event: event.start):
         where = event.where
@@ -94,7 +94,7 @@ class _Lost(NamedTuple):
 
 
 def _losses(scenario: Scenario, incident: SimulatedIncident) -> _Lost:
-    """Return the drops, of what has been hit by then, and the share of the whole countries; both as the first feed."""
+    """Return the drops and the affected share of whole countries, as the first feed sees them."""
     events = incident.events
     feed = next(feed for feed in scenario.feeds if feed.name == next(iter(events[0].drops)))
     at = np.unique([event.start for event in events])
@@ -121,7 +121,7 @@ def _steps(at: Floats, share: Floats) -> list[dict[str, Any]]:
 
 
 def labels(scenario: Scenario) -> list[SimulatedLabel]:
-    """Return when each measured entity, or a part of it with series of its own, has lost a share worth telling."""
+    """Return when each measured entity, or a part with its own series, loses at least `LEAST_LOSS` of its level."""
     seen: dict[tuple[str, float, float], list[str]] = {}
     for feed in scenario.feeds:
         falls: dict[str, list[tuple[float, float]]] = {}

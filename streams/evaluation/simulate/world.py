@@ -1,4 +1,4 @@
-"""What a simulated world holds: lines, feeds that watch them, events that take lines away, faults of feeds."""
+"""The simulated world: lines, feeds that watch them, events that take lines away, and faults of feeds."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SimulatedFeed(NamedTuple):
 
 
 class Where(NamedTuple):
-    """Which lines, and which facets of them; what is not said is any."""
+    """A selection of lines and of their facets. An empty field selects all."""
 
     country: str
     regions: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Where(NamedTuple):
 class SimulatedEvent(NamedTuple):
     """Lines that lose a share of their level from `start` to `end` (Unix seconds; None: for good).
 
-    `drops`: the share lost by the name of the feed that sees it, first the one that sees it best. Feeds not named see
+    `drops`: by feed, the share that it sees lost; the feed that sees it best comes first. Feeds not named see
     nothing. Where events overlap, the deepest counts.
     """
 
@@ -92,7 +92,7 @@ class SimulatedEvent(NamedTuple):
 
 
 class SimulatedIncident(NamedTuple):
-    """Events that belong together and must come out as one. `expected`: what a calendar says of it, if it does."""
+    """Events that make up one incident. `expected`: the note of its calendar entry, if there is one."""
 
     events: tuple[SimulatedEvent, ...]
     shape: Shape = "sudden"

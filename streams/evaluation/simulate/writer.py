@@ -1,4 +1,4 @@
-"""A scenario as a folder like that of a recording, with the truth beside it."""
+"""Write a scenario as a folder like that of a recording, with the truth beside it."""
 
 from __future__ import annotations
 
