@@ -43,7 +43,7 @@ _ENTITY: Final = [
 
 
 def documents() -> dict[str, dict[str, Any]]:
-    """Every generated document by its file name."""
+    """Return every generated document by its file name."""
     measurement = _measurement()
     many = {
         "description": "A message of the topic `measurements`: one measurement, or an array of them.",
@@ -78,7 +78,7 @@ def _outage() -> dict[str, Any]:
 
 
 def _finding() -> dict[str, Any]:
-    """The schema of a finding, with those of its parts."""
+    """Return the schema of a bin report with its parts."""
     schema = described(component(BinReport), descriptions.FINDING)
     schema["required"] = list(schema["properties"])
     parts = {"Outage": _outage(), "Levels": described(component(Levels), descriptions.LEVELS)}
@@ -86,7 +86,7 @@ def _finding() -> dict[str, Any]:
 
 
 def _incident() -> dict[str, Any]:
-    """The schema of an incident, with those of its parts."""
+    """Return the schema of an incident with its parts."""
     schema = described(component(Incident), descriptions.INCIDENT)
     schema["required"] = list(schema["properties"])
     parts: dict[type[msgspec.Struct], Mapping[str, str]] = {
@@ -100,12 +100,12 @@ def _incident() -> dict[str, Any]:
 
 def _notification() -> dict[str, Any]:
     """The schema of what a webhook is told; an incident or outage in it is as in its topic."""
-    one, many = described(component(Notification), NOTIFICATION), described(component(Digest), DIGEST)
-    one["properties"]["data"] = {
+    single, digest = described(component(Notification), NOTIFICATION), described(component(Digest), DIGEST)
+    single["properties"]["data"] = {
         "description": NOTIFICATION["data"],
         "anyOf": [{"$ref": f"urn:ebbtide:schema:{name}:{SCHEMA}"} for name in ("incident", "outage")],
     }
-    kinds = {"Notification": one, "Digest": many}
+    kinds = {"Notification": single, "Digest": digest}
     return {
         "description": "The body of a webhook: one notification, or in a storm a digest of several.",
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in kinds],

@@ -1,4 +1,4 @@
-"""LayoutCache of the measurements of some feeds: learnt from texts that are good, and put to use on many at once."""
+"""A cache of text layouts: learns them from valid messages, and reads many messages at once by them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from detectors.types import Ints
 from schemas.validate import MAX_BYTES, MAX_ELEMENTS
 from streams.ingest.layout_table import LayoutTable, Rows, rows_at
-from streams.ingest.text_layout import DIGITS_GONE, LONGEST, Layout, layout_of
+from streams.ingest.text_layout import DIGITS_GONE, LONGEST, TextLayout, layout_of
 
-_MOST = 2_000  # layouts; when it knows that many it learns no more
-_AT_ONCE = 64  # texts that it learns from
+_MOST = 2_000  # layouts; the cache learns no more beyond this
+_AT_ONCE = 64  # texts to learn from in one run
 _LONGEST_PAUSE = 64
-_LAYOUTS_PER_RUN = 64  # known, for each run of a pause after it has learnt: the table of all was made anew
-_ENOUGH = 0.5  # the share of texts that it must know to be worth its while
-_ROOM = 8  # times as much memory as texts of arrays may take, each element in a row
+_LAYOUTS_PER_RUN = 64  # the pause after learning is a run per so many layouts, since the table is built anew
+_ENOUGH = 0.5  # least share of texts with a layout for which reading by layout pays
+_ROOM = 8  # rows of elements may take so many times the memory of their texts
 _OPEN, _COMMA, _SPACE, _BEGIN, _END = b"{, []"
 
 
 class Elements(NamedTuple):
-    """Texts of arrays as one, and where each of their elements begins and ends; `counts`: elements of each array."""
+    """The joined texts of arrays, the start and end of each element, and the number of elements of each array."""
 
     text: bytes
     starts: Ints
@@ -36,23 +36,23 @@ class Elements(NamedTuple):
 
 
 class _Pause:
-    """Runs of texts in which something is not tried."""
+    """A number of runs of texts in which something is not tried."""
 
     def __init__(self) -> None:
         self._length = self._left = 0
 
-    def goes_on(self) -> bool:
-        """Whether it goes on for one more run."""
+    def is_active(self) -> bool:
+        """Whether the pause covers the next run; counts it."""
         going = self._left > 0
         self._left -= going
         return going
 
     def begin(self, length: int) -> None:
-        """Begin one of that many runs."""
+        """Begin a pause of `length` runs."""
         self._length, self._left = 0, length
 
     def prolong(self) -> None:
-        """Begin one that is twice as long as the last."""
+        """Begin a pause twice as long as the last."""
         self._length = self._left = min(2 * self._length + 1, _LONGEST_PAUSE)
 
 
@@ -64,15 +64,15 @@ class LayoutCache:
 
     def __init__(self, plain: Collection[str], number: Callable[[tuple[str | None, ...]], int]) -> None:
         self._plain, self._number = plain, number
-        self._known: dict[bytes, Layout] = {}
+        self._layouts: dict[bytes, TextLayout] = {}
         self._refused: set[bytes] = set()
         self._table = LayoutTable()
         self._rest = _Pause()
         self._learning = _Pause()
 
     def is_resting(self) -> bool:
-        """Whether the next run of texts is one that it is not tried on."""
-        return not self._plain or self._rest.goes_on()
+        """Whether the cache skips the next run of texts."""
+        return not self._plain or self._rest.is_active()
 
     def read(self, texts: Sequence[bytes], lengths: Ints) -> Rows:
         """Read texts of these lengths, at least one."""
@@ -80,7 +80,7 @@ class LayoutCache:
         return self._table.read(rows.reshape(len(texts), -1), lengths)
 
     def read_arrays(self, texts: Sequence[bytes], lengths: Ints) -> tuple[Rows, Elements] | None:
-        """Read all elements of arrays, at least one; None when it is not plain to see where these are."""
+        """Read all elements of arrays, at least one; None when their bounds are not certain."""
         found = elements(texts, lengths, self._table.width)
         if found is None:
             return None
@@ -89,33 +89,33 @@ class LayoutCache:
         return self._table.read(rows, sizes), found
 
     def note(self, share: float, others: Sequence[bytes]) -> None:
-        """Note the share of texts that were known, and learn from some others."""
+        """Note the share of texts that had a layout, and learn from others."""
         if share < _ENOUGH:
             self._pace(self._rest, self._learn(others))
             return
         self._rest.begin(0)
-        if others and not self._learning.goes_on():
+        if others and not self._learning.is_active():
             self._pace(self._learning, self._learn(others))
 
     def _pace(self, pause: _Pause, learnt: bool) -> None:
         """Pause for the longer, the less it helps and the longer it takes to make the table of all anew."""
         if learnt:
-            pause.begin(len(self._known) // _LAYOUTS_PER_RUN)
+            pause.begin(len(self._layouts) // _LAYOUTS_PER_RUN)
         else:
             pause.prolong()
 
     def _learn(self, texts: Sequence[bytes]) -> bool:
-        """Get to know the layouts of texts; return whether there was a new one."""
-        if len(self._known) > _MOST:
+        """Learn the layouts of texts; return whether one is new."""
+        if len(self._layouts) > _MOST:
             return False
         every = {text.translate(DIGITS_GONE): text for text in texts if len(text) <= LONGEST}
-        new = (gone for gone in every if gone not in self._known and gone not in self._refused)
+        new = (gone for gone in every if gone not in self._layouts and gone not in self._refused)
         found = {gone: layout_of(every[gone], self._plain) for gone in islice(new, _AT_ONCE)}
         learnt = {gone: layout for gone, layout in found.items() if layout is not None}
         self._refuse(found.keys() - learnt.keys())
         if learnt:
-            self._known.update(learnt)
-            layouts = list(self._known.values())
+            self._layouts.update(learnt)
+            layouts = list(self._layouts.values())
             self._table = LayoutTable(layouts, [self._number(layout.sort) for layout in layouts])
         return bool(learnt)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.types import Flags, Floats, Ints
 from schemas.times import END_OF_TIME
 from streams.ingest.code_table import CodeTable
-from streams.ingest.text_layout import LONGEST, WORD, Layout, Number
+from streams.ingest.text_layout import LONGEST, WORD, Number, TextLayout
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]
@@ -21,12 +21,12 @@ _DIGIT, _PAIR, _FOUR, _EIGHT = map(np.uint64, (0x0F0F0F0F0F0F0F0F, 0xFF00FF00FF0
 
 
 class Rows(NamedTuple):
-    """What rows say. `known`: whether a row has a layout and its numbers keep their bounds; else the rest is void.
+    """Columns of shape (n,) read from `n` rows. `ts` in Unix seconds; `sort`: number of the sort of the layout.
 
-    `sort`: number of its layout's sort.
+    `matched`: whether the row has a layout and numbers within bounds; elsewhere the other columns mean nothing.
     """
 
-    known: Flags
+    matched: Flags
     ts: Floats
     value: Floats
     sort: Ints
@@ -36,7 +36,7 @@ class Rows(NamedTuple):
 class LayoutTable:
     """Layouts, each with the number of its sort. A row is a text with zeros behind it, at least `WORD` of them."""
 
-    def __init__(self, layouts: Sequence[Layout] = (), sorts: Sequence[int] = ()) -> None:
+    def __init__(self, layouts: Sequence[TextLayout] = (), sorts: Sequence[int] = ()) -> None:
         longest = max((len(layout.text) for layout in layouts), default=0)
         self.width = -(-longest // WORD) * WORD + WORD
         texts = np.array([layout.text for layout in layouts], dtype=f"S{self.width}").view(np.uint8)
@@ -47,9 +47,9 @@ class LayoutTable:
         self._length = np.array([len(layout.text) for layout in layouts], dtype=np.int64)
         self._sort = np.array(sorts, dtype=np.int64)
         words = [_words(layout, self.width - WORD) for layout in layouts]
-        self._at = np.array([[at for at, _ in some] for some in words], dtype=np.int64).T.copy()
+        self._at = np.array([[at for at, _ in spans] for spans in words], dtype=np.int64).T.copy()
         self._shift = np.array(
-            [[8 * (WORD - digits) for _, digits in some] for some in words], dtype=np.uint64
+            [[8 * (WORD - digits) for _, digits in spans] for spans in words], dtype=np.uint64
         ).T.copy()
         self._scale = np.array([_scales(layout) for layout in layouts]).T.copy()
 
@@ -59,22 +59,22 @@ class LayoutTable:
             return _nothing(len(rows))
         gone = _without_digits(rows)
         layout = self._codes.find(_codes(gone))
-        known = layout >= 0
+        matched = layout >= 0
         layout = np.maximum(layout, 0)
-        known &= (gone.view(np.uint64) == self._gone[layout].view(np.uint64).reshape(len(rows), -1)).all(axis=1)
-        known &= lengths == self._length[layout]
-        return self._numbers(rows, layout, known)
+        matched &= (gone.view(np.uint64) == self._gone[layout].view(np.uint64).reshape(len(rows), -1)).all(axis=1)
+        matched &= lengths == self._length[layout]
+        return self._numbers(rows, layout, matched)
 
-    def _numbers(self, rows: Bytes, layout: Ints, known: Flags) -> Rows:
+    def _numbers(self, rows: Bytes, layout: Ints, matched: Flags) -> Rows:
         """Read the numbers; a first digit of 0 is none of JSON where more follow."""
         at = self._at.take(layout, axis=1) + np.arange(0, rows.size, self.width)
         words = _window(rows, WORD)[at].view("<u8") << self._shift.take(layout, axis=1)
         asn, ts, ts_rest, ts_behind, value, value_rest, value_behind = _eight_digits(words).astype(np.float64)
         least_asn, least_ts, ts_scale, least_value, value_scale, absent = self._scale.take(layout, axis=1)
         ts, value = ts * 1e8 + ts_rest, value * 1e8 + value_rest
-        known &= (asn >= least_asn) & (ts >= least_ts) & (value >= least_value)
+        matched &= (asn >= least_asn) & (ts >= least_ts) & (value >= least_value)
         ts, value = (ts * ts_scale + ts_behind) / ts_scale, (value * value_scale + value_behind) / value_scale + absent
-        return Rows(known & (ts < END_OF_TIME), ts, value, self._sort[layout], asn.astype(np.int64))
+        return Rows(matched & (ts < END_OF_TIME), ts, value, self._sort[layout], asn.astype(np.int64))
 
 
 def _nothing(count: int) -> Rows:
@@ -115,7 +115,7 @@ def _eight_digits(words: Words) -> Words:
     return words
 
 
-def _words(layout: Layout, nothing: int) -> list[tuple[int, int]]:
+def _words(layout: TextLayout, nothing: int) -> list[tuple[int, int]]:
     """Return where the digits of ASN, time and value begin, and how many are to be read there."""
     return [_halves(layout.asn, nothing)[1], *_halves(layout.ts, nothing), *_halves(layout.value, nothing)]
 
@@ -130,7 +130,7 @@ def _halves(number: Number | None, nothing: int) -> list[tuple[int, int]]:
     return [(at, digits) if digits else (nothing, WORD) for at, digits in spans]
 
 
-def _scales(layout: Layout) -> list[float]:
+def _scales(layout: TextLayout) -> list[float]:
     """Return what bounds and divides the numbers, and the value where the text names none."""
     scales = [max(1.0, _least(layout.asn)), _least(layout.ts), 10.0**layout.ts.behind]
     if layout.value is None:

@@ -15,7 +15,7 @@ from streams.ingest.columns import Columns, Looked, Reader
 from streams.ingest.layout_cache import Elements
 from streams.ingest.layout_table import Rows
 
-_PART_BYTES = 1_000_000  # what is read by layout at once: a call of NumPy costs as much as some thousand bytes of it
+_PART_BYTES = 1_000_000  # bytes read by layout at once; more calls of NumPy cost more than their work
 _PART_ROWS = 8_000
 
 
@@ -30,7 +30,7 @@ Item: TypeAlias = Measurement | bytes | Element
 
 
 class Pool(Sequence[Measurement]):
-    """Measurements, of which some are but texts until they are asked for."""
+    """Measurements; those read by layout are decoded when they are accessed."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
@@ -62,7 +62,7 @@ class Read(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """What was read of some values; `texts`: the measurements, or the texts that they are yet to be made of."""
+    """What was read from some values. `texts`: measurements, or the texts to decode them from."""
 
     looked: Looked
     source: Sequence[int] | Ints
@@ -81,7 +81,7 @@ def read(values: Sequence[bytes | None], reader: Reader) -> Read:
 
 
 def _pieces(start: int, values: Sequence[bytes | None], reader: Reader) -> Iterator[_Piece]:
-    """Read values, the first with the index `start`: by layout what has one, and decode the rest."""
+    """Read values by layout where they have one, and decode the rest; `start`: index of the first."""
     if reader.layouts.is_resting():
         return _decoded(start, values, reader)
     texts = cast("Sequence[bytes]", values)
@@ -94,7 +94,7 @@ def _pieces(start: int, values: Sequence[bytes | None], reader: Reader) -> Itera
 
 def _singles(start: int, texts: Sequence[bytes], lengths: Ints, reader: Reader) -> Iterator[_Piece]:
     rows = reader.layouts.read(texts, lengths)
-    rest = np.flatnonzero(~rows.known)
+    rest = np.flatnonzero(~rows.matched)
     reader.layouts.note(1.0 - len(rest) / len(texts), [texts[at] for at in rest.tolist()])
     if not len(rest):
         yield _Piece(_looked(rows), range(start, start + len(texts)), texts, [])
@@ -105,9 +105,9 @@ def _singles(start: int, texts: Sequence[bytes], lengths: Ints, reader: Reader) 
 
 
 def _mixed(start: int, texts: Sequence[bytes], rows: Rows, rest: Ints, reader: Reader) -> _Piece:
-    """Put what was read by layout and what was decoded into the order in which they came."""
+    """Return measurements read by layout and decoded ones in order of arrival."""
     decoded = join_parts(list(decode_parts([texts[at] for at in rest.tolist()])))
-    by_layout = np.flatnonzero(rows.known)
+    by_layout = np.flatnonzero(rows.matched)
     source = np.concatenate([by_layout, rest[np.asarray(decoded.source, dtype=np.int64)]])
     order = np.argsort(source, kind="stable")
     halves = zip(_looked(rows, by_layout), reader.look(decoded.measurements), strict=True)
@@ -118,13 +118,13 @@ def _mixed(start: int, texts: Sequence[bytes], rows: Rows, rest: Ints, reader: R
 
 
 def _arrays(start: int, texts: Sequence[bytes], lengths: Ints, reader: Reader) -> Iterator[_Piece]:
-    """Read arrays by layout when all of their elements have one; else decode them."""
+    """Read arrays by layout if all elements have one; else decode them."""
     found = reader.layouts.read_arrays(texts, lengths)
     if found is None:
         reader.layouts.note(0.0, [])
         return _decoded(start, texts, reader)
     rows, elements = found
-    rest = np.flatnonzero(~rows.known)
+    rest = np.flatnonzero(~rows.matched)
     reader.layouts.note(float(not len(rest)), [elements.at(at) for at in rest.tolist()])
     if len(rest):
         return _decoded(start, texts, reader)

@@ -63,12 +63,12 @@ class SeriesIndex:
             rows = list(map(self.keys.__getitem__, map(self._key, measurements)))
         return np.array(rows, dtype=np.int64)
 
-    def rows_of(self, codes: Ints, some: Callable[[Ints], list[Measurement]]) -> Ints:
-        """Return the row of each code (see `streams.ingest.columns`); `some` gives measurements by their index."""
+    def rows_of(self, codes: Ints, select: Callable[[Ints], list[Measurement]]) -> Ints:
+        """Return the row of each code (see `streams.ingest.columns`); `select` returns measurements by their index."""
         rows = self.codes.find(codes)
         new = np.flatnonzero(rows < 0)
         if len(new):
-            rows[new] = self.look_up(some(new))
+            rows[new] = self.look_up(select(new))
             self.codes.learn(codes[new], rows[new])
         return rows
 

@@ -33,7 +33,7 @@ class Number(NamedTuple):
     behind: int
 
 
-class Layout(NamedTuple):
+class TextLayout(NamedTuple):
     """A text with all digits 0, the sort of its measurement, and where its numbers stand; no `value`: it is 1."""
 
     text: bytes
@@ -43,7 +43,7 @@ class Layout(NamedTuple):
     value: Number | None
 
 
-def layout_of(text: bytes, plain: Collection[str]) -> Layout | None:
+def layout_of(text: bytes, plain: Collection[str]) -> TextLayout | None:
     """Return the layout of a text that is one good measurement of a feed of these; None when it has none.
 
     It has none where other digits could mean more than another time, network or value: `of`, names of feeds and
@@ -62,7 +62,7 @@ def layout_of(text: bytes, plain: Collection[str]) -> Layout | None:
     sort = (measurement.feed, measurement.access, measurement.direction, measurement.service)
     if "ts" not in numbers or not _is_network(numbers.get("asn")) or any(map(_has_digit, sort)):
         return None
-    return Layout(text.translate(DIGITS_GONE), sort, numbers["ts"], numbers["asn"], numbers.get("value"))
+    return TextLayout(text.translate(DIGITS_GONE), sort, numbers["ts"], numbers["asn"], numbers.get("value"))
 
 
 def _good(text: bytes) -> Measurement | None:

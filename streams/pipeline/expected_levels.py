@@ -1,4 +1,4 @@
-"""What is expected of each series: told by country in findings, kept as bytes, made objects of when somebody asks."""
+"""Expected levels of series: reported by country in bin reports, stored as bytes, decoded on demand."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ Table = dict[str, list[bytes]]  # by country
 
 
 def is_due(start: int, end: int, detectors: Iterable[Detector]) -> bool:
-    """Whether levels are told with a bin: the hour turns, or the first of the series have left warm-up."""
+    """Whether a bin's report includes levels: the hour turns, or the first series have left warm-up."""
     return start // HOUR != end // HOUR or any(detector.is_fresh for detector in detectors)
 
 
 def levels_of(scored: Iterable[tuple[SeriesIndex, Detector]]) -> list[Levels]:
     """Return the levels of all series that have a country and a baseline, by country and facets."""
-    told = []
+    tables = []
     for index, detector in scored:
         now = detector.levels()
         expected, spread = significant(now.expected), significant(now.spread)
         for (country, facets), rows in _groups(index, np.flatnonzero(now.ready).tolist()).items():
-            entities = [one.entity for row in rows if (one := index.rows[row])]
-            told.append(Levels(country, dict(facets), entities, expected[rows].tolist(), spread[rows].tolist()))
-    return sorted(told, key=lambda one: (one.country, facets_of(one)))
+            entities = [series.entity for row in rows if (series := index.rows[row])]
+            tables.append(Levels(country, dict(facets), entities, expected[rows].tolist(), spread[rows].tolist()))
+    return sorted(tables, key=lambda levels: (levels.country, facets_of(levels)))
 
 
 def _groups(index: SeriesIndex, rows: Iterable[int]) -> Mapping[tuple[str, Facets], list[int]]:
     """Return rows by the country and the facets of their series."""
     groups: defaultdict[tuple[str, Facets], list[int]] = defaultdict(list)
     for row in rows:
-        one = index.rows[row]
-        if one is not None and one.country:
-            groups[one.country, one.facets].append(row)
+        series = index.rows[row]
+        if series is not None and series.country:
+            groups[series.country, series.facets].append(row)
     return groups
 
 
@@ -66,7 +66,7 @@ def facets_of(levels: Levels) -> Facets:
 
 
 class ByCountry(Mapping[str, Sequence[ScoredSeries]]):
-    """The series that are scored, by country; those of a country become objects when it is asked for."""
+    """The scored series by country; those of a country are decoded when it is accessed."""
 
     def __init__(self, tables: Sequence[tuple[str, Table]]) -> None:
         self._tables = tables  # with the feed of each
@@ -74,10 +74,10 @@ class ByCountry(Mapping[str, Sequence[ScoredSeries]]):
 
     def __getitem__(self, country: str) -> Sequence[ScoredSeries]:
         if country not in self._made:
-            packed = [(feed, one) for feed, table in self._tables for one in table.get(country, ())]
+            packed = [(feed, levels) for feed, table in self._tables for levels in table.get(country, ())]
             if not packed:
                 raise KeyError(country)
-            self._made[country] = [measured for feed, one in packed for measured in _measured(feed, one)]
+            self._made[country] = [measured for feed, levels in packed for measured in _measured(feed, levels)]
         return self._made[country]
 
     def __iter__(self) -> Iterator[str]:
@@ -95,9 +95,9 @@ def _measured(feed: str, packed: bytes) -> Iterator[ScoredSeries]:
 
 
 class LevelTables:
-    """The levels that each reporter has told of each feed, from which instant on: those of now, and those to come.
+    """The levels of each feed by reporter: those in use, and those to be used from a later instant on.
 
-    `tables`: instant, end of the bin, and levels. `changed`: those that somebody has not written yet.
+    `tables`: instant (Unix seconds), end of the bin, and levels. `changed`: tables not yet written to a snapshot.
     """
 
     def __init__(self) -> None:
@@ -105,20 +105,20 @@ class LevelTables:
         self.changed: set[tuple[Source, int]] = set()
 
     def put(self, source: Source, at: float, end: int, levels: Iterable[Levels]) -> None:
-        """Keep a piece of the levels of the bin of that end, told by a reporter of a feed, to be used from `at` on."""
+        """Add a piece of the levels of the bin of that end, to be used from `at` on."""
         tables = self.tables.setdefault(source, [])
         if not tables or tables[-1][1] != end:
             tables.append((at, end, {}))
         self.changed.add((source, end))
-        for one in levels:
-            tables[-1][2].setdefault(one.country, []).append(msgspec.json.encode(one))
+        for piece in levels:
+            tables[-1][2].setdefault(piece.country, []).append(msgspec.json.encode(piece))
 
     def restore(self, source: Source, at: float, end: int, table: Table) -> None:
-        """Keep levels as they were kept before."""
-        self.tables[source] = sorted([*self.tables.get(source, []), (at, end, table)], key=lambda one: one[:2])
+        """Restore levels from a snapshot."""
+        self.tables[source] = sorted([*self.tables.get(source, []), (at, end, table)], key=lambda entry: entry[:2])
 
     def pass_to(self, at: float) -> bool:
-        """Forget what is replaced by an instant, and return whether something is used from then on."""
+        """Drop the tables that are replaced by an instant; return whether a table is used from then on."""
         passed = False
         for source, tables in self.tables.items():
             past = [table for table in tables if table[0] <= at]
@@ -127,13 +127,15 @@ class LevelTables:
         return passed
 
     def by_country(self, at: float, feeds: Iterable[str]) -> ByCountry:
-        """Return what is used at an instant, of these feeds, in an order that depends on nothing but the names."""
+        """Return the levels in use at an instant for these feeds, in an order that depends only on names."""
         sources = sorted(self.tables, key=_order)
-        those = [(feed, self.tables[source]) for feed in feeds for source in sources if source[1] == feed]
-        return ByCountry([(feed, table) for feed, tables in those for since, _, table in tables[:1] if since <= at])
+        candidates = [(feed, self.tables[source]) for feed in feeds for source in sources if source[1] == feed]
+        return ByCountry(
+            [(feed, table) for feed, tables in candidates for since, _, table in tables[:1] if since <= at]
+        )
 
 
 def _order(source: Source) -> tuple[bool, int, str]:
     """Shards by number, then areas by name."""
-    kind, _, name = source[0].partition("/")
-    return (False, int(name), "") if kind == "shard" else (True, 0, name)
+    reporter, _, name = source[0].partition("/")
+    return (False, int(name), "") if reporter == "shard" else (True, 0, name)

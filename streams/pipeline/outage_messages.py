@@ -1,4 +1,4 @@
-"""From what a detector says of a row to the message that goes out."""
+"""Builds outage messages from changes of a detector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.ingest.series_index import Series
 
 
 def outage_of(feed: str, signal: str, series: Series, change: Change) -> Outage:
-    """Return one revision of an outage as a message. Pure: the same change gives the same bytes."""
+    """Return a revision of an outage as a message; the same change gives the same bytes."""
     return Outage(
         outage_id=outage_id(feed, series.entity, dict(series.facets), change.opened),
         revision=change.revision,
@@ -41,11 +41,11 @@ def outage_of(feed: str, signal: str, series: Series, change: Change) -> Outage:
 
 
 def suppression_of(outage: Outage) -> Suppression | None:
-    """Return what suppresses an outage, as the message says."""
+    """Return the suppression that a message names."""
     entry_id = outage.suppressed_by
     return None if entry_id is None else Suppression(entry_id, str(outage.explain.get("calendar", "")))
 
 
 def _explain(change: Change) -> dict[str, Any]:
-    told = {key: rounded(value) if isinstance(value, float) else value for key, value in change.explain.items()}
-    return told | ({"calendar": change.suppressed_by.note} if change.suppressed_by else {})
+    explain = {key: rounded(value) if isinstance(value, float) else value for key, value in change.explain.items()}
+    return explain | ({"calendar": change.suppressed_by.note} if change.suppressed_by else {})

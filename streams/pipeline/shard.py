@@ -20,7 +20,7 @@ from streams.ingest.columns import Reader
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline import expected_levels as levels
-from streams.pipeline.areas.area_sums import Areas, Patience, Told
+from streams.pipeline.areas.area_sums import Areas, Patience, SeriesChanges
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.emitted import Emitted, FeedActivity
 from streams.pipeline.feed import Closing, Feed, FeedRules
@@ -74,7 +74,7 @@ class Shard:
     def _plain(self) -> list[str]:
         return [name for name, feed in self.feeds.items() if feed.is_columnar]
 
-    def _pass_on(self, feed: str, part: Partial) -> Told:
+    def _pass_on(self, feed: str, part: Partial) -> SeriesChanges:
         """Give the parts of a feed's areas to the stage that passes them on."""
         if self.tells:
             self.tells(feed, part)

@@ -132,7 +132,7 @@ class AreaStage(Stage):
             "closed": site.areas.closed,
             "silent_since": site.areas.silent_since,
             "scalars": site.summed.detector.scalars,
-            "heard": sorted(site.gathering.heard.items()),
+            "heard": sorted(site.gathering.reported.items()),
             "empty": sorted(site.gathering.empty.items()),
         }
 
@@ -196,7 +196,7 @@ def _restore_site(site: Site, head: Mapping[str, Any], rows: Mapping[str, Packed
     site.areas.closed, site.areas.silent_since = head["closed"], head["silent_since"]
     restore_summed(site.summed, rows, head["scalars"])
     gathering = site.gathering
-    gathering.heard, gathering.empty = dict(head["heard"]), dict(head["empty"])
+    gathering.reported, gathering.empty = dict(head["heard"]), dict(head["empty"])
     for start, row in (
         (int(name.rpartition("/")[2]), row) for name, row in rows.items() if name.startswith("waiting/")
     ):

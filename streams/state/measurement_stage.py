@@ -82,7 +82,7 @@ class MeasurementStage(Stage):
         """Note the newest event time of a feed elsewhere. Only a feed that has data here can be silent here."""
         mark = self.shard.feeds[feed].watermark if feed in self.shard.feeds else None
         if mark is None or mark.newest is None:
-            self.absence.hear(feed, newest)
+            self.absence.note(feed, newest)
             return
         width, active = int(self.settings.feeds[feed].bin), self.active_bins.get(feed, set())
         start = int(newest // width * width)
@@ -138,7 +138,7 @@ class MeasurementStage(Stage):
             names = [combination(text).name for text in self.settings.feeds[feed].areas]
             self._area_sums += nothing(self.source(feed), names, start)
             silences.append(silence(self.reporter, feed, start + int(self.settings.feeds[feed].bin)))
-            self.absence.told[feed] = start
+            self.absence.announced[feed] = start
             self.unsaved = True
         return silences
 
@@ -166,7 +166,7 @@ class MeasurementStage(Stage):
     def _head(self) -> dict[str, Any]:
         tally = {"received": self.tally.received, "skipped": self.tally.skipped, "dead": dict(self.tally.dead)}
         spoke = {feed: sorted(starts) for feed, starts in self.active_bins.items()}
-        clock = {"heard": self.clock, "spoke": spoke, "told": self.absence.told}
+        clock = {"heard": self.clock, "spoke": spoke, "told": self.absence.announced}
         return {"tally": tally, **clock, **shard_rows.heads(self.shard)}
 
     def _restore(self, loaded: Loaded) -> None:
@@ -174,7 +174,7 @@ class MeasurementStage(Stage):
         self.open_outages.restore(loaded.rows["running"], self._can_end)
         self.clock.update(loaded.values.get("heard", {}))
         self.active_bins.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})
-        self.absence.told.update(loaded.values.get("told", {}))
+        self.absence.announced.update(loaded.values.get("told", {}))
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]
         self.tally.dead.update(tally["dead"])

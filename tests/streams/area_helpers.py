@@ -10,7 +10,7 @@ import orjson
 
 from streams.config.area_spec import combination
 from streams.config.settings import Settings
-from streams.pipeline.areas.area_sums import Areas, Patience, Told
+from streams.pipeline.areas.area_sums import Areas, Patience, SeriesChanges
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.shard import Shard
 from tests.streams import helpers
@@ -67,7 +67,7 @@ def sums_of(its: Settings, values: Sequence[bytes | None]) -> list[Partial]:
     """Return the partials that a shard makes of messages."""
     running, found = Run(Shard(its)), list[Partial]()
 
-    def keep(partial: Partial) -> Told:
+    def keep(partial: Partial) -> SeriesChanges:
         found.append(partial)
         return []
 
@@ -84,6 +84,6 @@ def fresh(its: Settings, feed: str = "gauge") -> Areas:
     return Areas(rules.detector, Patience(rules.forget_after, rules.expire_after), tuple(names))
 
 
-def changes(found: Told) -> list[tuple[str, str, int]]:
+def changes(found: SeriesChanges) -> list[tuple[str, str, int]]:
     """Return entity, state and time of what a feed's areas told."""
     return [(series.entity, change.state, change.updated_at) for series, change in found]

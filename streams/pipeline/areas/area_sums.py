@@ -18,7 +18,7 @@ from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline.areas.cells import AreaSums, Partial
 
 CELLS = Sums._fields.index("cells")
-Told = list[tuple[Series, Change]]
+SeriesChanges = list[tuple[Series, Change]]
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
@@ -48,11 +48,11 @@ class Summed:
         self.forgot = False  # whether rows were freed since then
         self.observer: Callable[[ClosedBin, list[Change]], None] | None = None  # is shown each bin that closes
 
-    def close(self, start: int, parts: Sequence[AreaSums], doubted: bool) -> Told:
-        """Close a bin from what each shard tells of it: how areas are spread over shards makes no difference."""
+    def close(self, start: int, parts: Sequence[AreaSums], doubted: bool) -> SeriesChanges:
+        """Close a bin from the sums of all shards; how areas are spread over shards makes no difference."""
         self.closings += 1
         best = _best(parts)
-        told = self._displace(start, best)
+        displaced = self._displace(start, best)
         self._begin(parts, best)
         count = len(self.index)
         sums = self._sums(parts, best)
@@ -64,7 +64,7 @@ class Summed:
         changes = self.detector.close(seen, self.calendar.asked(self.index, start, self.detector.rule.width))
         if self.observer:
             self.observer(seen, changes)
-        return told + self._named(changes)
+        return displaced + self._named(changes)
 
     def grow(self, rows: int) -> None:
         """Make room for rows."""
@@ -72,7 +72,7 @@ class Summed:
         for name in self.COLUMNS:
             setattr(self, name, padded(getattr(self, name), rows))
 
-    def expire(self, start: int) -> Told:
+    def expire(self, start: int) -> SeriesChanges:
         """The feed has stopped."""
         return self._named(self.detector.expire(start))
 
@@ -81,13 +81,13 @@ class Summed:
         old = np.flatnonzero(self.index.last_seen[: len(self.index)] < cutoff).tolist()
         self._free([row for row in old if self.index.rows[row] and row not in self.detector.ongoing])
 
-    def _displace(self, start: int, best: Mapping[Key, int]) -> Told:
+    def _displace(self, start: int, best: Mapping[Key, int]) -> SeriesChanges:
         """Give up the rows of areas that are measured otherwise now: one by one, not as the sum of others."""
-        known = [(row, rank) for key, rank in best.items() if (row := self.index.by_series.get(key)) is not None]
-        gone = sorted(row for row, rank in known if rank != self.rank[row])
-        told = self._named(self.detector.expire(start, gone))
+        ranked = [(row, rank) for key, rank in best.items() if (row := self.index.by_series.get(key)) is not None]
+        gone = sorted(row for row, rank in ranked if rank != self.rank[row])
+        changes = self._named(self.detector.expire(start, gone))
         self._free(gone)
-        return told
+        return changes
 
     def _begin(self, parts: Sequence[AreaSums], best: Mapping[Key, int]) -> None:
         """Give areas that have cells for the first time a row, in order of their names."""
@@ -121,7 +121,7 @@ class Summed:
         self.detector.rescale(rows, by[rows])
         self.base[here], self.trials[here] = sums.base[here], sums.trials[here]
 
-    def _named(self, changes: list[Change]) -> Told:
+    def _named(self, changes: list[Change]) -> SeriesChanges:
         return [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
 
     def _free(self, rows: list[int]) -> None:
@@ -140,25 +140,25 @@ class Areas:
         self, rule: Rule, patience: Patience, combinations: Sequence[Combination], calendar: Calendar = NOTHING
     ) -> None:
         self.rule, self.patience = rule, patience
-        self.summed = {one.name: Summed(rule, calendar) for one in combinations}
+        self.summed = {combination.name: Summed(rule, calendar) for combination in combinations}
         self.closed: int | None = None
         self.silent_since: int | None = None
 
-    def alone(self, partial: Partial) -> Told:
+    def alone(self, partial: Partial) -> SeriesChanges:
         """Close a bin of the only shard that there is."""
         return self.close([partial])
 
-    def close(self, parts: Sequence[Partial]) -> Told:
-        """Close a bin from the partials of all shards that have something to tell of it."""
+    def close(self, parts: Sequence[Partial]) -> SeriesChanges:
+        """Close a bin from the partials of all shards that have data of it."""
         self.closed = start = parts[0].start
         over = self._given_up(start, any(part.spoke for part in parts))
-        told: Told = []
-        for name, one in self.summed.items():
-            told += one.expire(start) if over else []
-            told += one.close(start, [part.sums[name] for part in parts], _doubted(parts))
+        changes: SeriesChanges = []
+        for name, summed in self.summed.items():
+            changes += summed.expire(start) if over else []
+            changes += summed.close(start, [part.sums[name] for part in parts], _doubted(parts))
             if start // DAY != (start + self.rule.width) // DAY:
-                one.forget(int(start - self.patience.forget_after))
-        return told
+                summed.forget(int(start - self.patience.forget_after))
+        return changes
 
     def _given_up(self, start: int, spoke: bool) -> bool:
         """Whether the whole feed has been silent for too long: unknown is not recovered."""
@@ -183,8 +183,8 @@ def _best(parts: Sequence[AreaSums]) -> dict[Key, int]:
 def _with_cells(part: AreaSums, *, measured: bool = False) -> list[Area]:
     """Return the areas that have cells which take part; also those that are `measured` themselves, if asked for."""
     areas, limbs = part
-    some = limbs[CELLS].any(axis=0).tolist()
-    return [area for area, cells in zip(areas, some, strict=True) if cells or (measured and area.rank == 0)]
+    has_cells = limbs[CELLS].any(axis=0).tolist()
+    return [area for area, cells in zip(areas, has_cells, strict=True) if cells or (measured and area.rank == 0)]
 
 
 def _country(area: Area) -> tuple[bool, str]:

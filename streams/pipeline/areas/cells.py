@@ -79,12 +79,12 @@ def cell_of(measurement: Measurement, home: Callable[[str], str | None]) -> Seri
 
     `home`: the country of an entity that none is measured with.
     """
-    its, region = at_home(series_of(measurement), home), measurement.region
-    place = (*its.facets, (PLACE, f"{its.country}/{region}"))
-    return Series(its.entity, place, its.country, region)
+    series, region = at_home(series_of(measurement), home), measurement.region
+    place = (*series.facets, (PLACE, f"{series.country}/{region}"))
+    return Series(series.entity, place, series.country, region)
 
 
-class Map:
+class AreaMap:
     """Which area each cell is part of, for one combination; -1 for none."""
 
     def __init__(self, combination: Combination) -> None:
@@ -117,9 +117,9 @@ class Map:
         number = self._numbers.setdefault(area.key, len(self.areas))
         if number == len(self.areas):
             self.areas.append(area)
-        known = {self.areas[number].series.country, area.series.country} - {None}
-        its = self.areas[number].series._replace(country=min(known, key=str, default=None))
-        self.areas[number] = Area(its, area.rank)
+        countries = {self.areas[number].series.country, area.series.country} - {None}
+        series = self.areas[number].series._replace(country=min(countries, key=str, default=None))
+        self.areas[number] = Area(series, area.rank)
         return number
 
 
@@ -134,7 +134,7 @@ class Cells:
         self.members = Members()
         self.panel = Panel(rule)
         self.since: int | None = None
-        self._maps = [Map(one) for one in combinations]
+        self._maps = [AreaMap(combination) for combination in combinations]
 
     def add(self, measurements: list[Measurement], starts: Ints, arrivals: Arrivals) -> None:
         """Bin measurements, as the feed bins those of its series."""
@@ -163,21 +163,21 @@ class Cells:
         columns = bin_columns(self.kind, closing, self.members, start, rows)
         seen = ClosedBin(start, *columns[:2], present, alive, *columns[2:], self.index.group[:rows])
         sums = self.panel.close(seen, born < self.since + self.panel.warm * self.rule.width)
-        told = self._told(start, verdict, sums, born <= start)
+        partial = self._partial(start, verdict, sums, born <= start)
         self._forget(np.flatnonzero(old), cutoff)
-        return told
+        return partial
 
     def remap(self) -> None:
         """Ask anew which areas the cells are part of."""
-        self._maps = [Map(one) for one in self.combinations]
+        self._maps = [AreaMap(combination) for combination in self.combinations]
         self.index.given = set(range(len(self.index)))
 
-    def _told(self, start: int, verdict: Verdict, sums: Sums, there: Flags) -> Partial:
+    def _partial(self, start: int, verdict: Verdict, sums: Sums, there: Flags) -> Partial:
         given, found = sorted(self.index.given), {}
         self.index.given = set()
-        for one in self._maps:
-            one.put(self.index.rows, given)
-            found[one.combination.name] = one.sums(sums, there)
+        for area_map in self._maps:
+            area_map.put(self.index.rows, given)
+            found[area_map.combination.name] = area_map.sums(sums, there)
         spoke = any(bool(limbs[PRESENT].any()) for _, limbs in found.values())
         return Partial(start, verdict.weight, verdict.doubted, spoke, found)
 

@@ -1,4 +1,4 @@
-"""Partials of a shard to messages and back: one for each combination and bin, or pieces of it where areas are many."""
+"""Encodes partials of a shard as messages and back: one per combination and bin, or pieces of it for many areas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = tuple(f"{_WIRE.get(column, column)}{limb}" for column in Sums._fields fo
 
 
 class AreaSumSource(NamedTuple):
-    """Whose partials they are: a feed as the settings have it, and the shard that tells."""
+    """The feed of a partial, with the kind and width (s) of its bins, and the shard that reports it."""
 
     feed: str
     kind: Kind
@@ -39,7 +39,7 @@ def place_of(feed: str, areas: str, partitions: int) -> int:
 
 
 def pieces_of(source: AreaSumSource, partial: Partial) -> Iterator[AreaSumPart]:
-    """Yield what a shard tells of a bin, of one combination after the other, their pieces in order."""
+    """Yield the messages of a partial: combination by combination, pieces in order."""
     for name, (areas, limbs) in partial.sums.items():
         cuts = [slice(at, at + MAX_AREAS) for at in range(0, len(areas), MAX_AREAS)] or [slice(0)]
         for number, cut in enumerate(cuts):
@@ -60,7 +60,7 @@ def pieces_of(source: AreaSumSource, partial: Partial) -> Iterator[AreaSumPart]:
 
 
 def nothing(source: AreaSumSource, names: Iterable[str], start: int) -> Iterator[AreaSumPart]:
-    """Yield what a shard tells that has nothing of a feed, in the bin of this start and all before it."""
+    """Yield the messages of a shard without data of a feed, in the bin of this start and all before it."""
     for name in names:
         yield AreaSumPart(
             feed=source.feed, kind=source.kind, bin=source.width, areas=name, start=start, shard=source.shard
@@ -82,19 +82,21 @@ def partial_of(pieces: Sequence[AreaSumPart]) -> Partial:
     """Return the partial of these pieces, all of it in order. Raises ValueError when names do not fit."""
     first = pieces[0]
     parts = [_areas_of(piece) for piece in pieces]
-    areas = [area for some, _ in parts for area in some]
+    areas = [area for group, _ in parts for area in group]
     sums = areas, np.concatenate([limbs for _, limbs in parts], axis=2)
     return Partial(first.start, first.weight or 0, first.doubted, first.spoke, {first.areas: sums})
 
 
 def _areas_of(piece: AreaSumPart) -> AreaSums:
-    its = combination(piece.areas)
-    facets = zip(*(piece.facets[name] for name in its.facets), strict=True) if its.facets else [()] * len(piece.ranks)
+    summed = combination(piece.areas)
+    facets = (
+        zip(*(piece.facets[name] for name in summed.facets), strict=True) if summed.facets else [()] * len(piece.ranks)
+    )
     limbs = np.zeros((len(NAMES), len(piece.ranks)))
     for name, row in piece.sums.items():
         limbs[NAMES.index(name)] = row
     found = zip(piece.entities, facets, piece.countries, piece.ranks, strict=True)
-    areas = [Area(_series(entity, its.facets, values, country), rank) for entity, values, country, rank in found]
+    areas = [Area(_series(entity, summed.facets, values, country), rank) for entity, values, country, rank in found]
     return areas, limbs.reshape(len(Sums._fields), LIMBS, len(areas))
 
 

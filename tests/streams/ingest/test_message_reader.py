@@ -161,7 +161,7 @@ def test_layouts_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Reader(PLAIN)
     for many in range(1, 30):
         check([message(member="x" * many)] * 3, reader)
-    assert len(reader.layouts._known) == 4
+    assert len(reader.layouts._layouts) == 4
     assert any(isinstance(check([message(member="x")] * 3, reader).measurements, Pool) for _ in range(70))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.validate import validate
 from streams.ingest.layout_table import LayoutTable
-from streams.ingest.text_layout import LONGEST, Layout, Number, layout_of
+from streams.ingest.text_layout import LONGEST, Number, TextLayout, layout_of
 from tests.schemas.examples import SOUND, message
 from tests.streams.ingest.test_message_reader import texts_of
 
@@ -22,13 +22,13 @@ TEXT = (
 )
 
 
-def read(layout: Layout, text: bytes) -> tuple[float, float, int] | None:
+def read(layout: TextLayout, text: bytes) -> tuple[float, float, int] | None:
     """Return what a layout says of a text: time, value and network; None when it says nothing."""
     table = LayoutTable([layout], [5])
     rows = np.array([text], dtype=f"S{table.width}").view(np.uint8).reshape(1, -1)
     found = table.read(rows, np.array([len(text)]))
-    assert not found.known[0] or found.sort[0] == 5
-    return (found.ts[0], found.value[0], found.asn[0]) if found.known[0] else None
+    assert not found.matched[0] or found.sort[0] == 5
+    return (found.ts[0], found.value[0], found.asn[0]) if found.matched[0] else None
 
 
 def judged(text: bytes) -> tuple[float, float, int] | None:

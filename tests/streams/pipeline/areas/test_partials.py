@@ -106,7 +106,7 @@ def test_messages_that_are_none_and_those_of_other_settings() -> None:
     assert [line.split(":")[0] for line in emitted.unreadable] == [
         f"partition {number}, offset {at}" for at in (0, 1, 7)
     ]
-    assert (emitted.bin_reports, stage.sites["gauge", "country"].gathering.heard) == ([], {})
+    assert (emitted.bin_reports, stage.sites["gauge", "country"].gathering.reported) == ([], {})
 
 
 def test_combinations_start_anew_when_their_bins_change_and_are_dropped_with_their_settings() -> None:
