@@ -32,7 +32,7 @@ class RecordBatch:
         self.timestamp = int(run.timestamps[-1])
         self.timestamp_type = run.timestamp_type
         self._size = len(run.values)
-        self.is_void = False  # whether positions were sought since: it comes again, after what lies before it
+        self.is_void = False  # whether a seek came since: the batch is read again, after the records before it
         self._run: Run | None = run
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class RecordBatch:
         return self._run
 
     def release(self) -> None:
-        """Let the records' memory go while the batch still waits for its acknowledgement."""
+        """Free the records while the batch still waits for its acknowledgement."""
         self._run = None
 
 

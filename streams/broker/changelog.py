@@ -1,4 +1,4 @@
-"""The changelog of the snapshots, read and written without Faust, while no worker runs."""
+"""Reads and writes the changelog of the snapshots without Faust, while no worker runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Tables = dict[int, dict[bytes, bytes]]
 
 
 def read(kafka: KafkaSettings, partitions: int, tick: Callable[[int], None]) -> Tables:
-    """Return what each partition of the changelog holds; `tick` is told how many records were read."""
+    """Return the content of each partition of the changelog. `tick` receives the number of records read so far."""
     return read_tables(kafka, changelog(kafka), partitions, tick)
 
 
 def read_tables(kafka: KafkaSettings, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
-    """Return what each partition of a compacted topic holds. Raises BrokerError when it cannot be read to its end."""
+    """Return the content of each partition of a compacted topic. Raises BrokerError when its end is not reached."""
     tables: Tables = {number: {} for number in range(partitions)}
     with reading(kafka) as consumer:
         parts = [TopicPartition(topic, number) for number in tables]
@@ -32,7 +32,7 @@ def read_tables(kafka: KafkaSettings, topic: str, partitions: int, tick: Callabl
         ends, records = consumer.end_offsets(parts), 0
         deadline = time.monotonic() + PATIENCE
         while any(consumer.position(tp) < ends[tp] for tp in parts):
-            for record in (one for batch in consumer.poll(500).values() for one in batch):
+            for record in (record for batch in consumer.poll(500).values() for record in batch):
                 _apply(tables[record.partition], record.key, record.value)
                 records, deadline = records + 1, time.monotonic() + PATIENCE
             tick(records)
@@ -51,7 +51,7 @@ def _apply(table: dict[bytes, bytes], key: bytes | None, value: bytes | None) ->
 
 
 class Changelog(MutableMapping[bytes, bytes]):
-    """One partition of the changelog as a table: what is put in it is sent, in order."""
+    """One partition of the changelog as a table that sends each change, in order."""
 
     def __init__(self, rows: dict[bytes, bytes], send: Callable[[bytes, bytes | None], None]) -> None:
         self._rows, self._send = rows, send
@@ -76,6 +76,6 @@ class Changelog(MutableMapping[bytes, bytes]):
 
 @contextmanager
 def writing(kafka: KafkaSettings, tables: Tables) -> Iterator[dict[int, Changelog]]:
-    """Yield the partitions as tables; at the end all that was sent has arrived. Raises BrokerError when it has not."""
+    """Yield the partitions as tables; on exit all changes are delivered. Raises BrokerError when one is not."""
     with sending(kafka, changelog(kafka), enable_idempotence=True, max_request_size=MAX_MESSAGE) as send:
         yield {number: Changelog(rows, partial(send, partition=number)) for number, rows in tables.items()}

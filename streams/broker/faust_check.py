@@ -103,7 +103,7 @@ def installed_versions() -> str:
 
 
 def _declares(owner: type, name: str) -> bool:
-    return any(name in vars(one) or name in inspect.get_annotations(one) for one in owner.__mro__)
+    return any(name in vars(base) or name in inspect.get_annotations(base) for base in owner.__mro__)
 
 
 def _sets(owner: type, name: str) -> bool:

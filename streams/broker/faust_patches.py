@@ -12,7 +12,7 @@ Faust: rebalance, flow control, recovery, acknowledgement and the commit itself.
 - `Thread` fetches batch topics in runs: columns of whole log batches, not a Python object per record. No request waits
   longer than `FETCH_WAIT_MS`: with Faust's 1.5 s, a changelog is read with long pauses.
 - `Log` keeps the bytes that checksums cover: aiokafka reads them byte by byte, a sixth of its thread's time.
-- `Tables` starts recovery as soon as the agents have started, not a second later.
+- `EagerTableManager` starts recovery as soon as the agents have started, not a second later.
 - `on_buffer_full` and `on_buffer_drop` ignore batch topics: their full queue itself makes reading wait. Faust would
   stop fetching, and idle for a second each time.
 - `StoppableWorker` makes a stop signal during the start a plain cancellation.
@@ -59,11 +59,11 @@ class StoppableWorker(faust.Worker):  # type: ignore[misc]
             raise asyncio.CancelledError from None
 
 
-class Tables(TableManager):  # type: ignore[misc]
-    """Faust's manager of tables, which does not wait a second for more of them: all are known when agents start."""
+class EagerTableManager(TableManager):  # type: ignore[misc]
+    """Faust's table manager, which does not wait a second for more tables: all exist when the agents start."""
 
     async def on_start(self) -> None:
-        """Start recovery as soon as the agents are there."""
+        """Start recovery as soon as the agents have started."""
         await self.app.agents.wait_until_agents_started()
         await self._update_channels()
         await self.recovery.start()
@@ -92,7 +92,7 @@ class BatchMessage(ConsumerMessage):  # type: ignore[misc]
 
 
 class Log(MemoryRecords):  # type: ignore[misc]
-    """What was fetched of a partition, and its bytes, which aiokafka's own class keeps to itself."""
+    """The fetched records of a partition, with their bytes, which aiokafka's own class hides."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -103,11 +103,11 @@ fetching.MemoryRecords = Log
 
 
 class RunRecords(PartitionRecords):  # type: ignore[misc]
-    """What aiokafka fetched of a partition, handed out in runs: a Python object per record costs more than decoding."""
+    """The fetched records of a partition, delivered in runs: a Python object per record costs more than decoding."""
 
     @classmethod
     def adopt(cls, records: PartitionRecords) -> None:
-        """Have the records handed out in runs; what is to be skipped, and what comes next, is left to aiokafka."""
+        """Deliver the records in runs; aiokafka still decides what to skip and what comes next."""
         if not isinstance(records, cls):
             records._records = WholeBatches(records._records, records._records.data)
             records.__class__ = cls
@@ -133,7 +133,7 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return await super()._fetch_records(consumer, active_partitions, **options)
 
     def _watch(self, fetcher: Fetcher) -> None:
-        """Look through each answer of a broker before anybody can take records of it; one may be there already."""
+        """Adopt the records of each fetch before anybody can take them, also of a fetch that is already there."""
         self._watched = fetcher
         self._adopt(fetcher)
         process = fetcher._proc_fetch_request
@@ -166,7 +166,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """Yield the messages of one fetch; batches that a seek has overtaken are left out."""
+        """Yield the messages of one fetch, without batches from before a seek."""
         async for tp, message in super().getmany(timeout):
             if isinstance(message, BatchMessage):
                 if message.epoch != self._epoch:
@@ -192,16 +192,16 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return {tp: self._cut(tp, found, limits) for tp, found in records.items()}
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Seek, but only once a fetch of before is back: Faust throws away what comes while the flow is stopped.
+        """Seek once the pending fetch has returned: Faust discards what arrives while the flow is stopped.
 
-        A recovery that seeks to the beginning of a changelog would wait for ever for rows that such a fetch has taken.
+        Otherwise a recovery that seeks to the beginning of a changelog could wait forever for rows of that fetch.
         """
         if not self.flow_active:
             await self.wait_for_stopped_flow()
         await super().seek_wait(partitions)
 
     async def _readable(self, active: set[TP] | None, limits: Mapping[str, int]) -> set[TP] | None:
-        """Return a copy of the active partitions; without the batch topics as long as their positions may move."""
+        """Return the active partitions, without batch topics as long as their positions may move."""
         if active is None:
             return None
         if not self.app.rebalancing and await self._seek_batches(limits):
@@ -209,7 +209,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return {tp for tp in active if tp.topic not in limits}
 
     async def _seek_batches(self, limits: Collection[str]) -> bool:
-        """Seek batch topics to what is committed, once per epoch; False when a rebalance came in between."""
+        """Seek batch topics to the committed offsets, once per epoch; False when a rebalance came in between."""
         epoch = self._epoch
         if self._sought_epoch != epoch:
             partitions = self._batch_partitions(limits)
@@ -234,14 +234,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return {tp for tp in self.assignment() if tp.topic in limits}
 
     def _note_positions(self, limits: Collection[str]) -> None:
-        """Remember how far was fetched; only here, as what is fetched later has not been handed on."""
+        """Remember the fetched positions; only here, since later fetches have not been delivered."""
         for tp in self._batch_partitions(limits):
             state = self._state(tp)
             if state is not None and state.has_valid_position:
                 self._position[tp] = state.position
 
     def _state(self, tp: TP) -> TopicPartitionState | None:
-        """Return what aiokafka knows of a partition; None when it is not assigned (its thread may change that)."""
+        """Return aiokafka's state of a partition; None when it is not assigned (its thread may change that)."""
         assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
         return assignment.state_value(tp) if assignment is not None else None
 
@@ -279,13 +279,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             self._acked_index[tp].clear()
 
     def _turn(self) -> None:
-        """Begin a new epoch. What an agent has not taken is void: a state loaded since lacks what lies before it."""
+        """Begin a new epoch. Batches not yet taken are void: a state loaded since lacks the messages before them."""
         self._epoch += 1
         for in_flight in self._in_flight.values():
             in_flight.void()
 
     def _forget(self) -> None:
-        """Forget all that is in flight: it is fetched again from what is committed."""
+        """Drop what is in flight: it is fetched again from the committed offset."""
         self._turn()
         for tp in self._in_flight:
             self._drop_acks(tp)
@@ -293,14 +293,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._position.clear()
 
     async def perform_seek(self) -> None:
-        """Seek to what is committed, and forget what is in flight."""
+        """Seek to the committed offsets and drop what is in flight."""
         if self.app.should_stop:
             return
         await super().perform_seek()
         self._forget()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Commit what is acknowledged as long as the partitions are ours, then let them go."""
+        """Commit acknowledged batches while the partitions are still ours, then give them up."""
         if revoked and not self.app.should_stop:
             try:
                 await self.commit()

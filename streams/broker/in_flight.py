@@ -1,4 +1,4 @@
-"""Which batches of one partition were handed on, which of them are acknowledged, and what may be committed."""
+"""Tracks the batches of one partition: which are delivered and acknowledged, and which offset may be committed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streams.broker.batch_topic import RecordBatch
 
 
 class BatchEnvelope(Protocol):
-    """What is used of Faust's message around a batch."""
+    """The part of Faust's message around a batch that is used here."""
 
     @property
     def value(self) -> RecordBatch:
@@ -44,7 +44,7 @@ class InFlight:
         self._messages.append(message)
 
     def void(self) -> None:
-        """Mark all batches: those that have not been taken yet must not be."""
+        """Mark all batches as void: those not yet taken must be ignored."""
         for message in self._messages:
             message.value.is_void = True
 

@@ -1,4 +1,4 @@
-"""Runs of records as columns: what is fetched of a batch topic, without an object of ours for each record."""
+"""Runs of fetched records as columns, without a Python object for each record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OFFSET, TIMESTAMP, KEY, VALUE = map(attrgetter, ("offset", "timestamp", "key", "
 
 
 class Record(Protocol):
-    """What is used of a fetched record; those of aiokafka have it, the plain ones of its parser and ConsumerRecord."""
+    """The part of a fetched record that is used here; both record types of aiokafka have it."""
 
     @property
     def offset(self) -> int:
@@ -78,15 +78,15 @@ class Run(NamedTuple):
 
     def since(self, offset: int) -> Run:
         """Return the records from an offset on."""
-        below = sum(one < offset for one in self.offsets) if self.offsets[0] < offset else 0
+        below = sum(number < offset for number in self.offsets) if self.offsets[0] < offset else 0
         return self.cut(below, len(self.offsets)) if below else self
 
 
 def joined(fetched: Sequence[Run | Record]) -> Run:
-    """Return what was fetched of a partition, runs or single records, as one run."""
-    runs = [one for one in fetched if isinstance(one, Run)]
+    """Return the fetched runs and single records of a partition as one run."""
+    runs = [item for item in fetched if isinstance(item, Run)]
     if len(runs) < len(fetched):
-        runs = [one if isinstance(one, Run) else Run.of([one]) for one in fetched]
+        runs = [item if isinstance(item, Run) else Run.of([item]) for item in fetched]
     if len(runs) == 1:
         return runs[0]
     first, last = runs[0].offsets[0], runs[-1].offset
@@ -99,7 +99,7 @@ def joined(fetched: Sequence[Run | Record]) -> Run:
 
 
 class WholeBatches:
-    """The fetched part of a log whose batches hand out all of their records at once, as one run."""
+    """A fetched part of the log whose batches yield all of their records at once, as one run."""
 
     def __init__(self, log: Any, data: bytes) -> None:  # noqa: ANN401
         self._log, self._data, self._at = log, memoryview(data), 0
@@ -113,13 +113,13 @@ class WholeBatches:
 
 
 class WholeBatch:
-    """A batch of the log in all but its iterator, and in how its checksum is taken."""
+    """A batch of the log with another iterator and a faster checksum."""
 
     def __init__(self, batch: Any, data: memoryview) -> None:  # noqa: ANN401
         self._batch, self._data = batch, data
 
     def validate_crc(self) -> bool:
-        """Whether the batch is as it was sent; by the processor's own instruction, where aiokafka looks bytes up."""
+        """Return whether the checksum fits; computed by a processor instruction instead of aiokafka's lookup table."""
         if not CRC_IN_C or self._batch.magic < 2:
             return bool(self._batch.validate_crc())
         return bool(google_crc32c.value(bytes(self._data[CHECKED:])) == self._batch.crc)
@@ -133,7 +133,7 @@ class WholeBatch:
         return record
 
     def __iter__(self) -> Iterator[Run]:
-        """Yield one run of all records; nothing when compaction took them all away."""
+        """Yield one run of all records; nothing when compaction removed them all."""
         records = list(self._batch)
         if records:
             yield Run.of(records)

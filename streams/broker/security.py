@@ -1,4 +1,4 @@
-"""What each Kafka client is told of TLS and SASL, out of the settings."""
+"""The TLS and SASL options of the Kafka clients, made of the settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TALKATIVE = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return where the brokers are and how to be let in, in the words of kafka-python. Raises SettingsError."""
+    """Return the addresses, TLS and SASL options for kafka-python. Raises SettingsError."""
     hush()
     options: dict[str, Any] = {
         "bootstrap_servers": list(kafka.bootstrap_servers),
@@ -32,7 +32,7 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 def credentials(kafka: KafkaSettings) -> faust.types.auth.CredentialsT | None:
-    """Return the same for Faust; None for a broker that asks for nothing. Raises SettingsError."""
+    """Return the TLS and SASL options for Faust; None for plain text without login. Raises SettingsError."""
     hush()
     context = tls_context(kafka)
     if kafka.uses_sasl:
@@ -46,7 +46,7 @@ def credentials(kafka: KafkaSettings) -> faust.types.auth.CredentialsT | None:
 
 
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
-    """Return how to check the broker and what to show it; None without TLS. Raises SettingsError, naming the file."""
+    """Return the TLS context; None without TLS. Raises SettingsError, which names the file."""
     if not kafka.uses_tls:
         return None
     try:
@@ -70,7 +70,7 @@ def _show_certificate(context: ssl.SSLContext, kafka: KafkaSettings, certificate
 
 
 def _reason(error: OSError) -> str:
-    """Return what is wrong with a file, without the place in the source of OpenSSL that says so."""
+    """Return what is wrong with a file, without the position in OpenSSL's source."""
     if isinstance(error, ssl.SSLError):
         return f"is not what it should be in PEM: {(error.reason or 'no certificate').replace('_', ' ').lower()}"
     return f"cannot be read: {error.strerror}"
@@ -84,7 +84,7 @@ def _password(kafka: KafkaSettings) -> Secret:
 
 
 def hush() -> None:
-    """Keep the clients from logging requests, whatever the level of the rest."""
+    """Keep the clients from logging requests, whatever the level of other loggers."""
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.INFO))

@@ -1,4 +1,4 @@
-"""Topics: what must exist, creating it, and checking it before a worker starts."""
+"""The topics of the settings: their configuration, creation, and check before a worker starts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter w
 
 
 class Topic(NamedTuple):
-    """A topic as it should be."""
+    """The wanted configuration of a topic."""
 
     name: str
     partitions: int
@@ -44,7 +44,7 @@ def changelog(kafka: KafkaSettings) -> str:
 
 
 def wanted(kafka: KafkaSettings) -> list[Topic]:
-    """Return all topics that a worker reads or writes; those that are only its own are cut like the measurements."""
+    """Return all topics that a worker reads or writes; internal ones have as many partitions as the measurements."""
     compacted = {"cleanup.policy": "compact"}
     large = {"max.message.bytes": str(MAX_MESSAGE)}
     hot = {
@@ -96,7 +96,7 @@ def connected(kafka: KafkaSettings) -> Iterator[Any]:
 
 
 def existing(kafka: KafkaSettings) -> dict[str, int]:
-    """Return how many partitions each topic of ours has that exists. Raises BrokerError."""
+    """Return the number of partitions of each topic of the settings that exists. Raises BrokerError."""
     with connected(kafka) as client:
         found = client.describe_topics([topic.name for topic in all_of(kafka)])
     return {topic["name"]: len(topic["partitions"]) for topic in found if not topic["error_code"]}

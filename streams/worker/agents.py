@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -11,14 +10,11 @@ from typing import Any
 import faust
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
-from msgspec import DecodeError
 
-from schemas.clock import Clock, decode_clock
+from schemas.clock import Clock
 from schemas.incident import Incident
 from schemas.outage import Outage
-from schemas.rejections import one_line
 from streams.broker.transport import lag
-from streams.config.errors import InputError
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.state.area_stage import AreaStage
@@ -26,13 +22,13 @@ from streams.state.incident_stage import IncidentStage
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.ended_events import EndedEvents
 from streams.worker.feed_liveness import FeedLiveness
+from streams.worker.metadata_refresh import refresh_metadata
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
 from streams.worker.stage_runner import Services, StageRunner
 from streams.worker.web.recent_bins import RecentBins
 
 LAST_SAVE_SECONDS = 5.0
-log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -93,11 +89,6 @@ class Worker:
         """Return the newest revision of each incident that is not over, if this worker groups them."""
         return [incident for stage in self.grouping.stages.values() for incident in stage.open_incidents.values()]
 
-    def incidents(self) -> list[Incident]:
-        """Return the incidents that are not over, and the newest of those that are."""
-        revisions = [*self.ended.incidents, *self.open_incidents()]
-        return list({incident.incident_id: incident for incident in revisions}.values())
-
     def release(self) -> None:
         """Forget all state: what is assigned next is loaded from the snapshots, and what they lack is read again."""
         self.recent_bins.clear()
@@ -139,7 +130,7 @@ class Worker:
 
     async def tick(self) -> None:
         """Wake the partitions that have something to do and no message coming; only a message may change state."""
-        await self._refresh_metadata()
+        await refresh_metadata(self.reference.register, self.metrics)
         self.load()
         self.note_time()
         due = {number for runner in self.runners for number in runner.due()}
@@ -162,18 +153,6 @@ class Worker:
                 while self._unsaved():
                     await asyncio.sleep(0.05)
 
-    async def _refresh_metadata(self) -> None:
-        """Read the metadata again when their file has changed; a broken one leaves the previous content in use."""
-        register = self.reference.register
-        if register.is_stale():
-            try:
-                await asyncio.to_thread(register.renew)
-                self.metrics.broken.set(0)
-            except InputError as error:
-                log.warning("metadata: the previous file stays in use: %s", error)
-                self.metrics.broken.set(1)
-        self.metrics.metadata.set(register.size)
-
     def _unsaved(self) -> set[int]:
         return {number for runner in self.runners for number in runner.unsaved()}
 
@@ -185,15 +164,3 @@ class Worker:
     def lag(self, number: int) -> int | None:
         """Return how many messages of a partition are unread; None when that is not known."""
         return lag(self.app, TP(self.settings.kafka.measurements, number))
-
-
-async def run_clock(worker: Worker, stream: Any) -> None:  # noqa: ANN401
-    """Run the agent of the clock topic."""
-    async for event in stream.events():
-        try:
-            clock = decode_clock(event.value)
-        except (DecodeError, TypeError) as error:
-            at, reason = f"partition {event.message.partition}, offset {event.message.offset}", one_line(str(error))
-            log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, at, reason)
-            continue
-        await worker.on_clock(clock, event.message.partition)

@@ -1,22 +1,25 @@
-"""The Faust app of a worker: its settings, agents, timers and pages, put together."""
+"""Assembles the Faust app of a worker: its settings, agents, timers and pages."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
 import faust
+from msgspec import DecodeError
 from prometheus_client import CollectorRegistry
 
-from schemas.rejections import REASONS
-from streams.broker.faust_patches import Tables
+from schemas.clock import decode_clock
+from schemas.rejections import REASONS, one_line
+from streams.broker.faust_patches import EagerTableManager
 from streams.broker.security import credentials
 from streams.broker.topics import MAX_MESSAGE, TABLE
 from streams.broker.transport import batch_topic
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
-from streams.worker.agents import Worker, run_clock
+from streams.worker.agents import Worker
 from streams.worker.exposition.collector import StateCollector
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
@@ -24,9 +27,10 @@ from streams.worker.routes import add_pages
 from streams.worker.watchdog import Watchdog
 from streams.worker.web.access import application_options
 
-TICK = 1.0
-FINDINGS = 200  # in a batch: pieces of levels are large
-PARTIALS = 100  # of a batch; each may be large
+TICK = 1.0  # seconds between two looks at what is due
+FINDINGS = 200  # most bin reports in a batch: pieces with levels are large
+PARTIALS = 100  # most area sums in a batch: each may be large
+log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, partitions: int, data_dir: str, reference: ReferenceData | None = None) -> faust.App:
@@ -35,7 +39,7 @@ def build(settings: Settings, partitions: int, data_dir: str, reference: Referen
     Its `app.watchdog` is to be started when it runs.
     """
     app = _app(settings, partitions, data_dir)
-    table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # bytes go through as they are
+    table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # raw bytes, no serializer
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     app.watchdog = Watchdog(float(settings.kafka.session_timeout) / 2)
     publisher = Publisher(app, settings, app.watchdog.check)
@@ -52,7 +56,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
     kafka = settings.kafka
     return faust.App(
         kafka.app_id,
-        env_prefix="EBBTIDE_FAUST",  # WEB_PORT, BROKER_URL and the like of the machine are not for us
+        env_prefix="EBBTIDE_FAUST",  # ignores WEB_PORT, BROKER_URL and the like in the environment
         broker=[f"batchkafka://{server}" for server in kafka.bootstrap_servers],
         broker_credentials=credentials(kafka),
         store="memory://",
@@ -62,11 +66,11 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,  # unacknowledged batches would block every rebalance
         agent_supervisor="mode.CrashingSupervisor",  # a batch that cannot be handled must not be skipped
-        consumer_group_instance_id=kafka.instance,  # who starts again under its name need not wait for its old session
+        consumer_group_instance_id=kafka.instance,  # a restart under the same name need not wait for the old session
         broker_session_timeout=float(kafka.session_timeout),
         broker_heartbeat_interval=float(kafka.session_timeout) / 4,
         producer_max_request_size=MAX_MESSAGE,
-        TableManager=Tables,
+        TableManager=EagerTableManager,
         web_bind=settings.web.bind,
         web_host=settings.web.bind,
         web_port=settings.web.port,
@@ -99,7 +103,7 @@ def _add_agents(app: faust.App, worker: Worker) -> None:
 
     @app.agent(clock, name="hear")  # type: ignore[untyped-decorator]
     async def _hear(stream: Any) -> None:  # noqa: ANN401
-        await run_clock(worker, stream)
+        await _run_clock(worker, stream)
 
     @app.timer(TICK, name="tick")  # type: ignore[untyped-decorator]
     async def _tick() -> None:
@@ -124,7 +128,19 @@ def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: A
     @app.task  # type: ignore[untyped-decorator]
     async def _load() -> None:
         while not app.should_stop:
-            await app.wait_for_stopped(recovered)  # what fails in a callback, Faust does not tell
+            await app.wait_for_stopped(recovered)  # Faust hides errors in callbacks
             recovered.clear()
             worker.load()
             worker.metrics.recovery.set(worker.clock() - lost_at)
+
+
+async def _run_clock(worker: Worker, stream: Any) -> None:  # noqa: ANN401
+    """Pass the messages of the clock topic to the worker."""
+    async for event in stream.events():
+        try:
+            clock = decode_clock(event.value)
+        except (DecodeError, TypeError) as error:
+            at, reason = f"partition {event.message.partition}, offset {event.message.offset}", one_line(str(error))
+            log.warning("topic %s, %s: not a clock message: %s", worker.settings.kafka.clock, at, reason)
+            continue
+        await worker.on_clock(clock, event.message.partition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.worker.agents import Worker
 from streams.worker.health import not_ready, status
@@ -15,7 +16,7 @@ def view_of(worker: Worker) -> WorkerView:
     return WorkerView(
         settings=worker.settings,
         outages=lambda: newest_revisions([*worker.ended.outages, *worker.open_outages()]),
-        incidents=worker.incidents,
+        incidents=lambda: newest_incidents([*worker.ended.incidents, *worker.open_incidents()]),
         history_of_entity=worker.recent_bins.of_entity,
         history_of_outage=worker.recent_bins.of_outage,
         name_of=lambda entity: worker.reference.register.names.get(entity),
@@ -32,6 +33,11 @@ def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
         if previous is None or previous.revision <= outage.revision:
             newest[outage.outage_id] = outage
     return list(newest.values())
+
+
+def newest_incidents(incidents: Iterable[Incident]) -> list[Incident]:
+    """Return the last of the given revisions of each incident."""
+    return list({incident.incident_id: incident for incident in incidents}.values())
 
 
 def health(worker: Worker) -> Health:
