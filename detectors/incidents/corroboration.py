@@ -16,8 +16,8 @@ from .model import (
     Coverage,
     Facets,
     IncidentKind,
+    MeasuredSeries,
     OutageRevision,
-    ScoredSeries,
     SeriesKey,
     TrackedIncident,
     key_of,
@@ -161,7 +161,7 @@ def kinds_of(
     return (*found, "total" if severity(drop) == "total" else "partial")
 
 
-def _is_only(members: Sequence[OutageRevision], rest: Iterable[ScoredSeries], name: str, value: str) -> bool:
+def _is_only(members: Sequence[OutageRevision], rest: Iterable[MeasuredSeries], name: str, value: str) -> bool:
     """Whether all outages with the facet `name` have this value, no entity is down without it, and others are normal.
 
     `rest`: the series that show it: those of the entity itself while only one is down, else of the whole country.
@@ -175,14 +175,14 @@ def _is_only(members: Sequence[OutageRevision], rest: Iterable[ScoredSeries], na
     return any(series.feed in feeds and dict(series.facets).get(name, value) != value for series in rest)
 
 
-def _others_work(members: Sequence[OutageRevision], scored: Iterable[ScoredSeries]) -> bool:
+def _others_work(members: Sequence[OutageRevision], scored: Iterable[MeasuredSeries]) -> bool:
     """Whether other series of the same networks, of other services or of the whole network, are normal."""
     entities = {outage.entity for outage in members}
     down = {(outage.entity, outage.facets) for outage in members}
     return any(series.entity in entities and (series.entity, series.facets) not in down for series in scored)
 
 
-def _scored(incident: TrackedIncident, coverage: Coverage) -> list[ScoredSeries]:
+def _scored(incident: TrackedIncident, coverage: Coverage) -> list[MeasuredSeries]:
     """Return the scored series of the incident's country, of feeds that are not mute."""
     return [series for series in coverage.of(incident.country) if series.feed not in coverage.mute]
 
@@ -222,7 +222,7 @@ def witnesses_of(
     )
 
 
-def _could_show(series: ScoredSeries, members: Iterable[OutageRevision], now: float, width: float) -> bool:
+def _could_show(series: MeasuredSeries, members: Iterable[OutageRevision], now: float, width: float) -> bool:
     """Whether a series would show an outage of its entity by now.
 
     It would when a whole bin (`width` in seconds) has passed since, its facets are those of the outage or wider, it is

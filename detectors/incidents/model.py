@@ -78,8 +78,8 @@ class OutageRevision:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredSeries:
-    """A series that its feed scores. `expected` level and `spread` of a normal bin are in the feed's unit."""
+class MeasuredSeries:
+    """A scored series, its `expected` level and the `spread` of a normal bin, both in the feed's unit."""
 
     feed: str
     entity: str
@@ -91,7 +91,7 @@ class ScoredSeries:
 SeriesKey: TypeAlias = tuple[str, str, tuple[str, ...]]
 
 
-def key_of(series: OutageRevision | ScoredSeries) -> SeriesKey:
+def key_of(series: OutageRevision | MeasuredSeries) -> SeriesKey:
     """Return feed, kind of entity and names of the facets: series of the same key can be summed."""
     return series.feed, series.entity.partition("/")[0], tuple(name for name, _ in series.facets)
 
@@ -117,7 +117,7 @@ class Coverage:
     feeds: Mapping[str, float]
     mute: Collection[str] = ()
     routes: Collection[str] = ()
-    series: Mapping[str, Sequence[ScoredSeries]] = field(default_factory=dict)
+    series: Mapping[str, Sequence[MeasuredSeries]] = field(default_factory=dict)
     operators: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     shares: Collection[str] = ()
@@ -140,7 +140,7 @@ class Coverage:
             self._levels[country] = CountryLevels(levels, whole, entity)
         return self._levels[country]
 
-    def of(self, country: str | None) -> Sequence[ScoredSeries]:
+    def of(self, country: str | None) -> Sequence[MeasuredSeries]:
         """Return the scored series of a country."""
         return self.series.get(country, ()) if country else ()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from detectors.incidents.model import Facets, ScoredSeries
+from detectors.incidents.model import Facets, MeasuredSeries
 from detectors.outages.detector import Detector
 from detectors.types import Floats
 from schemas.bin_report import Levels
@@ -65,14 +65,14 @@ def facets_of(levels: Levels) -> Facets:
     return tuple((name, levels.facets[name]) for name in FACETS if name in levels.facets)
 
 
-class ByCountry(Mapping[str, Sequence[ScoredSeries]]):
+class ByCountry(Mapping[str, Sequence[MeasuredSeries]]):
     """The scored series by country; those of a country are decoded when it is accessed."""
 
     def __init__(self, tables: Sequence[tuple[str, Table]]) -> None:
         self._tables = tables  # with the feed of each
-        self._made: dict[str, list[ScoredSeries]] = {}
+        self._made: dict[str, list[MeasuredSeries]] = {}
 
-    def __getitem__(self, country: str) -> Sequence[ScoredSeries]:
+    def __getitem__(self, country: str) -> Sequence[MeasuredSeries]:
         if country not in self._made:
             packed = [(feed, levels) for feed, table in self._tables for levels in table.get(country, ())]
             if not packed:
@@ -87,11 +87,11 @@ class ByCountry(Mapping[str, Sequence[ScoredSeries]]):
         return len({country for _, table in self._tables for country in table})
 
 
-def _measured(feed: str, packed: bytes) -> Iterator[ScoredSeries]:
+def _measured(feed: str, packed: bytes) -> Iterator[MeasuredSeries]:
     levels = _decoder.decode(packed)
     facets = facets_of(levels)
     for entity, expected, spread in zip(levels.entities, levels.expected, levels.spread, strict=True):
-        yield ScoredSeries(feed, entity, facets, expected, spread)
+        yield MeasuredSeries(feed, entity, facets, expected, spread)
 
 
 class LevelTables:

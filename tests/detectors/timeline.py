@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from detectors.incidents.model import Coverage, Facets, IncidentRevision, IncidentState, OutageRevision, ScoredSeries
+from detectors.incidents.model import Coverage, Facets, IncidentRevision, IncidentState, MeasuredSeries, OutageRevision
 from detectors.incidents.tracker import advance, apply_revisions
 from detectors.types import State
 
@@ -71,7 +71,9 @@ def coverage(
     """Return coverage by feeds that all measure all entities and facets at one level, in bins of three minutes that
     stray by 2 %.
     """
-    series = [ScoredSeries(feed, entity, side, 100.0, 2.0) for feed in feeds for entity in entities for side in facets]
+    series = [
+        MeasuredSeries(feed, entity, side, 100.0, 2.0) for feed in feeds for entity in entities for side in facets
+    ]
     return Coverage(dict.fromkeys(feeds, BIN), (), ("bgp",), {country: series}, operators or {})
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.incidents.model import ScoredSeries
+from detectors.incidents.model import MeasuredSeries
 from schemas.bin_report import Levels
 from streams.pipeline.expected_levels import LevelTables, significant
 from tests.streams.finding_helpers import HOUR, SETTINGS, START, findings, two_feeds
@@ -57,7 +57,7 @@ def test_four_hundred_thousand_series_are_no_objects() -> None:
     assert sum(map(sys.getsizeof, packed)) < 40 * 400_000
     series = told.by_country(3600.0, ["ping"])
     assert len(series["IR"]) == 80_000
-    assert series["IR"][1] == ScoredSeries("ping", "asn/4200000001", (), 1.4, 1.4)
+    assert series["IR"][1] == MeasuredSeries("ping", "asn/4200000001", (), 1.4, 1.4)
     assert series.get("ZZ", ()) == ()
 
 

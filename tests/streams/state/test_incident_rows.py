@@ -1,0 +1,45 @@
+"""The rows of a grouping: the keys that they are stored under."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from detectors.incidents.model import IncidentRevision, OutageRevision
+from schemas.finding import Finding
+from schemas.outage import Outage, decode_outage
+from streams.state import incident_rows
+from streams.state.row_codec import unpack
+from tests.schemas.examples import OUTAGE
+from tests.streams.finding_helpers import SETTINGS, grouping
+
+END = 1_577_880_000
+OUTAGE_KEYS = {
+    *("outage_id", "revision", "state", "entity", "country", "region", "facets", "feed", "started_at", "detected_at"),
+    *("updated_at", "ended_at", "expected", "max_drop", "drops", "evidence", "held", "suppressed_by"),
+}
+INCIDENT_KEYS = {"root", "opened", "country", "fault", "refuted", "broad", "affected", "falls", "absorbed", "told"}
+
+
+def finding(number: int, outages: list[Outage]) -> Finding:
+    """Return the report of a bin of a feed."""
+    return Finding(reporter="shard/0", feed="ping", end=END + number * 3600, outages=outages)
+
+
+def test_stored_keys_do_not_follow_the_names_of_attributes() -> None:
+    """Snapshots of every version have the same keys; a row that was read is written the same."""
+    group = grouping(SETTINGS, 1)
+    group.add(finding(0, [decode_outage(OUTAGE)]))
+    group.add(finding(1, []))
+    waiting = unpack(incident_rows.dump(group, {})["book"]).values["waiting"]
+    assert [outage.keys() for _, _, outages in waiting for outage in outages] == [OUTAGE_KEYS]
+    group.settle()
+    rows = incident_rows.dump(group, {})
+    (name,) = (name for name in rows if name.startswith("incident/"))
+    values = unpack(rows[name]).values
+    assert values["incident"].keys() == INCIDENT_KEYS
+    assert [outage.keys() for outage in values["falls"]] == [OUTAGE_KEYS]
+    assert values["incident"]["told"].keys() == {field.name for field in fields(IncidentRevision)}
+    again = grouping(SETTINGS, 1)
+    incident_rows.restore(again, incident_rows.head(group), rows)
+    assert incident_rows.dump(again, {})[name] == rows[name]
+    assert len(OUTAGE_KEYS) == len(fields(OutageRevision))
