@@ -35,21 +35,24 @@ def main() -> None:
 
 
 def _situation(name: str, seeds: int) -> None:
-    said, outcomes = [], []
+    differences, outcomes = [], []
     for seed in range(1, seeds + 1):
         with tempfile.TemporaryDirectory() as scratch:
             outcomes.append(run(name, seed, Path(scratch)))
-            said.append(complaints(outcomes[-1]))
-    sys.stdout.write(_line(name, outcomes, sum(not some for some in said)) + "\n")
+            differences.append(complaints(outcomes[-1]))
+    sys.stdout.write(_line(name, outcomes, differences.count([])) + "\n")
     sys.stdout.flush()
-    for seed, some in enumerate(said, start=1):
-        sys.stderr.writelines(f"{name}, seed {seed}: {text}\n" for text in some)
+    for seed, lines in enumerate(differences, start=1):
+        sys.stderr.writelines(f"{name}, seed {seed}: {text}\n" for text in lines)
 
 
 def _line(name: str, outcomes: list[Outcome], right: int) -> str:
-    its = [outcome.matches for outcome in outcomes]
-    sums = [sum(getattr(one, field) for one in its) for field in ("truths", "found", "split", "merged", "kinds_right")]
-    return f"| {' | '.join(map(str, (name, len(its), right, *sums, sum(one.false for one in its))))} |"
+    matches = [outcome.matches for outcome in outcomes]
+    sums = [
+        sum(getattr(match, field) for match in matches)
+        for field in ("truths", "found", "split", "merged", "kinds_right")
+    ]
+    return f"| {' | '.join(map(str, (name, len(matches), right, *sums, sum(match.false for match in matches))))} |"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A simulated situation from end to end: what came out as incidents, and in what that differs from the truth."""
+"""A simulated situation from end to end: the incidents that come out, and how they differ from the truth."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CLOSE = 0.07  # by how much a share may be off
 
 
 class Outcome(NamedTuple):
-    """One draw of a situation: the incidents that it holds, those that were told, and what the scoring says."""
+    """One draw of a situation: its true incidents, the reported ones, and how they match."""
 
     folder: Path
     truths: list[Fields]
-    told: list[Fields]
+    reported: list[Fields]
     matches: Matches
 
 
@@ -39,56 +39,64 @@ def run(name: str, seed: int, scratch: Path) -> Outcome:
     write(SCENARIOS[name], seed, folder)
     shard, tally = Shard(load(folder / FEEDS, {})), Tally()
     found = detect(shard, tally, [str(folder / MEASUREMENTS)], time.time)
-    lines = [line for some in incident_lines(shard, found) for line in some]
+    lines = [line for step in incident_lines(shard, found) for line in step]
     (folder / "incidents.jsonl").write_bytes(b"".join(lines))
     truths = [msgspec.json.decode(line) for line in (folder / TRUTH).read_bytes().splitlines()]
     matches = score_incidents(folder, str(folder / "incidents.jsonl"), 900.0)
-    return Outcome(folder, truths, told([msgspec.json.decode(line) for line in lines]), matches)
+    return Outcome(folder, truths, reported([msgspec.json.decode(line) for line in lines]), matches)
 
 
-def told(revisions: list[Fields]) -> list[Fields]:
-    """The last revision of each incident of its own that was ever confirmed."""
-    last = {one["incident_id"]: one for one in revisions}
-    sure = {one["incident_id"] for one in revisions if one["state"] in CONFIRMED}
-    return [one for one in last.values() if one["incident_id"] in sure and one["merged_into"] is None]
+def reported(revisions: list[Fields]) -> list[Fields]:
+    """Return the last revision of each incident that was confirmed and not merged."""
+    last = {revision["incident_id"]: revision for revision in revisions}
+    confirmed = {revision["incident_id"] for revision in revisions if revision["state"] in CONFIRMED}
+    return [
+        incident
+        for incident in last.values()
+        if incident["incident_id"] in confirmed and incident["merged_into"] is None
+    ]
 
 
 def complaints(outcome: Outcome) -> list[str]:
-    """In what the incidents told differ from those of the truth, a line each; nothing when they are exactly these."""
-    truths = sorted(outcome.truths, key=lambda one: one["started_at"])
-    its = sorted(outcome.told, key=lambda one: one["started_at"])
-    if len(its) != len(truths):
-        return [f"{len(its)} incidents of {len(truths)}: " + "; ".join(one["headline"] for one in its)]
-    return [text for truth, one in zip(truths, its, strict=True) for text in _compare(truth, one, _width(outcome, one))]
+    """Return in what the reported incidents differ from the true ones, a line each; nothing when they agree."""
+    truths = sorted(outcome.truths, key=lambda truth: truth["started_at"])
+    incidents = sorted(outcome.reported, key=lambda incident: incident["started_at"])
+    if len(incidents) != len(truths):
+        headlines = "; ".join(incident["headline"] for incident in incidents)
+        return [f"{len(incidents)} incidents of {len(truths)}: {headlines}"]
+    pairs = zip(truths, incidents, strict=True)
+    return [text for truth, incident in pairs for text in _compare(truth, incident, _width(outcome, incident))]
 
 
-def _width(outcome: Outcome, one: Fields) -> float:
+def _width(outcome: Outcome, incident: Fields) -> float:
     feeds = load(outcome.folder / FEEDS, {}).feeds
-    return max(float(feeds[name].bin) for name in one["feeds"])
+    return max(float(feeds[name].bin) for name in incident["feeds"])
 
 
-def _compare(truth: Fields, one: Fields, width: float) -> list[str]:
-    its, real = {**one, **one["scope"]}, {"regions": [], "asns": [], "countries": [], **truth, **truth["scope"]}
+def _compare(truth: Fields, incident: Fields, width: float) -> list[str]:
+    real = {"regions": [], "asns": [], "countries": [], **truth, **truth["scope"]}
+    found = {**incident, **incident["scope"]}
     names = [name for name in ("kinds", "severity", "services", "countries", "regions") if name in real]
-    said = [f"{name}: {its[name]}, not {real[name]}" for name in names if its[name] != real[name]]
-    if set(its["asns"]) - set(real["asns"]) or (not real["regions"] and its["asns"] != real["asns"]):
-        said.append(f"asns: {its['asns']}, not {real['asns']}")
-    edges = [name for name in ("started_at", "ended_at") if not _near(one[name], truth[name], width)]
-    said += [f"{name}: {one[name]}, not {truth[name]}" for name in edges]
+    lines = [f"{name}: {found[name]}, not {real[name]}" for name in names if found[name] != real[name]]
+    if set(found["asns"]) - set(real["asns"]) or (not real["regions"] and found["asns"] != real["asns"]):
+        lines.append(f"asns: {found['asns']}, not {real['asns']}")
+    edges = [name for name in ("started_at", "ended_at") if not _near(found[name], truth[name], width)]
+    lines += [f"{name}: {found[name]}, not {truth[name]}" for name in edges]
     if "drops" in truth:
-        said += _drops(truth["drops"], one["drops"], width)
-        if abs(one["affected_share"] - truth["affected_share"]) > CLOSE:
-            said.append(f"affected_share: {one['affected_share']}, not {truth['affected_share']}")
-    if not set(one["feeds"]) <= set(truth["feeds"]):
-        said.append(f"feeds: {one['feeds']}, not {truth['feeds']}")
-    return said
+        lines += _drops(truth["drops"], found["drops"], width)
+        if abs(found["affected_share"] - truth["affected_share"]) > CLOSE:
+            lines.append(f"affected_share: {found['affected_share']}, not {truth['affected_share']}")
+    if not set(found["feeds"]) <= set(truth["feeds"]):
+        lines.append(f"feeds: {found['feeds']}, not {truth['feeds']}")
+    return lines
 
 
-def _drops(truth: list[Fields], its: list[Fields], width: float) -> list[str]:
-    right = len(its) == len(truth) and all(
-        _near(a["at"], b["at"], width) and abs(a["drop"] - b["drop"]) <= CLOSE for a, b in zip(its, truth, strict=True)
+def _drops(truth: list[Fields], found: list[Fields], width: float) -> list[str]:
+    right = len(found) == len(truth) and all(
+        _near(a["at"], b["at"], width) and abs(a["drop"] - b["drop"]) <= CLOSE
+        for a, b in zip(found, truth, strict=True)
     )
-    return [] if right else [f"drops: {its}, not {truth}"]
+    return [] if right else [f"drops: {found}, not {truth}"]
 
 
 def _near(time: str | None, other: str | None, width: float) -> bool:

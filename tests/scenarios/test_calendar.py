@@ -29,12 +29,14 @@ def test_phones_that_are_blocked_on_an_announced_day(
     capsysbinary.readouterr()
     files = [str(tmp_path / "measurements.jsonl.gz")]
     assert main.main(["detect", "--incidents", "--settings", str(settings), *files]) == 0
-    told = list(map(json.loads, capsysbinary.readouterr().out.splitlines()))
-    july = [one for one in told if one["updated_at"] < "2017-08-01T00:00:00Z"]
-    assert {asn for one in july for asn in one["scope"]["asns"]} == {21299, 29355, 48503}
-    assert min(one["started_at"] for one in july) == "2017-06-30T18:00:00Z"
-    assert all(one["suppressed_by"] for one in july)
-    assert all(one["headline"].endswith("; expected: unregistered phones are blocked from this day.") for one in july)
-    last = {one["incident_id"]: one for one in told if one["merged_into"] is None}
-    assert {(one["state"], one["suppressed_by"]) for one in last.values()} == {("ongoing", None)}
-    assert {one["updated_at"] for one in last.values()} == {"2017-08-01T03:00:00Z"}
+    revisions = list(map(json.loads, capsysbinary.readouterr().out.splitlines()))
+    july = [revision for revision in revisions if revision["updated_at"] < "2017-08-01T00:00:00Z"]
+    assert {asn for revision in july for asn in revision["scope"]["asns"]} == {21299, 29355, 48503}
+    assert min(revision["started_at"] for revision in july) == "2017-06-30T18:00:00Z"
+    assert all(revision["suppressed_by"] for revision in july)
+    assert all(
+        revision["headline"].endswith("; expected: unregistered phones are blocked from this day.") for revision in july
+    )
+    last = {revision["incident_id"]: revision for revision in revisions if revision["merged_into"] is None}
+    assert {(revision["state"], revision["suppressed_by"]) for revision in last.values()} == {("ongoing", None)}
+    assert {revision["updated_at"] for revision in last.values()} == {"2017-08-01T03:00:00Z"}

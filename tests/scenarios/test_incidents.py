@@ -32,20 +32,20 @@ def test_what_breaks_in_the_measuring_system_is_no_outage(tmp_path: Path) -> Non
     """Three faults exactly: a collector stops, a controller reboots, one feed falls silent everywhere."""
     outcome = run("broken-collector", 1, tmp_path)
     assert complaints(outcome) == []
-    its = incidents.figures("broken-collector", 1, outcome.matches)
-    assert incidents.worse(its, TABLE["broken-collector", 1]) == []
-    told = sorted(outcome.told, key=lambda one: str(one["started_at"]))
-    assert [(one["feeds"], one["started_at"]) for one in told] == [
+    figures = incidents.figures("broken-collector", 1, outcome.matches)
+    assert incidents.worse(figures, TABLE["broken-collector", 1]) == []
+    found = sorted(outcome.reported, key=lambda incident: str(incident["started_at"]))
+    assert [(incident["feeds"], incident["started_at"]) for incident in found] == [
         (["bgp"], "2020-03-17T09:00:00Z"),
         (["atlas"], "2020-03-19T15:30:00Z"),
         (["traffic"], "2020-03-21T03:50:00Z"),
     ]
-    assert {(*one["kinds"], one["state"]) for one in told} == {("feed-fault", "ended")}
-    assert all(one["scope"] == {"countries": [], "regions": [], "asns": []} for one in told)
+    assert {(*incident["kinds"], incident["state"]) for incident in found} == {("feed-fault", "ended")}
+    assert all(incident["scope"] == {"countries": [], "regions": [], "asns": []} for incident in found)
 
 
 def test_what_is_worse() -> None:
-    """Fewer found, more split, a later start: each is told by itself; the same figures are not."""
+    """Fewer found, more split, a later start: each is named by itself; the same figures are not."""
     own = TABLE["iran-2019", 1]
     assert incidents.worse(own, own) == []
     for column, cell in (("found", "0"), ("split", "1"), ("start error (s)", "inf")):
@@ -70,8 +70,8 @@ def test_a_country_measured_by_region_is_one_incident_with_its_spread(
     )
     monkeypatch.setitem(SCENARIOS, "iran-2019", story)
     outcome = run("iran-2019", 1, tmp_path)
-    (told,) = outcome.told
-    assert (told["scope"]["regions"], told["kinds"], told["state"]) == (regions, ["total"], "ended")
-    assert len(told["spread"]) == 72
-    assert parse_time(told["spread"][-1]["at"]) - parse_time(told["spread"][0]["at"]) >= 5 * 3600
+    (found,) = outcome.reported
+    assert (found["scope"]["regions"], found["kinds"], found["state"]) == (regions, ["total"], "ended")
+    assert len(found["spread"]) == 72
+    assert parse_time(found["spread"][-1]["at"]) - parse_time(found["spread"][0]["at"]) >= 5 * 3600
     assert outcome.matches.false == 0

@@ -71,7 +71,7 @@ def test_what_is_worse(column: str, figure: str) -> None:
     """Each figure that becomes worse is told, by itself; the same figures and better ones are not."""
     own = TABLE["sim-curfew", board.OURS] | {"hits": "2", "alarms per hit": "1.00", "false alarms": "0"}
     own |= {"false per 100 entity-days": "0.00", "delay (s)": "600", "start error (s)": "0", "end error (s)": "60"}
-    told = board.worse(own | {column: figure}, own)
-    assert len(told) == 1
-    assert told[0].startswith(column)
+    lines = board.worse(own | {column: figure}, own)
+    assert len(lines) == 1
+    assert lines[0].startswith(column)
     assert board.worse(own, own) == board.worse(own | {"delay (s)": "–"}, own) == []

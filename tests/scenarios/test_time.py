@@ -28,10 +28,10 @@ def steady(kind: Kind, hours: Iterable[int], asns: Iterable[int] = range(1, 7)) 
     ]
 
 
-def told(done: Run) -> list[tuple[str, str, str]]:
+def revisions(done: Run) -> list[tuple[str, str, str]]:
     """Entity, state and start of each revision."""
     shown = map(orjson.loads, done.outages)
-    return [(one["entity"], one["state"], one["started_at"][8:13]) for one in shown]
+    return [(outage["entity"], outage["state"], outage["started_at"][8:13]) for outage in shown]
 
 
 def test_within_lateness_is_binned_beyond_is_late() -> None:
@@ -56,9 +56,9 @@ def test_disorder_within_lateness_changes_nothing(kind: Kind, seed: int) -> None
     times = [orjson.loads(value or b"")["ts"] for value in values]
     rng = random.Random(seed)
     order = sorted(range(len(values)), key=times.__getitem__)
-    mixed = sorted(range(len(values)), key=lambda one: times[one] + rng.uniform(0, 599))
+    mixed = sorted(range(len(values)), key=lambda index: times[index] + rng.uniform(0, 599))
     assert mixed != order
-    done, clean = (run(helpers.settings((kind,)), [values[one] for one in some]) for some in (mixed, order))
+    done, clean = (run(helpers.settings((kind,)), [values[index] for index in indices]) for indices in (mixed, order))
     assert done.outages == clean.outages != []
     assert done.shard.counts == clean.shard.counts
     assert (done.shard.counts[kind].late, done.dead) == (0, [])
@@ -88,7 +88,7 @@ def test_a_clock_that_always_runs_ahead_is_always_dead() -> None:
     """One network a day ahead of the others: all of its measurements are dead letters, the others are not hurt."""
     values = steady("count", range(12))
     odd = steady("count", range(24, 36), [9])
-    mixed = [one for n, value in enumerate(values) for one in ([value, odd[n // 6]] if n % 6 == 2 else [value])]
+    mixed = [taken for n, value in enumerate(values) for taken in ([value, odd[n // 6]] if n % 6 == 2 else [value])]
     done = run(helpers.settings(("count",)), mixed)
     assert len(done.dead) + done.shard.pending() == len(odd)
     assert done.shard.counts["count"].binned == len(values)
@@ -118,7 +118,7 @@ def test_a_slow_clock_refutes_nobody(behind: int) -> None:
     """Its late measurements come between those of the first two networks after a pause, which lose none."""
     values, back = steady("count", range(10)), steady("count", range(13, 20))
     slow = [message("count", START + 9 * HOUR - behind + n, 7) for n in range(len(back))]
-    mixed = [one for pair in zip(back, slow, strict=True) for one in pair]
+    mixed = [value for pair in zip(back, slow, strict=True) for value in pair]
     done = run(helpers.settings(("count",)), [*values, *mixed])
     assert (done.dead, done.shard.pending()) == ([], 0)
     assert done.shard.counts["count"].late == len(slow)
@@ -126,14 +126,14 @@ def test_a_slow_clock_refutes_nobody(behind: int) -> None:
 
 def test_a_clock_that_leaps_twice_closes_nothing_for_others() -> None:
     """Eight minutes ahead, which is let in, then a day ahead while all others are late: all of that is refuted."""
-    its = helpers.settings(("count",), width=60, lateness=30)
+    settings = helpers.settings(("count",), width=60, lateness=30)
     values: list[bytes | None] = [
         message("count", START + 60 * n + asn, asn, value=20) for n in range(60) for asn in range(1, 7)
     ]
     odd = [message("count", START + 30 * 60 + 500, 9), *(message("count", START + DAY + 60 * n, 9) for n in range(10))]
-    for n, one in reversed(list(enumerate(odd))):
-        values.insert(6 * (30 + n), one)
-    done = run(its, values)
+    for n, value in reversed(list(enumerate(odd))):
+        values.insert(6 * (30 + n), value)
+    done = run(settings, values)
     assert len(done.dead) == 10
     assert done.shard.newest()["count"] == START + 59 * 60 + 6
 
@@ -143,7 +143,7 @@ def test_a_pause_ends_although_one_clock_stands_still() -> None:
     values = steady("count", range(10))
     back = steady("count", range(13, 20))
     slow = [message("count", START + 9 * HOUR + 3500 + n // 20, 7) for n in range(len(back) // 3)]
-    mixed = [one for n, value in enumerate(back) for one in ([value, slow[n // 3]] if n % 3 == 2 else [value])]
+    mixed = [taken for n, value in enumerate(back) for taken in ([value, slow[n // 3]] if n % 3 == 2 else [value])]
     done = run(helpers.settings(("count",)), [*values, *mixed])
     assert done.shard.newest()["count"] == START + 19 * HOUR + 2706
     assert len(done.dead) <= 6
@@ -153,7 +153,7 @@ def test_few_networks_that_are_silent_are_dark() -> None:
     """Of fewer than five networks none is left to show that the feed lives: their silence is taken as such."""
     values = steady("count", [*range(10), *range(14, 24)], [1, 2])
     done = run(helpers.settings(("count",)), values)
-    assert [one for one in told(done) if one[1] in ("open", "closed")] == [
+    assert [revision for revision in revisions(done) if revision[1] in ("open", "closed")] == [
         ("asn/1", "open", "30T10"),
         ("asn/2", "open", "30T10"),
         ("asn/1", "closed", "30T10"),
@@ -174,7 +174,7 @@ def test_an_open_outage_expires_when_the_feed_stops() -> None:
     values = steady("count", range(10)) + steady("count", range(10, 14), range(2, 7))
     values += steady("count", range(14 + 30, 14 + 40))
     done = run(helpers.settings(("count",), expire_after=DAY), values)
-    assert told(done) == [("asn/1", "open", "30T10"), ("asn/1", "expired", "30T10")]
+    assert revisions(done) == [("asn/1", "open", "30T10"), ("asn/1", "expired", "30T10")]
     short = run(helpers.settings(("count",), expire_after=2 * DAY), values)
     assert states(short.outages)["expired"] == 0
     assert states(short.outages)["closed"] == 1
@@ -182,9 +182,9 @@ def test_an_open_outage_expires_when_the_feed_stops() -> None:
 
 def test_silent_series_are_forgotten_and_their_rows_given_away() -> None:
     """After `forget_after`, at the end of a day; memory does not grow with networks that come and go."""
-    its = helpers.settings(("gauge",), forget_after=2 * DAY)
+    settings = helpers.settings(("gauge",), forget_after=2 * DAY)
     values = steady("gauge", range(12), range(1, 7)) + steady("gauge", range(12, 96), range(1, 4))
-    done = run(its, values)
+    done = run(settings, values)
     index = done.shard.feeds["gauge"].index
     assert sorted(series.entity for series in index.rows if series) == ["asn/1", "asn/2", "asn/3"]
     done.take(steady("gauge", range(96, 110), [1, 2, 3, 11, 12, 13]))
@@ -195,22 +195,22 @@ def test_silent_series_are_forgotten_and_their_rows_given_away() -> None:
 
 def test_a_series_that_comes_back_after_it_was_forgotten_is_new() -> None:
     """It warms up again: no outage from what it was before."""
-    its = helpers.settings(("gauge",), forget_after=DAY)
+    settings = helpers.settings(("gauge",), forget_after=DAY)
     others = range(2, 8)
     values = steady("gauge", range(24), range(1, 8)) + steady("gauge", range(24, 80), others)
     low: list[bytes | None] = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(80, 90)]
     values += sorted(steady("gauge", range(80, 90), others) + low, key=lambda value: orjson.loads(value or b"")["ts"])
-    assert run(its, values).outages == []
+    assert run(settings, values).outages == []
 
 
 def test_a_series_with_an_open_outage_is_not_forgotten() -> None:
     """However long it is dark: the state of the outage is its row."""
-    its = helpers.settings(("count",), forget_after=DAY)
+    settings = helpers.settings(("count",), forget_after=DAY)
     values = steady("count", range(24)) + steady("count", range(24, 24 * 8), range(2, 7))
-    done = run(its, values)
-    assert ("asn/1", "open", "31T00") in told(done)
+    done = run(settings, values)
+    assert ("asn/1", "open", "31T00") in revisions(done)
     done.take(steady("count", range(24 * 8, 24 * 8 + 8)))
-    assert told(done)[-1] == ("asn/1", "closed", "31T00")
+    assert revisions(done)[-1] == ("asn/1", "closed", "31T00")
 
 
 def test_a_level_of_1970_does_not_stop_the_shard() -> None:
@@ -245,10 +245,10 @@ def test_a_late_going_puts_right_who_is_up() -> None:
     later = [message("presence", START + n * HOUR, 2, member="m1", up=True) for n in range(24, 27)]
     restored = Run(Shard(done.shard.settings), done.offset)
     restore(restored.shard, heads(done.shard), dump(done.shard, whole=True))
-    for one in (done, restored):
-        one.take(later)
-        assert one.shard.feeds["presence"].members.up[row] == 1
-        assert one.outages == []
+    for pipeline in (done, restored):
+        pipeline.take(later)
+        assert pipeline.shard.feeds["presence"].members.up[row] == 1
+        assert pipeline.outages == []
 
 
 def test_hourly_measurements_of_short_bins_are_no_leaps() -> None:

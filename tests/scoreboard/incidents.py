@@ -35,12 +35,12 @@ What `ebbtide detect --incidents` makes of `ebbtide simulate`, judged by `ebbtid
 Figures = dict[str, str]
 
 
-def figures(name: str, seed: int, its: Matches) -> Figures:
+def figures(name: str, seed: int, matches: Matches) -> Figures:
     """Return a line of the table by column."""
-    numbers = (its.found, its.kinds_right, its.overlap, its.split, its.merged, its.false)
-    times = (its.delay, its.start_error, its.end_error)
+    numbers = (matches.found, matches.kinds_right, matches.overlap, matches.split, matches.merged, matches.false)
+    times = (matches.delay, matches.start_error, matches.end_error)
     cells = [*(_cell(number, ".2f") for number in numbers), *(_cell(time, ".0f") for time in times)]
-    return dict(zip(COLUMNS, (name, str(seed), str(its.truths), *cells), strict=True))
+    return dict(zip(COLUMNS, (name, str(seed), str(matches.truths), *cells), strict=True))
 
 
 def _cell(number: float | None, form: str) -> str:

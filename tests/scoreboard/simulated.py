@@ -41,7 +41,7 @@ def _nights(first: int, count: int) -> tuple[Fall, ...]:
 
 def _with_quiet(networks: list[Network], quiet: int) -> tuple[Network, ...]:
     """Each network and so many of its size without a fall."""
-    return tuple(one for network in networks for one in [network, *[network._replace(falls=())] * quiet])
+    return tuple(member for network in networks for member in [network, *[network._replace(falls=())] * quiet])
 
 
 def _cases() -> Iterator[Simulated]:

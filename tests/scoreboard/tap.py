@@ -62,19 +62,19 @@ class Tap:
         start, judged = detector.seen[0].start, np.ones(detector.rows, np.bool_)
         if feed.rules.detector.kind == "presence":
             judged = detector.seen[-1].size >= FEWEST_MEMBERS
-        series = [(row, one) for row, one in enumerate(feed.index.rows) if one is not None and judged[row]]
-        return [Bins(one.entity, name, signal, start, width, matrix[:, row]) for row, one in series]
+        rows = [(row, series) for row, series in enumerate(feed.index.rows) if series is not None and judged[row]]
+        return [Bins(series.entity, name, signal, start, width, matrix[:, row]) for row, series in rows]
 
 
 def _matrix(rule: Rule, seen: list[ClosedBin], rows: int) -> Floats:
     """Bins by series. Of a presence feed, members not heard of yet count as up: rules elsewhere know the roster."""
     start, latest = seen[0].start, seen[-1]
     matrix = np.full(((latest.start - start) // rule.width + 1, rows), np.nan)
-    for one in seen:
-        to_come = latest.size[: len(one.size)] - one.size if rule.kind == "presence" else 0.0
-        value = one.value / np.maximum(one.size, 1.0) if rule.kind == "ratio" else one.value + to_come
-        known = rule.kind == "presence" or one.present & one.alive
-        matrix[(one.start - start) // rule.width, : len(value)] = np.where(known, value, np.nan)
+    for closed in seen:
+        to_come = latest.size[: len(closed.size)] - closed.size if rule.kind == "presence" else 0.0
+        value = closed.value / np.maximum(closed.size, 1.0) if rule.kind == "ratio" else closed.value + to_come
+        is_known = rule.kind == "presence" or closed.present & closed.alive
+        matrix[(closed.start - start) // rule.width, : len(value)] = np.where(is_known, value, np.nan)
     if rule.kind == "presence":
         matrix = np.where(np.isnan(matrix), latest.size, matrix)
     return matrix

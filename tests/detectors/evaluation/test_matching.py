@@ -20,10 +20,10 @@ def episode(start: float, end: float, *asns: int, country: str = "IR", **more: f
 
 def test_found_whole() -> None:
     """One of one, with its delay and the errors of its edges."""
-    its = match([episode(0, 10, 1, 2)], [episode(1, 12, 1, 2)], 900)
-    assert (its.truths, its.found, its.kinds_right, its.overlap) == (1, 1, 1, 1)
-    assert (its.split, its.merged, its.false) == (0, 0, 0)
-    assert (its.delay, its.start_error, its.end_error) == (HOUR + 60, HOUR, 2 * HOUR)
+    matches = match([episode(0, 10, 1, 2)], [episode(1, 12, 1, 2)], 900)
+    assert (matches.truths, matches.found, matches.kinds_right, matches.overlap) == (1, 1, 1, 1)
+    assert (matches.split, matches.merged, matches.false) == (0, 0, 0)
+    assert (matches.delay, matches.start_error, matches.end_error) == (HOUR + 60, HOUR, 2 * HOUR)
 
 
 def test_split_and_merged() -> None:
@@ -36,18 +36,18 @@ def test_false_and_missed() -> None:
     """Another country, another network or another day is another incident."""
     truth = episode(0, 10, 1)
     for other in (episode(0, 10, 1, country="TR"), episode(0, 10, 2), episode(20, 30, 1)):
-        its = match([truth], [other], 900)
-        assert (its.found, its.false, its.missed) == (0, 1, (truth,))
+        matches = match([truth], [other], 900)
+        assert (matches.found, matches.false, matches.missed) == (0, 1, (truth,))
 
 
 def test_kinds_and_overlap() -> None:
     """Another kind is not right; half the regions, or two networks of four, are half the place."""
     partial = episode(0, 10, 1, 2, kinds=frozenset({"partial"}))
-    its = match([episode(0, 10, 1, 2, 3, 4)], [partial], 900)
-    assert (its.kinds_right, its.overlap) == (0, 0.5)
+    matches = match([episode(0, 10, 1, 2, 3, 4)], [partial], 900)
+    assert (matches.kinds_right, matches.overlap) == (0, 0.5)
     truth = episode(0, 10, 1, regions=frozenset({"IR-30"}))
-    told = episode(0, 10, 9, regions=frozenset({"IR-30", "IR-12"}))
-    assert match([truth], [told], 900).overlap == 0.5
+    reports = episode(0, 10, 9, regions=frozenset({"IR-30", "IR-12"}))
+    assert match([truth], [reports], 900).overlap == 0.5
 
 
 def test_a_fault_is_found_by_its_feed() -> None:
@@ -55,7 +55,7 @@ def test_a_fault_is_found_by_its_feed() -> None:
     fault = episode(0, 10, countries=frozenset[str](), feeds=frozenset({"bgp"}))
     other = fault._replace(feeds=frozenset({"atlas"}))
     assert match([fault], [fault], 900).overlap == 1
-    assert [match([fault], [one], 900).found for one in (other, episode(0, 10, 1))] == [0, 0]
+    assert [match([fault], [report], 900).found for report in (other, episode(0, 10, 1))] == [0, 0]
 
 
 def test_what_lasts_has_no_end_to_be_wrong() -> None:
@@ -65,8 +65,8 @@ def test_what_lasts_has_no_end_to_be_wrong() -> None:
     assert match([lasting], [episode(0, 10, 1)], 900).end_error is None
 
 
-@pytest.mark.parametrize("told", [[], [episode(0, 10, 1)]])
-def test_nothing_happened(told: list[Episode]) -> None:
+@pytest.mark.parametrize("reports", [[], [episode(0, 10, 1)]])
+def test_nothing_happened(reports: list[Episode]) -> None:
     """Without truths there are no figures but what is false."""
-    its = match([], told, 900)
-    assert (its.found, its.false, its.overlap, its.delay) == (0, len(told), None, None)
+    matches = match([], reports, 900)
+    assert (matches.found, matches.false, matches.overlap, matches.delay) == (0, len(reports), None, None)

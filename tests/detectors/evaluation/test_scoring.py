@@ -24,23 +24,23 @@ def alarm(start: float, end: float, entity: str = "asn/1", feed: str = "a", afte
 
 def test_exact_hit() -> None:
     """An alarm on the label's edges is one hit in one piece, late by its detection only."""
-    its = score([label(10, 12)], [alarm(10, 12)], SLACK)
-    assert (its.labels, its.hits, its.pieces, its.false, its.missed) == (1, 1, 1.0, 0, ())
-    assert (its.delay, its.start_error, its.end_error) == (900.0, 0.0, 0.0)
+    result = score([label(10, 12)], [alarm(10, 12)], SLACK)
+    assert (result.labels, result.hits, result.pieces, result.false, result.missed) == (1, 1, 1.0, 0, ())
+    assert (result.delay, result.start_error, result.end_error) == (900.0, 0.0, 0.0)
 
 
 def test_missed_label_and_false_alarm() -> None:
     """An alarm of another entity neither hits nor is explained."""
-    its = score([label(10, 12)], [alarm(10, 12, "asn/2")], SLACK)
-    assert (its.hits, its.pieces, its.false, its.delay, its.start_error) == (0, None, 1, None, None)
-    assert its.missed == (label(10, 12),)
+    result = score([label(10, 12)], [alarm(10, 12, "asn/2")], SLACK)
+    assert (result.hits, result.pieces, result.false, result.delay, result.start_error) == (0, None, 1, None, None)
+    assert result.missed == (label(10, 12),)
 
 
 @pytest.mark.parametrize(("start", "end", "hits"), [(9, 9.75, 0), (9, 9.76, 1), (12.25, 13, 0), (12.24, 13, 1)])
 def test_slack_is_half_open(start: float, end: float, hits: int) -> None:
     """An alarm that only touches the label and its slack is none of its own."""
-    its = score([label(10, 12)], [alarm(start, end)], SLACK)
-    assert (its.hits, its.false) == (hits, 1 - hits)
+    result = score([label(10, 12)], [alarm(start, end)], SLACK)
+    assert (result.hits, result.false) == (hits, 1 - hits)
 
 
 def test_pieces_are_per_feed() -> None:
@@ -54,8 +54,8 @@ def test_pieces_are_per_feed() -> None:
 def test_pieces_are_the_mean_over_hits() -> None:
     """A label that was missed has no pieces; one in four pieces and one whole make 2.5."""
     parts = [alarm(10 + part / 2, 10.2 + part / 2) for part in range(4)]
-    its = score([label(10, 12), label(30, 31), label(50, 51)], [*parts, alarm(30, 31)], SLACK)
-    assert (its.labels, its.hits, its.pieces) == (3, 2, 2.5)
+    result = score([label(10, 12), label(30, 31), label(50, 51)], [*parts, alarm(30, 31)], SLACK)
+    assert (result.labels, result.hits, result.pieces) == (3, 2, 2.5)
 
 
 def test_false_alarms_that_overlap_count_once() -> None:
@@ -71,17 +71,17 @@ def test_open_false_alarm_hides_later_ones() -> None:
 
 def test_one_alarm_over_two_labels_hits_both() -> None:
     """A lump over two labels hits both; its edges are far off each."""
-    its = score([label(10, 11), label(14, 15)], [alarm(10, 15)], SLACK)
-    assert (its.hits, its.pieces, its.false) == (2, 1.0, 0)
-    assert (its.delay, its.start_error, its.end_error) == (-1.75 * HOUR, 2 * HOUR, 2 * HOUR)
+    result = score([label(10, 11), label(14, 15)], [alarm(10, 15)], SLACK)
+    assert (result.hits, result.pieces, result.false) == (2, 1.0, 0)
+    assert (result.delay, result.start_error, result.end_error) == (-1.75 * HOUR, 2 * HOUR, 2 * HOUR)
 
 
 def test_times_are_of_the_first_start_the_first_detection_and_the_last_end() -> None:
     """Of several alarms on one label, each edge is judged by the one that reaches furthest."""
-    its = score([label(10, 12)], [alarm(10.2, 11, after=0.5), alarm(10.5, 11.5, feed="b", after=0.1)], SLACK)
-    assert its.delay == pytest.approx(0.6 * HOUR)
-    assert its.start_error == pytest.approx(0.2 * HOUR)
-    assert its.end_error == pytest.approx(0.5 * HOUR)
+    result = score([label(10, 12)], [alarm(10.2, 11, after=0.5), alarm(10.5, 11.5, feed="b", after=0.1)], SLACK)
+    assert result.delay == pytest.approx(0.6 * HOUR)
+    assert result.start_error == pytest.approx(0.2 * HOUR)
+    assert result.end_error == pytest.approx(0.5 * HOUR)
 
 
 def test_alarm_that_never_ends() -> None:
@@ -105,8 +105,8 @@ def test_same_window_of_two_feeds_is_one_label() -> None:
 def test_unknown_detection_gives_no_delay() -> None:
     """Where an alarm does not say when it was told, its label has no delay, and the others still do."""
     silent = Alarm("asn/1", "a", 10 * HOUR, None, 12 * HOUR)
-    its = score([label(10, 12), label(30, 31)], [silent, alarm(30, 31)], SLACK)
-    assert (its.hits, its.delay) == (2, 900.0)
+    result = score([label(10, 12), label(30, 31)], [silent, alarm(30, 31)], SLACK)
+    assert (result.hits, result.delay) == (2, 900.0)
 
 
 def test_entity_days() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from detectors.incidents.model import IncidentRevision, OutageRevision
-from schemas.finding import Finding
+from schemas.bin_report import BinReport
 from schemas.outage import Outage, decode_outage
 from streams.state import incident_rows
 from streams.state.row_codec import unpack
@@ -20,16 +20,16 @@ OUTAGE_KEYS = {
 INCIDENT_KEYS = {"root", "opened", "country", "fault", "refuted", "broad", "affected", "falls", "absorbed", "told"}
 
 
-def finding(number: int, outages: list[Outage]) -> Finding:
+def closing(number: int, outages: list[Outage]) -> BinReport:
     """Return the report of a bin of a feed."""
-    return Finding(reporter="shard/0", feed="ping", end=END + number * 3600, outages=outages)
+    return BinReport(reporter="shard/0", feed="ping", end=END + number * 3600, outages=outages)
 
 
 def test_stored_keys_do_not_follow_the_names_of_attributes() -> None:
     """Snapshots of every version have the same keys; a row that was read is written the same."""
     group = grouping(SETTINGS, 1)
-    group.add(finding(0, [decode_outage(OUTAGE)]))
-    group.add(finding(1, []))
+    group.add(closing(0, [decode_outage(OUTAGE)]))
+    group.add(closing(1, []))
     waiting = unpack(incident_rows.dump(group, {})["book"]).values["waiting"]
     assert [outage.keys() for _, _, outages in waiting for outage in outages] == [OUTAGE_KEYS]
     group.settle()

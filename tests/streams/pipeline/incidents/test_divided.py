@@ -31,11 +31,11 @@ HOMES = st.lists(st.integers(0, 3), min_size=NETWORKS, max_size=NETWORKS)
 class Grouped(Divided):
     """The same with the stage of incidents behind it. `topic`: the findings, as each was sent."""
 
-    def __init__(self, its: Settings, logs: Sequence[Values]) -> None:
-        super().__init__(its, logs)
+    def __init__(self, settings: Settings, logs: Sequence[Values]) -> None:
+        super().__init__(settings, logs)
         self.topic: list[bytes] = []
-        self.incidents = IncidentStage(its, 0, {}, 0.0)
-        self.told: list[bytes] = []
+        self.incidents = IncidentStage(settings, 0, {}, 0.0)
+        self.revisions: list[bytes] = []
 
     def publish(self, emitted: Emitted) -> None:
         """Send bin reports, too, and group what comes of each."""
@@ -44,7 +44,7 @@ class Grouped(Divided):
             self.topic.append(encode_bin_report(piece))
             grouped = self.incidents.process(records(self.topic[-1:], len(self.topic) - 1), 0.0)
             assert grouped.unreadable == []
-            self.told += map(encode, grouped.incidents)
+            self.revisions += map(encode, grouped.incidents)
 
 
 def placed(seed: int) -> list[tuple[int, bytes]]:
@@ -57,8 +57,8 @@ def placed(seed: int) -> list[tuple[int, bytes]]:
         for asn in STEADY:
             at = {"asn": asn, "ts": START + hour * HOUR + asn, "region": "AZ-BA", "access": "fixed"}
             found += [(asn, {"feed": kind, **at, "value": 100 + hour * 7 % 3}) for kind in KINDS]
-    found.sort(key=lambda one: one[1]["ts"])
-    return [(asn, orjson.dumps({"country": its["region"][:2], **its})) for asn, its in found]
+    found.sort(key=lambda message: message[1]["ts"])
+    return [(asn, orjson.dumps({"country": fields["region"][:2], **fields})) for asn, fields in found]
 
 
 def homes_of(homes: Sequence[int], partitions: int) -> dict[int, int]:
@@ -66,9 +66,9 @@ def homes_of(homes: Sequence[int], partitions: int) -> dict[int, int]:
     return {asn: home % partitions for asn, home in [*enumerate(homes, 1), *((asn, asn) for asn in STEADY)]}
 
 
-def detected(its: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes]:
+def detected(settings: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes]:
     """Return what `ebbtide detect --incidents` finds in all messages, before the end of the input."""
-    shard, values = Shard(its), [value for _, value in messages]
+    shard, values = Shard(settings), [value for _, value in messages]
     steps = (process(shard, Tally(), values, range(len(values)), LATER) for _ in (0,))
     lines = list(incident_lines(shard, steps))
     return [line.rstrip(b"\n") for line in lines[0]]
@@ -78,16 +78,19 @@ def detected(its: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes
 @given(st.integers(0, 10_000), HOMES, st.sampled_from([1, 2, 4]), st.sampled_from([170, 100_000]))
 def test_any_split_makes_the_incidents_of_one(seed: int, homes: list[int], partitions: int, every: int) -> None:
     """Networks spread at random: byte by byte the same, in the same order."""
-    its, messages = divided.settings(partitions, KINDS), placed(seed)
+    settings, messages = divided.settings(partitions, KINDS), placed(seed)
     logs = split(messages, homes_of(homes, partitions), partitions)
-    assert Grouped(its, logs).run(every).told == detected(its, messages)
+    assert Grouped(settings, logs).run(every).revisions == detected(settings, messages)
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_what_is_compared_is_something(partitions: int) -> None:
     """Regions are down by their sums and networks by their own: one incident, found by both feeds."""
-    its, messages = divided.settings(partitions, KINDS), placed(3)
-    done = Grouped(its, split(messages, homes_of(range(1, NETWORKS + 1), partitions), partitions)).run()
-    assert done.told == detected(its, messages)
-    last = {one["incident_id"]: one for one in map(orjson.loads, done.told)}
-    assert any(one["scope"]["regions"] and one["scope"]["asns"] and one["ended_at"] for one in last.values())
+    settings, messages = divided.settings(partitions, KINDS), placed(3)
+    done = Grouped(settings, split(messages, homes_of(range(1, NETWORKS + 1), partitions), partitions)).run()
+    assert done.revisions == detected(settings, messages)
+    last = {incident["incident_id"]: incident for incident in map(orjson.loads, done.revisions)}
+    assert any(
+        incident["scope"]["regions"] and incident["scope"]["asns"] and incident["ended_at"]
+        for incident in last.values()
+    )

@@ -60,7 +60,7 @@ ONE = replace(
 
 
 @pytest.mark.parametrize(
-    ("told", "sentence"),
+    ("revision", "sentence"),
     [
         (
             MOBILE,
@@ -142,13 +142,13 @@ ONE = replace(
         ),
     ],
 )
-def test_headlines(told: IncidentRevision, sentence: str) -> None:
+def test_headlines(revision: IncidentRevision, sentence: str) -> None:
     """What, where, how much, since when, how sure, ongoing or over."""
-    assert headline(told, {"asn/43754": "Asiatech", "region/IR-30": "Khuzestan"}) == sentence
+    assert headline(revision, {"asn/43754": "Asiatech", "region/IR-30": "Khuzestan"}) == sentence
 
 
 @pytest.mark.parametrize(
-    ("facets", "kinds", "what"),
+    ("facets", "kinds", "subject"),
     [
         ((), ("total",), "The Internet is down"),
         ((("access", "mobile"),), ("total",), "Mobile Internet is down"),
@@ -162,10 +162,10 @@ def test_headlines(told: IncidentRevision, sentence: str) -> None:
     ],
 )
 def test_no_more_is_said_to_be_down_than_was_measured(
-    facets: Facets, kinds: tuple[IncidentKind, ...], what: str
+    facets: Facets, kinds: tuple[IncidentKind, ...], subject: str
 ) -> None:
-    """What all outages say of lines, ways and services is said, be the rest known to be normal or not measured."""
-    assert headline(replace(ONE, facets=facets, kinds=kinds), {}).startswith(f"{what} in AS43754, Iran: ")
+    """Facets that all outages have are named, whether the rest is normal or not measured."""
+    assert headline(replace(ONE, facets=facets, kinds=kinds), {}).startswith(f"{subject} in AS43754, Iran: ")
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_no_more_is_said_to_be_down_than_was_measured(
 )
 def test_what_is_expected_says_why(note: str, end: str) -> None:
     """The note of the calendar's entry ends the sentence, on one line."""
-    told = replace(ONE, state="ongoing", suppressed_by=Suppression("fcf9d5a69dc3782d", note))
-    assert headline(told, {}).endswith(f"; {end}")
+    revision = replace(ONE, state="ongoing", suppressed_by=Suppression("fcf9d5a69dc3782d", note))
+    assert headline(revision, {}).endswith(f"; {end}")
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ def test_routes_that_are_up_are_said_in_the_confidence(routes_up: tuple[int, int
 
 def test_names_cannot_break_out_of_the_sentence() -> None:
     """Control characters in names of networks and services are written as text."""
-    told = replace(ONE, kinds=("service-block", "total"), facets=(("service", "\x1b[2J"),))
-    assert headline(told, {"asn/43754": "a\nb"}).isprintable()
+    revision = replace(ONE, kinds=("service-block", "total"), facets=(("service", "\x1b[2J"),))
+    assert headline(revision, {"asn/43754": "a\nb"}).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From outages of a shard to incidents: `detect --incidents`, the order of feeds, and what they know."""
+"""From the outages of a shard to incidents by `detect --incidents`: scopes, order, names and scores."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def measured() -> list[dict[str, Any]]:
     for hour in range(96):
         for asn in range(1, 11):
             is_dark = DARK.get(asn, 999) <= hour < DARK.get(asn, 999) + 10
-            its = {"asn": asn, "country": "AZ"}
+            network = {"asn": asn, "country": "AZ"}
             at = START + hour * HOUR + asn
             if not is_dark:
-                lines.append({"feed": "ping", "ts": at, **its, "value": 400 + hour * 7 % 5})
+                lines.append({"feed": "ping", "ts": at, **network, "value": 400 + hour * 7 % 5})
             gone = is_dark and asn != 5
-            lines += [{"feed": "routes", "ts": at + n, **its, "value": 0 if gone else 50} for n in (0, 1200, 2400)]
-    return sorted(lines, key=lambda one: one["ts"])
+            lines += [{"feed": "routes", "ts": at + n, **network, "value": 0 if gone else 50} for n in (0, 1200, 2400)]
+    return sorted(lines, key=lambda measurement: measurement["ts"])
 
 
 @pytest.fixture
@@ -55,10 +55,13 @@ def test_networks_of_a_country_in_two_feeds_are_one_incident(
     case: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """Outages of two feeds with other bins end in one incident, in the order of event time, from start to end."""
-    told = [decode_incident(line) for line in detect(case, capsysbinary)]
-    own = [one for one in told if one.incident_id == told[0].incident_id]
-    assert [one.updated_at for one in told] == sorted(one.updated_at for one in told)
-    assert {one.merged_into for one in told if one.incident_id != told[0].incident_id} <= {None, own[0].incident_id}
+    revisions = [decode_incident(line) for line in detect(case, capsysbinary)]
+    own = [revision for revision in revisions if revision.incident_id == revisions[0].incident_id]
+    assert [revision.updated_at for revision in revisions] == sorted(revision.updated_at for revision in revisions)
+    assert {revision.merged_into for revision in revisions if revision.incident_id != revisions[0].incident_id} <= {
+        None,
+        own[0].incident_id,
+    }
     last = own[-1]
     assert (last.state, last.scope.asns, last.scope.countries) == ("ended", [1, 2, 3, 4, 5], ["AZ"])
     assert (last.started_at, last.ended_at) == ("2020-01-03T12:00:00Z", "2020-01-04T00:00:00Z")
