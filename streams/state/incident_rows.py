@@ -1,6 +1,6 @@
 """A grouping as named rows of bytes, and back.
 
-`book`: when incidents began, and findings that wait. `incident/ROOT`: an incident that is not over, and the ids of the
+`book`: when incidents began, and reports that wait. `incident/ROOT`: an incident that is not over, and the ids of the
 outages that belong to it alone. `levels/REPORTER/FEED/END`: expected levels that came with a bin, written once. Small
 values are in the head. Stored keys stay when an attribute gets another name: `INCIDENT_KEYS` and `OUTAGE_KEYS`.
 """

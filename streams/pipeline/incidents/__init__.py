@@ -1,1 +1,1 @@
-"""From the findings of all shards to incidents with headlines; pure."""
+"""From the bin reports of all shards to incidents with headlines; pure."""

@@ -1,4 +1,4 @@
-"""Findings in, revisions of incidents out: the same ones in whatever order the reporters' findings come."""
+"""Bin reports in, revisions of incidents out: the same ones in whatever order the reports come."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Instant:
 
 
 class Grouping:
-    """Groups the outages that shards and areas find. Findings wait until all reporters have passed their instant."""
+    """Groups the outages that shards and areas report. Reports wait until all reporters have passed their instant."""
 
     def __init__(self, settings: Settings, register: Register, expected: ExpectedReporters) -> None:
         self.settings, self.register = settings, register
@@ -43,25 +43,25 @@ class Grouping:
         self.newest: dict[str, int] = {}  # end of the newest bin of each feed by then
         self._coverage: Coverage | None = None
 
-    def add(self, finding: BinReport) -> None:
-        """Add a finding. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
-        outages = list(map(outage_revision_of, finding.outages))
-        at = self.watermarks.admit(finding)
+    def add(self, report: BinReport) -> None:
+        """Add a bin report. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
+        outages = list(map(outage_revision_of, report.outages))
+        at = self.watermarks.admit(report)
         if at is None:
             return
-        feed, instant = finding.feed, self.waiting.setdefault(at, Instant())
-        bins, status = instant.bins.setdefault(feed, {}), BinStatus(finding.fault, finding.empty)
-        bins[finding.end] = status | bins[finding.end] if finding.end in bins else status
+        feed, instant = report.feed, self.waiting.setdefault(at, Instant())
+        bins, status = instant.bins.setdefault(feed, {}), BinStatus(report.fault, report.empty)
+        bins[report.end] = status | bins[report.end] if report.end in bins else status
         instant.outages += outages
-        if finding.levels is not None:
-            self.levels.put((finding.reporter, feed), at, finding.end, finding.levels)
+        if report.levels is not None:
+            self.levels.put((report.reporter, feed), at, report.end, report.levels)
 
     def settle(self) -> list[Incident]:
         """Return the new revisions of incidents up to the time that all reporters have passed."""
         return self._run_until(self.watermarks.settled())
 
     def finish(self) -> list[Incident]:
-        """Return the new revisions of all findings that still wait, at the end of the input."""
+        """Return the new revisions of all reports that still wait, at the end of the input."""
         return self._run_until(max(self.waiting, default=self.watermarks.settled()))
 
     def _run_until(self, until: float) -> list[Incident]:

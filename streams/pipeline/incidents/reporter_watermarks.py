@@ -1,8 +1,8 @@
-"""How far each reporter of findings has come in event time, and at which instant a finding takes effect.
+"""How far each reporter has come in event time, and at which instant a bin report takes effect.
 
 The instant depends only on what each reporter said before, in its own order, never on which reporter is faster. A
 reporter is complete up to the end that its slowest feed has reached, or up to `patience` before that of its fastest,
-since a feed may stop. A finding of an older bin is late, and takes effect a second after that.
+since a feed may stop. A report of an older bin is late, and takes effect a second after that.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ class ReporterWatermarks:
     awaited: dict[str, dict[int, float]] = field(default_factory=dict)
     settled_until: float = -inf
 
-    def admit(self, finding: BinReport) -> float | None:
-        """Note a finding and return the instant at which it takes effect.
+    def admit(self, report: BinReport) -> float | None:
+        """Note a bin report and return the instant at which it takes effect.
 
-        Return None for a repeated finding, and for one that only says how far its reporter has come.
+        Return None for a repeated report, and for one that only says how far its reporter has come.
         """
-        reporter, feed, piece = finding.reporter, finding.feed, (finding.end, finding.piece)
-        if not finding.silent:
+        reporter, feed, piece = report.reporter, report.feed, (report.end, report.piece)
+        if not report.silent:
             pieces = self.pieces.setdefault(reporter, {})
             if piece <= pieces.get(feed, (-1, 0)):
                 return None
             pieces[feed] = piece
-        at = self._instant(finding)
-        if finding.last:
-            self._advance(finding, at)
+        at = self._instant(report)
+        if report.last:
+            self._advance(report, at)
             self.settled_until = self.settled()
-        return None if finding.silent else at
+        return None if report.silent else at
 
     def settled(self) -> float:
         """Return the time up to which all reporters are complete: what is still to come takes effect later."""
@@ -71,24 +71,24 @@ class ReporterWatermarks:
         bins = self.awaited[feed].items()
         return min((at for end, at in bins if end <= common and at > self.settled_until), default=inf)
 
-    def _instant(self, finding: BinReport) -> float:
-        if finding.reporter not in self.expected.shards:
-            at = self.awaited.get(finding.feed, {}).get(finding.end, -inf)
-            return at if at > self.settled_until else _after(finding.end, self.settled_until)
-        return _after(finding.end, self.complete.get(finding.reporter, -inf))
+    def _instant(self, report: BinReport) -> float:
+        if report.reporter not in self.expected.shards:
+            at = self.awaited.get(report.feed, {}).get(report.end, -inf)
+            return at if at > self.settled_until else _after(report.end, self.settled_until)
+        return _after(report.end, self.complete.get(report.reporter, -inf))
 
-    def _advance(self, finding: BinReport, at: float) -> None:
+    def _advance(self, report: BinReport, at: float) -> None:
         """Move the reporter's watermark after the last piece of a bin."""
-        feed, end = finding.feed, finding.end
-        ends = self.ends.setdefault(finding.reporter, {})
+        feed, end = report.feed, report.end
+        ends = self.ends.setdefault(report.reporter, {})
         ends[feed] = max(end, ends.get(feed, end))
-        if finding.reporter not in self.expected.shards:
+        if report.reporter not in self.expected.shards:
             if feed in self.expected.areas:
                 self._forget_awaited(feed)
             return
         reached = max(min(ends.values()), max(ends.values()) - self.expected.patience)
-        self.complete[finding.reporter] = max(reached, self.complete.get(finding.reporter, reached))
-        if feed in self.expected.areas and not finding.silent:
+        self.complete[report.reporter] = max(reached, self.complete.get(report.reporter, reached))
+        if feed in self.expected.areas and not report.silent:
             bins = self.awaited.setdefault(feed, {})
             bins[end] = max(at, bins.get(end, at))
             self._forget_awaited(feed)
