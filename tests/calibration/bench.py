@@ -74,26 +74,26 @@ def copied(taught: Taught, rows: int) -> Detector:
 def timed(close: Close, seen: Sequence[ClosedBin], rows: int) -> float:
     """CPU nanoseconds per series and bin of closing bins for that many rows; making the bins is not counted."""
     spent = 0
-    for one in seen:
-        wide = widened(one, rows)
+    for closed in seen:
+        wide = widened(closed, rows)
         before = time.process_time_ns()
         close(wide)
         spent += time.process_time_ns() - before
     return spent / len(seen) / rows
 
 
-def widened(one: ClosedBin, rows: int) -> ClosedBin:
+def widened(closed: ClosedBin, rows: int) -> ClosedBin:
     """Repeat the series of a bin."""
-    which = np.arange(rows) % len(one.value)
+    which = np.arange(rows) % len(closed.value)
     return ClosedBin(
-        start=one.start,
-        value=one.value[which],
-        size=one.size[which],
-        present=one.present[which],
-        alive=one.alive[which],
-        lost=one.lost[which],
-        back=one.back[which],
-        group=one.group[which],
+        start=closed.start,
+        value=closed.value[which],
+        size=closed.size[which],
+        present=closed.present[which],
+        alive=closed.alive[which],
+        lost=closed.lost[which],
+        back=closed.back[which],
+        group=closed.group[which],
     )
 
 
@@ -117,9 +117,9 @@ def others(rounds: int) -> list[Cost]:
     """What the z-score and river cost on the same bins."""
     rest, rows = teach("count", 300).rest, SIZES[-1]
     columns = Ewma(rows)
-    fast = statistics.median(timed(lambda one: columns.close(one.value), rest, rows) for _ in range(rounds))
+    fast = statistics.median(timed(lambda closed: columns.close(closed.value), rest, rows) for _ in range(rounds))
     scorers = River(RIVERS)
-    slow = statistics.median(timed(lambda one: scorers.close(one.value), rest, RIVERS) for _ in range(rounds))
+    slow = statistics.median(timed(lambda closed: scorers.close(closed.value), rest, RIVERS) for _ in range(rounds))
     return [
         Cost("NumPy EWMA z-score", 300, rows, fast, columns.bytes),
         Cost("river GaussianScorer", 300, RIVERS, slow, scorers.bytes),

@@ -44,7 +44,7 @@ class Power(NamedTuple):
     size: float
     depth: float
     delays: Matrix
-    told: Matrix
+    announced: Matrix
 
     def within(self, bins_: int) -> float:
         """Share found in so many bins."""
@@ -52,7 +52,7 @@ class Power(NamedTuple):
 
     def reported(self, bins_: int) -> float:
         """Share reported in so many bins."""
-        return float(np.mean(self.told <= bins_))
+        return float(np.mean(self.announced <= bins_))
 
     @property
     def median(self) -> float:
@@ -72,15 +72,15 @@ def falls(trial: Trial, seed: int = 0) -> list[Power]:
     size, depth = (np.repeat(column, trial.series) for column in np.array(cells).T)
     onset = trial.history * DAY // trial.width
     value, trials = _measured(trial, rng, size, _level(trial, rng, depth, onset))
-    first, told = np.full((2, len(size)), np.inf)
+    first, announced = np.full((2, len(size)), np.inf)
     rule = Rule(trial.kind, trial.width, trial.budget)
     for change in run(Detector(rule), bins(value, trial.width, trials, group=1)):
         delay = (change.detected_at - START) // trial.width - onset
         if change.state in ("open", "suspected") and delay > 0:
-            told[change.row] = min(told[change.row], delay)
+            announced[change.row] = min(announced[change.row], delay)
         if change.state == "open" and delay > 0:
             first[change.row] = min(first[change.row], delay)
-    parts = zip(cells, np.split(first, len(cells)), np.split(told, len(cells)), strict=True)
+    parts = zip(cells, np.split(first, len(cells)), np.split(announced, len(cells)), strict=True)
     return [Power(*cell, found, reported) for cell, found, reported in parts]
 
 

@@ -21,7 +21,7 @@ class Presence(NamedTuple):
     """Members of networks: matrices (bins, series)."""
 
     up: Matrix
-    known: Matrix
+    named: Matrix
     lost: Matrix
     back: Matrix
     missing: Matrix
@@ -113,30 +113,30 @@ def members(rng: np.random.Generator, count: int, days: int, width: int) -> Pres
     """
     shape = level(rng, count, days, width)
     final = (10 ** rng.uniform(0.7, 3, count)).astype(np.int64) + 1
-    known = np.ceil(final * (0.9 + 0.1 * np.linspace(0, 1, len(shape))[:, None])).astype(np.int64)
+    named = np.ceil(final * (0.9 + 0.1 * np.linspace(0, 1, len(shape))[:, None])).astype(np.int64)
     often = 1 - np.exp(-width / (10 ** rng.uniform(-0.3, 1.3, count) * DAY))
     again = 1 - np.exp(-width / (rng.uniform(0.5, 12, count) * HOUR))
     weight = 1 / rng.uniform(1e-3, 0.03, count) - 1
     missing = rng.random(shape.shape) < MISSING
     up, lost, back = (np.zeros(shape.shape, np.int64) for _ in range(3))
-    now, before = rng.binomial(known[0], again / (again + often)), known[0]
+    now, before = rng.binomial(named[0], again / (again + often)), named[0]
     for k, line in enumerate(shape):
         chance = np.clip(often * line, 1e-9, 0.5)
         share = np.where(missing[k], 0, rng.beta(chance * weight, (1 - chance) * weight))
         lost[k], back[k] = rng.binomial(now, share), rng.binomial(before - now, np.where(missing[k], 0, again))
-        now, before = now - lost[k] + back[k] + known[k] - before, known[k]
+        now, before = now - lost[k] + back[k] + named[k] - before, named[k]
         up[k] = now
-    return Presence(up, known, lost, back, missing)
+    return Presence(up, named, lost, back, missing)
 
 
 def _observed(seen: Presence, width: int) -> Iterator[ClosedBin]:
     alive, group = np.ones(seen.up.shape[1], np.bool_), np.ones(seen.up.shape[1], np.int64)
-    for k, (up, known, lost, back, missing) in enumerate(zip(*seen, strict=True)):
+    for k, (up, named, lost, back, missing) in enumerate(zip(*seen, strict=True)):
         numbers = (column.astype(float) for column in (lost, back))
         yield ClosedBin(
             START + k * width,
             up.astype(float),
-            known.astype(float),
+            named.astype(float),
             ~missing,
             alive,
             next(numbers),

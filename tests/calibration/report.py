@@ -26,48 +26,48 @@ def alarms(found: Iterable[Alarms]) -> Table:
     """Return a row for each kind, width and budget; the share is of the alarms that the budget allows."""
     names = ("series", "days", "budget", "alarms", "of series", "allowed", "share", "95 %", "", "suspected")
     table = heads(("kind", "bin"), *names)
-    for one in found:
-        low, high = one.bounds
+    for row in found:
+        low, high = row.bounds
         table.add_row(
-            one.kind,
-            width(one.width),
-            f"{one.series:,}",
-            str(one.days),
-            f"{one.budget:g}",
-            str(one.found),
-            str(one.rows),
-            f"{one.allowed:g}",
-            f"{one.share:.2f}",
+            row.kind,
+            width(row.width),
+            f"{row.series:,}",
+            str(row.days),
+            f"{row.budget:g}",
+            str(row.found),
+            str(row.rows),
+            f"{row.allowed:g}",
+            f"{row.share:.2f}",
             f"{low:.2f}–{high:.2f}",
-            one.verdict,
-            str(one.suspected),
+            row.verdict,
+            str(row.suspected),
         )
     return table
 
 
 def power(found: Sequence[Power], size: str) -> Table:
     """Return a row for each size, a column for each depth: the share found within what was watched, median bins."""
-    depths = sorted({one.depth for one in found})
+    depths = sorted({row.depth for row in found})
     table = heads((), size, *(f"{depth:.0%}" for depth in depths))
-    for each in sorted({one.size for one in found}):
-        cells = {one.depth: one for one in found if one.size == each}
+    for each in sorted({row.size for row in found}):
+        cells = {row.depth: row for row in found if row.size == each}
         table.add_row(f"{each:,g}", *(cell(cells[depth]) for depth in depths))
     return table
 
 
-def cell(one: Power) -> str:
+def cell(row: Power) -> str:
     """Return probability and median delay in bins, a dash when half were never found."""
-    return f"{one.within(10**9):.2f} / {bins(one.median)}"
+    return f"{row.within(10**9):.2f} / {bins(row.median)}"
 
 
 def promises(kept: Iterable[Promise]) -> Table:
     """Return a row for each promise."""
     names = ("promised bins", "reported in time", "median bins", "open in time", "median bins", "")
     table = heads(("fall",), *names)
-    for one in kept:
-        reported, found = (f"{share:.3f}" for share in (one.reported, one.found))
-        told, opened = bins(middle(one.power.told)), bins(one.power.median)
-        table.add_row(one.words, str(one.within), reported, told, found, opened, "met" if one.met else "not met")
+    for row in kept:
+        reported, found = (f"{share:.3f}" for share in (row.reported, row.found))
+        announced, opened = bins(middle(row.power.announced)), bins(row.power.median)
+        table.add_row(row.words, str(row.within), reported, announced, found, opened, "met" if row.met else "not met")
     return table
 
 

@@ -49,7 +49,7 @@ class River:
     def close(self, value: NDArray[Any]) -> list[float]:
         """Scores of a bin."""
         scores = []
-        for scorer, one in zip(self._scorers, value.tolist(), strict=True):
-            scores.append(scorer.score_one(None, one))
-            scorer.learn_one(None, one)
+        for scorer, number in zip(self._scorers, value.tolist(), strict=True):
+            scores.append(scorer.score_one(None, number))
+            scorer.learn_one(None, number)
         return scores

@@ -42,13 +42,13 @@ def members(up: NDArray[np.bool_], width: int, start: int = START) -> Iterator[C
     """Presence bins of one network from who is up at the end of each bin, a matrix (bins, members)."""
     before = up[0]
     for index, now in enumerate(up):
-        one = np.ones(1, np.bool_)
+        yes = np.ones(1, np.bool_)
         yield ClosedBin(
             start=start + index * width,
             value=np.array([float(now.sum())]),
             size=np.array([float(len(now))]),
-            present=one,
-            alive=one,
+            present=yes,
+            alive=yes,
             lost=np.array([float((before & ~now).sum())]),
             back=np.array([float((~before & now).sum())]),
             group=np.zeros(1, np.int64),

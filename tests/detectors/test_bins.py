@@ -111,8 +111,8 @@ def test_rows_that_come_later_find_room_in_an_open_bin() -> None:
     """A bin opened with few series takes measurements of more."""
     opened = OpenBins("count")
     for rows in (1, 50, 3000):
-        one = np.array([rows - 1])
-        opened.add(np.array([0]), Arrivals(one, np.zeros(1), np.ones(1), np.ones(1), []), rows)
+        arrival = np.array([rows - 1])
+        opened.add(np.array([0]), Arrivals(arrival, np.zeros(1), np.ones(1), np.ones(1), []), rows)
     taken = opened.take(0, 4000)
     assert np.flatnonzero(taken.seen).tolist() == [0, 49, 2999]
     assert taken.value.sum() == 3

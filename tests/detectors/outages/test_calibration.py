@@ -39,7 +39,7 @@ def test_a_larger_budget_is_spent() -> None:
 
 def test_losses_of_a_count_are_found_as_promised() -> None:
     """All of 20 a bin at the end of the first bin; a fifth of 100 a bin within six hours (four days of history)."""
-    found = {(one.size, one.depth): one for one in falls(Trial("count", FIVE, 4, 72, (20, 100), (0.2, 1.0), 40, 0.0))}
+    found = {(row.size, row.depth): row for row in falls(Trial("count", FIVE, 4, 72, (20, 100), (0.2, 1.0), 40, 0.0))}
     assert found[20, 1.0].within(1) >= 0.95
     assert found[100, 0.2].within(72) >= 0.95
     assert found[100, 0.2].within(0) == 0
@@ -53,11 +53,11 @@ def test_a_twentieth_of_a_steady_gauge_is_found_within_a_day() -> None:
 
 def test_quiet_series_are_the_same_for_the_same_seed_only() -> None:
     """Figures that are checked in can be made again."""
-    one, same, other = (list(quiet("presence", 5, 9, HOUR, seed)) for seed in (0, 0, 1))
+    first, same, other = (list(quiet("presence", 5, 9, HOUR, seed)) for seed in (0, 0, 1))
     assert all(
-        np.array_equal(a.lost, b.lost) and np.array_equal(a.value, b.value) for a, b in zip(one, same, strict=True)
+        np.array_equal(a.lost, b.lost) and np.array_equal(a.value, b.value) for a, b in zip(first, same, strict=True)
     )
-    assert any(not np.array_equal(a.value, b.value) for a, b in zip(one, other, strict=True))
+    assert any(not np.array_equal(a.value, b.value) for a, b in zip(first, other, strict=True))
 
 
 def test_members_come_and_go_consistently() -> None:
@@ -86,6 +86,6 @@ def test_the_verdict_allows_for_chance() -> None:
 
 def test_the_median_counts_falls_that_were_never_found() -> None:
     """Half of four is two: the second delay; with three never found there is no median."""
-    never, one = float("inf"), np.ones(4)
-    assert Power(1, 1, np.array([5, never, 3, 4]), one).median == 4
-    assert Power(1, 1, np.array([5, never, never, never]), one).median == never
+    never, reported = float("inf"), np.ones(4)
+    assert Power(1, 1, np.array([5, never, 3, 4]), reported).median == 4
+    assert Power(1, 1, np.array([5, never, never, never]), reported).median == never

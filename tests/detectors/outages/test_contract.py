@@ -103,11 +103,11 @@ def lived(kind: Kind, seen: Sequence[ClosedBin]) -> tuple[Detector, list[Change]
     return detector, run(detector, iter(seen))
 
 
-def assert_same(one: Detector, other: Detector, rows: Ints | slice = slice(None)) -> None:
+def assert_same(first: Detector, other: Detector, rows: Ints | slice = slice(None)) -> None:
     """Compare the state of detectors bit for bit: of all rows, or of these against all rows of the other."""
-    for name, column in one.stored.items():
+    for name, column in first.stored.items():
         assert np.array_equal(column[rows], other.stored[name], equal_nan=True), name
-    assert np.array_equal(one.slots[rows], other.slots)
+    assert np.array_equal(first.slots[rows], other.slots)
 
 
 @contract
@@ -146,18 +146,18 @@ def scores_a_bin_before_it_learns_it(kind: Kind) -> None:
     fewer = np.floor(seen[-1].value / 2)
     lost = seen[-1].value - fewer if kind == "presence" else 0
     changed = replace(seen[-1], value=fewer, lost=seen[-1].lost + lost)
-    one, other = lived(kind, seen)[0], lived(kind, [*seen[:-1], changed])[0]
-    assert np.array_equal(one.deviations().expected, other.deviations().expected, equal_nan=True)
-    assert not np.array_equal(one.deviations().value, other.deviations().value, equal_nan=True)
+    first, other = lived(kind, seen)[0], lived(kind, [*seen[:-1], changed])[0]
+    assert np.array_equal(first.deviations().expected, other.deviations().expected, equal_nan=True)
+    assert not np.array_equal(first.deviations().value, other.deviations().value, equal_nan=True)
 
 
 @contract
 def the_same_bins_give_the_same_bytes(kind: Kind) -> None:
     """Two detectors that are shown the same are the same, and report the same."""
-    (one, changes), (other, again) = (lived(kind, story(kind)) for _ in range(2))
+    (first, changes), (other, again) = (lived(kind, story(kind)) for _ in range(2))
     assert changes == again
-    assert_same(one, other)
-    assert one.scalars == other.scalars
+    assert_same(first, other)
+    assert first.scalars == other.scalars
 
 
 @contract
@@ -179,8 +179,8 @@ def a_row_is_not_changed_by_its_neighbours(kind: Kind) -> None:
     whole, changes = lived(kind, seen)
     alone, own = lived(kind, [chosen(bin_, np.array([ROW])) for bin_ in seen])
     if kind == "presence":
-        (one,), (other,) = (outages([change for change in each if change.row in (0, ROW)]) for each in (own, changes))
-        assert replace(one, row=ROW, evidence=0, explain={}) == replace(other, evidence=0, explain={})
+        (first,), (other,) = (outages([change for change in each if change.row in (0, ROW)]) for each in (own, changes))
+        assert replace(first, row=ROW, evidence=0, explain={}) == replace(other, evidence=0, explain={})
     else:
         assert [replace(change, row=ROW) for change in own] == [change for change in changes if change.row == ROW]
         assert_same(whole, alone, np.array([ROW]))
@@ -254,9 +254,9 @@ def a_reset_row_is_new_and_the_others_are_not(kind: Kind) -> None:
 def series_that_come_later_change_nothing_of_those_before(kind: Kind) -> None:
     """Columns that grow keep what they hold."""
     seen = story(kind)
-    one, other = lived(kind, seen[:50])[0], lived(kind, seen[:50])[0]
+    first, other = lived(kind, seen[:50])[0], lived(kind, seen[:50])[0]
     other.grow(500)
-    assert_same(other, one, slice(0, ROWS))
+    assert_same(other, first, slice(0, ROWS))
 
 
 @contract

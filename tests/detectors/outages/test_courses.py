@@ -29,7 +29,7 @@ PARTS = st.lists(
 
 def course(kind: Kind, parts: list[tuple[int, float]], seed: int, after: int | None) -> list[Change]:
     """All that is told of a level at shares of normal for some hours each, after four normal days."""
-    share = np.concatenate([np.ones(96), *(np.full(hours, one) for hours, one in parts)])
+    share = np.concatenate([np.ones(96), *(np.full(hours, level) for hours, level in parts)])
     rng = np.random.default_rng(seed)
     level = 400 * share * (1 + 0.02 * rng.standard_normal(share.size))
     values = np.where(np.isnan(share), np.nan, np.maximum(np.nan_to_num(level), 0))
@@ -42,26 +42,32 @@ def course(kind: Kind, parts: list[tuple[int, float]], seed: int, after: int | N
 @given(st.sampled_from(["gauge", "count"]), PARTS, st.integers(0, 3), st.sampled_from([None, 24 * HOUR]))
 def test_every_course_is_well_formed(kind: Kind, parts: list[tuple[int, float]], seed: int, after: int | None) -> None:
     """Revisions count up, states follow their order, and no outage comes back after its last word."""
-    told = course(kind, parts, seed, after)
-    outages = [list(those) for _, those in groupby(told, attrgetter("opened"))]
+    revisions = course(kind, parts, seed, after)
+    outages = [list(group) for _, group in groupby(revisions, attrgetter("opened"))]
     assert len({own[0].opened for own in outages}) == len(outages)
     for own in outages:
-        assert [one.revision for one in own] == list(range(1, len(own) + 1))
+        assert [change.revision for change in own] == list(range(1, len(own) + 1))
         assert own[0].state in ("suspected", "open")
         assert own[-1].state in OVER
         assert all(later.state in AFTER[earlier.state] for earlier, later in pairwise(own))
-        assert len({one.detected_at for one in own if one.state != "suspected"}) <= 1
-        for one in own:
-            sane(one)
+        assert len({change.detected_at for change in own if change.state != "suspected"}) <= 1
+        for change in own:
+            sane(change)
 
 
-def sane(one: Change) -> None:
+def sane(change: Change) -> None:
     """What holds of each revision by itself."""
-    assert one.started_between[0] <= one.started_at < one.started_between[1] <= one.detected_at <= one.updated_at
-    assert (one.ended_at is not None) is (one.state in ("closed", "rebaselined"))
-    assert one.ended_at is None or one.started_at < one.ended_at <= one.updated_at
-    assert [drop.at for drop in one.drops] == sorted({drop.at for drop in one.drops})
-    assert one.drops[0].at == one.started_at
-    assert max(one.drop, *(drop.drop for drop in one.drops)) <= one.max_drop <= 1
-    assert one.severity == severity(one.max_drop)
-    assert one.shape != "stepwise" or len(one.drops) >= 3
+    assert (
+        change.started_between[0]
+        <= change.started_at
+        < change.started_between[1]
+        <= change.detected_at
+        <= change.updated_at
+    )
+    assert (change.ended_at is not None) is (change.state in ("closed", "rebaselined"))
+    assert change.ended_at is None or change.started_at < change.ended_at <= change.updated_at
+    assert [drop.at for drop in change.drops] == sorted({drop.at for drop in change.drops})
+    assert change.drops[0].at == change.started_at
+    assert max(change.drop, *(drop.drop for drop in change.drops)) <= change.max_drop <= 1
+    assert change.severity == severity(change.max_drop)
+    assert change.shape != "stepwise" or len(change.drops) >= 3

@@ -20,8 +20,8 @@ def test_sums_do_not_depend_on_how_many_rows_fall() -> None:
     rising, falling = (np.hstack([tiny, 5_000 + sign * slope]) for sign in (1, -1))
     few, many = Detector(Rule("ratio", 3600)), Detector(Rule("ratio", 3600))
     trials = np.full(rising.shape, 1e4)
-    for one, other in zip(bins(rising, 3600, trials), bins(falling, 3600, trials), strict=True):
-        run(few, iter([one]))
+    for bin_, other in zip(bins(rising, 3600, trials), bins(falling, 3600, trials), strict=True):
+        run(few, iter([bin_]))
         run(many, iter([other]))
         assert np.array_equal(few.state.store.falls.evidence[:4], many.state.store.falls.evidence[:4])
 
@@ -54,5 +54,5 @@ def test_a_total_loss_of_a_large_count_is_told_after_one_bin() -> None:
     rng = np.random.default_rng(5)
     values = rng.poisson(25.0, (12 * 50, 20)).astype(float)
     values[-1] = 0
-    told = watch("count", 300, values, group=1)
-    assert {change.row for change in told if change.state == "open"} == set(range(20))
+    changes = watch("count", 300, values, group=1)
+    assert {change.row for change in changes if change.state == "open"} == set(range(20))

@@ -82,9 +82,9 @@ def test_what_a_fault_held_is_judged_when_the_feed_has_settled(back: float) -> N
     shares = np.ones((140, 20))
     shares[100:124, :12], shares[124, :12] = 0.3, back
     detector = Detector(Rule("gauge", HOUR))
-    told = run(detector, bins(gauges(shares), HOUR, group=COUNTRIES))
-    assert {change.state for change in told if change.revision == 1} == {"suspected"}
-    assert outages(told) == []
+    changes = run(detector, bins(gauges(shares), HOUR, group=COUNTRIES))
+    assert {change.state for change in changes if change.revision == 1} == {"suspected"}
+    assert outages(changes) == []
     assert detector.ongoing == {}
 
 

@@ -115,13 +115,13 @@ def test_a_small_network_that_vanishes_in_one_bin_or_two_is_told(falls: tuple[in
     """Four or eight probes, in a feed of networks whose members come and go alone: told by the last bin of the fall."""
     size = np.array([float(sum(falls)), *[12.0] * 60])
     detector = lived(size, 288)
-    up, told = size.copy(), []
+    up, changes = size.copy(), []
     for index, gone in enumerate(falls):
         seen = feed(np.array([float(gone), *[0.0] * 60]), up, START + 300 * (288 + index))
-        told += detector.close(replace(seen, size=size))
+        changes += detector.close(replace(seen, size=size))
         up[0] -= gone
-    assert [(c.row, c.state, c.drop) for c in told][-1] == (0, "open", 1.0)
-    assert told[-1].started_at == START + 300 * 288
+    assert [(c.row, c.state, c.drop) for c in changes][-1] == (0, "open", 1.0)
+    assert changes[-1].started_at == START + 300 * 288
 
 
 def test_members_that_flap_alone_are_no_outage() -> None:
@@ -137,12 +137,12 @@ def test_nine_of_ten_at_once_are_told_in_their_bin_and_until_they_are_back() -> 
     """Down at 2:00 for two hours: one outage with both ends exact; members that stay away add nothing."""
     story = up(72, 10)
     story[24:48, 1:] = False
-    told = watched(story)
-    (outage,) = outages(told)
+    changes = watched(story)
+    (outage,) = outages(changes)
     assert (outage.started_at, outage.detected_at) == (START + 24 * 300, START + 25 * 300)
     assert (outage.state, outage.ended_at) == ("closed", START + 48 * 300)
     assert (outage.max_drop, outage.severity) == (0.9, "total")
-    assert len(told) <= 3
+    assert len(changes) <= 3
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -182,8 +182,8 @@ def test_a_restless_feed_does_not_hide_a_network_that_vanishes(width: int, chanc
     size = np.array([8.0, *[12.0] * 60])
     detector = lived(size, 3 * 86_400 // width, width=width, chance=chance)
     losing = np.random.default_rng(6).binomial(12, chance, 60).astype(float)
-    told = detector.close(feed(np.array([8.0, *losing]), size, START + 3 * 86_400))
-    assert [(c.row, c.state) for c in told] == [(0, "open")]
+    changes = detector.close(feed(np.array([8.0, *losing]), size, START + 3 * 86_400))
+    assert [(c.row, c.state) for c in changes] == [(0, "open")]
 
 
 def test_losses_that_chance_puts_together_are_no_tie() -> None:
@@ -204,17 +204,17 @@ def test_a_country_is_judged_by_what_others_lose() -> None:
     size = np.full(40, 8.0)
     detector = lived(size, 288, group=1)
     country = np.where(np.arange(40) < 20, 8.0, 0.0)
-    told = detector.close(feed(country, size, START + 300 * 288, group=1))
-    assert [(c.row, c.state) for c in told] == [(row, "open") for row in range(20)]
+    changes = detector.close(feed(country, size, START + 300 * 288, group=1))
+    assert [(c.row, c.state) for c in changes] == [(row, "open") for row in range(20)]
 
 
 def test_members_that_come_back_one_by_one_are_revisions_until_four_fifths_are() -> None:
     """Half of ten are back after an hour, eight after two: one outage, open at a half in between, ended at eight."""
     story = up(100, 10)
     story[24:36], story[36:48, 5:], story[48:60, 8:] = False, False, False
-    told = watched(story)
-    (outage,) = outages(told)
-    at = [(c.state, (c.updated_at - START) // 300, c.drop) for c in told if c.updated_at >= START + 36 * 300]
+    changes = watched(story)
+    (outage,) = outages(changes)
+    at = [(c.state, (c.updated_at - START) // 300, c.drop) for c in changes if c.updated_at >= START + 36 * 300]
     assert at[0] == ("open", 37, 0.5)
     assert (outage.state, outage.ended_at, outage.max_drop) == ("closed", START + 48 * 300, 1.0)
 
@@ -234,10 +234,10 @@ def test_a_shallow_fall_is_over_when_half_of_it_is_back() -> None:
     detector = lived(size, 288)
     gone = np.where(np.arange(20) == 3, 15.0, 0.0)
     none = np.zeros(20)
-    told = detector.close(feed(gone, size, START + 300 * 288))
+    changes = detector.close(feed(gone, size, START + 300 * 288))
     for index in range(289, 313):
-        told += detector.close(replace(feed(none, size - gone, START + 300 * index), size=size))
-    assert outages(told)[0].state == "open"
+        changes += detector.close(replace(feed(none, size - gone, START + 300 * index), size=size))
+    assert outages(changes)[0].state == "open"
     back = replace(feed(none, size, START + 300 * 313), back=gone)
     assert [(c.state, c.ended_at) for c in detector.close(back)] == [("closed", START + 300 * 313)]
 

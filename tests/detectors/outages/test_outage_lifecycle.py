@@ -37,7 +37,7 @@ STORIES = {
 }
 
 
-def told(name: str) -> list[Change]:
+def announced(name: str) -> list[Change]:
     """All revisions of a story."""
     return watch("gauge", HOUR, STORIES[name])
 
@@ -45,7 +45,7 @@ def told(name: str) -> list[Change]:
 @pytest.mark.parametrize("name", STORIES)
 def test_revisions_count_up_and_states_follow_the_order(name: str) -> None:
     """Within an outage: revision after revision, no state out of place, nothing after its end."""
-    changes = told(name)
+    changes = announced(name)
     for opened in {change.opened for change in changes}:
         own = [change for change in changes if change.opened == opened]
         assert [change.revision for change in own] == list(range(1, len(own) + 1))
@@ -57,7 +57,7 @@ def test_revisions_count_up_and_states_follow_the_order(name: str) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_the_end_closes_every_outage_at_the_return(name: str) -> None:
     """All of them are normal for forty hours at the end, and the outage ended when they began."""
-    for outage in outages(told(name)):
+    for outage in outages(announced(name)):
         assert outage.state == "closed"
         assert outage.ended_at == START + (len(STORIES[name]) - 40) * HOUR
 
@@ -74,14 +74,14 @@ def test_start_and_detection_are_apart() -> None:
 
 def test_a_hole_before_the_fall_widens_the_start() -> None:
     """It may have begun in any of the three missing hours or the one after."""
-    (outage,) = outages(told("holes"))
+    (outage,) = outages(announced("holes"))
     assert outage.started_between == (START + 100 * HOUR, START + 104 * HOUR)
     assert outage.started_at == START + 103 * HOUR
 
 
 def test_a_relapse_goes_on_under_the_same_id_with_a_new_drop() -> None:
     """One hour of normal is told as recovering, and no end."""
-    changes = told("relapse")
+    changes = announced("relapse")
     (outage,) = outages(changes)
     states = [change.state for change in changes if change.opened == outage.opened]
     assert states.index("recovering") < len(states) - 2
@@ -90,7 +90,7 @@ def test_a_relapse_goes_on_under_the_same_id_with_a_new_drop() -> None:
 
 def test_a_partial_return_is_an_update() -> None:
     """Half of it back is told once, as an open outage of a smaller drop; the severity stays that of the worst."""
-    changes = told("staged")
+    changes = announced("staged")
     halves = [change for change in changes if change.state == "open" and 0.4 < change.drop < 0.6]
     assert len(halves) == 1
     assert halves[0].severity == "total"
@@ -133,7 +133,7 @@ def test_no_revision_says_what_the_last_one_said() -> None:
 
 def test_changes_explain_themselves() -> None:
     """Bins, baseline, spread, threshold and a sentence, all plain values."""
-    for change in told("plain"):
+    for change in announced("plain"):
         assert set(change.explain) == {"bins", "baseline", "spread", "threshold", "reason"}
         assert all(type(value) in (int, float, str) for value in change.explain.values())
 
@@ -141,12 +141,12 @@ def test_changes_explain_themselves() -> None:
 def test_one_bin_is_a_bin() -> None:
     """Sentences count in English."""
     assert (plural(1), plural(2), plural(0)) == ("1 bin", "2 bins", "0 bins")
-    assert "in 1 bin say" in str(told("plain")[0].explain["reason"])
+    assert "in 1 bin say" in str(announced("plain")[0].explain["reason"])
 
 
 def test_numbers_of_a_change_are_plain() -> None:
     """No NumPy number leaves the detector: the messages are made of these."""
-    for change in told("staged"):
+    for change in announced("staged"):
         flat = [value for value in asdict(change).values() if not isinstance(value, (tuple, dict))]
         assert all(value is None or type(value) in (int, float, str) for value in flat)
 

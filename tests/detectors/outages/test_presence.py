@@ -119,8 +119,8 @@ def test_a_first_going_says_that_the_member_was_there_before() -> None:
     members = Members()
     members.add(0, (0, "a", 1.0, False))
     members.add(0, (0, "b", 1.0, True))
-    up, known, lost, back = members.close(0, 1)
-    assert (up[0], known[0], lost[0], back[0]) == (1, 2, 1, 0)
+    up, named, lost, back = members.close(0, 1)
+    assert (up[0], named[0], lost[0], back[0]) == (1, 2, 1, 0)
 
 
 def test_a_reconnection_within_a_bin_is_neither_lost_nor_back() -> None:

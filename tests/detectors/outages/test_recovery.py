@@ -18,8 +18,8 @@ def followed(trials: int, *successes: float) -> Change:
     """The only outage of a ratio of 95 % that falls after `NORMAL` bins of an hour; NaN is missing."""
     usual = np.random.default_rng(2).binomial(trials, 0.95, NORMAL)
     values = np.concatenate([usual, successes, np.full(12, round(0.95 * trials))])[:, None].astype(float)
-    (one,) = outages(run(Detector(Rule("ratio", HOUR)), bins(values, HOUR, np.full(values.shape, trials))))
-    return one
+    (found,) = outages(run(Detector(Rule("ratio", HOUR)), bins(values, HOUR, np.full(values.shape, trials))))
+    return found
 
 
 def hours(outage: Change) -> Sequence[float]:

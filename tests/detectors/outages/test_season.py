@@ -43,9 +43,9 @@ def test_a_pooled_hour_is_the_mean_of_the_weekdays_that_are_known() -> None:
     rng = np.random.default_rng(1)
     days = rng.choice(FINITE, (7, 2_000)).view(np.float16)
     days[rng.random(days.shape) < rng.random(2_000)] = -1
-    known = days >= 0
-    total = np.where(known, days, 0).astype(np.float32).sum(axis=0)
-    mean = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1).astype(np.float32), np.float32(-1))
+    valued = days >= 0
+    total = np.where(valued, days, 0).astype(np.float32).sum(axis=0)
+    mean = np.where(valued.any(axis=0), total / np.maximum(valued.sum(axis=0), 1).astype(np.float32), np.float32(-1))
     assert np.array_equal(pool(days.view(np.uint16)), mean)
 
 
@@ -119,14 +119,14 @@ def test_an_hour_is_pooled_once() -> None:
 def test_the_end_of_an_hour_changes_the_profile_beside_the_next() -> None:
     """A store that goes from hour to hour shows what one shows that starts there."""
     rng = np.random.default_rng(1)
-    one = SeriesStore()
-    one.grow(40)
-    one.levels.profile_mean[:] = 1
+    kept = SeriesStore()
+    kept.grow(40)
+    kept.levels.profile_mean[:] = 1
     for hour in range(30):
         at = MONDAY + hour * 3600
         other = SeriesStore()
         other.grow(40)
-        other.levels.profile_mean[:], other.slots[:] = 1, one.slots
-        mine, fresh = (store.near(slice(0, 40), at) for store in (one, other))
+        other.levels.profile_mean[:], other.slots[:] = 1, kept.slots
+        mine, fresh = (store.near(slice(0, 40), at) for store in (kept, other))
         assert all(np.array_equal(getattr(mine, name), getattr(fresh, name)) for name in Around.__slots__)
-        one.slots[:, slot_of(at)] = rng.random(40)
+        kept.slots[:, slot_of(at)] = rng.random(40)

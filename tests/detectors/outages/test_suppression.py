@@ -80,9 +80,9 @@ def test_the_first_to_begin_speaks() -> None:
     """Of several entries the one that begins first is named, then the one with the smaller id."""
     a, b = entry("country/KZ", name="a"), entry("country/KZ", name="b")
     later = a._replace(entry_id="0", starts=STARTS + 60)
-    some = current([later, b, a], STARTS, STARTS + 3600)
-    assert [one.entry_id for one in some] == ["a", "b", "0"]
-    assert suppression(some, Place("country/KZ"), BEGAN) == Suppression("a", "announced")
+    near = current([later, b, a], STARTS, STARTS + 3600)
+    assert [window.entry_id for window in near] == ["a", "b", "0"]
+    assert suppression(near, Place("country/KZ"), BEGAN) == Suppression("a", "announced")
 
 
 @pytest.mark.parametrize(("bins", "counts"), [(0, True), (2, True), (3, False)])
@@ -94,8 +94,8 @@ def test_an_entry_lasts_for_two_bins_more(bins: int, counts: bool) -> None:
 
 def test_an_entry_counts_while_it_is_known() -> None:
     """From when it was added until it was removed, both in event time, and again when it was added again."""
-    known = ((STARTS + 600.0, STARTS + 1200.0), (STARTS + 1800.0, float("inf")))
-    one = entry("country/KZ")._replace(valid=known)
+    spans = ((STARTS + 600.0, STARTS + 1200.0), (STARTS + 1800.0, float("inf")))
+    window = entry("country/KZ")._replace(valid=spans)
     ends = range(STARTS + 300, STARTS + 2400, 300)
-    counts = [bool(current([one], end - 300, end)) for end in ends]
+    counts = [bool(current([window], end - 300, end)) for end in ends]
     assert counts == [False, True, True, False, False, True, True]

@@ -57,12 +57,12 @@ def test_six_months_dark_stays_open_and_the_first_normal_bin_is_normal() -> None
     """A trickle of one in a hundred closes nothing; the return is told at once and starts nothing new."""
     level = 200 * daily(200, 2 * HOUR)
     level[10 * 12 : 190 * 12] *= 0.01
-    told = watch("count", 2 * HOUR, counted(level, 3))
-    (outage,) = outages(told)
+    changes = watch("count", 2 * HOUR, counted(level, 3))
+    (outage,) = outages(changes)
     assert outage.ended_at == START + 190 * DAY
     assert outage.started_at == START + 10 * DAY
     assert outage.updated_at <= START + 190 * DAY + 6 * HOUR
-    assert len(told) < 12
+    assert len(changes) < 12
 
 
 def test_a_return_in_stages_over_two_weeks_is_one_outage() -> None:
@@ -70,11 +70,11 @@ def test_a_return_in_stages_over_two_weeks_is_one_outage() -> None:
     level = 500 * daily(40, HOUR, 0.2)
     for day, share in ((10, 0.1), (14, 0.4), (18, 0.65), (22, 0.8)):
         level[day * 24 : (day + 4) * 24] *= share
-    told = watch("gauge", HOUR, noisy(level, 4))
-    (outage,) = outages(told)
+    changes = watch("gauge", HOUR, noisy(level, 4))
+    (outage,) = outages(changes)
     assert (outage.started_at, outage.ended_at) == (START + 10 * DAY, START + 26 * DAY)
-    assert any(change.state in ("open", "recovering") and 0.3 < change.drop < 0.7 for change in told)
-    assert len(told) < 15
+    assert any(change.state in ("open", "recovering") and 0.3 < change.drop < 0.7 for change in changes)
+    assert len(changes) < 15
 
 
 def test_stages_of_a_noisy_count_are_told_once_each() -> None:
@@ -82,10 +82,10 @@ def test_stages_of_a_noisy_count_are_told_once_each() -> None:
     level = 300 * daily(22, 600, 0.2)
     for day, share in ((6, 0.1), (10, 0.4), (14, 0.65)):
         level[day * 144 : (day + 4) * 144] *= share
-    told = watch("count", 600, counted(level, 19))
-    (outage,) = outages(told)
+    changes = watch("count", 600, counted(level, 19))
+    (outage,) = outages(changes)
     assert abs((outage.ended_at or 0) - START - 18 * DAY) <= 1200
-    assert len(told) <= 12
+    assert len(changes) <= 12
     assert len(outage.drops) == 1
 
 
@@ -167,8 +167,8 @@ def test_a_dip_seen_once_on_the_only_day_of_history_is_expected_the_next_day() -
 def test_a_network_that_shrank_for_good_is_accepted_as_told() -> None:
     """Rebaselined as an event after the operator's time, and normal from then on."""
     level = np.where(np.arange(40 * 24) < 10 * 24, 500.0, 300.0)
-    told = watch("gauge", HOUR, noisy(level, 14), rebaseline_after=7 * DAY)
-    (outage,) = outages(told)
+    changes = watch("gauge", HOUR, noisy(level, 14), rebaseline_after=7 * DAY)
+    (outage,) = outages(changes)
     assert outage.state == "rebaselined"
     assert 7 * DAY <= outage.updated_at - outage.started_at <= 8 * DAY
     never = outages(watch("gauge", HOUR, noisy(level, 14)))
@@ -204,9 +204,9 @@ def test_flapping_is_few_outages_and_few_messages() -> None:
     level = np.full(12 * 144, 400.0)
     for start in range(8 * 144, 9 * 144, 5):
         level[start : start + 3] = 0
-    told = watch("count", 600, counted(level, 17))
-    assert 1 <= len(outages(told)) <= 2
-    assert told[-1].state == "closed"
+    changes = watch("count", 600, counted(level, 17))
+    assert 1 <= len(outages(changes)) <= 2
+    assert changes[-1].state == "closed"
 
 
 def test_a_whole_feed_falls_and_is_held_then_withdrawn() -> None:
@@ -214,9 +214,9 @@ def test_a_whole_feed_falls_and_is_held_then_withdrawn() -> None:
     rng = np.random.default_rng(18)
     values = rng.poisson(200.0, (10 * 144, 20)).astype(float)
     values[1200:1212] = rng.poisson(20.0, (12, 20))
-    told = watch("count", 600, values)
-    assert {change.state for change in told} == {"suspected", "retracted"}
-    assert {change.row for change in told} == set(range(20))
+    changes = watch("count", 600, values)
+    assert {change.state for change in changes} == {"suspected", "retracted"}
+    assert {change.row for change in changes} == set(range(20))
 
 
 def test_a_country_that_falls_whole_is_no_feed_fault() -> None:
