@@ -17,11 +17,6 @@ from tests.schemas.examples import ENTRY
 STARTS, ENDS = parse_time("2017-07-01T00:00:00Z"), parse_time("2017-08-01T00:00:00Z")
 
 
-def test_bytes_survive_decoding_and_encoding() -> None:
-    """The example is read and written back to the same bytes."""
-    assert encode(decode_entry(ENTRY)) == ENTRY
-
-
 def test_the_id_is_a_function_of_what_is_said() -> None:
     """Order and repetition of entities do not matter, nor when it was added; everything else does."""
     mobile = Only(access="mobile")

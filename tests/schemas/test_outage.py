@@ -10,18 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.outage import Outage, decode_outage, encode, outage_id, rounded
+from schemas.outage import decode_outage, encode, outage_id, rounded
 from tests.schemas.examples import OUTAGE
-
-
-def test_bytes_survive_decoding_and_encoding() -> None:
-    """The example is read and written back to the same bytes: order, integers and decimals kept."""
-    assert encode(decode_outage(OUTAGE)) == OUTAGE
-
-
-def test_fields_in_the_order_of_the_contract() -> None:
-    """The order of the fields is that of the design, since bytes are compared."""
-    assert list(json.loads(OUTAGE)) == list(Outage.__struct_fields__)
 
 
 def test_order_of_facets_does_not_matter() -> None:
