@@ -34,7 +34,7 @@ LAST_SAVE_SECONDS = 5.0
 class Worker:
     """The partitions assigned to this process, and all that looks at them.
 
-    `clock` returns wall time since any fixed instant (s); `demand_pulse` ends the process when its partitions may
+    `clock` returns wall time since any fixed instant (s); `check_watchdog` ends the process when its partitions may
     belong to another worker.
     """
 
@@ -46,14 +46,14 @@ class Worker:
         metrics: Metrics,
         publisher: Publisher,
         clock: Callable[[], float],
-        demand_pulse: Callable[[], None],
+        check_watchdog: Callable[[], None],
         reference: ReferenceData | None = None,
     ) -> None:
         self.settings, self.app, self.table = settings, app, table
         self.metrics, self.publisher, self.clock = metrics, publisher, clock
         self.reference = reference or ReferenceData()
         self.ended = EndedEvents(settings.web.recent)
-        services = Services(metrics, publisher, self.ended, clock, demand_pulse)
+        services = Services(metrics, publisher, self.ended, clock, check_watchdog)
         self.measuring = StageRunner(services, self._measurement_stage, metrics.batch_seconds.time)
         self.summing = StageRunner(services, self._area_stage)
         self.grouping = StageRunner(services, self._incident_stage)

@@ -31,12 +31,12 @@ FINDINGS = 0  # the partition of all bin reports
 class Publisher:
     """Sends messages on behalf of stages and keeps their deliveries by stage name until `settle`.
 
-    `demand_pulse` ends the process when its partitions may belong to another worker.
+    `check_watchdog` ends the process when its partitions may belong to another worker.
     """
 
-    def __init__(self, app: faust.App, settings: Settings, demand_pulse: Callable[[], None]) -> None:
+    def __init__(self, app: faust.App, settings: Settings, check_watchdog: Callable[[], None]) -> None:
         kafka = settings.kafka
-        self._demand_pulse = demand_pulse
+        self._check_watchdog = check_watchdog
         self._outages = _raw_topic(app, kafka.outages)
         self._dead = _raw_topic(app, kafka.dead)
         self._clock = _raw_topic(app, kafka.clock)
@@ -112,7 +112,7 @@ class Publisher:
         partition: int | None = None,
         headers: Headers | None = None,
     ) -> None:
-        self._demand_pulse()
+        self._check_watchdog()
         delivery = await topic.send(key=key, value=value, partition=partition, headers=headers, force=True)
         self._pending.setdefault(stage, []).append(delivery)
 

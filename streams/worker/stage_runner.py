@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Services(NamedTuple):
-    """What all stage runners of a worker share. `clock` returns wall time since any fixed instant (s); `demand_pulse`
+    """What all stage runners of a worker share. `clock` returns wall time since any fixed instant (s); `check_watchdog`
     ends the process when its partitions may belong to another worker.
     """
 
@@ -28,7 +28,7 @@ class Services(NamedTuple):
     publisher: Publisher
     ended: EndedEvents
     clock: Callable[[], float]
-    demand_pulse: Callable[[], None]
+    check_watchdog: Callable[[], None]
 
 
 class StageRunner(Generic[S]):
@@ -132,7 +132,7 @@ class StageRunner(Generic[S]):
         await self.services.publisher.settle(stage.name)
         if not self._owns(stage):
             return
-        self.services.demand_pulse()
+        self.services.check_watchdog()
         self.services.metrics.snapshot_bytes.inc(stage.save(self.services.clock()))
         self.services.metrics.snapshots.inc()
         for stream, event in batches:
