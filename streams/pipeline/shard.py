@@ -45,8 +45,8 @@ class Counts:
 class Shard:
     """State of one partition. The same messages give the same outages, however they are cut into batches.
 
-    `areas`: sums over this shard alone, by feed; empty where `tells` takes the parts of each feed, because a stage sums
-    them over all shards. `reporter`: the name in the bin reports. `reference`: calendar and metadata.
+    `areas`: sums over this shard alone, by feed; empty where `take_area_sums` takes the parts of each feed, for a stage
+    that sums them over all shards. `reporter`: the name in the bin reports. `reference`: calendar and metadata.
     """
 
     settings: Settings
@@ -55,7 +55,7 @@ class Shard:
     counts: dict[str, Counts] = field(default_factory=dict)
     reader: Reader = field(init=False)
     reference: ReferenceData = field(default_factory=ReferenceData)
-    tells: Callable[[str, Partial], None] | None = None
+    take_area_sums: Callable[[str, Partial], None] | None = None
     reporter: str = SHARD.format(0)
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class Shard:
         self.reader = Reader(self._plain())
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():
-            if self.tells:
+            if self.take_area_sums:
                 feed.partials = partial(self._pass_on, name)
             elif feed.rules.areas:
                 patience = Patience(feed.rules.forget_after, feed.rules.expire_after)
@@ -76,8 +76,8 @@ class Shard:
 
     def _pass_on(self, feed: str, part: Partial) -> SeriesChanges:
         """Give the parts of a feed's areas to the stage that passes them on."""
-        if self.tells:
-            self.tells(feed, part)
+        if self.take_area_sums:
+            self.take_area_sums(feed, part)
         return []
 
     def apply(self, batch: Batch) -> Emitted:

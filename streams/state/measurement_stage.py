@@ -42,7 +42,9 @@ class MeasurementStage(Stage):
 
     def _begin(self, reference: ReferenceData) -> None:
         self.reporter = SHARD.format(self.number)
-        self.shard = Shard(self.settings, reference=reference, tells=self._add_area_sums, reporter=self.reporter)
+        self.shard = Shard(
+            self.settings, reference=reference, take_area_sums=self._add_area_sums, reporter=self.reporter
+        )
         self.shard.report_levels()
         self.tally = Tally()
         self.clock: dict[str, float] = {}
