@@ -18,18 +18,18 @@ GOOD = MEASUREMENTS[2]
 
 def taught(*values: bytes | None) -> DecoderCache:
     """Return one that has failed at these values and learnt the names of all that is good in them."""
-    one = DecoderCache()
-    assert one.decode(values) is None
-    one.learn([validate(value)[0] for value in values])
-    while one._left:
-        assert one.decode(values) is None
-    return one
+    cache = DecoderCache()
+    assert cache.decode(values) is None
+    cache.learn([validate(value)[0] for value in values])
+    while cache._left:
+        assert cache.decode(values) is None
+    return cache
 
 
 def flat(found: list[Measurement | list[Measurement]] | None) -> list[Measurement]:
     """Return the measurements of all values."""
     assert found is not None
-    return list(chain.from_iterable(one if isinstance(one, list) else [one] for one in found))
+    return list(chain.from_iterable(cache if isinstance(cache, list) else [cache] for cache in found))
 
 
 @given(VALUES)
@@ -66,21 +66,21 @@ def test_unknown_names_are_not(field: str) -> None:
 
 def test_it_is_tried_ever_less_where_it_fails() -> None:
     """So what is never familiar costs nothing; one success, and it is tried each time."""
-    one, odd = taught(GOOD), [message(ts="2019-12-25T06:05:00Z")]
-    assert flat(one.decode([GOOD]))
+    cache, odd = taught(GOOD), [message(ts="2019-12-25T06:05:00Z")]
+    assert flat(cache.decode([GOOD]))
     for pause in (1, 3, 7):
-        assert one.decode(odd) is None
-        assert [one.decode([GOOD]) for _ in range(pause)] == [None] * pause
-    assert flat(one.decode([GOOD])) == flat(one.decode([GOOD])) == validate(GOOD)[0]
+        assert cache.decode(odd) is None
+        assert [cache.decode([GOOD]) for _ in range(pause)] == [None] * pause
+    assert flat(cache.decode([GOOD])) == flat(cache.decode([GOOD])) == validate(GOOD)[0]
 
 
 def test_names_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """With that many known, no more are learnt."""
     monkeypatch.setattr(decoder_cache, "_MAX_NAMES", 4)
-    one = taught(*[message(service=f"s{number}") for number in range(4)])
-    assert flat(one.decode([message(service="s1")]))
-    assert one.decode([message(service="new")]) is None
-    one.learn([validate(message(service="new"))[0]])
-    assert one.decode([message(service="s1")]) is None
-    assert flat(one.decode([message(service="s1")]))
-    assert one.decode([message(service="new")]) is None
+    cache = taught(*[message(service=f"s{number}") for number in range(4)])
+    assert flat(cache.decode([message(service="s1")]))
+    assert cache.decode([message(service="new")]) is None
+    cache.learn([validate(message(service="new"))[0]])
+    assert cache.decode([message(service="s1")]) is None
+    assert flat(cache.decode([message(service="s1")]))
+    assert cache.decode([message(service="new")]) is None

@@ -17,9 +17,9 @@ from tests.schemas.examples import OUTAGE
 def test_order_of_facets_does_not_matter() -> None:
     """Facets are written in one order, whatever order they were given in."""
     outage = decode_outage(OUTAGE)
-    one = {"service": "skype", "access": "mobile", "direction": "international"}
-    other = dict(reversed(one.items()))
-    written = encode(msgspec.structs.replace(outage, facets=one))
+    first = {"service": "skype", "access": "mobile", "direction": "international"}
+    other = dict(reversed(first.items()))
+    written = encode(msgspec.structs.replace(outage, facets=first))
     assert written == encode(msgspec.structs.replace(outage, facets=other))
     assert b'"facets":{"access":"mobile","direction":"international","service":"skype"}' in written
 
@@ -74,10 +74,10 @@ _SERIES = st.tuples(
 
 
 @given(_SERIES, _SERIES)
-def test_ids_differ_where_series_or_bins_do(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+def test_ids_differ_where_series_or_bins_do(first: tuple[Any, ...], other: tuple[Any, ...]) -> None:
     """Two ids are equal exactly when feed, entity, facets and opening bin are."""
-    assert (outage_id(*one) == outage_id(*other)) == (one == other)
-    assert len(outage_id(*one)) == 16
+    assert (outage_id(*first) == outage_id(*other)) == (first == other)
+    assert len(outage_id(*first)) == 16
 
 
 def test_the_order_of_facets_is_no_part_of_the_id() -> None:

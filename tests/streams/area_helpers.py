@@ -44,7 +44,7 @@ def _placed(value: bytes | None) -> bytes | None:
     return orjson.dumps({"country": region[:2], **fields, "region": region, "access": "mobile"})
 
 
-def told(outages: Sequence[bytes], *states: str) -> list[tuple[str, ...]]:
+def revisions(outages: Sequence[bytes], *states: str) -> list[tuple[str, ...]]:
     """Return the entities, with their facets, that the outages of these states (or all) are of."""
     found = [orjson.loads(outage) for outage in outages]
     return [(one["entity"], *one["facets"].values()) for one in found if not states or one["state"] in states]

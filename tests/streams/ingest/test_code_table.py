@@ -18,18 +18,18 @@ def codes(chance: np.random.Generator, count: int) -> Ints:
 def test_it_says_what_a_dictionary_says() -> None:
     """However many collide in the hash, whatever is learnt in how many turns, forgotten and learnt again."""
     chance = np.random.default_rng(1)
-    table, known, asked = CodeTable(), dict[int, int](), codes(chance, 4000)
+    table, expected, asked = CodeTable(), dict[int, int](), codes(chance, 4000)
     for turn in range(8):
-        new = np.array([code for code in codes(chance, 500).tolist() if code not in known])
-        rows = np.array([500 * turn + len(known) + abs(code) % 7 for code in new.tolist()])
+        new = np.array([code for code in codes(chance, 500).tolist() if code not in expected])
+        rows = np.array([500 * turn + len(expected) + abs(code) % 7 for code in new.tolist()])
         table.learn(new, rows)
-        known.update((code, row) for code, row in zip(new.tolist(), rows.tolist(), strict=True) if code >= 0)
-        gone = np.array(sorted(set(known.values()))[::5])
+        expected.update((code, row) for code, row in zip(new.tolist(), rows.tolist(), strict=True) if code >= 0)
+        gone = np.array(sorted(set(expected.values()))[::5])
         table.forget(gone)
-        known = {code: row for code, row in known.items() if row not in set(gone.tolist())}
-        both = np.concatenate([asked, new, np.array(list(known))])
-        assert table.find(both).tolist() == [known.get(code, -1) for code in both.tolist()]
-    assert len(known) > 100
+        expected = {code: row for code, row in expected.items() if row not in set(gone.tolist())}
+        both = np.concatenate([asked, new, np.array(list(expected))])
+        assert table.find(both).tolist() == [expected.get(code, -1) for code in both.tolist()]
+    assert len(expected) > 100
     table.clear()
     assert set(table.find(asked).tolist()) == {-1}
 

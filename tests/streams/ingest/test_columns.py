@@ -54,16 +54,18 @@ def test_rows_by_code_are_rows_by_key() -> None:
     rng = np.random.default_rng(1)
     reader, by_code, by_key = Reader(), SeriesIndex(), SeriesIndex()
     for turn in range(40):
-        some = [EVERY[at] for at in rng.integers(0, len(EVERY) // 2, 15).tolist()]
+        measurements = [EVERY[at] for at in rng.integers(0, len(EVERY) // 2, 15).tolist()]
 
-        def those(which: Ints, some: list[Measurement] = some) -> list[Measurement]:
-            return [some[at] for at in which.tolist()]
+        def select(which: Ints, measurements: list[Measurement] = measurements) -> list[Measurement]:
+            return [measurements[at] for at in which.tolist()]
 
-        rows = by_code.rows_of(reader.columns([reader.look(some)]).code, those)
-        assert [by_code.rows[row] for row in rows.tolist()] == [by_key.rows[r] for r in by_key.look_up(some).tolist()]
+        rows = by_code.rows_of(reader.columns([reader.look(measurements)]).code, select)
+        assert [by_code.rows[row] for row in rows.tolist()] == [
+            by_key.rows[r] for r in by_key.look_up(measurements).tolist()
+        ]
         if turn % 5 == 4:
             gone = np.unique(rng.choice(rows, 3))
-            by_key.forget(by_key.look_up(those(np.flatnonzero(np.isin(rows, gone)))))
+            by_key.forget(by_key.look_up(select(np.flatnonzero(np.isin(rows, gone)))))
             by_code.forget(gone)
         if turn % 11 == 10:
             reader = Reader()
@@ -73,8 +75,8 @@ def test_rows_by_code_are_rows_by_key() -> None:
 @pytest.mark.parametrize("many", [0, 3])
 def test_numbers_given_anew_change_nothing(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """However few sorts may be numbered at a time, the same outages and dead letters come out."""
-    its, values = helpers.settings(), helpers.traffic(3)
+    settings, values = helpers.settings(), helpers.traffic(3)
     cuts = range(0, len(values), 40)
-    expected = helpers.run(its, values, cuts).ran()
+    expected = helpers.run(settings, values, cuts).ran()
     monkeypatch.setattr("streams.ingest.columns.MANY", many)
-    assert helpers.run(its, values, cuts).ran() == expected
+    assert helpers.run(settings, values, cuts).ran() == expected

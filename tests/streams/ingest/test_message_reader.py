@@ -167,11 +167,11 @@ def test_layouts_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_columns_alone_lead_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outages, dead letters and counts of all kinds of feeds are those of decoding everything."""
-    its, values = helpers.settings(), helpers.traffic(5)
+    settings, values = helpers.settings(), helpers.traffic(5)
     cuts = range(0, len(values), 40)
-    by_layout = helpers.run(its, values, cuts).ran()
+    by_layout = helpers.run(settings, values, cuts).ran()
     monkeypatch.setattr(Feed, "is_columnar", False)
-    assert helpers.run(its, values, cuts).ran() == by_layout
+    assert helpers.run(settings, values, cuts).ran() == by_layout
 
 
 def test_a_pool_is_a_sequence() -> None:

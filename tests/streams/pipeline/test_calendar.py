@@ -34,10 +34,10 @@ FACETS = Only()
 
 
 def entry(
-    first: float, last: float, *known: tuple[float, float | None], entities: Iterable[str] = ("country/KZ",)
+    first: float, last: float, *periods: tuple[float, float | None], entities: Iterable[str] = ("country/KZ",)
 ) -> CalendarEntry:
     """An entry between hours, known between hours."""
-    spans = [Period(at(added), None if removed is None else at(removed)) for added, removed in known]
+    spans = [Period(at(added), None if removed is None else at(removed)) for added, removed in periods]
     bare = entry_of(START + first * HOUR, START + last * HOUR, entities, FACETS, "works")
     return msgspec.structs.replace(bare, periods=spans)
 
@@ -56,7 +56,9 @@ def traffic() -> list[bytes | None]:
     ]
 
 
-def told(*entries: CalendarEntry, values: list[bytes | None] | None = None) -> list[tuple[int, str, float, str | None]]:
+def revisions(
+    *entries: CalendarEntry, values: list[bytes | None] | None = None
+) -> list[tuple[int, str, float, str | None]]:
     """What is told of the dark network: revision, state, hour, and what suppresses it."""
     running = Run(Shard(SETTINGS, reference=_reference(entries)))
     running.take(values or traffic())
@@ -76,47 +78,47 @@ def _short(outage: bytes) -> tuple[int, str, float, str | None]:
     return it["revision"], it["state"], hour, it["suppressed_by"]
 
 
-PLAIN = told()
+PLAIN = revisions()
 
 
 def test_an_outage_is_told_in_the_same_revisions_when_it_is_expected() -> None:
     """Detection goes on: nothing but what suppresses it differs."""
-    one = entry(DARK - 1, BACK + 1, (0, None))
-    assert told(one) == [(revision, state, hour, one.entry_id) for revision, state, hour, _ in PLAIN]
+    plan = entry(DARK - 1, BACK + 1, (0, None))
+    assert revisions(plan) == [(revision, state, hour, plan.entry_id) for revision, state, hour, _ in PLAIN]
     assert (PLAIN[0][1], PLAIN[-1][1]) == ("open", "closed")
 
 
 def test_an_entry_of_others_changes_nothing() -> None:
     """Another network's maintenance leaves the outage as it was."""
-    assert told(entry(DARK - 1, BACK + 1, (0, None), entities=["asn/2", "country/KG"])) == PLAIN
+    assert revisions(entry(DARK - 1, BACK + 1, (0, None), entities=["asn/2", "country/KG"])) == PLAIN
 
 
 def test_an_entry_that_ends_while_the_outage_goes_on_is_told() -> None:
     """Two bins after the entry's end a revision has nothing that suppresses it any more, so it pages."""
-    one = entry(DARK - 1, DARK + 5, (0, None))
-    found = told(one)
+    plan = entry(DARK - 1, DARK + 5, (0, None))
+    found = revisions(plan)
     assert next(hour for _, _, hour, by in found if by is None) == DARK + 5 + 3
     assert [revision for revision, *_ in found] == list(range(1, len(PLAIN) + 2))
 
 
-@pytest.mark.parametrize("known", [((62, None),), ((62, 65),), ((62, 65), (67, None))])
-def test_a_change_of_the_calendar_is_a_revision(known: tuple[tuple[float, float | None], ...]) -> None:
+@pytest.mark.parametrize("periods", [((62, None),), ((62, 65),), ((62, 65), (67, None))])
+def test_a_change_of_the_calendar_is_a_revision(periods: tuple[tuple[float, float | None], ...]) -> None:
     """An entry that is added, removed, or added again while the outage goes on is told with the next bin."""
-    one = entry(DARK - 1, BACK + 1, *known)
+    plan = entry(DARK - 1, BACK + 1, *periods)
     expected = {
-        hour: one.entry_id if by else None for span in known for hour, by in zip(span, (1, 0), strict=True) if hour
+        hour: plan.entry_id if by else None for span in periods for hour, by in zip(span, (1, 0), strict=True) if hour
     }
-    turns = [(now[2], now[3]) for before, now in pairwise(told(one)) if before[3] != now[3]]
+    turns = [(now[2], now[3]) for before, now in pairwise(revisions(plan)) if before[3] != now[3]]
     assert turns == sorted(expected.items())
 
 
 def test_it_does_not_matter_when_an_entry_is_read() -> None:
     """An entry that comes late, after bins of the time before it was added, gives the same bytes."""
-    one, values = entry(DARK - 1, BACK + 1, (62, 65)), traffic()
-    soon, late = Run(Shard(SETTINGS, reference=_reference([one]))), Run(Shard(SETTINGS, reference=ReferenceData()))
+    plan, values = entry(DARK - 1, BACK + 1, (62, 65)), traffic()
+    soon, late = Run(Shard(SETTINGS, reference=_reference([plan]))), Run(Shard(SETTINGS, reference=ReferenceData()))
     soon.take(values)
     late.take(values[: 61 * 6])
-    late.shard.reference.calendar.put([one])
+    late.shard.reference.calendar.put([plan])
     late.take(values[61 * 6 :])
     assert soon.outages == late.outages
     assert any(b"works" in outage for outage in soon.outages)
@@ -124,11 +126,14 @@ def test_it_does_not_matter_when_an_entry_is_read() -> None:
 
 def test_what_suppresses_is_in_the_snapshot() -> None:
     """A shard that is restored in the middle goes on to the same bytes."""
-    one, values = entry(DARK - 1, DARK + 5, (0, None)), traffic()
-    whole, first = Run(Shard(SETTINGS, reference=_reference([one]))), Run(Shard(SETTINGS, reference=_reference([one])))
+    plan, values = entry(DARK - 1, DARK + 5, (0, None)), traffic()
+    whole, first = (
+        Run(Shard(SETTINGS, reference=_reference([plan]))),
+        Run(Shard(SETTINGS, reference=_reference([plan]))),
+    )
     whole.take(values)
     first.take(values[: 64 * 6])
-    again = Run(Shard(SETTINGS, reference=_reference([one])), first.offset)
+    again = Run(Shard(SETTINGS, reference=_reference([plan])), first.offset)
     restore(again.shard, heads(first.shard), dump(first.shard, whole=True))
     again.take(values[64 * 6 :])
     assert first.outages + again.outages == whole.outages
@@ -136,12 +141,12 @@ def test_what_suppresses_is_in_the_snapshot() -> None:
 
 def test_settings_always_count() -> None:
     """An entry of the settings counts whatever the topic says of one with the same content."""
-    one = entry(DARK - 1, BACK + 1, (80, 81))
-    calendar = Calendar([one])
-    calendar.put([one])
+    plan = entry(DARK - 1, BACK + 1, (80, 81))
+    calendar = Calendar([plan])
+    calendar.put([plan])
     running = Run(Shard(SETTINGS, reference=ReferenceData(calendar)))
     running.take(traffic())
-    assert {by for *_, by in map(_short, running.outages)} == {one.entry_id}
+    assert {by for *_, by in map(_short, running.outages)} == {plan.entry_id}
 
 
 class Counting(Calendar):
@@ -160,7 +165,7 @@ class Counting(Calendar):
 
 def test_what_was_read_of_the_topic_is_put_in_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list is made once for a hundred entries, not once for each; a newer state takes the place of the older."""
-    many = {one.entry_id: one for one in (entry(hour, hour + 1, (0, None)) for hour in range(100))}
+    many = {each.entry_id: each for each in (entry(hour, hour + 1, (0, None)) for hour in range(100))}
     monkeypatch.setattr(calendar_topic, "read", lambda _: calendar_topic.Reading(many))
     calendar, first = Counting(), next(iter(many.values()))
     calendar_topic.load(SETTINGS.kafka, calendar)
@@ -172,23 +177,23 @@ def test_what_was_read_of_the_topic_is_put_in_at_once(monkeypatch: pytest.Monkey
 
 def test_areas_are_suppressed_too() -> None:
     """What is summed of a country is expected when the country is."""
-    its = area_helpers.settings(("country",), ("gauge",))
+    settings = area_helpers.settings(("country",), ("gauge",))
     values = area_helpers.gauges({(asn, "KZ-75"): [100.0] * 60 + [1.0] * 8 for asn in range(1, 4)}, country="KZ")
-    shard = Shard(its, reference=_reference([entry(0, 24 * 365, (0, None))]))
+    shard = Shard(settings, reference=_reference([entry(0, 24 * 365, (0, None))]))
     running = Run(shard)
     running.take(values)
     found = [orjson.loads(outage) for outage in running.outages]
-    assert "country/KZ" in [one["entity"] for one in found]
-    assert all(one["suppressed_by"] for one in found)
+    assert "country/KZ" in [incident["entity"] for incident in found]
+    assert all(incident["suppressed_by"] for incident in found)
 
 
 def test_the_calendar_of_the_settings() -> None:
     """So `ebbtide detect` knows the entries of the settings file."""
-    one = ExpectedSettings(starts=_moment(DARK - 1), ends=_moment(BACK + 1), entities=("country/KZ",))
-    its = msgspec.structs.replace(SETTINGS, calendar=(one,))
-    done = Run(Shard(its, reference=reference_data_of(its)))
+    setting = ExpectedSettings(starts=_moment(DARK - 1), ends=_moment(BACK + 1), entities=("country/KZ",))
+    settings = msgspec.structs.replace(SETTINGS, calendar=(setting,))
+    done = Run(Shard(settings, reference=reference_data_of(settings)))
     done.take(traffic())
-    assert {by for *_, by in map(_short, done.outages)} == {one.entry().entry_id}
+    assert {by for *_, by in map(_short, done.outages)} == {setting.entry().entry_id}
 
 
 def _moment(hour: float) -> datetime:
@@ -198,32 +203,32 @@ def _moment(hour: float) -> datetime:
 def test_an_incident_keeps_what_suppresses_it_over_a_restart() -> None:
     """The stage of incidents, restored in the middle of an outage whose entry ends later, sends the same bytes."""
     first, last = (_hours_of(hour) for hour in (min(DARK_HOURS) - 1, max(DARK_HOURS) + 5))
-    one = entry_of(first, last, ["country/AZ"], FACETS, "works")
-    its, shard, tally = (
+    plan = entry_of(first, last, ["country/AZ"], FACETS, "works")
+    settings, shard, tally = (
         finding_helpers.SETTINGS,
-        Shard(finding_helpers.SETTINGS, reference=_reference([_always(one)])),
+        Shard(finding_helpers.SETTINGS, reference=_reference([_always(plan)])),
         Tally(),
     )
     shard.report_levels()
     values = [value for _, value in finding_helpers.two_feeds()]
     emitted = process(shard, tally, values, range(len(values)), helpers.LATER)
     messages = [encode_bin_report(piece) for report in emitted.bin_reports for piece in pieces_of(report)]
-    its = msgspec.structs.replace(its, kafka=msgspec.structs.replace(its.kafka, partitions=1))
-    whole = IncidentStage(its, 0, {}, 0.0).process(helpers.records(messages), 0.0).incidents
+    settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=1))
+    whole = IncidentStage(settings, 0, {}, 0.0).process(helpers.records(messages), 0.0).incidents
     middle = next(n for n, value in enumerate(messages) if b'"end":%d,' % (first + 5 * HOUR) in value)
     table: dict[bytes, bytes] = {}
-    stage = IncidentStage(its, 0, table, 0.0)
+    stage = IncidentStage(settings, 0, table, 0.0)
     before = stage.process(helpers.records(messages[:middle]), 0.0).incidents
     stage.save(1.0)
-    after = IncidentStage(its, 0, table, 2.0).process(helpers.records(messages[middle:], middle), 2.0).incidents
+    after = IncidentStage(settings, 0, table, 2.0).process(helpers.records(messages[middle:], middle), 2.0).incidents
     assert [*before, *after] == whole
-    assert {one.suppressed_by for one in before} == {one.entry_id}
-    assert None in {one.suppressed_by for one in after}
+    assert {outage.suppressed_by for outage in before} == {plan.entry_id}
+    assert None in {outage.suppressed_by for outage in after}
 
 
 def _hours_of(hour: float) -> float:
     return finding_helpers.START + hour * HOUR
 
 
-def _always(one: CalendarEntry) -> CalendarEntry:
-    return msgspec.structs.replace(one, periods=[Period(format_time(0))])
+def _always(plan: CalendarEntry) -> CalendarEntry:
+    return msgspec.structs.replace(plan, periods=[Period(format_time(0))])

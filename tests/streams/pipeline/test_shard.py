@@ -53,10 +53,10 @@ def test_cuts_matter_as_little_when_series_are_forgotten_and_outages_expire(
     seed: int, cuts: list[int], forget: float, expire: float
 ) -> None:
     """Rows that are freed and given to others at the end of a day are the same rows under any cut."""
-    its = helpers.settings(forget_after=forget, expire_after=expire)
+    settings = helpers.settings(forget_after=forget, expire_after=expire)
     values = traffic(seed, bins=28, feeds=("count", "presence", "gauge"))
     moved = [value and value.replace(b'"asn":2', b'"asn":%d' % (20 + i % 9)) for i, value in enumerate(values)]
-    assert everything(run(its, moved, cuts)) == everything(run(its, moved))
+    assert everything(run(settings, moved, cuts)) == everything(run(settings, moved))
 
 
 @FEW
@@ -85,7 +85,7 @@ def test_an_element_of_an_array_is_dead_with_its_own_bytes(kind: Kind) -> None:
     good = message(kind, START, member="a", up=True)
     odd = b'{"ts": 1577664000.0,  "feed":"nobody", "asn":7, "more":[1, 2]}'
     done = run(helpers.settings(), [b"[%b, 5, %b ,%b]" % (good, odd, good)])
-    assert [one[1:] for one in done.ran().dead] == [("unknown-feed", odd), ("wrong-type", b"5")]
+    assert [letter[1:] for letter in done.ran().dead] == [("unknown-feed", odd), ("wrong-type", b"5")]
     assert done.shard.counts[kind].binned == 2
 
 
@@ -135,7 +135,7 @@ def test_receive_times_are_those_of_the_messages() -> None:
 def test_what_a_kind_cannot_use_is_dead(kind: Kind, fields: dict[str, object], reason: str) -> None:
     """A measurement that lacks what its feed's kind needs is rejected, and makes no series."""
     done = run(helpers.settings(), [message(kind, START, 1, **fields)])
-    assert [one[1] for one in done.dead] == [reason]
+    assert [letter[1] for letter in done.dead] == [reason]
     assert len(done.shard.feeds[kind].index) == 0
 
 

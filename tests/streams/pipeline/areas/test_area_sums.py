@@ -20,7 +20,7 @@ from streams.pipeline.shard import Shard
 from streams.state.shard_restore import restore
 from streams.state.shard_rows import dump, heads
 from tests.streams import area_helpers, helpers
-from tests.streams.area_helpers import gauges, placed, sums_of, told
+from tests.streams.area_helpers import gauges, placed, revisions, sums_of
 from tests.streams.helpers import DAY, HOUR, KINDS, START, interrupted, message, run, same
 
 DAYS = 24 * 4
@@ -48,10 +48,10 @@ def test_any_cut_into_batches_gives_the_same_bytes_and_state(seed: int, cuts: li
 @given(SEEDS, CUTS, st.sampled_from([0, 2 * HOUR]))
 def test_a_snapshot_at_any_point_continues_with_the_same_bytes(seed: int, cuts: list[int], forget: int) -> None:
     """After each cut a new shard takes over, cells that are forgotten or not."""
-    its = area_helpers.settings(forget_after=forget) if forget else area_helpers.settings()
+    settings = area_helpers.settings(forget_after=forget) if forget else area_helpers.settings()
     values = placed(seed, bins=28 if forget else 16, feeds=("count", "presence", "distinct") if forget else KINDS)
-    whole = run(its, values)
-    outages, shard = interrupted(its, values, cuts)
+    whole = run(settings, values)
+    outages, shard = interrupted(settings, values, cuts)
     assert outages == whole.outages
     assert same(shard, whole.shard)
 
@@ -59,7 +59,11 @@ def test_a_snapshot_at_any_point_continues_with_the_same_bytes(seed: int, cuts: 
 def test_the_traffic_has_outages_of_areas_of_every_kind() -> None:
     """What the two tests above compare is something."""
     done = run(area_helpers.settings(), placed(1, bins=20))
-    found = {(one.feed, one.entity) for one in map(decode_outage, done.outages) if not one.entity.startswith("asn/")}
+    found = {
+        (outage.feed, outage.entity)
+        for outage in map(decode_outage, done.outages)
+        if not outage.entity.startswith("asn/")
+    }
     assert {feed for feed, _ in found} == set(KINDS)
     assert {entity for _, entity in found} >= {"region/IR-12", "region/KZ-75"}
 
@@ -80,16 +84,16 @@ def test_a_combination_without_state_starts_anew_and_one_without_settings_is_dro
 
 def test_sums_of_every_kind_are_exact() -> None:
     """Last level by network and region, counts, different members, pooled trials, members: added up by area."""
-    its, at = area_helpers.settings(("country", "region+access")), START + 60
+    settings, at = area_helpers.settings(("country", "region+access")), START + 60
     where = [(1, "IR-30", "mobile"), (1, "IR-12", "mobile"), (2, "IR-12", "fixed")]
     fields: list[dict[str, Any]] = [{"asn": asn, "region": region, "access": access} for asn, region, access in where]
-    values = [message("gauge", at + n, value=10 + n, **one) for n, one in enumerate([*fields, fields[0]])]
-    values += [message("count", at, value=2.5, **one) for one in fields]
-    values += [message("distinct", at, member=name, **one) for one, name in product(fields, "aab")]
-    values += [message("ratio", at, value=3, of=4, **one) for one in fields]
-    values += [message("presence", at, member=name, up=name == "a", **one) for one, name in product(fields, "ab")]
+    values = [message("gauge", at + n, value=10 + n, **place) for n, place in enumerate([*fields, fields[0]])]
+    values += [message("count", at, value=2.5, **place) for place in fields]
+    values += [message("distinct", at, member=name, **place) for place, name in product(fields, "aab")]
+    values += [message("ratio", at, value=3, of=4, **place) for place in fields]
+    values += [message("presence", at, member=name, up=name == "a", **place) for place, name in product(fields, "ab")]
     values += [message(kind, at + 2 * HOUR, member="a", up=True, region="IR-30") for kind in KINDS]
-    found = dict(zip(KINDS, (one for one in sums_of(its, values) if one.start == START), strict=True))
+    found = dict(zip(KINDS, (summed for summed in sums_of(settings, values) if summed.start == START), strict=True))
     country = {kind: Sums.of(found[kind].sums["country"][1]) for kind in KINDS}
     assert [float(country[kind].value[0]) for kind in KINDS] == [13 + 11 + 12, 7.5, 6, 9, 3]
     assert [float(country[kind].size[0]) for kind in ("ratio", "presence")] == [12, 6]
@@ -107,14 +111,14 @@ def test_an_area_that_goes_dark_is_an_outage_with_the_id_of_its_series() -> None
     """One region of a network that lies in two: the region is named, the country loses its part."""
     values = gauges({(1, "IR-30"): [*level(60), *[0.0] * 6], (2, "IR-12"): level(100, DAYS + 6)})
     done = run(area_helpers.settings(("country", "region"), ("gauge",)), values)
-    found = [one for one in map(decode_outage, done.outages) if not one.entity.startswith("asn/")]
-    assert {(one.entity, one.state, one.severity) for one in found} == {
+    found = [outage for outage in map(decode_outage, done.outages) if not outage.entity.startswith("asn/")]
+    assert {(outage.entity, outage.state, outage.severity) for outage in found} == {
         ("country/IR", "open", "partial"),
         ("region/IR-30", "open", "total"),
     }
     opened = START + DAYS * HOUR
-    assert {one.outage_id for one in found} >= {outage_id("gauge", "region/IR-30", {}, opened)}
-    assert {(one.entity, one.country, one.region) for one in found} == {
+    assert {outage.outage_id for outage in found} >= {outage_id("gauge", "region/IR-30", {}, opened)}
+    assert {(outage.entity, outage.country, outage.region) for outage in found} == {
         ("country/IR", "IR", None),
         ("region/IR-30", "IR", "IR-30"),
     }
@@ -125,14 +129,14 @@ def test_a_network_that_is_missing_is_no_fall(hours: int) -> None:
     """40 % of a country is not measured for an hour, for some, and for longer than it takes part; then it is back."""
     gap: list[float | None] = [*level(40), *[None] * hours, *level(40, 48, 2)]
     values = gauges({(1, "IR-30"): gap, (2, "IR-30"): level(60, DAYS + hours + 48)})
-    assert told(run(area_helpers.settings(("country",), ("gauge",)), values).outages) == []
+    assert revisions(run(area_helpers.settings(("country",), ("gauge",)), values).outages) == []
 
 
 def test_what_is_unknown_is_not_guessed() -> None:
     """With more than half of it missing for hours, nothing is said of a country."""
     away: list[float | None] = [*level(60), *[None] * 15]
     values = gauges({(1, "IR-30"): away, (2, "IR-30"): [*level(40, DAYS + 3), *[2.0] * 12]})
-    found = told(run(area_helpers.settings(("country",), ("gauge",)), values).outages)
+    found = revisions(run(area_helpers.settings(("country",), ("gauge",)), values).outages)
     assert set(found) == {("asn/2",)}
 
 
@@ -141,7 +145,7 @@ def test_the_rest_of_a_country_falls_while_a_network_is_missing() -> None:
     gap: list[float | None] = [*level(40), *[None] * 12]
     values = gauges({(1, "IR-30"): gap, (2, "IR-30"): [*level(60, DAYS + 6), *[15.0] * 6]})
     done = run(area_helpers.settings(("country",), ("gauge",)), values)
-    found = [one for one in map(decode_outage, done.outages) if one.entity == "country/IR"]
+    found = [outage for outage in map(decode_outage, done.outages) if outage.entity == "country/IR"]
     assert found[0].state == "open"
     assert found[-1].drop == pytest.approx(0.75, abs=0.03)
 
@@ -156,7 +160,7 @@ def test_a_ratio_of_networks_that_differ_is_no_fall_when_one_is_missing() -> Non
             up = sum(rng.random() < p for _ in range(400))
             values.append(message("ratio", at, asn, country="IR", value=up, of=400))
     values.append(message("ratio", START + (DAYS + 14) * HOUR, 9, country="XX", value=1, of=1))
-    assert told(run(area_helpers.settings(("country",), ("ratio",)), values).outages) == []
+    assert revisions(run(area_helpers.settings(("country",), ("ratio",)), values).outages) == []
 
 
 @pytest.mark.parametrize("kind", ["gauge", "count"])
@@ -165,10 +169,10 @@ def test_a_network_that_is_new_is_no_growth_that_falls_later(kind: str) -> None:
     values = list[bytes | None]()
     for hour in range(DAYS + 48):
         at, there = START + hour * HOUR + 60, 48 <= hour < 50
-        some = {1: 100, 2: 100} if there else {1: 100}
-        values += [message(kind, at, asn, country="IR", value=v + hour % 3) for asn, v in some.items()]
+        selected = {1: 100, 2: 100} if there else {1: 100}
+        values += [message(kind, at, asn, country="IR", value=v + hour % 3) for asn, v in selected.items()]
     values.append(message(kind, START + (DAYS + 50) * HOUR, 1, country="IR", value=100))
-    found = told(run(area_helpers.settings(("country",), (kind,)), values).outages)
+    found = revisions(run(area_helpers.settings(("country",), (kind,)), values).outages)
     assert ("country/IR",) not in found
 
 
@@ -177,7 +181,7 @@ def test_a_network_that_stays_is_part_of_its_country() -> None:
     new: list[float | None] = [*[None] * 48, *level(100, 120), *[0.0] * 6]
     values = gauges({(1, "IR-30"): level(100, 174), (2, "IR-30"): new})
     done = run(area_helpers.settings(("country",), ("gauge",)), values)
-    found = [one for one in map(decode_outage, done.outages) if one.entity == "country/IR"]
+    found = [outage for outage in map(decode_outage, done.outages) if outage.entity == "country/IR"]
     assert found[0].state == "open"
     assert found[0].expected == pytest.approx(200, rel=0.02)
     assert found[0].drop == pytest.approx(0.5, abs=0.02)
@@ -192,8 +196,8 @@ def test_an_area_that_is_measured_itself_is_not_derived() -> None:
     ]
     values = sorted([*own, *lines], key=time_of)
     done = run(area_helpers.settings(("region", "country"), ("gauge",)), values)
-    found = [decode_outage(one) for one in done.outages]
-    assert [(one.entity, one.value) for one in found] == [("region/IR-30", 5.0)]
+    found = [decode_outage(sent) for sent in done.outages]
+    assert [(outage.entity, outage.value) for outage in found] == [("region/IR-30", 5.0)]
     assert len(done.shard.areas["gauge"].summed["region"].index) == 0
     country = done.shard.areas["gauge"].summed["country"]
     assert country.index.by_series.keys() == {("country/IR", ())}
@@ -219,20 +223,25 @@ def test_regions_add_up_to_a_country_where_there_are_no_networks() -> None:
     ]
     values = [*regions, place(START + (DAYS + 6) * HOUR, region="IR-30", value=50)]
     done = run(area_helpers.settings(("country",), ("gauge",)), values)
-    assert told(done.outages, "open") == [("region/IR-12",), ("country/IR",)]
+    assert revisions(done.outages, "open") == [("region/IR-12",), ("country/IR",)]
     done.take([message("gauge", START + (DAYS + 6 + n) * HOUR + 60, 7, country="IR", value=9) for n in range(1, 12)])
-    assert told(done.outages, "expired") == [("country/IR",)]
+    assert revisions(done.outages, "expired") == [("country/IR",)]
     assert done.shard.areas["gauge"].summed["country"].rank[0] == 1
 
 
 def test_a_combination_takes_what_has_its_facets_and_sums_over_others() -> None:
     """Mobile lines of a country abroad; what has no direction is not among them."""
-    its = area_helpers.settings(("country+direction", "country+access+direction", "country+service"), ("count",))
-    one = {"country": "IR", "access": "mobile", "direction": "international"}
-    lots = [one, {**one, "access": "fixed"}, {**one, "direction": "domestic"}, {"country": "IR", "access": "mobile"}]
+    settings = area_helpers.settings(("country+direction", "country+access+direction", "country+service"), ("count",))
+    place = {"country": "IR", "access": "mobile", "direction": "international"}
+    lots = [
+        place,
+        {**place, "access": "fixed"},
+        {**place, "direction": "domestic"},
+        {"country": "IR", "access": "mobile"},
+    ]
     values = [message("count", START + n, 1, value=2**n, **lot) for n, lot in enumerate(lots)]
     closing = message("count", START + 2 * HOUR, 1, country="IR")
-    (found,) = (one for one in sums_of(its, [*values, closing]) if one.start == START)
+    (found,) = (summed for summed in sums_of(settings, [*values, closing]) if summed.start == START)
     areas, limbs = found.sums["country+direction"]
     assert [dict(area.series.facets)["direction"] for area in areas] == ["domestic", "international"]
     assert Sums.of(limbs).value.tolist() == [4, 3]
@@ -250,9 +259,9 @@ def test_areas_of_a_feed_at_fault_are_only_suspected() -> None:
     """Twelve networks of two countries fall together: too few areas to tell, but the networks do."""
     dark = {(asn, f"{'IR' if asn % 2 else 'KZ'}-1"): [*level(100, seed=asn), *[20.0] * 4] for asn in range(1, 13)}
     done = run(area_helpers.settings(("country",), ("gauge",)), gauges(dark))
-    found = [one for one in map(decode_outage, done.outages) if one.entity.startswith("country/")]
-    assert {one.state for one in found} == {"suspected"}
-    assert {one.explain["held"] for one in found} == {"feed"}
+    found = [outage for outage in map(decode_outage, done.outages) if outage.entity.startswith("country/")]
+    assert {outage.state for outage in found} == {"suspected"}
+    assert {outage.explain["held"] for outage in found} == {"feed"}
 
 
 def test_areas_of_a_feed_that_stops_expire() -> None:
@@ -260,14 +269,14 @@ def test_areas_of_a_feed_that_stops_expire() -> None:
     values = gauges({(1, "IR-30"): [*level(60), *[0.0] * 4], (2, "IR-12"): level(90, DAYS + 4)})[:-1]
     done = run(area_helpers.settings(("region",), ("gauge",), max_ahead=30 * DAY), values)
     done.take([message("gauge", START + (DAYS + 40) * HOUR, 2, region="IR-12", value=90)])
-    assert told(done.outages, "expired") == [("asn/1",), ("region/IR-30",)]
+    assert revisions(done.outages, "expired") == [("asn/1",), ("region/IR-30",)]
 
 
 def test_an_area_without_cells_is_forgotten() -> None:
     """Its row is free for another, its baseline gone."""
-    its = area_helpers.settings(("region",), ("gauge",), forget_after=DAY)
+    settings = area_helpers.settings(("region",), ("gauge",), forget_after=DAY)
     values = gauges({(1, "IR-30"): level(60, 24), (2, "IR-12"): level(90, DAYS)})
-    summed = run(its, values).shard.areas["gauge"].summed["region"]
+    summed = run(settings, values).shard.areas["gauge"].summed["region"]
     assert [series and series.entity for series in summed.index.rows] == ["region/IR-12", None]
     assert float(summed.detector.state.store.levels.level[1]) == 0
 
@@ -284,9 +293,9 @@ def test_explain_knows_areas(tmp_path: Path) -> None:
     file = tmp_path / "measurements.jsonl"
     values = gauges({(1, "IR-30"): [*level(60), *[0.0] * 6], (2, "IR-12"): level(40, DAYS + 6)})
     file.write_bytes(b"\n".join(filter(None, values)))
-    its, question = area_helpers.settings(("country",), ("gauge",)), Question("country/IR", at=START + DAYS * HOUR)
-    (view,) = explain(its, question, [str(file)], lambda: helpers.LATER, lambda _: None)
-    dark = [one for one in view.bins if one.start >= START + DAYS * HOUR]
-    assert [one.why for one in dark[:3]] == ["below", "fired", "followed"]
+    settings, question = area_helpers.settings(("country",), ("gauge",)), Question("country/IR", at=START + DAYS * HOUR)
+    (view,) = explain(settings, question, [str(file)], lambda: helpers.LATER, lambda _: None)
+    dark = [bin_ for bin_ in view.bins if bin_.start >= START + DAYS * HOUR]
+    assert [bin_.why for bin_ in dark[:3]] == ["below", "fired", "followed"]
     assert dark[0].value == pytest.approx(40, rel=0.03)
     assert dark[0].expected == pytest.approx(100, rel=0.03)

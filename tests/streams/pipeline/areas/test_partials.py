@@ -39,7 +39,7 @@ def test_pieces_come_back_as_what_they_were(areas: int) -> None:
     messages = [encode(piece) for piece in pieces_of(SOURCE, whole)]
     assert len(messages) == max(1, -(-areas // MAX_AREAS))
     assert max(map(len, messages)) < MAX_BYTES * 0.9
-    again = partial_of([decode_partial(one) for one in messages])
+    again = partial_of([decode_partial(message) for message in messages])
     assert again[:4] == whole[:4]
     assert again.sums["region+access"][0] == whole.sums["region+access"][0]
     assert (again.sums["region+access"][1] == whole.sums["region+access"][1]).all()
@@ -89,19 +89,19 @@ def test_what_is_no_partial(changes: dict[str, object]) -> None:
         decode_partial(msgspec.json.encode({**msgspec.to_builtins(piece), **changes}))
 
 
-def stage_with(its: Settings) -> tuple[int, AreaStage]:
+def stage_with(settings: Settings) -> tuple[int, AreaStage]:
     """Return the stage that sums the countries of gauges, and its number."""
-    number = place_of("gauge", "country", its.kafka.partitions)
-    return number, AreaStage(its, number, {}, 0.0)
+    number = place_of("gauge", "country", settings.kafka.partitions)
+    return number, AreaStage(settings, number, {}, 0.0)
 
 
 def test_messages_that_are_none_and_those_of_other_settings() -> None:
     """The first are named by their offset, once; the others are left out, as is what is of no partition of now."""
-    its = divided.settings(2, ("gauge",))
-    number, stage = stage_with(its)
+    settings = divided.settings(2, ("gauge",))
+    number, stage = stage_with(settings)
     (good,) = nothing(SOURCE, ["country"], START)
     strange = [{"kind": "count"}, {"bin": 2 * HOUR, "start": 0}, {"areas": "asn"}, {"feed": "x"}, {"shard": 2}]
-    others = [encode(msgspec.structs.replace(good, **one)) for one in strange]  # type: ignore[arg-type]
+    others = [encode(msgspec.structs.replace(good, **change)) for change in strange]  # type: ignore[arg-type]
     emitted = stage.process(records([b"{", None, *others, b"[]"]), 0.0)
     assert [line.split(":")[0] for line in emitted.unreadable] == [
         f"partition {number}, offset {at}" for at in (0, 1, 7)
@@ -111,17 +111,17 @@ def test_messages_that_are_none_and_those_of_other_settings() -> None:
 
 def test_combinations_start_anew_when_their_bins_change_and_are_dropped_with_their_settings() -> None:
     """What is known of sums of hours says nothing of those of half-hours; rows of what is not asked for go."""
-    its = divided.settings(1, ("gauge",))
-    done = Divided(its, split(traffic(1, ("gauge",)), dict.fromkeys(range(1, 9), 0), 1)).run()
+    settings = divided.settings(1, ("gauge",))
+    done = Divided(settings, split(traffic(1, ("gauge",)), dict.fromkeys(range(1, 9), 0), 1)).run()
     done.save()
     table = done.stages[0].store.table
-    fewer = msgspec.structs.replace(its.feeds["gauge"], areas=("country",))
-    again = AreaStage(msgspec.structs.replace(its, feeds={"gauge": fewer}), 0, table, 0.0)
+    fewer = msgspec.structs.replace(settings.feeds["gauge"], areas=("country",))
+    again = AreaStage(msgspec.structs.replace(settings, feeds={"gauge": fewer}), 0, table, 0.0)
     assert again.series("gauge") == len(done.stages[0].sites["gauge", "country"].summed.index) > 0
     again.save(0.0)
     assert not [key for key in table if b"/gauge/region" in key and key.startswith(b"areas:")]
     narrow = msgspec.structs.replace(fewer, bin=type(fewer.bin)(HOUR / 2))
-    assert AreaStage(msgspec.structs.replace(its, feeds={"gauge": narrow}), 0, table, 0.0).series("gauge") == 0
+    assert AreaStage(msgspec.structs.replace(settings, feeds={"gauge": narrow}), 0, table, 0.0).series("gauge") == 0
 
 
 def test_the_place_of_a_combination_stays() -> None:
