@@ -1,4 +1,4 @@
-"""A batch of one partition: what was decoded of a run of messages, and where each measurement came from."""
+"""A batch of one partition: the measurements of a run of messages, and the message of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _splitter = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class MeasurementOrigin(NamedTuple):
-    """Where a measurement came from: the offset of its message, and its own bytes."""
+    """The offset of a measurement's message, and the bytes of the measurement alone."""
 
     offset: int
     payload: bytes
@@ -36,9 +36,10 @@ class Rejected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Measurements in order of arrival, and by column. `source`: index of each one's message in `values`, `offsets`.
+    """`n` measurements from `m` messages, in order of arrival.
 
-    `received`: when each message came in (Unix seconds), or one time for all.
+    `source`: for each measurement the index of its message in `values` and `offsets`. `columns`: columns of shape (n,).
+    `received`: Unix seconds at which each message arrived, shape (m,), or one time for all.
     """
 
     measurements: Sequence[Measurement]
@@ -49,7 +50,7 @@ class Batch:
     columns: Columns
 
     def origin(self, position: int) -> MeasurementOrigin:
-        """Return where the measurement at that position came from; of an array, only its own element's bytes."""
+        """Return the origin of the measurement at a position; of an array, only the bytes of its element."""
         message = int(self.source[position])
         value = self.values[message] or b""
         if value.lstrip()[:1] == b"[":
@@ -57,7 +58,7 @@ class Batch:
         return MeasurementOrigin(self.offsets[message], value)
 
     def received_at(self, positions: Ints) -> Floats | float:
-        """Return when the messages of the measurements at these positions came in (Unix seconds)."""
+        """Return the Unix seconds at which these measurements arrived: one time, or an array like `positions`."""
         if isinstance(self.received, float | int):
             return float(self.received)
         received = np.asarray(self.received, dtype=np.float64)
@@ -67,6 +68,6 @@ class Batch:
 
 @lru_cache(maxsize=1)  # all elements of an array may be dead letters
 def _good_elements(array: bytes) -> list[bytes]:
-    """Return the raw elements of an array that are measurements, as they came."""
+    """Return the raw elements of an array that are valid measurements."""
     elements = map(bytes, _splitter.decode(array))
     return [element for element in elements if element[:1] == b"{" and validate(element)[0]]

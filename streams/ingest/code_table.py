@@ -1,4 +1,4 @@
-"""Which row each code is of, for many codes at once."""
+"""A table from codes to rows, for many codes at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NOTHING = -2  # no code: they count from 0, and -1 stands for none
 
 
 class CodeTable:
-    """Codes and their rows: sorted, where none is lost, and by a hash, where most are found at once."""
+    """Codes and their rows: a hash table finds most at once, a sorted column finds the colliding rest."""
 
     def __init__(self) -> None:
         self.clear()
@@ -21,7 +21,7 @@ class CodeTable:
         self._set(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
     def find(self, codes: Ints) -> Ints:
-        """Return the row of each code, -1 where there is none."""
+        """Return the row of each code as int64, -1 for a code without a row; shape of `codes`."""
         at = self._places(codes)
         rows = self._hashed_rows.take(at)
         missed = np.flatnonzero(self._hashed.take(at) != codes)
@@ -30,7 +30,7 @@ class CodeTable:
         return rows
 
     def learn(self, codes: Ints, rows: Ints) -> None:
-        """Note the rows of codes not known before; one may stand there twice, -1 is left out."""
+        """Add the rows of new codes, which may repeat; -1 is skipped."""
         codes, first = np.unique(codes, return_index=True)
         rows, codes = rows[first][codes >= 0], codes[codes >= 0]
         codes, rows = np.concatenate([self.codes, codes]), np.concatenate([self.rows, rows])

@@ -1,4 +1,4 @@
-"""Columns of measurements: what each of them is asked for, read at once while it is still in the processor's cache."""
+"""Columns of measurements, read while the decoded measurements are still in the processor's cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.ingest.layout_cache import LayoutCache
 
 TS, VALUE, ASN = map(attrgetter, ("ts", "value", "asn"))
 SORT = attrgetter("feed", "access", "direction", "service")
-MANY = 65_536  # sorts of measurements that are numbered before the numbers are given anew
+MANY = 65_536  # sorts of measurements numbered at most before numbering starts anew
 SHIFT = 31  # a code is an ASN of 32 bits and the number of a sort
 
 
@@ -22,7 +22,10 @@ Looked = tuple[Floats, Floats, Ints, Ints]  # event times, values, numbers of so
 
 
 class Columns(NamedTuple):
-    """Measurements in order of arrival: event time (s), value, number of the feed, code of the series (-1: none)."""
+    """Columns of shape (n,) in order of arrival: event time (Unix s), value, number of the feed, code of the series.
+
+    The code is -1 where there is none.
+    """
 
     ts: Floats
     value: Floats
@@ -31,20 +34,20 @@ class Columns(NamedTuple):
 
     @classmethod
     def bare(cls, measurements: Sequence[Measurement]) -> Columns:
-        """Return columns that say neither feed nor series."""
+        """Return columns without numbers of feeds and codes of series: both are -1."""
         none = np.full(len(measurements), -1, dtype=np.int64)
         return cls(_floats(TS, measurements), _floats(VALUE, measurements), none, none)
 
     def at(self, which: slice | Ints | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Columns:
-        """Return those that a slice, indices or flags name."""
+        """Return the rows that a slice, indices or flags select."""
         return Columns(self.ts[which], self.value[which], self.feed[which], self.code[which])
 
 
 class Reader:
-    """Reads columns, numbering feeds and the few sorts of measurements: what feed and facets there are together.
+    """Reads columns. Numbers feeds, and sorts of measurements: each combination of feed and facets.
 
-    Two measurements of one feed have the same code exactly when they are of the same series of an ASN. `plain`: feeds
-    of whose measurements nothing but columns is wanted, except of a series seen for the first time.
+    Two measurements of a feed have the same code exactly when they belong to the same series of an ASN. `plain`: feeds
+    that need only columns, except for a series seen for the first time.
     """
 
     def __init__(self, plain: Collection[str] = ()) -> None:
@@ -54,16 +57,16 @@ class Reader:
         self._feed_of: list[int] = []
 
     def is_full(self) -> bool:
-        """Whether so many sorts were seen that the numbers should be given anew; codes of before then mean nothing."""
+        """Whether numbering should start anew because of too many sorts; older codes then mean nothing."""
         return len(self._sorts) > MANY
 
     def look(self, measurements: list[Measurement]) -> Looked:
-        """Ask some measurements, as many as stay in the cache, for all that is wanted of them."""
+        """Return event times, values, sorts and ASNs, shape (n,) each; call it with as many as stay in the cache."""
         sorts, asns = self._numbers(measurements), _asns(measurements)
         return _floats(TS, measurements), _floats(VALUE, measurements), sorts, asns
 
     def columns(self, looked: Sequence[Looked]) -> Columns:
-        """Return the columns of measurements looked at bit by bit."""
+        """Return the joined columns of measurements that `look` has read part by part."""
         if not looked:
             return Columns.bare([])
         ts, value, sorts, asns = map(np.concatenate, zip(*looked, strict=True))
@@ -85,7 +88,7 @@ class Reader:
 
 
 def _asns(measurements: list[Measurement]) -> Ints:
-    """Return the ASN of each, 0 where there is none."""
+    """Return the ASN of each measurement as int64 (n,), 0 where there is none."""
     try:
         return np.fromiter(map(ASN, measurements), dtype=np.int64, count=len(measurements))
     except TypeError:

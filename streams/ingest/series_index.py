@@ -1,4 +1,4 @@
-"""Which row a measurement belongs to: series by entity and facets, and what is known of each."""
+"""The rows of a feed's series: finds the row of each measurement, by entity and facets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streams.ingest.code_table import CodeTable
 Key = tuple[int | str | None, ...]
 Identity = tuple[str, tuple[tuple[str, str], ...]]
 KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
-ASN_KEY = attrgetter("asn", "access", "direction", "service")  # the places of an ASN tell none of its series apart
+ASN_KEY = attrgetter("asn", "access", "direction", "service")  # a place is no part of an ASN's series
 FACETS = ("access", "direction", "service")
 NEVER = np.iinfo(np.int64).max
 FRIDAY = 4
@@ -34,10 +34,14 @@ class Series(NamedTuple):
 
 
 class SeriesIndex:
-    """Rows of a feed's series. `born` and `last_seen`: starts of the first and newest bin with a measurement."""
+    """Rows of a feed's series.
+
+    `born`, `last_seen`: int64 (rows,), start of the first and newest bin with a measurement (Unix s). `group`: int64
+    (rows,), code of the country.
+    """
 
     def __init__(self) -> None:
-        self.home: Callable[[str], str | None] = lambda _: None  # the country of an entity that none is measured with
+        self.home: Callable[[str], str | None] = lambda _: None  # country of an entity whose measurements name none
         self.rows: list[Series | None] = []
         self.keys: dict[Key, int] = {}
         self.by_series: dict[Identity, int] = {}
@@ -54,8 +58,8 @@ class SeriesIndex:
         return len(self.rows)
 
     def look_up(self, measurements: list[Measurement]) -> Ints:
-        """Return the row of each measurement; new series get a row, one that was forgotten or one at the end."""
-        # Most feeds measure either ASNs or areas; whatever is unlike the first is looked up one by one.
+        """Return the row of each measurement as int64 (n,); new series get a freed row or one at the end."""
+        # Most feeds measure either ASNs or areas; measurements unlike the first are looked up singly.
         key = KEY if measurements and measurements[0].asn is None else ASN_KEY
         rows = list(map(self.keys.get, map(key, measurements)))
         if None in rows:
@@ -98,7 +102,7 @@ class SeriesIndex:
         return at_home(series_of(measurement), self.home)
 
     def _meet(self, measurements: list[Measurement]) -> None:
-        """Note the rows of measurements whose keys are not known; series that are new get one, all at once."""
+        """Add rows for measurements whose keys are new; new series get their rows at once."""
         new: dict[Identity, Series] = {}
         waiting: dict[Key, Identity] = {}
         for measurement in measurements:
@@ -112,7 +116,7 @@ class SeriesIndex:
         self.keys.update({key: self.by_series[name] for key, name in waiting.items()})
 
     def add(self, many: list[Series]) -> list[int]:
-        """Give each of these new series a row: those that were freed, then some at the end."""
+        """Give each of these new series a row: freed rows first, then rows at the end."""
         freed = [self.free.pop() for _ in many[: len(self.free)]]
         for row, series in zip(freed, many, strict=False):
             self.put(row, series)
@@ -121,11 +125,11 @@ class SeriesIndex:
         return [*freed, *range(first, len(self.rows))]
 
     def append(self, series: Series) -> int:
-        """Give a series a row: one that was freed, or one at the end."""
+        """Give a series a row: a freed row, or one at the end."""
         return self.add([series])[0]
 
     def put(self, row: int, series: Series | None) -> None:
-        """Give a series this row, which is free or the next one; None leaves it free."""
+        """Give a series this row, which is free or next; None leaves it free."""
         if row == len(self.rows):
             self.extend([series])
             return
@@ -173,7 +177,7 @@ def rests_on_friday(country: str) -> bool:
 
 
 def at_home(series: Series, home: Callable[[str], str | None]) -> Series:
-    """Return the series in its country, if only others know that."""
+    """Return the series with its country; `home` supplies it where measurements name none."""
     return series._replace(country=home(series.entity)) if series.country is None else series
 
 
