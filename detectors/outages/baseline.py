@@ -11,7 +11,6 @@ import numpy as np
 
 from detectors.types import FRIDAYS, Flags, Ints, Share, Singles
 
-from .clipping import at_least, at_most
 from .evidence import EMPTY
 from .level_kinds import STEADY, LevelKind, shrunk
 from .season import Around, ProfileShape, shape, slot_of
@@ -53,23 +52,23 @@ def predict(
     profile, level = shape(near, at, width), c.level
     young = c.profile_mean <= 0
     hours = profile.day - 1
-    trust = unit(c.hour_products / at_least(c.hour_squares, EMPTY))
+    trust = unit(c.hour_products / c.hour_squares.clip(EMPTY, np.inf))
     usual = 1 + trust * hours
     weeks = profile.week - usual
-    factor = at_least(usual + _finer(kind, c, size) * weeks, LEAST)
+    factor = (usual + _finer(kind, c, size) * weeks).clip(LEAST, np.inf)
     expected = kind.capped(level * factor)
     noise, quantum_square = kind.noise(c, expected, value)
     variance = kind.counting(size, expected) + noise
     blur = variance * np.float32(min(1.0, width / 3600))
     lowest = np.minimum(factor, _lowest(profile, trust, usual, weeks, c.rest_day > 0, blur))
     base = np.maximum(level, SLIDE * (c.long_level * ~young))
-    low = base * at_least(lowest, LEAST)
+    low = base * lowest.clip(LEAST, np.inf)
     unseen = _unseen_weekend(at, profile.fresh, group)
     if unseen is not None:
         low = np.where(unseen, WEEKEND * low, low)
     low = kind.capped(low)
     sigma = np.sqrt(variance)
-    low = at_least(low, EMPTY)
+    low = low.clip(EMPTY, np.inf)
     return Prediction(
         expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen
     )
@@ -93,7 +92,7 @@ def unit(share: Singles) -> Singles:
 
 def _finer(kind: LevelKind, c: LevelColumns, size: Singles) -> Singles:
     """Return the trust in what the weekday adds, with a prior against it."""
-    noise: Share = at_least(c.noise, STEADY) + kind.counting(size, c.level)
+    noise: Share = c.noise.clip(STEADY, np.inf) + kind.counting(size, c.level)
     return unit(c.weekday_products / (c.weekday_squares + 4 * noise))
 
 
@@ -118,7 +117,7 @@ def _lowest(
     A holiday is like the day of rest or, where none is known, the quietest weekday, which may be so by chance.
     `blur`: the relative variance of an hour's mean.
     """
-    own = shrunk(at_most(weeks, 0), blur)
+    own = shrunk(weeks.clip(-np.inf, 0), blur)
     blur *= np.float32(4) * ~rests
     holiday = shrunk(profile.quiet - usual, blur)
     lowest: Singles = np.minimum(own, holiday, out=own)

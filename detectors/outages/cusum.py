@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from detectors.types import Flags, Ints, Singles
 
 from .baseline import WEEKEND, Prediction, memory
-from .clipping import at_least
 from .evidence import RHOS
 from .level_kinds import LevelKind
 from .series_state import Bins, Chunk, FallColumns
@@ -49,8 +48,8 @@ def advance(
     usable = counts & ~prediction.young
     for index, rho in enumerate(RHOS):
         counted = counts if rho <= DEEP else usable
-        # Above the middle of rho and 1 a bin speaks against the fall: where there is no sum there will be none.
-        fell = value < kind.neutral(rho) * low
+        # A bin that speaks against the fall leaves a sum of zero as it is.
+        fell = value < kind.neutral[index] * low
         wanted = (before[index] > 0) | (fell & counted)
         rows = _computed(wanted)
         x, n, m = value[rows], size[rows], (_full(kind, prediction, low) if index == LAST else low)[rows]
@@ -79,7 +78,7 @@ def _computed(wanted: Flags) -> Ints | slice:
 def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Singles) -> None:
     """Add a step to a sum of some rows, and a bin to its run."""
     step += sums[rows]
-    sums[rows] = total = at_least(step, 0)
+    sums[rows] = total = step.clip(0, np.inf)
     length = np.minimum(runs[rows], LONGEST)
     length += 1
     length *= total > 0
@@ -126,6 +125,6 @@ def _weigh(
 def _discount(length: Bins, echo: Singles, stays: Singles) -> Singles:
     """Return the variance of a run's mean against that of independent bins."""
     bins = length.astype(np.float32)
-    more = at_least(bins - 1, 0)
+    more = (bins - 1).clip(0, np.inf)
     total: Singles = 1 + 2 * echo * more / (1 + more * (1 - echo)) + bins * stays
     return total

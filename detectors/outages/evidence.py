@@ -12,8 +12,6 @@ import numpy as np
 
 from detectors.types import Share, Singles
 
-from .clipping import at_least, at_most
-
 # The shares of normal that a level may have fallen to; each has a cumulative sum of its own.
 RHOS = tuple(np.float32(rho) for rho in (0.95, 0.85, 0.6, 0.3, 0.02))
 EMPTY = np.float32(1e-6)
@@ -32,14 +30,14 @@ def threshold(budget: float, width: int) -> float:
 
 def poisson_variance(expected: Singles) -> Singles:
     """Return the relative variance of counting, given the expected count of a bin (rows)."""
-    variance: Singles = 1 / at_least(expected, EMPTY)
+    variance: Singles = 1 / expected.clip(EMPTY, np.inf)
     return variance
 
 
 def binomial_variance(size: Singles, expected: Singles) -> Singles:
     """Return the relative variance of counting successes, given trials and the expected share of successes (rows)."""
-    least = at_least(expected, EMPTY)
-    variance: Singles = (1 - least) / at_least(least * size, EMPTY)
+    least = expected.clip(EMPTY, np.inf)
+    variance: Singles = (1 - least) / (least * size).clip(EMPTY, np.inf)
     return variance
 
 
@@ -65,7 +63,7 @@ def binomial(value: Singles, size: Singles, expected: Singles, noise: Singles, r
 
     `expected`: chance of a success. The ratio is divided by how much the successes stray beyond a binomial.
     """
-    chance = at_most(expected, np.float32(0.995))
+    chance = expected.clip(-np.inf, np.float32(0.995))
     missed = np.log((1 - rho * chance) / (1 - chance))
     plain = value * np.log(rho) + (size - value) * missed
     total: Singles = plain / (1 + noise * size * chance / (1 - chance))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from detectors.types import Flags, Share, Singles
 
 from .baseline import Prediction
-from .clipping import at_least, at_most
 from .evidence import EMPTY
 from .level_kinds import QUIET, LevelKind
 from .season import LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
@@ -40,9 +39,9 @@ def learn(
 
     `value`, `size`: of the bin (rows).
     """
-    use = at_least(1 - evidence / np.float32(SILENT), 0)
+    use = (1 - evidence / np.float32(SILENT)).clip(0, np.inf)
     learnt = c.bins_learnt.astype(np.float32)
-    expected = at_least(prediction.expected, EMPTY)
+    expected = prediction.expected.clip(EMPTY, np.inf)
     if not learnt.all():
         first = learnt == 0
         begin(kind, c, first, value)
@@ -64,7 +63,7 @@ def learn(
     _season(scales, c, prediction, value, np.minimum(kept, np.maximum(value, prediction.lowest_plausible)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - prediction.factor * c.level
-    missed /= at_least(prediction.factor, 1)
+    missed /= prediction.factor.clip(1, np.inf)
     missed *= rise * use
     c.level += missed
     c.long_level += (c.level - c.long_level) * (grown * np.float32(1 / scales.month))
@@ -121,7 +120,7 @@ def _spread(
     bins: Singles = learnt - np.float32(AFTER * scales.day)
     if prediction.young.any():
         bins = np.where(prediction.young, learnt + 8, bins)
-    gain: Singles = use * at_least(1 / bins, np.float32(1 / scales.week))
+    gain: Singles = use * (1 / bins).clip(np.float32(1 / scales.week), np.inf)
     most: Singles = 9 * (prediction.sigma * prediction.sigma)
     kind.learn_quantum(scales, c, value)
     gain, most = kind.weighed(gain, most, size, expected)
@@ -131,8 +130,8 @@ def _spread(
     stepped[np.flatnonzero(np.isnan(moved))] = 0
     c.roughness += gain * stepped
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
-    slow = grown * at_least(1 / (learnt + 1), np.float32(1 / scales.week))
-    c.wander += slow * (2 * clipped * at_least(c.lean, 0) - c.wander)
+    slow = grown * (1 / (learnt + 1)).clip(np.float32(1 / scales.week), np.inf)
+    c.wander += slow * (2 * clipped * c.lean.clip(0, np.inf) - c.wander)
     c.lean += grown * np.float32(1 / scales.half) * (clipped - c.lean)
 
 
@@ -140,7 +139,7 @@ def _season(
     scales: TimeScales, c: LevelColumns, prediction: Prediction, value: Singles, kept: Singles, calm: Flags
 ) -> None:
     """Learn how well the profile predicted this bin, if `calm`, and the bin's part in its hour."""
-    share = kept / at_least(c.level, EMPTY)
+    share = kept / c.level.clip(EMPTY, np.inf)
     usual = prediction.trust * prediction.hours
     keep = np.float32(1 - 0.5 / scales.week)
     for products, squares, part, rest in (
@@ -191,7 +190,7 @@ def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles) -> None:
     """Put the mean of the hour into its slot, a third of the way from what it was, where the hour has a mean."""
     has_mean = (c.hour_bins > 0) & ~((evidence >= CALM) & (c.profile_mean > 0))
     mean = c.hour_sum / np.maximum(c.hour_bins, 1)
-    at_most(mean, np.float32(6e4), out=mean)
+    mean.clip(-np.inf, np.float32(6e4), out=mean)
     old = widen(slot)
     moved = mean - old
     moved *= np.float32(0.35)

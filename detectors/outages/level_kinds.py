@@ -12,10 +12,10 @@ import numpy as np
 
 from detectors.types import Share, Singles
 
-from .clipping import at_least, at_most
 from .evidence import (
     EMPTY,
     MANY,
+    RHOS,
     binomial,
     binomial_variance,
     gaussian,
@@ -39,6 +39,7 @@ class LevelKind(Protocol):
     prior: float  # relative variance of a series that is new
     least: np.float32  # expected values up to this say too little in a bin to tell silence from darkness
     partial: np.float32  # evidence of a partial return from which on the return begins anew
+    neutral: tuple[np.float32, ...]  # for each of `RHOS`, the share of the expected level above which no bin is a fall
 
     def value(self, value: Singles, size: Singles) -> Singles:
         """Return the level of a bin, given its value and size."""
@@ -57,9 +58,6 @@ class LevelKind(Protocol):
 
     def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
         """Return the log-likelihood ratio (nats) of a fall to `rho` of the level `low`."""
-
-    def neutral(self, rho: np.float32) -> np.float32:
-        """Return the share of the expected level above which no bin speaks for a fall to `rho`."""
 
     def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
         """Return the relative variance beyond counting, and the square of the relative quantum (of a gauge)."""
@@ -87,6 +85,7 @@ class Gauge:
     """A level that is measured: all of its variance is noise, and its steps may be quantised."""
 
     prior, least, partial = 0.0025, EMPTY, PARTIAL
+    neutral = tuple((1 + rho) / 2 for rho in RHOS)  # above the middle of rho and 1 a bin speaks against the fall
 
     def value(self, value: Singles, size: Singles) -> Singles:
         """Return the value itself."""
@@ -112,20 +111,16 @@ class Gauge:
         """Return the log-likelihood ratio of a normal location."""
         return gaussian(value / low, 1 / noise, rho)
 
-    def neutral(self, rho: np.float32) -> np.float32:
-        """Return the middle of rho and 1."""
-        return (1 + rho) / 2
-
     def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
         """Return the noise, at least that of rounding to the quantum, and the square of the relative quantum."""
-        level = at_least(np.abs(expected), EMPTY)
+        level = np.abs(expected).clip(EMPTY, np.inf)
         moved = step(c, value)
         quantum = np.minimum(c.quantum, moved)
         new = np.flatnonzero(np.isinf(c.quantum))
         quantum[new] = np.where(np.isinf(moved[new]), 0, np.minimum(quantum[new], np.float32(0.1) * level[new]))
         quantum /= level
-        square = at_most(quantum, 1) ** 2
-        return np.maximum(at_least(c.noise, STEADY), square / 12), square
+        square = quantum.clip(-np.inf, 1) ** 2
+        return np.maximum(c.noise.clip(STEADY, np.inf), square / 12), square
 
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
         """Return the correlation as measured."""
@@ -149,7 +144,7 @@ class Gauge:
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
         """Return the gain; no square counts for more than the level itself."""
-        return gain, at_most(most, 1)
+        return gain, most.clip(-np.inf, 1)
 
     def counted(self, level: Singles) -> Share:
         """Return 0: nothing is counted."""
@@ -176,7 +171,7 @@ class Count(Gauge):
 
     def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
         """Return the noise, larger in a quiet hour: its events come in clusters as large as usual, but fewer."""
-        return at_least(c.noise * at_least(c.level / at_least(expected, EMPTY), 1), QUIET), expected
+        return (c.noise * (c.level / expected.clip(EMPTY, np.inf)).clip(1, np.inf)).clip(QUIET, np.inf), expected
 
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
         """Return the correlation drawn towards none by its error over two weeks."""
@@ -195,7 +190,7 @@ class Count(Gauge):
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
         """Return a gain that is smaller where less than one event is expected."""
-        gain *= at_most(expected, 1)
+        gain *= expected.clip(-np.inf, 1)
         return gain, most
 
     def counted(self, level: Singles) -> Share:
@@ -211,6 +206,7 @@ class Ratio(Count):
     """The share of trials that succeed: binomial."""
 
     least, partial = EMPTY, PARTIAL_RATIO
+    neutral = (EVEN,) * len(RHOS)
 
     def value(self, value: Singles, size: Singles) -> Singles:
         """Return successes over trials, in place."""
@@ -223,7 +219,7 @@ class Ratio(Count):
 
     def capped(self, expected: Singles) -> Singles:
         """Return shares of at most 1."""
-        return at_most(expected, 1)
+        return expected.clip(-np.inf, 1)
 
     def counting(self, size: Singles, expected: Singles) -> Share:
         """Return the variance of a binomial share."""
@@ -231,15 +227,11 @@ class Ratio(Count):
 
     def bounded(self, value: Singles, size: Singles, low: Singles) -> tuple[Singles, Singles, Singles]:
         """Return at most `MANY` trials."""
-        return value, at_most(size, MANY), low
+        return value, size.clip(-np.inf, MANY), low
 
     def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
         """Return the log-likelihood ratio of a binomial."""
         return binomial(value * size, size, low, noise, rho)
-
-    def neutral(self, rho: np.float32) -> np.float32:
-        """Return 1: no share above the expected one speaks for a fall."""
-        return EVEN
 
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return three sigma."""
@@ -247,7 +239,7 @@ class Ratio(Count):
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
         """Return a gain that is smaller where less than one success is expected."""
-        gain *= at_most(expected * size, 1)
+        gain *= (expected * size).clip(-np.inf, 1)
         return gain, most
 
     def counted(self, level: Singles) -> Share:
@@ -265,9 +257,9 @@ def step(c: LevelColumns, value: Singles) -> Singles:
 def shrunk(effect: Singles, variance: Share) -> Singles:
     """Return effects measured with an error of this variance, drawn towards none (James and Stein 1961)."""
     kept: Singles = effect * effect
-    at_least(kept, EMPTY, out=kept)
+    kept.clip(EMPTY, np.inf, out=kept)
     np.divide(variance, kept, out=kept)
     np.subtract(1, kept, out=kept)
-    at_least(kept, 0, out=kept)
+    kept.clip(0, np.inf, out=kept)
     kept *= effect
     return kept

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from detectors.types import Flags, Ints, Singles
 
-from .clipping import at_least, at_most
-
 SLOTS = 168
 HOUR = 3600
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of them must be known
@@ -86,7 +84,7 @@ def around(slots: Slots, at: int, rest: Days, pooled: Singles | None = None) -> 
         _fill(side, np.flatnonzero(side < 0), here)
     own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
     _fill(own, np.flatnonzero(fresh), here)
-    quiet, low = widen(_resting(blocks[1], rest)), at_least(here, 0)
+    quiet, low = widen(_resting(blocks[1], rest)), here.clip(0, np.inf)
     np.minimum(quiet, low, out=quiet)
     np.minimum(before, after, out=low)
     np.minimum(low, here, out=low)
@@ -125,8 +123,8 @@ def shape(near: Around, at: int, width: int) -> ProfileShape:
         return ProfileShape(near.here, near.own, near.low, near.quiet, near.fresh)
     shift = np.float32(abs(ahead)) * ((near.after if ahead > 0 else near.before) - near.here)
     day = near.here + shift
-    week = np.maximum(near.own + shift, at_most(day, 0))
-    quiet = np.minimum(at_least(near.quiet + shift, 0), day)
+    week = np.maximum(near.own + shift, day.clip(-np.inf, 0))
+    quiet = np.minimum((near.quiet + shift).clip(0, np.inf), day)
     return ProfileShape(day, week, near.low, quiet, near.fresh)
 
 

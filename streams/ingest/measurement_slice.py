@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.types import Flags, Floats, Ints
+from detectors.types import Flags, Ints
 from schemas.measurement import Measurement
 from streams.ingest.columns import Columns
 
@@ -28,11 +28,6 @@ class MeasurementSlice(NamedTuple):
     def of(cls, measurements: Sequence[Measurement], positions: Ints) -> MeasurementSlice:
         """Return a slice of measurements whose feed and series have no code yet."""
         return cls(measurements, np.arange(len(measurements)), positions, Columns.bare(measurements))
-
-    @property
-    def ts(self) -> Floats:
-        """Event times in Unix seconds, float64 (n,)."""
-        return self.columns.ts
 
     @property
     def size(self) -> int:

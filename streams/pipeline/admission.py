@@ -47,7 +47,7 @@ def reject_unusable(
         defective = np.array([is_in(m) for m in part.measurements], dtype=np.bool_)
         rejected += _rejections(part, defective, batch, reason, detail)
         part = part.where(~defective) if rejected else part
-    ahead = part.ts > batch.received_at(part.positions) + time.max_ahead
+    ahead = part.columns.ts > batch.received_at(part.positions) + time.max_ahead
     if ahead.any():
         rejected += _rejections(part, ahead, batch, "too-far-ahead", "the time is ahead of its receipt")
         part = part.where(~ahead)
@@ -68,32 +68,34 @@ class Admission:
         The caller advances the watermark by each slice before it asks for the next one.
         """
         while part.size:
-            leap = self.watermark.first_leap(part.ts)
-            decider = self.leap_guard.first_claim(part.ts[:leap], self.watermark.newest)
+            ts = part.columns.ts
+            leap = self.watermark.first_leap(ts)
+            decider = self.leap_guard.first_claim(ts[:leap], self.watermark.newest)
             stop = min(decider + 1, leap)
             if stop:
                 yield part.cut(0, stop), []
             if decider < leap:
                 yield self._settle(part.cut(decider, stop))
-            elif leap < part.size:
+            elif leap < len(ts):
                 stop += 1
                 yield self._claim(part.cut(leap, stop), batch), []
-            part = part.cut(stop, part.size)
+            part = part.cut(stop, len(ts))
 
     def advance_watermark(self, part: MeasurementSlice) -> Iterator[Advance]:
         """Advance the watermark by measurements in step, one day of it after the other: series are forgotten daily."""
-        if not part.size:
+        ts = part.columns.ts
+        if not len(ts):
             return
-        before = part.ts[0] if self.watermark.newest is None else self.watermark.newest
-        if self._day(np.array(before)) == self._day(part.ts.max(initial=before)):
-            yield Advance(part, *self.watermark.admit(part.ts))
+        before = ts[0] if self.watermark.newest is None else self.watermark.newest
+        if self._day(np.array(before)) == self._day(ts.max(initial=before)):
+            yield Advance(part, *self.watermark.admit(ts))
             return
-        days = self._day(np.maximum.accumulate(np.concatenate(([before], part.ts))))
-        bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), part.size]
+        days = self._day(np.maximum.accumulate(np.concatenate(([before], ts))))
+        bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(ts)]
         for start, stop in pairwise(bounds):
             if start < stop:
                 span = part.cut(start, stop)
-                yield Advance(span, *self.watermark.admit(span.ts))
+                yield Advance(span, *self.watermark.admit(span.columns.ts))
 
     def follow_clock(self, newest: float) -> MeasurementSlice:
         """Advance the watermark to an event time reached elsewhere; return the pending measurements it confirms."""
@@ -113,7 +115,7 @@ class Admission:
 
     def _settle(self, decider: MeasurementSlice) -> tuple[MeasurementSlice, list[Rejected]]:
         """Return the pending measurements that are in order with a measurement just admitted, and reject the rest."""
-        believed, refuted = self.leap_guard.settle(float(decider.ts[0]))
+        believed, refuted = self.leap_guard.settle(float(decider.columns.ts[0]))
         return _believed(believed, int(decider.positions[0])), [_too_far(origin) for _, origin in refuted]
 
 

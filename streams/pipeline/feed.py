@@ -136,7 +136,7 @@ class Feed:
 
     def _bin(self, part: MeasurementSlice) -> None:
         """Add measurements to the open bins of their event times."""
-        rows, starts = self.index.rows_of(part.columns.code, part.select), self.rules.time.bin_of(part.ts)
+        rows, starts = self.index.rows_of(part.columns.code, part.select), self.rules.time.bin_of(part.columns.ts)
         self.index.touch(rows, starts)
         self.spoke.update(distinct(starts))
         arrivals = arrivals_of(self.kind, rows, part)

@@ -38,10 +38,11 @@ DEFECTS: dict[Kind, Defect] = {
 
 def arrivals_of(kind: FeedKind, rows: Ints, part: MeasurementSlice) -> Arrivals:
     """Return the measurements of a slice as arrivals of these rows, with only the columns that the kind needs."""
+    ts = part.columns.ts
     counts_members = kind.names_members and not kind.tracks_members
     members = list(map(MEMBER, part.measurements)) if counts_members else []
-    trials = np.fromiter(map(OF, part.measurements), np.float64, part.size) if kind.has_trials else part.ts
-    return Arrivals(rows, part.ts, part.columns.value, trials, members)
+    trials = np.fromiter(map(OF, part.measurements), np.float64, part.size) if kind.has_trials else ts
+    return Arrivals(rows, ts, part.columns.value, trials, members)
 
 
 def add_events(members: Members, starts: Ints, rows: Ints, measurements: Iterable[Measurement]) -> None:
