@@ -18,7 +18,7 @@ from detectors.outages.presence import Members
 from detectors.types import Kind
 
 WIDTH = 60
-One = tuple[int, int, float, float, str]  # row, event time, value, of, member
+Arrival = tuple[int, int, float, float, str]  # row, event time, value, of, member
 ONES = st.lists(
     st.tuples(
         st.integers(0, 5),
@@ -33,7 +33,7 @@ ONES = st.lists(
 KINDS: list[Kind] = ["gauge", "count", "distinct", "ratio", "presence"]
 
 
-def filled(kind: Kind, ones: list[One], cuts: list[int]) -> OpenBins:
+def filled(kind: Kind, ones: list[Arrival], cuts: list[int]) -> OpenBins:
     """Bins that were given measurements in batches."""
     opened = OpenBins(kind)
     bounds = [0, *sorted({cut % len(ones) for cut in cuts} - {0}), len(ones)]
@@ -46,7 +46,7 @@ def filled(kind: Kind, ones: list[One], cuts: list[int]) -> OpenBins:
     return opened
 
 
-def account(kind: Kind, ones: list[One]) -> dict[tuple[int, int], tuple[float, float]]:
+def account(kind: Kind, ones: list[Arrival]) -> dict[tuple[int, int], tuple[float, float]]:
     """Value and trials by bin and row, as the design says, one measurement after the other."""
     found: dict[tuple[int, int], tuple[float, float]] = {}
     newest: dict[tuple[int, int], int] = {}
@@ -70,7 +70,7 @@ def account(kind: Kind, ones: list[One]) -> dict[tuple[int, int], tuple[float, f
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=40, deadline=None)
 @given(ONES, st.lists(st.integers(1, 80), max_size=5))
-def test_bins_hold_what_an_account_of_each_measurement_holds(kind: Kind, ones: list[One], cuts: list[int]) -> None:
+def test_bins_hold_what_an_account_of_each_measurement_holds(kind: Kind, ones: list[Arrival], cuts: list[int]) -> None:
     """Exactly, to the last bit of the sums, in any batches."""
     opened, expected = filled(kind, ones, cuts), account(kind, ones)
     assert sorted(opened.bins) == sorted({start for start, _ in expected})
@@ -91,7 +91,7 @@ def test_a_bin_in_which_nothing_came_is_empty() -> None:
 
 def test_a_level_of_equal_time_is_the_one_that_came_last() -> None:
     """Within a batch and from one batch to the next; an older one that comes later is not taken."""
-    ones: list[One] = [(0, 5, 1.0, 1, "a"), (0, 5, 2.0, 1, "a"), (0, 5, 3.0, 1, "a"), (0, 4, 9.0, 1, "a")]
+    ones: list[Arrival] = [(0, 5, 1.0, 1, "a"), (0, 5, 2.0, 1, "a"), (0, 5, 3.0, 1, "a"), (0, 4, 9.0, 1, "a")]
     for cuts in ([], [1], [2], [3], [1, 2, 3]):
         assert filled("gauge", ones, cuts).take(0, 1).value[0] == 3.0
 

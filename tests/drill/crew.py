@@ -71,7 +71,7 @@ class Crew:
 
     def status(self) -> dict[int, dict[str, Any]]:
         """Return what the workers say of the partitions that they have."""
-        return {number: one for worker in list(self.live.values()) for number, one in _status(worker).items()}
+        return {number: state for worker in list(self.live.values()) for number, state in _status(worker).items()}
 
     def is_at_work(self, number: int) -> bool:
         """Whether a worker says that it has partitions: it has started, and joined the others."""
@@ -79,13 +79,13 @@ class Crew:
 
     def here(self) -> int:
         """Return how many messages the state of the workers of now includes."""
-        return sum(one["applied"] + 1 for one in self.status().values())
+        return sum(state["applied"] + 1 for state in self.status().values())
 
     def look(self) -> None:
         """Note how far the workers are, and put others in the place of those that have ended by themselves."""
-        for number, one in self.status().items():
-            if one["applied"] + 1 > self.furthest.get(number, 0):
-                self.furthest[number] = one["applied"] + 1
+        for number, state in self.status().items():
+            if state["applied"] + 1 > self.furthest.get(number, 0):
+                self.furthest[number] = state["applied"] + 1
                 self.moved = time.monotonic()
         for number, worker in list(self.live.items()):
             if worker.process.poll() is not None:
@@ -98,20 +98,20 @@ class Crew:
         del self.live[number]
         self.tell(f"worker {self.start()} starts in its place")
 
-    def wait(self, what: str, condition: Callable[[], bool], also: Callable[[], None] = lambda: None) -> None:
+    def wait(self, awaited: str, condition: Callable[[], bool], also: Callable[[], None] = lambda: None) -> None:
         """Watch until the condition is true, doing `also` each time. Raises StuckError when nothing moves for long."""
         self.moved = time.monotonic()
         while not condition():
             self.look()
             also()
             if time.monotonic() - self.moved > self.patience:
-                raise StuckError(f"waited {self.patience:.0f} s without progress for {what}; {self._state()}")
+                raise StuckError(f"waited {self.patience:.0f} s without progress for {awaited}; {self._state()}")
             time.sleep(POLL)
 
     def generation(self) -> int:
         """Return the newest generation of the group that a worker has told of: how often it was rebalanced."""
-        told = [number for worker in self.cluster.workers for number in _generations(worker)]
-        return max(told, default=0)
+        generations = [number for worker in self.cluster.workers for number in _generations(worker)]
+        return max(generations, default=0)
 
     def _state(self) -> str:
         state = {number: worker.get("/readyz")[1].decode() for number, worker in self.live.items()}
@@ -124,7 +124,7 @@ def _status(worker: Worker) -> dict[int, dict[str, Any]]:
         suppress(urllib.error.URLError, OSError, ValueError),
         urllib.request.urlopen(worker.url + "/api/v1/status", timeout=5) as answer,
     ):
-        return {int(number): one for number, one in json.load(answer)["partitions"].items()}
+        return {int(number): state for number, state in json.load(answer)["partitions"].items()}
     return {}
 
 

@@ -81,7 +81,7 @@ def run(options: Options, kafka: ApacheKafka, directory: Path, tell: Tell) -> Ve
     merged = detect(feeds, given.whole)
     undisturbed = [detect(feeds, part) for part in given.parts]
     together = incidents(feeds, given.parts)
-    tell(f"undisturbed: {sum(len(one.revisions) for one in undisturbed):,} revisions of outages")
+    tell(f"undisturbed: {sum(len(network.revisions) for network in undisturbed):,} revisions of outages")
     tell(f"undisturbed: {len(together):,} revisions of incidents")
     whole = whole_of(undisturbed, merged)
     awaited = frozenset([*together.values(), *filter(is_of_area, whole.values())])
@@ -177,10 +177,10 @@ class Course:
 
     def _sent(self) -> set[bytes]:
         names = self.cluster.kafka
-        return {one.value for name in (names.outages, names.incidents) for one in self.cluster.all_records(name)}
+        return {record.value for name in (names.outages, names.incidents) for record in self.cluster.all_records(name)}
 
-    def _wait(self, what: str, at: int) -> None:
-        self.crew.wait(what, lambda: self.crew.applied >= at, self._feed)
+    def _wait(self, awaited: str, at: int) -> None:
+        self.crew.wait(awaited, lambda: self.crew.applied >= at, self._feed)
 
     def _feed(self) -> None:
         self.feeder.limit = self.crew.applied + self.lead

@@ -30,7 +30,7 @@ class Feeder(Thread):
         self.limit = 0
         self.error: str | None = None
         self.waiting, self.release, self.released, self.done = Event(), Event(), Event(), Event()
-        self._held: list[Message] = []
+        self._pending: list[Message] = []
         self._producer = Producer(
             {
                 "bootstrap.servers": address,
@@ -56,7 +56,7 @@ class Feeder(Thread):
     def _take(self, message: Message) -> None:
         early = message.bin < BACKLOG_BINS
         if early and message.partition == LAGGARD:
-            self._held.append(message)
+            self._pending.append(message)
             return
         if not early and not self.released.is_set():
             self._let_go()
@@ -69,9 +69,9 @@ class Feeder(Thread):
         self._producer.flush(PATIENCE)
         self.waiting.set()
         self.release.wait()
-        for message in self._held:
+        for message in self._pending:
             self._send(message)
-        self._held.clear()
+        self._pending.clear()
         self._producer.flush(PATIENCE)
         self.released.set()
 

@@ -60,9 +60,9 @@ def _areas(
 
 
 def _nothing(partitions: Sequence[MeasurementStage], pieces: Sequence[AreaSumPart]) -> Iterator[AreaSumPart]:
-    last = {(piece.feed, piece.areas): piece.start for piece in sorted(pieces, key=lambda one: one.start)}
-    told = {(piece.feed, piece.areas, piece.shard) for piece in pieces}
+    last = {(piece.feed, piece.areas): piece.start for piece in sorted(pieces, key=lambda part: part.start)}
+    reported = {(piece.feed, piece.areas, piece.shard) for piece in pieces}
     for partition in partitions:
         for (feed, areas), start in last.items():
-            if (feed, areas, partition.number) not in told:
+            if (feed, areas, partition.number) not in reported:
                 yield from nothing(partition.source(feed), [areas], start)

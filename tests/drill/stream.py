@@ -78,7 +78,7 @@ def messages(load: Load) -> Iterator[Message]:
         waiting += _places(chance, start, share[:, number], dark=0 <= number - load.bins // 2 < 4)
         waiting += _useless(chance, start, load.series)
         waiting.sort()
-        arrived = [one for one in waiting if one[0] < start + WIDTH]
+        arrived = [waiting_message for waiting_message in waiting if waiting_message[0] < start + WIDTH]
         yield from (Message(asn % PARTITIONS, number, value) for _, asn, value in arrived)
         waiting = waiting[len(arrived) :]
 

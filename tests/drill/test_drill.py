@@ -48,7 +48,7 @@ def test_the_plan_is_a_function_of_the_seed() -> None:
         "join": 1,
         "leave": 1,
     }
-    assert all(one.at <= other.at for one, other in pairwise(moves))
+    assert all(earlier.at <= other.at for earlier, other in pairwise(moves))
     order = [move.kind for move in moves]
     assert order.index("join") < order.index("leave")
 
@@ -131,10 +131,10 @@ def test_a_short_drill(kafka: ApacheKafka, tmp_path: Path) -> None:
 
     The broker stays up here: other tests use it too.
     """
-    told: list[str] = []
+    printed: list[str] = []
     options = Options(Load(40_000, 400, 11), kills=3, restarts=0, stalls=0, rate=10_000, patience=120)
-    verdict = run(options, kafka, tmp_path, told.append)
-    assert verdict.wrong == [], "\n".join(told)
+    verdict = run(options, kafka, tmp_path, printed.append)
+    assert verdict.wrong == [], "\n".join(printed)
     assert verdict.table["kills"] == 3
     assert verdict.table["outages compared"] > 10
     assert verdict.table["revisions of outages of areas"] >= 2

@@ -45,8 +45,8 @@ def counts_of(summary: str) -> dict[str, int]:
 
 def key_of(value: bytes) -> Key:
     """Return the id and revision in the message of an outage, or of an incident."""
-    told = json.loads(value)
-    return told["outage_id" if "outage_id" in told else "incident_id"], told["revision"]
+    content = json.loads(value)
+    return content["outage_id" if "outage_id" in content else "incident_id"], content["revision"]
 
 
 def is_of_area(outage: bytes) -> bool:
@@ -56,7 +56,7 @@ def is_of_area(outage: bytes) -> bool:
 
 def whole_of(parts: Sequence[Undisturbed], merged: Undisturbed) -> dict[Key, bytes]:
     """Return what workers should send: of networks what each partition finds, of areas what all of them do."""
-    networks = {key: value for one in parts for key, value in one.revisions.items() if not is_of_area(value)}
+    networks = {key: value for part in parts for key, value in part.revisions.items() if not is_of_area(value)}
     return networks | {key: value for key, value in merged.revisions.items() if is_of_area(value)}
 
 
@@ -85,7 +85,7 @@ class Verdict:
         """Compare all incidents that were sent, in order, with what should have been."""
         self._revisions("incident", sent, whole)
 
-    def _revisions(self, what: str, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
+    def _revisions(self, subject: str, sent: Sequence[bytes], whole: Mapping[Key, bytes]) -> None:
         found: dict[Key, set[bytes]] = {}
         newest: dict[str, bytes] = {}
         for value in sent:
@@ -96,49 +96,50 @@ class Verdict:
         last = {name: value for (name, _), value in sorted(whole.items())}
         differing = [name for name in sorted(last.keys() | newest.keys()) if last.get(name) != newest.get(name)]
         odd = sorted(key for key in found.keys() | whole.keys() if whole.get(key) not in found.get(key, ()))
-        self.table[f"{what}s compared"] = len(last)
-        self.table[f"revisions of {what}s compared"] = len(whole)
-        self.table[f"{what} messages sent"] = len(sent)
-        self.table[f"{what} messages sent again, same bytes"] = len(sent) - sum(
+        self.table[f"{subject}s compared"] = len(last)
+        self.table[f"revisions of {subject}s compared"] = len(whole)
+        self.table[f"{subject} messages sent"] = len(sent)
+        self.table[f"{subject} messages sent again, same bytes"] = len(sent) - sum(
             len(values) for values in found.values()
         )
         self._note(
-            f"{what}s differing", [f"{name}: {newest.get(name)!r}, not {last.get(name)!r}" for name in differing]
+            f"{subject}s differing", [f"{name}: {newest.get(name)!r}, not {last.get(name)!r}" for name in differing]
         )
         self._note(
-            f"revisions of {what}s missing, not expected, or other",
+            f"revisions of {subject}s missing, not expected, or other",
             [f"{key}: {found.get(key)}, not {whole.get(key)!r}" for key in odd],
         )
-        self._note(f"conflicting revisions of {what}s", [f"{key}: {sorted(found[key])}" for key in conflicts])
+        self._note(f"conflicting revisions of {subject}s", [f"{key}: {sorted(found[key])}" for key in conflicts])
 
     def found(self, struck: AbstractSet[str], whole: Mapping[Key, bytes]) -> None:
         """Of the ASNs that had an outage, nearly all were told of: else the drill compares too little."""
-        told = {json.loads(value)["entity"] for value in whole.values()}
-        self.table["ASNs with an outage"], self.table["of them found"] = len(struck), len(struck & told)
-        few = len(struck & told) < FOUND * len(struck)
-        self._note("too few outages found", [f"{len(struck & told)} of {len(struck)}"] if few else [])
+        entities = {json.loads(value)["entity"] for value in whole.values()}
+        self.table["ASNs with an outage"], self.table["of them found"] = len(struck), len(struck & entities)
+        few = len(struck & entities) < FOUND * len(struck)
+        self._note("too few outages found", [f"{len(struck & entities)} of {len(struck)}"] if few else [])
 
     def merged(self, by_partition: Mapping[Key, bytes], merged: Mapping[Key, bytes]) -> None:
         """Compare `detect` on the partitions one by one with `detect` on all in one: equal but for `BY_SHARD`."""
-        one, other = _of_series(by_partition), _of_series(merged)
-        odd = [key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+        divided, other = _of_series(by_partition), _of_series(merged)
+        odd = [key for key in sorted(divided.keys() | other.keys()) if divided.get(key) != other.get(key)]
         self.table["of them in feeds that do not depend on shards"] = len(other)
         self._note(
-            "of these other in one merged stream", [f"{key}: {one.get(key)!r}, not {other.get(key)!r}" for key in odd]
+            "of these other in one merged stream",
+            [f"{key}: {divided.get(key)!r}, not {other.get(key)!r}" for key in odd],
         )
 
     def counters(self, whole: Sequence[Undisturbed]) -> None:
         """The counts of each partition add up, and are those of an undisturbed run."""
-        told = {number: flat(one) for number, one in sorted(self.status.items())}
+        counts = {number: flat(partition) for number, partition in sorted(self.status.items())}
         for name in (*COUNTED, "skipped"):
-            self.table[f"measurements {name}"] = sum(one[name] for one in told.values())
+            self.table[f"measurements {name}"] = sum(partition[name] for partition in counts.values())
         odd = [
-            f"partition {n}: {one} do not add up"
-            for n, one in told.items()
-            if one["received"] != one["binned"] + one["late"] + one["dead"]
+            f"partition {n}: {partition} do not add up"
+            for n, partition in counts.items()
+            if partition["received"] != partition["binned"] + partition["late"] + partition["dead"]
         ]
         for number, expected in enumerate(whole):
-            here = {name: told.get(number, {}).get(name) for name in COUNTED}
+            here = {name: counts.get(number, {}).get(name) for name in COUNTED}
             if here != expected.counts:
                 odd.append(f"partition {number}: {here}, not {expected.counts}")
         self._note("counters that are off", odd)

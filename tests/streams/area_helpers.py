@@ -22,9 +22,9 @@ PLACES = {1: "IR-12", 2: "KZ-75"}
 
 def settings(areas: Sequence[str] = AREAS, kinds: Sequence[Any] = KINDS, **worker: float) -> Settings:
     """Return settings of one feed of each kind, all with the same areas."""
-    its = helpers.settings(kinds, **worker)
-    feeds = {name: msgspec.structs.replace(feed, areas=tuple(areas)) for name, feed in its.feeds.items()}
-    return msgspec.structs.replace(its, feeds=feeds)
+    settings = helpers.settings(kinds, **worker)
+    feeds = {name: msgspec.structs.replace(feed, areas=tuple(areas)) for name, feed in settings.feeds.items()}
+    return msgspec.structs.replace(settings, feeds=feeds)
 
 
 def placed(seed: int, bins: int = 16, feeds: Sequence[str] = KINDS) -> list[bytes | None]:
@@ -47,7 +47,8 @@ def _placed(value: bytes | None) -> bytes | None:
 def revisions(outages: Sequence[bytes], *states: str) -> list[tuple[str, ...]]:
     """Return the entities, with their facets, that the outages of these states (or all) are of."""
     found = [orjson.loads(outage) for outage in outages]
-    return [(one["entity"], *one["facets"].values()) for one in found if not states or one["state"] in states]
+    wanted = [revision for revision in found if not states or revision["state"] in states]
+    return [(revision["entity"], *revision["facets"].values()) for revision in wanted]
 
 
 def gauges(values: Mapping[tuple[int, str], Sequence[float | None]], **fields: object) -> list[bytes | None]:
@@ -63,9 +64,9 @@ def gauges(values: Mapping[tuple[int, str], Sequence[float | None]], **fields: o
     return [*lot, message("gauge", at[-1] + 2 * HOUR, 999, country="XX", value=1)]
 
 
-def sums_of(its: Settings, values: Sequence[bytes | None]) -> list[Partial]:
+def sums_of(settings: Settings, values: Sequence[bytes | None]) -> list[Partial]:
     """Return the partials that a shard makes of messages."""
-    running, found = Run(Shard(its)), list[Partial]()
+    running, found = Run(Shard(settings)), list[Partial]()
 
     def keep(partial: Partial) -> SeriesChanges:
         found.append(partial)
@@ -77,10 +78,10 @@ def sums_of(its: Settings, values: Sequence[bytes | None]) -> list[Partial]:
     return found
 
 
-def fresh(its: Settings, feed: str = "gauge") -> Areas:
+def fresh(settings: Settings, feed: str = "gauge") -> Areas:
     """Return the areas of a feed without anything known."""
-    rules = Shard(its).feeds[feed].rules
-    names = map(combination, its.feeds[feed].areas)
+    rules = Shard(settings).feeds[feed].rules
+    names = map(combination, settings.feeds[feed].areas)
     return Areas(rules.detector, Patience(rules.forget_after, rules.expire_after), tuple(names))
 
 

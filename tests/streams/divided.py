@@ -30,20 +30,22 @@ class Divided:
     `journal`: how much each table, by stage, and each partition of the partials held after every write and sending.
     """
 
-    def __init__(self, its: Settings, logs: Sequence[Values], after: Divided | None = None, point: int = 0) -> None:
-        self.its, self.logs = its, logs
+    def __init__(
+        self, settings: Settings, logs: Sequence[Values], after: Divided | None = None, point: int = 0
+    ) -> None:
+        self.settings, self.logs = settings, logs
         self.journal: list[tuple[str, int, Any]] = after.journal[:point] if after else []
         self.partials: list[list[bytes]] = [self._past("partial", n) for n in range(len(logs))]
         self.sent: list[bytes] = self._past("outage", 0)
         self.late = 0
-        self.partitions = [MeasurementStage(its, n, self._table(n), 0.0) for n in range(len(logs))]
-        self.stages = [AreaStage(its, n, self._table(n), 0.0) for n in range(len(logs))]
+        self.partitions = [MeasurementStage(settings, n, self._table(n), 0.0) for n in range(len(logs))]
+        self.stages = [AreaStage(settings, n, self._table(n), 0.0) for n in range(len(logs))]
         self.activity: list[tuple[str, FeedActivity]] = []
         self.read = [0] * len(logs)
         self.taken = [0] * len(logs)
 
     def _past(self, kind: str, number: int) -> list[bytes]:
-        return [what for its, where, what in self.journal if (its, where) == (kind, number)]
+        return [content for entry_kind, where, content in self.journal if (entry_kind, where) == (kind, number)]
 
     def _table(self, number: int) -> Table:
         return Table(self.journal, number)
@@ -88,8 +90,8 @@ class Divided:
 
     def save(self) -> None:
         """Write a snapshot of everything."""
-        for one in (*self.partitions, *self.stages):
-            one.save(0.0)
+        for stage in (*self.partitions, *self.stages):
+            stage.save(0.0)
 
     def run(self, every: int = 10_000, now: float = 0.0) -> Self:
         """Read all logs to their ends, in turns, with a snapshot after each."""
@@ -103,9 +105,9 @@ class Divided:
         self.sum()
         return self
 
-    def _put(self, kind: str, number: int, what: bytes, into: list[bytes]) -> None:
-        self.journal.append((kind, number, what))
-        into.append(what)
+    def _put(self, kind: str, number: int, content: bytes, into: list[bytes]) -> None:
+        self.journal.append((kind, number, content))
+        into.append(content)
 
 
 class Table(Journal):
@@ -114,7 +116,7 @@ class Table(Journal):
     def __init__(self, journal: list[tuple[str, int, Any]], number: int) -> None:
         super().__init__()
         self.number = number
-        self.writes = [what for kind, where, what in journal if (kind, where) == ("table", number)]
+        self.writes = [content for kind, where, content in journal if (kind, where) == ("table", number)]
         self.now = self.after(len(self.writes))
         self.writes = Writes(journal, number)
 
@@ -126,16 +128,16 @@ class Writes(list[Any]):
         super().__init__()
         self.journal, self.number = journal, number
 
-    def append(self, what: Any) -> None:  # noqa: ANN401
+    def append(self, entry: Any) -> None:  # noqa: ANN401
         """Note a write."""
-        self.journal.append(("table", self.number, what))
+        self.journal.append(("table", self.number, entry))
 
 
 def settings(partitions: int, kinds: Sequence[Any], **worker: float) -> Settings:
     """Return settings of feeds with areas for so many partitions, whose clock is followed at once."""
-    its = area_helpers.settings(("country", "region", "region+access"), kinds, **{"idle_after": 0.0, **worker})
-    kafka = msgspec.structs.replace(its.kafka, partitions=partitions)
-    return msgspec.structs.replace(its, kafka=kafka)
+    settings = area_helpers.settings(("country", "region", "region+access"), kinds, **{"idle_after": 0.0, **worker})
+    kafka = msgspec.structs.replace(settings.kafka, partitions=partitions)
+    return msgspec.structs.replace(settings, kafka=kafka)
 
 
 def traffic(seed: int, kinds: Iterable[str], bins: int = 30, dark: range = range(18, 24)) -> list[tuple[int, bytes]]:
@@ -176,9 +178,9 @@ def split(messages: Sequence[tuple[int, bytes]], homes: Mapping[int, int], parti
 
 def of_areas(outages: Iterable[bytes]) -> list[bytes]:
     """Return the outages that are not of networks."""
-    return [one for one in outages if b'"entity":"asn/' not in one]
+    return [outage for outage in outages if b'"entity":"asn/' not in outage]
 
 
-def alone(its: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes]:
+def alone(settings: Settings, messages: Sequence[tuple[int, bytes]]) -> list[bytes]:
     """Return the outages of areas that `ebbtide detect` finds in all messages."""
-    return of_areas(run(its, [value for _, value in messages]).outages)
+    return of_areas(run(settings, [value for _, value in messages]).outages)

@@ -46,13 +46,13 @@ def two_feeds() -> list[tuple[int, bytes]]:
     for hour in range(96):
         for asn in range(1, 11):
             is_dark = DARK.get(asn, 999) <= hour < DARK.get(asn, 999) + 10
-            its, at = {"asn": asn, "country": "AZ"}, START + hour * HOUR + asn
+            fields_of_asn, at = {"asn": asn, "country": "AZ"}, START + hour * HOUR + asn
             if not is_dark:
-                lines.append((at, asn, {"feed": "ping", "ts": at, **its, "value": 400 + hour * 7 % 5}))
+                lines.append((at, asn, {"feed": "ping", "ts": at, **fields_of_asn, "value": 400 + hour * 7 % 5}))
             value = 0 if is_dark and asn != 5 else 50
             times = (at, at + 1200, at + 2400)
-            lines += [(t, asn, {"feed": "routes", "ts": t, **its, "value": value}) for t in times]
-    return [(asn, orjson.dumps(fields)) for _, asn, fields in sorted(lines, key=lambda one: one[0])]
+            lines += [(t, asn, {"feed": "routes", "ts": t, **fields_of_asn, "value": value}) for t in times]
+    return [(asn, orjson.dumps(fields)) for _, asn, fields in sorted(lines, key=lambda line: line[0])]
 
 
 def findings(settings: Settings, number: int, values: Sequence[bytes], cut: int = 1 << 60) -> list[BinReport]:
@@ -78,10 +78,10 @@ def grouping(settings: Settings, shards: int) -> Grouping:
     return Grouping(settings, Register(), expected_reporters(settings, shards))
 
 
-def incidents(settings: Settings, shards: int, told: Iterable[BinReport]) -> list[bytes]:
+def incidents(settings: Settings, shards: int, reports: Iterable[BinReport]) -> list[bytes]:
     """Return the incidents of findings, settled after each of them."""
-    its, found = grouping(settings, shards), []
-    for finding in told:
-        its.add(finding)
-        found += its.settle()
-    return [encode(one) for one in [*found, *its.finish()]]
+    group, found = grouping(settings, shards), []
+    for finding in reports:
+        group.add(finding)
+        found += group.settle()
+    return [encode(incident) for incident in [*found, *group.finish()]]

@@ -62,7 +62,7 @@ class Ran(NamedTuple):
     dead: list[LETTER]
     counts: dict[str, Any]
     received: int
-    held: int
+    pending: int
 
 
 class Run:
@@ -79,7 +79,7 @@ class Run:
         emitted = process(self.shard, self.tally, values, offsets, received)
         self.offset += len(values)
         self.outages += [encode(outage) for outage in emitted.outages]
-        self.dead += [letter(one) for one in emitted.dead_letters]
+        self.dead += [letter(rejected) for rejected in emitted.dead_letters]
 
     def ran(self) -> Ran:
         """Return all that came so far."""
@@ -87,14 +87,14 @@ class Run:
         return Ran(self.outages, sorted(self.dead), counts, self.tally.received, self.shard.pending())
 
 
-def letter(one: Rejected) -> LETTER:
+def letter(rejected: Rejected) -> LETTER:
     """Return a dead letter as a value that sorts."""
-    return one.origin.offset, one.reason, one.origin.payload
+    return rejected.origin.offset, rejected.reason, rejected.origin.payload
 
 
-def run(its: Settings, values: Sequence[bytes | None], cuts: Sequence[int] = ()) -> Run:
+def run(settings: Settings, values: Sequence[bytes | None], cuts: Sequence[int] = ()) -> Run:
     """Run a new shard over messages, cut into batches before these indices."""
-    running = Run(Shard(its))
+    running = Run(Shard(settings))
     for start, end in pairwise([0, *sorted({cut for cut in cuts if 0 < cut < len(values)}), len(values)]):
         running.take(values[start:end])
     return running
@@ -107,12 +107,12 @@ def taken_over(done: Run, rows: dict[str, bytes]) -> Run:
     return Run(shard, done.offset)
 
 
-def interrupted(its: Settings, values: Sequence[bytes | None], cuts: Sequence[int]) -> tuple[list[bytes], Shard]:
+def interrupted(settings: Settings, values: Sequence[bytes | None], cuts: Sequence[int]) -> tuple[list[bytes], Shard]:
     """Run over messages, at each cut taken over out of the rows so far, of which only changed ones are written.
 
     Return the bytes of all outages in order, and the last shard.
     """
-    running, rows, outages = Run(Shard(its)), dict[str, bytes](), list[bytes]()
+    running, rows, outages = Run(Shard(settings)), dict[str, bytes](), list[bytes]()
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(values)], strict=True):
         running.take(values[start:end])
         outages += running.outages
@@ -122,9 +122,9 @@ def interrupted(its: Settings, values: Sequence[bytes | None], cuts: Sequence[in
     return outages, running.shard
 
 
-def same(one: Shard, other: Shard) -> bool:
+def same(shard: Shard, other: Shard) -> bool:
     """Whether the whole state of two shards is the same bytes."""
-    return (heads(one), dump(one, whole=True)) == (heads(other), dump(other, whole=True))
+    return (heads(shard), dump(shard, whole=True)) == (heads(other), dump(other, whole=True))
 
 
 def states(outages: list[bytes]) -> Counter[str]:
@@ -142,7 +142,7 @@ def traffic(seed: int, bins: int = 16, dark: range = range(9, 13), feeds: Sequen
             for feed in feeds:
                 timed += [(at + _delay(rng), value) for at, value in _measured(rng, feed, start, asn, out)]
         timed += _noise(rng, start)
-    return [value for _, value in sorted(timed, key=lambda one: one[0])]
+    return [value for _, value in sorted(timed, key=lambda item: item[0])]
 
 
 def _delay(rng: random.Random) -> float:

@@ -42,7 +42,7 @@ class Envelope:
 
 def in_flight(*batches: RecordBatch) -> tuple[InFlight, list[Envelope]]:
     """Return the book of these batches, and their messages."""
-    book, envelopes = InFlight(), [Envelope(one) for one in batches]
+    book, envelopes = InFlight(), [Envelope(batch) for batch in batches]
     for envelope in envelopes:
         book.add(envelope)
     return book, envelopes

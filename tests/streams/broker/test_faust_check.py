@@ -27,7 +27,11 @@ def test_installed_faust_fits() -> None:
 
 def test_checked_versions_are_the_pinned_ones() -> None:
     """The versions that the check wants are those that the distribution asks for."""
-    pinned = dict(one.split("==") for one in requires("ebbtide") or [] if "==" in one and ";" not in one)
+    pinned = dict(
+        requirement.split("==")
+        for requirement in requires("ebbtide") or []
+        if "==" in requirement and ";" not in requirement
+    )
     assert {name: wanted.rstrip("*") for name, wanted in pinned.items()} == dict(faust_check.VERSIONS)
 
 

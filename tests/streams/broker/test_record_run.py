@@ -125,16 +125,16 @@ def test_adopted_twice_is_adopted_once_and_freed_without_the_collector() -> None
 
 def test_single_records_among_runs_are_joined_too() -> None:
     """What was fetched before the hook was in place comes record by record."""
-    one = ConsumerRecord("measurements", 0, 6, NOW_MS, 0, b"k", b"v", None, 1, 1, ())
+    record = ConsumerRecord("measurements", 0, 6, NOW_MS, 0, b"k", b"v", None, 1, 1, ())
     runs = fetched(stored(3, 3, 4))
     RunRecords.adopt(runs)
-    found = joined([*runs, one])
+    found = joined([*runs, record])
     assert (list(found.offsets), found.values, found.timestamps.tolist()[-1]) == (
         [3, 4, 6],
         [b"vvv", None, b"v"],
         NOW_MS,
     )
-    assert joined([one]).offsets == range(6, 7)
+    assert joined([record]).offsets == range(6, 7)
 
 
 def test_offsets_without_holes_are_a_range() -> None:

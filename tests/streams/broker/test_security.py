@@ -37,17 +37,27 @@ PLAIN = {
 
 def test_a_secret_is_not_shown() -> None:
     """Not by repr, str, format or a dump of the settings that it is in; not pickled, not written as JSON."""
-    its = load(None, {**PLAIN, "EBBTIDE_WEB_TOKEN": "123"})
-    assert its.web.token is not None
-    assert its.kafka.sasl_password is not None
-    assert (its.web.token.reveal(), its.kafka.sasl_password.reveal(), its.kafka.sasl_username) == ("123", WORD, "1e5")
-    for shown in (repr(its), str(its), f"{its}", f"{its.kafka.sasl_password}", str(credentials(its.kafka))):
+    settings = load(None, {**PLAIN, "EBBTIDE_WEB_TOKEN": "123"})
+    assert settings.web.token is not None
+    assert settings.kafka.sasl_password is not None
+    assert (settings.web.token.reveal(), settings.kafka.sasl_password.reveal(), settings.kafka.sasl_username) == (
+        "123",
+        WORD,
+        "1e5",
+    )
+    for shown in (
+        repr(settings),
+        str(settings),
+        f"{settings}",
+        f"{settings.kafka.sasl_password}",
+        str(credentials(settings.kafka)),
+    ):
         assert WORD not in shown
-    assert "sasl_password=***" in repr(its)
+    assert "sasl_password=***" in repr(settings)
     with pytest.raises(TypeError):
-        pickle.dumps(its.kafka.sasl_password)
+        pickle.dumps(settings.kafka.sasl_password)
     with pytest.raises(TypeError):
-        msgspec.json.encode(its)
+        msgspec.json.encode(settings)
 
 
 def test_a_secret_of_a_file(tmp_path: Path) -> None:
@@ -57,9 +67,13 @@ def test_a_secret_of_a_file(tmp_path: Path) -> None:
     found = one_of(None, str(path), "a.b")
     assert found is not None
     assert found.reveal() == f" {WORD}"
-    for content, what in ((b"\n", "is empty"), (b"\xff", "is not UTF-8"), (b"a" * (MAX_FILE + 1), "is longer than")):
+    for content, complaint in (
+        (b"\n", "is empty"),
+        (b"\xff", "is not UTF-8"),
+        (b"a" * (MAX_FILE + 1), "is longer than"),
+    ):
         path.write_bytes(content)
-        with pytest.raises(SettingsError, match=f"^a.b {path}: {what}"):
+        with pytest.raises(SettingsError, match=f"^a.b {path}: {complaint}"):
             one_of(None, str(path), "a.b")
     with pytest.raises(SettingsError, match="cannot be read: No such file"):
         one_of(None, str(tmp_path / "none"), "a.b")

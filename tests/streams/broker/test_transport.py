@@ -130,7 +130,9 @@ async def fetch(app: faust.App) -> list[Message]:
 
 def spans(messages: list[Message]) -> list[tuple[int, int]]:
     """Return the first and last offset of each batch."""
-    return [(one.value.first_offset, one.value.offset) for one in messages if one.topic == "measurements"]
+    return [
+        (message.value.first_offset, message.value.offset) for message in messages if message.topic == "measurements"
+    ]
 
 
 def ack(app: faust.App, *messages: Message) -> None:
@@ -151,16 +153,18 @@ async def test_batch_topic_comes_in_batches_and_others_record_by_record(app: fau
     """One fetch of five records each: batches of 2, 2 and 1 with the last record's offset, and five plain messages."""
     messages = await fetch(app)
     assert spans(messages) == [(0, 1), (2, 3), (4, 4)]
-    batches = [one for one in messages if one.topic == "measurements"]
-    assert [(one.tp, one.offset, one.timestamp) for one in batches][:1] == [(BATCHED, 1, NOW_MS / 1000 + 0.001)]
-    assert [one.value for one in messages if one.topic == "clock"] == [b"value"] * 5
+    batches = [message for message in messages if message.topic == "measurements"]
+    assert [(message.tp, message.offset, message.timestamp) for message in batches][:1] == [
+        (BATCHED, 1, NOW_MS / 1000 + 0.001)
+    ]
+    assert [message.value for message in messages if message.topic == "clock"] == [b"value"] * 5
 
 
 async def test_acknowledged_batches_are_committed_and_faust_keeps_no_list(app: faust.App, log: Log) -> None:
     """The commit is behind the acknowledged run; of other topics Faust's own arithmetic decides."""
     messages = await fetch(app)
-    batches = [one for one in messages if one.topic == "measurements"]
-    ack(app, batches[0], batches[2], *(one for one in messages if one.topic == "clock"))
+    batches = [message for message in messages if message.topic == "measurements"]
+    ack(app, batches[0], batches[2], *(message for message in messages if message.topic == "clock"))
     await app.consumer.commit()
     assert log.committed == {BATCHED: 2, OTHER: 5}
     assert not app.consumer._acked[BATCHED]
@@ -176,20 +180,20 @@ async def test_late_acknowledgement_of_before_a_seek_commits_nothing(app: faust.
     await app.consumer.perform_seek()
     after = await fetch(app)
     assert spans(after) == spans(before)
-    ack(app, *(one for one in before if one.topic == "measurements"))
+    ack(app, *(message for message in before if message.topic == "measurements"))
     await app.consumer.commit()
     assert BATCHED not in log.committed
-    ack(app, *(one for one in after if one.topic == "measurements"))
+    ack(app, *(message for message in after if message.topic == "measurements"))
     await app.consumer.commit()
     assert log.committed[BATCHED] == 5
 
 
 async def test_what_an_agent_has_not_taken_before_a_seek_is_void(app: faust.App, log: Log) -> None:
     """It comes again behind what lies before it; a state loaded since would take what lies between for included."""
-    before = [one.value for one in await fetch(app) if one.topic == "measurements"]
+    before = [message.value for message in await fetch(app) if message.topic == "measurements"]
     assert not any(batch.is_void for batch in before)
     await app.consumer.perform_seek()
-    after = [one.value for one in await fetch(app) if one.topic == "measurements"]
+    after = [message.value for message in await fetch(app) if message.topic == "measurements"]
     assert all(batch.is_void for batch in before)
     assert after
     assert not any(batch.is_void for batch in after)
@@ -198,7 +202,7 @@ async def test_what_an_agent_has_not_taken_before_a_seek_is_void(app: faust.App,
 async def test_nothing_of_a_batch_topic_is_fetched_during_a_rebalance(app: faust.App, log: Log) -> None:
     """Until Faust says that the rebalance is over, only other topics are asked for."""
     app.rebalancing = True
-    assert {one.topic for one in await fetch(app)} == {"clock"}
+    assert {message.topic for message in await fetch(app)} == {"clock"}
     app.rebalancing = False
     assert spans(await fetch(app)) == [(0, 1), (2, 3), (4, 4)]
     assert log.asked == [{OTHER}, {OTHER, BATCHED}]
@@ -235,7 +239,7 @@ async def test_fetch_that_a_rebalance_overtakes_is_read_again(app: faust.App, lo
     app.rebalancing = False
     again = await fetch(app)
     assert spans(again) == [(0, 1), (2, 3), (4, 4)]
-    ack(app, *(one for one in again if one.topic == "measurements"))
+    ack(app, *(message for message in again if message.topic == "measurements"))
     await app.consumer.commit()
     assert log.committed == {BATCHED: 5}
 
@@ -299,7 +303,7 @@ async def test_partition_that_goes_during_our_seek_is_left_alone(app: faust.App,
 async def test_what_is_acknowledged_is_committed_before_partitions_go(app: faust.App, log: Log) -> None:
     """A planned rebalance repeats only what was not acknowledged."""
     messages = await fetch(app)
-    ack(app, next(one for one in messages if one.topic == "measurements"))
+    ack(app, next(message for message in messages if message.topic == "measurements"))
     await app.consumer.on_partitions_revoked(log.assignment())
     assert log.committed == {BATCHED: 2}
 
@@ -324,14 +328,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 async def test_lag_counts_what_no_agent_has_taken(app: faust.App, log: Log, clock: SimpleNamespace) -> None:
     """Fetched batches that wait in a queue count; taken ones do not; at the end it is 0, holes before it or not."""
     assert lag(app, BATCHED) is None
-    batches = [one for one in await fetch(app) if one.topic == "measurements"]
+    batches = [message for message in await fetch(app) if message.topic == "measurements"]
     assert lag(app, BATCHED) == 1000
     batches[0].tracked = True
     assert lag(app, BATCHED) == 998
     ack(app, *batches)
     assert lag(app, BATCHED) == 995
     log.per_fetch = 995
-    ack(app, *(one for one in await fetch(app) if one.topic == "measurements"))
+    ack(app, *(message for message in await fetch(app) if message.topic == "measurements"))
     assert lag(app, BATCHED) == 0
 
 

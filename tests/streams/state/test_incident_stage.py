@@ -23,15 +23,18 @@ from tests.streams.helpers import records
 from tests.streams.worker.web.site import worker_of
 
 SHARDS = 2
-ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=SHARDS))
+SHARDED = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=SHARDS))
 Table = MutableMapping[bytes, bytes]
 
 
 @pytest.fixture(scope="module")
 def messages() -> list[bytes]:
     """The findings of two shards in the topic, in between each other."""
-    told = by_shard(ITS, two_feeds(), SHARDS)
-    both = sorted((finding for course in told for finding in course), key=lambda one: (one.end, one.reporter))
+    by_reporter = by_shard(SHARDED, two_feeds(), SHARDS)
+    both = sorted(
+        (finding for course in by_reporter for finding in course),
+        key=lambda finding_: (finding_.end, finding_.reporter),
+    )
     return [encode_bin_report(piece) for finding in both for piece in pieces_of(finding)]
 
 
@@ -41,36 +44,36 @@ def undisturbed(messages: list[bytes]) -> list[bytes]:
     return took(stage({}), messages, 0, len(messages))
 
 
-def stage(table: Table, its: Settings = ITS) -> IncidentStage:
+def stage(table: Table, settings: Settings = SHARDED) -> IncidentStage:
     """Return the stage as its newest snapshot has it."""
-    return IncidentStage(its, 0, table, 0.0)
+    return IncidentStage(settings, 0, table, 0.0)
 
 
-def took(its: IncidentStage, messages: Sequence[bytes], first: int, end: int, size: int = 50) -> list[bytes]:
+def took(grouping_stage: IncidentStage, messages: Sequence[bytes], first: int, end: int, size: int = 50) -> list[bytes]:
     """Have the stage take messages in batches and return what it sends."""
     sent: list[Incident] = []
     for at in range(first, end, size):
         part = messages[at : min(at + size, end)]
-        sent += its.process(records(part, at), 0.0).incidents
-    return [encode(one) for one in sent]
+        sent += grouping_stage.process(records(part, at), 0.0).incidents
+    return [encode(incident) for incident in sent]
 
 
 def test_it_sends_what_detect_would_say(messages: list[bytes], undisturbed: list[bytes]) -> None:
     """All that is settled before the end of the input is what the whole grouping gives."""
-    told = by_shard(ITS, two_feeds(), SHARDS)
-    whole = incidents(ITS, SHARDS, [finding for course in told for finding in course])
+    by_reporter = by_shard(SHARDED, two_feeds(), SHARDS)
+    whole = incidents(SHARDED, SHARDS, [finding for course in by_reporter for finding in course])
     assert undisturbed == whole[: len(undisturbed)]
     assert len(undisturbed) > 3
 
 
 def test_a_metric_tells_what_waits_for_a_slower_shard() -> None:
     """Nothing of one shard alone is settled, and all of it waits; then the newest instant does."""
-    worker, its = worker_of(ITS), stage({})
-    worker.grouping.stages[0] = its
+    worker, grouping_stage = worker_of(SHARDED), stage({})
+    worker.grouping.stages[0] = grouping_stage
     waiting = []
-    for course in by_shard(ITS, two_feeds(), SHARDS):
+    for course in by_shard(SHARDED, two_feeds(), SHARDS):
         pieces = [encode_bin_report(piece) for finding in course for piece in pieces_of(finding)]
-        its.process(records(pieces, its.applied + 1), 0.0)
+        grouping_stage.process(records(pieces, grouping_stage.applied + 1), 0.0)
         refresh(worker)
         waiting.append(worker.metrics.registry.get_sample_value("ebbtide_findings_waiting"))
     assert waiting == [len({finding.end for finding in course}), 1]
@@ -106,25 +109,27 @@ def test_a_crash_between_any_two_steps_changes_nothing(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(messages)), min_size=1, max_size=4)))
     size = data.draw(st.integers(1, 90))
     for cut in [*cuts, len(messages)]:
-        its = stage(table)
-        first = max(its.applied + 1 - data.draw(st.integers(0, 40)), 0)  # what is included comes again, and is skipped
-        sent += took(its, messages, first, cut, size)
-        its.store.table = Fragile(table, data.draw(st.integers(0, 12)))
+        grouping_stage = stage(table)
+        first = max(
+            grouping_stage.applied + 1 - data.draw(st.integers(0, 40)), 0
+        )  # what is included comes again, and is skipped
+        sent += took(grouping_stage, messages, first, cut, size)
+        grouping_stage.store.table = Fragile(table, data.draw(st.integers(0, 12)))
         with suppress(LostError):
-            its.save(0.0)
-        table = its.store.table
+            grouping_stage.save(0.0)
+        table = grouping_stage.store.table
     assert list(dict.fromkeys(sent)) == undisturbed
 
 
 def test_an_unchanged_incident_is_not_written_again(messages: list[bytes]) -> None:
     """Neither are levels: a snapshot costs what has changed."""
     table: Table = {}
-    its = stage(table)
-    took(its, messages, 0, len(messages) // 2)
-    its.save(0.0)
+    grouping_stage = stage(table)
+    took(grouping_stage, messages, 0, len(messages) // 2)
+    grouping_stage.save(0.0)
     before = dict(table)
-    took(its, messages, len(messages) // 2, len(messages) // 2 + 1)
-    its.save(1.0)
+    took(grouping_stage, messages, len(messages) // 2, len(messages) // 2 + 1)
+    grouping_stage.save(1.0)
     changed = {key for key, value in table.items() if before.get(key) != value}
     assert all(b"/book/" in key or b"/head/" in key for key in changed)
     assert any(b"/levels/" in key for key in before)
@@ -133,10 +138,10 @@ def test_an_unchanged_incident_is_not_written_again(messages: list[bytes]) -> No
 def test_what_is_over_is_forgotten(messages: list[bytes]) -> None:
     """Its row goes; levels that were replaced go too."""
     table: Table = {}
-    its = stage(table)
-    took(its, messages, 0, len(messages), size=20)
-    its.save(0.0)
-    assert its.open_incidents == {}
+    grouping_stage = stage(table)
+    took(grouping_stage, messages, 0, len(messages), size=20)
+    grouping_stage.save(0.0)
+    assert grouping_stage.open_incidents == {}
     names = {key.split(b"/", 1)[1].rsplit(b"/", 1)[0] for key in table}
     assert len([name for name in names if name.startswith(b"levels/")]) <= 2 * 2 * SHARDS
     assert not any(name.startswith(b"incident/") for name in names)
@@ -145,21 +150,23 @@ def test_what_is_over_is_forgotten(messages: list[bytes]) -> None:
 def test_open_incidents_are_known_after_a_restart(messages: list[bytes]) -> None:
     """Their newest revision, as it was sent."""
     table: Table = {}
-    its = stage(table)
-    each = (its.process(records(messages[n : n + 1], n), 0.0) for n in range(len(messages)))
-    end = next(n for n, emitted in enumerate(each) if emitted.incidents and its.open_incidents)
-    its.save(0.0)
+    grouping_stage = stage(table)
+    each = (grouping_stage.process(records(messages[n : n + 1], n), 0.0) for n in range(len(messages)))
+    end = next(n for n, emitted in enumerate(each) if emitted.incidents and grouping_stage.open_incidents)
+    grouping_stage.save(0.0)
     again = stage(table)
-    assert (again.applied, again.open_incidents) == (end, its.open_incidents)
-    assert [one.ended_at for one in again.open_incidents.values()] == [None] * len(its.open_incidents)
+    assert (again.applied, again.open_incidents) == (end, grouping_stage.open_incidents)
+    assert [incident.ended_at for incident in again.open_incidents.values()] == [None] * len(
+        grouping_stage.open_incidents
+    )
 
 
 def test_a_message_that_is_no_finding_is_told_and_passed_over(messages: list[bytes]) -> None:
     """It names the offset, and all else goes on."""
-    its = stage({})
-    told = its.process(records([b"{", None, messages[0]]), 0.0)
-    assert [text.split(":")[0] for text in told.unreadable] == ["partition 0, offset 0", "partition 0, offset 1"]
-    assert its.grouping.watermarks.pieces != {}
+    grouping_stage = stage({})
+    emitted = grouping_stage.process(records([b"{", None, messages[0]]), 0.0)
+    assert [text.split(":")[0] for text in emitted.unreadable] == ["partition 0, offset 0", "partition 0, offset 1"]
+    assert grouping_stage.grouping.watermarks.pieces != {}
 
 
 @pytest.mark.parametrize("field", [{"entity": "asn/none"}, {"started_at": "2026-13-01T00:00:00Z"}, {"drops": "bad"}])
@@ -168,19 +175,19 @@ def test_a_finding_of_what_cannot_be_is_passed_over_whole(messages: list[bytes],
     at = next(n for n, message in enumerate(messages) if b'"outage_id"' in message)
     bad = json.loads(messages[at])
     bad["outages"][0] |= {"drops": [{"at": "2026-02-30T00:00:00Z", "drop": 0.5}]} if "drops" in field else field
-    its, alone = stage({}), stage({})
-    told = its.process(records([json.dumps(bad).encode(), *messages[at:]]), 0.0)
-    assert [text.split(":")[0] for text in told.unreadable] == ["partition 0, offset 0"]
-    assert told.incidents == alone.process(records(messages[at:]), 0.0).incidents
+    grouping_stage, alone = stage({}), stage({})
+    emitted = grouping_stage.process(records([json.dumps(bad).encode(), *messages[at:]]), 0.0)
+    assert [text.split(":")[0] for text in emitted.unreadable] == ["partition 0, offset 0"]
+    assert emitted.incidents == alone.process(records(messages[at:]), 0.0).incidents
 
 
 def test_a_feed_that_the_settings_no_longer_name_stays_out(messages: list[bytes]) -> None:
     """It holds nothing up, and its levels go."""
     table: Table = {}
-    its = stage(table)
-    took(its, messages, 0, 800)
-    its.save(0.0)
-    fewer = msgspec.structs.replace(ITS, feeds={"routes": ITS.feeds["routes"]})
+    grouping_stage = stage(table)
+    took(grouping_stage, messages, 0, 800)
+    grouping_stage.save(0.0)
+    fewer = msgspec.structs.replace(SHARDED, feeds={"routes": SHARDED.feeds["routes"]})
     again = stage(table, fewer)
     assert all(set(ends) == {"routes"} for ends in again.grouping.watermarks.ends.values())
     again.save(1.0)
@@ -191,23 +198,23 @@ def test_areas_that_the_settings_no_longer_name_hold_nothing_up() -> None:
     """They were waited for; without them the same shards are enough, and what areas expected is forgotten."""
     summed = its_with_areas(["country"])
     table: Table = {}
-    its = stage(table, summed)
+    grouping_stage = stage(table, summed)
     levels = [Levels("AZ", {}, ["country/AZ"], [1.0], [1.0])]
-    told = [told_by("areas/country", HOUR, levels), *(told_by(f"shard/{n}", 2 * HOUR) for n in range(SHARDS))]
-    its.process(records(told), 0.0)
-    assert its.grouping.watermarks.settled() < 2 * HOUR
-    its.save(0.0)
-    again = stage(table, ITS)
+    reports = [told_by("areas/country", HOUR, levels), *(told_by(f"shard/{n}", 2 * HOUR) for n in range(SHARDS))]
+    grouping_stage.process(records(reports), 0.0)
+    assert grouping_stage.grouping.watermarks.settled() < 2 * HOUR
+    grouping_stage.save(0.0)
+    again = stage(table, SHARDED)
     later = [told_by(f"shard/{number}", 3 * HOUR) for number in range(SHARDS)]
-    again.process(records(later, len(told)), 0.0)
+    again.process(records(later, len(reports)), 0.0)
     assert again.grouping.watermarks.settled() == 3 * HOUR
     assert ("areas/country", "ping") not in again.grouping.levels.tables
 
 
 def its_with_areas(areas: list[str]) -> Settings:
     """The settings with areas of one feed."""
-    ping = msgspec.structs.replace(ITS.feeds["ping"], areas=tuple(areas))
-    return msgspec.structs.replace(ITS, feeds={**ITS.feeds, "ping": ping})
+    ping = msgspec.structs.replace(SHARDED.feeds["ping"], areas=tuple(areas))
+    return msgspec.structs.replace(SHARDED, feeds={**SHARDED.feeds, "ping": ping})
 
 
 def told_by(reporter: str, end: int, levels: list[Levels] | None = None) -> bytes:

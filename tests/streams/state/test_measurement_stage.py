@@ -41,17 +41,17 @@ def hear_all(partition: MeasurementStage, until: int, kind: str = "count") -> No
 def test_what_the_state_includes_is_skipped() -> None:
     """Messages at or below the offset of the snapshot change nothing, the rest of the batch is taken."""
     table: dict[bytes, bytes] = {}
-    its, values = helpers.settings(("count",)), lively()
-    partition = MeasurementStage(its, 0, table, 0.0)
+    settings, values = helpers.settings(("count",)), lively()
+    partition = MeasurementStage(settings, 0, table, 0.0)
     feed(partition, values[:100], 0)
     partition.save(0.0)
-    again = MeasurementStage(its, 0, table, 0.0)
+    again = MeasurementStage(settings, 0, table, 0.0)
     assert again.applied == 99
     feed(again, values[:50], 0)
     assert (again.tally.skipped, again.tally.received, again.applied) == (50, 100, 99)
     feed(again, values[50:], 50)
     assert (again.tally.skipped, again.tally.received) == (100, len(values))
-    whole = MeasurementStage(its, 0, {}, 0.0)
+    whole = MeasurementStage(settings, 0, {}, 0.0)
     feed(whole, values, 0)
     assert again.shard.counts == whole.shard.counts
 
@@ -69,9 +69,9 @@ def test_networks_that_are_all_silent_are_told_dark_by_the_clock() -> None:
     """Their partition hears nothing, so its bins close by what the others tell, and silence there is zero."""
     partition = opened()
     hear_all(partition, BINS + 3)
-    told = partition.follow_clock(0, IDLE).outages
-    assert {outage.entity for outage in told if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
-    assert {outage.value for outage in told} == {0.0}
+    outages = partition.follow_clock(0, IDLE).outages
+    assert {outage.entity for outage in outages if outage.state == "open"} == {f"asn/{n}" for n in range(1, 7)}
+    assert {outage.value for outage in outages} == {0.0}
     assert len(partition.open_outages) == 6
     assert partition.follow_clock(0, IDLE).outages == []
 
@@ -146,9 +146,9 @@ def test_what_was_heard_survives_a_restart() -> None:
     hear_all(partition, BINS + 3)
     assert not partition.due(1e6)
     again = MeasurementStage(partition.settings, 0, table, 30.0)
-    told = again.follow_clock(0, 30.0 + IDLE)
-    assert told == partition.follow_clock(0, 30.0 + IDLE)
-    assert told.outages != []
+    emitted = again.follow_clock(0, 30.0 + IDLE)
+    assert emitted == partition.follow_clock(0, 30.0 + IDLE)
+    assert emitted.outages != []
 
 
 def test_a_clock_that_is_not_ahead_is_not_followed() -> None:
@@ -185,7 +185,7 @@ def test_a_clock_that_stands_in_1970_costs_no_closing_of_every_bin_since() -> No
     hear_all(partition, BINS + 3)
     closed = partition.follow_clock(0, IDLE).bin_reports
     assert len(closed) < 50
-    assert [one.end for one in closed[-3:]] == [START + hour * HOUR for hour in range(BINS + 1, BINS + 4)]
+    assert [report.end for report in closed[-3:]] == [START + hour * HOUR for hour in range(BINS + 1, BINS + 4)]
     assert feed(partition, lively(bins=BINS + 9, first=BINS + 3), 1) == []
     counts = partition.shard.counts["count"]
     assert (counts.late, counts.binned) == (0, 1 + 6 * 24)

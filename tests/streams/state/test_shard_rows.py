@@ -26,11 +26,11 @@ WIDTH = 300
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 1500), min_size=1, max_size=6), st.sampled_from([0, 2 * HOUR]))
 def test_a_snapshot_at_any_point_continues_with_the_same_bytes(seed: int, cuts: list[int], forget: int) -> None:
     """Rows are gathered as a worker does, changed ones only; after each cut a new shard takes over."""
-    its = helpers.settings(forget_after=forget) if forget else helpers.settings()
+    chosen = helpers.settings(forget_after=forget) if forget else helpers.settings()
     feeds = ("count", "presence", "distinct") if forget else KINDS
     values = traffic(seed, bins=28 if forget else 16, feeds=feeds)
-    whole = run(its, values)
-    outages, shard = interrupted(its, values, cuts)
+    whole = run(chosen, values)
+    outages, shard = interrupted(chosen, values, cuts)
     assert outages == whole.outages
     assert same(shard, whole.shard)
 
@@ -44,11 +44,11 @@ def test_rows_that_did_not_change_are_not_written_again() -> None:
 
 def test_a_profile_of_a_forgotten_row_is_not_restored_for_its_heir() -> None:
     """A row that is given to another series starts anew after a restart too."""
-    its = helpers.settings(("gauge",), forget_after=DAY)
+    settings = helpers.settings(("gauge",), forget_after=DAY)
     hours = range(START, START + 9 * DAY, HOUR)
-    one = {t: 1 if t < START + 4 * DAY else 2 for t in hours if not START + 4 * DAY <= t < START + 7 * DAY}
-    values = [message("gauge", t, asn, value=5) for t in hours for asn in (3, one.get(t)) if asn]
-    running, rows = Run(Shard(its)), dict[str, bytes]()
+    first = {t: 1 if t < START + 4 * DAY else 2 for t in hours if not START + 4 * DAY <= t < START + 7 * DAY}
+    values = [message("gauge", t, asn, value=5) for t in hours for asn in (3, first.get(t)) if asn]
+    running, rows = Run(Shard(settings)), dict[str, bytes]()
     for start in range(0, len(values), 31):
         running.take(values[start : start + 31])
         rows |= dump(running.shard)
@@ -74,13 +74,13 @@ def crowd(kind: Kind, bins: int = 2) -> Shard:
     running = Run(shard)
     for at in range(start, start + bins * WIDTH, WIDTH):
         for asn in range(0, SERIES, 2000):
-            some = (
+            changes = (
                 b'{"feed":"%s","ts":%d,"asn":%d,"value":%d,"of":5e3,"member":"probe-%d","up":true}'
                 % (kind.encode(), at + n % WIDTH, n + 1, n * 7919 % 4093, zlib.crc32(b"%d-%d" % (n, m)))
                 for n in range(asn, asn + 2000)
                 for m in range(members)
             )
-            running.take([b"[" + b",".join(some) + b"]"])
+            running.take([b"[" + b",".join(changes) + b"]"])
     assert not running.dead
     return shard
 

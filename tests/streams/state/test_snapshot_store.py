@@ -61,15 +61,15 @@ def read(partition: MeasurementStage, values: Values, every: int = 200) -> list[
 
 def test_a_crash_between_any_two_writes_loses_and_doubles_nothing() -> None:
     """The table as it was after each write loads, and reading the log again ends in the same revisions."""
-    its, values, journal = helpers.settings(), traffic(5, bins=12, dark=range(7, 10)), Journal()
-    whole = read(MeasurementStage(its, 0, journal, 0.0), values)
+    settings, values, journal = helpers.settings(), traffic(5, bins=12, dark=range(7, 10)), Journal()
+    whole = read(MeasurementStage(settings, 0, journal, 0.0), values)
     assert len(whole) > 5
     for count in range(0, len(journal.writes), 9):
-        partition = MeasurementStage(its, 0, journal.after(count), 0.0)
+        partition = MeasurementStage(settings, 0, journal.after(count), 0.0)
         again = read(partition, values, 1000)
         assert again == whole[len(whole) - len(again) :]
         assert set(whole[: len(whole) - len(again)]) <= set(sent_before(whole, partition, len(again)))
-        assert partition.tally.received == run(its, values).tally.received
+        assert partition.tally.received == run(settings, values).tally.received
 
 
 def sent_before(whole: list[bytes], partition: MeasurementStage, again: int) -> list[bytes]:
@@ -85,13 +85,13 @@ def test_every_prefix_of_two_saves_loads_as_the_one_or_the_other() -> None:
     store.save({"n": 1}, {"a": b"1", "b": bytes(2 * PIECE), "old": b"o"})
     first = len(journal.writes)
     store.save({"n": 2}, {"a": b"2", "b": b"2", "new": b"n"}, frozenset({"old"}))
-    one = {"a": b"1", "b": bytes(2 * PIECE), "old": b"o"}
+    rows = {"a": b"1", "b": bytes(2 * PIECE), "old": b"o"}
     two = {"a": b"2", "b": b"2", "new": b"n"}
     seen = []
     for count in range(first, len(journal.writes) + 1):
         loaded = SnapshotStore(journal.after(count), 3).load()
         assert loaded is not None
-        assert loaded.rows == {1: one, 2: two}[loaded.values["n"]]
+        assert loaded.rows == {1: rows, 2: two}[loaded.values["n"]]
         seen.append(loaded.values["n"])
     assert seen == sorted(seen)
     assert set(seen) == {1, 2}
@@ -190,12 +190,12 @@ def test_a_feed_that_was_taken_out_and_put_back_starts_anew() -> None:
     assert len(back.shard.feeds["count"].index) == 6
 
 
-def reopened(its: Settings, table: MutableMapping[bytes, bytes], values: Values) -> MeasurementStage:
+def reopened(settings: Settings, table: MutableMapping[bytes, bytes], values: Values) -> MeasurementStage:
     """A partition that took traffic after that of its snapshot, saved, and was opened again."""
-    partition = MeasurementStage(its, 0, table, 0.0)
+    partition = MeasurementStage(settings, 0, table, 0.0)
     more = [None] * len(values) + values[: len(values) // 2]
     read(partition, more)
-    return MeasurementStage(its, 0, table, 0.0)
+    return MeasurementStage(settings, 0, table, 0.0)
 
 
 def everything(partition: MeasurementStage) -> tuple[object, ...]:

@@ -102,7 +102,7 @@ def _incidents() -> Case:
 def without_a_feed(settings: Settings) -> tuple[Settings, bytes]:
     """Leave out the last feed; return a part of the names of its rows, too."""
     name = list(settings.feeds)[-1]
-    feeds = {feed: its for feed, its in settings.feeds.items() if feed != name}
+    feeds = {feed: feed_settings for feed, feed_settings in settings.feeds.items() if feed != name}
     return msgspec.structs.replace(settings, feeds=feeds), f"/{name}/".encode()
 
 
@@ -124,23 +124,23 @@ each_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.to
 @each_stage
 def test_the_messages_make_the_stage_emit_something(stage: type[Stage]) -> None:
     """Every case emits in both halves, so that the comparisons below compare something."""
-    its, middle = case(stage), case(stage).middle
-    first = its.open({})
-    assert len(its.process(first, 0, middle)) > 0
-    assert len(its.process(first, middle, len(its.values))) > 0
+    example, middle = case(stage), case(stage).middle
+    first = example.open({})
+    assert len(example.process(first, 0, middle)) > 0
+    assert len(example.process(first, middle, len(example.values))) > 0
 
 
 @each_stage
 def test_what_the_state_includes_is_skipped(stage: type[Stage]) -> None:
     """Offsets up to `applied` emit nothing and change nothing, the rest of a batch is processed as if alone."""
-    its, middle = case(stage), case(stage).middle
-    plain, repeated = its.open({}), its.open({})
-    its.process(plain, 0, middle)
-    its.process(repeated, 0, middle)
-    assert its.process(repeated, 0, middle // 2) == []
+    example, middle = case(stage), case(stage).middle
+    plain, repeated = example.open({}), example.open({})
+    example.process(plain, 0, middle)
+    example.process(repeated, 0, middle)
+    assert example.process(repeated, 0, middle // 2) == []
     assert repeated.applied == middle - 1
-    assert its.process(repeated, middle // 2, len(its.values), 10_000) == its.process(
-        plain, middle, len(its.values), 10_000
+    assert example.process(repeated, middle // 2, len(example.values), 10_000) == example.process(
+        plain, middle, len(example.values), 10_000
     )
 
 
@@ -148,67 +148,67 @@ def test_what_the_state_includes_is_skipped(stage: type[Stage]) -> None:
 @pytest.mark.parametrize("part", [0.0, 0.37, 0.71])
 def test_a_restart_emits_the_same_bytes(stage: type[Stage], part: float) -> None:
     """A stage out of a snapshot emits what the first one goes on to emit, and saves the same rows."""
-    its = case(stage)
-    cut, end = int(len(its.values) * part), len(its.values)
+    example = case(stage)
+    cut, end = int(len(example.values) * part), len(example.values)
     table: Table = {}
-    first = its.open(table)
-    its.process(first, 0, cut)
+    first = example.open(table)
+    example.process(first, 0, cut)
     first.save(0.0)
     copy = dict(table)
-    again = its.open(copy)
+    again = example.open(copy)
     assert again.applied == cut - 1
-    assert its.process(again, cut, end) == its.process(first, cut, end)
+    assert example.process(again, cut, end) == example.process(first, cut, end)
     first.save(1.0)
     again.save(1.0)
-    assert its.load(copy).rows == its.load(table).rows
-    assert its.load(copy).values == its.load(table).values
+    assert example.load(copy).rows == example.load(table).rows
+    assert example.load(copy).values == example.load(table).values
 
 
 @each_stage
 def test_unchanged_rows_are_not_written_again(stage: type[Stage]) -> None:
     """After one more message, a snapshot writes the rows that this message has changed, and no other."""
-    its, cut = case(stage), case(stage).middle
+    example, cut = case(stage), case(stage).middle
     table: Table = {}
-    opened = its.open(table)
-    its.process(opened, 0, cut)
+    opened = example.open(table)
+    example.process(opened, 0, cut)
     opened.save(0.0)
-    rows, before = its.load(table).rows, dict(opened.store.places)
-    its.process(opened, cut, cut + 1)
+    rows, before = example.load(table).rows, dict(opened.store.places)
+    example.process(opened, cut, cut + 1)
     opened.save(1.0)
     written = {name for name, place in opened.store.places.items() if before.get(name) != place}
-    assert written == {name for name, row in its.load(table).rows.items() if rows.get(name) != row}
+    assert written == {name for name, row in example.load(table).rows.items() if rows.get(name) != row}
     assert len(written) < len(rows)
 
 
 @each_stage
 def test_an_idle_save_writes_nothing_new(stage: type[Stage]) -> None:
     """Without a message since, a snapshot is not due, and one all the same leaves every byte as it was."""
-    its = case(stage)
+    example = case(stage)
     table: Table = {}
-    opened = its.open(table)
-    its.process(opened, 0, its.middle)
+    opened = example.open(table)
+    example.process(opened, 0, example.middle)
     opened.save(0.0)
     before = dict(table)
     assert not opened.due(1e9)
     opened.save(1.0)
     assert table == before
-    assert its.open(table).applied == opened.applied
+    assert example.open(table).applied == opened.applied
 
 
 @each_stage
 def test_a_damaged_row_is_a_state_error(stage: type[Stage]) -> None:
     """Whichever row is cut off: one line, no guess, although the checksum in the head fits."""
-    its = case(stage)
+    example = case(stage)
     table: Table = {}
-    opened = its.open(table)
-    its.process(opened, 0, its.middle)
+    opened = example.open(table)
+    example.process(opened, 0, example.middle)
     opened.save(0.0)
-    loaded = its.load(table)
+    loaded = example.load(table)
     for name, row in loaded.rows.items():
         damaged: Table = {}
         SnapshotStore(damaged, 0, stage.folder).save(loaded.values, {**loaded.rows, name: row[:-9]})
         with pytest.raises(StateError, match="a snapshot row is damaged") as error:
-            its.open(damaged)
+            example.open(damaged)
         assert "\n" not in str(error.value)
 
 
@@ -227,16 +227,16 @@ def test_a_snapshot_of_something_else_is_a_state_error(stage: type[Stage], value
 @pytest.mark.parametrize("shrink", SHRINKS, ids=lambda shrink: shrink.__name__)
 def test_settings_that_shrink(stage: type[Stage], shrink: Callable[[Settings], tuple[Settings, bytes]]) -> None:
     """What the settings no longer name leaves the snapshot, nothing of it comes back, and the rest goes on."""
-    its, middle = case(stage), case(stage).middle
+    example, middle = case(stage), case(stage).middle
     table: Table = {}
-    opened = its.open(table)
-    its.process(opened, 0, middle)
+    opened = example.open(table)
+    example.process(opened, 0, middle)
     opened.save(0.0)
-    fewer, part = shrink(its.settings)
-    smaller = its.open(table, fewer)
+    fewer, part = shrink(example.settings)
+    smaller = example.open(table, fewer)
     assert smaller.applied == opened.applied
     smaller.save(1.0)
     assert not [key for key in table if part in key]
-    its.process(smaller, middle, middle + 100)
+    example.process(smaller, middle, middle + 100)
     smaller.save(2.0)
-    its.process(its.open(table), middle + 100, len(its.values))
+    example.process(example.open(table), middle + 100, len(example.values))

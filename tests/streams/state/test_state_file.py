@@ -43,10 +43,10 @@ def state(rows: dict[str, bytes]) -> State:
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     """The same rows; the same state gives the same bytes; nobody else may read it, and nothing else is left behind."""
-    its = state(snapshot(4))
-    size = write(tmp_path / "a", its)
+    original = state(snapshot(4))
+    size = write(tmp_path / "a", original)
     write(tmp_path / "b", read(tmp_path / "a"))
-    assert read(tmp_path / "a") == its
+    assert read(tmp_path / "a") == original
     content = (tmp_path / "a").read_bytes()
     assert content == (tmp_path / "b").read_bytes()
     assert len(content) == size
@@ -66,7 +66,7 @@ def test_any_damage_is_told(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "what"),
+    ("old", "new", "fault"),
     [
         (b"EBBTIDE-STATE 1\n", b"EBBTIDE-STATE 2\n", "has format '2', this version reads 1"),
         (b'"partitions":1', b'"partitions":0', "is of no partition"),
@@ -76,15 +76,15 @@ def test_any_damage_is_told(data: st.DataObject) -> None:
         (b'"app_id":"app"', b'"app_id":[' + b"[" * 9000, "has a line that is none of its format"),
     ],
 )
-def test_a_right_checksum_does_not_excuse_a_wrong_content(old: bytes, new: bytes, what: str) -> None:
+def test_a_right_checksum_does_not_excuse_a_wrong_content(old: bytes, new: bytes, fault: str) -> None:
     """Another version, or somebody's own work: one line that says what is wrong."""
     assert old in WHOLE
-    with pytest.raises(StateError, match=what):
+    with pytest.raises(StateError, match=fault):
         parse(io.BytesIO(signed(WHOLE[:-65].replace(old, new, 1))))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "what"),
+    ("arguments", "fault"),
     [
         (["reset"], "add --yes to confirm"),
         (["reset", "a.state", "--yes"], "state reset takes no file"),
@@ -94,12 +94,12 @@ def test_a_right_checksum_does_not_excuse_a_wrong_content(old: bytes, new: bytes
     ],
 )
 def test_wrong_use_is_told_before_any_broker_is_asked(
-    arguments: list[str], what: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is deleted by a slip."""
     assert main(["state", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert what in line
+    assert fault in line
 
 
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_an_import_may_stop_between_any_two_writes(damaged: bool) -> None:
     _replace(Changelog(table, send), 0, new)
     assert now == table
     turn = found.index(content(now))
-    assert all(one == found[0] for one in found[:turn])
-    assert all(one == content(now) for one in found[turn:])
+    assert all(state_ == found[0] for state_ in found[:turn])
+    assert all(state_ == content(now) for state_ in found[turn:])
     assert content(now) == {name: row for name, row in new.items() if name != HEAD}
     _replace(Changelog(table, lambda *_: None), 0, None)
     assert table == {}

@@ -21,7 +21,7 @@ from streams.worker.metrics import Metrics
 from tests.streams.finding_helpers import SETTINGS, by_shard, two_feeds
 from tests.streams.helpers import records
 
-ITS = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=1))
+ONE_PARTITION = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=1))
 
 
 class Sent:
@@ -65,10 +65,10 @@ class Stream:
 @pytest.mark.parametrize("is_taken_away", [False, True])
 def test_a_lost_stage_publishes_nothing(is_taken_away: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another worker may have sent newer revisions; it reads the batch, which is not acknowledged, and publishes it."""
-    (findings,) = by_shard(ITS, two_feeds(), 1)
+    (findings,) = by_shard(ONE_PARTITION, two_feeds(), 1)
     stream, sent = Stream([encode(piece) for finding in findings for piece in pieces_of(finding)]), Sent()
-    metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
-    worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", sent), lambda: 1e6, lambda: None)
+    metrics = Metrics(CollectorRegistry(), tuple(ONE_PARTITION.feeds), ())
+    worker = Worker(ONE_PARTITION, cast("Any", None), {}, metrics, cast("Any", sent), lambda: 1e6, lambda: None)
     process = IncidentStage.process
 
     def slowly(stage: IncidentStage, *given: Any) -> Emitted:  # noqa: ANN401
@@ -85,10 +85,10 @@ def test_a_lost_stage_publishes_nothing(is_taken_away: bool, monkeypatch: pytest
 
 def test_a_batch_of_before_a_seek_is_not_taken() -> None:
     """It is released, and neither applied nor acknowledged: it comes again, after what lies before it."""
-    (findings,) = by_shard(ITS, two_feeds(), 1)
+    (findings,) = by_shard(ONE_PARTITION, two_feeds(), 1)
     stream = Stream([encode(piece) for finding in findings for piece in pieces_of(finding)], is_void=True)
-    metrics = Metrics(CollectorRegistry(), tuple(ITS.feeds), ())
-    worker = Worker(ITS, cast("Any", None), {}, metrics, cast("Any", Sent()), lambda: 1e6, lambda: None)
+    metrics = Metrics(CollectorRegistry(), tuple(ONE_PARTITION.feeds), ())
+    worker = Worker(ONE_PARTITION, cast("Any", None), {}, metrics, cast("Any", Sent()), lambda: 1e6, lambda: None)
     asyncio.run(worker.grouping.run(stream))
     assert (stream.released, stream.acknowledged) == (1, 0)
     assert worker.grouping.at(0).applied == -1

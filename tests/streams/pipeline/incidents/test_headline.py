@@ -44,7 +44,7 @@ MOBILE = IncidentRevision(
     merged_into=None,
     absorbed=(),
 )
-ONE = replace(
+INCIDENT = replace(
     MOBILE,
     state="ongoing",
     regions=(),
@@ -69,42 +69,44 @@ ONE = replace(
             "shown by reach, not by bgp; spreading, 2 regions by now.",
         ),
         (
-            ONE,
+            INCIDENT,
             "The Internet is down in AS43754 (Asiatech), Iran: 100 % of normal lost, 4 % of the country, "
             "since 2019-12-25 05:00 UTC; shown by atlas and probing; ongoing.",
         ),
         (
-            replace(ONE, state="ended", ended_at=LAST, asns=(1, 2, 3, 4), is_wide=True, affected_share=0.98),
+            replace(INCIDENT, state="ended", ended_at=LAST, asns=(1, 2, 3, 4), is_wide=True, affected_share=0.98),
             "The Internet was down in Iran: 100 % of normal lost, "
             "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; shown by atlas and probing; over.",
         ),
         (
-            replace(ONE, state="recovering", asns=(1, 2, 3, 4), severity="partial", drop=0.2, affected_share=0.001),
+            replace(
+                INCIDENT, state="recovering", asns=(1, 2, 3, 4), severity="partial", drop=0.2, affected_share=0.001
+            ),
             "The Internet is partly down in 4 networks of Iran: 20 % of normal lost, "
             "since 2019-12-25 05:00 UTC; shown by atlas and probing; coming back.",
         ),
         (
-            replace(ONE, state="suspected", is_sure=False, countries=(), affected_share=0.0, seen_by=("atlas",)),
+            replace(INCIDENT, state="suspected", is_sure=False, countries=(), affected_share=0.0, seen_by=("atlas",)),
             "The Internet may be down in AS43754 (Asiatech): 100 % of normal lost, "
             "since 2019-12-25 05:00 UTC; suspected by atlas; ongoing.",
         ),
         (
-            replace(ONE, state="ended", is_sure=False, ended_at=LAST, severity="partial", drop=0.06),
+            replace(INCIDENT, state="ended", is_sure=False, ended_at=LAST, severity="partial", drop=0.06),
             "The Internet may have been partly down in AS43754 (Asiatech), Iran: 6 % of normal lost, "
             "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
         ),
         (
-            replace(ONE, state="ended", is_sure=False, ended_at=LAST, countries=("GB",), affected_share=None),
+            replace(INCIDENT, state="ended", is_sure=False, ended_at=LAST, countries=("GB",), affected_share=None),
             "The Internet may have been down in AS43754 (Asiatech), the United Kingdom: 100 % of normal lost, "
             "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
         ),
         (
-            replace(ONE, state="expired", kinds=("service-block", "total"), facets=CALLS, is_wide=True),
+            replace(INCIDENT, state="expired", kinds=("service-block", "total"), facets=CALLS, is_wide=True),
             "Access to skype and whatsapp was down in Iran: 100 % of normal lost, 4 % of the country, "
             "from 2019-12-25 05:00 UTC on; shown by atlas and probing; its feeds stopped, so its end is unknown.",
         ),
         (
-            replace(ONE, kinds=("fixed-only", "total"), merged_into="a"),
+            replace(INCIDENT, kinds=("fixed-only", "total"), merged_into="a"),
             "Fixed-line Internet in AS43754 (Asiatech), Iran: part of a larger incident, which tells what follows.",
         ),
         (
@@ -113,31 +115,31 @@ ONE = replace(
             ", 49 % of the country, since 2019-12-25 05:00 UTC; shown by reach; spreading, 2 regions by now.",
         ),
         (
-            replace(ONE, regions=tuple(f"IR-{n}" for n in range(72)), asns=(), is_wide=True, affected_share=0.99),
+            replace(INCIDENT, regions=tuple(f"IR-{n}" for n in range(72)), asns=(), is_wide=True, affected_share=0.99),
             "The Internet is down in Iran: 100 % of normal lost, "
             "since 2019-12-25 05:00 UTC; shown by atlas and probing; ongoing.",
         ),
         (
-            replace(ONE, asns=tuple(range(1, 1235)), affected_share=0.0096, countries=("US",), state="spreading"),
+            replace(INCIDENT, asns=tuple(range(1, 1235)), affected_share=0.0096, countries=("US",), state="spreading"),
             "The Internet is down in 1,234 networks of the United States: 100 % of normal lost, "
             "since 2019-12-25 05:00 UTC; shown by atlas and probing; spreading, 1,234 networks by now.",
         ),
         (
-            replace(ONE, regions=("IR-30",), affected_share=0.004, state="spreading"),
+            replace(INCIDENT, regions=("IR-30",), affected_share=0.004, state="spreading"),
             "The Internet is down in Khuzestan, Iran: 100 % of normal lost, "
             "since 2019-12-25 05:00 UTC; shown by atlas and probing; spreading.",
         ),
         (
-            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=("a", "b")),
+            replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=("a", "b")),
             "The feed bgp is at fault, since 2019-12-25 05:00 UTC: 2 series of it fell at once; no outage.",
         ),
         (
-            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), ended_at=LAST, is_refuted=True),
+            replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=(), ended_at=LAST, is_refuted=True),
             "The feed bgp was suspected of a fault, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC: 1 series of it fell "
             "at once; others show the same, so it was none.",
         ),
         (
-            replace(ONE, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=(), ended_at=LAST),
+            replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=(), ended_at=LAST),
             "Nothing came from the feed bgp, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; no outage.",
         ),
     ],
@@ -165,7 +167,7 @@ def test_no_more_is_said_to_be_down_than_was_measured(
     facets: Facets, kinds: tuple[IncidentKind, ...], subject: str
 ) -> None:
     """Facets that all outages have are named, whether the rest is normal or not measured."""
-    assert headline(replace(ONE, facets=facets, kinds=kinds), {}).startswith(f"{subject} in AS43754, Iran: ")
+    assert headline(replace(INCIDENT, facets=facets, kinds=kinds), {}).startswith(f"{subject} in AS43754, Iran: ")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_no_more_is_said_to_be_down_than_was_measured(
 )
 def test_what_is_expected_says_why(note: str, end: str) -> None:
     """The note of the calendar's entry ends the sentence, on one line."""
-    revision = replace(ONE, state="ongoing", suppressed_by=Suppression("fcf9d5a69dc3782d", note))
+    revision = replace(INCIDENT, state="ongoing", suppressed_by=Suppression("fcf9d5a69dc3782d", note))
     assert headline(revision, {}).endswith(f"; {end}")
 
 
@@ -188,12 +190,12 @@ def test_what_is_expected_says_why(note: str, end: str) -> None:
 )
 def test_routes_that_are_up_are_said_in_the_confidence(routes_up: tuple[int, int] | None, note: str | None) -> None:
     """Of the only network or the country itself, or of how many."""
-    assert incident_of(replace(ONE, routes_up=routes_up), {}).confidence.note == note
+    assert incident_of(replace(INCIDENT, routes_up=routes_up), {}).confidence.note == note
 
 
 def test_names_cannot_break_out_of_the_sentence() -> None:
     """Control characters in names of networks and services are written as text."""
-    revision = replace(ONE, kinds=("service-block", "total"), facets=(("service", "\x1b[2J"),))
+    revision = replace(INCIDENT, kinds=("service-block", "total"), facets=(("service", "\x1b[2J"),))
     assert headline(revision, {"asn/43754": "a\nb"}).isprintable()
 
 

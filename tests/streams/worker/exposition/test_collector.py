@@ -141,12 +141,12 @@ def test_labels_from_measurements_are_escaped_and_bounded() -> None:
     hostile = ['a"b\\c\nd', "\ud800\u202e", "x" * 5000]
     registry = CollectorRegistry()
 
-    class One:
+    class HostileLabels:
         def collect(self) -> list[Metric]:
             """Return one family."""
             return [gauge("x", "A text.", ("service",), (((text,), 1.0) for text in hostile))]
 
-    registry.register(One())
+    registry.register(HostileLabels())
     (family,) = text_string_to_metric_families(generate_latest(registry).decode())
     found = column(family, "service")
     assert found == ['a"b\\c\\nd', "\\ud800\\u202e", "x" * 199 + "…"]
