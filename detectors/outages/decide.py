@@ -186,7 +186,7 @@ def _revise(
 
 
 def _still_down(old: Ongoing, shown: RowBin, drop: float, moving: int, at_fault: bool) -> Ongoing:
-    """Return the next revision of an outage that goes on; a suspected fault is none any more once the feed is well."""
+    """Return the next revision of an ongoing outage; a suspected fault ends once the feed is well."""
     relapse = old.state == "recovering"
     refine = moving == 0 and not relapse
     state: State = "suspected" if old.suspected_fault and at_fault else "open"

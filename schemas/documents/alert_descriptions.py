@@ -33,7 +33,7 @@ ALERT_STATE: Final = {
     "partition": "The partition of its topic.",
     "revision": "The newest revision that was delivered or is a dead letter; 0 before the first.",
     "status": "`open`: the receiver got an opening; `attempted`: it may have got one; `none`: nothing is open for it.",
-    "told": "The whole message that the receiver got last; null when nothing is open.",
+    "told": "The last message that the receiver got, whole; null when nothing is open.",
     "digest": "The dedup_key of its PagerDuty digest; null when it was sent alone.",
     "offset": "The offset of the revision in its partition; null when unknown.",
     "written_at": "The wall time at which this state was written; null when unknown.",

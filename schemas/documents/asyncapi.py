@@ -20,10 +20,10 @@ _TITLES: Final = {
     "incidents": "Every revision of every incident; compaction keeps the newest of each.",
     "findings": "What each shard says of bins that closed; all in partition 0, where incidents are made of them.",
     "calendar": "What is expected, and so does not alert; compaction keeps the newest state of each entry.",
-    "alerts.state": "What each receiver has been told; compaction keeps the newest state of what is not long over.",
-    "alerts.dead": "Revisions that a receiver was not told of, with the reason.",
+    "alerts.state": "The newest message each receiver got for each incident and outage; ended ones are deleted later.",
+    "alerts.dead": "Revisions that could not be delivered to a receiver, with the reason.",
     "partials": "What each shard adds to the areas of a feed in a bin; for workers only.",
-    "clock": "Which event time each feed has reached, heard by every partition.",
+    "clock": "The newest event time of each feed, sent to every partition.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
 _REPORTER_KEY: Final = {"type": "string", "pattern": "^(shard/[0-9]+|areas/[a-z+]+)$", "description": "The reporter."}
@@ -125,7 +125,7 @@ def _messages() -> dict[str, Any]:
         "calendar": _message("An entry of the calendar, or a newer state of one.", _ENTRY_KEY, "calendar"),
         "alertState": _message("What a receiver got of an incident or outage.", _RECEIVER_KEY, "alertstate"),
         "undelivered": {
-            "summary": "An incident or outage that a receiver was not told of, or a message that is neither.",
+            "summary": "An incident or outage that was not delivered to a receiver, or a message that is neither.",
             "contentType": "application/octet-stream",
             "headers": _headers(_UNDELIVERED_HEADERS),
             "payload": {"description": "The message as it came."},
@@ -140,7 +140,7 @@ def _event(name: str, key: Mapping[str, Any], source: str, subject: str) -> dict
     """A message that is a CloudEvent in binary mode."""
     headers = {
         "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
-        "ce_id": {"pattern": "^[0-9a-f]{16}/[0-9]+$", "description": f"`{name}_id/revision`: tells duplicates."},
+        "ce_id": {"pattern": "^[0-9a-f]{16}/[0-9]+$", "description": f"`{name}_id/revision`: equal for duplicates."},
         "ce_source": {"format": "uri-reference", "description": source},
         "ce_type": {"pattern": rf"^ebbtide\.{name}\.[a-z]+$", "description": f"`ebbtide.{name}.` and the state."},
         "ce_time": {"format": "date-time", "description": "Event time of the revision."},

@@ -129,10 +129,10 @@ FINDING: Final = {
     "end": "End of the bin that closed, in Unix seconds.",
     "piece": "Number of this piece of the finding; a repeated one has the same bytes.",
     "last": "Whether it is the last piece.",
-    "silent": "Whether the reporter has no data of the feed and only tells that nothing older is to come.",
+    "silent": "Whether the reporter has no data of the feed; the report only says that nothing older will follow.",
     "fault": "Whether most of the reporter's series of the feed have fallen in this bin: the feed may be at fault.",
     "empty": "Whether nothing was measured in this bin.",
-    "outages": "Revisions of outages told with the bin.",
+    "outages": "Revisions of outages that changed when the bin closed.",
     "levels": "What is expected of all series that the reporter scores, once an hour; null in between.",
 }
 
@@ -150,7 +150,7 @@ PARTIAL: Final = {
     "bin": "Width of its bins in seconds; a partial of another width is ignored.",
     "areas": "The combination, as in the feed's `areas`.",
     "start": "Start of the bin, Unix seconds.",
-    "shard": "The partition of the measurements that tells.",
+    "shard": "The partition of the measurement topic that sends the sums.",
     "piece": "Number of this piece of the partial, from 0.",
     "pieces": "How many pieces the partial has.",
     "weight": "How many series the shard has; null: it has nothing of the feed, in this bin and all before.",

@@ -99,7 +99,7 @@ def _incident() -> dict[str, Any]:
 
 
 def _notification() -> dict[str, Any]:
-    """The schema of what a webhook is told; an incident or outage in it is as in its topic."""
+    """Return the schema of a webhook body; the incident or outage in it is as in its topic."""
     single, digest = described(component(Notification), NOTIFICATION), described(component(Digest), DIGEST)
     single["properties"]["data"] = {
         "description": NOTIFICATION["data"],

@@ -41,7 +41,7 @@ _NAMES: Final[Mapping[str, Mapping[str, Any]]] = {
     "region": {"type": "string", "maxLength": 64, "pattern": REGION_PATTERN},
     "country": {"type": "string", "pattern": "^[A-Z]{2}$"},
 }
-_NEWEST: Final = "Those that are not over and those that ended lately here, newest beginning first."
+_NEWEST: Final = "Current ones and those that ended recently at this worker, newest start first."
 _WRONG: Final = "A parameter is wrong; in plain text: the request is longer than 8 KiB."
 _SERIES: Final = "The newest closed bins of each series of an entity that this worker has."
 
@@ -54,7 +54,7 @@ def document() -> dict[str, Any]:
             "title": "Ebbtide",
             "version": f"{SCHEMA}.0.0",
             "description": "What a worker knows of outages and incidents. A worker has some partitions of the "
-            "measurements: where there are several workers, each tells of its own.",
+            "measurements: with several workers, each answers for its own.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": _paths(),

@@ -96,7 +96,7 @@ def _window(data: Bytes, width: int) -> NDArray[np.void]:
 
 
 def _without_digits(rows: Bytes) -> Bytes:
-    """Return what is 0 where a digit stands, and tells all other bytes apart."""
+    """Return a copy in which digits are 0 and all other bytes keep distinct values."""
     gone = rows - np.uint8(ord("0"))
     gone *= gone >= np.uint8(10)
     return gone

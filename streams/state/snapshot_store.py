@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from streams.config.errors import StateError
 from streams.state.row_codec import pack, unpack
 
-PIECE = 800_000  # bytes; a broker takes 1 MB a message unless told otherwise
+PIECE = 800_000  # bytes; a broker accepts messages of 1 MB by default
 
 
 class Loaded(NamedTuple):

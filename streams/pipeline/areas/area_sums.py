@@ -77,7 +77,7 @@ class Summed:
         return self._named(self.detector.expire(start))
 
     def forget(self, cutoff: int) -> None:
-        """Free the areas that have had no cells since then, unless an outage of theirs is going on."""
+        """Free the areas that have had no cells since then, unless they have an open outage."""
         old = np.flatnonzero(self.index.last_seen[: len(self.index)] < cutoff).tolist()
         self._free([row for row in old if self.index.rows[row] and row not in self.detector.ongoing])
 
