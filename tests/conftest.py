@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -13,7 +12,7 @@ from tests.kafka import SHORT_LIVED, ApacheKafka, KafkaUnavailableError, install
 from tests.shared_kafka import shared_kafka
 
 NO_JAVA = "no Java: the Apache Kafka tests were skipped"
-OWN_KAFKA = "own_kafka"
+STARTING = ("kafka", "embedded", "long")  # markers of tests that start processes
 
 
 def do_without_kafka(missing: KafkaUnavailableError) -> NoReturn:
@@ -49,16 +48,6 @@ def own_kafka() -> Iterator[ApacheKafka]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with files that start processes, and keep a file, and all tests of `own_kafka`, in one process."""
-    starting = {item.path for item in items if _starts_processes(item)}
-    items.sort(key=lambda item: (_group(item) != OWN_KAFKA, item.path not in starting))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _starts_processes(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ("kafka", "embedded", "long"))
-
-
-def _group(item: pytest.Item) -> str:
-    return OWN_KAFKA if OWN_KAFKA in getattr(item, "fixturenames", ()) else str(Path(item.nodeid.partition("::")[0]))
+    """Begin with the files that start processes: they take longest. All tests of a file run in one process."""
+    starting = {item.path for item in items if any(item.get_closest_marker(name) for name in STARTING)}
+    items.sort(key=lambda item: item.path not in starting)

@@ -187,13 +187,13 @@ class Worker:
             "EBBTIDE_WEB_PORT": str(self.port),
             "EBBTIDE_WORKER_DATA_DIR": json.dumps(str(path)),
         }
-        self._out = path.with_suffix(".out").open("w+b")
-        with self.error_file.open("wb") as errors:
+        self._output_file = path.with_suffix(".out")
+        with self._output_file.open("wb") as output, self.error_file.open("wb") as errors:
             self.process = subprocess.Popen(
                 [*PROGRAM, "worker", "--settings", str(cluster.feeds.resolve()), *arguments],
                 env=env(environment),
                 stdin=subprocess.DEVNULL,
-                stdout=self._out,
+                stdout=output,
                 stderr=errors,
             )
 
@@ -243,8 +243,7 @@ class Worker:
 
     def output(self) -> bytes:
         """Return what it has written on standard output."""
-        self._out.seek(0)
-        return self._out.read()
+        return self._output_file.read_bytes()
 
     def stop(self) -> int:
         """End it by SIGTERM and return its exit code."""
