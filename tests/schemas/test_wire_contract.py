@@ -59,10 +59,16 @@ def _read_measurement(value: bytes) -> Measurement:
     return decoded.measurements[0]
 
 
+def _write_measurement(value: Measurement) -> bytes:
+    """Return the measurement as JSON; its type may be one that the decoder cache made, with fields in another order."""
+    fields = {name: getattr(value, name) for name in Measurement.__struct_fields__}
+    return msgspec.json.encode(Measurement(**fields))
+
+
 _MEASUREMENT = msgspec.json.format(MEASUREMENTS[0], indent=-1)  # measurements are read only, so writing is msgspec's
 WIRE = {
     "measurement": WireType(
-        Measurement, _read_measurement, msgspec.json.encode, _MEASUREMENT, "measurements", "measurements"
+        Measurement, _read_measurement, _write_measurement, _MEASUREMENT, "measurements", "measurements"
     ),
     "outage": WireType(outage.Outage, outage.decode_outage, outage.encode, OUTAGE, "outage", "outage"),
     "incident": WireType(

@@ -111,6 +111,9 @@ async def app() -> AsyncIterator[faust.App]:
         app.topics.acking_topics.update(topic.topics)
     app.consumer_generation_id = 1
     yield app
+    thread = app.consumer._thread
+    if not isinstance(thread, Log):
+        thread.thread_loop.close()
 
 
 @pytest.fixture
