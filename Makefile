@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo help test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: power demo help test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard situations schemas dashboards screenshot clean
 
 # The demo needs no tools of development: it has a small environment of its own.
 DEMO := .venv-demo
@@ -67,6 +67,11 @@ drill: $(STAMP)  ## kills, rebalances, restarts of the broker; DRILL="--seed 7"
 
 calibration: $(STAMP)  ## false alarms on quiet series, and the power to find falls
 	$(BIN)/python -m tests.calibration
+
+power: export OMP_NUM_THREADS = 1
+power: export OPENBLAS_NUM_THREADS = 1
+power: $(STAMP)  ## how soon falls are found, beside an oracle; OPTIONS="--kinds gauge --widths 300"
+	$(BIN)/python -m tests.power $(OPTIONS)
 
 bench-detect: export OMP_NUM_THREADS = 1
 bench-detect: export OPENBLAS_NUM_THREADS = 1
