@@ -8,7 +8,7 @@ import faust
 from faust.exceptions import ImproperlyConfigured
 from faust.types import TP
 
-from streams.broker.record_run import Run
+from streams.ingest.record_run import Run
 
 MAX_RECORDS = 8000
 BUFFER = 4

@@ -39,7 +39,7 @@ from faust.types.tuples import ack_lock
 
 from streams.broker.batch_topic import RecordBatch, batch_limits
 from streams.broker.in_flight import InFlight
-from streams.broker.record_run import Run, WholeBatches, joined
+from streams.ingest.record_run import Run, WholeBatches, joined
 
 REBALANCE_PAUSE_SECONDS = 0.1
 # One request is out at a time: what it does not ask for, as it had just been fetched, waits until it is answered.

@@ -14,7 +14,7 @@ from schemas.times import parse_time
 from streams.config.errors import InputError
 from streams.evaluation.measurement_files import read_chunks
 
-MEASUREMENTS, LABELS, FEEDS = "measurements.jsonl.gz", "labels.csv", "feeds.toml"
+MEASUREMENTS, LABELS, FEEDS, TRUTH = "measurements.jsonl.gz", "labels.csv", "feeds.toml", "truth.jsonl"
 COLUMNS = ("entity", "start", "end", "confidence")
 
 

@@ -15,9 +15,9 @@ from detectors.watermark import TimeRule, Watermark
 from schemas.measurement import Measurement
 from schemas.rejections import Reason
 from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
+from streams.ingest.feed_kinds import DEFECTS
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import KEY
-from streams.pipeline.feed_kinds import DEFECTS
 
 Pending = tuple[Measurement, MeasurementOrigin]  # a measurement ahead of its time, and where it came from
 

@@ -18,11 +18,11 @@ from schemas.bin_report import Levels
 from streams.config.area_spec import Combination
 from streams.config.reference_data import ReferenceData
 from streams.ingest.batch import Batch, Rejected
+from streams.ingest.feed_kinds import add_events, arrivals_of
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import Series, SeriesIndex, series_of
 from streams.pipeline.admission import Admission, Advance, reject_unusable
 from streams.pipeline.areas.cells import Cells, Partial, Verdict
-from streams.pipeline.feed_kinds import add_events, arrivals_of
 
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
 

@@ -11,11 +11,11 @@ from schemas.bin_report import BinReport
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart, decode_partial
 from schemas.rejections import one_line
-from streams.broker.record_run import Run
 from streams.config.area_spec import Combination, combination
 from streams.config.calendar import Calendar
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
+from streams.ingest.record_run import Run
 from streams.ingest.series_index import FACETS
 from streams.pipeline import expected_levels
 from streams.pipeline.areas.area_sums import Areas, Patience, Summed

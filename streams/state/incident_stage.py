@@ -7,8 +7,8 @@ from typing import Any
 from schemas.bin_report import decode_bin_report
 from schemas.incident import OVER, Incident
 from schemas.rejections import one_line
-from streams.broker.record_run import Run
 from streams.config.reference_data import ReferenceData
+from streams.ingest.record_run import Run
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.incidents.incident_messages import incident_of

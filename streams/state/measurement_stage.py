@@ -9,9 +9,9 @@ from typing import Any
 from schemas.bin_report import BinReport
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart
-from streams.broker.record_run import Run
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
+from streams.ingest.record_run import Run
 from streams.pipeline.areas.absence import Absence
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.partials import AreaSumSource, nothing, pieces_of

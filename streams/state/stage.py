@@ -7,10 +7,10 @@ from collections.abc import MutableMapping
 from typing import Any, ClassVar
 
 from schemas.rejections import one_line
-from streams.broker.record_run import Run
 from streams.config.errors import StateError
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import KafkaSettings, Settings
+from streams.ingest.record_run import Run
 from streams.pipeline.emitted import Emitted
 from streams.state.row_codec import FORMAT
 from streams.state.snapshot_store import Loaded, SnapshotStore
@@ -19,7 +19,7 @@ SETTLE = 1.0  # seconds between the close of a bin and its snapshot: other parti
 
 
 class Stage(ABC):
-    """State of one partition of a topic. Neither reads a clock nor sends; the caller passes wall time as `now`.
+    """State of one partition of a topic. It reads no clock and sends nothing; the caller passes wall time as `now`.
 
     A subclass
 

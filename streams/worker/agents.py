@@ -32,7 +32,7 @@ LAST_SAVE_SECONDS = 5.0
 
 
 class Worker:
-    """The partitions assigned to this process, and all that looks at them.
+    """The stages of the partitions that are assigned to this process, and what wakes and saves them.
 
     `clock` returns wall time since any fixed instant (s); `check_watchdog` ends the process when its partitions may
     belong to another worker.
@@ -159,7 +159,7 @@ class Worker:
     async def _wake(self, number: int) -> None:
         """Send a clock message to a partition here: Faust lets a table be written only while a message is handled."""
         clock = Clock(next(iter(self.settings.feeds)), 0, number)
-        await self.publisher.announce(str(number), clock, [number])
+        await self.publisher.announce(self.measuring.at(number).name, clock, [number])
 
     def lag(self, number: int) -> int | None:
         """Return how many messages of a partition are unread; None when that is not known."""

@@ -11,11 +11,11 @@ import msgspec
 from detectors.evaluation.matching import Matches
 from schemas.times import parse_time
 from streams.config.loader import load
-from streams.evaluation.cases import FEEDS, MEASUREMENTS
+from streams.evaluation.cases import FEEDS, MEASUREMENTS, TRUTH
 from streams.evaluation.detect import detect, incident_lines
 from streams.evaluation.score_incidents import CONFIRMED, score_incidents
 from streams.evaluation.simulate.situations import SCENARIOS
-from streams.evaluation.simulate.writer import TRUTH, write
+from streams.evaluation.simulate.writer import write
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
 

@@ -14,8 +14,8 @@ import orjson
 
 from detectors.types import Kind
 from schemas.outage import encode
-from streams.broker import record_run
 from streams.config.settings import Duration, FeedSettings, Settings, WorkerSettings
+from streams.ingest import record_run
 from streams.ingest.batch import Rejected
 from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Shard

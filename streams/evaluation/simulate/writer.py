@@ -11,12 +11,11 @@ import orjson
 
 from schemas.times import format_time
 from streams.config.errors import UsageError
-from streams.evaluation.cases import FEEDS, LABELS, MEASUREMENTS
+from streams.evaluation.cases import FEEDS, LABELS, MEASUREMENTS, TRUTH
 from streams.evaluation.simulate.stream import measurements
 from streams.evaluation.simulate.truth import labels, truth
 from streams.evaluation.simulate.world import Scenario, SimulatedFeed
 
-TRUTH = "truth.jsonl"
 COLUMNS = ("entity", "start", "end", "kind", "feed", "confidence")
 
 

@@ -16,8 +16,8 @@ from detectors.outages.presence import Members
 from detectors.types import ClosedBin, Flags, Floats, Ints, Rule
 from schemas.measurement import Measurement
 from streams.config.area_spec import PLACE, Area, AreaKey, Combination
+from streams.ingest.feed_kinds import add_events
 from streams.ingest.series_index import KEY, Key, Series, SeriesIndex, at_home, series_of
-from streams.pipeline.feed_kinds import add_events
 
 PRESENT = Sums._fields.index("present")
 AreaSums = tuple[list[Area], Floats]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from streams.broker.batch_topic import BatchSchema, RecordBatch, batch_limits, batch_topic
 from streams.broker.in_flight import InFlight
-from streams.broker.record_run import Run
+from streams.ingest.record_run import Run
 
 TP0 = TP("measurements", 0)
 

@@ -14,9 +14,9 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from streams.broker import record_run as runs_module
 from streams.broker.faust_patches import Log, RunRecords
-from streams.broker.record_run import Run, joined
+from streams.ingest import record_run as runs_module
+from streams.ingest.record_run import Run, joined
 
 NOW_MS = 1_577_232_000_000
 PLAIN, GZIP = 0, 1
