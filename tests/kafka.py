@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,7 +35,10 @@ def install() -> None:
     """Copy the jars of Apache Kafka once; raises KafkaUnavailableError without Java, or without jars and Maven."""
     if shutil.which("java") is None:
         raise KafkaUnavailableError("java is not installed")
-    done = subprocess.run([DEPLOY / "install"], capture_output=True, text=True, check=False)
+    script = DEPLOY / "install"
+    with script.open("rb") as lock:  # the processes of a test run begin together, and only one may copy
+        flock(lock, LOCK_EX)
+        done = subprocess.run([script], capture_output=True, text=True, check=False)
     if done.returncode:
         raise KafkaUnavailableError((done.stderr + done.stdout).strip()[-2000:])
 
