@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -83,26 +85,38 @@ def test_a_contract_that_is_broken_is_reported(report: str, module: str, importe
     assert f"{name} -> {imported}" in report
 
 
+def grouped_imports(graph: grimp.ImportGraph, group_of: Callable[[str], str | None]) -> dict[str, set[str]]:
+    """Return for each group of modules the other groups that it imports; a module without a group is left out."""
+    found: dict[str, set[str]] = {}
+    for module in graph.modules:
+        if (group := group_of(module)) is not None:
+            imported = {group_of(name) for name in graph.find_modules_directly_imported_by(module)}
+            found.setdefault(group, set()).update(name for name in imported if name not in (None, group))
+    return found
+
+
 def room_of(module: str) -> str | None:
     """Return the room of a module of streams: `streams.worker.web.api` is in `worker`."""
     parts = module.split(".")
     return parts[1] if parts[0] == "streams" and len(parts) > 1 else None
 
 
-def rooms_imported(graph: grimp.ImportGraph) -> dict[str, set[str]]:
-    """Return for each room of streams the other rooms that it imports."""
-    found: dict[str, set[str]] = {}
-    for module in graph.modules:
-        room = room_of(module)
-        if room is not None:
-            imported = {room_of(name) for name in graph.find_modules_directly_imported_by(module)}
-            found.setdefault(room, set()).update(name for name in imported if name not in (None, room))
-    return found
+def folder_of(module: str) -> str:
+    """Return the deepest folder that holds a module: `streams.worker.web.api` is in `streams/worker/web`."""
+    path = module.replace(".", "/")
+    return next(folder for folder in folders() if path == folder or path.startswith(f"{folder}/"))
+
+
+@cache
+def folders() -> list[str]:
+    """Return the path of every folder with code, the deepest first."""
+    found = {path.parent.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")}
+    return sorted(map(str, found), key=len, reverse=True)
 
 
 def test_no_cycle_between_rooms(graph: grimp.ImportGraph) -> None:
     """Rooms have an order; `graphlib` raises CycleError where they have none. It has few levels."""
-    rooms = rooms_imported(graph)
+    rooms = grouped_imports(graph, room_of)
     level: dict[str, int] = {}
     for room in TopologicalSorter(rooms).static_order():
         level[room] = 1 + max((level[other] for other in rooms[room]), default=0)
@@ -113,26 +127,6 @@ def test_streams_holds_rooms_and_the_http_client() -> None:
     """Nine rooms; beside them only the HTTP client that several rooms share, and the addresses that it may reach."""
     modules = sorted(path.name for path in (ROOT / "streams").glob("*.py"))
     assert modules == ["__init__.py", "address_policy.py", "http_client.py"]
-
-
-def folders() -> list[str]:
-    """Return the path of every folder with code, the deepest first."""
-    found = {path.parent.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")}
-    return sorted(map(str, found), key=len, reverse=True)
-
-
-def imports_of_folders(graph: grimp.ImportGraph) -> dict[str, set[str]]:
-    """Return for each folder the other folders that its modules import."""
-
-    def folder_of(module: str) -> str:
-        path = module.replace(".", "/")
-        return next(folder for folder in folders() if path == folder or path.startswith(f"{folder}/"))
-
-    found: dict[str, set[str]] = {folder: set() for folder in folders()}
-    for module in graph.modules:
-        here = folder_of(module)
-        found[here] |= {folder_of(name) for name in graph.find_modules_directly_imported_by(module)} - {here}
-    return found
 
 
 def table() -> dict[str, set[str]]:
@@ -146,15 +140,16 @@ def table() -> dict[str, set[str]]:
 
 def test_the_table_of_rooms_is_true(graph: grimp.ImportGraph) -> None:
     """ARCHITECTURE.md names every folder with code, no other, and what each imports."""
-    rooms = {room: imported - COMMON for room, imported in imports_of_folders(graph).items()}
+    rooms = {room: imported - COMMON for room, imported in grouped_imports(graph, folder_of).items()}
     written = table()
     assert sorted(written) == sorted({*rooms, "deploy", "deploy/grafana", "tests"})
     assert {room: written[room] for room in rooms} == rooms
 
 
 def test_no_cycle_between_folders(graph: grimp.ImportGraph) -> None:
-    """Folders within rooms have an order too."""
-    tuple(TopologicalSorter(imports_of_folders(graph)).static_order())
+    """Folders within rooms have an order too; `graphlib` raises CycleError where they have none."""
+    order = TopologicalSorter(grouped_imports(graph, folder_of)).static_order()
+    assert sorted(order) == sorted(folders())
 
 
 def test_test_folders_mirror_the_rooms() -> None:

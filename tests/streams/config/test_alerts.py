@@ -10,27 +10,7 @@ from streams.alerts.run import load_endpoints
 from streams.config.alerts import PagerDuty, Webhook
 from streams.config.errors import SettingsError
 from streams.config.loader import load
-
-GOOD = """\
-[alerts.receivers.noc]
-type = "webhook"
-url = "https://noc.example/hook"
-keys = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
-
-[alerts.receivers.pager-1]
-type = "pagerduty"
-routing_key = "0123456789abcdef0123456789abcdef"
-
-[[alerts.routes]]
-receivers = ["noc"]
-continue = true
-
-[[alerts.routes]]
-receivers = ["pager-1"]
-severities = ["total"]
-quiet = ["22:00-07:00"]
-timezone = "Europe/Oslo"
-"""
+from tests.streams.config.examples import ALERTS as GOOD
 
 
 def test_good_settings(tmp_path: Path) -> None:

@@ -9,21 +9,7 @@ import pytest
 from streams.config.durations import seconds
 from streams.config.loader import load
 from streams.config.settings import Duration
-
-GOOD = """\
-[kafka]
-partitions = 2
-
-[feeds.atlas]
-signal = "ripe-atlas"
-kind = "presence"
-bin = "5m"
-
-[feeds."a.b"]
-signal = "bgp"
-kind = "gauge"
-bin = 60
-"""
+from tests.streams.config.examples import FEEDS as GOOD
 
 
 def test_good_settings_and_defaults(tmp_path: Path) -> None:

@@ -10,22 +10,11 @@ import pytest
 
 from streams.config.errors import SettingsError
 from streams.config.loader import load
+from tests.streams.config.examples import ALERTS, FEEDS
 
 WORD = "hunter2-geheim"
-GOOD = """\
-[kafka]
-partitions = 2
-
-[feeds.atlas]
-signal = "ripe-atlas"
-kind = "presence"
-bin = "5m"
-
-[feeds."a.b"]
-signal = "bgp"
-kind = "gauge"
-bin = 60
-
+GOOD = f"""\
+{FEEDS}
 [[calendar]]
 starts = 2017-06-01T00:00:00Z
 ends = 2017-06-02T00:00:00Z
@@ -35,27 +24,9 @@ entities = ["asn/9198"]
 starts = 2017-07-01T00:00:00Z
 ends = 2017-08-01T00:00:00Z
 entities = ["country/KZ"]
-facets = { access = "mobile" }
+facets = {{ access = "mobile" }}
 
-[alerts.receivers.noc]
-type = "webhook"
-url = "https://noc.example/hook"
-keys = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
-
-[alerts.receivers.pager-1]
-type = "pagerduty"
-routing_key = "0123456789abcdef0123456789abcdef"
-
-[[alerts.routes]]
-receivers = ["noc"]
-continue = true
-
-[[alerts.routes]]
-receivers = ["pager-1"]
-severities = ["total"]
-quiet = ["22:00-07:00"]
-timezone = "Europe/Oslo"
-"""
+{ALERTS}"""
 SECRETS = (WORD, "MfKQ9r8", "0123456789abcdef", "noc.example")
 NO_ADDRESS = (
     "environment variable EBBTIDE_WEB_GRAFANA: Expected `str` matching regex "
