@@ -65,8 +65,10 @@ situations: $(STAMP)  ## ten draws of each simulated situation, a quarter of an 
 drill: $(STAMP)  ## kills, rebalances, restarts of the broker; DRILL="--seed 7"
 	$(BIN)/python -m tests.drill $(DRILL)
 
-calibration: $(STAMP)  ## false alarms on quiet series, and the power to find falls
-	$(BIN)/python -m tests.calibration
+calibration: export OMP_NUM_THREADS = 1
+calibration: export OPENBLAS_NUM_THREADS = 1
+calibration: $(STAMP)  ## false alarms on quiet series by law; OPTIONS="--laws clocks --widths 300 --falls 200"
+	$(BIN)/python -m tests.calibration $(OPTIONS)
 
 power: export OMP_NUM_THREADS = 1
 power: export OPENBLAS_NUM_THREADS = 1

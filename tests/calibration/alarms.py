@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from detectors.outages.detector import Detector
-from detectors.types import Kind, Rule
-from tests.calibration.quiet import quiet
+from detectors.types import DAY, Kind, Rule
+from tests.calibration.laws import QuietLaw
+from tests.calibration.world import WARM
 from tests.detectors.series import outages, run
 
 LOT = 1_000  # series of one feed
@@ -18,9 +19,10 @@ MONTH = 30
 class Alarms(NamedTuple):
     """Alarms of `series` quiet series in `days`; `allowed` by the budget, `rows` different series that alarmed.
 
-    `suspected`: suspicions that were withdrawn, which are no alarms.
+    `early`: alarms of the first eight days; `suspected`: suspicions that were withdrawn, which are no alarms.
     """
 
+    law: str
     kind: Kind
     width: int
     series: int
@@ -28,6 +30,7 @@ class Alarms(NamedTuple):
     budget: float
     found: int
     rows: int
+    early: int
     suspected: int
 
     @property
@@ -54,20 +57,25 @@ class Alarms(NamedTuple):
 
 
 def calibrate(
-    kind: Kind, width: int, days: int, budgets: Sequence[float], lots: int = 1, series: int = LOT
-) -> list[Alarms]:
-    """Run the same quiet series through a detector for each budget; each lot is a feed of its own."""
-    found: dict[float, list[tuple[int, int]]] = {budget: [] for budget in budgets}
-    doubts = dict.fromkeys(budgets, 0)
-    for lot in range(lots):
-        seen = list(quiet(kind, series, days, width, lot))
-        for budget in budgets:
-            changes = run(Detector(Rule(kind, width, budget)), iter(seen))
-            alarms = [(lot, change.row) for change in outages(changes)]
-            found[budget] += alarms
-            doubts[budget] += len({(change.row, change.opened) for change in changes}) - len(alarms)
-    count = lots * series
-    return [Alarms(kind, width, count, days, b, len(rows), len(set(rows)), doubts[b]) for b, rows in found.items()]
+    law: QuietLaw, kind: Kind, width: int, days: int, budget: float = 1.0, lot: int = 0, series: int = LOT
+) -> Alarms:
+    """Count the alarms of quiet series of a law. The budget changes what is learnt, so each takes a run of its own."""
+    rows: list[int] = []
+    early = doubts = 0
+    for feed, seen in enumerate(law.draw(kind, series, days, width, lot)):
+        changes = run(Detector(Rule(kind, width, budget)), iter(seen))
+        alarms = outages(changes)
+        early += sum(change.opened < seen[0].start + WARM * DAY for change in alarms)
+        doubts += len({(change.row, change.opened) for change in changes}) - len(alarms)
+        rows += [feed * series + change.row for change in alarms]
+    return Alarms(law.name, kind, width, series, days, budget, len(rows), len(set(rows)), early, doubts)
+
+
+def total(found: Sequence[Alarms], law: str) -> Alarms:
+    """Return the sum over kinds, widths and lots of a law, of one budget; `series` are those of the sum of the days."""
+    series = sum(each.days * each.series for each in found) // MONTH
+    sums = map(sum, zip(*(each[-4:] for each in found), strict=True))
+    return Alarms(law, *found[0][1:3], series, MONTH, found[0].budget, *sums)
 
 
 def interval(count: int) -> tuple[float, float]:

@@ -30,10 +30,17 @@ class Presence(NamedTuple):
 def quiet(kind: Kind, count: int, days: int, width: int, seed: int) -> Iterator[ClosedBin]:
     """Bins of `count` series without an outage, the same for the same seed."""
     rng = np.random.default_rng([seed, days, width, count, sum(kind.encode())])
+    return measured(rng, kind, level(rng, count, days, width), width, np.ones(count, np.int64))
+
+
+def measured(
+    rng: np.random.Generator, kind: Kind, shape: Matrix, width: int, group: Matrix, start: int = START
+) -> Iterator[ClosedBin]:
+    """Bins of series around a relative level (bins, series); `group`: country codes (series). Some bins are missing."""
     if kind == "presence":
-        return _observed(members(rng, count, days, width), width)
-    value, size = KINDS[kind](rng, level(rng, count, days, width))
-    return bins(np.where(rng.random(value.shape) < MISSING, np.nan, value), width, size, group=1)
+        return observed(members(rng, shape, width), width, group, start)
+    value, size = KINDS[kind](rng, shape)
+    return bins(np.where(rng.random(value.shape) < MISSING, np.nan, value), width, size, start, group)
 
 
 def level(rng: np.random.Generator, count: int, days: int, width: int) -> Matrix:
@@ -48,11 +55,11 @@ def level(rng: np.random.Generator, count: int, days: int, width: int) -> Matrix
     first, second = rng.integers(8, days, (2, count))
     free = (day % 7 >= 5) | (day == first) | (day == second)
     season *= np.where(free, 1 - rng.uniform(0, 0.3, count), 1) * (1 + rng.uniform(-0.05, 0.4, count) * at / DAY / 60)
-    relative: Matrix = (season * (1 + _wander(rng, len(at), count, width))).astype(np.float32)
+    relative: Matrix = (season * (1 + wander(rng, len(at), count, width))).astype(np.float32)
     return relative
 
 
-def _wander(rng: np.random.Generator, steps: int, count: int, width: int) -> Matrix:
+def wander(rng: np.random.Generator, steps: int, count: int, width: int) -> Matrix:
     """First-order autoregression: standard deviation up to 5 %, memory of half an hour to twelve hours."""
     memory = np.exp(-width / (rng.uniform(0.5, 12, count) * HOUR))
     noise: Matrix = rng.uniform(0, 0.05, count) * np.sqrt(1 - memory**2) * rng.standard_normal((steps, count))
@@ -106,13 +113,14 @@ def ratios(rng: np.random.Generator, shape: Matrix) -> tuple[Matrix, Matrix]:
 KINDS = {"count": counts, "distinct": distinct, "gauge": gauges, "ratio": ratios}
 
 
-def members(rng: np.random.Generator, count: int, days: int, width: int) -> Presence:
-    """Networks of 5 to 1,000 members that are lost every 12 hours to 20 days, more by day, and are away for hours.
+def members(rng: np.random.Generator, shape: Matrix, width: int, sizes: tuple[float, float] = (0.7, 3)) -> Presence:
+    """Networks of 5 to 1,000 members that are lost every 12 hours to 20 days, and are away for hours.
 
-    Members of a network are lost together now and then: beta-binomial, correlation up to 0.03. A tenth joins late.
+    `shape`: how often, relative to the usual (bins, series). `sizes`: the least and the most members, as powers of
+    ten. Members of a network are lost together now and then: beta-binomial, correlation up to 0.03. A tenth joins late.
     """
-    shape = level(rng, count, days, width)
-    final = (10 ** rng.uniform(0.7, 3, count)).astype(np.int64) + 1
+    count: int = shape.shape[1]
+    final = (10 ** rng.uniform(*sizes, count)).astype(np.int64) + 1
     named = np.ceil(final * (0.9 + 0.1 * np.linspace(0, 1, len(shape))[:, None])).astype(np.int64)
     often = 1 - np.exp(-width / (10 ** rng.uniform(-0.3, 1.3, count) * DAY))
     again = 1 - np.exp(-width / (rng.uniform(0.5, 12, count) * HOUR))
@@ -129,12 +137,13 @@ def members(rng: np.random.Generator, count: int, days: int, width: int) -> Pres
     return Presence(up, named, lost, back, missing)
 
 
-def _observed(seen: Presence, width: int) -> Iterator[ClosedBin]:
-    alive, group = np.ones(seen.up.shape[1], np.bool_), np.ones(seen.up.shape[1], np.int64)
+def observed(seen: Presence, width: int, group: Matrix, start: int = START) -> Iterator[ClosedBin]:
+    """Bins of networks, from what became of their members."""
+    alive = np.ones(seen.up.shape[1], np.bool_)
     for k, (up, named, lost, back, missing) in enumerate(zip(*seen, strict=True)):
         numbers = (column.astype(float) for column in (lost, back))
         yield ClosedBin(
-            START + k * width,
+            start + k * width,
             up.astype(float),
             named.astype(float),
             ~missing,

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from rich.box import MARKDOWN
 from rich.table import Table
 
-from tests.calibration.alarms import Alarms
+from tests.calibration.alarms import Alarms, total
 from tests.calibration.falls import Power, middle
 from tests.calibration.promises import Promise
+
+COUNTED = ("series", "days", "budget", "alarms", "of series", "first 8 d", "allowed", "share", "95 %", "", "suspected")
 
 
 def heads(first: Sequence[str], *rest: str) -> Table:
@@ -23,26 +25,38 @@ def heads(first: Sequence[str], *rest: str) -> Table:
 
 
 def alarms(found: Iterable[Alarms]) -> Table:
-    """Return a row for each kind, width and budget; the share is of the alarms that the budget allows."""
-    names = ("series", "days", "budget", "alarms", "of series", "allowed", "share", "95 %", "", "suspected")
-    table = heads(("kind", "bin"), *names)
+    """Return a row for each piece; the share is of the alarms that the budget allows."""
+    table = heads(("law", "kind", "bin"), *COUNTED)
     for row in found:
-        low, high = row.bounds
-        table.add_row(
-            row.kind,
-            width(row.width),
-            f"{row.series:,}",
-            str(row.days),
-            f"{row.budget:g}",
-            str(row.found),
-            str(row.rows),
-            f"{row.allowed:g}",
-            f"{row.share:.2f}",
-            f"{low:.2f}–{high:.2f}",
-            row.verdict,
-            str(row.suspected),
-        )
+        table.add_row(row.law, row.kind, width(row.width), *_counted(row))
     return table
+
+
+def totals(found: Sequence[Alarms]) -> Table:
+    """Return a row for each law and budget, over all kinds, widths and lots; series in months of 30 days."""
+    table = heads(("law",), *COUNTED)
+    for budget in sorted({row.budget for row in found}):
+        part = [row for row in found if row.budget == budget]
+        for law in dict.fromkeys(row.law for row in part):
+            table.add_row(law, *_counted(total([row for row in part if row.law == law], law)))
+    return table
+
+
+def _counted(row: Alarms) -> tuple[str, ...]:
+    low, high = row.bounds
+    return (
+        f"{row.series:,}",
+        str(row.days),
+        f"{row.budget:g}",
+        str(row.found),
+        str(row.rows),
+        str(row.early),
+        f"{row.allowed:.3g}",
+        f"{row.share:.2f}",
+        f"{low:.2f}–{high:.2f}",
+        row.verdict,
+        str(row.suspected),
+    )
 
 
 def power(found: Sequence[Power], size: str) -> Table:
@@ -78,4 +92,6 @@ def bins(median: float) -> str:
 
 def width(seconds: int) -> str:
     """Return a bin's width in words."""
+    if seconds % 86_400 == 0:
+        return f"{seconds // 86_400} d"
     return f"{seconds // 3_600} h" if seconds % 3_600 == 0 else f"{seconds // 60} min"

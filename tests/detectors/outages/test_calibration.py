@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 from detectors.types import Kind
 from tests.calibration.alarms import Alarms, below, calibrate, interval
+from tests.calibration.campaign import campaign, pieces
 from tests.calibration.falls import Power, Trial, falls
+from tests.calibration.laws import LAWS, NAMED, QuietLaw
 from tests.calibration.quiet import quiet
 
 HOUR, FIVE = 3_600, 300
@@ -19,22 +22,50 @@ HOUR, FIVE = 3_600, 300
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_false_alarms_stay_within_a_raised_budget(kind: Kind) -> None:
     """The budget of 100 allows 10 alarms of 200 series in 15 days; chance alone must explain what is above it."""
-    [found] = calibrate(kind, HOUR, 15, (100.0,), series=200)
+    found = calibrate(NAMED["mixed"], kind, HOUR, 15, 100.0, series=200)
     assert found.allowed == pytest.approx(10)
     assert found.verdict != "over"
 
 
 def test_weekends_do_not_alarm_week_after_week() -> None:
     """Eight quiet weekends of 1,000 hourly gauges, at the budget at which a few of them used to make up all alarms."""
-    [found] = calibrate("gauge", HOUR, 60, (1.0,))
+    found = calibrate(NAMED["mixed"], "gauge", HOUR, 60)
     assert found.verdict != "over"
     assert found.found <= found.rows + 1
 
 
 def test_a_larger_budget_is_spent() -> None:
     """A detector that never alarms would keep to any budget: a hundred times the budget brings more alarms."""
-    few, many = calibrate("distinct", HOUR, 15, (10.0, 1_000.0), series=200)
+    few, many = (calibrate(NAMED["mixed"], "distinct", HOUR, 15, budget, series=200) for budget in (10.0, 1_000.0))
     assert many.found > few.found
+
+
+@pytest.mark.parametrize("law", ["clocks", "holidays", "school", "first-days"])
+def test_what_a_country_does_at_once_stays_within_a_raised_budget(law: str) -> None:
+    """Clocks an hour early or late, days off, late mornings, a first weekend: 15 days of 200 hourly gauges."""
+    assert calibrate(NAMED[law], "gauge", HOUR, 15, 100.0, series=200).verdict != "over"
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_every_law_draws_the_same_series_for_the_same_seed(law: QuietLaw) -> None:
+    """Each kind has a bin for each width of the days asked for, with a level above zero, and no two seeds agree."""
+    for kind in law.kinds:
+        first, same, other = (next(law.draw(kind, 14, 9, 3 * HOUR, seed)) for seed in (0, 0, 1))
+        assert len(first) == min(9, law.days) * 8
+        assert all(np.array_equal(a.value, b.value) for a, b in zip(first, same, strict=True))
+        assert any(not np.array_equal(a.value, b.value) for a, b in zip(first, other, strict=True))
+        assert np.mean([closed.value.mean() for closed in first]) > 0
+
+
+def test_a_stopped_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
+    """What the file has is not run again: a wrong number in it is shown as it is there."""
+    asked = pieces(("mixed",), ("gauge",), (6 * HOUR,), (1.0, 10.0), 5, 9)
+    first = list(campaign(asked[:1], 1, tmp_path / "kept"))
+    kept = tmp_path / "kept"
+    kept.write_text(kept.read_text().replace(", 0, 0, 0, 0]", ", 7, 7, 7, 7]"))
+    found = list(campaign(asked, 1, kept))
+    assert [row.found for row in first] == [0]
+    assert [(row.budget, row.found) for row in found] == [(1.0, 7), (10.0, 0)]
 
 
 def test_losses_of_a_count_are_found_as_promised() -> None:
@@ -79,7 +110,7 @@ def test_the_verdict_allows_for_chance() -> None:
     """20 are allowed: 28 may be chance, 40 is over; none would be far below a tenth only where 37 are allowed."""
 
     def verdict(found: int, days: int = 60) -> str:
-        return Alarms("count", HOUR, 1_000, days, 10.0, found, found, 0).verdict
+        return Alarms("mixed", "count", HOUR, 1_000, days, 10.0, found, found, 0, 0).verdict
 
     assert [verdict(28), verdict(40), verdict(0), verdict(0, 120)] == ["within", "over", "within", "far below"]
 
