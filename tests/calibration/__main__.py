@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ from rich.console import Console
 from detectors.types import Kind
 from tests.calibration import report
 from tests.calibration.alarms import LOT
-from tests.calibration.campaign import campaign, pieces
+from tests.calibration.campaign import campaign, pieces, usual_days
 from tests.calibration.falls import DEPTHS, Trial, falls
+from tests.calibration.feeds import calibrate_feeds
 from tests.calibration.laws import LAWS, NAMED
 from tests.calibration.promises import ENOUGH, promises
 
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lots", type=int, default=1, help="runs with other seeds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--file", type=Path, help="keep results here, and run only what it does not have")
+    parser.add_argument("--feeds", nargs="*", type=int, default=(), help="also entities with so many feeds, 1 to 5")
     parser.add_argument("--falls", type=int, default=0, help="also try so many falls per size and depth")
     return parser
 
@@ -56,6 +59,8 @@ def _budgets(arguments: argparse.Namespace, console: Console) -> None:
     a = arguments
     asked = pieces(a.laws, a.kinds, a.widths, a.budgets, a.series, a.days, a.lots)
     found = list(campaign(asked, a.jobs, a.file))
+    for number, width in itertools.product(a.feeds, a.widths):
+        found.append(calibrate_feeds(number, width, a.days or usual_days(width), series=a.series))
     console.print(
         "False alarms on quiet series; the budget is per 1,000 series and month of 30 days.\n"
         "`over`, `far below`: the exact 95 % Poisson interval of the share lies above 1, below 0.1."

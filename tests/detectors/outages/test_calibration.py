@@ -13,8 +13,10 @@ from detectors.types import Kind
 from tests.calibration.alarms import Alarms, below, calibrate, interval
 from tests.calibration.campaign import campaign, pieces
 from tests.calibration.falls import Power, Trial, falls
+from tests.calibration.feeds import calibrate_feeds, noises
 from tests.calibration.laws import LAWS, NAMED, QuietLaw
 from tests.calibration.quiet import quiet
+from tests.calibration.world import scene
 
 HOUR, FIVE = 3_600, 300
 
@@ -55,6 +57,14 @@ def test_every_law_draws_the_same_series_for_the_same_seed(law: QuietLaw) -> Non
         assert all(np.array_equal(a.value, b.value) for a, b in zip(first, same, strict=True))
         assert any(not np.array_equal(a.value, b.value) for a, b in zip(first, other, strict=True))
         assert np.mean([closed.value.mean() for closed in first]) > 0
+
+
+def test_feeds_of_the_same_entities_share_part_of_their_noise() -> None:
+    """Two fifths of the variance on average; how alarms of the feeds are counted is left to a function."""
+    first, second = noises(scene(np.random.default_rng(1), 400, 9, HOUR), 2)
+    assert np.mean(first * second) == pytest.approx(0.4, abs=0.1)
+    assert np.mean(first**2) == pytest.approx(1, abs=0.1)
+    assert calibrate_feeds(2, HOUR, 9, lambda drawn: [len(drawn)], series=5).found == 1
 
 
 def test_a_stopped_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
