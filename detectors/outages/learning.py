@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Flags, Share, Singles
+from detectors.types import DAY, Flags, Share, Singles
 
 from .baseline import Prediction
 from .evidence import EMPTY
 from .level_kinds import QUIET, LevelKind
-from .season import LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
+from .season import HOUR, LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
 from .series_state import LevelColumns, SeriesStore
 from .time_scales import TimeScales
 
@@ -204,8 +204,8 @@ def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles) -> None:
 
 def _put_rest(width: int, c: LevelColumns, slots: Slots) -> None:
     """Learn at the end of a week which weekday is one of rest."""
-    hours = LOOKED * max(1, 3600 // width)
-    c.rest_day[:] = quietest(slots, c.roughness / hours + HALF * np.maximum(c.wander, 0))
+    bins = LOOKED * (HOUR // width) if width <= HOUR else max(1, DAY // width)
+    c.rest_day[:] = quietest(slots, width, c.roughness / bins + HALF * np.maximum(c.wander, 0))
 
 
 def _graduate(

@@ -49,7 +49,7 @@ class LevelModel:
         size = seen.size[part].astype(np.float32)
         measured = seen.present[part] & seen.alive[part] & (size > 0)
         value = kind.value(np.where(measured, seen.value[part], 0).astype(np.float32), size)
-        near = state.store.near(part, seen.start)
+        near = state.store.near(part, seen.start, state.rule.width)
         prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, seen.group[part])
         ready = (c.levels.bins_learnt >= scales.warm) & (prediction.lowest_plausible > kind.least)
         free = c.phases.phase < FOLLOWED

@@ -9,16 +9,17 @@ lie side by side. A slot without a value yet holds -1. `Slots` are rows × 168, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Flags, Ints, Singles
+from detectors.types import DAY, Flags, Ints, Singles
 
 SLOTS = 168
 HOUR = 3600
-LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of them must be known
+LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of those with a bin must be known
 WEEKDAYS = np.arange(1, 8, dtype=np.uint8)[:, None]
 SIGN = np.uint16(0x8000)
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
@@ -69,13 +70,14 @@ class ProfileShape:
     fresh: Flags
 
 
-def around(slots: Slots, at: int, rest: Days, pooled: Singles | None = None) -> Around:
-    """Return the profile around the hour of a time (Unix s). `rest`: 1 + the weekday of rest, 0 where there is none.
+def around(slots: Slots, at: int, width: int, rest: Days, pooled: Singles | None = None) -> Around:
+    """Return the profile around the hour of a time (Unix s), or around the bin of more than an hour that begins there.
 
-    `pooled`: the hour itself, where it has been pooled already.
+    `width`: of the bin (s). `rest`: 1 + the weekday of rest, 0 where there is none. `pooled`: the hour itself, where it
+    has been pooled already.
     """
-    bits, hour, weekday = slots.T.view(np.uint16), at // HOUR % 24, slot_of(at) % 7
-    blocks = [bits[7 * h : 7 * h + 7] for h in ((hour - 1) % 24, hour, (hour + 1) % 24)]
+    bits, weekday, beside = slots.T.view(np.uint16), slot_of(at) % 7, max(width, HOUR)
+    blocks = [_hour(bits, at + steps * beside) for steps in (-1, 0, 1)]
     before, after = pool(blocks[0]), pool(blocks[2])
     here, ahead = pool(blocks[1]) if pooled is None else pooled, after.copy()
     for side in (before, after):
@@ -88,7 +90,36 @@ def around(slots: Slots, at: int, rest: Days, pooled: Singles | None = None) -> 
     np.minimum(quiet, low, out=quiet)
     np.minimum(before, after, out=low)
     np.minimum(low, here, out=low)
+    if width > HOUR:
+        low = _an_hour_away(bits, at, width, before, here, after)
     return Around(before, here, after, own, quiet, low, fresh, ahead)
+
+
+def _hour(bits: Bits, at: int) -> Bits:
+    """The hour of the day of a time, on all weekdays."""
+    first = 7 * (at // HOUR % 24)
+    return bits[first : first + 7]
+
+
+def _an_hour_away(bits: Bits, at: int, width: int, before: Singles, here: Singles, after: Singles) -> Singles:
+    """Return the lowest that a bin of more than an hour may hold when its pattern comes an hour early or late.
+
+    The means lie on the parabola through this bin and those beside it; the cubic through one bin more bounds its error.
+    """
+    part = np.float32(HOUR / width)
+    slope, bend = np.abs(after - before), after + before - 2 * here
+    error = part * (1 - part * part) / 6 * _third_difference(bits, at, width, before, here, after)
+    lowest: Singles = np.minimum(here - part / 2 * (slope - part * bend) - error, here)
+    return lowest.clip(0, np.inf)
+
+
+def _third_difference(bits: Bits, at: int, width: int, before: Singles, here: Singles, after: Singles) -> Singles:
+    """Return the larger third difference of the bins around this one, 0 where they are not all known."""
+    first, last = (pool(_hour(bits, at + steps * width)) for steps in (-2, 2))
+    middle = 3 * (here - after), 3 * (before - here)
+    larger = np.maximum(np.abs(last - before + middle[0]), np.abs(after - first + middle[1]))
+    larger[np.flatnonzero((first < 0) | (last < 0))] = 0
+    return larger
 
 
 def _fill(part: Singles, rows: Ints, other: Singles) -> None:
@@ -118,7 +149,7 @@ def relative(near: Around, norm: Singles) -> Around:
 
 def shape(near: Around, at: int, width: int) -> ProfileShape:
     """Return the profile of the bin of `width` s that starts at `at`, on the line between the middles of the hours."""
-    ahead = (at % HOUR + min(width, HOUR) / 2) / HOUR - 0.5
+    ahead = _ahead_of_middle(at, width)
     if not ahead:
         return ProfileShape(near.here, near.own, near.low, near.quiet, near.fresh)
     shift = np.float32(abs(ahead)) * ((near.after if ahead > 0 else near.before) - near.here)
@@ -126,6 +157,15 @@ def shape(near: Around, at: int, width: int) -> ProfileShape:
     week = np.maximum(near.own + shift, day.clip(-np.inf, 0))
     quiet = np.minimum((near.quiet + shift).clip(0, np.inf), day)
     return ProfileShape(day, week, near.low, quiet, near.fresh)
+
+
+def _ahead_of_middle(at: int, width: int) -> float:
+    """How far a bin is from the mean place of the bins of its slot, in hours, or in bins if these are wider."""
+    if width <= HOUR:
+        return (at % HOUR + width / 2) / HOUR - 0.5
+    # The bins of a slot begin at every multiple of this within the hour.
+    every = min(math.gcd(width, DAY), HOUR)
+    return (at % HOUR - (HOUR - every) / 2) / width if every < HOUR else 0.0
 
 
 def widen(bits: Bits) -> Singles:
@@ -167,20 +207,22 @@ def pool(bits: Bits) -> Singles:
     return mean
 
 
-def quietest(slots: Slots, variance: Singles) -> Days:
+def quietest(slots: Slots, width: int, variance: Singles) -> Days:
     """Return 1 + the number of the weekday that lies lowest, where chance does not explain that; else 0 (rows).
 
-    `variance`: of the mean of a weekday's hours by chance, relative to the mean of all.
+    `width`: of a bin (s); those of more than an hour leave hours without one. `variance`: of the mean of a weekday's
+    hours by chance, relative to the mean of all.
     """
-    bits = slots.T.view(np.uint16)
+    bits, every = slots.T.view(np.uint16), 24 // LOOKED if width <= HOUR else 1
     total, hours = np.zeros((2, 7, len(slots)), np.float32)
-    level = np.zeros(len(slots), np.float32)
-    for hour in range(0, 24, 24 // LOOKED):
+    level, looked = np.zeros((2, len(slots)), np.float32)
+    for hour in range(0, 24, every):
         block = bits[7 * hour : 7 * hour + 7]
-        usual = np.maximum(pool(block), 0)
+        usual = pool(block)
         total += np.where(block < SIGN, widen(block) - usual, 0)
         hours += block < SIGN
-        level += usual
-    effect = np.where(2 * hours >= LOOKED, total / np.maximum(hours, 1), 0)
-    surely = -3 * np.sqrt(variance) * level / LOOKED
+        level += usual.clip(0, np.inf)
+        looked += (usual >= 0) | (width <= HOUR)
+    effect = np.where(2 * hours >= looked, total / np.maximum(hours, 1), 0)
+    surely = -3 * np.sqrt(variance) * level / np.maximum(looked, 1)
     return np.where(effect.min(axis=0) < surely, effect.argmin(axis=0) + 1, 0).astype(np.uint8)

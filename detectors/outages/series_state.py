@@ -221,15 +221,18 @@ class SeriesStore:
         self.stored["runs"][rows] = 0
         self.phases.phase[rows] = 0
 
-    def near(self, part: slice, at: int) -> Around:
-        """Return the profile around the hour of a time (s), as shares of its mean, of a chunk; kept for that hour."""
+    def near(self, part: slice, at: int, width: int) -> Around:
+        """Return the profile around the bin of `width` s that begins at a time (s), as shares of its mean, of a chunk.
+
+        It is kept for the hour.
+        """
         hour = at // HOUR
         if self._hour != hour:
             self._ahead = {key: near.ahead for key, near in self._near.items()} if self._hour == hour - 1 else {}
             self._near, self._hour = {}, hour
         key = (part.start, part.stop)
         if key not in self._near:
-            near = around(self.slots[part], at, self.levels.rest_day[part], self._ahead.pop(key, None))
+            near = around(self.slots[part], at, width, self.levels.rest_day[part], self._ahead.pop(key, None))
             self._near[key] = relative(near, self.levels.profile_mean[part])
         return self._near[key]
 

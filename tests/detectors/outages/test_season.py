@@ -53,7 +53,7 @@ def test_unknown_hours_borrow_from_beside_them() -> None:
     """Nothing known: -1. One hour known on one weekday: that is the hour beside it too."""
     slots = np.full((2, SLOTS), -1, np.float16)
     slots[1, 7 * 5 + 0] = 1.5
-    seen = shape(around(slots, MONDAY + 6 * 3600, NONE), MONDAY + 6 * 3600, 3600)
+    seen = shape(around(slots, MONDAY + 6 * 3600, 3600, NONE), MONDAY + 6 * 3600, 3600)
     assert seen.day.tolist() == [-1.0, 1.5]
     assert seen.fresh.all()
 
@@ -63,7 +63,7 @@ def test_the_middle_between_two_hours_is_between_them() -> None:
     slots = np.full((1, SLOTS), 1.0, np.float16)
     slots[0, 7 * 7 : 7 * 8] = 2.0
     at = MONDAY + 6 * 3600 + 2520
-    assert shape(around(slots, at, NONE), at, 360).day[0] == np.float32(1.25)
+    assert shape(around(slots, at, 360, NONE), at, 360).day[0] == np.float32(1.25)
 
 
 def test_low_is_the_lowest_hour_around_and_quiet_the_quietest_weekday() -> None:
@@ -72,7 +72,7 @@ def test_low_is_the_lowest_hour_around_and_quiet_the_quietest_weekday() -> None:
     slots[0, 7 * 7 : 7 * 8] = 1.0
     slots[0, 7 * 6 + 6] = 0.5
     at = MONDAY + 6 * 3600
-    seen = shape(around(slots, at, NONE), at, 3600)
+    seen = shape(around(slots, at, 3600, NONE), at, 3600)
     assert seen.low[0] == 1.0
     assert seen.quiet[0] == 0.5
     assert seen.week[0] == 2.0
@@ -82,7 +82,7 @@ def test_shares_of_a_profile_are_one_where_nothing_is_known() -> None:
     """A row on its first day, and one whose hours were never seen, have no season; another one's is what it is."""
     slots = np.full((3, SLOTS), 2.0, np.float16)
     slots[1] = -1
-    seen = relative(around(slots, MONDAY, np.zeros(3, np.uint8)), np.array([0, 4, 4], np.float32))
+    seen = relative(around(slots, MONDAY, 3600, np.zeros(3, np.uint8)), np.array([0, 4, 4], np.float32))
     assert seen.here.tolist() == seen.own.tolist() == seen.low.tolist() == [1.0, 1.0, 0.5]
     assert not seen.fresh.any()
 
@@ -92,7 +92,7 @@ def test_a_day_of_rest_is_told_from_chance() -> None:
     slots = np.full((3, SLOTS), 1.0, np.float16)
     slots[:, 4::7] = 0.8
     slots[2, 4 : 14 * 7 : 7] = -1
-    assert quietest(slots, np.array([0.001, 0.01, 0.001], np.float32)).tolist() == [5, 0, 0]
+    assert quietest(slots, 3600, np.array([0.001, 0.01, 0.001], np.float32)).tolist() == [5, 0, 0]
 
 
 def test_a_holiday_is_expected_like_the_day_of_rest() -> None:
@@ -100,7 +100,7 @@ def test_a_holiday_is_expected_like_the_day_of_rest() -> None:
     slots = np.full((1, SLOTS), 2.0, np.float16)
     slots[0, 5::7] = 1.5
     slots[0, 2] = 1.0
-    assert [around(slots, MONDAY, np.array([day], np.uint8)).quiet[0] for day in (0, 6)] == [1.0, 1.5]
+    assert [around(slots, MONDAY, 3600, np.array([day], np.uint8)).quiet[0] for day in (0, 6)] == [1.0, 1.5]
 
 
 def test_an_hour_is_pooled_once() -> None:
@@ -110,9 +110,9 @@ def test_an_hour_is_pooled_once() -> None:
     slots[rng.random(slots.shape) < rng.random((500, 1))] = -1
     rest = rng.integers(0, 8, 500).astype(np.uint8)
     for hour in (5, 23):
-        ahead = around(slots, MONDAY + hour * 3600, rest).ahead
+        ahead = around(slots, MONDAY + hour * 3600, 3600, rest).ahead
         after = MONDAY + (hour + 1) * 3600
-        once, again = around(slots, after, rest, ahead), around(slots, after, rest)
+        once, again = around(slots, after, 3600, rest, ahead), around(slots, after, 3600, rest)
         assert all(np.array_equal(getattr(once, name), getattr(again, name)) for name in Around.__slots__)
 
 
@@ -127,6 +127,6 @@ def test_the_end_of_an_hour_changes_the_profile_beside_the_next() -> None:
         other = SeriesStore()
         other.grow(40)
         other.levels.profile_mean[:], other.slots[:] = 1, kept.slots
-        mine, fresh = (store.near(slice(0, 40), at) for store in (kept, other))
+        mine, fresh = (store.near(slice(0, 40), at, 3600) for store in (kept, other))
         assert all(np.array_equal(getattr(mine, name), getattr(fresh, name)) for name in Around.__slots__)
         kept.slots[:, slot_of(at)] = rng.random(40)
