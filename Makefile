@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: power demo help test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: power demo help test check lint lock audit fuzz bench bench-detect recovery soak latency scaling calibration constants drill scoreboard situations schemas dashboards screenshot clean
 
 # The demo needs no tools of development: it has a small environment of its own.
 DEMO := .venv-demo
@@ -69,6 +69,11 @@ calibration: export OMP_NUM_THREADS = 1
 calibration: export OPENBLAS_NUM_THREADS = 1
 calibration: $(STAMP)  ## false alarms on quiet series by law; OPTIONS="--laws clocks --widths 300 --falls 200"
 	$(BIN)/python -m tests.calibration $(OPTIONS)
+
+constants: export OMP_NUM_THREADS = 1
+constants: export OPENBLAS_NUM_THREADS = 1
+constants: $(STAMP)  ## values in docs/constants.md anew; OPTIONS=outages.decide.FADED: power and alarms at half and twice
+	$(BIN)/python -m tests.constants $(OPTIONS)
 
 power: export OMP_NUM_THREADS = 1
 power: export OPENBLAS_NUM_THREADS = 1
