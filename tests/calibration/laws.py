@@ -121,6 +121,11 @@ def clocks_own(s: Scene) -> Matrix:
     return everyday(s, shifted(s, by_row=True))
 
 
+def clocks_alone(s: Scene) -> Matrix:
+    """The same of series that say no country, with weekends on Saturday and Sunday."""
+    return clocks_own(s._replace(country=np.ones_like(s.country)))
+
+
 def school(s: Scene) -> Matrix:
     """Everyday series whose mornings are an hour late for two weeks, at the same time in a country."""
     return everyday(s, late(s))
@@ -131,6 +136,12 @@ def correlated(s: Scene) -> Matrix:
     memory = s.rng.uniform(0, 0.95, s.series)
     noise = s.rng.uniform(0.01, 0.2, s.series) * autoregressive(s.rng, s.bins, memory)
     return np.maximum(1 + noise, 0)
+
+
+def rates(s: Scene) -> Matrix:
+    """The same noise of the logarithm: rates of events lie above zero."""
+    level_: Matrix = np.exp(correlated(s) - 1)
+    return level_
 
 
 def lognormal(s: Scene) -> Matrix:
@@ -148,9 +159,10 @@ LAWS = (
     QuietLaw("business", "a seventh at 20–60 % on days of rest, homes do not fall", LEVELS, business, varied),
     QuietLaw("clocks", "an hour early or late, by country", LEVELS, clocks, varied),
     QuietLaw("clocks-own", "an hour early or late, each series on its own date", LEVELS, clocks_own, varied),
-    QuietLaw("clocks-alone", "an hour early or late, no country known", LEVELS, clocks_own, alone),
+    QuietLaw("clocks-alone", "an hour early or late, no country known", LEVELS, clocks_alone, alone),
     QuietLaw("school", "mornings an hour late for two weeks, by country", LEVELS, school, varied),
     QuietLaw("ar", "noise of 1–20 % with memory 0–0.95 a bin", ("gauge", "count"), correlated, plain),
+    QuietLaw("ar-rates", "the same, of the logarithm", ("count", "distinct"), rates, varied),
     QuietLaw("lognormal", "lognormal noise of 0.3", ("gauge", "count"), lognormal, plain),
     QuietLaw("first-days", "the first eight days, begun on each weekday", LEVELS, everyday, varied, 8, 7),
     QuietLaw("first-business", "the same, business and homes", LEVELS, business, varied, 8, 7),
