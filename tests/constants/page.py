@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tests.constants.registry import ROOT, Constant, constants
+from tests.constants.registry import ROOT, Constant, constants, written
 
 PAGE = ROOT / "docs" / "constants.md"
+NUMBERS = ("function", "number", "unit", "meaning", "source")
 HEAD = ("constant", "value", "unit", "meaning", "source")
 EFFECTS = ("constant", "falls found", "networks found", "false alarms", "scoreboard: hits, false, end (min)")
 SOURCES = ("definition", "format", "speed", "derived", "learnt", "paper", "measured", "hand-set")
@@ -24,18 +25,20 @@ class Row(NamedTuple):
     source: str
 
 
-def rows(text: str) -> list[Row]:
-    """Return the lines of the table of constants of a page."""
-    return [Row(cells[0].strip("`"), *cells[1:]) for cells in _cells(text, HEAD)]
+def rows(text: str, head: Sequence[str] = HEAD) -> list[Row]:
+    """Return the lines of the table of constants of a page, or of that of numbers in formulas."""
+    return [Row(cells[0].strip("`"), *cells[1:]) for cells in _cells(text, head)]
 
 
 def write(effects: Iterable[Sequence[str]] | None = None) -> None:
     """Write the table anew: names and values as they are; a new constant asks for its unit and its source.
 
-    `effects`: new lines of the table of what changes with a constant.
+    A number in a formula that is gone goes. `effects`: new lines of the table of what changes with a constant.
     """
     text = PAGE.read_text(encoding="utf-8")
     text = replaced(text, HEAD, updated(rows(text), constants()))
+    left = [row for row in rows(text, NUMBERS) if written(row.name, row.value)]
+    text = replaced(text, NUMBERS, [(f"`{row.name}`", *row[1:]) for row in left])
     PAGE.write_text(text if effects is None else replaced(text, EFFECTS, effects), encoding="utf-8")
 
 

@@ -54,6 +54,20 @@ def _targets(node: ast.stmt) -> list[ast.expr]:
     return [node.target] if isinstance(node, ast.AnnAssign) and node.value else []
 
 
+def numbers(tree: ast.Module, function: str, value: float) -> list[ast.Constant]:
+    """Return the places in the functions of this name where a number is written out."""
+    bodies = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function]
+    leaves = [leaf for body in bodies for leaf in ast.walk(body) if isinstance(leaf, ast.Constant)]
+    return [leaf for leaf in leaves if type(leaf.value) in (int, float) and leaf.value == value]
+
+
+def written(place: str, value: str) -> bool:
+    """Return whether a number is written out in a function, named as `outages.decide._shape`."""
+    module, _, function = place.rpartition(".")
+    path = ROOM.joinpath(*module.split(".")).with_suffix(".py")
+    return bool(path.exists() and numbers(ast.parse(path.read_text(encoding="utf-8")), function, float(value)))
+
+
 def is_numeric(value: object) -> bool:
     """Return whether a value is a number, or numbers only."""
     if isinstance(value, tuple | np.ndarray):

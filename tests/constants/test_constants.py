@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.constants import page
-from tests.constants.registry import ROOT, Constant, constants
+from tests.constants.registry import ROOT, Constant, constants, written
 from tests.constants.scaled import scaled
 
 
@@ -21,10 +21,18 @@ def test_the_page_lists_every_constant_with_its_value() -> None:
 
 def test_every_constant_has_a_unit_a_meaning_and_a_source() -> None:
     """No cell is left open, and a source begins with a word that the page explains."""
-    for row in page.rows(page.PAGE.read_text(encoding="utf-8")):
+    text = page.PAGE.read_text(encoding="utf-8")
+    for row in page.rows(text) + page.rows(text, page.NUMBERS):
         assert page.UNKNOWN not in row, row
         assert row.unit and row.meaning, row
         assert row.source.startswith(page.SOURCES), row
+
+
+def test_the_numbers_in_formulas_are_still_there() -> None:
+    """A line names a function and a number that is written out in it."""
+    rows = page.rows(page.PAGE.read_text(encoding="utf-8"), page.NUMBERS)
+    assert rows and [row for row in rows if not written(row.name, row.value)] == []
+    assert not written("outages.decide._drop", "401")
 
 
 def test_a_page_keeps_what_is_written_and_asks_for_what_is_new() -> None:
@@ -54,10 +62,17 @@ def test_scaled_values_keep_their_type(value: float, half: float, double: float)
 
 def test_a_scaled_constant_is_scaled_where_it_is_imported_and_derived_from() -> None:
     """`RHOS` has a type and is used in another module at import; the count of members is a default there."""
-    code = (
-        "from tests.constants.scaled import scale; scale('outages.evidence.RHOS', 0.5);"
-        "from detectors.outages import cusum, level_kinds;"
-        "print(float(cusum.RHOS[3]), float(level_kinds.Gauge.neutral[3]))"
-    )
+    show = "from detectors.outages import cusum, level_kinds; print(cusum.RHOS[3], level_kinds.Gauge.neutral[3])"
+    assert _printed("outages.evidence.RHOS", 0.5, show) == pytest.approx([0.15, 0.575])
+
+
+def test_a_number_in_a_function_is_scaled_there() -> None:
+    """A drop is weighed by the precision of a bin over 400."""
+    show = "from detectors.outages.decide import _drop; print(_drop(0.5, 0.3, 400.0), _drop(0.5, 0.3, 100.0))"
+    assert _printed("outages.decide._drop:400", 0.5, show) == pytest.approx([0.5, 0.6])
+
+
+def _printed(name: str, factor: float, show: str) -> list[float]:
+    code = f"from tests.constants.scaled import scale; scale({name!r}, {factor}); {show}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert [float(number) for number in done.stdout.split()] == pytest.approx([0.15, 0.575])
+    return [float(number) for number in done.stdout.split()]
