@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--series", type=int, default=LOT, help="of each law, kind, width and lot")
     parser.add_argument("--days", type=int, help="default: 30 for bins below an hour, a year for days, else 60")
     parser.add_argument("--lots", type=int, default=1, help="runs with other seeds")
+    parser.add_argument("--grid", action="store_true", help="a column for each width, in place of a row")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--file", type=Path, help="keep results here, and run only what it does not have")
     parser.add_argument("--feeds", nargs="*", type=int, default=(), help="also entities with so many feeds, 1 to 5")
@@ -65,7 +66,7 @@ def _budgets(arguments: argparse.Namespace, console: Console) -> None:
         "False alarms on quiet series; the budget is per 1,000 series and month of 30 days.\n"
         "`over`, `far below`: the exact 95 % Poisson interval of the share lies above 1, below 0.1."
     )
-    console.print(report.alarms(found))
+    console.print(report.grid(found) if a.grid else report.alarms(found))
     console.print("All kinds, widths and lots of a law; series in months of 30 days.")
     console.print(report.totals(found))
 

@@ -32,6 +32,26 @@ def alarms(found: Iterable[Alarms]) -> Table:
     return table
 
 
+def grid(found: Sequence[Alarms]) -> Table:
+    """Return a row for each budget, law and kind, a column for each width: alarms of those allowed, and the verdict."""
+    widths = sorted({row.width for row in found})
+    table = heads(("budget", "law", "kind"), *(width(each) for each in widths))
+    for key in sorted({row.budget for row in found}):
+        part = [row for row in found if row.budget == key]
+        for law, kind in dict.fromkeys((row.law, row.kind) for row in part):
+            cells = ([row for row in part if row[:3] == (law, kind, each)] for each in widths)
+            table.add_row(f"{key:g}", law, kind, *map(_verdict, cells))
+    return table
+
+
+def _verdict(rows: Sequence[Alarms]) -> str:
+    if not rows:
+        return ""
+    row = total(rows, rows[0].law)
+    mark = "" if row.verdict == "within" else f" {row.verdict}"
+    return f"{row.found} of {row.allowed:.2g}{mark}"
+
+
 def totals(found: Sequence[Alarms]) -> Table:
     """Return a row for each law and budget, over all kinds, widths and lots; series in months of 30 days."""
     table = heads(("law",), *COUNTED)
