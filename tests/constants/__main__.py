@@ -17,6 +17,7 @@ from tests.constants import page
 from tests.constants.scaled import scale
 
 FACTORS = (0.5, 1.0, 2.0)
+INCIDENTS = "incidents."
 Finished = dict[tuple[str, float], list[float]]  # by name and factor; unchanged, all constants share one result
 
 
@@ -38,10 +39,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _lines(finished: Finished) -> list[tuple[str, ...]]:
     """Return a line for each constant that has been measured at half and at twice its value."""
-    keys = ((name, [(name, 0.5), ("", 1.0), (name, 2.0)]) for name in dict.fromkeys(name for name, _ in finished))
+    names = sorted({name for name, factor in finished if factor != 1})
+    keys = ((name, [_key(name, factor) for factor in FACTORS]) for name in names)
     return [
         (f"`{name}`", *cells([finished[key] for key in three])) for name, three in keys if finished.keys() >= {*three}
     ]
+
+
+def _key(name: str, factor: float) -> tuple[str, float]:
+    """Return under what name a result is kept: unchanged, it is the same for all that are measured alike."""
+    return (INCIDENTS if name.startswith(INCIDENTS) else "", factor) if factor == 1 else (name, factor)
 
 
 def _measure(name: str, factor: float, series: int) -> None:
@@ -49,9 +56,10 @@ def _measure(name: str, factor: float, series: int) -> None:
     if factor != 1:
         scale(name, factor)
     # Only now: what is imported before would have the constant as it is.
-    from tests.constants.effects import effects
+    from tests.constants.effects import effects, situations
 
-    sys.stdout.write(json.dumps(effects(series)))
+    found = [situations()] if name.startswith(INCIDENTS) else effects(series)
+    sys.stdout.write(json.dumps(found))
 
 
 def _compare(names: Sequence[str], series: int, kept: Path | None) -> None:
@@ -71,20 +79,23 @@ def _say(line: str) -> None:
 
 def cells(found: Sequence[Sequence[float]]) -> tuple[str, ...]:
     """Return the columns of a line, each with what is found at half, once and twice the value."""
-    columns = list(zip(*found, strict=True))
-    power, networks, alarms, _, hits, false, end = columns
+    if len(found[0]) == 1:
+        return *["–"] * 4, " / ".join(f"{count:g}" for (count,) in found)
+    power, networks, alarms, _, hits, false, end = zip(*found, strict=True)
     scores = (f"{h:g}, {f:g}, {e:.0f}" for h, f, e in zip(hits, false, end, strict=True))
     shares = (" / ".join(f"{share:.3f}" for share in column) for column in (power, networks))
-    return *shares, " / ".join(f"{count:g}" for count in alarms), " / ".join(scores)
+    return *shares, " / ".join(f"{count:g}" for count in alarms), " / ".join(scores), "–"
 
 
 def _found(name: str, factor: float, series: int, finished: Finished, kept: Path | None) -> list[float]:
     """Return what a process finds with a changed constant; unchanged, it is the same for all constants."""
-    key = ("", 1.0) if factor == 1 else (name, factor)
+    key = _key(name, factor)
     if key not in finished:
         command = [sys.executable, "-m", "tests.constants", name, "--factor", str(factor), "--series", str(series)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        finished[key] = json.loads(done.stdout) if done.returncode == 0 else [math.nan] * 7
+        finished[key] = (
+            json.loads(done.stdout) if done.returncode == 0 else [math.nan] * (1 if name.startswith(INCIDENTS) else 7)
+        )
         if kept:
             with kept.open("a") as file:
                 file.write(json.dumps([key, finished[key]]) + "\n")

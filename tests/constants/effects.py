@@ -20,6 +20,8 @@ from tests.calibration.world import scene
 from tests.detectors.series import START, run
 from tests.power.cells import Cell, measure
 from tests.power.laws import Law
+from tests.scenarios.situations import complaints
+from tests.scenarios.situations import run as run_situation
 from tests.scoreboard import board
 
 HOUR, TEN = 3_600, 600
@@ -32,6 +34,15 @@ LAWS = (
 )
 HISTORIES = (1, 3, 9)
 DEPTHS = (0.2, 0.35, 0.5, 1.0)
+SITUATIONS = (
+    "zhanaozen-2011",
+    "iran-mobile-2019",
+    "iran-2019",
+    "xinjiang-2015",
+    "exam-nights",
+    "broken-collector",
+    "quiet",
+)
 BUDGET = 10.0  # ten times the default: enough alarms to compare
 PIECES: tuple[tuple[str, Kind, int, int], ...] = (
     ("mixed", "gauge", HOUR, 60),
@@ -66,6 +77,13 @@ def effects(series: int = 300) -> Effects:
     found = [calibrate(NAMED[law], kind, width, days, BUDGET, 0, series) for law, kind, width, days in PIECES]
     alarms, allowed = sum(row.found for row in found), sum(row.allowed for row in found)
     return Effects(_power(series // 15), _networks(series // 3), alarms, allowed, *_scoreboard())
+
+
+def situations() -> int:
+    """Return how many situations come out exactly as they happened, of one draw each; about a minute."""
+    with tempfile.TemporaryDirectory() as scratch:
+        outcomes = [run_situation(name, 1, Path(scratch) / name) for name in SITUATIONS]
+    return sum(not complaints(outcome) for outcome in outcomes)
 
 
 def _power(falls: int) -> float:

@@ -10,7 +10,14 @@ from tests.constants.registry import ROOT, Constant, constants, written
 PAGE = ROOT / "docs" / "constants.md"
 NUMBERS = ("function", "number", "unit", "meaning", "source")
 HEAD = ("constant", "value", "unit", "meaning", "source")
-EFFECTS = ("constant", "falls found", "networks found", "false alarms", "scoreboard: hits, false, end (min)")
+EFFECTS = (
+    "constant",
+    "falls found",
+    "networks found",
+    "false alarms",
+    "scoreboard: hits, false, end (min)",
+    "situations",
+)
 SOURCES = ("definition", "format", "speed", "derived", "learnt", "paper", "measured", "hand-set")
 UNKNOWN = "?"
 
