@@ -42,7 +42,7 @@ class ClosedBin:
     `present`: False where nothing was measured and silence says nothing. `alive`: False where the series did not
     exist yet in this bin: such a row's state is not touched. `group`: a code for the country of the row, 0 unknown,
     `FRIDAYS` or more where the weekend begins on a Friday or before. `doubted`: others know that the feed is at fault
-    in this bin.
+    in this bin. `side`: a code for the access of the row, 0 for none; empty where no row has any.
     """
 
     start: int
@@ -54,6 +54,7 @@ class ClosedBin:
     back: Floats
     group: Ints
     doubted: bool = False
+    side: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class OutageRevision:
     """One revision of an outage, with the fields that grouping needs.
 
     `suspected_fault`: the feed is suspected of a fault, so the outage may not be real. `expected` is in the feed's
-    unit, `evidence` in nats. `drops`: time and share lost of each distinct fall.
+    unit, `evidence` in nats. `drops`: time and share lost of each distinct fall. `dated_within`: seconds by which the
+    start of a gradual fall may be off.
     """
 
     outage_id: str
@@ -50,6 +51,7 @@ class OutageRevision:
     evidence: float
     suspected_fault: bool = False
     suppressed_by: Suppression | None = None
+    dated_within: float = 0.0
 
     @property
     def confirmed(self) -> bool:

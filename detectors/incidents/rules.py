@@ -24,12 +24,18 @@ def belong_together(state: IncidentState, first: TrackedIncident, second: Tracke
     if first.is_service != second.is_service:
         return False
     gap = seconds_between(first, second)
-    if first.entities & second.entities and gap <= WINDOW:
+    window = WINDOW + _dated_within(first) + _dated_within(second)
+    if first.entities & second.entities and gap <= window:
         return True
     close = simultaneous_within({outage.feed for outage in (*first.members, *second.members)}, coverage)
     if gap <= close and operators(first, coverage) & operators(second, coverage):
         return True
-    return first.country is not None and _is_no_chance(state, first, second, (gap, close), coverage)
+    return first.country is not None and _is_no_chance(state, first, second, (gap, close, window), coverage)
+
+
+def _dated_within(incident: TrackedIncident) -> float:
+    """Return the seconds by which the falls of an incident may be dated wrongly."""
+    return max(outage.dated_within for outage in incident.members)
 
 
 def _is_part_of(part: TrackedIncident, whole: TrackedIncident) -> bool:
@@ -73,18 +79,18 @@ def _is_no_chance(
     state: IncidentState,
     first: TrackedIncident,
     second: TrackedIncident,
-    times: tuple[float, float],
+    times: tuple[float, float, float],
     coverage: Coverage,
 ) -> bool:
     """Whether one incident explains the other, or chance seldom puts one so near to its country's or region's incident.
 
-    `times`: seconds between the two, and seconds within which incidents begin at once.
+    `times`: seconds between the two, those within which incidents begin at once, and within a country's incident.
     """
-    gap, close = times
+    gap, close, window = times
     if explains(first, second) or explains(second, first):
         return True
     is_country = first.is_wide or second.is_wide
-    if gap > (WINDOW if is_country else close) or not (is_country or first.has_region != second.has_region):
+    if gap > (window if is_country else close) or not (is_country or first.has_region != second.has_region):
         return False
     rate = _country_rate(state, min(first.start, second.start), str(first.country), coverage)
     return poisson_tail(1, max(gap, CLOSE / 2) * rate) <= (COUNTRY_CHANCE if is_country else REGION_CHANCE)
@@ -97,7 +103,7 @@ def explains(whole: TrackedIncident, part: TrackedIncident) -> bool:
         outage.kind == "country"
         and outage.state == "open"
         and (outage.is_deep or outage.facets)
-        and outage.started_at <= part.start
+        and outage.started_at - outage.dated_within <= part.start
         and all(set(outage.facets) <= set(inner.facets) for inner in members)
         for outage in whole.members
     )

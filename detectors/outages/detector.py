@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
-from . import decide, recovery, suppression
+from . import decide, recovery, slow_openings, suppression
 from .detector_state import DetectorState, ScoredBin
 from .models import MODELS
 from .outage_lifecycle import FOLLOWED, Ongoing
@@ -47,6 +47,7 @@ class Detector:
         self._state = DetectorState(rule, MODELS[rule.kind])
         self._dirty: set[int] = set()
         self._scored = ScoredBin(0)
+        self._day_ended = False
 
     @property
     def rule(self) -> Rule:
@@ -104,11 +105,18 @@ class Detector:
         levels, factor = self._state.store.levels, by.astype(np.float32)
         for column in (levels.level, levels.long_level, levels.last_value, levels.quantum):
             column[rows] *= factor
+        slow_openings.rescale(self._state.store.slow, rows, factor)
+        self._day_ended = True
 
     def dirty_slots(self) -> tuple[int, ...]:
         """Return the columns of `slots` that changed since the last call."""
         dirty, self._dirty = tuple(sorted(self._dirty)), set()
         return dirty
+
+    def pop_day_ended(self) -> bool:
+        """Return whether columns that change once a day changed since the last call."""
+        ended, self._day_ended = self._day_ended, False
+        return ended
 
     def is_followed(self, row: int) -> bool:
         """Return whether an outage of a row is followed."""
@@ -173,6 +181,9 @@ class Detector:
         at_fault = model.is_at_fault(state, seen, scored)
         changes = decide.openings(state, seen, scored, at_fault)
         changes += decide.course(state, followed, seen, scored, at_fault)
+        if model.has_season and slow_openings.is_last(seen.start, self.rule.width):
+            self._day_ended = True
+            changes += slow_openings.end_day(state, seen, scored, at_fault)
         if ask or any(outage.suppressed_by for outage in self.ongoing.values()):
             decided = suppression.DecidedBin(state, seen, scored)
             changes = suppression.apply(decided, changes, ask or _nothing)

@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.types import ClosedBin, Ints, Singles
 
-from . import feed_fault, recovery
+from . import feed_fault, recovery, slow_openings
 from .baseline import Prediction, predict
 from .cusum import advance
 from .detector_state import EARLY, DetectorState, ScoredBin
@@ -58,6 +58,7 @@ class LevelModel:
             evidence, rho_index = advance(kind, scales, c, prediction, value, size, counts, CAP * state.threshold)
         evidence[~free] = 0
         _put(scored, part, value, prediction, evidence)
+        slow_openings.count(c.slow, value, prediction.factor, measured & free, seen.alive[part])
         scored.rho_index[part], scored.measured[part], scored.ready[part] = rho_index, measured, ready
         c.phases.missing[:] = np.where(measured, 0, np.minimum(c.phases.missing, 65_000) + seen.alive[part])
         normal = measured & (c.phases.phase == NORMAL) & (evidence < state.threshold - EARLY)

@@ -56,7 +56,17 @@ LAYOUT: dict[str, Layout] = {
     "hole": Layout(np.uint16, 0, 0),
     "flaps": Layout(np.uint8, 0, 0),
     "phase": Layout(np.uint8, 0, 0),
+    "today": Layout(np.float32, 3, 0.0),
+    "usual": Layout(np.float32, 7, np.nan),
+    "apart": Layout(np.float32, 9, 0.0),
+    "slow": Layout(np.float32, 0, 0.0),
+    "slow_days": Layout(np.uint8, 0, 0),
+    "compared": Layout(np.uint16, 0, 0),
 }
+#: Columns that change once a day: snapshots have rows of their own for them.
+DAILY = ("usual", "apart", "slow", "slow_days", "compared")
+#: Columns that older snapshots lack: their rows begin without them.
+LATER = frozenset({"today", *DAILY})
 
 
 class Column(NamedTuple):
@@ -150,13 +160,35 @@ class PhaseColumns:
     flaps: Annotated[Bins, Column("flaps", "outages", "outages begun of late; each day one is forgotten")]
 
 
+@dataclass(slots=True)
+class SlowColumns:
+    """What a row of a feed of levels did from day to day, against its own weeks and its neighbours (`slow_losses`)."""
+
+    day_value: Annotated[Singles, Column("today", "value", "sum of the bins measured today", 0)]
+    day_factor: Annotated[Singles, Column("today", "bins", "sum of their seasonal factors", 1)]
+    day_missing: Annotated[Singles, Column("today", "bins", "seasonal factors of today's other bins, summed", 2)]
+    usual: Annotated[Singles, Column("usual", "ln value", "level of each weekday (rows × 7); NaN where unknown")]
+    apart_square: Annotated[Singles, Column("apart", "1", "variance of a day apart from its neighbours", 0)]
+    apart_product: Annotated[Singles, Column("apart", "1", "covariance of two days, one after the other", 1)]
+    apart_before: Annotated[Singles, Column("apart", "1", "how far the last day was apart", 2)]
+    square_put_off: Annotated[Singles, Column("apart", "1", "what that variance has still to learn", 3)]
+    product_put_off: Annotated[Singles, Column("apart", "1", "what that covariance has still to learn", 4)]
+    apart_lean: Annotated[Singles, Column("apart", "1", "mean of how far the last week was apart", 5)]
+    apart_wander: Annotated[Singles, Column("apart", "1", "covariance of a day and that mean", 6)]
+    wander_put_off: Annotated[Singles, Column("apart", "1", "what that one has still to learn", 7)]
+    own_change: Annotated[Singles, Column("apart", "1", "change of the series itself since the sum left zero", 8)]
+    loss_evidence: Annotated[Singles, Column("slow", "nats", "cumulative sum of a slow loss")]
+    loss_days: Annotated[Bins, Column("slow_days", "days", "days since that sum left zero")]
+    days_compared: Annotated[Bins, Column("compared", "days", "days compared with neighbours")]
+
+
 def columns_of(view: type[Any]) -> dict[str, Column]:
     """Return the columns of a view by the names of its attributes."""
     hints = get_type_hints(view, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
 
 
-VIEWS = (LevelColumns, MemberColumns, FallColumns, CourseColumns, PhaseColumns)
+VIEWS = (LevelColumns, MemberColumns, FallColumns, CourseColumns, PhaseColumns, SlowColumns)
 COLUMNS: dict[type[Any], dict[str, Column]] = {view: columns_of(view) for view in VIEWS}
 
 
@@ -172,6 +204,7 @@ class Chunk(NamedTuple):
     levels: LevelColumns
     falls: FallColumns
     phases: PhaseColumns
+    slow: SlowColumns
 
 
 class SeriesStore:
@@ -182,6 +215,7 @@ class SeriesStore:
     falls: FallColumns
     courses: CourseColumns
     phases: PhaseColumns
+    slow: SlowColumns
 
     def __init__(self) -> None:
         self.rows = 0
@@ -198,7 +232,12 @@ class SeriesStore:
         key = (part.start, part.stop)
         if key not in self._chunks:
             stored = {name: buffer[part] for name, buffer in self.stored.items()}
-            self._chunks[key] = Chunk(over(LevelColumns, stored), over(FallColumns, stored), over(PhaseColumns, stored))
+            self._chunks[key] = Chunk(
+                over(LevelColumns, stored),
+                over(FallColumns, stored),
+                over(PhaseColumns, stored),
+                over(SlowColumns, stored),
+            )
         return self._chunks[key]
 
     @contextmanager
@@ -267,7 +306,7 @@ class SeriesStore:
         self._chunks = {}
         self.levels, self.members = over(LevelColumns, self.stored), over(MemberColumns, self.stored)
         self.falls, self.courses = over(FallColumns, self.stored), over(CourseColumns, self.stored)
-        self.phases = over(PhaseColumns, self.stored)
+        self.phases, self.slow = over(PhaseColumns, self.stored), over(SlowColumns, self.stored)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class SeriesIndex:
     """Rows of a feed's series.
 
     `born`, `last_seen`: int64 (rows,), start of the first and newest bin with a measurement (Unix s). `group`: int64
-    (rows,), code of the country.
+    (rows,), code of the country. `side`: int64 (rows,), code of the access, 0 for none.
     """
 
     def __init__(self) -> None:
@@ -46,6 +46,7 @@ class SeriesIndex:
         self.keys: dict[Key, int] = {}
         self.by_series: dict[Identity, int] = {}
         self.countries: dict[str, int] = {}
+        self.sides: dict[str, int] = {}
         self.codes = CodeTable()
         self.free: list[int] = []
         self.changed: set[int] = set()  # rows given or freed since the last snapshot
@@ -53,6 +54,7 @@ class SeriesIndex:
         self.born: Ints = np.zeros(0, dtype=np.int64)
         self.last_seen: Ints = np.zeros(0, dtype=np.int64)
         self.group: Ints = np.zeros(0, dtype=np.int64)
+        self.side: Ints = np.zeros(0, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -141,7 +143,7 @@ class SeriesIndex:
         first = len(self.rows)
         self.rows += many
         self.born, self.last_seen = padded(self.born, len(self.rows)), padded(self.last_seen, len(self.rows))
-        self.group = padded(self.group, len(self.rows))
+        self.group, self.side = padded(self.group, len(self.rows)), padded(self.side, len(self.rows))
         self._start(first, many)
 
     def _start(self, first: int, many: list[Series | None]) -> None:
@@ -151,6 +153,7 @@ class SeriesIndex:
         self.changed.update(range(rows.start, rows.stop))
         self.born[rows], self.last_seen[rows] = NEVER, 0
         self.group[rows] = [0 if series is None else self._code(series.country) for series in many]
+        self.side[rows] = [0 if series is None else self._access(series.facets) for series in many]
         self.by_series.update({self.identity(s): row for row, s in enumerate(many, first) if s is not None})
 
     @staticmethod
@@ -161,6 +164,10 @@ class SeriesIndex:
     def _code(self, country: str | None) -> int:
         first = FRIDAYS if country and rests_on_friday(country) else 1
         return self.countries.setdefault(country, first + len(self.countries)) if country else 0
+
+    def _access(self, facets: tuple[tuple[str, str], ...]) -> int:
+        access = dict(facets).get("access")
+        return self.sides.setdefault(access, 1 + len(self.sides)) if access else 0
 
 
 @cache

@@ -214,7 +214,8 @@ class Feed:
         is_real_silence = self.rules.silence_is_zero and (count > 0 or elsewhere or few)
         present = alive if is_real_silence or self.kind.tracks_members else measured & alive
         columns = bin_columns(self.kind, closed, self.members, start, rows)
-        return ClosedBin(start, *columns[:2], present, alive, *columns[2:], self.index.group[:rows])
+        group, side = self.index.group[:rows], self.index.side[:rows]
+        return ClosedBin(start, *columns[:2], present, alive, *columns[2:], group, side=side)
 
     def _expired(self, start: int, spoke: bool) -> list[Change]:
         """Return the open outages as expired once the whole feed has been silent for too long: unknown, not over."""

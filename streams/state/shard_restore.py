@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from msgspec import convert
@@ -13,6 +13,7 @@ from detectors.clock_leaps import Claim
 from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import Ongoing, from_stored
 from detectors.outages.presence import Members
+from detectors.outages.series_state import DAILY, LATER
 from schemas.measurement import Measurement
 from streams.ingest.batch import MeasurementOrigin
 from streams.ingest.series_index import KEY, Series, SeriesIndex
@@ -145,14 +146,19 @@ def _restore_members(members: Members, rows: Mapping[str, Packed]) -> None:
             members.add(start, (number, member, ts, up))
 
 
+def _restore_stored(detector: Detector, at: int, row: Packed, names: Set[str]) -> None:
+    """Fill columns from a row on; those that came later begin without what they would know."""
+    if (names ^ row.columns.keys()) - (LATER - row.columns.keys()):  # a column would be reset without a word
+        raise ValueError(f"columns {sorted(row.columns.keys() ^ names)}")
+    for name, column in row.columns.items():
+        detector.stored[name][at : at + len(column)] = column
+
+
 def _restore_detector(detector: Detector, count: int, rows: Mapping[str, Packed], scalars: dict[str, float]) -> None:
     detector.grow(count)
-    for (number,), row in _family(rows, "hot"):
-        at = int(number) * CHUNK
-        if row.columns.keys() != detector.stored.keys():  # a missing column would be reset without a word
-            raise ValueError(f"columns {sorted(row.columns.keys() ^ detector.stored.keys())}")
-        for name, column in row.columns.items():
-            detector.stored[name][at : at + len(column)] = column
+    for family, names in (("hot", detector.stored.keys() - set(DAILY)), ("daily", set(DAILY))):
+        for (number,), row in _family(rows, family):
+            _restore_stored(detector, int(number) * CHUNK, row, names)
     for (slot, number), row in _family(rows, "slot"):
         at, column = int(number) * SLOT_CHUNK, row.columns["profile"]
         detector.slots[at : at + len(column), int(slot)] = column

@@ -2,9 +2,10 @@
 
 Rows of a feed, by family: `series` (which series has which row), `seen` (when each was measured), `open` (bins that are
 not closed), `members` (which members are up), `held` (measurements ahead of their time), `hot` (columns that change
-when bins close), `ongoing` (outages that have not ended), `slot` (an hour of the week of the seasonal profile). A feed
-with areas has the same families under `cells/…`, for the cells that are summed, and under `area/COMBINATION/…`; `panel`
-and `parts` are columns of cells and of areas. A row holds at most `CHUNK` series, so that one change writes little.
+when bins close), `daily` (those that change once a day), `ongoing` (outages that have not ended), `slot` (an hour of
+the week of the seasonal profile). A feed with areas has the same families under `cells/…`, for the cells that are
+summed, and under `area/COMBINATION/…`; `panel` and `parts` are columns of cells and of areas. A row holds at most
+`CHUNK` series, so that one change writes little.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from detectors.outages import outage_lifecycle
 from detectors.outages.areas import Panel
 from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
+from detectors.outages.series_state import DAILY
 from schemas.measurement import Measurement
 from streams.ingest.batch import MeasurementOrigin
 from streams.ingest.series_index import SeriesIndex
@@ -110,8 +112,11 @@ def _detector_rows(scored: Feed | Summed, whole: bool) -> Rows:
     if scored.closings or whole:
         ongoing = {str(row): outage_lifecycle.stored(outage) for row, outage in sorted(detector.ongoing.items())}
         yield "ongoing", pack(ongoing, {})
-        yield from _column_rows("hot", detector.stored, detector.rows)
+        hot = {name: column for name, column in detector.stored.items() if name not in DAILY}
+        yield from _column_rows("hot", hot, detector.rows)
         yield from _slot_rows(detector, range(detector.slots.shape[1]) if whole or scored.forgot else dirty)
+    if detector.pop_day_ended() or scored.forgot or whole:
+        yield from _column_rows("daily", {name: detector.stored[name] for name in DAILY}, detector.rows)
     scored.closings, scored.forgot = 0, False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -59,8 +60,8 @@ class Summed:
         here = np.flatnonzero(sums.cells > 0)
         self.index.touch(here, np.full(len(here), start))
         self._turn(sums, here)
-        alive, group = self.index.born[:count] <= start, self.index.group[:count]
-        seen = observed(self.detector.rule, start, sums, alive, group, doubted)
+        alive, group, side = self.index.born[:count] <= start, self.index.group[:count], self.index.side[:count]
+        seen = replace(observed(self.detector.rule, start, sums, alive, group, doubted), side=side)
         changes = self.detector.close(seen, self.calendar.asked(self.index, start, self.detector.rule.width))
         if self.observer:
             self.observer(seen, changes)

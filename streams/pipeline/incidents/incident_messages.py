@@ -36,7 +36,13 @@ def outage_revision_of(outage: Outage) -> OutageRevision:
         evidence=float(outage.evidence),
         suspected_fault=bool(outage.explain.get("held")),
         suppressed_by=suppression_of(outage),
+        dated_within=_dated_within(outage) if outage.shape == "gradual" else 0.0,
     )
+
+
+def _dated_within(outage: Outage) -> float:
+    first, last = map(parse_time, outage.started_between)
+    return (last - first) / 2
 
 
 def incident_of(revision: IncidentRevision, names: Mapping[str, str]) -> Incident:
