@@ -77,7 +77,8 @@ def begin(
     index = int(scored.rho_index[row])
     bins = max(int(state.store.falls.bins[row, index]), 1)
     drop = _drop(float(scored.value[row] / max(scored.expected[row], EMPTY)), float(RHOS[index]), precision)
-    shape = _shape(state.threshold, bins, precision * drop * drop / 2)
+    falling = state.model.bins_falling(state, row, bins)
+    shape = _shape(state.threshold, falling, precision * drop * drop / 2)
     start = shown.at - (state.model.bins_down(state, scored, row, drop, shape == "gradual") - 1) * width
     return Ongoing(
         opened=old.opened if old else shown.at,

@@ -60,6 +60,9 @@ class FeedModel(Protocol):
     def bins_down(self, state: DetectorState, scored: ScoredBin, row: int, drop: float, gradual: bool) -> int:
         """Return how many bins an outage has lasted when it opens."""
 
+    def bins_falling(self, state: DetectorState, row: int, bins: int) -> int:
+        """Return in how many of the `bins` of evidence of a row it fell."""
+
     def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
         """Give back what the first bins of an outage that opens may have taken from the baseline."""
 

@@ -127,6 +127,10 @@ class LevelModel:
         nearest = min(range(len(RHOS)), key=lambda index: (bins[index] == 0, abs(shown - float(RHOS[index]))))
         return max(int(bins[nearest]), 1)
 
+    def bins_falling(self, state: DetectorState, row: int, bins: int) -> int:
+        """Return all of them: each tells of the level."""
+        return bins
+
     def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
         """Give back a part of what the level may have lost to the first bins of an outage, and drop this hour."""
         unlearn(state.scales, state.store.levels, row, outage.bins, outage.drop)

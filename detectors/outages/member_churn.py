@@ -9,15 +9,16 @@ import math
 
 import numpy as np
 
-from detectors.types import DAY, ClosedBin, Flags
+from detectors.types import DAY, ClosedBin, Flags, Floats
 
-from .member_losses import SPELL, FeedChurn, before, likely, own_rate, together
+from .member_losses import COMPANY, SPELL, FeedChurn, before, likely, own_rate, scale, together
 from .series_state import MemberColumns, PhaseColumns
 
 FEW = 8  # members below which a few comings and goings say little about how steady a network is
 HOURS = 2 * 3600
 LENGTH = 8  # bins over which comings and goings are averaged at least, when bins are long
 MEMORY = 3 * DAY  # how long a network's own losses are remembered
+NOTABLE = 2.0  # nats from which a loss may be the first of an outage; as sums of other kinds
 STEADY = 3000  # members and bins that must be seen before the feed's rate is another
 MOST = 10_000  # losses that the feed's tie is measured from, at most
 FRESH = 0.95  # more than this share is never taken to be hidden
@@ -40,14 +41,26 @@ def learn(c: MemberColumns, phases: PhaseColumns, seen: ClosedBin, width: int) -
 
 
 def remember(c: MemberColumns, seen: ClosedBin, churn: FeedChurn, calm: Flags, width: int) -> None:
-    """Learn the losses of the calm rows, and how many of them came together; their turnover, half an hour late."""
+    """Learn the losses of the calm rows, and how many of them came together; their turnover, half an hour late.
+
+    While members lost together may be the first of an outage, what they teach waits.
+    """
     up, share = before(seen), own_weight(c, seen, churn, calm)
-    own = c.losses / np.maximum(c.member_bins, 1)
+    own, trial = c.losses / np.maximum(c.member_bins, 1), on_trial(c, width)
     new = (up, share * seen.lost, share * (together(seen, up) - seen.lost * own))
-    for column, numbers in zip((c.member_bins, c.losses, c.joint_losses), new, strict=True):
-        column[calm] *= np.float32(math.exp(-width / MEMORY))
+    for column, numbers in zip((c.member_bins, c.losses, c.pending_joint), new, strict=True):
         column[calm] += numbers[calm].astype(np.float32)
-    c.late_turnover += np.float32(min(width / SPELL, 1.0)) * (c.turnover - c.late_turnover)
+    for column in (c.member_bins, c.losses, c.joint_losses):
+        column[calm] *= np.float32(math.exp(-width / MEMORY))
+    learnt = calm & ~trial
+    c.joint_losses[learnt] += c.pending_joint[learnt]
+    c.pending_joint[learnt] = 0
+    c.late_turnover += np.float32(min(width / SPELL, 1.0)) * (c.turnover - c.late_turnover) * ~trial
+
+
+def on_trial(c: MemberColumns, width: int) -> Flags:
+    """Return the rows whose members were lost together within the last half hour, more than is usual."""
+    return np.asarray((c.group_evidence >= NOTABLE) & (c.group_age * float(width) <= SPELL))
 
 
 def own_weight(c: MemberColumns, seen: ClosedBin, churn: FeedChurn, calm: Flags) -> float:
@@ -71,10 +84,21 @@ def feed_after(churn: FeedChurn, c: MemberColumns, seen: ClosedBin, calm: Flags,
         fresh = unseen / max(float(seen.size[use].sum()), 1)  # a feed that names its members at once hides none
     two = use & (before(seen) >= 2)
     weight = own_weight(c, seen, churn, use)
-    several = weight * float(seen.lost[two].sum())
     alone = seen.lost * own_rate(c.losses, c.member_bins, churn.rate)
-    pairs = weight * float((together(seen, likely(c, seen, churn)) - alone)[two].sum())
-    losses = min(churn.losses + several, MOST)
-    tie = churn.tie + (pairs - several * churn.tie) / max(losses, 1)
+    pairs = weight * (together(seen, likely(c, seen, churn)) - alone)
+    tie, losses = _tie_after(churn.tie, churn.losses, pairs[two], weight * seen.lost[two], MOST)
+    large = use & (before(seen) > COMPANY)
+    scaled = weight * (seen.lost * scale(before(seen)))[large]
+    company, company_losses = _tie_after(churn.company, churn.company_losses, pairs[large], scaled, MOST / 10, 30.0)
     rate = churn.rate + pace * (total / members - churn.rate)
-    return FeedChurn(max(rate, 1e-5), min(max(tie, 1e-4), 0.3), min(max(fresh, 0.0), FRESH), losses)
+    return FeedChurn(max(rate, 1e-5), tie, min(max(fresh, 0.0), FRESH), losses, company, company_losses)
+
+
+def _tie_after(
+    tie: float, losses: float, pairs: Floats, lost: Floats, most: float, largest: float = 0.3
+) -> tuple[float, float]:
+    """Return a tie and the losses that it is known from, after the `pairs` and losses of some rows."""
+    more = float(lost.sum())
+    known = min(losses + more, most)
+    after = tie + (float(pairs.sum()) - more * tie) / max(known, 1)
+    return min(max(after, 1e-4), largest), known

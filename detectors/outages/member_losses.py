@@ -19,31 +19,53 @@ from .series_state import FallColumns, MemberColumns, SeriesStore
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
 WITNESSES = 50  # members abroad that tell a country's outage from a fault of the feed
+FEED_COMPANY = (
+    0.03,
+    10.0,
+)  # company of a feed and its losses before its first bin (two days of RIPE Atlas: 0.01 to 0.1)
+COMPANY_NAMES = ("company", "company_losses")
+COMPANY = 10  # members above which a network's tie falls as one over their number (two recorded days of RIPE Atlas)
+SPREAD = 4.0  # weight of the beta law of the share that a fall takes around each 1 - rho: nearly flat over [0, 1]
+LEAST = 1 - float(RHOS[0])  # share of the members whose loss in one bin is an outage's, at least
 SHAKEN = 0.3  # share of the feed's members above whose losses this bin's tie counts more than the usual one
+
+
+def scale(members: Floats) -> Floats:
+    """Return COMPANY over the members of networks larger than that, else 1 (rows)."""
+    return np.asarray(COMPANY / np.maximum(members, COMPANY))
 
 
 @dataclass(frozen=True, slots=True)
 class FeedChurn:
     """What the whole feed showed: `rate` of losses per member and bin, `tie` between members of a network (how often
     another is lost with the first, beyond chance) from `losses`, `fresh` the share of the lost that had never been seen
-    before (the stream does not say who was up at its start).
+    before (the stream does not say who was up at its start). `company`: the tie that a network of COMPANY members would
+    have, were that of the larger ones to fall as one over their number; from `company_losses`, scaled down so.
     """
 
     rate: float
     tie: float
     fresh: float
     losses: float
+    company: float
+    company_losses: float
 
     @classmethod
     def of(cls, scalars: Mapping[str, float]) -> FeedChurn:
         """Return what a feed showed, from its stored numbers; before its first bin, what feeds are like."""
         if "heard" not in scalars:
-            return cls(0.003, 0.03, 0.5, 40.0)
-        return cls(scalars["rate"], scalars["tie"], scalars["fresh"], scalars["heard"])
+            return cls(0.003, 0.03, 0.5, 40.0, *FEED_COMPANY)
+        large = (scalars.get(name, initial) for name, initial in zip(COMPANY_NAMES, FEED_COMPANY, strict=True))
+        return cls(scalars["rate"], scalars["tie"], scalars["fresh"], scalars["heard"], *large)
 
     def scalars(self) -> dict[str, float]:
         """Return the numbers as they are stored."""
-        return {"rate": self.rate, "tie": self.tie, "fresh": self.fresh, "heard": self.losses}
+        numbers = {"rate": self.rate, "tie": self.tie, "fresh": self.fresh, "heard": self.losses}
+        return numbers | dict(zip(COMPANY_NAMES, (self.company, self.company_losses), strict=True))
+
+    def tie_of(self, members: Floats) -> Floats:
+        """Return the tie of networks of so many members (rows): large ones may lose sites, not shares."""
+        return np.asarray(np.minimum(self.company * COMPANY / np.maximum(members, 1), self.tie))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +76,48 @@ class NormalLosses:
     tie: Floats
 
 
-def log_rising(start: Floats, count: Floats) -> Floats:
-    """Return the logarithm of start (start + 1) … (start + count − 1), by Stirling's series of the gamma function."""
-    return _log_gamma(start + count) - _log_gamma(start)
-
-
-def _log_gamma(x: Floats) -> Floats:
-    """Stirling with two terms, shifted by 6 so that the error stays below 1e-6."""
+def log_gamma(x: Floats) -> Floats:
+    """Return the logarithm of the gamma function: Stirling with two terms, shifted by 6 for an error below 1e-6."""
     shift = np.log(x * (x + 1) * (x + 2) * (x + 3) * (x + 4) * (x + 5))
     y = x + 6
     return (y - 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi) + 1 / (12 * y) - 1 / (360 * y**3) - shift
 
 
-def evidence(lost: Floats, stayed: Floats, normal: NormalLosses) -> Floats:
-    """Return the log-likelihood ratios (rows × RHOS, nats): members fell together to rho, against a beta-binomial.
+FALL_LOST = SPREAD * (1 - np.asarray(RHOS, np.float64))  # of the beta law of a fall's share
+FALL_STAYED = SPREAD - FALL_LOST
+FALL_SCALE = log_gamma(FALL_LOST) + log_gamma(FALL_STAYED) - log_gamma(np.asarray(SPREAD))
 
-    `lost`, `stayed`: members (rows).
+
+def evidence(lost: Floats, stayed: Floats, normal: NormalLosses) -> Floats:
+    """Return the log-likelihood ratios (rows × RHOS, nats): members fell together to about rho, against a normal bin.
+
+    The share lost is beta distributed under both laws, that of a fall the broader: so a larger share lost is never
+    weaker evidence, in a network of any size. `lost`, `stayed`: members (rows).
     """
     weight = 1 / normal.tie - 1
-    first, second = normal.chance * weight, (1 - normal.chance) * weight
-    null = log_rising(first, lost) + log_rising(second, stayed) - log_rising(weight, lost + stayed)
-    parts = [lost * math.log(1 - rho) + stayed * math.log(rho) for rho in RHOS]
-    return np.stack(parts, axis=1) - null[:, None]
+    first, second, members = normal.chance * weight, (1 - normal.chance) * weight, lost + stayed
+    before_after = np.stack((first, second, weight + members, first + lost, second + stayed, weight))
+    fallen = np.concatenate((FALL_LOST[:, None] + lost, FALL_STAYED[:, None] + stayed, SPREAD + members[None]))
+    gammas = log_gamma(np.concatenate((before_after, fallen)))
+    null, parts = gammas[3:6].sum(axis=0) - gammas[:3].sum(axis=0), gammas[6:11] + gammas[11:16]
+    parts -= FALL_SCALE[:, None] + (gammas[16] + null + shallow(lost, members))
+    return np.asarray(parts.T)
 
 
-def hidden(named: Floats, fresh: float, chance: Floats) -> Floats:
+def shallow(lost: Floats, members: Floats) -> Floats:
+    """Return the nats by which so few losses speak against a fall that takes the least share, or 0 (rows)."""
+    short = np.maximum(LEAST - lost / np.maximum(members, 1), 0)
+    return np.asarray(members * short * short / (2 * LEAST * (1 - LEAST)))
+
+
+def hidden(named: Floats, fresh: float, chance: Floats, fallen: Floats) -> Floats:
     """Return what members that were never named add to the evidence (rows × RHOS, nats): they all stayed up.
 
     When each member has been named with chance 1 − fresh, those that were not are negative binomial given `named`.
+    `chance`, `fallen` (rows × RHOS): the share lost if this bin is normal, and if it is a fall.
     """
-    parts = [np.log((1 - fresh * (1 - chance)) / (1 - fresh * float(rho))) for rho in RHOS]
-    return np.asarray((named + 1)[:, None] * np.minimum(np.stack(parts, axis=1), 0))
+    parts = np.log((1 - fresh * (1 - chance))[:, None] / (1 - fresh * (1 - fallen)))
+    return np.asarray((named + 1)[:, None] * np.minimum(parts, 0))
 
 
 def before(seen: ClosedBin) -> Floats:
@@ -100,14 +133,14 @@ def likely(c: MemberColumns, seen: ClosedBin, churn: FeedChurn) -> Floats:
 def usual(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> NormalLosses:
     """Return what is normal in this bin for these rows: from their own past, the feed's, and what others lose now.
 
-    The row's own rate and tie are drawn towards the feed's: gamma priors of shape 1. Half a standard deviation is
-    added to the tie, since networks differ.
+    The row's own rate and tie are drawn towards the feed's: gamma priors of shape 1, for the tie less in a large
+    network. Half a standard deviation is added to the tie, since networks differ.
     """
     member_bins, losses, joint, late = (
         numbers[rows].astype(np.float64) for numbers in (c.member_bins, c.losses, c.joint_losses, c.late_turnover)
     )
     shake = others(c, rows, seen, churn)
-    pairs = 1 + np.maximum(joint, 0)
+    pairs = churn.tie_of(before(seen)[rows]) / churn.tie + np.maximum(joint, 0)
     tie = (pairs + np.sqrt(pairs) / 2) / (1 / churn.tie + losses)
     chance = np.maximum(np.maximum(shake.chance, late), own_rate(losses, member_bins, churn.rate))
     return NormalLosses(np.clip(chance, 1e-4, 0.9), np.clip(np.maximum(tie, shake.tie), 1e-4, 0.9))
@@ -125,7 +158,8 @@ def others(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> N
     abroad = (seen.group[rows] > 0) & (whole[1] - home[1] >= WITNESSES)
     lost, there, pairs = np.maximum(whole - np.where(abroad, home, own), 0)
     chance = lost / (there + 20)
-    return NormalLosses(chance, (pairs - lost * (churn.tie + chance)) / (lost + SHAKEN * there + 20) + churn.tie)
+    tie = (pairs - lost * (churn.tie + chance)) / (lost + SHAKEN * there + 20)
+    return NormalLosses(chance, tie + churn.tie_of(before(seen)[rows]))
 
 
 def own_rate(losses: Floats | Singles, member_bins: Floats | Singles, rate: float) -> Floats:
@@ -133,17 +167,22 @@ def own_rate(losses: Floats | Singles, member_bins: Floats | Singles, rate: floa
     return np.asarray((1 + losses) / (1 / rate + member_bins))
 
 
-def score(store: SeriesStore, seen: ClosedBin, churn: FeedChurn, width: int) -> None:
-    """Add this bin's evidence to what the last half hour left; bins are `width` seconds wide."""
+def score(store: SeriesStore, seen: ClosedBin, churn: FeedChurn, width: int) -> Floats:
+    """Add this bin's evidence to what the last half hour left, and return it where it speaks for a fall (nats, rows).
+
+    Bins are `width` seconds wide.
+    """
     falls, was = store.falls, before(seen)
     open_ = seen.alive & seen.present & (store.phases.phase < 2)
     relax(falls, store.members, seen, was, open_)
-    sums, runs = falls.evidence, falls.bins
+    sums, runs, gained = falls.evidence, falls.bins, np.zeros(len(was))
     sums[open_] *= np.float32(math.exp(-width / SPELL))
     rows = np.flatnonzero(open_ & (seen.lost > 0))
     if rows.size:
-        sums[rows] = np.maximum(sums[rows] + weigh(store.members, rows, seen, churn), 0)
+        found = weigh(store.members, rows, seen, churn)
+        sums[rows], gained[rows] = np.maximum(sums[rows] + found, 0), np.maximum(found.max(axis=1), 0)
     runs[:] = np.where((sums > 0) & open_[:, None], np.minimum(runs, 65_000) + 1, np.where(sums > 0, runs, 0))
+    return gained
 
 
 def weigh(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> Floats:
@@ -151,9 +190,11 @@ def weigh(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> Fl
     normal = usual(c, rows, seen, churn)
     lost, stayed = seen.lost[rows], np.maximum(before(seen)[rows] - seen.lost[rows], 0)
     named = np.maximum(seen.size[rows], c.named[rows])
-    weight = 1 / normal.tie - 1
-    after = (normal.chance * weight + lost) / (weight + lost + stayed)
-    return evidence(lost, stayed, normal) + hidden(named, churn.fresh, after)
+    weight = (1 / normal.tie - 1)[:, None]
+    members = (lost + stayed)[:, None]
+    after = (normal.chance[:, None] * weight + lost[:, None]) / (weight + members)
+    fallen = (FALL_LOST + lost[:, None]) / (SPREAD + members)
+    return evidence(lost, stayed, normal) + hidden(named, churn.fresh, after[:, 0], fallen)
 
 
 def relax(falls: FallColumns, c: MemberColumns, seen: ClosedBin, was: Floats, open_: Flags) -> None:

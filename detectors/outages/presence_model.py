@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.types import ClosedBin, Ints
+from detectors.types import ClosedBin, Floats, Ints
 
-from . import feed_fault, member_churn, member_losses, recovery
+from . import feed_fault, member_churn, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY
 from .member_losses import FEWEST
+from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .recovery import CourseStep
-from .series_state import CourseColumns
+from .series_state import CourseColumns, SeriesStore
 
+DOUBT = 2.0  # nats short of the threshold that evidence stays while a network may be cut off for a moment (hand-set)
+GONE = 0.1  # share of the members up below which nothing is left to doubt, as in the other kinds
 CERTAIN = 1e4  # precision: that members are up is a fact, no noise
+
+
+def _evidence(store: SeriesStore, returns: FeedReturns, width: int) -> Floats:
+    """Return the evidence of all rows (nats): of members lost of late, or of a group that stays away."""
+    c, falls = store.members, store.falls
+    fresh, group = falls.evidence.max(axis=1, initial=0), members_away.worth(c, returns, width)
+    rows = np.flatnonzero(group >= fresh)
+    rows = rows[group[rows] > 0]
+    falls.bins[rows] = c.group_age[rows, None] + 1
+    return np.asarray(np.maximum(fresh, group))
 
 
 class PresenceModel:
@@ -27,7 +40,8 @@ class PresenceModel:
         store, s, scored = state.store, state.scalars, ScoredBin(state.store.rows)
         c, churn = store.members, member_losses.FeedChurn.of(s)
         measured = seen.alive & seen.present
-        member_losses.score(store, seen, churn, state.rule.width)
+        gained, width = member_losses.score(store, seen, churn, state.rule.width), state.rule.width
+        returns = members_away.advance(store, seen, gained, members_away.FeedReturns.of(s), width)
         fresh = np.minimum(seen.lost, np.maximum(seen.size - c.named, 0))
         followed = store.phases.phase == FOLLOWED
         expected = np.where(
@@ -37,14 +51,18 @@ class PresenceModel:
         )
         c.usual_up[followed & measured] = expected[followed & measured]
         enough = measured & ~followed & (expected >= FEWEST) & (expected - seen.value >= FEWEST)
-        scored.evidence[:] = np.where(enough, store.falls.evidence.max(axis=1, initial=0), 0)
+        nats = _evidence(store, returns, width)
+        if returns.momentary:
+            doubtful = ((c.group_age + 1.0) * width < BRIEF) & (seen.value > GONE * expected)
+            nats = np.where(doubtful, np.minimum(nats, state.threshold - DOUBT), nats)
+        scored.evidence[:] = np.where(enough, nats, 0)
         scored.value[:], scored.expected[:], scored.lowest_plausible[:] = seen.value, expected, expected
         scored.precision[:], scored.noise[:], scored.rho_index[:] = CERTAIN, 0, store.falls.evidence.argmax(axis=1)
         scored.measured[:], scored.ready[:] = measured, measured
         calm = state.calm(scored, measured)
         after = member_churn.feed_after(churn, c, seen, calm, state.rule.width)
         member_churn.remember(c, seen, churn, calm, state.rule.width)
-        s.update(after.scalars())
+        s.update(after.scalars() | returns.scalars())
         return scored
 
     def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
@@ -78,8 +96,13 @@ class PresenceModel:
         """Return the bins since the first loss of the members that are away."""
         return max(int(state.store.falls.bins[row, int(scored.rho_index[row])]), 1)
 
+    def bins_falling(self, state: DetectorState, row: int, bins: int) -> int:
+        """Return the bins in which members were lost; in the others they only stayed away."""
+        return int(state.store.members.group_span[row]) or bins
+
     def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
-        """Give nothing back: no bin lowers the members expected up by much."""
+        """Give nothing back, for no bin lowers the members expected up by much; and do not learn the fall's losses."""
+        state.store.members.pending_joint[row] = 0
 
     def follow_shortfall(self, state: DetectorState, scored: ScoredBin, row: int, max_drop: float) -> float:
         """Return 0: members that are away stay expected."""

@@ -118,6 +118,14 @@ class MemberColumns:
     losses: Annotated[Singles, Column("fit", "members", "members lost in those bins", 1)]
     joint_losses: Annotated[Singles, Column("fit", "members", "losses that came together with others", 2)]
     late_turnover: Annotated[Singles, Column("fit", "1 a bin", "turnover as of half an hour ago", 3)]
+    pending_joint: Annotated[Singles, Column("norm", "members", "joint losses of a fall on trial, not yet learnt")]
+    away: Annotated[Singles, Column("rough", "members", "members lost together that are still away")]
+    lost_together: Annotated[Singles, Column("lean", "members", "members lost together, with those back by now")]
+    group_evidence: Annotated[Singles, Column("above", "nats", "evidence of their loss")]
+    group_age: Annotated[Bins, Column("filled", "bins", "bins since the first of them was lost")]
+    group_span: Annotated[Bins, Column("rest", "bins", "bins from the first of their losses to the last")]
+    returned: Annotated[Singles, Column("filling", "members", "returns in earlier groups, as independent ones")]
+    expected_back: Annotated[Singles, Column("wander", "members", "returns in those that the feed's pace expects")]
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from detectors.outages import recovery
 from detectors.outages.detector import Detector
-from detectors.outages.member_losses import FeedChurn, NormalLosses, evidence, hidden, log_rising, others, usual
+from detectors.outages.member_losses import FeedChurn, NormalLosses, evidence, hidden, log_gamma, others, usual
 from detectors.types import Change, ClosedBin, Floats, Rule
 from tests.detectors.series import START, members, outages, run
 
@@ -45,25 +45,39 @@ def lived(
     return detector
 
 
-def test_rising_products_match_the_gamma_function() -> None:
-    """Against the standard library's."""
-    start, count = np.array([0.02, 0.5, 7.0, 40.0]), np.array([1.0, 9.0, 3.0, 200.0])
-    wanted = [math.lgamma(s + c) - math.lgamma(s) for s, c in zip(start, count, strict=True)]
-    assert log_rising(start, count) == pytest.approx(wanted, abs=1e-5)
+def test_the_gamma_function_is_the_standard_librarys() -> None:
+    """Within what evidence is stored to."""
+    x = np.array([0.02, 0.5, 7.0, 40.0, 5e4])
+    assert log_gamma(x) == pytest.approx([math.lgamma(number) for number in x], abs=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("lost", "stayed", "chance", "tie"), [(8, 0, 0.003, 0.001), (5, 20, 0.1, 0.2), (45, 45, 1e-4, 0.03)]
+    ("lost", "stayed", "chance", "tie"),
+    [(8, 0, 0.003, 0.001), (5, 20, 0.1, 0.2), (45, 45, 1e-4, 0.03), (350, 650, 1e-4, 1e-3), (3, 97, 0.01, 0.02)],
 )
-def test_the_evidence_is_a_binomial_against_a_beta_binomial(lost: int, stayed: int, chance: float, tie: float) -> None:
+def test_the_evidence_compares_two_beta_binomials(lost: int, stayed: int, chance: float, tie: float) -> None:
     """Against the ratio of the chances of this very set of losses, with the beta function of the standard library."""
-    weight = 1 / tie - 1
-    first, second = chance * weight, (1 - chance) * weight
-    null = _log_beta(first + lost, second + stayed) - _log_beta(first, second)
-    wanted = [lost * math.log(1 - rho) + stayed * math.log(rho) - null for rho in (0.95, 0.85, 0.6, 0.3, 0.02)]
+    weight, share = 1 / tie - 1, lost / (lost + stayed)
+    null = _log_beta_binomial(lost, stayed, chance * weight, (1 - chance) * weight)
+    short = (lost + stayed) * max(0.05 - share, 0) ** 2 / (2 * 0.05 * 0.95)
+    rhos = (0.95, 0.85, 0.6, 0.3, 0.02)
+    wanted = [_log_beta_binomial(lost, stayed, 4 * (1 - rho), 4 * rho) - null - short for rho in rhos]
     normal = NormalLosses(np.array([chance]), np.array([tie]))
     found = evidence(np.array([float(lost)]), np.array([float(stayed)]), normal)
     assert found[0] == pytest.approx(wanted, rel=1e-5)
+
+
+def _log_beta_binomial(lost: int, stayed: int, first: float, second: float) -> float:
+    return _log_beta(first + lost, second + stayed) - _log_beta(first, second)
+
+
+@pytest.mark.parametrize("tie", [1e-4, 3e-3, 0.03, 0.2])
+@pytest.mark.parametrize("members", [8, 60, 1_000, 30_000, 100_000])
+def test_a_larger_share_lost_is_never_weaker_evidence(members: int, tie: float) -> None:
+    """From twice the chance of a loss on, to all members."""
+    lost = np.unique(np.linspace(members * 0.02, members, 200).round())
+    normal = NormalLosses(np.full(len(lost), 0.01), np.full(len(lost), tie))
+    assert (np.diff(evidence(lost, members - lost, normal).max(axis=1)) >= 0).all()
 
 
 def _log_beta(a: float, b: float) -> float:
@@ -76,8 +90,9 @@ def test_hidden_members_weigh_what_all_their_possible_numbers_do(named: int, fre
     numbers = [math.comb(named + k, k) * fresh**k * (1 - fresh) ** (named + 1) for k in range(600)]
     stay = sum(p * (1 - 0.01) ** k for k, p in enumerate(numbers))
     wanted = [math.log(sum(p * rho**k for k, p in enumerate(numbers)) / stay) for rho in (0.95, 0.85, 0.6, 0.3, 0.02)]
-    assert hidden(np.array([float(named)]), fresh, np.array([0.01]))[0] == pytest.approx(wanted, rel=1e-5)
-    assert (hidden(np.array([float(named)]), fresh, np.array([0.5])) <= 0).all()
+    fallen, each = np.array([[0.05, 0.15, 0.4, 0.7, 0.98]]), np.array([float(named)])
+    assert hidden(each, fresh, np.array([0.01]), fallen)[0] == pytest.approx(wanted, rel=1e-5)
+    assert (hidden(each, fresh, np.array([0.5]), fallen) <= 0).all()
 
 
 def test_a_likely_loss_is_weak_evidence() -> None:
@@ -99,15 +114,15 @@ def test_the_tie_of_a_feed_is_measured(tie: float) -> None:
 
 
 def test_what_is_known_of_a_network_is_drawn_towards_the_feed() -> None:
-    """Without a past, the feed's rate, and its tie and half a deviation; with one, both."""
+    """Without a past, the feed's rate, and its tie and half a deviation; with one, both; of a larger network less."""
     detector, rows = Detector(Rule("presence", 300)), np.arange(2)
     detector.grow(2)
     c = detector.state.store.members
     c.member_bins[1], c.losses[1], c.joint_losses[1] = 10_000, 400, 15
     calm = feed(np.zeros(2), np.full(2, 20.0), START)
-    normal = usual(c, rows, calm, FeedChurn(0.01, 0.02, 0.0, 1_000.0))
+    normal = usual(c, rows, calm, FeedChurn(0.01, 0.02, 0.0, 1_000.0, 0.03, 10.0))
     assert normal.chance == pytest.approx([0.01, 401 / 10_100])
-    assert normal.tie == pytest.approx([1.5 * 0.02, 18 / 450])
+    assert normal.tie == pytest.approx([(0.75 + math.sqrt(0.75) / 2) * 0.02, (15.75 + math.sqrt(15.75) / 2) / 450])
 
 
 @pytest.mark.parametrize("falls", [(4,), (8,), (5, 3)])
@@ -158,7 +173,7 @@ def test_a_shake_of_the_whole_feed_explains_itself() -> None:
     """A controller drops a third of every network's members: no outage. The same in one network alone is one."""
     size, at = np.full(60, 30.0), START + 300 * 24
     assert lived(size, 24).close(feed(np.full(60, 12.0), size, at)) == []
-    alone = np.where(np.arange(60) == 7, 24.0, 0.0)
+    alone = np.where(np.arange(60) == 7, 28.0, 0.0)
     assert [(c.row, c.state) for c in lived(size, 24).close(feed(alone, size, at))] == [(7, "open")]
 
 
@@ -190,7 +205,7 @@ def test_losses_that_chance_puts_together_are_no_tie() -> None:
     """A tenth of all members of twelve are lost, each alone: two of a network at times, which ties nobody's."""
     size, losing = np.full(60, 12.0), np.random.default_rng(6).binomial(12, 0.1, 60).astype(float)
     c = lived(size, 288, chance=0.1).state.store.members
-    churn = FeedChurn(0.1, 0.001, 0.0, 1_000.0)
+    churn = FeedChurn(0.1, 0.001, 0.0, 1_000.0, 0.03, 10.0)
     alone, tied = (
         others(c, np.arange(1), feed(lost, size, START), churn).tie[0]
         for lost in (losing, np.where(np.arange(60) % 10 == 1, 12.0, 0.0))

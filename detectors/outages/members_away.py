@@ -1,0 +1,252 @@
+"""Presence: members that were lost together weigh more the longer they stay away.
+
+Derived in docs/detection.md#members-that-stay-away-members_awaypy. Arrays hold an element per row, `BUCKETS` an element
+per bucket of age. A group is the members that a network lost together and that have not all come back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detectors.types import DAY, ClosedBin, Flags, Floats, Ints
+
+from .evidence import EXCESS
+from .member_churn import FEW, NOTABLE
+from .member_losses import FEWEST, SPELL, before, log_gamma
+from .series_state import Bins, MemberColumns, SeriesStore
+
+BUCKETS = 8  # of age, each twice as long as the one before: returns are quick at first (to 11 hours)
+FIRST_BUCKET = 300  # seconds away below which age makes no difference
+MEMORY = 7 * DAY  # how long the feed's returns are remembered: a week has all its days
+FEW_RETURNS = 20  # members and bins of prior without a return: a hazard is believed once it was seen (hand-set)
+TIE = 0.3  # correlation of returns before any is seen (0.19 to 0.38 on seven days of RIPE Atlas, 599 groups)
+FEW_TIES = 20  # members whose returns that prior weighs as much as (hand-set)
+STAY = 19.0  # of 20 that an outage took stay away, in a beta law (hand-set; broad)
+SLOW = (
+    math.log(2) + EXCESS
+)  # of two alternatives; and what the threshold gives sums for their excess, which this has not
+BRIEF = 600  # seconds within which networks that are cut off for a moment reconnect (40 of 50 groups on two Atlas days)
+NEARLY = (
+    0.8  # share of a group that must stay away for its loss to count in full: an outage is over when so many are back
+)
+PART = 0.25  # share of a network whose loss together tells whether the feed has such moments
+
+
+@dataclass(frozen=True, slots=True)
+class FeedReturns:
+    """How members lost together come back in the whole feed, forgotten over a week.
+
+    `away`, `back`: members × bins away and returns by age (BUCKETS), a group weighing as much as its independent
+    members. `excess` over `chance`: the correlation of returns. `brief`, `lasting`: networks cut off for a moment, or
+    for longer.
+    """
+
+    away: Floats
+    back: Floats
+    excess: float
+    chance: float
+    brief: float
+    lasting: float
+
+    @classmethod
+    def of(cls, scalars: Mapping[str, float]) -> FeedReturns:
+        """Return what a feed showed, from its stored numbers; nothing before its first bin."""
+        away, back = ([scalars.get(f"{name}{b}", 0.0) for b in range(BUCKETS)] for name in ("away", "back"))
+        rest = (scalars.get(f"returns_{name}", 0.0) for name in ("excess", "chance", "brief", "lasting"))
+        return cls(np.array(away), np.array(back), *rest)
+
+    def scalars(self) -> dict[str, float]:
+        """Return the numbers as they are stored."""
+        ages = {f"away{b}": float(self.away[b]) for b in range(BUCKETS)}
+        ages |= {f"back{b}": float(self.back[b]) for b in range(BUCKETS)}
+        rest = {"excess": self.excess, "chance": self.chance, "brief": self.brief, "lasting": self.lasting}
+        return ages | {f"returns_{name}": number for name, number in rest.items()}
+
+    @property
+    def tie(self) -> float:
+        """Correlation of the returns of a group."""
+        return min(max((TIE * FEW_TIES + self.excess) / (FEW_TIES + self.chance), 0.05), 0.8)
+
+    @property
+    def momentary(self) -> bool:
+        """Whether a network that is cut off is more often back within a moment than not."""
+        return self.brief > self.lasting + 1
+
+    def hazard(self, width: int) -> Floats:
+        """Return the sum of the hazards of a return until each age in bins, up to a day."""
+        ages = np.arange(longest(width), dtype=np.uint16)
+        return np.concatenate(([0.0], np.cumsum(self.rates()[bucket(ages, width)])))
+
+    def rates(self) -> Floats:
+        """Return the hazard of a return in a bin by age (BUCKETS)."""
+        return np.asarray(-np.log1p(-np.minimum(self.back / (self.away + FEW_RETURNS), 0.99)))
+
+
+def longest(width: int) -> int:
+    """Return the bins after which a group is its network's new normal: a day, in which the members expected up fall."""
+    return max(DAY // width, 2)
+
+
+def bucket(age: Bins, width: int) -> Ints:
+    """Return the bucket of ages in bins."""
+    doublings = np.log2((age + 1.0) * width / FIRST_BUCKET)
+    return np.asarray(np.clip(doublings, 0, BUCKETS - 1).astype(np.int64))
+
+
+def advance(store: SeriesStore, seen: ClosedBin, gained: Floats, feed: FeedReturns, width: int) -> FeedReturns:
+    """Let the groups of all rows grow older by a bin, begin, gain members or end; return what the feed showed.
+
+    `gained`: evidence of this bin's losses (nats, rows), 0 where they are usual.
+    """
+    c, phase = store.members, store.phases.phase
+    followed, measured = phase >= 2, seen.alive & seen.present
+    free = measured & ~followed
+    there = np.flatnonzero(free & (c.away > 0))
+    feed = _return(c, there, seen, phase[there] == 0, feed, width)
+    losing = np.flatnonzero(free & (seen.lost > 0))
+    summed = store.falls.evidence[losing].max(axis=1, initial=0)
+    begin = _begins(c, losing, gained[losing], summed, phase[losing] == 0, width)
+    over = np.zeros(len(c.away), np.bool_)
+    over[losing[begin]] = True
+    over |= free & (c.away > 0) & ((c.away < 0.5) | (c.group_age >= longest(width)))
+    _forget(c, measured, width)
+    _remember(c, np.flatnonzero(over & (phase == 0) & (c.group_evidence >= NOTABLE)), feed, width)
+    _clear(c, over | followed)
+    _lose(c, losing, begin, seen, gained, summed, width)
+    return feed
+
+
+def _return(c: MemberColumns, rows: Ints, seen: ClosedBin, calm: Flags, feed: FeedReturns, width: int) -> FeedReturns:
+    """Take the members that came back from their groups, but for those that always do; teach feed and networks."""
+    away, age = c.away[rows].astype(np.float64), c.group_age[rows]
+    returned, at = np.minimum(_returned(c, rows, seen, away), away), bucket(age, width)
+    down = np.where(seen.back[rows] > 0, np.maximum(c.usual_up[rows] - seen.value[rows], 0), away)
+    c.away[rows] = np.minimum(away - returned, down)
+    c.group_age[rows] = age + 1
+    weight = calm / (1 + feed.tie * np.maximum(away - 1, 0))
+    fade = math.exp(-width / MEMORY)
+    common = weight * (c.group_evidence[rows] < NOTABLE)
+    c.returned[rows] += (common * returned).astype(np.float32)
+    c.expected_back[rows] += (common * away * feed.rates()[at]).astype(np.float32)
+    sums = [np.bincount(at, weights=weight * each, minlength=BUCKETS) for each in (away, returned)]
+    feed = replace(feed, away=fade * (feed.away + sums[0]), back=fade * (feed.back + sums[1]))
+    return _teach(c, rows[calm], feed, fade, width)
+
+
+def _returned(c: MemberColumns, rows: Ints, seen: ClosedBin, away: Floats) -> Floats:
+    """Return how many of the members that came back were of the groups (rows): in proportion to all that were away.
+
+    Of a group on trial, no more than come back beyond those that always do, as often as members go, and a standard
+    deviation of these.
+    """
+    back = seen.back[rows]
+    share = back * away / np.maximum(seen.size[rows] - before(seen)[rows], away)
+    usual = c.late_turnover[rows] / 2 * (seen.size[rows] + FEW)
+    unusual = np.minimum(share, np.maximum(back - usual + np.sqrt(usual), 0))
+    return np.where(c.group_evidence[rows] >= NOTABLE, unusual, share)
+
+
+def _teach(c: MemberColumns, rows: Ints, feed: FeedReturns, fade: float, width: int) -> FeedReturns:
+    """Teach the feed how much the returns of a group are tied, and whether networks are cut off for moments only."""
+    age, whole, away = c.group_age[rows], c.lost_together[rows].astype(np.float64), c.away[rows]
+    moment = -(-BRIEF // width)
+    judged = (age == moment) | ((age < moment) & (away < 0.5))
+    judged &= (c.group_evidence[rows] >= NOTABLE) & (whole >= FEWEST) & (whole >= PART * c.usual_up[rows])
+    brief = float((judged & (away <= whole / 2)).sum())
+    older = (bucket(age, width) != bucket(age - 1, width)) & (whole >= 2) & (c.group_span[rows] == 1)
+    total, share = whole[older], 1 - _still_away(c, rows[older], feed.hazard(width))
+    variance = total * share * (1 - share)
+    excess = ((total - away[older] - total * share) ** 2 - variance) / (total - 1)
+    return replace(
+        feed,
+        excess=fade * (feed.excess + float(excess.sum())),
+        chance=fade * (feed.chance + float(variance.sum())),
+        brief=fade * (feed.brief + brief),
+        lasting=fade * (feed.lasting + float(judged.sum()) - brief),
+    )
+
+
+def _still_away(c: MemberColumns, rows: Ints, hazard: Floats) -> Floats:
+    """Return the chance that a member lost with its group is still away.
+
+    A network's pace of returns is a gamma law of shape 1 around the feed's, less half a standard deviation.
+    """
+    shape, rate = 1 + c.returned[rows].astype(np.float64), 1 + c.expected_back[rows].astype(np.float64)
+    shape -= np.sqrt(shape) / 2
+    age = np.minimum(c.group_age[rows], len(hazard) - 1)
+    return np.clip((rate / (rate + hazard[age])) ** shape, 1e-4, 1 - 1e-4)
+
+
+def _begins(c: MemberColumns, rows: Ints, gained: Floats, summed: Floats, calm: Flags, width: int) -> Flags:
+    """Return which of the rows that lose members begin a new group; others join the one there or are passed over."""
+    older, notable = c.group_age[rows] * float(width) > SPELL, c.group_evidence[rows] >= NOTABLE
+    larger = (summed > c.group_evidence[rows]) | (calm & ~notable)
+    return np.asarray((c.away[rows] <= 0) | (~notable & (gained >= NOTABLE)) | (larger & older))
+
+
+def _forget(c: MemberColumns, measured: Flags, width: int) -> None:
+    for column in (c.returned, c.expected_back):
+        column[measured] *= np.float32(math.exp(-width / MEMORY))
+
+
+def _remember(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> None:
+    """Add a group that is over to what its network's returns are known from: none on trial is its own witness."""
+    whole, away, hazard = c.lost_together[rows].astype(np.float64), c.away[rows].astype(np.float64), feed.hazard(width)
+    weight = 1 / (1 + feed.tie * np.maximum(whole - 1, 0))
+    c.returned[rows] += (weight * (whole - away)).astype(np.float32)
+    exposed = (whole + away) / 2 * hazard[np.minimum(c.group_age[rows], len(hazard) - 1)]
+    c.expected_back[rows] += (weight * exposed).astype(np.float32)
+
+
+def _clear(c: MemberColumns, rows: Flags) -> None:
+    for column in (c.away, c.lost_together, c.group_evidence, c.group_age, c.group_span):
+        column[rows] = 0
+
+
+def _lose(
+    c: MemberColumns, rows: Ints, begin: Flags, seen: ClosedBin, gained: Floats, summed: Floats, width: int
+) -> None:
+    """Add the members lost in this bin to the groups that they begin or join."""
+    joins = begin | (c.group_age[rows] * float(width) <= SPELL)
+    rows, summed = rows[joins], summed[joins]
+    for column in (c.away, c.lost_together):
+        column[rows] += seen.lost[rows].astype(np.float32)
+    fell = rows[(gained[rows] >= NOTABLE) | (c.group_span[rows] == 0)]
+    c.group_span[fell] = c.group_age[fell] + 1
+    c.group_evidence[rows] = np.maximum(c.group_evidence[rows] + gained[rows], summed)
+
+
+def worth(c: MemberColumns, feed: FeedReturns, width: int) -> Floats:
+    """Return the evidence of the groups that are away (nats, rows), 0 where there is none.
+
+    What the loss of those still away was worth, and the likelihood of staying away in an outage over that of
+    reconnecting, which those that have returned speak against.
+    """
+    rows = np.flatnonzero((c.group_evidence >= NOTABLE) & (c.away >= FEWEST))
+    nats = np.zeros(len(c.away))
+    if rows.size:
+        left = np.minimum(c.away[rows] / (NEARLY * c.lost_together[rows]), 1)
+        gain = stayed(c, rows, feed, width) * (c.group_age[rows] > 0)
+        nats[rows] = np.maximum(c.group_evidence[rows] * left + gain, 0)
+    return nats
+
+
+def stayed(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> Floats:
+    """Return the log-likelihood ratio (rows) of "all, or about 95 % of them, stay away" against "they reconnect"."""
+    away, whole = c.away[rows].astype(np.float64), c.lost_together[rows].astype(np.float64)
+    back, weight = np.maximum(whole - away, 0), 1 / feed.tie - 1
+    share = _still_away(c, rows, feed.hazard(width))
+    null = _beta_binomial(away, back, share * weight, (1 - share) * weight)
+    most = _beta_binomial(away, back, np.full(len(rows), STAY), np.ones(len(rows)))
+    gain = np.where(back < 0.5, np.maximum(most, 0), most) - null - SLOW
+    return np.asarray(np.where(back < 0.5, np.maximum(gain, 0), gain))
+
+
+def _beta_binomial(away: Floats, back: Floats, first: Floats, second: Floats) -> Floats:
+    """Return the log-likelihood of so many away and back when the chance of each is beta distributed."""
+    after = log_gamma(first + away) + log_gamma(second + back) - log_gamma(first + second + away + back)
+    return np.asarray(after - log_gamma(first) - log_gamma(second) + log_gamma(first + second))
