@@ -99,6 +99,6 @@ def _tie_after(
 ) -> tuple[float, float]:
     """Return a tie and the losses that it is known from, after the `pairs` and losses of some rows."""
     more = float(lost.sum())
-    known = min(losses + more, most)
-    after = tie + (float(pairs.sum()) - more * tie) / max(known, 1)
-    return min(max(after, 1e-4), largest), known
+    trusted = min(losses + more, most)
+    after = tie + (float(pairs.sum()) - more * tie) / max(trusted, 1)
+    return min(max(after, 1e-4), largest), trusted
