@@ -35,7 +35,8 @@ def _of(path: Path) -> Iterator[Constant]:
     for node, name in assigned(ast.parse(source)):
         value = getattr(importlib.import_module(module), name)
         if is_numeric(value):
-            comment = source.splitlines()[node.lineno - 1].partition("  # ")[2]
+            lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
+            comment = " ".join(line.partition("  # ")[2] for line in lines).strip()
             yield Constant(f"{module}.{name}".removeprefix("detectors."), shown(value), comment)
 
 
