@@ -49,9 +49,9 @@ def remember(c: MemberColumns, seen: ClosedBin, churn: FeedChurn, calm: Flags, w
     own, trial = c.losses / np.maximum(c.member_bins, 1), on_trial(c, width)
     new = (up, share * seen.lost, share * (together(seen, up) - seen.lost * own))
     for column, numbers in zip((c.member_bins, c.losses, c.pending_joint), new, strict=True):
-        column[calm] += numbers[calm].astype(np.float32)
+        np.add(column, numbers.astype(np.float32), out=column, where=calm)
     for column in (c.member_bins, c.losses, c.joint_losses):
-        column[calm] *= np.float32(math.exp(-width / MEMORY))
+        np.multiply(column, np.float32(math.exp(-width / MEMORY)), out=column, where=calm)
     learnt = calm & ~trial
     c.joint_losses[learnt] += c.pending_joint[learnt]
     c.pending_joint[learnt] = 0
@@ -99,6 +99,7 @@ def _tie_after(
 ) -> tuple[float, float]:
     """Return a tie and the losses that it is known from, after the `pairs` and losses of some rows."""
     more = float(lost.sum())
-    trusted = min(losses + more, most)
-    after = tie + (float(pairs.sum()) - more * tie) / max(trusted, 1)
+    weight = min(1.0, most / 10 / max(more, 1e-9))  # no single bin counts for more than a tenth of all
+    trusted = min(losses + weight * more, most)
+    after = tie + weight * (float(pairs.sum()) - more * tie) / max(trusted, 1)
     return min(max(after, 1e-4), largest), trusted

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
+from detectors.types import ClosedBin, Floats, Ints, Singles
 
 from .evidence import RHOS
-from .series_state import FallColumns, MemberColumns, SeriesStore
+from .series_state import MemberColumns, SeriesStore
 
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
@@ -27,6 +27,7 @@ COMPANY_NAMES = ("company", "company_losses")
 COMPANY = 10  # members above which a network's tie falls as one over their number (two recorded days of RIPE Atlas)
 SPREAD = 4.0  # weight of the beta law of the share that a fall takes around each 1 - rho: nearly flat over [0, 1]
 LEAST = 1 - float(RHOS[0])  # share of the members whose loss in one bin is an outage's, at least
+FAINTEST = 0.05  # nats below which evidence is gone
 SHAKEN = 0.3  # share of the feed's members above whose losses this bin's tie counts more than the usual one
 
 
@@ -172,16 +173,18 @@ def score(store: SeriesStore, seen: ClosedBin, churn: FeedChurn, width: int) -> 
 
     Bins are `width` seconds wide.
     """
-    falls, was = store.falls, before(seen)
+    sums, runs, gained = store.falls.evidence, store.falls.bins, np.zeros(len(seen.value))
     open_ = seen.alive & seen.present & (store.phases.phase < 2)
-    relax(falls, store.members, seen, was, open_)
-    sums, runs, gained = falls.evidence, falls.bins, np.zeros(len(was))
-    sums[open_] *= np.float32(math.exp(-width / SPELL))
+    there = np.flatnonzero(open_ & sums.T.any(axis=0))
+    if there.size:
+        left = relaxed(sums[there], there, store.members, seen) * np.float32(math.exp(-width / SPELL))
+        sums[there] = np.where(left < FAINTEST, 0, left)
     rows = np.flatnonzero(open_ & (seen.lost > 0))
     if rows.size:
         found = weigh(store.members, rows, seen, churn)
         sums[rows], gained[rows] = np.maximum(sums[rows] + found, 0), np.maximum(found.max(axis=1), 0)
-    runs[:] = np.where((sums > 0) & open_[:, None], np.minimum(runs, 65_000) + 1, np.where(sums > 0, runs, 0))
+    touched = np.union1d(there, rows)
+    runs[touched] = np.where(sums[touched] > 0, np.minimum(runs[touched], 65_000) + 1, 0)
     return gained
 
 
@@ -197,12 +200,11 @@ def weigh(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> Fl
     return evidence(lost, stayed, normal) + hidden(named, churn.fresh, after[:, 0], fallen)
 
 
-def relax(falls: FallColumns, c: MemberColumns, seen: ClosedBin, was: Floats, open_: Flags) -> None:
-    """Take away the part of the evidence that members bring back with them."""
-    missing = np.maximum(c.usual_up - was, seen.back)
-    left = 1 - seen.back / np.maximum(missing, 1)
-    falls.evidence[open_] *= left[open_, None].astype(np.float32)
-    falls.evidence[falls.evidence < 0.05] = 0
+def relaxed(nats: Singles, rows: Ints, c: MemberColumns, seen: ClosedBin) -> Singles:
+    """Return the evidence of some rows (rows × RHOS) without the part that members bring back with them."""
+    back = seen.back[rows]
+    missing = np.maximum(c.usual_up[rows] - before(seen)[rows], back)
+    return nats * (1 - back / np.maximum(missing, 1))[:, None].astype(np.float32)
 
 
 def together(seen: ClosedBin, up: Floats) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from detectors.types import DAY, ClosedBin, Flags, Floats, Ints
 from .evidence import EXCESS
 from .member_churn import FEW, NOTABLE
 from .member_losses import FEWEST, SPELL, before, log_gamma
-from .series_state import Bins, MemberColumns, SeriesStore
+from .series_state import MemberColumns, SeriesStore
 
 BUCKETS = 8  # of age, each twice as long as the one before: returns are quick at first (to 11 hours)
 FIRST_BUCKET = 300  # seconds away below which age makes no difference
@@ -78,8 +79,7 @@ class FeedReturns:
 
     def hazard(self, width: int) -> Floats:
         """Return the sum of the hazards of a return until each age in bins, up to a day."""
-        ages = np.arange(longest(width), dtype=np.uint16)
-        return np.concatenate(([0.0], np.cumsum(self.rates()[bucket(ages, width)])))
+        return np.concatenate(([0.0], np.cumsum(self.rates()[buckets(width)[:-1]])))
 
     def rates(self) -> Floats:
         """Return the hazard of a return in a bin by age (BUCKETS)."""
@@ -91,9 +91,10 @@ def longest(width: int) -> int:
     return max(DAY // width, 2)
 
 
-def bucket(age: Bins, width: int) -> Ints:
-    """Return the bucket of ages in bins."""
-    doublings = np.log2((age + 1.0) * width / FIRST_BUCKET)
+@cache
+def buckets(width: int) -> Ints:
+    """Return the bucket of each age in bins, up to the longest."""
+    doublings = np.log2((np.arange(longest(width) + 1) + 1.0) * width / FIRST_BUCKET)
     return np.asarray(np.clip(doublings, 0, BUCKETS - 1).astype(np.int64))
 
 
@@ -123,7 +124,7 @@ def advance(store: SeriesStore, seen: ClosedBin, gained: Floats, feed: FeedRetur
 def _return(c: MemberColumns, rows: Ints, seen: ClosedBin, calm: Flags, feed: FeedReturns, width: int) -> FeedReturns:
     """Take the members that came back from their groups, but for those that always do; teach feed and networks."""
     away, age = c.away[rows].astype(np.float64), c.group_age[rows]
-    returned, at = np.minimum(_returned(c, rows, seen, away), away), bucket(age, width)
+    returned, at = np.minimum(_returned(c, rows, seen, away), away), buckets(width)[age]
     down = np.where(seen.back[rows] > 0, np.maximum(c.usual_up[rows] - seen.value[rows], 0), away)
     c.away[rows] = np.minimum(away - returned, down)
     c.group_age[rows] = age + 1
@@ -157,7 +158,8 @@ def _teach(c: MemberColumns, rows: Ints, feed: FeedReturns, fade: float, width: 
     judged = (age == moment) | ((age < moment) & (away < 0.5))
     judged &= (c.group_evidence[rows] >= NOTABLE) & (whole >= FEWEST) & (whole >= PART * c.usual_up[rows])
     brief = float((judged & (away <= whole / 2)).sum())
-    older = (bucket(age, width) != bucket(age - 1, width)) & (whole >= 2) & (c.group_span[rows] == 1)
+    bucket = buckets(width)[np.minimum(age, longest(width))]
+    older = (bucket != buckets(width)[age - 1]) & (whole >= 2) & (c.group_span[rows] == 1)
     total, share = whole[older], 1 - _still_away(c, rows[older], feed.hazard(width))
     variance = total * share * (1 - share)
     excess = ((total - away[older] - total * share) ** 2 - variance) / (total - 1)
@@ -190,7 +192,7 @@ def _begins(c: MemberColumns, rows: Ints, gained: Floats, summed: Floats, calm: 
 
 def _forget(c: MemberColumns, measured: Flags, width: int) -> None:
     for column in (c.returned, c.expected_back):
-        column[measured] *= np.float32(math.exp(-width / MEMORY))
+        np.multiply(column, np.float32(math.exp(-width / MEMORY)), out=column, where=measured)
 
 
 def _remember(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> None:
