@@ -45,7 +45,7 @@ def remember(c: MemberColumns, seen: ClosedBin, churn: FeedChurn, calm: Flags, w
 
     While members lost together may be the first of an outage, what they teach waits.
     """
-    up, share = before(seen), own_weight(c, seen, churn, calm)
+    up, share = before(seen), own_weight(likely(c, seen, churn), seen, churn, calm)
     own, trial = c.losses / np.maximum(c.member_bins, 1), on_trial(c, width)
     new = (up, share * seen.lost, share * (together(seen, up) - seen.lost * own))
     for column, numbers in zip((c.member_bins, c.losses, c.pending_joint), new, strict=True):
@@ -63,9 +63,9 @@ def on_trial(c: MemberColumns, width: int) -> Flags:
     return np.asarray((c.group_evidence >= NOTABLE) & (c.group_age * float(width) <= SPELL))
 
 
-def own_weight(c: MemberColumns, seen: ClosedBin, churn: FeedChurn, calm: Flags) -> float:
+def own_weight(up: Floats, seen: ClosedBin, churn: FeedChurn, calm: Flags) -> float:
     """Return the weight of a loss of this bin in what is learnt: a shake of the whole feed says little of each."""
-    common = churn.rate * float(likely(c, seen, churn)[calm].sum())
+    common = churn.rate * float(up[calm].sum())
     return min((3 * common + 5) / max(float(seen.lost[calm].sum()), 1), 1.0)
 
 
@@ -73,7 +73,8 @@ def feed_after(churn: FeedChurn, c: MemberColumns, seen: ClosedBin, calm: Flags,
     """Return the feed's own rates after this bin, from the calm rows: those with neither an outage nor a suspicion."""
     use = seen.alive & seen.present & calm
     named = c.named[use]
-    lost, up = seen.lost[use], likely(c, seen, churn)[use]
+    likely_up = likely(c, seen, churn)
+    lost, up = seen.lost[use], likely_up[use]
     new = np.minimum(lost, np.maximum(seen.size[use] - named, 0))
     total, members, unseen = float(lost.sum()), float(up.sum()), float(new.sum())
     if members <= 0:
@@ -83,9 +84,9 @@ def feed_after(churn: FeedChurn, c: MemberColumns, seen: ClosedBin, calm: Flags,
     if not named.any():
         fresh = unseen / max(float(seen.size[use].sum()), 1)  # a feed that names its members at once hides none
     two = use & (before(seen) >= 2)
-    weight = own_weight(c, seen, churn, use)
+    weight = own_weight(likely_up, seen, churn, use)
     alone = seen.lost * own_rate(c.losses, c.member_bins, churn.rate)
-    pairs = weight * (together(seen, likely(c, seen, churn)) - alone)
+    pairs = weight * (together(seen, likely_up) - alone)
     tie, losses = _tie_after(churn.tie, churn.losses, pairs[two], weight * seen.lost[two], MOST)
     large = use & (before(seen) > COMPANY)
     scaled = weight * (seen.lost * scale(before(seen)))[large]

@@ -179,12 +179,14 @@ def score(store: SeriesStore, seen: ClosedBin, churn: FeedChurn, width: int) -> 
     if there.size:
         left = relaxed(sums[there], there, store.members, seen) * np.float32(math.exp(-width / SPELL))
         sums[there] = np.where(left < FAINTEST, 0, left)
-    rows = np.flatnonzero(open_ & (seen.lost > 0))
+    touched = open_ & (seen.lost > 0)
+    rows = np.flatnonzero(touched)
     if rows.size:
         found = weigh(store.members, rows, seen, churn)
         sums[rows], gained[rows] = np.maximum(sums[rows] + found, 0), np.maximum(found.max(axis=1), 0)
-    touched = np.union1d(there, rows)
-    runs[touched] = np.where(sums[touched] > 0, np.minimum(runs[touched], 65_000) + 1, 0)
+    touched[there] = True
+    changed = np.flatnonzero(touched)
+    runs[changed] = np.where(sums[changed] > 0, np.minimum(runs[changed], 65_000) + 1, 0)
     return gained
 
 

@@ -240,9 +240,9 @@ def worth(c: MemberColumns, feed: FeedReturns, width: int) -> Floats:
 def stayed(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> Floats:
     """Return the log-likelihood ratio (rows) of "all, or about 95 % of them, stay away" against "they reconnect"."""
     away, whole = c.away[rows].astype(np.float64), c.lost_together[rows].astype(np.float64)
-    back, weight = np.maximum(whole - away, 0), 1 / feed.tie - 1
-    share = _still_away(c, rows, feed.hazard(width))
-    null = _beta_binomial(away, back, share * weight, (1 - share) * weight)
+    back, weight = np.maximum(whole - away, 0), np.full(len(rows), 1 / feed.tie - 1)
+    share = _still_away(c, rows, feed.hazard(width)) * weight
+    null = _beta_binomial(away, back, share, weight - share)
     most = _beta_binomial(away, back, np.full(len(rows), STAY), np.ones(len(rows)))
     gain = np.where(back < 0.5, np.maximum(most, 0), most) - null - SLOW
     return np.asarray(np.where(back < 0.5, np.maximum(gain, 0), gain))
@@ -250,5 +250,6 @@ def stayed(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> Float
 
 def _beta_binomial(away: Floats, back: Floats, first: Floats, second: Floats) -> Floats:
     """Return the log-likelihood of so many away and back when the chance of each is beta distributed."""
-    after = log_gamma(first + away) + log_gamma(second + back) - log_gamma(first + second + away + back)
-    return np.asarray(after - log_gamma(first) - log_gamma(second) + log_gamma(first + second))
+    both = first + second
+    stacked = log_gamma(np.stack((first + away, second + back, both, both + away + back, first, second)))
+    return np.asarray(stacked[:3].sum(axis=0) - stacked[3:].sum(axis=0))

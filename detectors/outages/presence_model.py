@@ -23,7 +23,7 @@ CERTAIN = 1e4  # precision: that members are up is a fact, no noise
 def _evidence(store: SeriesStore, returns: FeedReturns, width: int) -> Floats:
     """Return the evidence of all rows (nats): of members lost of late, or of a group that stays away."""
     c, falls = store.members, store.falls
-    fresh, group = falls.evidence.max(axis=1, initial=0), members_away.worth(c, returns, width)
+    fresh, group = falls.evidence.T.max(axis=0), members_away.worth(c, returns, width)
     rows = np.flatnonzero(group >= fresh)
     rows = rows[group[rows] > 0]
     falls.bins[rows] = c.group_age[rows, None] + 1
@@ -57,7 +57,7 @@ class PresenceModel:
             nats = np.where(doubtful, np.minimum(nats, state.threshold - DOUBT), nats)
         scored.evidence[:] = np.where(enough, nats, 0)
         scored.value[:], scored.expected[:], scored.lowest_plausible[:] = seen.value, expected, expected
-        scored.precision[:], scored.noise[:], scored.rho_index[:] = CERTAIN, 0, store.falls.evidence.argmax(axis=1)
+        scored.precision[:], scored.noise[:], scored.rho_index[:] = CERTAIN, 0, store.falls.evidence.T.argmax(axis=0)
         scored.measured[:], scored.ready[:] = measured, measured
         calm = state.calm(scored, measured)
         after = member_churn.feed_after(churn, c, seen, calm, state.rule.width)

@@ -113,6 +113,17 @@ def test_the_tie_of_a_feed_is_measured(tie: float) -> None:
     assert lived(size, 576, tie).scalars["tie"] == pytest.approx(tie, rel=0.25, abs=0.002)
 
 
+def test_the_tie_of_a_feed_stands_bins_that_lose_more_than_it_remembers() -> None:
+    """30,000 members of 200 large networks are lost each hour: the tie is found as in small ones, and stays."""
+    size = np.full(200, 5_000.0)
+    detector, found = lived(size, 24, 0.01, width=3_600, chance=0.03), []
+    for index in range(24, 36):
+        share = np.random.default_rng(index).beta(0.03 * 99, 0.97 * 99, 200)
+        run(detector, iter([feed((size * share).round(), size, START + 3_600 * index)]))
+        found.append(detector.scalars["tie"])
+    assert found == pytest.approx([0.01] * 12, rel=0.35)
+
+
 def test_what_is_known_of_a_network_is_drawn_towards_the_feed() -> None:
     """Without a past, the feed's rate, and its tie and half a deviation; with one, both; of a larger network less."""
     detector, rows = Detector(Rule("presence", 300)), np.arange(2)
@@ -267,3 +278,11 @@ def test_an_outage_that_the_end_of_the_feed_cuts_off_is_expired() -> None:
     assert (change.state, change.ended_at) == ("expired", None)
     assert detector.ongoing == {}
     assert run(detector, members(story[:4], 300, START + 40 * 300)) == []
+
+
+def test_fewer_members_are_the_new_normal_when_the_operator_wants_it() -> None:
+    """Nine of ten never return: after two hours the outage is over, for one member is expected now."""
+    story = up(60, 10)
+    story[24:, :9] = False
+    changes = run(Detector(Rule("presence", 300, rebaseline_after=7_200)), members(story, 300))
+    assert [(c.state, c.updated_at) for c in changes if c.ended_at] == [("rebaselined", START + (24 + 25) * 300)]
