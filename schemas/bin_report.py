@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.measurement import Country
-from schemas.outage import SCHEMA, Facets, Number, Outage
+from schemas.outage import SCHEMA, Facets, Number, Outage, Share
 from schemas.times import END_OF_TIME
 
 
@@ -30,12 +30,29 @@ class Levels(msgspec.Struct, frozen=True):
             raise ValueError("`entities`, `expected` and `spread` are not of one length")
 
 
+class Doubts(msgspec.Struct, frozen=True):
+    """Series of one country with the same facets that may have fallen and show no outage: evidence (nats), share lost
+    and since when (Unix s) of each of `entities`.
+    """
+
+    country: Country
+    facets: Facets
+    entities: list[Annotated[str, Meta(pattern=r"^(asn|region|country)/")]]
+    evidence: list[Number]
+    drop: list[Share]
+    since: list[Annotated[int, Meta(ge=0, lt=END_OF_TIME)]]
+
+    def __post_init__(self) -> None:
+        if not len(self.entities) == len(self.evidence) == len(self.drop) == len(self.since):
+            raise ValueError("`entities`, `evidence`, `drop` and `since` are not of one length")
+
+
 class BinReport(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of a reporter's report of a closed bin; `end` is in Unix seconds.
 
     `levels`: of all series of the feed that the reporter scores, once an hour; None in between. `silent`: the reporter
     has no data of the feed and nothing unread, and only says how far its time has come. `fault`: most of its series
-    have fallen in this bin. `empty`: the bin has no measurement.
+    have fallen in this bin. `empty`: the bin has no measurement. `doubts`: series in doubt by this bin.
     """
 
     schema: Literal[1] = SCHEMA
@@ -49,6 +66,7 @@ class BinReport(msgspec.Struct, frozen=True, kw_only=True):
     empty: bool = False
     outages: list[Outage] = []
     levels: list[Levels] | None = None
+    doubts: list[Doubts] = []
 
 
 _decoder: Final = msgspec.json.Decoder(BinReport)

@@ -40,13 +40,14 @@ class Joined(msgspec.Struct, frozen=True):
 
 
 class Confidence(msgspec.Struct, frozen=True, kw_only=True, rename={"seen_by": "for"}):
-    """Which feeds bear it out."""
+    """Which feeds bear it out. `by_feed`: nats of each where none shows it by itself; less than 0: against."""
 
     seen_by: list[str]
     against: list[str]
     silent: list[str]
     evidence: Number
     note: str | None = None
+    by_feed: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ class OutageRevision:
 
     `suspected_fault`: the feed is suspected of a fault, so the outage may not be real. `expected` is in the feed's
     unit, `evidence` in nats. `drops`: time and share lost of each distinct fall. `dated_within`: seconds by which the
-    start of a gradual fall may be off.
+    start of a gradual fall may be off. `by_feed`: of one that several feeds show together, what each gives.
     """
 
     outage_id: str
@@ -52,6 +52,7 @@ class OutageRevision:
     suspected_fault: bool = False
     suppressed_by: Suppression | None = None
     dated_within: float = 0.0
+    by_feed: tuple[tuple[str, float], ...] = ()
 
     @property
     def confirmed(self) -> bool:
@@ -72,6 +73,11 @@ class OutageRevision:
     def is_of_series(self) -> bool:
         """Whether it is an outage of a series, not a fault of a whole feed."""
         return self.kind not in (STOPPED_FEED, DOUBTED_FEED)
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether a feed announces it by itself: it is of a series, and not of what several feeds show together."""
+        return self.is_of_series and not self.by_feed
 
     @property
     def is_deep(self) -> bool:
@@ -160,7 +166,7 @@ class IncidentRevision:
 
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
     `is_doubted`: most series of the feed at fault fell together. `is_refuted`: other feeds show the same, so it is no
-    fault. `facets`: those that all its outages have.
+    fault. `facets`: those that all its outages have. `by_feed`: nats that each feed gave where none shows it by itself.
     """
 
     root: str
@@ -195,6 +201,7 @@ class IncidentRevision:
     is_doubted: bool = False
     facets: Facets = ()
     is_refuted: bool = False
+    by_feed: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         drop=round(loss.drop, 4),
         affected_share=_affected_share(incident, members, loss, coverage),
         drops=() if incident.fault else loss.drops,
-        outage_ids=tuple(sorted(name for name, outage in incident.outages.items() if outage.is_of_series)),
+        outage_ids=tuple(sorted(name for name, outage in incident.outages.items() if outage.is_announced)),
         feeds=witnesses.seen_by,
         seen_by=witnesses.seen_by,
         against=witnesses.against,
@@ -55,8 +55,19 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         absorbed=tuple(incident.absorbed),
         is_doubted=bool(of_kind(incident.outages.values(), DOUBTED_FEED)),
         is_refuted=incident.refuted,
+        by_feed=_by_feed(members),
         **_times(incident, members, now),
         **_scope(incident, members, coverage),
+    )
+
+
+def _by_feed(members: Sequence[OutageRevision]) -> tuple[tuple[str, float], ...]:
+    """Return what each feed gave when the strongest outage opened that several feeds show together."""
+    found = [outage for outage in members if outage.by_feed]
+    return (
+        max(found, key=lambda outage: (sum(nats for _, nats in outage.by_feed), outage.outage_id)).by_feed
+        if found
+        else ()
     )
 
 

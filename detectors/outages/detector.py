@@ -11,6 +11,7 @@ from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
 from . import decide, recovery, slow_openings, suppression
 from .detector_state import DetectorState, ScoredBin
+from .evidence import RHOS
 from .models import MODELS
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .season import Slots
@@ -40,6 +41,18 @@ class SeriesLevels(NamedTuple):
     spread: Floats
 
 
+class Doubtful(NamedTuple):
+    """Rows that may have fallen, but show no outage: `evidence` in nats, `drop` the share lost, `since` in Unix s."""
+
+    rows: Ints
+    evidence: Floats
+    drop: Floats
+    since: Ints
+
+
+DOUBT = 3.0  # nats of evidence from which on a row is in doubt: one bin in twenty by chance at the most
+
+
 class Detector:
     """All series of one feed. `stored`, `slots`, `ongoing` and `scalars` are its state: copies continue exactly."""
 
@@ -48,6 +61,7 @@ class Detector:
         self._dirty: set[int] = set()
         self._scored = ScoredBin(0)
         self._day_ended = False
+        self._start = 0  # of the bin closed last
 
     @property
     def rule(self) -> Rule:
@@ -158,6 +172,17 @@ class Detector:
         np.copyto(columns[1:], np.nan, where=~s.ready)
         return columns
 
+    def doubtful(self) -> Doubtful:
+        """Return the rows in doubt by the bin closed last; none while the feed may be at fault."""
+        s, state = self._scored, self._state
+        free = s.measured & (state.store.phases.phase[: self.scored] < FOLLOWED)
+        doubt = free & (s.evidence >= DOUBT) & (not state.scalars["fault"] and not state.scalars["settling"])
+        rows = np.flatnonzero(doubt)
+        index = s.rho_index[rows]
+        run = np.maximum(state.store.falls.bins[rows, index], 1).astype(np.int64)
+        drop = 1 - np.array(RHOS, np.float64)[index]
+        return Doubtful(rows, s.evidence[rows].astype(np.float64), drop, self._start - (run - 1) * self.rule.width)
+
     def levels(self) -> SeriesLevels:
         """Return the levels of the bin closed last; a ratio without trials strays by all there is."""
         s = self._scored
@@ -178,6 +203,7 @@ class Detector:
         state, model = self._state, self._state.model
         followed = np.flatnonzero(state.store.phases.phase == FOLLOWED)
         scored = self._scored = model.score(state, seen)
+        self._start = seen.start
         at_fault = model.is_at_fault(state, seen, scored)
         changes = decide.openings(state, seen, scored, at_fault)
         changes += decide.course(state, followed, seen, scored, at_fault)

@@ -120,6 +120,7 @@ CONFIDENCE: Final = {
     "silent": "Feeds that cannot tell.",
     "evidence": "Log-likelihood ratios of its outages, summed, in nats.",
     "note": "What the feeds say together, such as routes that are up while all else is down.",
+    "by_feed": "Nats of each feed when it opened, where none shows it by itself; less than 0: against.",
 }
 
 FINDING: Final = {
@@ -134,6 +135,16 @@ FINDING: Final = {
     "empty": "Whether nothing was measured in this bin.",
     "outages": "Revisions of outages that changed when the bin closed.",
     "levels": "What is expected of all series that the reporter scores, once an hour; null in between.",
+    "doubts": "Series that may have fallen and show no outage by themselves: evidence from 3 nats on.",
+}
+
+DOUBTS: Final = {
+    "country": "ISO 3166-1 alpha-2 code.",
+    "facets": "What narrows the series within their entities; empty when they are all of them.",
+    "entities": "The entities.",
+    "evidence": "The nats that each shows.",
+    "drop": "The share of normal that each may have lost.",
+    "since": "Start of the first bin of each fall, in Unix seconds.",
 }
 
 LEVELS: Final = {

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from schemas.alertstate import AlertState
-from schemas.bin_report import BinReport, Levels
+from schemas.bin_report import BinReport, Doubts, Levels
 from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.documents import asyncapi, descriptions, openapi
@@ -81,7 +81,11 @@ def _finding() -> dict[str, Any]:
     """Return the schema of a bin report with its parts."""
     schema = described(component(BinReport), descriptions.FINDING)
     schema["required"] = list(schema["properties"])
-    parts = {"Outage": _outage(), "Levels": described(component(Levels), descriptions.LEVELS)}
+    parts = {
+        "Outage": _outage(),
+        "Levels": described(component(Levels), descriptions.LEVELS),
+        "Doubts": described(component(Doubts), descriptions.DOUBTS),
+    }
     return schema | {"$defs": parts | _DROP}
 
 

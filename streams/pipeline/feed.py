@@ -14,7 +14,7 @@ from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
 from detectors.types import DAY, Change, ClosedBin, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
-from schemas.bin_report import Levels
+from schemas.bin_report import Doubts, Levels
 from streams.config.area_spec import Combination
 from streams.config.reference_data import ReferenceData
 from streams.ingest.batch import Batch, Rejected
@@ -42,7 +42,7 @@ class Closing(NamedTuple):
     """A bin that closed: the position of the measurement that made it, its end, what changed, and levels if due.
 
     A change comes with its series as of then: its row may be another's before the batch ends. `fault`: most series have
-    fallen. `empty`: none was measured.
+    fallen. `empty`: none was measured. `doubts`: series that may have fallen.
     """
 
     position: int
@@ -51,6 +51,7 @@ class Closing(NamedTuple):
     levels: list[Levels] | None
     fault: bool
     empty: bool
+    doubts: list[Doubts]
 
 
 class Step(NamedTuple):
@@ -83,6 +84,7 @@ class Feed:
             self.cells.index.home = self.index.home
         self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # receives parts of areas
         self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
+        self.doubts: Callable[[], list[Doubts]] = list  # of the bin that has closed
         self.observer: Callable[[ClosedBin, list[Change]], None] | None = None  # receives each bin that closes
 
     @property
@@ -178,7 +180,7 @@ class Feed:
             cutoff = int(start - self.rules.forget_after) if last_of_day else None
             verdict = Verdict(silence_is_zero, fault, self.admission.active)
             named += self.partials(self.cells.close(start, verdict, cutoff))
-        closing = Closing(position, start + width, named, self.levels(start), fault, empty)
+        closing = Closing(position, start + width, named, self.levels(start), fault, empty, self.doubts())
         if last_of_day:
             self._forget(start)
         return closing

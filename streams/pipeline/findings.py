@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
-from schemas.bin_report import BinReport, Levels
+from schemas.bin_report import BinReport, Doubts, Levels
 
 SHARD, AREAS = "shard/{}", "areas/{}"  # names of reporters, by the number of the partition and by the combination
 OUTAGES, SERIES = 200, 4000  # most of each in one piece, which keeps it below a megabyte
@@ -18,15 +19,29 @@ def silence(reporter: str, feed: str, end: int) -> BinReport:
 
 
 def pieces_of(report: BinReport) -> list[BinReport]:
-    """Return a report in pieces: outages first, then levels. Equal reports are cut alike."""
+    """Return a report in pieces: outages first, then doubts, then levels. Equal reports are cut alike."""
     outages = [report.outages[at : at + OUTAGES] for at in range(0, len(report.outages), OUTAGES)]
     levels: list[list[Levels] | None] = [] if report.levels is None else list(_grouped(_split(report.levels)))
-    contents = [*((part, None) for part in outages), *(([], part) for part in levels)] or [([], None)]
+    contents: list[dict[str, Any]] = [
+        *({"outages": part} for part in outages),
+        *({"doubts": [part]} for part in _cut(report.doubts)),
+        *({"levels": part} for part in levels),
+    ] or [{}]
     last = len(contents) - 1
+    empty: dict[str, Any] = {"outages": [], "doubts": [], "levels": None}
     return [
-        replace(report, piece=number, last=number == last, outages=part, levels=tables)
-        for number, (part, tables) in enumerate(contents)
+        replace(report, piece=number, last=number == last, **(empty | content))
+        for number, content in enumerate(contents)
     ]
+
+
+def _cut(doubts: Iterable[Doubts]) -> Iterator[Doubts]:
+    """Yield the doubts, each with at most `SERIES` series."""
+    for table in doubts:
+        for at in range(0, len(table.entities), SERIES):
+            cut = slice(at, at + SERIES)
+            columns = {name: getattr(table, name)[cut] for name in ("entities", "evidence", "drop", "since")}
+            yield replace(table, **columns)
 
 
 def _split(levels: Iterable[Levels]) -> Iterator[Levels]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.outages.detector import Detector
 from detectors.types import Change
-from schemas.bin_report import BinReport, Levels
+from schemas.bin_report import BinReport, Doubts, Levels
 from schemas.outage import Outage
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
@@ -22,6 +22,7 @@ from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline import expected_levels as levels
 from streams.pipeline.areas.area_sums import Areas, Patience, SeriesChanges
 from streams.pipeline.areas.cells import Partial
+from streams.pipeline.doubtful_series import doubts_of
 from streams.pipeline.emitted import Emitted, FeedActivity
 from streams.pipeline.feed import Closing, Feed, FeedRules
 from streams.pipeline.findings import SHARD
@@ -136,14 +137,21 @@ class Shard:
         return sum(len(feed.admission.leap_guard.pending) for feed in self.feeds.values())
 
     def report_levels(self) -> None:
-        """From now on, report expected levels with the bins that close, where they are due."""
+        """From now on, report series in doubt with the bins that close, and expected levels where they are due."""
         for name, feed in self.feeds.items():
-            feed.levels = partial(self._levels, name)
+            feed.levels, feed.doubts = partial(self._levels, name), partial(self._doubts, name)
 
-    def _levels(self, name: str, start: int) -> list[Levels] | None:
+    def _scored(self, name: str) -> list[tuple[SeriesIndex, Detector]]:
+        """Return the series of a feed and of its areas, with their detectors."""
         feed, areas = self.feeds[name], self.areas.get(name)
         summed = areas.summed.values() if areas else ()
-        scored = [(feed.index, feed.detector), *((combined.index, combined.detector) for combined in summed)]
+        return [(feed.index, feed.detector), *((combined.index, combined.detector) for combined in summed)]
+
+    def _doubts(self, name: str) -> list[Doubts]:
+        return doubts_of(self._scored(name))
+
+    def _levels(self, name: str, start: int) -> list[Levels] | None:
+        feed, scored = self.feeds[name], self._scored(name)
         due = levels.is_due(start, start + feed.rules.time.width, [detector for _, detector in scored])
         return levels.levels_of(scored) if due else None
 
@@ -156,6 +164,7 @@ class Shard:
             empty=closing.empty,
             outages=[self._outage(name, series, change) for series, change in closing.changes],
             levels=closing.levels,
+            doubts=closing.doubts,
         )
 
     def _outage(self, name: str, series: Series, change: Change) -> Outage:

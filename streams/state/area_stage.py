@@ -21,6 +21,7 @@ from streams.pipeline import expected_levels
 from streams.pipeline.areas.area_sums import Areas, Patience, Summed
 from streams.pipeline.areas.gathering import Gathering
 from streams.pipeline.areas.partials import fits, place_of
+from streams.pipeline.doubtful_series import doubts_of
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import AREAS
 from streams.pipeline.outage_messages import outage_of
@@ -121,6 +122,7 @@ class AreaStage(Stage):
             empty=not any(part.spoke for part in parts),
             outages=[outage_of(site.feed, rules.signal, series, change) for series, change in changes],
             levels=expected_levels.levels_of([(index, detector)]) if due else None,
+            doubts=doubts_of([(index, detector)]),
         )
 
     def _head(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec import convert, to_builtins
 
+from detectors.incidents.doubts import DoubtState, EndedRun
+from detectors.incidents.fusion import Doubt, DoubtRun
 from detectors.incidents.model import OutageRevision, TrackedIncident
 from streams.pipeline.expected_levels import Source, Table
 from streams.pipeline.incidents.feed_faults import BinStatus
@@ -131,7 +133,38 @@ def _book(grouping: Grouping) -> bytes:
         for feed, statuses in instant.bins.items()
         for end, status in statuses.items()
     ]
-    return pack({"begun": grouping.state.starts, "waiting": waiting, "bins": bins}, {})
+    doubts = [[at, *source, doubts] for at, instant in instants for source, doubts in sorted(instant.doubts.items())]
+    together = {"together": _together(grouping.doubts), "doubts": to_builtins(doubts)}
+    return pack({"begun": grouping.state.starts, "waiting": waiting, "bins": bins, **together}, {})
+
+
+def _together(state: DoubtState) -> dict[str, Any]:
+    """Return what is known of doubts as lists, in the order of names."""
+    runs = [
+        [entity, feed, run.country, sorted(run.others), run.outage]
+        for entity, by_feed in sorted(state.runs.items())
+        for feed, run in sorted(by_feed.items())
+    ]
+    doubts = [
+        [*source, found] for _, sources in sorted(state.doubts.items()) for source, found in sorted(sources.items())
+    ]
+    opened = [[entity, _outages(outages)] for entity, outages in sorted(state.opened.items())]
+    ties = [[*pair, *counts] for pair, counts in sorted(state.ties.items())]
+    plain = {"doubts": to_builtins(doubts), "ended": to_builtins(state.ended)}
+    return {**plain, "runs": runs, "day": state.day, "ties": ties, "opened": opened}
+
+
+def _restore_together(state: DoubtState, values: Mapping[str, Any]) -> None:
+    for reporter, feed, found in values["doubts"]:
+        for doubt in convert(found, list[Doubt]):
+            state.doubts.setdefault(doubt.entity, {}).setdefault((reporter, feed), []).append(doubt)
+    for entity, feed, country, others, outage in values["runs"]:
+        state.runs.setdefault(entity, {})[feed] = DoubtRun(country, set(others), outage)
+    state.ended.extend(convert(values["ended"], list[EndedRun]))
+    state.day = values["day"]
+    state.ties.update({(first, second): (tried, shared) for first, second, tried, shared in values["ties"]})
+    for entity, outages in values["opened"]:
+        state.opened[entity] = [_loaded(outage, OUTAGE_KEYS, OutageRevision) for outage in outages]
 
 
 def _ends(instant: Instant) -> dict[str, int]:
@@ -161,6 +194,10 @@ def _restore_book(grouping: Grouping, row: Packed) -> None:
         grouping.waiting[at] = Instant(bins, [_loaded(outage, OUTAGE_KEYS, OutageRevision) for outage in outages])
     for at, feed, end, fault, empty in convert(row.values.get("bins", []), BinRows):
         grouping.waiting[at].bins[feed][end] = BinStatus(fault, empty)
+    for at, reporter, feed, doubts in row.values.get("doubts", []):
+        grouping.waiting[at].doubts[reporter, feed] = convert(doubts, list[Doubt])
+    if "together" in row.values:
+        _restore_together(grouping.doubts, row.values["together"])
 
 
 def _restore_incident(grouping: Grouping, row: Packed) -> None:

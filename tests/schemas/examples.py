@@ -40,7 +40,8 @@ INCIDENT = (
 FINDING = (
     b'{"schema":1,"reporter":"shard/3","feed":"atlas","end":1466089800,"piece":0,"last":true,"silent":false,'
     b'"fault":false,"empty":false,"outages":[%b],"levels":[{"country":"IR","facets":{"access":"mobile"},"entities":["asn/43754","asn/197207"],'
-    b'"expected":[11.0,1312.0],"spread":[0.4,20.5]}]}'
+    b'"expected":[11.0,1312.0],"spread":[0.4,20.5]}],"doubts":[{"country":"IR","facets":{},"entities":["asn/12880"],'
+    b'"evidence":[5.25],"drop":[0.15],"since":[1466085600]}]}'
 ) % OUTAGE
 ENTRY = (
     b'{"schema":1,"entry_id":"f44ef491724f5d69","starts":"2017-07-01T00:00:00Z","ends":"2017-08-01T00:00:00Z","entities":["country/KZ"],'

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
+from detectors.incidents.doubts import DoubtState, Moment, Source, down_by_feeds, step
+from detectors.incidents.fusion import Doubt
 from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision
 from detectors.incidents.tracker import advance, apply_revisions
+from detectors.outages.evidence import threshold
 from schemas.bin_report import BinReport
 from schemas.incident import Incident
 from streams.config.area_spec import combination
 from streams.config.metadata import Register
 from streams.config.settings import Settings
+from streams.pipeline.doubtful_series import doubts_in
 from streams.pipeline.expected_levels import LevelTables
 from streams.pipeline.findings import AREAS, SHARD
 from streams.pipeline.incidents.feed_faults import BinStatus, feed_faults
@@ -24,10 +28,11 @@ ROUTES = "bgp"  # the signal of feeds that watch routes
 
 @dataclass(slots=True)
 class Instant:
-    """What takes effect at one instant: closed bins by feed and end (Unix seconds), and outage revisions."""
+    """What takes effect at one instant: closed bins by feed and end (Unix seconds), outage revisions, and doubts."""
 
     bins: dict[str, dict[int, BinStatus]] = field(default_factory=dict)
     outages: list[OutageRevision] = field(default_factory=list)
+    doubts: dict[Source, list[Doubt]] = field(default_factory=dict)
 
 
 class Grouping:
@@ -38,6 +43,8 @@ class Grouping:
         self.state = IncidentState()
         self.watermarks = ReporterWatermarks(expected)
         self.levels = LevelTables()
+        self.doubts = DoubtState()
+        self.thresholds = {name: _threshold(settings, name) for name in settings.feeds}
         self.waiting: dict[float, Instant] = {}
         self.at = -inf  # the instant that took effect last
         self.newest: dict[str, int] = {}  # end of the newest bin of each feed by then
@@ -53,6 +60,7 @@ class Grouping:
         bins, status = instant.bins.setdefault(feed, {}), BinStatus(report.fault, report.empty)
         bins[report.end] = status | bins[report.end] if report.end in bins else status
         instant.outages += outages
+        instant.doubts.setdefault((report.reporter, feed), []).extend(doubts_in(feed, report.doubts))
         if report.levels is not None:
             self.levels.put((report.reporter, feed), at, report.end, report.levels)
 
@@ -72,10 +80,18 @@ class Grouping:
             revisions += self._advance(at)
             self._move(at, instant)
             outages = [*instant.outages, *feed_faults(self.state, instant.bins, self.newest, at, self.settings)]
+            outages += self._together(at, instant)
             if outages:
                 revisions += apply_revisions(self.state, outages, at, self._covered())
         revisions += self._advance(nextafter(until, inf))
         return [incident_of(revision, self.register.names) for revision in revisions]
+
+    def _together(self, at: float, instant: Instant) -> list[OutageRevision]:
+        """Return revisions of outages that several feeds show together."""
+        if not any(instant.doubts.values()) and not self.doubts.doubts and not self.doubts.opened:
+            return []
+        down = {outage.entity for outage in instant.outages if outage.confirmed} | down_by_feeds(self.state)
+        return list(step(self.doubts, instant.doubts, Moment(at, self.thresholds, self._covered(), down)))
 
     def _advance(self, now: float) -> list[IncidentRevision]:
         return advance(self.state, now, self._covered()) if self.state.incidents else []
@@ -111,6 +127,11 @@ def expected_reporters(settings: Settings, shards: int, *, summed: bool = False)
     patience = max((settings.stalled_after(name) for name in settings.feeds), default=0.0)
     areas = {name: _areas(feed.areas) for name, feed in settings.feeds.items() if summed and feed.areas}
     return ExpectedReporters(patience, tuple(map(SHARD.format, range(shards))), areas)
+
+
+def _threshold(settings: Settings, name: str) -> float:
+    rule = settings.rule(name)
+    return threshold(rule.budget, rule.width)
 
 
 def _areas(texts: Iterable[str]) -> tuple[str, ...]:

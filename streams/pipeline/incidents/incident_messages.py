@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import UNSET
+
 from detectors.incidents.model import IncidentRevision, OutageRevision
 from schemas.calendar import demand_entity
 from schemas.incident import Confidence, Incident, Joined, Scope, incident_id
 from schemas.outage import Drop, Outage, rounded
+from schemas.rejections import one_line
 from schemas.times import format_time, parse_time
 from streams.ingest.series_index import FACETS
 from streams.pipeline.incidents.headline import headline
@@ -81,8 +84,15 @@ def _confidence(revision: IncidentRevision) -> Confidence:
         against=list(revision.against),
         silent=list(revision.silent),
         evidence=rounded(revision.evidence),
-        note=None if revision.routes_up is None else _routes(*revision.routes_up),
+        by_feed={feed: rounded(nats) for feed, nats in revision.by_feed} or UNSET,
+        note=_together(revision) if revision.routes_up is None else _routes(*revision.routes_up),
     )
+
+
+def _together(revision: IncidentRevision) -> str | None:
+    """Return which feed gave how much to an outage that none of them shows by itself."""
+    given = [f"{one_line(feed)} {nats:.1f}" for feed, nats in revision.by_feed]
+    return f"together: {', '.join(given)} nats" if given else None
 
 
 def _routes(up: int, watched: int) -> str:
