@@ -16,7 +16,8 @@ from tests.calibration import report
 from tests.calibration.alarms import LOT
 from tests.calibration.campaign import campaign, pieces, usual_days
 from tests.calibration.falls import DEPTHS, Trial, falls
-from tests.calibration.feeds import calibrate_feeds
+from tests.calibration.feeds import calibrate_feeds, separately
+from tests.calibration.fused import together
 from tests.calibration.laws import LAWS, NAMED
 from tests.calibration.promises import ENOUGH, promises
 
@@ -61,7 +62,9 @@ def _budgets(arguments: argparse.Namespace, console: Console) -> None:
     asked = pieces(a.laws, a.kinds, a.widths, a.budgets, a.series, a.days, a.lots)
     found = list(campaign(asked, a.jobs, a.file))
     for number, width in itertools.product(a.feeds, a.widths):
-        found.append(calibrate_feeds(number, width, a.days or usual_days(width), series=a.series))
+        counts = (separately, together)[:number]
+        days = a.days or usual_days(width)
+        found += [calibrate_feeds(number, width, days, count, series=a.series) for count in counts]
     console.print(
         "False alarms on quiet series; the budget is per 1,000 series and month of 30 days.\n"
         "`over`, `far below`: the exact 95 % Poisson interval of the share lies above 1, below 0.1."

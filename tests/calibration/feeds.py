@@ -57,4 +57,5 @@ def calibrate_feeds(
     """Count the alarms of entities with so many feeds. Outages of single feeds are paid for by the series of each."""
     rows = list(count(feeds(number, series, days, width, lot, budget)))
     paid = series * number if count is separately else series
-    return Alarms(f"feeds-{number}", "gauge", width, paid, days, budget, len(rows), len(set(rows)), 0, 0)
+    name = f"feeds-{number}" if count is separately else f"{number}-together"
+    return Alarms(name, "gauge", width, paid, days, budget, len(rows), len(set(rows)), 0, 0)

@@ -10,14 +10,11 @@ import pytest
 
 from detectors.incidents.doubts import DoubtState, EndedRun, Moment, step
 from detectors.incidents.fusion import Doubt, Ties, learn_tie, tie_of, together
-from detectors.incidents.model import Coverage, MeasuredSeries, OutageRevision
-from detectors.outages.detector import Detector
-from detectors.outages.evidence import threshold
-from detectors.types import DAY
-from tests.calibration.feeds import FeedBins, feeds
+from detectors.incidents.model import Coverage, MeasuredSeries
+from tests.calibration.feeds import feeds
+from tests.calibration.fused import NAMES, fused
 
 HOUR = 3600
-NAMES = ("a", "b", "c", "d", "e")
 
 
 def untied(first: str, second: str) -> float:
@@ -103,40 +100,6 @@ def test_ties_are_learnt_once_a_day_from_runs_that_were_no_outage() -> None:
     ]
     list(step(state, {}, moment(25, measured="ab")))
     assert (state.ties, state.ended) == ({("a", "b"): (3.0, 2.0)}, [])
-
-
-def fused(drawn: Sequence[FeedBins]) -> tuple[dict[str, float], dict[str, float]]:
-    """Return when entities were first down by one feed alone, and by several together (Unix s)."""
-    detectors = [Detector(rule) for rule, _ in drawn]
-    names, rows = NAMES[: len(drawn)], len(drawn[0].seen[0].value)
-    least = {name: threshold(rule.budget, rule.width) for name, (rule, _) in zip(names, drawn, strict=True)}
-    state, alone, both = DoubtState(), dict[str, float](), dict[str, float]()
-    coverage = Coverage(dict.fromkeys(names, float(HOUR)))
-    for detector in detectors:
-        detector.grow(rows)
-    for bins in zip(*(seen for _, seen in drawn), strict=True):
-        end, news, down = float(bins[0].start + HOUR), dict[tuple[str, str], list[Doubt]](), set[str]()
-        for name, detector, seen in zip(names, detectors, bins, strict=True):
-            detector.close(seen)
-            down |= {f"asn/{row}" for row, outage in detector.ongoing.items() if outage.state == "open"}
-            columns = (column.tolist() for column in detector.doubtful())
-            news["shard/0", name] = [
-                Doubt(name, f"asn/{row}", "XX", (), nats, drop, since)
-                for row, nats, drop, since in zip(*columns, strict=True)
-            ]
-        if end % DAY == 0:
-            series = [
-                MeasuredSeries(name, f"asn/{row}", (), *map(float, (now.expected[row], now.spread[row])))
-                for name, now in zip(names, (detector.levels() for detector in detectors), strict=True)
-                for row in np.flatnonzero(now.ready).tolist()
-            ]
-            coverage = Coverage(dict.fromkeys(names, float(HOUR)), series={"XX": series})
-        for entity in down:
-            alone.setdefault(entity, end)
-        opened: list[OutageRevision] = list(step(state, news, Moment(end, least, coverage, down)))
-        for outage in opened:
-            both.setdefault(outage.entity, end)
-    return alone, both
 
 
 def test_quiet_feeds_stay_within_the_budget() -> None:
