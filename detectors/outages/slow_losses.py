@@ -27,6 +27,7 @@ DAYS = 42  # that variance and memory remember: six weeks
 OUTLIER = np.float32(2.5)  # sigma beyond which a day teaches no more
 DOUBTFUL = 2  # nats of evidence from which on a day may be one of a loss
 PUT_OFF = np.float32(0.25)  # what such a day teaches of what is the series' own
+LEAK = np.float32(0.5 / DAYS)  # share of what such days put off that one of them teaches of the spread: 12 weeks
 STEADY = np.float32(0.003**2)  # least variance of a day: that of the steadiest gauge
 CAP = 0.5  # share of the threshold that one day may give, as a bin
 ECHO = np.float32(0.95)  # most that two days are correlated, as of bins
@@ -105,7 +106,7 @@ def _evidence(c: SlowColumns, rows: Ints, apart: Singles, threshold: float) -> t
     expected = DEPTH * np.where(begun, 1 - echo, np.float32(1))
     step = expected * (-news - expected / 2) / (variance * (1 - 2 * echo * seen + echo * echo))
     step = np.clip(step, -threshold, CAP * threshold) * (history >= 6)
-    c.loss_evidence[rows] = total = np.clip(c.loss_evidence[rows] + step, 0, 4 * threshold)
+    c.loss_evidence[rows] = total = np.clip(c.loss_evidence[rows] + step, 0, 16 * threshold)
     c.loss_days[rows] = run = np.where(total > 0, np.minimum(c.loss_days[rows], 250) + 1, 0)
     stays = np.maximum(c.apart_wander[rows], 0) / np.maximum(c.apart_square[rows], STEADY)
     worth: Singles = total / (1 + run * (stays + np.float32(1 / (7 * WEEKS))))
@@ -134,7 +135,7 @@ def _learn_spread(c: SlowColumns, rows: Ints, apart: Singles, worth: Singles) ->
     variance = _variance(c, rows)
     most = np.where(history < 7, EVER, OUTLIER * np.sqrt(variance))
     kept, before = np.clip(apart, -most, most), np.clip(c.apart_before[rows], -most, most)
-    share = np.where(worth >= DOUBTFUL, np.float32(1 / DAYS), np.float32(1))
+    share = np.where(worth >= DOUBTFUL, LEAK, np.float32(1))
     part = np.maximum(c.apart_square[rows], STEADY) / variance  # of it that is not of the memory
     for learnt, put_off, taught in (
         (c.apart_square, c.square_put_off, part * kept * kept),
