@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.types import DAY, ClosedBin, Flags, Floats
 
-from .member_losses import COMPANY, SPELL, FeedChurn, before, likely, own_rate, scale, together
+from .member_losses import SIZES, SPELL, FeedChurn, before, likely, own_rate, size_class, together
 from .series_state import MemberColumns, PhaseColumns
 
 FEW = 8  # members below which a few comings and goings say little about how steady a network is
@@ -20,6 +20,7 @@ LENGTH = 8  # bins over which comings and goings are averaged at least, when bin
 MEMORY = 3 * DAY  # how long a network's own losses are remembered
 NOTABLE = 2.0  # nats from which a loss may be the first of an outage; as sums of other kinds
 STEADY = 3000  # members and bins that must be seen before the feed's rate is another
+LEAST_SITE = 0.03  # members lost along with one, of a large network, at least: a tenth of the usual
 MOST = 10_000  # losses that the feed's tie is measured from, at most
 FRESH = 0.95  # more than this share is never taken to be hidden
 
@@ -87,20 +88,23 @@ def feed_after(churn: FeedChurn, c: MemberColumns, seen: ClosedBin, calm: Flags,
     weight = own_weight(likely_up, seen, churn, use)
     alone = seen.lost * own_rate(c.losses, c.member_bins, churn.rate)
     pairs = weight * (together(seen, likely_up) - alone)
-    tie, losses = _tie_after(churn.tie, churn.losses, pairs[two], weight * seen.lost[two], MOST)
-    large = use & (before(seen) > COMPANY)
-    scaled = weight * (seen.lost * scale(before(seen)))[large]
-    company, company_losses = _tie_after(churn.company, churn.company_losses, pairs[large], scaled, MOST / 10, 30.0)
+    tie, losses = _tie_after(churn.tie, churn.losses, pairs[two].sum(), weight * seen.lost[two].sum())
+    size = np.where(two, size_class(before(seen)), -1) + 1
+    sums = [
+        np.bincount(size, weights=each, minlength=len(SIZES) + 1)[1:].astype(np.float64)
+        for each in (pairs, weight * seen.lost)
+    ]
+    large_ties, large_losses = _tie_after(churn.large_ties, churn.large_losses, sums[0], sums[1])
+    large_ties = np.maximum(large_ties, LEAST_SITE / 10**SIZES)
     rate = churn.rate + pace * (total / members - churn.rate)
-    return FeedChurn(max(rate, 1e-5), tie, min(max(fresh, 0.0), FRESH), losses, company, company_losses)
+    return FeedChurn(
+        max(rate, 1e-5), max(float(tie), 1e-4), min(max(fresh, 0.0), FRESH), float(losses), large_ties, large_losses
+    )
 
 
-def _tie_after(
-    tie: float, losses: float, pairs: Floats, lost: Floats, most: float, largest: float = 0.3
-) -> tuple[float, float]:
-    """Return a tie and the losses that it is known from, after the `pairs` and losses of some rows."""
-    more = float(lost.sum())
-    weight = min(1.0, most / 10 / max(more, 1e-9))  # no single bin counts for more than a tenth of all
-    trusted = min(losses + weight * more, most)
-    after = tie + weight * (float(pairs.sum()) - more * tie) / max(trusted, 1)
-    return min(max(after, 1e-4), largest), trusted
+def _tie_after(tie: Floats | float, losses: Floats | float, pairs: Floats, lost: Floats) -> tuple[Floats, Floats]:
+    """Return ties and the losses that they are from, after the `pairs` and losses of some rows."""
+    weight = np.minimum(1, MOST / 10 / np.maximum(lost, 1e-9))  # no single bin counts for more than a tenth of all
+    trusted = np.minimum(losses + weight * lost, MOST)
+    after = tie + weight * (pairs - lost * tie) / np.maximum(trusted, 1)
+    return np.clip(after, 1e-5, 0.3), trusted

@@ -19,54 +19,54 @@ from .series_state import MemberColumns, SeriesStore
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
 WITNESSES = 50  # members abroad that tell a country's outage from a fault of the feed
-FEED_COMPANY = (
-    0.03,
-    10.0,
-)  # company of a feed and its losses before its first bin (two days of RIPE Atlas: 0.01 to 0.1)
-COMPANY_NAMES = ("company", "company_losses")
-COMPANY = 10  # members above which a network's tie falls as one over their number (two recorded days of RIPE Atlas)
+SIZES = np.array([1.5, 2.5, 3.5])  # classes of large networks: the powers of ten of their middles
+SITE = 0.3  # members lost along with one, of a large network, before any is seen (two days of RIPE Atlas: 0.1 to 0.9)
 SPREAD = 4.0  # weight of the beta law of the share that a fall takes around each 1 - rho: nearly flat over [0, 1]
 LEAST = 1 - float(RHOS[0])  # share of the members whose loss in one bin is an outage's, at least
 FAINTEST = 0.05  # nats below which evidence is gone
 SHAKEN = 0.3  # share of the feed's members above whose losses this bin's tie counts more than the usual one
 
 
-def scale(members: Floats) -> Floats:
-    """Return COMPANY over the members of networks larger than that, else 1 (rows)."""
-    return np.asarray(COMPANY / np.maximum(members, COMPANY))
+def size_class(members: Floats) -> Ints:
+    """Return which of SIZES networks are near (rows), −1 for those of fewer than ten members."""
+    return np.asarray(np.log10(np.maximum(members, 1)).astype(np.int64).clip(0, len(SIZES)) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedChurn:
     """What the whole feed showed: `rate` of losses per member and bin, `tie` between members of a network (how often
     another is lost with the first, beyond chance) from `losses`, `fresh` the share of the lost that had never been seen
-    before (the stream does not say who was up at its start). `company`: the tie that a network of COMPANY members would
-    have, were that of the larger ones to fall as one over their number; from `company_losses`, scaled down so.
+    before (the stream does not say who was up at its start). `large_ties`: those of networks of SIZES, from
+    `large_losses`; at first as if with a member went those of its site, whose number does not grow with the network.
     """
 
     rate: float
     tie: float
     fresh: float
     losses: float
-    company: float
-    company_losses: float
+    large_ties: Floats
+    large_losses: Floats
 
     @classmethod
     def of(cls, scalars: Mapping[str, float]) -> FeedChurn:
         """Return what a feed showed, from its stored numbers; before its first bin, what feeds are like."""
         if "heard" not in scalars:
-            return cls(0.003, 0.03, 0.5, 40.0, *FEED_COMPANY)
-        large = (scalars.get(name, initial) for name, initial in zip(COMPANY_NAMES, FEED_COMPANY, strict=True))
+            return cls(0.003, 0.03, 0.5, 40.0, SITE / 10**SIZES, 10**SIZES)
+        ties = [scalars.get(f"tie{k}", SITE / 10**size) for k, size in enumerate(SIZES)]
+        large = np.array(ties), np.array([scalars.get(f"heard{k}", 10**size) for k, size in enumerate(SIZES)])
         return cls(scalars["rate"], scalars["tie"], scalars["fresh"], scalars["heard"], *large)
 
     def scalars(self) -> dict[str, float]:
         """Return the numbers as they are stored."""
         numbers = {"rate": self.rate, "tie": self.tie, "fresh": self.fresh, "heard": self.losses}
-        return numbers | dict(zip(COMPANY_NAMES, (self.company, self.company_losses), strict=True))
+        numbers |= {f"tie{k}": float(tie) for k, tie in enumerate(self.large_ties)}
+        return numbers | {f"heard{k}": float(losses) for k, losses in enumerate(self.large_losses)}
 
     def tie_of(self, members: Floats) -> Floats:
-        """Return the tie of networks of so many members (rows): large ones may lose sites, not shares."""
-        return np.asarray(np.minimum(self.company * COMPANY / np.maximum(members, 1), self.tie))
+        """Return the tie of networks of so many members (rows): between sizes along a power law."""
+        sizes, ties = np.array([1, *SIZES, 6]), np.array([self.tie, *self.large_ties, self.large_ties[-1] / 10**2.5])
+        found = np.exp(np.interp(np.log10(np.maximum(members, 1)), sizes, np.log(ties)))
+        return np.asarray(np.minimum(found, self.tie))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import numpy as np
 
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints
 
-from .evidence import EXCESS
 from .member_churn import FEW, NOTABLE
 from .member_losses import FEWEST, SPELL, before, log_gamma
 from .series_state import MemberColumns, SeriesStore
@@ -25,11 +24,10 @@ FIRST_BUCKET = 300  # seconds away below which age makes no difference
 MEMORY = 7 * DAY  # how long the feed's returns are remembered: a week has all its days
 FEW_RETURNS = 20  # members and bins of prior without a return: a hazard is believed once it was seen (hand-set)
 TIE = 0.3  # correlation of returns before any is seen (0.19 to 0.38 on seven days of RIPE Atlas, 599 groups)
+LOOSE = 0.02  # tie of members that come back each for itself, where the feed's is of sites and of networks that differ
 FEW_TIES = 20  # members whose returns that prior weighs as much as (hand-set)
 STAY = 19.0  # of 20 that an outage took stay away, in a beta law (hand-set; broad)
-SLOW = (
-    math.log(2) + EXCESS
-)  # of two alternatives; and what the threshold gives sums for their excess, which this has not
+TWO = math.log(2)  # nats for the choice between two alternatives
 BRIEF = 600  # seconds within which networks that are cut off for a moment reconnect (40 of 50 groups on two Atlas days)
 NEARLY = (
     0.8  # share of a group that must stay away for its loss to count in full: an outage is over when so many are back
@@ -160,7 +158,7 @@ def _teach(c: MemberColumns, rows: Ints, feed: FeedReturns, fade: float, width: 
     brief = float((judged & (away <= whole / 2)).sum())
     bucket = buckets(width)[np.minimum(age, longest(width))]
     older = (bucket != buckets(width)[age - 1]) & (whole >= 2) & (c.group_span[rows] == 1)
-    total, share = whole[older], 1 - _still_away(c, rows[older], feed.hazard(width))
+    total, share = whole[older], 1 - _still_away(c, rows[older], feed.hazard(width), 0)
     variance = total * share * (1 - share)
     excess = ((total - away[older] - total * share) ** 2 - variance) / (total - 1)
     return replace(
@@ -172,13 +170,14 @@ def _teach(c: MemberColumns, rows: Ints, feed: FeedReturns, fade: float, width: 
     )
 
 
-def _still_away(c: MemberColumns, rows: Ints, hazard: Floats) -> Floats:
+def _still_away(c: MemberColumns, rows: Ints, hazard: Floats, doubt: float = 0.5) -> Floats:
     """Return the chance that a member lost with its group is still away.
 
-    A network's pace of returns is a gamma law of shape 1 around the feed's, less half a standard deviation.
+    A network's pace of returns is a gamma law of shape 1 around the feed's, less so many standard deviations of what is
+    known of it.
     """
     shape, rate = 1 + c.returned[rows].astype(np.float64), 1 + c.expected_back[rows].astype(np.float64)
-    shape -= np.sqrt(shape) / 2
+    shape -= doubt * np.sqrt(shape - 1)
     age = np.minimum(c.group_age[rows], len(hazard) - 1)
     return np.clip((rate / (rate + hazard[age])) ** shape, 1e-4, 1 - 1e-4)
 
@@ -238,14 +237,19 @@ def worth(c: MemberColumns, feed: FeedReturns, width: int) -> Floats:
 
 
 def stayed(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> Floats:
-    """Return the log-likelihood ratio (rows) of "all, or about 95 % of them, stay away" against "they reconnect"."""
-    away, whole = c.away[rows].astype(np.float64), c.lost_together[rows].astype(np.float64)
-    back, weight = np.maximum(whole - away, 0), np.full(len(rows), 1 / feed.tie - 1)
-    share = _still_away(c, rows, feed.hazard(width)) * weight
-    null = _beta_binomial(away, back, share, weight - share)
+    """Return the log-likelihood ratio (rows) of "all, or about 95 % of them, stay away" against "they reconnect".
+
+    They may reconnect in groups or each for itself, whichever fits.
+    """
+    whole = c.lost_together[rows].astype(np.float64)
+    back = np.rint(whole - c.away[rows])
+    away, share = whole - back, _still_away(c, rows, feed.hazard(width))
+    tied, loose = (
+        _beta_binomial(away, back, share * (1 / tie - 1), (1 - share) * (1 / tie - 1)) for tie in (feed.tie, LOOSE)
+    )
     most = _beta_binomial(away, back, np.full(len(rows), STAY), np.ones(len(rows)))
-    gain = np.where(back < 0.5, np.maximum(most, 0), most) - null - SLOW
-    return np.asarray(np.where(back < 0.5, np.maximum(gain, 0), gain))
+    gain = np.where(back == 0, np.maximum(most, 0), most) - np.maximum(tied, loose) - TWO
+    return np.asarray(np.where(back == 0, np.maximum(gain, 0), gain))
 
 
 def _beta_binomial(away: Floats, back: Floats, first: Floats, second: Floats) -> Floats:

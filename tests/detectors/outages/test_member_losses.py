@@ -131,9 +131,13 @@ def test_what_is_known_of_a_network_is_drawn_towards_the_feed() -> None:
     c = detector.state.store.members
     c.member_bins[1], c.losses[1], c.joint_losses[1] = 10_000, 400, 15
     calm = feed(np.zeros(2), np.full(2, 20.0), START)
-    normal = usual(c, rows, calm, FeedChurn(0.01, 0.02, 0.0, 1_000.0, 0.03, 10.0))
+    churn = replace(FeedChurn.of({}), rate=0.01, tie=0.02, fresh=0.0)
+    normal, shape = usual(c, rows, calm, churn), churn.tie_of(np.array([20.0]))[0] / churn.tie
+    assert 0.3 < shape < 0.8
     assert normal.chance == pytest.approx([0.01, 401 / 10_100])
-    assert normal.tie == pytest.approx([(0.75 + math.sqrt(0.75) / 2) * 0.02, (15.75 + math.sqrt(15.75) / 2) / 450])
+    assert normal.tie == pytest.approx(
+        [(pairs + math.sqrt(pairs) / 2) / losses for pairs, losses in ((shape, 50), (shape + 15, 450))]
+    )
 
 
 @pytest.mark.parametrize("falls", [(4,), (8,), (5, 3)])
@@ -216,7 +220,7 @@ def test_losses_that_chance_puts_together_are_no_tie() -> None:
     """A tenth of all members of twelve are lost, each alone: two of a network at times, which ties nobody's."""
     size, losing = np.full(60, 12.0), np.random.default_rng(6).binomial(12, 0.1, 60).astype(float)
     c = lived(size, 288, chance=0.1).state.store.members
-    churn = FeedChurn(0.1, 0.001, 0.0, 1_000.0, 0.03, 10.0)
+    churn = replace(FeedChurn.of({}), rate=0.1, tie=0.001, fresh=0.0)
     alone, tied = (
         others(c, np.arange(1), feed(lost, size, START), churn).tie[0]
         for lost in (losing, np.where(np.arange(60) % 10 == 1, 12.0, 0.0))
