@@ -5,6 +5,7 @@ Derived in docs/detection.md#baseline-baselinepy-seasonpy-learningpy. Arrays hol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,18 @@ from detectors.types import FRIDAYS, Flags, Ints, Share, Singles
 
 from .evidence import EMPTY
 from .level_kinds import STEADY, LevelKind, shrunk
+from .neighbours import Neighbours
 from .season import Around, ProfileShape, shape, slot_of
 from .series_state import LevelColumns
 from .time_scales import TimeScales
 
 LEAST = np.float32(0.01)  # of a seasonal factor
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
-WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
+ECHO, LASTING = np.float32(0.95), np.float32(0.98)  # what is longer is wander
 FRIDAY, SATURDAY = 4, 5
+Witnesses = Callable[[Singles, Singles], Neighbours | None]
+"""Given deviations from what is expected and their standard deviations (rows), the neighbours; None: too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,23 @@ class Prediction:
     weeks: Singles  # what this weekday adds to the trusted hour
     young: Flags  # first day: no profile yet
     unseen: Flags | None  # a day of the weekend never seen before, which lowers `lowest_plausible`; None on other days
+    weekend: Singles | None  # to how much of the level it may lower it; None on other days
 
 
 def predict(
-    kind: LevelKind, width: int, c: LevelColumns, near: Around, at: int, value: Singles, size: Singles, group: Ints
+    kind: LevelKind,
+    width: int,
+    c: LevelColumns,
+    near: Around,
+    at: int,
+    value: Singles,
+    size: Singles,
+    group: Ints,
+    witnesses: Witnesses,
 ) -> Prediction:
     """Return level times season of the bin of `width` seconds that starts at `at`, with how far it may stray.
 
-    `value`, `size`, `group`: of the bin (rows); the value only narrows the quantum of a gauge. `near`: the profile.
+    `value`, `size`, `group`: of the bin (rows). `near`: the profile. `witnesses`: which rows tell what others may be.
     """
     profile, level = shape(near, at, width), c.level
     young = c.profile_mean <= 0
@@ -55,22 +68,30 @@ def predict(
     trust = unit(c.hour_products / c.hour_squares.clip(EMPTY, np.inf))
     usual = 1 + trust * hours
     weeks = profile.week - usual
-    factor = (usual + _finer(kind, c, size) * weeks).clip(LEAST, np.inf)
+    finer = _finer(kind, c, size) * weeks
+    factor = (usual + finer).clip(LEAST, np.inf)
     expected = kind.capped(level * factor)
     noise, quantum_square = kind.noise(c, expected, value)
     variance = kind.counting(size, expected) + noise
+    sigma = np.sqrt(variance)
     blur = variance * np.float32(min(1.0, width / 3600))
-    lowest = np.minimum(factor, _lowest(profile, trust, usual, weeks, c.rest_day > 0, blur))
+    clock, rest = trust * (profile.low - profile.day), _rest(profile, usual, weeks, c.rest_day > 0, blur) - finer
+    unseen = _unseen_weekend(at, profile.fresh, group)
+    weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
+    others = witnesses(value / expected.clip(EMPTY, np.inf) - 1, sigma)
+    if others is not None:
+        clock *= others.left_open(clock / factor)
+        rest = rest.clip(-np.inf, 0) * others.left_open(rest / factor)
+        if weekend is not None and unseen is not None and unseen.any():
+            weekend = 1 - (1 - weekend) * others.left_open(weekend - 1)
+    lowest = np.minimum(factor, factor + clock + rest)
     base = np.maximum(level, SLIDE * (c.long_level * ~young))
     low = base * lowest.clip(LEAST, np.inf)
-    unseen = _unseen_weekend(at, profile.fresh, group)
-    if unseen is not None:
-        low = np.where(unseen, WEEKEND * low, low)
-    low = kind.capped(low)
-    sigma = np.sqrt(variance)
-    low = low.clip(EMPTY, np.inf)
+    if weekend is not None:
+        low = weekend * low
+    low = kind.capped(low).clip(EMPTY, np.inf)
     return Prediction(
-        expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen
+        expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen, weekend
     )
 
 
@@ -98,29 +119,34 @@ def _finer(kind: LevelKind, c: LevelColumns, size: Singles) -> Singles:
 
 def memory(
     kind: LevelKind, scales: TimeScales, c: LevelColumns, prediction: Prediction, rows: Ints
-) -> tuple[Singles, Singles]:
-    """Return the correlation of neighbouring bins of these rows, and the part of a bin's variance that does not average
-    out over the bins of a run.
+) -> tuple[Singles, Singles, Singles]:
+    """Return the correlation of neighbouring bins of these rows, the share of it that each further bin keeps, and the
+    part of a bin's variance that does not average out over the bins of a run.
     """
     roughness, precision = c.roughness[rows], prediction.precision[rows]
-    echo = np.clip(kind.correlation(1 - roughness * precision, scales), 0, np.float32(0.95))
+    echo = np.clip(kind.correlation(1 - roughness * precision, scales), 0, ECHO)
+    lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo)
     wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
     wander = kind.rounded(wander, roughness, prediction.quantum_square[rows])
-    return echo, wander * precision + np.float32(0.5 / scales.day)
+    return echo, lasting, wander * precision + np.float32(0.5 / scales.day)
 
 
-def _lowest(
-    profile: ProfileShape, trust: Singles, usual: Singles, weeks: Singles, rests: Flags, blur: Singles
-) -> Singles:
-    """Return the lowest factor that the profile makes plausible: an hour early or late, or a holiday.
+def _lasting(echo: Singles, swings: Singles, bins: int) -> Singles:
+    """Return the ratio rho of correlations a rho^k over k bins, where a rho is `echo`.
+
+    `swings`: the correlation of a bin with the exponential mean over `bins` before it: a g rho / (1 - (1 - g) rho) for a
+    gain g of 1 / bins. Counting adds noise without a memory, so that neighbours alone do not show how long it is.
+    """
+    gain = np.float32(1 / bins)
+    return np.clip((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain), 0, LASTING)
+
+
+def _rest(profile: ProfileShape, usual: Singles, weeks: Singles, rests: Flags, blur: Singles) -> Singles:
+    """Return what this weekday may lack of the usual factor, or a holiday: 0 or less.
 
     A holiday is like the day of rest or, where none is known, the quietest weekday, which may be so by chance.
     `blur`: the relative variance of an hour's mean.
     """
     own = shrunk(weeks.clip(-np.inf, 0), blur)
     blur *= np.float32(4) * ~rests
-    holiday = shrunk(profile.quiet - usual, blur)
-    lowest: Singles = np.minimum(own, holiday, out=own)
-    lowest += trust * (profile.low - 1)
-    lowest += 1
-    return lowest
+    return np.minimum(own, shrunk(profile.quiet - usual, blur), out=own)

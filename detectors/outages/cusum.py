@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.types import Flags, Ints, Singles
 
-from .baseline import WEEKEND, Prediction, memory
+from .baseline import Prediction, memory
 from .evidence import RHOS
 from .level_kinds import LevelKind
 from .series_state import Bins, Chunk, FallColumns
@@ -21,6 +21,7 @@ SURPLUS = np.float32(1.05)  # no bin speaks against a fall more than this and th
 FAINT = 2  # nats
 LONGEST = np.uint16(65_000)  # bins that a run counts up to
 LAST = len(RHOS) - 1  # the sum of a total loss
+PROFILE_DAYS = 33  # days that an hour of the profile is the mean of at most: seven weekdays at a gain of 0.35 a week
 DEEP = 0.3  # on the first day only falls to this share or below count
 
 
@@ -64,9 +65,7 @@ def advance(
 
 def _full(kind: LevelKind, prediction: Prediction, low: Singles) -> Singles:
     """Return what darkness is measured against: a first weekend may be quiet, but it is never dark."""
-    if prediction.unseen is None:
-        return low
-    return kind.capped(np.where(prediction.unseen, low / WEEKEND, low))
+    return low if prediction.weekend is None else kind.capped(low / prediction.weekend)
 
 
 def _computed(wanted: Flags) -> Ints | slice:
@@ -113,18 +112,45 @@ def _weigh(
     evidence, rho_index = np.zeros((2, len(gone)), np.float32)
     if not rows.size:
         return evidence, rho_index
-    echo, stays = memory(kind, scales, c.levels, prediction, rows)
+    echo, lasting, stays = memory(kind, scales, c.levels, prediction, rows)
     now, old = c.falls.evidence.T.take(rows, axis=1), olds.take(rows, axis=1)
-    discount = _discount(c.falls.bins.T.take(rows, axis=1), echo, stays)
-    full = now / discount
-    most = old / discount * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
+    length = c.falls.bins.T.take(rows, axis=1)
+    discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
+    estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
+    bins = np.minimum(c.levels.bins_learnt[rows].astype(np.float32), np.float32(2 * scales.week)) / estimated
+    full, past = _student(now / discount, bins), _student(old / discount, bins)
+    most = past * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
     evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
     return evidence, rho_index
 
 
-def _discount(length: Bins, echo: Singles, stays: Singles) -> Singles:
+def _student(evidence: Singles, bins: Singles) -> Singles:
+    """Return what evidence is worth when the variance is known from so many bins only: Student's law in a normal one's
+    place.
+    """
+    half = (bins / 2).clip(1, np.inf)
+    worth: Singles = (half + np.float32(0.5)) * np.log1p(evidence / half)
+    return np.minimum(worth, evidence)
+
+
+def _discount(length: Bins, echo: Singles, lasting: Singles, stays: Singles) -> Singles:
     """Return the variance of a run's mean against that of independent bins."""
     bins = length.astype(np.float32)
     more = (bins - 1).clip(0, np.inf)
-    total: Singles = 1 + 2 * echo * more / (1 + more * (1 - echo)) + bins * stays
+    total: Singles = 1 + 2 * echo * more / (1 + more * (1 - lasting)) + bins * stays
     return total
+
+
+def _profile_error(
+    scales: TimeScales, c: Chunk, prediction: Prediction, rows: Ints, length: Bins, echo: Singles
+) -> Singles:
+    """Return the part of a run's variance that comes of the profile, in variances of a bin's mean.
+
+    The hours of the profile are means of so many days; those of a run share the error of each hour.
+    """
+    hour = np.float32(scales.hour)
+    days = (c.levels.bins_learnt[rows] / np.float32(scales.day)).clip(1, PROFILE_DAYS)
+    blur = prediction.trust[rows] ** 2 * (1 + 2 * echo * (hour - 1) / (1 + (hour - 1) * (1 - echo))) / hour / days
+    bins = length.astype(np.float32)
+    error: Singles = blur * (bins * hour / (bins + hour))
+    return error

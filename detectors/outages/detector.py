@@ -117,7 +117,7 @@ class Detector:
         Their evidence is kept.
         """
         levels, factor = self._state.store.levels, by.astype(np.float32)
-        for column in (levels.level, levels.long_level, levels.last_value, levels.quantum):
+        for column in (levels.level, levels.long_level, levels.last_value, levels.quantum, levels.pending_level):
             column[rows] *= factor
         slow_openings.rescale(self._state.store.slow, rows, factor)
         self._day_ended = True

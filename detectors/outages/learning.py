@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from detectors.types import DAY, Flags, Share, Singles
 
-from .baseline import Prediction
+from .baseline import ECHO, Prediction
 from .evidence import EMPTY
+from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
 from .season import HOUR, LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
 from .series_state import LevelColumns, SeriesStore
@@ -22,8 +23,9 @@ PIECE = 32_768  # rows whose columns of an hour are in the cache
 PART = 2_048  # rows whose whole profiles are in the cache
 HALF = np.float32(0.5)
 CALM = 2  # nats of evidence from which on a bin says nothing about the season
-SILENT = 12  # nor about level and spread
-AFTER = 0.85  # spread on the first day counts as that of the rest of a day: its level was still looked for
+DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
+LEAK = 4  # parts a day of what waits are learnt even so: a level that has changed for good is followed at last
+AFTER = 0.4  # of the bins of a first day, those that its season takes
 
 
 def learn(
@@ -39,7 +41,6 @@ def learn(
 
     `value`, `size`: of the bin (rows).
     """
-    use = (1 - evidence / np.float32(SILENT)).clip(0, np.inf)
     learnt = c.bins_learnt.astype(np.float32)
     expected = prediction.expected.clip(EMPTY, np.inf)
     if not learnt.all():
@@ -55,21 +56,37 @@ def learn(
         rise = np.where(prediction.young, np.maximum(1 / (learnt + 1), np.float32(1 / scales.recent)), rise)
         grown = (~prediction.young).astype(np.float32)
     calm = evidence < CALM
+    use: Share = np.float32(1)
     if prediction.unseen is not None and prediction.unseen.any():
         # What a first weekend has lacked for hours is its own: no noise, no lower level, no fault of the profile.
-        use = use * ~(prediction.unseen & (c.lean < -HALF * prediction.sigma))
+        use = (~(prediction.unseen & (c.lean < -HALF * prediction.sigma))).astype(np.float32)
         calm &= ~prediction.unseen
-    _spread(kind, scales, c, prediction, value, size, expected, clipped, use, learnt, grown)
+    put_off = _committed(scales, evidence, prediction.young)
+    _spread(kind, scales, c, prediction, value, size, expected, clipped, use, learnt, grown, put_off)
     _season(scales, c, prediction, value, np.minimum(kept, np.maximum(value, prediction.lowest_plausible)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - prediction.factor * c.level
     missed /= prediction.factor.clip(1, np.inf)
     missed *= rise * use
-    c.level += missed
+    _commit(c.level, c.pending_level, missed, put_off)
     c.long_level += (c.level - c.long_level) * (grown * np.float32(1 / scales.month))
     c.surge_share += np.float32(1 / scales.day) * (surges - c.surge_share)
     c.last_value[:] = value
     c.bins_learnt += 1
+
+
+def _committed(scales: TimeScales, evidence: Singles, young: Flags) -> Singles | None:
+    """Return the share of what waits that level and noise learn now, rows; None where all learn everything."""
+    doubtful = (evidence >= DOUBTFUL) & ~young
+    return np.where(doubtful, np.float32(LEAK / scales.day), np.float32(1)) if doubtful.any() else None
+
+
+def _commit(column: Singles, pending: Singles, step: Singles, share: Singles | None) -> None:
+    """Learn a step together with what waits; of a doubtful run a share, so that no outage teaches its own level."""
+    pending += step
+    step = pending if share is None else share * pending
+    column += step
+    pending -= step
 
 
 def begin(kind: LevelKind, c: LevelColumns, first: Flags, value: Singles) -> None:
@@ -112,9 +129,10 @@ def _spread(
     size: Singles,
     expected: Singles,
     clipped: Singles,
-    use: Singles,
+    use: Share,
     learnt: Singles,
     grown: Share,
+    put_off: Singles | None,
 ) -> None:
     """Learn the noise of a bin, the roughness from bin to bin, and the wander over half a day."""
     bins: Singles = learnt - np.float32(AFTER * scales.day)
@@ -124,12 +142,22 @@ def _spread(
     most: Singles = 9 * (prediction.sigma * prediction.sigma)
     kind.learn_quantum(scales, c, value)
     gain, most = kind.weighed(gain, most, size, expected)
-    c.noise += gain * (np.minimum(clipped * clipped, most) - kind.counting(size, expected) - c.noise)
+    strayed = gain * (np.minimum(clipped * clipped, most) - kind.counting(size, expected) - c.noise)
+    # A bin above what is expected is no part of a fall: it teaches the noise of a doubtful run at once.
+    above = None if put_off is None else (put_off < 1) & (clipped > 0)
+    if above is not None:
+        c.noise += above * strayed
+        strayed *= ~above
+    _commit(c.noise, c.pending_noise, strayed, put_off)
     moved = (value - c.last_value) / expected
     stepped = np.minimum(moved * moved / 2, most) - c.roughness
     stepped[np.flatnonzero(np.isnan(moved))] = 0
     c.roughness += gain * stepped
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
+    keep = np.float32(1 / scales.short)
+    pace = grown * (1 / (learnt + 1)).clip(np.float32(1 / scales.week), np.inf)
+    c.short_wander += pace * (2 * clipped * c.short_lean.clip(0, np.inf) - c.short_wander)
+    c.short_lean += grown * keep * (clipped - c.short_lean)
     slow = grown * (1 / (learnt + 1)).clip(np.float32(1 / scales.week), np.inf)
     c.wander += slow * (2 * clipped * c.lean.clip(0, np.inf) - c.wander)
     c.lean += grown * np.float32(1 / scales.half) * (clipped - c.lean)
@@ -160,9 +188,8 @@ def _season(
 
 
 def unlearn(scales: TimeScales, c: LevelColumns, row: int, bins: int, drop: float) -> None:
-    """Give back a quarter of what the level may have lost to the first bins of an outage, and drop this hour."""
-    if c.profile_mean[row] > 0:
-        c.level[row] *= 1 + 0.25 * drop * min(bins, scales.half) / scales.day
+    """Drop what level, noise and profile would have learnt of the first bins of an outage."""
+    c.pending_noise[row], c.pending_level[row] = 0, 0
     c.hour_bins[row], c.hour_sum[row] = 0, 0
 
 
@@ -223,12 +250,19 @@ def _graduate(
     slots[rows] = np.minimum(slots[rows], top[:, None])
     hourly = np.minimum(hourly, top[:, None])
     norm = np.maximum(hourly.mean(axis=1), EMPTY)
-    vary = ((hourly / norm[:, None] - 1) ** 2).mean(axis=1)
+    shares = hourly[:, count.any(axis=1)] / norm[:, None]
+    vary = ((shares - 1) ** 2).mean(axis=1)
     per_hour = max(1, 3600 // width)
-    trust = np.clip(1 - c.roughness[rows] / per_hour / np.maximum(vary, EMPTY), 0, 1)
+    first = first_day_spread(shares, c.roughness[rows], per_hour)
+    trust = np.clip(1 - first.blur / np.maximum(vary, EMPTY), 0, 1)
     level = norm * c.long_level[rows]
     c.profile_mean[rows], c.level[rows], c.long_level[rows] = norm, level, level
-    c.noise[rows] = np.minimum(c.noise[rows], 3 * np.maximum(c.roughness[rows] - kind.counted(level), QUIET))
+    noise = np.maximum(first.noise - kind.counted(level), QUIET)
+    # Where an hour is a bin the first day's noise is in part its season, and bounded by what new series are like.
+    c.noise[rows] = noise if per_hour == 1 and kind.counts_alike else np.minimum(c.noise[rows], noise)
+    c.roughness[rows] = first.roughness
+    echo = np.clip(1 - c.roughness[rows] / np.maximum(c.noise[rows] + kind.counted(level), EMPTY), 0, ECHO)
+    c.short_wander[rows] = (c.noise[rows] + kind.counted(level)) * echo / (scales.short - (scales.short - 1) * echo)
     c.hour_squares[rows] = 0.5 * scales.day * vary
     c.hour_products[rows] = trust * c.hour_squares[rows]
     c.weekday_products[rows] = c.weekday_squares[rows] = 0

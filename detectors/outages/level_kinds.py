@@ -39,6 +39,7 @@ class LevelKind(Protocol):
     prior: float  # relative variance of a series that is new
     least: np.float32  # expected values up to this say too little in a bin to tell silence from darkness
     partial: np.float32  # evidence of a partial return from which on the return begins anew
+    counts_alike: bool  # whether the variance of counting is the same in bins of the same level
     neutral: tuple[np.float32, ...]  # for each of `RHOS`, the share of the expected level above which no bin is a fall
 
     def value(self, value: Singles, size: Singles) -> Singles:
@@ -84,7 +85,7 @@ class LevelKind(Protocol):
 class Gauge:
     """A level that is measured: all of its variance is noise, and its steps may be quantised."""
 
-    prior, least, partial = 0.0025, EMPTY, PARTIAL
+    prior, least, partial, counts_alike = 0.0025, EMPTY, PARTIAL, True
     neutral = tuple((1 + rho) / 2 for rho in RHOS)  # above the middle of rho and 1 a bin speaks against the fall
 
     def value(self, value: Singles, size: Singles) -> Singles:
@@ -166,8 +167,11 @@ class Count(Gauge):
         return value, size, low
 
     def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
-        """Return the log-likelihood ratio of a negative binomial."""
-        return negative_binomial(value, low, noise, rho)
+        """Return the log-likelihood ratio of a negative binomial, no more than a normal law allows of the noise."""
+        counted = negative_binomial(value, low, noise, rho)
+        noisy = noise * low
+        over = counted - gaussian(value / low, low / (1 + noisy), rho)
+        return counted - noisy / (1 + noisy) * over.clip(0, np.inf)
 
     def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
         """Return the noise, larger in a quiet hour: its events come in clusters as large as usual, but fewer."""
@@ -205,7 +209,7 @@ class Distinct(Count):
 class Ratio(Count):
     """The share of trials that succeed: binomial."""
 
-    least, partial = EMPTY, PARTIAL_RATIO
+    least, partial, counts_alike = EMPTY, PARTIAL_RATIO, False
     neutral = (EVEN,) * len(RHOS)
 
     def value(self, value: Singles, size: Singles) -> Singles:

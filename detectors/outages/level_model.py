@@ -15,6 +15,7 @@ from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .learning import end_hour, learn, unlearn
 from .level_kinds import LevelKind
+from .neighbours import Deviations, Neighbours
 from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
 from .recovery import CourseStep
 from .season import SLOTS, slot_of
@@ -50,8 +51,19 @@ class LevelModel:
         measured = seen.present[part] & seen.alive[part] & (size > 0)
         value = kind.value(np.where(measured, seen.value[part], 0).astype(np.float32), size)
         near = state.store.near(part, seen.start, state.rule.width)
-        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, seen.group[part])
-        ready = (c.levels.bins_learnt >= scales.warm) & (prediction.lowest_plausible > kind.least)
+        group = seen.group[part]
+        warm, groups = c.levels.bins_learnt >= scales.warm, state.store.groups(part, group)
+
+        counted = measured & warm & (c.levels.profile_mean > 0) & (c.phases.phase < FOLLOWED)
+
+        def witnesses(deviation: Singles, sigma: Singles) -> Neighbours | None:
+            if groups is None:
+                return None
+            late = Deviations(c.levels.short_lean, sigma * np.float32((2 * scales.short - 1) ** -0.5))
+            return Neighbours(groups, counted, c.falls, Deviations(deviation, sigma), late)
+
+        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses)
+        ready = warm & (prediction.lowest_plausible > kind.least)
         free = c.phases.phase < FOLLOWED
         with untouched(c.falls, np.flatnonzero(~free)):
             counts = measured & ready & free

@@ -20,6 +20,9 @@ from detectors.types import DAY, Flags, Ints, Singles
 SLOTS = 168
 HOUR = 3600
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of those with a bin must be known
+SUNDAY = 6
+WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
+NEXT = np.float32(0.9)  # and its Sunday as this share of its Saturday
 WEEKDAYS = np.arange(1, 8, dtype=np.uint8)[:, None]
 SIGN = np.uint16(0x8000)
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
@@ -41,7 +44,7 @@ class Around:
 
     `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday, `fresh` where that was never seen and is
     taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
-    of the three hours; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit.
+    of the three hours; `weekend`: to how much of its level a first day of the weekend may fall; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit.
     """
 
     before: Singles
@@ -52,6 +55,7 @@ class Around:
     low: Singles
     fresh: Flags
     ahead: Singles
+    weekend: Singles | np.float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,24 @@ def around(slots: Slots, at: int, width: int, rest: Days, pooled: Singles | None
     np.minimum(low, here, out=low)
     if width > HOUR:
         low = _an_hour_away(bits, at, width, before, here, after)
-    return Around(before, here, after, own, quiet, low, fresh, ahead)
+    return Around(before, here, after, own, quiet, low, fresh, ahead, _first_weekend(bits, weekday, fresh))
+
+
+def _first_weekend(bits: Bits, weekday: int, fresh: Flags) -> Singles | np.float32:
+    """Return to how much of its level a day of the weekend never seen before may fall.
+
+    On a Sunday the row has just seen a Saturday, and tells.
+    """
+    rows = np.flatnonzero(fresh)
+    if weekday != SUNDAY or not rows.size:
+        return WEEKEND
+    hours = bits[:, rows].reshape(24, 7, rows.size)
+    day, usual = hours[:, SUNDAY - 1], np.stack([pool(hour) for hour in hours])
+    both = (day < SIGN) & (usual > 0)
+    share = np.where(both, widen(day), 0).sum(axis=0) / np.where(both, usual, 0).sum(axis=0).clip(1e-6, np.inf)
+    quiet = np.full(bits.shape[1], WEEKEND)
+    quiet[rows] = np.where(2 * both.sum(axis=0) > (usual > 0).sum(axis=0), (NEXT * share).clip(WEEKEND, 1), WEEKEND)
+    return quiet
 
 
 def _hour(bits: Bits, at: int) -> Bits:

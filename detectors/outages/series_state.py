@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from detectors.types import Ints, Singles
 
 from .evidence import RHOS
+from .groups import Groups
 from .season import HOUR, SLOTS, Around, Slots, around, relative
 
 View = TypeVar("View")
@@ -48,6 +49,8 @@ LAYOUT: dict[str, Layout] = {
     "seen": Layout(np.uint32, 0, 0),
     "fit": Layout(np.float32, 4, 0.0),
     "rest": Layout(np.uint8, 0, 0),
+    "echo": Layout(np.float32, 2, 0.0),
+    "pending": Layout(np.float32, 2, 0.0),
     "filling": Layout(np.float32, 0, 0.0),
     "filled": Layout(np.uint16, 0, 0),
     "sums": Layout(np.float32, len(RHOS), 0.0),
@@ -95,6 +98,12 @@ class LevelColumns:
     lean: Annotated[Singles, Column("lean", "expected", "mean deviation of the last half day")]
     last_value: Annotated[Singles, Column("last", "value", "value of the last normal bin; NaN before the first")]
     quantum: Annotated[Singles, Column("quantum", "value", "smallest step of a gauge; infinite before the first")]
+    short_lean: Annotated[Singles, Column("echo", "expected", "mean deviation of the last hour, or of four bins", 0)]
+    short_wander: Annotated[Singles, Column("echo", "expected²", "covariance of a deviation with that before it", 1)]
+    pending_noise: Annotated[
+        Singles, Column("pending", "expected²", "what noise has still to learn of a doubtful run", 0)
+    ]
+    pending_level: Annotated[Singles, Column("pending", "value", "what level has still to learn of a doubtful run", 1)]
     surge_share: Annotated[Singles, Column("above", "1", "share of the last day spent far above the baseline")]
     bins_learnt: Annotated[Bins, Column("seen", "bins", "normal bins learnt")]
     hour_products: Annotated[Singles, Column("fit", "1", "how well the hour of day predicts: products", 0)]
@@ -232,6 +241,7 @@ class SeriesStore:
         self._near: dict[tuple[int, int], Around] = {}  # by chunk; of the current hour, never part of the state
         self._ahead: dict[tuple[int, int], Singles] = {}  # that hour pooled, as it was the hour before
         self._chunks: dict[tuple[int, int], Chunk] = {}
+        self._groups: dict[tuple[int, int], Groups] = {}
         self._hour = -1
         self._use()
 
@@ -282,6 +292,14 @@ class SeriesStore:
             near = around(self.slots[part], at, width, self.levels.rest_day[part], self._ahead.pop(key, None))
             self._near[key] = relative(near, self.levels.profile_mean[part])
         return self._near[key]
+
+    def groups(self, part: slice, group: Ints) -> Groups | None:
+        """Return the groups of a chunk's rows; None where none is large enough for neighbours."""
+        key = (part.start, part.stop)
+        if key not in self._groups or not self._groups[key].fits(group):
+            self._groups[key] = Groups(group)
+        found = self._groups[key]
+        return found if found.large.any() else None
 
     def forget_profiles(self) -> None:
         """Drop what is kept of the profiles: they have changed, other than by an hour that ended."""

@@ -10,7 +10,7 @@ from detectors.types import DAY
 
 @dataclass(frozen=True, slots=True)
 class TimeScales:
-    """Bins of six hours (`warm`, the warm-up), a day, half a day, three hours (`recent`), a week and four weeks."""
+    """Bins of six hours (`warm`, the warm-up), a day, half a day, three hours (`recent`), a week, four weeks, an hour, and an hour or four bins (`short`)."""
 
     warm: int
     day: int
@@ -18,10 +18,14 @@ class TimeScales:
     recent: int
     week: int
     month: int
+    hour: int
+    short: int
 
     @classmethod
     def of(cls, width: int) -> TimeScales:
         """Return the numbers of bins of `width` seconds, with a least number for each time."""
-        bins = [math.ceil(seconds / width) for seconds in (DAY // 4, DAY, DAY // 2, DAY // 8, 7 * DAY, 28 * DAY)]
-        least = (6, 12, 8, 4, 24, 48)
+        bins = [
+            math.ceil(seconds / width) for seconds in (DAY // 4, DAY, DAY // 2, DAY // 8, 7 * DAY, 28 * DAY, 3600, 3600)
+        ]
+        least = (6, 12, 8, 4, 24, 48, 1, 4)
         return cls(*(max(*pair) for pair in zip(bins, least, strict=True)))

@@ -1,0 +1,71 @@
+"""How far the bins of a first day stray from a season that nobody has seen before: what of its swing is smooth is season.
+
+Derived in docs/detection.md#baseline-baselinepy-seasonpy-learningpy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.types import Singles
+
+FEW = 8  # hours with a bin below which a day shows no smooth season
+TRIMMED = 2  # of the largest squares of a day that may be of an outage
+SHRUNK = np.float32(0.71)  # mean of the others against that of all, of normal noise: simulated, 20,000 days
+CAREFUL = np.float32(1.0)  # half the relative error of a variance that is known from a day's hours: simulated
+FAR = 3  # hours over which noise with a memory strays more than from each to the next
+
+
+class FirstDay(NamedTuple):
+    """Relative variances (rows): `blur` of an hour's mean, `noise` of a bin, `roughness` half that of its steps."""
+
+    blur: Singles
+    noise: Singles
+    roughness: Singles
+
+
+def first_day_spread(shares: Singles, roughness: Singles, per_hour: int) -> FirstDay:
+    """Return how far bins strayed on a first day, given its hours as shares of their mean (rows × hours).
+
+    `roughness`: as measured from bin to bin (rows); `per_hour`: bins in an hour.
+    """
+    hours = shares.shape[1]
+    if hours < FEW:
+        return FirstDay(roughness, 3 * roughness, roughness)
+    near, far = (_spread(shares, _bend(hours, apart)) for apart in (1, FAR))
+    blur = CAREFUL * (far + np.maximum(far - near, 0))
+    if per_hour > 1:
+        return FirstDay(blur, roughness + 2 * blur, roughness)
+    return FirstDay(blur, blur, CAREFUL * _spread(shares, _step(hours)))
+
+
+def _spread(shares: Singles, filter_: Singles) -> Singles:
+    """Return the variance that independent noise has when a filter without the season shows this much of it (rows).
+
+    The largest squares of a day may be of an outage, and are left out.
+    """
+    squares = np.sort((shares @ filter_.T) ** 2, axis=1)[:, :-TRIMMED]
+    variance: Singles = squares.mean(axis=1) / (SHRUNK * np.float32((filter_**2).sum(axis=1).mean()))
+    return variance
+
+
+def _bend(hours: int, apart: int) -> Singles:
+    """Return the filter (hours × hours) of an hour less the mean of the two that are so far from it."""
+    each = np.eye(hours, dtype=np.float32)
+    return (each - (np.roll(each, apart, axis=1) + np.roll(each, -apart, axis=1)) / 2) @ _without_season(hours)
+
+
+def _step(hours: int) -> Singles:
+    """Return the filter of the steps from hour to hour, half of whose variance is the noise."""
+    each = np.eye(hours, dtype=np.float32)
+    return (each - np.roll(each, 1, axis=1)) @ _without_season(hours)
+
+
+def _without_season(hours: int) -> Singles:
+    """Return the filter that takes a day's mean, first and second harmonic out of its hours."""
+    turn = 2 * np.pi * np.arange(hours) / hours
+    waves = [np.ones(hours)] + [wave(k * turn) for k in ((1, 2) if hours > 16 else (1,)) for wave in (np.cos, np.sin)]
+    base = np.linalg.qr(np.stack(waves, axis=1))[0]
+    return (np.eye(hours) - base @ base.T).astype(np.float32)

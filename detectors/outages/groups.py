@@ -1,0 +1,32 @@
+"""The rows of each country among neighbouring rows, as a sample of each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.types import Ints
+
+FEWEST = 8  # rows below which a group excludes nothing: an eighth must be able to stand out from the quartiles
+SAMPLED = 96  # rows of a group that are looked at: their quartiles are in error by an eighth of the spread
+
+
+class Groups:
+    """The rows of each group (country code, 0: none) of a chunk, as a sample, and the group of each row."""
+
+    def __init__(self, group: Ints) -> None:
+        self.group = group.copy()
+        codes, self.line = np.unique(group, return_inverse=True)
+        order = np.argsort(self.line, kind="stable")
+        counts = np.bincount(self.line, minlength=len(codes))
+        self.large = counts >= FEWEST
+        taken = np.minimum(counts, SAMPLED)
+        column = np.arange(int(taken.max(initial=0)))
+        first = np.cumsum(counts) - counts
+        at = first[:, None] + column * counts[:, None] // np.maximum(taken, 1)[:, None]
+        self.sampled = column < taken[:, None]
+        self.rows: NDArray[np.intp] = order[np.where(self.sampled, at, first[:, None])]
+
+    def fits(self, group: Ints) -> bool:
+        """Return whether these are the groups of the rows still."""
+        return np.array_equal(self.group, group)

@@ -1,0 +1,61 @@
+"""What the other series of a country leave open: a clock change, a holiday or a first weekend moves them as well.
+
+Derived in docs/detection.md#neighbours-neighbourspy. `Singles` hold an element per row, in matrices a group per line.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.types import Flags, Singles
+
+from .groups import FEWEST, Groups
+from .series_state import FallColumns
+
+FENCE = 1.5  # interquartile ranges beyond the quartile (Tukey 1977)
+SUSPECTED = 2  # nats of a sum from which on a row is no witness of what is normal
+BEYOND = 1.0  # standard deviations beyond its allowance from which on a row has fallen, whatever moves the others
+
+
+class Deviations(NamedTuple):
+    """How far rows lie from what is expected, relative to it, and the standard error of that."""
+
+    mean: Singles
+    error: Singles
+
+
+class Neighbours:
+    """The groups in a bin: which rows count as witnesses, how far each lies from what is expected, and lay of late."""
+
+    def __init__(self, groups: Groups, witness: Flags, falls: FallColumns, bin_: Deviations, late: Deviations) -> None:
+        rows = groups.rows
+        self.groups = groups
+        self.witness = groups.sampled & witness[rows] & (falls.evidence[rows].max(axis=2) < SUSPECTED)
+        self.seen = [Deviations(deviations.mean[rows], deviations.error[rows]) for deviations in (bin_, late)]
+
+    def left_open(self, allowance: Singles) -> Singles:
+        """Return the share of an allowance (rows, 0 or less, relative to what is expected) that the group leaves open.
+
+        It is the upper fence of what the witnesses show of theirs in this bin, or where too few are precise enough, of
+        late; 1 where these are too few as well.
+        """
+        allowed = np.minimum(allowance[self.groups.rows], -1e-6)
+        now, late = (_fence(self.witness, seen.mean / allowed, seen.error / -allowed) for seen in self.seen)
+        return np.where(np.isnan(now), np.where(np.isnan(late), np.float32(1), late), now)[self.groups.line]
+
+
+def _fence(witness: Flags, shown: Singles, error: Singles) -> Singles:
+    """Return the upper fence of each line, between 0 and 1; NaN where too few witnesses are precise enough.
+
+    `shown`: the share of its allowance that each shows, `error` of it.
+    """
+    counts = witness & (error <= 1) & (shown <= 1 + BEYOND * error)
+    count = counts.sum(axis=1)
+    ordered = np.sort(np.where(counts, shown, np.nan), axis=1)
+    line, last = np.arange(len(shown)), np.maximum(count - 1, 0)
+    lower, upper = (ordered[line, (last * share).astype(np.intp)] for share in (0.25, 0.75))
+    fence = upper + (FENCE + 1 / np.sqrt(np.maximum(count, 1))) * (upper - lower)
+    open_: Singles = np.where(count >= FEWEST, np.clip(fence, 0, 1), np.nan).astype(np.float32)
+    return open_
