@@ -134,11 +134,11 @@ def memory(
 def _lasting(echo: Singles, swings: Singles, bins: int) -> Singles:
     """Return the ratio rho of correlations a rho^k over k bins, where a rho is `echo`.
 
-    `swings`: the correlation of a bin with the exponential mean over `bins` before it: a g rho / (1 - (1 - g) rho) for a
-    gain g of 1 / bins. Counting adds noise without a memory, so that neighbours alone do not show how long it is.
+    `swings`: the correlation of a bin with the exponential mean over `bins` before it, a g rho / (1 - (1 - g) rho) for
+    a gain g of 1 / bins. Counting adds noise without a memory, so that neighbours alone do not show how long it is.
     """
     gain = np.float32(1 / bins)
-    return np.clip((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain), 0, LASTING)
+    return np.asarray(np.clip((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain), 0, LASTING))
 
 
 def _rest(profile: ProfileShape, usual: Singles, weeks: Singles, rests: Flags, blur: Singles) -> Singles:

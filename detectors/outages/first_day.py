@@ -1,4 +1,4 @@
-"""How far the bins of a first day stray from a season that nobody has seen before: what of its swing is smooth is season.
+"""How far the bins of a first day stray from a season that was never seen before: what is smooth of it is season.
 
 Derived in docs/detection.md#baseline-baselinepy-seasonpy-learningpy.
 """
@@ -14,7 +14,6 @@ from detectors.types import Singles
 FEW = 8  # hours with a bin below which a day shows no smooth season
 TRIMMED = 2  # of the largest squares of a day that may be of an outage
 SHRUNK = np.float32(0.71)  # mean of the others against that of all, of normal noise: simulated, 20,000 days
-CAREFUL = np.float32(1.0)  # half the relative error of a variance that is known from a day's hours: simulated
 FAR = 3  # hours over which noise with a memory strays more than from each to the next
 
 
@@ -35,10 +34,10 @@ def first_day_spread(shares: Singles, roughness: Singles, per_hour: int) -> Firs
     if hours < FEW:
         return FirstDay(roughness, 3 * roughness, roughness)
     near, far = (_spread(shares, _bend(hours, apart)) for apart in (1, FAR))
-    blur = CAREFUL * (far + np.maximum(far - near, 0))
+    blur = far + np.maximum(far - near, 0)
     if per_hour > 1:
         return FirstDay(blur, roughness + 2 * blur, roughness)
-    return FirstDay(blur, blur, CAREFUL * _spread(shares, _step(hours)))
+    return FirstDay(blur, blur, _spread(shares, _step(hours)))
 
 
 def _spread(shares: Singles, filter_: Singles) -> Singles:
@@ -54,7 +53,9 @@ def _spread(shares: Singles, filter_: Singles) -> Singles:
 def _bend(hours: int, apart: int) -> Singles:
     """Return the filter (hours × hours) of an hour less the mean of the two that are so far from it."""
     each = np.eye(hours, dtype=np.float32)
-    return (each - (np.roll(each, apart, axis=1) + np.roll(each, -apart, axis=1)) / 2) @ _without_season(hours)
+    return np.asarray(
+        (each - (np.roll(each, apart, axis=1) + np.roll(each, -apart, axis=1)) / 2) @ _without_season(hours)
+    )
 
 
 def _step(hours: int) -> Singles:
@@ -68,4 +69,4 @@ def _without_season(hours: int) -> Singles:
     turn = 2 * np.pi * np.arange(hours) / hours
     waves = [np.ones(hours)] + [wave(k * turn) for k in ((1, 2) if hours > 16 else (1,)) for wave in (np.cos, np.sin)]
     base = np.linalg.qr(np.stack(waves, axis=1))[0]
-    return (np.eye(hours) - base @ base.T).astype(np.float32)
+    return np.asarray(np.eye(hours) - base @ base.T, np.float32)

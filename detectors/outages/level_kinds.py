@@ -171,7 +171,8 @@ class Count(Gauge):
         counted = negative_binomial(value, low, noise, rho)
         noisy = noise * low
         over = counted - gaussian(value / low, low / (1 + noisy), rho)
-        return counted - noisy / (1 + noisy) * over.clip(0, np.inf)
+        counted -= noisy / (1 + noisy) * over.clip(0, np.inf)
+        return counted
 
     def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
         """Return the noise, larger in a quiet hour: its events come in clusters as large as usual, but fewer."""

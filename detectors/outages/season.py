@@ -44,7 +44,8 @@ class Around:
 
     `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday, `fresh` where that was never seen and is
     taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
-    of the three hours; `weekend`: to how much of its level a first day of the weekend may fall; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit.
+    of the three hours; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit;
+    `weekend`: to what share of its level a first day of the weekend may fall.
     """
 
     before: Singles

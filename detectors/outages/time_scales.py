@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from detectors.types import DAY
 
+HOUR = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class TimeScales:
-    """Bins of six hours (`warm`, the warm-up), a day, half a day, three hours (`recent`), a week, four weeks, an hour, and an hour or four bins (`short`)."""
+    """Bins of six hours (`warm`, the warm-up), a day, half a day, three hours (`recent`), a week, four weeks, an hour,
+    and an hour or four bins (`short`).
+    """
 
     warm: int
     day: int
@@ -24,8 +28,6 @@ class TimeScales:
     @classmethod
     def of(cls, width: int) -> TimeScales:
         """Return the numbers of bins of `width` seconds, with a least number for each time."""
-        bins = [
-            math.ceil(seconds / width) for seconds in (DAY // 4, DAY, DAY // 2, DAY // 8, 7 * DAY, 28 * DAY, 3600, 3600)
-        ]
+        seconds = (DAY // 4, DAY, DAY // 2, DAY // 8, 7 * DAY, 28 * DAY, HOUR, HOUR)
         least = (6, 12, 8, 4, 24, 48, 1, 4)
-        return cls(*(max(*pair) for pair in zip(bins, least, strict=True)))
+        return cls(*(max(math.ceil(each / width), few) for each, few in zip(seconds, least, strict=True)))
