@@ -22,6 +22,7 @@ from .time_scales import TimeScales
 LEAST = np.float32(0.01)  # of a seasonal factor
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
+OWN_REST = 0.75  # of what a holiday may lack, what stays open to a row that has one of its own: measured on law `mixed`
 ECHO, LASTING = np.float32(0.95), np.float32(0.98)  # what is longer is wander
 FRIDAY, SATURDAY = 4, 5
 Witnesses = Callable[[Singles, Singles], Neighbours | None]
@@ -81,7 +82,7 @@ def predict(
     others = witnesses(value / expected.clip(EMPTY, np.inf) - 1, sigma)
     if others is not None:
         clock *= others.left_open(clock / factor)
-        rest = rest.clip(-np.inf, 0) * others.left_open(rest / factor)
+        rest = rest.clip(-np.inf, 0) * others.left_open(rest / factor).clip(OWN_REST, 1)
         if weekend is not None and unseen is not None and unseen.any():
             weekend = 1 - (1 - weekend) * others.left_open(weekend - 1)
     lowest = np.minimum(factor, factor + clock + rest)

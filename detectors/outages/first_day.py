@@ -45,7 +45,10 @@ def _spread(shares: Singles, filter_: Singles) -> Singles:
 
     The largest squares of a day may be of an outage, and are left out.
     """
-    squares = np.sort((shares @ filter_.T) ** 2, axis=1)[:, :-TRIMMED]
+    filtered = np.zeros((len(filter_), len(shares)), np.float32)
+    for weight, share in zip(filter_.T, shares.T, strict=True):  # a matrix product would round as the rows lie
+        filtered += weight[:, None] * share
+    squares = np.sort(np.ascontiguousarray(filtered.T) ** 2, axis=1)[:, :-TRIMMED]
     variance: Singles = squares.mean(axis=1) / (SHRUNK * np.float32((filter_**2).sum(axis=1).mean()))
     return variance
 
@@ -66,7 +69,6 @@ def _step(hours: int) -> Singles:
 
 def _without_season(hours: int) -> Singles:
     """Return the filter that takes a day's mean, first and second harmonic out of its hours."""
-    turn = 2 * np.pi * np.arange(hours) / hours
-    waves = [np.ones(hours)] + [wave(k * turn) for k in ((1, 2) if hours > 16 else (1,)) for wave in (np.cos, np.sin)]
-    base = np.linalg.qr(np.stack(waves, axis=1))[0]
-    return np.asarray(np.eye(hours) - base @ base.T, np.float32)
+    apart = np.subtract.outer(np.arange(hours), np.arange(hours)) * 2 * np.pi / hours
+    waves = sum(2 * np.cos(harmonic * apart) for harmonic in ((1, 2) if hours > 16 else (1,)))
+    return np.asarray(np.eye(hours) - (1 + waves) / hours, np.float32)

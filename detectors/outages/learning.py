@@ -250,7 +250,7 @@ def _graduate(
     slots[rows] = np.minimum(slots[rows], top[:, None])
     hourly = np.minimum(hourly, top[:, None])
     norm = np.maximum(hourly.mean(axis=1), EMPTY)
-    shares = hourly[:, count.any(axis=1)] / norm[:, None]
+    shares = np.ascontiguousarray(hourly[:, _hours(width)] / norm[:, None])  # a mean rounds as its numbers lie
     vary = ((shares - 1) ** 2).mean(axis=1)
     per_hour = max(1, 3600 // width)
     first = first_day_spread(shares, c.roughness[rows], per_hour)
@@ -266,3 +266,8 @@ def _graduate(
     c.hour_squares[rows] = 0.5 * scales.day * vary
     c.hour_products[rows] = trust * c.hour_squares[rows]
     c.weekday_products[rows] = c.weekday_squares[rows] = 0
+
+
+def _hours(width: int) -> list[int]:
+    """Return the hours of the day in which bins of `width` seconds begin."""
+    return sorted({start % DAY // HOUR for start in range(0, DAY, width)}) if width > HOUR else list(range(24))

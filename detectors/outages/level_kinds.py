@@ -27,6 +27,7 @@ from .series_state import LevelColumns
 from .time_scales import TimeScales
 
 STEADY = np.float32(0.003**2)  # relative variance of the steadiest gauge
+COARSE = np.float32(0.5)  # share of the level above which a step may be that of a spike or a dip, and is no quantum
 QUIET = np.float32(3e-4)  # and of the steadiest count or ratio
 EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
 PARTIAL = np.float32(-3)  # evidence that a return is a partial one: what seemed back is not
@@ -116,7 +117,7 @@ class Gauge:
         """Return the noise, at least that of rounding to the quantum, and the square of the relative quantum."""
         level = np.abs(expected).clip(EMPTY, np.inf)
         moved = step(c, value)
-        quantum = np.minimum(c.quantum, moved)
+        quantum = np.minimum(c.quantum, np.where(moved < COARSE * level, moved, np.inf))
         new = np.flatnonzero(np.isinf(c.quantum))
         quantum[new] = np.where(np.isinf(moved[new]), 0, np.minimum(quantum[new], np.float32(0.1) * level[new]))
         quantum /= level
@@ -139,9 +140,10 @@ class Gauge:
         return sigma
 
     def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
-        """Learn the smallest step, and let it go within months."""
+        """Learn the smallest step, and let it go within months. A step of most of the level is that of a spike."""
         c.quantum *= np.float32(1 + 0.25 / scales.week)
-        np.minimum(c.quantum, step(c, value), out=c.quantum)
+        moved = step(c, value)
+        np.minimum(c.quantum, np.where(moved < COARSE * np.abs(c.level), moved, np.inf), out=c.quantum)
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
         """Return the gain; no square counts for more than the level itself."""

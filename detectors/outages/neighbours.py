@@ -1,6 +1,6 @@
 """What the other series of a country leave open: a clock change, a holiday or a first weekend moves them as well.
 
-Derived in docs/detection.md#neighbours-neighbourspy. `Singles` hold an element per row, in matrices a group per line.
+Derived in docs/detection.md#neighbours-neighbourspy-groupspy. `Singles` hold an element per row.
 """
 
 from __future__ import annotations

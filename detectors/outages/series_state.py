@@ -69,7 +69,7 @@ LAYOUT: dict[str, Layout] = {
 #: Columns that change once a day: snapshots have rows of their own for them.
 DAILY = ("usual", "apart", "slow", "slow_days", "compared")
 #: Columns that older snapshots lack: their rows begin without them.
-LATER = frozenset({"today", *DAILY})
+LATER = frozenset({"echo", "pending", "today", *DAILY})
 
 
 class Column(NamedTuple):

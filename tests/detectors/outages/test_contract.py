@@ -172,10 +172,10 @@ def leaves_its_input_alone(kind: Kind) -> None:
 
 @contract
 def a_row_is_not_changed_by_its_neighbours(kind: Kind) -> None:
-    """A row alone reports what it reports among others. A network is weighed against the others' losses in this bin,
-    so that of presence the outage is the same and its evidence may differ.
+    """A row alone reports what it reports among those of other countries. A network is weighed against the others'
+    losses in this bin, so that of presence the outage is the same and its evidence may differ.
     """
-    seen = story(kind)
+    seen = [replace(bin_, group=np.arange(ROWS)) for bin_ in story(kind)]
     whole, changes = lived(kind, seen)
     alone, own = lived(kind, [chosen(bin_, np.array([ROW])) for bin_ in seen])
     if kind == "presence":

@@ -21,19 +21,22 @@ def test_sums_do_not_depend_on_how_many_rows_fall() -> None:
     rising, falling = (np.hstack([tiny, 5_000 + sign * slope]) for sign in (1, -1))
     few, many = Detector(Rule("ratio", 3600)), Detector(Rule("ratio", 3600))
     trials = np.full(rising.shape, 1e4)
-    for bin_, other in zip(bins(rising, 3600, trials), bins(falling, 3600, trials), strict=True):
+    alone = np.repeat([1, 0], [4, 36])  # neighbours and a fault of the feed are tested elsewhere
+    for bin_, other in zip(
+        bins(rising, 3600, trials, group=alone), bins(falling, 3600, trials, group=alone), strict=True
+    ):
         run(few, iter([bin_]))
         run(many, iter([other]))
         assert np.array_equal(few.state.store.falls.evidence[:4], many.state.store.falls.evidence[:4])
 
 
 def test_state_per_row_is_bounded() -> None:
-    """Columns that change with each bin stay near 100 bytes a row, those of a day near 70, all state below 1.5 kB."""
+    """Columns that change with each bin stay near 130 bytes a row, those of a day near 70, all state below 1.5 kB."""
     detector = Detector(Rule("count", 300))
     detector.grow(10)
     daily = sum(detector.stored[name].nbytes for name in DAILY) / 10
     hot = sum(column.nbytes for column in detector.stored.values()) / 10 - daily
-    assert hot <= 116
+    assert hot <= 132
     assert daily <= 72
     assert hot + daily + detector.slots.nbytes / 10 <= 1_500
 
