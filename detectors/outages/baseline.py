@@ -126,7 +126,7 @@ def memory(
     """
     roughness, precision = c.roughness[rows], prediction.precision[rows]
     echo = np.clip(kind.correlation(1 - roughness * precision, scales), 0, ECHO)
-    lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo)
+    lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo) if kind.counts else echo
     wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
     wander = kind.rounded(wander, roughness, prediction.quantum_square[rows])
     return echo, lasting, wander * precision + np.float32(0.5 / scales.day)

@@ -117,7 +117,7 @@ def _weigh(
     length = c.falls.bins.T.take(rows, axis=1)
     discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
     estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
-    bins = np.minimum(c.levels.bins_learnt[rows].astype(np.float32), np.float32(2 * scales.week)) / estimated
+    bins = np.clip(c.levels.bins_learnt[rows].astype(np.float32), scales.day, 2 * scales.week) / estimated
     full, past = _student(now / discount, bins), _student(old / discount, bins)
     most = past * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
     evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)

@@ -40,6 +40,7 @@ class LevelKind(Protocol):
     prior: float  # relative variance of a series that is new
     least: np.float32  # expected values up to this say too little in a bin to tell silence from darkness
     partial: np.float32  # evidence of a partial return from which on the return begins anew
+    counts: bool  # whether bins also stray by counting, which has no memory
     counts_alike: bool  # whether the variance of counting is the same in bins of the same level
     neutral: tuple[np.float32, ...]  # for each of `RHOS`, the share of the expected level above which no bin is a fall
 
@@ -86,7 +87,7 @@ class LevelKind(Protocol):
 class Gauge:
     """A level that is measured: all of its variance is noise, and its steps may be quantised."""
 
-    prior, least, partial, counts_alike = 0.0025, EMPTY, PARTIAL, True
+    prior, least, partial, counts, counts_alike = 0.0025, EMPTY, PARTIAL, False, True
     neutral = tuple((1 + rho) / 2 for rho in RHOS)  # above the middle of rho and 1 a bin speaks against the fall
 
     def value(self, value: Singles, size: Singles) -> Singles:
@@ -157,7 +158,7 @@ class Gauge:
 class Count(Gauge):
     """Events of a bin: negative binomial."""
 
-    prior, least = 0.01, np.float32(0.5)
+    prior, least, counts = 0.01, np.float32(0.5), True
 
     def counting(self, size: Singles, expected: Singles) -> Share:
         """Return the variance of a Poisson count."""
