@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detectors.types import Ints
 
 FEWEST = 8  # rows below which a group excludes nothing: an eighth must be able to stand out from the quartiles
+ANYWHERE = 32  # of rows without a country: they lie in many, where the same hour is another time of the day
 SAMPLED = 96  # rows of a group that are looked at: their quartiles are in error by an eighth of the spread
 
 
@@ -19,7 +20,8 @@ class Groups:
         codes, self.line = np.unique(group, return_inverse=True)
         order = np.argsort(self.line, kind="stable")
         counts = np.bincount(self.line, minlength=len(codes))
-        self.large = counts >= FEWEST
+        self.least = np.where(codes == 0, ANYWHERE, FEWEST)
+        self.large = counts >= self.least
         taken = np.minimum(counts, SAMPLED)
         column = np.arange(int(taken.max(initial=0)))
         first = np.cumsum(counts) - counts

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.types import Flags, Singles
 
-from .groups import FEWEST, Groups
+from .groups import Groups
 from .series_state import FallColumns
 
 FENCE = 1.5  # interquartile ranges beyond the quartile (Tukey 1977)
@@ -42,14 +43,16 @@ class Neighbours:
         late; 1 where these are too few as well.
         """
         allowed = np.minimum(allowance[self.groups.rows], -1e-6)
-        now, late = (_fence(self.witness, seen.mean / allowed, seen.error / -allowed) for seen in self.seen)
+        now, late = (
+            _fence(self.witness, self.groups.least, seen.mean / allowed, seen.error / -allowed) for seen in self.seen
+        )
         return np.where(np.isnan(now), np.where(np.isnan(late), np.float32(1), late), now)[self.groups.line]
 
 
-def _fence(witness: Flags, shown: Singles, error: Singles) -> Singles:
+def _fence(witness: Flags, least: NDArray[np.int64], shown: Singles, error: Singles) -> Singles:
     """Return the upper fence of each line, between 0 and 1; NaN where too few witnesses are precise enough.
 
-    `shown`: the share of its allowance that each shows, `error` of it.
+    `least`: witnesses that a line needs; `shown`: the share of its allowance that each shows, `error` of it.
     """
     counts = witness & (error <= 1) & (shown <= 1 + BEYOND * error)
     count = counts.sum(axis=1)
@@ -57,5 +60,5 @@ def _fence(witness: Flags, shown: Singles, error: Singles) -> Singles:
     line, last = np.arange(len(shown)), np.maximum(count - 1, 0)
     lower, upper = (ordered[line, (last * share).astype(np.intp)] for share in (0.25, 0.75))
     fence = upper + (FENCE + 1 / np.sqrt(np.maximum(count, 1))) * (upper - lower)
-    open_: Singles = np.where(count >= FEWEST, np.clip(fence, 0, 1), np.nan).astype(np.float32)
+    open_: Singles = np.where(count >= least, np.clip(fence, 0, 1), np.nan).astype(np.float32)
     return open_
