@@ -44,8 +44,10 @@ class Prediction:
     hours: Singles  # what the hour of the day adds to 1, before trust
     weeks: Singles  # what this weekday adds to the trusted hour
     young: Flags  # first day: no profile yet
-    unseen: Flags | None  # a day of the weekend never seen before, which lowers `lowest_plausible`; None on other days
-    weekend: Singles | None  # to how much of the level it may lower it; None on other days
+    unseen: (
+        Flags | None
+    )  # a day of the weekend never seen before, which lowers `lowest_plausible`; None where there is none
+    weekend: Singles | None  # to how much of the level it may lower it; None where `unseen` is
 
 
 def predict(
@@ -83,7 +85,7 @@ def predict(
     if others is not None:
         clock *= others.left_open(clock / factor)
         rest = rest.clip(-np.inf, 0) * others.left_open(rest / factor).clip(OWN_REST, 1)
-        if weekend is not None and unseen is not None and unseen.any():
+        if weekend is not None:
             weekend = 1 - (1 - weekend) * others.left_open(weekend - 1)
     lowest = np.minimum(factor, factor + clock + rest)
     base = np.maximum(level, SLIDE * (c.long_level * ~young))
@@ -97,13 +99,12 @@ def predict(
 
 
 def _unseen_weekend(at: int, fresh: Flags, group: Ints) -> Flags | None:
-    """Return which rows have not seen this day of the weekend; None where it is not one for any."""
+    """Return which rows have not seen this day of the weekend; None where all have, or it is not one for any."""
     weekday = slot_of(at) % 7
-    if weekday >= SATURDAY:
-        return fresh
-    if weekday == FRIDAY and (group >= FRIDAYS).any():
-        return fresh & (group >= FRIDAYS)
-    return None
+    if weekday < FRIDAY or not fresh.any():
+        return None
+    unseen = fresh if weekday >= SATURDAY else fresh & (group >= FRIDAYS)
+    return unseen if unseen.any() else None
 
 
 def unit(share: Singles) -> Singles:

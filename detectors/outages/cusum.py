@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Flags, Ints, Singles
+from detectors.types import Flags, Ints, Share, Singles
 
 from .baseline import Prediction, memory
-from .evidence import RHOS
+from .evidence import RHOS, student
 from .level_kinds import LevelKind
 from .series_state import Bins, Chunk, FallColumns
 from .time_scales import TimeScales
@@ -118,22 +118,13 @@ def _weigh(
     discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
     estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
     bins = np.clip(c.levels.bins_learnt[rows].astype(np.float32), scales.day, 2 * scales.week) / estimated
-    full, past = _student(now / discount, bins), _student(old / discount, bins)
+    full, past = student(now / discount, bins), student(old / discount, bins)
     most = past * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
     evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
     return evidence, rho_index
 
 
-def _student(evidence: Singles, bins: Singles) -> Singles:
-    """Return what evidence is worth when the variance is known from so many bins only: Student's law in a normal one's
-    place.
-    """
-    half = (bins / 2).clip(1, np.inf)
-    worth: Singles = (half + np.float32(0.5)) * np.log1p(evidence / half)
-    return np.minimum(worth, evidence)
-
-
-def _discount(length: Bins, echo: Singles, lasting: Singles, stays: Singles) -> Singles:
+def _discount(length: Bins | np.float32, echo: Singles, lasting: Singles, stays: Share) -> Singles:
     """Return the variance of a run's mean against that of independent bins."""
     bins = length.astype(np.float32)
     more = (bins - 1).clip(0, np.inf)
@@ -150,7 +141,7 @@ def _profile_error(
     """
     hour = np.float32(scales.hour)
     days = (c.levels.bins_learnt[rows] / np.float32(scales.day)).clip(1, PROFILE_DAYS)
-    blur = prediction.trust[rows] ** 2 * (1 + 2 * echo * (hour - 1) / (1 + (hour - 1) * (1 - echo))) / hour / days
+    blur = prediction.trust[rows] ** 2 * _discount(hour, echo, echo, np.float32(0)) / hour / days
     bins = length.astype(np.float32)
     error: Singles = blur * (bins * hour / (bins + hour))
     return error

@@ -28,6 +28,15 @@ def threshold(budget: float, width: int) -> float:
     return math.log(1000.0 * MONTH / width / budget) - EXCESS
 
 
+def student(evidence: Singles, freedom: Singles) -> Singles:
+    """Return what evidence (nats) is worth when the variance is known with so many degrees of freedom only.
+
+    Student's law takes the place of a normal one.
+    """
+    worth: Singles = np.minimum((freedom + 1) / 2 * np.log1p(2 * evidence / freedom), evidence)
+    return worth
+
+
 def poisson_variance(expected: Singles) -> Singles:
     """Return the relative variance of counting, given the expected count of a bin (rows)."""
     variance: Singles = 1 / expected.clip(EMPTY, np.inf)

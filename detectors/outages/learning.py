@@ -37,7 +37,7 @@ def learn(
     size: Singles,
     evidence: Singles,
 ) -> None:
-    """Learn one bin into the columns of rows that are all normal now, less the more evidence (nats) of a fall there is.
+    """Learn one bin into the columns of rows that are all normal now; what one with evidence (nats) teaches may wait.
 
     `value`, `size`: of the bin (rows).
     """
@@ -57,18 +57,18 @@ def learn(
         grown = (~prediction.young).astype(np.float32)
     calm = evidence < CALM
     use: Share = np.float32(1)
-    if prediction.unseen is not None and prediction.unseen.any():
+    if prediction.unseen is not None:
         # What a first weekend has lacked for hours is its own: no noise, no lower level, no fault of the profile.
         use = (~(prediction.unseen & (c.lean < -HALF * prediction.sigma))).astype(np.float32)
         calm &= ~prediction.unseen
-    put_off = _committed(scales, evidence, prediction.young)
-    _spread(kind, scales, c, prediction, value, size, expected, clipped, use, learnt, grown, put_off)
+    committed = _committed(scales, evidence, prediction.young)
+    _spread(kind, scales, c, prediction, value, size, expected, clipped, use, learnt, grown, committed)
     _season(scales, c, prediction, value, np.minimum(kept, np.maximum(value, prediction.lowest_plausible)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - prediction.factor * c.level
     missed /= prediction.factor.clip(1, np.inf)
     missed *= rise * use
-    _commit(c.level, c.pending_level, missed, put_off)
+    _commit(c.level, c.pending_level, missed, committed)
     c.long_level += (c.level - c.long_level) * (grown * np.float32(1 / scales.month))
     c.surge_share += np.float32(1 / scales.day) * (surges - c.surge_share)
     c.last_value[:] = value
@@ -132,7 +132,7 @@ def _spread(
     use: Share,
     learnt: Singles,
     grown: Share,
-    put_off: Singles | None,
+    committed: Singles | None,
 ) -> None:
     """Learn the noise of a bin, the roughness from bin to bin, and the wander over half a day."""
     bins: Singles = learnt - np.float32(AFTER * scales.day)
@@ -144,11 +144,11 @@ def _spread(
     gain, most = kind.weighed(gain, most, size, expected)
     strayed = gain * (np.minimum(clipped * clipped, most) - kind.counting(size, expected) - c.noise)
     # A bin above what is expected is no part of a fall: it teaches the noise of a doubtful run at once.
-    above = None if put_off is None else (put_off < 1) & (clipped > 0)
+    above = None if committed is None else (committed < 1) & (clipped > 0)
     if above is not None:
         c.noise += above * strayed
         strayed *= ~above
-    _commit(c.noise, c.pending_noise, strayed, put_off)
+    _commit(c.noise, c.pending_noise, strayed, committed)
     moved = (value - c.last_value) / expected
     stepped = np.minimum(moved * moved / 2, most) - c.roughness
     stepped[np.flatnonzero(np.isnan(moved))] = 0

@@ -14,6 +14,7 @@ import numpy as np
 
 from detectors.types import Flags, Ints, Singles
 
+from .evidence import student
 from .level_kinds import shrunk
 from .series_state import SlowColumns
 
@@ -111,8 +112,7 @@ def _evidence(c: SlowColumns, rows: Ints, apart: Singles, threshold: float) -> t
     stays = np.maximum(c.apart_wander[rows], 0) / np.maximum(c.apart_square[rows], STEADY)
     worth: Singles = total / (1 + run * (stays + np.float32(1 / (7 * WEEKS))))
     freedom = np.maximum(np.minimum(history, 2 * DAYS) * (1 - seen) / (1 + seen), np.float32(0.1))
-    worth = np.minimum(worth, (freedom + 1) / 2 * np.log1p(2 * worth / freedom)).astype(np.float32)
-    return worth, -np.expm1((apart + c.apart_before[rows]) / 2)
+    return student(worth, freedom).astype(np.float32), -np.expm1((apart + c.apart_before[rows]) / 2)
 
 
 def _own_loss(c: SlowColumns, rows: Ints, own: Singles) -> Singles:
@@ -137,14 +137,14 @@ def _learn_spread(c: SlowColumns, rows: Ints, apart: Singles, worth: Singles) ->
     kept, before = np.clip(apart, -most, most), np.clip(c.apart_before[rows], -most, most)
     share = np.where(worth >= DOUBTFUL, LEAK, np.float32(1))
     part = np.maximum(c.apart_square[rows], STEADY) / variance  # of it that is not of the memory
-    for learnt, put_off, taught in (
-        (c.apart_square, c.square_put_off, part * kept * kept),
-        (c.apart_product, c.product_put_off, part * kept * before),
-        (c.apart_wander, c.wander_put_off, part * kept * c.apart_lean[rows]),
+    for learnt, pending, taught in (
+        (c.apart_square, c.pending_square, part * kept * kept),
+        (c.apart_product, c.pending_product, part * kept * before),
+        (c.apart_wander, c.pending_wander, part * kept * c.apart_lean[rows]),
     ):
-        waits = put_off[rows] + gain * (taught - learnt[rows])
+        waits = pending[rows] + gain * (taught - learnt[rows])
         learnt[rows] += share * waits
-        put_off[rows] = waits - share * waits
+        pending[rows] = waits - share * waits
     c.apart_lean[rows] += np.float32(1 / 7) * (kept - c.apart_lean[rows])
     c.apart_before[rows] = apart
     c.days_compared[rows] = np.minimum(c.days_compared[rows], 60_000) + 1
