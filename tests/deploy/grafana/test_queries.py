@@ -99,6 +99,8 @@ def server(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iter
         worker.wait_applied({0: len(part.read_bytes().splitlines()) - 1})
         assert done.returncode == 0
         wait_for("a scrape of the shutdown", lambda: found.ask("sum(ebbtide_open_outages) > 0"))
+        # Incidents follow the outages through a topic of their own.
+        wait_for("a scrape of its incident", lambda: found.ask("ebbtide_incident_drop_ratio"))
         yield found
 
 
