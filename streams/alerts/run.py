@@ -112,7 +112,7 @@ def _metrics(settings: Settings) -> AlertMetrics:
 
 
 def _run(service: AlertService) -> None:
-    """Run until SIGTERM or SIGINT, then finish running requests within 10 seconds."""
+    """Run until SIGTERM or SIGINT, then finish running requests within 10 seconds; signals are as before at the end."""
 
     def stop(_: int, __: FrameType | None) -> None:
         service.stopping.set()
@@ -120,6 +120,9 @@ def _run(service: AlertService) -> None:
         timer.daemon = True
         timer.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    service.run()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        service.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
