@@ -92,7 +92,7 @@ def predict(
     low = base * lowest.clip(LEAST, np.inf)
     if weekend is not None:
         low = weekend * low
-    low = kind.capped(low).clip(EMPTY, np.inf)
+    low = kind.rounded(kind.capped(low), c, expected, quantum_square).clip(EMPTY, np.inf)
     return Prediction(
         expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen, weekend
     )
@@ -129,7 +129,6 @@ def memory(
     echo = np.clip(kind.correlation(1 - roughness * precision, scales), 0, ECHO)
     lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo) if kind.counts else echo
     wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
-    wander = kind.rounded(wander, roughness, prediction.quantum_square[rows])
     return echo, lasting, wander * precision + np.float32(0.5 / scales.day)
 
 

@@ -27,8 +27,11 @@ from .series_state import LevelColumns
 from .time_scales import TimeScales
 
 STEADY = np.float32(0.003**2)  # relative variance of the steadiest gauge
-COARSE = np.float32(0.5)  # share of the level above which a step may be that of a spike or a dip, and is no quantum
 QUIET = np.float32(3e-4)  # and of the steadiest count or ratio
+COARSE = np.float32(0.5)  # share of the level above which a step may be that of a spike or a dip, and no quantum
+OFTEN = np.float32(8)  # 2 ** 3: the step up and down of one spike, and again, before it counts
+HALF = np.float32(0.5)
+DITHER = np.float32(20)  # 2 π²: noise of the standard deviation s hides a bias of rounding by exp(−2 π² s² / q²)
 EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
 PARTIAL = np.float32(-3)  # evidence that a return is a partial one: what seemed back is not
 PARTIAL_RATIO = np.float32(-5)  # of a ratio: the chance of a failure is less certain
@@ -68,8 +71,8 @@ class LevelKind(Protocol):
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
         """Return the correlation of neighbouring bins, given the one measured over two weeks."""
 
-    def rounded(self, wander: Singles, roughness: Singles, quantum_square: Singles) -> Singles:
-        """Return the relative variance that does not average out, with what rounding hides."""
+    def rounded(self, low: Singles, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Singles:
+        """Return the lowest plausible levels, lower by what rounding hides."""
 
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return the relative deviation above which a bin is a surge, given three sigma."""
@@ -118,8 +121,8 @@ class Gauge:
         """Return the noise, at least that of rounding to the quantum, and the square of the relative quantum."""
         level = np.abs(expected).clip(EMPTY, np.inf)
         moved = step(c, value)
-        quantum = np.minimum(c.quantum, np.where(moved < COARSE * level, moved, np.inf))
-        new = np.flatnonzero(np.isinf(c.quantum))
+        quantum = np.minimum(c.quantum, moved)
+        new = np.flatnonzero(c.quantum > np.abs(c.level))
         quantum[new] = np.where(np.isinf(moved[new]), 0, np.minimum(quantum[new], np.float32(0.1) * level[new]))
         quantum /= level
         square = quantum.clip(-np.inf, 1) ** 2
@@ -129,22 +132,27 @@ class Gauge:
         """Return the correlation as measured."""
         return echo
 
-    def rounded(self, wander: Singles, roughness: Singles, quantum_square: Singles) -> Singles:
-        """Return the variance with what rounding hides for good, unless noise dithers it."""
-        wander += (
-            quantum_square / 6 * np.exp(-np.minimum(np.float32(40) * roughness / np.maximum(quantum_square, EMPTY), 30))
-        )
-        return wander
+    def rounded(self, low: Singles, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Singles:
+        """Return levels lower by the quantum: it hides that much of a fall for good, unless noise dithers it."""
+        dither = np.minimum(DITHER * c.roughness / np.maximum(quantum_square, EMPTY), 30)
+        lower: Singles = low - np.abs(expected) * np.sqrt(quantum_square) * np.exp(-dither)
+        return lower
 
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return three sigma."""
         return sigma
 
     def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
-        """Learn the smallest step, and let it go within months. A step of most of the level is that of a spike."""
-        c.quantum *= np.float32(1 + 0.25 / scales.week)
+        """Learn the smallest step, and let it go within months in which the level steps.
+
+        A step above half the level may be that of a spike or a dip: it counts when it came `OFTEN` enough.
+        """
         moved = step(c, value)
-        np.minimum(c.quantum, np.where(moved < COARSE * np.abs(c.level), moved, np.inf), out=c.quantum)
+        rows = np.flatnonzero(moved > COARSE * np.abs(c.level))
+        coarse = _coarser(c.quantum[rows], moved[rows])
+        c.quantum *= np.float32(1 + 0.25 / scales.week)
+        np.minimum(c.quantum, moved, out=c.quantum)
+        c.quantum[rows] = coarse
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
         """Return the gain; no square counts for more than the level itself."""
@@ -185,9 +193,9 @@ class Count(Gauge):
         """Return the correlation drawn towards none by its error over two weeks."""
         return shrunk(echo, np.float32(4 / scales.week))
 
-    def rounded(self, wander: Singles, roughness: Singles, quantum_square: Singles) -> Singles:
-        """Return the variance as it is."""
-        return wander
+    def rounded(self, low: Singles, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Singles:
+        """Return the levels as they are: events are whole."""
+        return low
 
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return three sigma and one event."""
@@ -260,6 +268,12 @@ def step(c: LevelColumns, value: Singles) -> Singles:
     moved: Singles = np.abs(value - c.last_value)
     moved[np.flatnonzero(~(moved > 0))] = np.inf
     return moved
+
+
+def _coarser(quantum: Singles, moved: Singles) -> Singles:
+    """Return the quanta of levels after coarse steps, infinite where a level has not moved: each halves the quantum."""
+    steps = moved * np.clip(HALF * quantum / moved, 1, OFTEN)
+    return np.where(np.isinf(moved), quantum, np.minimum(quantum, steps))
 
 
 def shrunk(effect: Singles, variance: Share) -> Singles:

@@ -184,11 +184,35 @@ def test_a_quantised_index(levels: int) -> None:
     assert [o.row for o in outages(watch("gauge", HOUR, values))] == [0]
 
 
+@pytest.mark.parametrize("levels", [2, 3, 4])
+@pytest.mark.parametrize("noise", [0.03, 0.1])
+def test_an_index_of_few_levels(levels: int, noise: float) -> None:
+    """One step down is most of the level, and comes now and then: quiet, but each that goes to zero is found."""
+    rng = np.random.default_rng(levels)
+    values = np.round(np.clip(rng.uniform(0.75, 1, 40) + noise * rng.standard_normal((21 * 24, 40)), 0, 1) * levels)
+    values[20 * 24 :, ::4] = 0
+    found = outages(watch("gauge", HOUR, values))
+    assert {o.row for o in found if o.started_at >= START + 20 * DAY - HOUR} >= {*range(0, 40, 4)}
+    assert len(found) <= 11
+
+
 def test_an_index_that_never_moved_and_then_moves_by_one_step() -> None:
     """A level that was constant for weeks and is then one rounding step lower has said nothing."""
     values = np.full((20 * 24, 1), 10.0)
     values[15 * 24 :] = 9.0
     assert outages(watch("gauge", HOUR, values)) == []
+
+
+@pytest.mark.parametrize("spike", [40.0, 35.0, 30.0, 25.0, 12.0, 10.0])
+@pytest.mark.parametrize("bins", [1, 5])
+@pytest.mark.parametrize("scale", [0.01, 1.0, 50.0])
+def test_a_spike_is_no_quantum(spike: float, bins: int, scale: float) -> None:
+    """A constant gauge that once showed something else goes dark two weeks later: open within two bins."""
+    values = np.full((28 * 24 + 24, 1), 20.0)
+    values[14 * 24 : 14 * 24 + bins] = spike
+    values[28 * 24 :] = 0
+    found = outages(watch("gauge", HOUR, values * scale))
+    assert found[-1].detected_at - (START + 28 * DAY) <= 2 * HOUR
 
 
 def test_mostly_zeros_never_alarm() -> None:
