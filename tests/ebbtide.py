@@ -148,6 +148,16 @@ class Cluster:
         finally:
             consumer.close()
 
+    def end(self, partition: int = 0) -> int:
+        """Return the end of a partition of the measurements."""
+        tp = TopicPartition(self.kafka.measurements, partition)
+        consumer = KafkaConsumer(**client_options(self.kafka))
+        try:
+            end: int = consumer.end_offsets([tp])[tp]
+        finally:
+            consumer.close()
+        return end
+
     def all_records(self, topic: str) -> list[Any]:
         """Return all records of a topic, partition after partition."""
         return [record for number in range(self.kafka.partitions) for record in self.records(topic, number)]

@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, KafkaProducer, net
 from kafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError, SaslAuthenticationFailedError
 
 from schemas.rejections import one_line
+from streams.broker.codecs import lend
 from streams.broker.security import client_options
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
@@ -19,6 +20,7 @@ CONNECT_MS = 8000
 PATIENCE = 60.0  # seconds without a record, or without a delivery, after which the broker is given up
 # kafka-python raises the causes of a failed bootstrap nowhere, it only logs them; `faust_check` checks that it does.
 BOOTSTRAP_LOG = logging.getLogger(net.__name__)
+lend()
 
 
 class Send(Protocol):

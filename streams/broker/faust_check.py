@@ -17,9 +17,11 @@ from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
 from kafka.net import connection, manager
+from kafka.record.default_records import DefaultRecordBatch
 from mode.worker import Worker
 
 from streams.broker.clients import BOOTSTRAP_LOG
+from streams.broker.codecs import CODECS, missing
 from streams.config.errors import EbbtideError
 
 # Versions whose source was read for `streams.broker.faust_patches`; they are those that pyproject.toml pins.
@@ -71,15 +73,18 @@ DECLARED: Mapping[type, str] = {
 # Attributes that a class sets in `__init__` only.
 INITIALISED: Mapping[type, str] = {
     base.Consumer: "app in_transaction _acked _acked_index _committed_offset _read_offset",
-    AIOKafkaConsumer: "_subscription _fetcher _fetch_max_wait_ms",
+    AIOKafkaConsumer: "_subscription _fetcher _fetch_max_wait_ms _isolation_level",
     Fetcher: "_records",
     FetchResult: "_partition_records",
-    PartitionRecords: "_records next_fetch_offset",
+    PartitionRecords: "_records _tp next_fetch_offset",
     aiokafka_state.TopicPartitionState: "highwater lso timestamp",
 }
 
-# What a method takes from its module by this name, so that it can be replaced there.
-GLOBALS: Mapping[tuple[type, str], str] = {(Fetcher, "_proc_fetch_request"): "MemoryRecords"}
+# What a method takes from its module by these names, so that it can be replaced there.
+GLOBALS: Mapping[tuple[type, str], str] = {
+    (Fetcher, "_proc_fetch_request"): "MemoryRecords",
+    (DefaultRecordBatch, "_maybe_uncompress"): " ".join(f"{name}_decode" for name in CODECS),
+}
 
 # Loggers to which kafka-python writes why a bootstrap failed; `streams.broker.clients` listens to their parent.
 LOGGERS = {connection.__name__: connection.log, manager.__name__: manager.log}
@@ -135,10 +140,11 @@ def _missing_attributes() -> Iterator[str]:
 
 
 def _missing_globals() -> Iterator[str]:
-    for (owner, method), name in GLOBALS.items():
+    for (owner, method), names in GLOBALS.items():
         function = getattr(owner, method, None)
-        if function is None or name not in function.__globals__ or name not in function.__code__.co_names:
-            yield f"{owner.__module__}.{owner.__qualname__}.{method} does not use {name}"
+        for name in names.split():
+            if function is None or name not in function.__globals__ or name not in function.__code__.co_names:
+                yield f"{owner.__module__}.{owner.__qualname__}.{method} does not use {name}"
 
 
 def _moved_loggers() -> Iterator[str]:
@@ -147,9 +153,15 @@ def _moved_loggers() -> Iterator[str]:
             yield f"{module} logs to {logger.name}, not below {BOOTSTRAP_LOG.name}"
 
 
+def _missing_codecs() -> Iterator[str]:
+    for name in missing():
+        yield f"aiokafka cannot decode {name}, cramjam is missing"
+
+
 def findings() -> Iterator[str]:
     """Yield one phrase for each internal that has changed."""
     yield from _wrong_versions()
+    yield from _missing_codecs()
     yield from _wrong_parameters()
     yield from _missing_attributes()
     yield from _missing_globals()

@@ -39,7 +39,7 @@ from faust.types.tuples import ack_lock
 
 from streams.broker.batch_topic import RecordBatch, batch_limits
 from streams.broker.in_flight import InFlight
-from streams.ingest.record_run import Run, WholeBatches, joined
+from streams.ingest.record_run import Batches, Run, joined
 
 REBALANCE_PAUSE_SECONDS = 0.1
 # One request is out at a time: what it does not ask for, as it had just been fetched, waits until it is answered.
@@ -102,15 +102,20 @@ class Log(MemoryRecords):  # type: ignore[misc]
 fetching.MemoryRecords = Log
 
 
-class RunRecords(PartitionRecords):  # type: ignore[misc]
-    """The fetched records of a partition, delivered in runs: a Python object per record costs more than decoding."""
+def adopt(records: PartitionRecords, *, in_runs: bool = False) -> None:
+    """Have a batch that cannot be decoded named; where `in_runs`, deliver the records in runs."""
+    if not isinstance(records._records, Batches):
+        place = f"topic {records._tp.topic}, partition {records._tp.partition}"
+        records._records = Batches(records._records, records._records.data, place, in_runs=in_runs)
+        if in_runs:
+            records.__class__ = RunRecords
 
-    @classmethod
-    def adopt(cls, records: PartitionRecords) -> None:
-        """Deliver the records in runs; aiokafka still decides what to skip and what comes next."""
-        if not isinstance(records, cls):
-            records._records = WholeBatches(records._records, records._records.data)
-            records.__class__ = cls
+
+class RunRecords(PartitionRecords):  # type: ignore[misc]
+    """The fetched records of a partition, delivered in runs: a Python object per record costs more than decoding.
+
+    aiokafka still decides what to skip and what comes next.
+    """
 
     def _consumer_record(self, tp: TP, record: Run) -> Run:
         return record.since(self.next_fetch_offset)
@@ -147,8 +152,8 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def _adopt(self, fetcher: Fetcher) -> None:
         for tp, result in fetcher._records.items():
-            if tp.topic in self.batched and isinstance(result, FetchResult) and result.has_more():
-                RunRecords.adopt(result._partition_records)
+            if isinstance(result, FetchResult) and result.has_more():
+                adopt(result._partition_records, in_runs=tp.topic in self.batched)
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]

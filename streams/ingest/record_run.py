@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
@@ -11,9 +12,13 @@ import google_crc32c
 import numpy as np
 
 from detectors.types import Ints
+from schemas.rejections import one_line
+from streams.config.errors import UnreadableBatchError
 
 HEAD = 12  # bytes of a batch before those that its length, the last four of them, counts
-CHECKED = 21  # where the bytes begin that a batch's checksum covers
+CHECKED = 21  # where the bytes begin that a batch's checksum covers; the first two are its attributes
+CODEC = 0b111  # the bits of the attributes that name the codec
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 CRC_IN_C = google_crc32c.implementation == "c"
 OFFSET, TIMESTAMP, KEY, VALUE = map(attrgetter, ("offset", "timestamp", "key", "value"))
 
@@ -98,25 +103,26 @@ def joined(fetched: Sequence[Run | Record]) -> Run:
     return Run(offsets, np.concatenate([run.timestamps for run in runs]), keys, values, runs[-1].timestamp_type)
 
 
-class WholeBatches:
-    """A fetched part of the log whose batches yield all of their records at once, as one run."""
+class Batches:
+    """A fetched part of the log of `place`. Where `in_runs`, a batch yields all of its records at once, as one run."""
 
-    def __init__(self, log: Any, data: bytes) -> None:  # noqa: ANN401
+    def __init__(self, log: Any, data: bytes, place: str, *, in_runs: bool) -> None:  # noqa: ANN401
         self._log, self._data, self._at = log, memoryview(data), 0
+        self._place, self._kind = place, WholeBatch if in_runs else CheckedBatch
         self.has_next = log.has_next
 
-    def next_batch(self) -> WholeBatch:
+    def next_batch(self) -> CheckedBatch:
         """Return the next batch."""
         start = self._at
         self._at += HEAD + int.from_bytes(self._data[start + HEAD - 4 : start + HEAD], "big")
-        return WholeBatch(self._log.next_batch(), self._data[start : self._at])
+        return self._kind(self._log.next_batch(), self._data[start : self._at], self._place)
 
 
-class WholeBatch:
-    """A batch of the log with another iterator and a faster checksum."""
+class CheckedBatch:
+    """A batch of the log with a faster checksum, and an error that names its place when it cannot be decoded."""
 
-    def __init__(self, batch: Any, data: memoryview) -> None:  # noqa: ANN401
-        self._batch, self._data = batch, data
+    def __init__(self, batch: Any, data: memoryview, place: str) -> None:  # noqa: ANN401
+        self._batch, self._data, self._place = batch, data, place
 
     def validate_crc(self) -> bool:
         """Return whether the checksum fits; computed by a processor instruction instead of aiokafka's lookup table."""
@@ -132,8 +138,30 @@ class WholeBatch:
         record: Record = next(self._batch)
         return record
 
+    def __iter__(self) -> Iterator[Any]:
+        """Return the records. Raises UnreadableBatchError."""
+        with self._decoding():
+            return iter(self._batch)  # decompresses it
+
+    @contextmanager
+    def _decoding(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - each codec has errors of its own
+            at, codec = int.from_bytes(self._data[:8], "big"), self._data[CHECKED + 1] & CODEC
+            name = CODECS[codec] if codec < len(CODECS) else codec
+            raise UnreadableBatchError(
+                f"{self._place}: the batch at offset {at} (codec {name}, {len(self._data):,} bytes) cannot be decoded: "
+                f"{type(error).__name__}: {one_line(str(error))}; nothing from there on was read"
+            ) from None
+
+
+class WholeBatch(CheckedBatch):
+    """A batch that yields all of its records at once."""
+
     def __iter__(self) -> Iterator[Run]:
-        """Yield one run of all records; nothing when compaction removed them all."""
-        records = list(self._batch)
+        """Yield one run of all records; nothing when compaction removed them all. Raises UnreadableBatchError."""
+        with self._decoding():
+            records = list(self._batch)
         if records:
             yield Run.of(records)

@@ -9,6 +9,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from aiokafka import codec
 from aiokafka.consumer.fetcher import Fetcher
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -67,6 +68,13 @@ def test_a_name_that_is_not_looked_up_any_more_is_told(monkeypatch: pytest.Monke
     """What is replaced in a module of aiokafka must still be taken from there."""
     monkeypatch.setitem(faust_check.GLOBALS, (Fetcher, "_proc_fetch_request"), "OtherRecords")
     with pytest.raises(FaustChangedError, match=r"Fetcher\._proc_fetch_request does not use OtherRecords"):
+        check_faust()
+
+
+def test_a_missing_codec_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without cramjam the first batch of zstd would end the worker; the start says it."""
+    monkeypatch.setattr(codec, "cramjam", None)
+    with pytest.raises(FaustChangedError, match="aiokafka cannot decode snappy, cramjam is missing"):
         check_faust()
 
 

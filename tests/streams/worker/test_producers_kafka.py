@@ -1,0 +1,104 @@
+"""What producers do to a worker on Apache Kafka, with the C client, byte for byte against `ebbtide detect`."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from streams.broker import topics
+from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide
+from tests.kafka import ApacheKafka
+
+pytestmark = pytest.mark.kafka
+
+LINES = gzip.decompress(MEASUREMENTS.read_bytes()).splitlines()
+HALF = len(LINES) // 2
+BROKEN_CODECS = """
+class zstd:
+    def decompress(data):
+        raise RuntimeError("a broken frame")
+snappy = lz4 = zstd
+"""
+
+
+@pytest.fixture(scope="module")
+def detected() -> list[bytes]:
+    """Return the lines of `ebbtide detect` on the recording."""
+    return ebbtide("detect", "--settings", FEEDS, MEASUREMENTS).stdout.splitlines()
+
+
+@pytest.fixture
+def cluster(kafka: ApacheKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Make topics for the test."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in str(request.node.name)[5:])
+    made = Cluster(kafka.address, name.strip("-")[:40], tmp_path, EBBTIDE_WORKER_SNAPSHOT_EVERY="1s")
+    yield made
+    made.close()
+
+
+def produce(cluster: Cluster, lines: Sequence[bytes], **options: str) -> None:
+    """Send measurements with their keys by the C client."""
+    producer = Producer({"bootstrap.servers": cluster.kafka.address, "linger.ms": "20", **options})
+    send(cluster, producer, lines)
+    assert producer.flush(60) == 0
+
+
+def send(cluster: Cluster, producer: Producer, lines: Sequence[bytes]) -> None:
+    """Send measurements with their keys."""
+    for line in lines:
+        producer.produce(cluster.kafka.measurements, key=key(line), value=line, partition=0)
+        producer.poll(0)
+
+
+def key(line: bytes) -> bytes:
+    """Return the key of a measurement."""
+    return b"asn/%d" % json.loads(line)["asn"]
+
+
+def configure(kafka: ApacheKafka, names: Sequence[str], **configs: str) -> None:
+    """Change the configuration of topics."""
+    wanted = {name.replace("_", "."): value for name, value in configs.items()}
+    with kafka.admin() as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=wanted) for name in names])
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_every_codec_gives_the_bytes_of_detect(
+    kafka: ApacheKafka, cluster: Cluster, detected: list[bytes], codec: str
+) -> None:
+    """Measurements come in the codec, in runs; the broker stores each other topic in it: the clock, which is read
+    record by record, the changelog, from which a second worker starts, and what our own tools read.
+    """
+    others = [topic.name for topic in topics.all_of(cluster.kafka) if topic.name != cluster.kafka.measurements]
+    configure(kafka, others, compression_type="uncompressed" if codec == "none" else codec)
+    for lines in (LINES[:HALF], LINES[HALF:]):
+        worker = cluster.worker()
+        worker.wait_ready()
+        produce(cluster, lines, **{"compression.type": codec})
+        worker.wait_applied({0: cluster.end() - 1})
+        assert worker.stop() == 0
+        assert worker.complaints() == []
+    assert [record.value for record in cluster.records(cluster.kafka.outages)] == detected
+    done = cluster.run("state", "export", cluster.directory / "all.state")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_batch_that_cannot_be_decoded_is_named(cluster: Cluster) -> None:
+    """The worker ends and says: topic, partition, offset, codec and what failed; nothing behind it is skipped."""
+    (cluster.directory / "cramjam.py").write_text(BROKEN_CODECS)
+    cluster.environment["PYTHONPATH"] = str(cluster.directory)
+    produce(cluster, LINES[:100])
+    produce(cluster, LINES[100:200], **{"compression.type": "zstd"})
+    worker = cluster.worker()
+    assert worker.process.wait(60) == 1
+    named = f"topic {cluster.kafka.measurements}, partition 0: the batch at offset 100 (codec zstd, "
+    lines = worker.complaints()
+    assert 1 <= len([line for line in lines if named in line and "RuntimeError: a broken frame" in line]) <= 2
+    assert len(lines) <= 3, "no traceback"
+    assert cluster.committed().get(0, 0) <= 100
