@@ -39,7 +39,8 @@ from faust.types.tuples import ack_lock
 
 from streams.broker.batch_topic import RecordBatch, batch_limits
 from streams.broker.in_flight import InFlight
-from streams.ingest.record_run import Batches, Run, joined
+from streams.config.errors import BrokerError
+from streams.ingest.record_run import Batches, Run, UnreadableBatchError, joined
 
 REBALANCE_PAUSE_SECONDS = 0.1
 # One request is out at a time: what it does not ask for, as it had just been fetched, waits until it is answered.
@@ -135,7 +136,10 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     async def _fetch_records(self, consumer: Any, active_partitions: set[TP], **options: Any) -> Any:  # noqa: ANN401
         if self._watched is not consumer._fetcher:
             self._watch(consumer._fetcher)
-        return await super()._fetch_records(consumer, active_partitions, **options)
+        try:
+            return await super()._fetch_records(consumer, active_partitions, **options)
+        except UnreadableBatchError as error:
+            raise BrokerError(str(error)) from None
 
     def _watch(self, fetcher: Fetcher) -> None:
         """Adopt the records of each fetch before anybody can take them, also of a fetch that is already there."""

@@ -37,7 +37,3 @@ class StateError(EbbtideError):
 
 class StateInUseError(EbbtideError):
     """The state of a group cannot be changed while one of its workers is alive."""
-
-
-class UnreadableBatchError(EbbtideError):
-    """A batch of a Kafka topic cannot be decoded."""

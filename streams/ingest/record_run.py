@@ -13,7 +13,6 @@ import numpy as np
 
 from detectors.types import Ints
 from schemas.rejections import one_line
-from streams.config.errors import UnreadableBatchError
 
 HEAD = 12  # bytes of a batch before those that its length, the last four of them, counts
 CHECKED = 21  # where the bytes begin that a batch's checksum covers; the first two are its attributes
@@ -101,6 +100,10 @@ def joined(fetched: Sequence[Run | Record]) -> Run:
     whole = last - first + 1 == len(values)
     offsets = range(first, last + 1) if whole else list(chain.from_iterable(run.offsets for run in runs))
     return Run(offsets, np.concatenate([run.timestamps for run in runs]), keys, values, runs[-1].timestamp_type)
+
+
+class UnreadableBatchError(Exception):
+    """A batch of the log cannot be decoded; the message is one line that names its place."""
 
 
 class Batches:
