@@ -111,6 +111,7 @@ class _KafkaSource:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=RECORDS,
+            isolation_level="read_committed",
             **options,
         )
 

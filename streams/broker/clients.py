@@ -41,8 +41,11 @@ def opened(kafka: KafkaSettings, kind: Callable[..., Any], **options: Any) -> An
 
 @contextmanager
 def reading(kafka: KafkaSettings) -> Iterator[Any]:
-    """Yield a consumer without a group. Raises BrokerError when no broker answers or one refuses a request."""
-    consumer = opened(kafka, KafkaConsumer, enable_auto_commit=False)
+    """Yield a consumer without a group, of what is committed.
+
+    Raises BrokerError when no broker answers or one refuses a request.
+    """
+    consumer = opened(kafka, KafkaConsumer, enable_auto_commit=False, isolation_level="read_committed")
     try:
         yield consumer
     except KafkaError as error:

@@ -8,8 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
 from aiokafka.consumer import subscription_state as aiokafka_state
-from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from faust import Schema
 from faust.app import App
 from faust.tables.manager import TableManager
@@ -24,6 +25,9 @@ from streams.broker.clients import BOOTSTRAP_LOG
 from streams.broker.codecs import CODECS, missing
 from streams.config.errors import EbbtideError
 
+# aiokafka's own class, also after `streams.broker.faust_patches` has put another in its place.
+PartitionRecords = next(kind for kind in fetcher.PartitionRecords.__mro__ if kind.__module__ == fetcher.__name__)
+
 # Versions whose source was read for `streams.broker.faust_patches`; they are those that pyproject.toml pins.
 VERSIONS = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14."}
 
@@ -32,6 +36,7 @@ METHODS: Mapping[tuple[type, str], str] = {
     (driver.Consumer, "_to_message"): "self tp record",
     (driver.Consumer, "_getmany"): "self active_partitions timeout",
     (driver.Consumer, "_new_offset"): "self tp",
+    (driver.Consumer, "_add_gap"): "self tp offset_from offset_to",
     (driver.Consumer, "getmany"): "self timeout",
     (driver.Consumer, "perform_seek"): "self",
     (driver.Consumer, "on_partitions_revoked"): "self revoked",
@@ -58,6 +63,10 @@ METHODS: Mapping[tuple[type, str], str] = {
     (Fetcher, "_proc_fetch_request"): "self assignment node_id request",
     (FetchResult, "has_more"): "self",
     (PartitionRecords, "_consumer_record"): "self tp record",
+    (PartitionRecords, "__init__"): (
+        "self tp records aborted_transactions fetch_offset key_deserializer value_deserializer check_crcs "
+        "isolation_level"
+    ),
 }
 
 # Attributes that a class declares in its body, by annotation, by slot or by value.
@@ -76,13 +85,13 @@ INITIALISED: Mapping[type, str] = {
     AIOKafkaConsumer: "_subscription _fetcher _fetch_max_wait_ms _isolation_level",
     Fetcher: "_records",
     FetchResult: "_partition_records",
-    PartitionRecords: "_records _tp next_fetch_offset",
+    PartitionRecords: "_records next_fetch_offset",
     aiokafka_state.TopicPartitionState: "highwater lso timestamp",
 }
 
 # What a method takes from its module by these names, so that it can be replaced there.
 GLOBALS: Mapping[tuple[type, str], str] = {
-    (Fetcher, "_proc_fetch_request"): "MemoryRecords",
+    (Fetcher, "_proc_fetch_request"): "MemoryRecords PartitionRecords",
     (DefaultRecordBatch, "_maybe_uncompress"): " ".join(f"{name}_decode" for name in CODECS),
 }
 

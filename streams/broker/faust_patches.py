@@ -7,10 +7,12 @@ Faust: rebalance, flow control, recovery, acknowledgement and the commit itself.
   them, and afterwards it seeks them once more to the committed offset: Faust resumes reading before it seeks and
   empties the queues after it, so a record fetched in between would never reach an agent.
 - `_new_offset` commits behind the acknowledged run of batches, never past a batch in flight.
+- `_add_gap` ends before the record that follows, so that commits of other topics pass the markers of transactions.
 - `perform_seek` and `on_partitions_revoked` drop what is in flight: all that is not committed is read again. Before
   partitions are revoked, acknowledged batches are committed, so that less is read again.
 - `Thread` fetches batch topics in runs: columns of whole log batches, not a Python object per record. No request waits
   longer than `FETCH_WAIT_MS`: with Faust's 1.5 s, a changelog is read with long pauses.
+- `Thread` reads committed transactions only, and no open one. `open_transaction` returns what waits for the end of one.
 - `Log` keeps the bytes that checksums cover: aiokafka reads them byte by byte, a sixth of its thread's time.
 - `EagerTableManager` starts recovery as soon as the agents have started, not a second later.
 - `on_buffer_full` and `on_buffer_drop` ignore batch topics: their full queue itself makes reading wait. Faust would
@@ -22,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 from aiokafka import AIOKafkaConsumer
@@ -100,23 +102,25 @@ class Log(MemoryRecords):  # type: ignore[misc]
         self.data = data
 
 
-fetching.MemoryRecords = Log
+class NamedRecords(PartitionRecords):  # type: ignore[misc]
+    """The fetched records of a partition; a batch that cannot be decoded is an error that names its place."""
+
+    def __init__(self, tp: TP, records: Log, *rest: Any) -> None:  # noqa: ANN401
+        place = f"topic {tp.topic}, partition {tp.partition}"
+        super().__init__(tp, Batches(records, records.data, place), *rest)
 
 
-def adopt(records: PartitionRecords, *, in_runs: bool = False) -> None:
-    """Have a batch that cannot be decoded named; where `in_runs`, deliver the records in runs."""
-    if not isinstance(records._records, Batches):
-        place = f"topic {records._tp.topic}, partition {records._tp.partition}"
-        records._records = Batches(records._records, records._records.data, place, in_runs=in_runs)
-        if in_runs:
-            records.__class__ = RunRecords
+fetching.MemoryRecords, fetching.PartitionRecords = Log, NamedRecords
 
 
-class RunRecords(PartitionRecords):  # type: ignore[misc]
-    """The fetched records of a partition, delivered in runs: a Python object per record costs more than decoding.
+class RunRecords(NamedRecords):
+    """The fetched records of a partition, delivered in runs: a Python object per record costs more than decoding."""
 
-    aiokafka still decides what to skip and what comes next.
-    """
+    @classmethod
+    def adopt(cls, records: NamedRecords) -> None:
+        """Deliver the records in runs; aiokafka still decides what to skip and what comes next."""
+        records._records.in_runs = True
+        records.__class__ = cls
 
     def _consumer_record(self, tp: TP, record: Run) -> Run:
         return record.since(self.next_fetch_offset)
@@ -131,6 +135,7 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ANN401
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"  # what a producer took back was never said
         return consumer
 
     async def _fetch_records(self, consumer: Any, active_partitions: set[TP], **options: Any) -> Any:  # noqa: ANN401
@@ -156,8 +161,15 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def _adopt(self, fetcher: Fetcher) -> None:
         for tp, result in fetcher._records.items():
-            if isinstance(result, FetchResult) and result.has_more():
-                adopt(result._partition_records, in_runs=tp.topic in self.batched)
+            if tp.topic in self.batched and isinstance(result, FetchResult) and result.has_more():
+                RunRecords.adopt(result._partition_records)
+
+
+class OpenTransaction(NamedTuple):
+    """Messages from the first undecided one on, and the seconds for which that has been the first one."""
+
+    messages: int
+    seconds: float
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
@@ -167,6 +179,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **options)
         self._in_flight: dict[TP, InFlight] = {}
         self._position: dict[TP, int] = {}
+        self._stable: dict[TP, tuple[int, float]] = {}  # end of what is decided, and since when it stands still
         # The epoch grows whenever positions are no longer known; batches of an earlier one are void.
         self._epoch = 0
         self._sought_epoch = -1
@@ -182,7 +195,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     continue
                 # Faust takes a jump in offsets for a gap and a step back for a repetition: here neither is one.
                 self._read_offset[tp] = None
+            elif self._read_offset[tp] == 0:  # Faust takes that for no offset, and would never commit past the gap
+                await self._add_gap(tp, 1, message.offset)
             yield tp, message
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Note offsets without a record. Faust counts the record behind them too, and its commits then stop there."""
+        await super()._add_gap(tp, offset_from, offset_to - 1)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
         self.not_waiting_next_records.clear()  # Faust only ever sets it
@@ -345,5 +364,16 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         state = self._state(tp)
         if state is None or state.timestamp is None or now - state.timestamp / 1000.0 > max_age:
             return None
-        end: int | None = state.lso if self.in_transaction else state.highwater
+        end: int | None = state.highwater
         return end
+
+    def open_transaction(self, tp: TP, now: float) -> OpenTransaction | None:
+        """Return what waits for the end of a transaction in a batch topic's partition; None when nothing does."""
+        state = self._state(tp)
+        if state is None or state.lso is None or state.highwater is None or state.lso >= state.highwater:
+            self._stable.pop(tp, None)
+            return None
+        stable, since = self._stable.get(tp, (None, now))
+        since = since if stable == state.lso else now
+        self._stable[tp] = state.lso, since
+        return OpenTransaction(state.highwater - state.lso, max(0.0, now - since))

@@ -15,9 +15,19 @@ from faust.types import TP
 
 from streams.broker.batch_topic import BatchSchema, RecordBatch, batch_topic
 from streams.broker.faust_check import check_faust
-from streams.broker.faust_patches import Consumer
+from streams.broker.faust_patches import Consumer, OpenTransaction
 
-__all__ = ["BatchSchema", "Consumer", "RecordBatch", "Transport", "batch_topic", "check_faust", "lag"]
+__all__ = [
+    "BatchSchema",
+    "Consumer",
+    "OpenTransaction",
+    "RecordBatch",
+    "Transport",
+    "batch_topic",
+    "check_faust",
+    "lag",
+    "open_transaction",
+]
 
 MAX_AGE_SECONDS = 15.0
 
@@ -36,3 +46,12 @@ def lag(app: faust.App, tp: TP, *, max_age: float = MAX_AGE_SECONDS) -> int | No
     """
     remaining: int | None = app.consumer.lag(tp, time.time(), max_age)
     return remaining
+
+
+def open_transaction(app: faust.App, tp: TP) -> OpenTransaction | None:
+    """Return what waits for the end of a transaction in a batch topic's partition; None when nothing does.
+
+    Call it at least every few seconds: the time that it returns begins with the first call that saw the transaction.
+    """
+    found: OpenTransaction | None = app.consumer.open_transaction(tp, time.time())
+    return found

@@ -109,16 +109,17 @@ class UnreadableBatchError(Exception):
 class Batches:
     """A fetched part of the log of `place`. Where `in_runs`, a batch yields all of its records at once, as one run."""
 
-    def __init__(self, log: Any, data: bytes, place: str, *, in_runs: bool) -> None:  # noqa: ANN401
+    def __init__(self, log: Any, data: bytes, place: str) -> None:  # noqa: ANN401
         self._log, self._data, self._at = log, memoryview(data), 0
-        self._place, self._kind = place, WholeBatch if in_runs else CheckedBatch
+        self._place, self.in_runs = place, False
         self.has_next = log.has_next
 
     def next_batch(self) -> CheckedBatch:
         """Return the next batch."""
         start = self._at
         self._at += HEAD + int.from_bytes(self._data[start + HEAD - 4 : start + HEAD], "big")
-        return self._kind(self._log.next_batch(), self._data[start : self._at], self._place)
+        kind = WholeBatch if self.in_runs else CheckedBatch
+        return kind(self._log.next_batch(), self._data[start : self._at], self._place)
 
 
 class CheckedBatch:

@@ -14,7 +14,7 @@ from faust.types import TP
 from schemas.clock import Clock
 from schemas.incident import Incident
 from schemas.outage import Outage
-from streams.broker.transport import lag
+from streams.broker.transport import OpenTransaction, lag, open_transaction
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.state.area_stage import AreaStage
@@ -135,6 +135,7 @@ class Worker:
         self.note_time()
         due = {number for runner in self.runners for number in runner.due()}
         for number, stage in self.partitions.items():
+            self.open_transaction(number)  # its time counts from the first look
             now = self.clock()
             stage.note_lag(self.lag(number), now)
             if stage.may_follow(self.lag(number), now):
@@ -164,3 +165,7 @@ class Worker:
     def lag(self, number: int) -> int | None:
         """Return how many messages of a partition are unread; None when that is not known."""
         return lag(self.app, TP(self.settings.kafka.measurements, number))
+
+    def open_transaction(self, number: int) -> OpenTransaction | None:
+        """Return the messages of a partition that wait for a producer to end a transaction; None without one."""
+        return open_transaction(self.app, TP(self.settings.kafka.measurements, number))

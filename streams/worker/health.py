@@ -6,20 +6,40 @@ from typing import Any
 
 from aiohttp.web import Response
 
+from streams.broker.transport import OpenTransaction
 from streams.state.area_stage import AreaStage
 from streams.worker.agents import Worker
 from streams.worker.web.responses import as_json
 
+TRANSACTION_PATIENCE = 300.0  # seconds; a producer's transaction usually ends within one minute
+
 
 def not_ready(worker: Worker) -> str | None:
-    """Return why the worker is not ready, None when it is: recovering, or partitions that lag behind."""
+    """Return why the worker is not ready, None when it is.
+
+    It recovers, or partitions lag behind, or wait too long for the end of a producer's transaction.
+    """
     app = worker.app
     if app.rebalancing or app.in_recovery or not app.tables.recovery.completed.is_set():
         return "recovering"
     numbers = worker.assigned()
-    lags = {number: worker.lag(number) for number in numbers}
-    behind = [number for number, lag in lags.items() if lag is None or lag > worker.settings.worker.max_records]
-    return f"partitions {behind} are behind" if behind else None
+    behind = [number for number in numbers if _is_behind(worker, number)]
+    if behind:
+        return f"partitions {behind} are behind"
+    stuck = [number for number, _ in long_transactions(worker)]
+    return f"partitions {stuck} wait for a producer that has not ended its transaction" if stuck else None
+
+
+def _is_behind(worker: Worker, number: int) -> bool:
+    """Return whether many messages of a partition could be read and are not."""
+    lag, waiting = worker.lag(number), worker.open_transaction(number)
+    return lag is None or lag - (waiting.messages if waiting else 0) > worker.settings.worker.max_records
+
+
+def long_transactions(worker: Worker) -> list[tuple[int, OpenTransaction]]:
+    """Return the partitions that have waited for the end of a transaction for `TRANSACTION_PATIENCE`."""
+    found = [(number, worker.open_transaction(number)) for number in worker.assigned()]
+    return [(number, waiting) for number, waiting in found if waiting and waiting.seconds >= TRANSACTION_PATIENCE]
 
 
 def readiness(worker: Worker) -> Response:

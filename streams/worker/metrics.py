@@ -83,6 +83,11 @@ class Metrics:
         self.findings_waiting = self._gauge("findings_waiting", "Event times whose findings wait for reporters.")
         self.suspected_faults = self._gauge("held_outages", "Outages held back: the feed may have a fault.", "feed")
         self.lag = self._gauge("partition_lag_messages", "Messages not read yet.", "partition")
+        self.transaction = self._gauge(
+            "transaction_open_seconds",
+            "Time for which an open transaction has held messages back.",
+            "partition",
+        )
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
         self.recovery = self._gauge("recovery_seconds", "Duration of the last recovery of the state, from its loss.")
         self.recovery.set(nan)

@@ -28,11 +28,13 @@ def refresh(worker: Worker) -> None:
 
 
 def _refresh_lag(worker: Worker) -> None:
-    gauge = worker.metrics.lag
+    gauge, transaction = worker.metrics.lag, worker.metrics.transaction
     gauge.clear()
+    transaction.clear()
     for number in worker.assigned():
-        lag = worker.lag(number)
+        lag, waiting = worker.lag(number), worker.open_transaction(number)
         gauge.labels(str(number)).set(nan if lag is None else lag)
+        transaction.labels(str(number)).set(waiting.seconds if waiting else 0)
 
 
 def _refresh_time(worker: Worker) -> None:

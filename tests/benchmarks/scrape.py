@@ -65,7 +65,7 @@ def worker_of(settings: Settings, partitions: Sequence[MeasurementStage], incide
     mine = {TP(settings.kafka.measurements, partition.number) for partition in partitions}
     recovery = SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True))
     app = SimpleNamespace(
-        consumer=SimpleNamespace(assignment=lambda: mine, lag=lambda *_: 0),
+        consumer=SimpleNamespace(assignment=lambda: mine, lag=lambda *_: 0, open_transaction=lambda *_: None),
         rebalancing=False,
         in_recovery=False,
         tables=SimpleNamespace(recovery=recovery),

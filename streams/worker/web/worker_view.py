@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,12 +30,14 @@ class FeedHealth(NamedTuple):
 class Health(NamedTuple):
     """The state of the worker.
 
-    `not_ready`: the reason it is not ready, None when it is; `lag`: number of unread messages, None when unknown.
+    `not_ready`: the reason it is not ready, None when it is; `lag`: number of unread messages, None when unknown;
+    `notices`: a sentence on each thing that is wrong with what producers send.
     """
 
     not_ready: str | None
     lag: int | None
     feeds: list[FeedHealth]
+    notices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,11 +129,11 @@ def say(kafka: ApacheKafka, topic: str, words: list[str]) -> None:
     producer.close()
 
 
-def committed(kafka: ApacheKafka, app: str) -> dict[int, int]:
-    """Return the committed offset of each partition of the app's batch topic."""
+def committed(kafka: ApacheKafka, app: str, topic: str = "batches") -> dict[int, int]:
+    """Return the committed offset of each partition of one of the app's topics."""
     with kafka.admin() as admin:
         offsets = admin.list_group_offsets([app])[app]
-    return {tp.partition: at.offset for tp, at in offsets.items() if tp.topic == f"{app}-batches" and at.offset >= 0}
+    return {tp.partition: at.offset for tp, at in offsets.items() if tp.topic == f"{app}-{topic}" and at.offset >= 0}
 
 
 def assert_contiguous(worker: Worker) -> None:
@@ -255,3 +255,39 @@ async def test_lag_is_zero_at_the_end_even_behind_a_transaction_marker(
     assert sum(int(fields[3]) for fields in worker.lines("batch")) == 30
     assert worker.stop() == 0
     assert committed(kafka, app) == dict.fromkeys(range(PARTITIONS), 14)
+
+
+async def test_what_was_taken_back_is_not_read_and_the_commit_goes_on(
+    kafka: ApacheKafka, app: str, start: Start
+) -> None:
+    """Aborted transactions between and behind committed ones, in runs and record by record: no agent gets one,
+    the commit passes all that came before a committed record, and what comes later is read.
+    """
+    async with AIOKafkaProducer(bootstrap_servers=kafka.address, transactional_id=app) as producer:
+
+        async def transaction(word: str, *, abort: bool) -> None:
+            await producer.begin_transaction()
+            for partition in range(PARTITIONS):
+                for _ in range(3):
+                    await producer.send(f"{app}-batches", word.encode(), partition=partition)
+                    await producer.send(f"{app}-words", b"said", key=word.encode(), partition=partition)
+            await (producer.abort_transaction() if abort else producer.commit_transaction())
+
+        for _ in range(3):
+            await transaction("said", abort=False)
+            await transaction("never", abort=True)
+        await transaction("never", abort=True)
+        worker = start("reader")
+        wait_for("all that was committed", lambda: len(worker.lines("word")) >= 27 and _records(worker) >= 27)
+        wait_for("a lag of 0", lambda: worker.lines("lag")[-3:] == [["0", "0"], ["1", "0"], ["2", "0"]])
+        await transaction("later", abort=False)
+        wait_for("what comes later", lambda: len(worker.lines("word")) >= 36 and _records(worker) >= 36)
+        assert worker.stop() == 0
+    assert {fields[2] for fields in worker.lines("word")} == {"said", "later"}
+    assert (len(worker.lines("word")), _records(worker)) == (36, 36)
+    assert committed(kafka, app) == dict.fromkeys(range(PARTITIONS), 31), "7 of 3 and a marker, then 3 records"
+    assert committed(kafka, app, "words") == dict.fromkeys(range(PARTITIONS), 31)
+
+
+def _records(worker: Worker) -> int:
+    return sum(int(fields[3]) for fields in worker.lines("batch"))

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from streams.broker.faust_patches import Log, adopt
+from streams.broker.faust_patches import Log, NamedRecords, RunRecords
 from streams.ingest import record_run as runs_module
 from streams.ingest.record_run import Run, joined
 
@@ -42,10 +42,10 @@ def stored(base: int, *offsets: int, codec: int = PLAIN, producer: int = -1, con
 
 def fetched(
     log: bytes, start: int = 0, isolation: int = READ_UNCOMMITTED, aborted: Sequence[tuple[int, int]] = ()
-) -> PartitionRecords:
+) -> NamedRecords:
     """Return what aiokafka makes of bytes that were fetched from an offset on."""
     tp = TopicPartition("measurements", 0)
-    return PartitionRecords(tp, Log(log), list(aborted), start, None, None, True, isolation)
+    return NamedRecords(tp, Log(log), list(aborted), start, None, None, True, isolation)
 
 
 def columns(run: Run) -> list[list[object]]:
@@ -73,7 +73,7 @@ def test_runs_hold_what_single_records_hold(name: str) -> None:
     """The same records, by column, and the same place to read on from."""
     log, start = LOGS[name]
     single, runs = fetched(log, start), fetched(log, start)
-    adopt(runs, in_runs=True)
+    RunRecords.adopt(runs)
     expected, found = list(single), joined(list(runs))
     assert columns(found) == columns(Run.of(expected))
     assert runs.next_fetch_offset == single.next_fetch_offset
@@ -84,7 +84,7 @@ def test_what_a_transaction_took_back_is_left_out() -> None:
     log = stored(0, 0, 1, producer=7) + stored(2, 2, producer=8) + stored(3, 3, producer=7, control=True)
     log += stored(4, 4, producer=7)
     runs = fetched(log, 0, READ_COMMITTED, [(7, 0)])
-    adopt(runs, in_runs=True)
+    RunRecords.adopt(runs)
     assert list(joined(list(runs)).offsets) == [2, 4]
     assert runs.next_fetch_offset == 5
 
@@ -93,7 +93,7 @@ def test_log_with_no_record_left_moves_on() -> None:
     """A marker alone, or what lies below the start, gives no run and still moves the place to read on from."""
     for log, start, end in ((stored(2, 2, producer=7, control=True), 2, 3), (stored(0, 0, 1), 2, 2)):
         runs = fetched(log, start)
-        adopt(runs, in_runs=True)
+        RunRecords.adopt(runs)
         assert list(runs) == []
         assert runs.next_fetch_offset == end
 
@@ -103,7 +103,7 @@ def test_damaged_batch_is_an_error(in_c: bool, monkeypatch: pytest.MonkeyPatch) 
     """A checksum that does not fit is found as before, also where there is no quick way to take it."""
     monkeypatch.setattr(runs_module, "CRC_IN_C", in_c)
     runs = fetched(stored(0, 0, 1)[:-1] + b"x")
-    adopt(runs, in_runs=True)
+    RunRecords.adopt(runs)
     with pytest.raises(CorruptRecordException):
         list(runs)
 
@@ -111,8 +111,8 @@ def test_damaged_batch_is_an_error(in_c: bool, monkeypatch: pytest.MonkeyPatch) 
 def test_adopted_twice_is_adopted_once_and_freed_without_the_collector() -> None:
     """The hook sees what is still waiting again; a megabyte that was read must not wait for garbage collection."""
     runs = fetched(stored(0, 0, 1))
-    adopt(runs, in_runs=True)
-    adopt(runs, in_runs=True)
+    RunRecords.adopt(runs)
+    RunRecords.adopt(runs)
     assert [list(run.offsets) for run in runs] == [[0, 1]]
     gc.disable()
     try:
@@ -127,7 +127,7 @@ def test_single_records_among_runs_are_joined_too() -> None:
     """What was fetched before the hook was in place comes record by record."""
     record = ConsumerRecord("measurements", 0, 6, NOW_MS, 0, b"k", b"v", None, 1, 1, ())
     runs = fetched(stored(3, 3, 4))
-    adopt(runs, in_runs=True)
+    RunRecords.adopt(runs)
     found = joined([*runs, record])
     assert (list(found.offsets), found.values, found.timestamps.tolist()[-1]) == (
         [3, 4, 6],
@@ -140,7 +140,7 @@ def test_single_records_among_runs_are_joined_too() -> None:
 def test_offsets_without_holes_are_a_range() -> None:
     """Nobody looks at each of them."""
     runs = fetched(stored(0, 0, 1) + stored(2, 2, 3))
-    adopt(runs, in_runs=True)
+    RunRecords.adopt(runs)
     found = joined(list(runs))
     assert found.offsets == range(4)
     assert found.cut(1, 3).offsets == range(1, 3)

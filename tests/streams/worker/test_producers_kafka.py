@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from streams.broker import topics
-from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide
+from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, Worker, ebbtide, wait_for
 from tests.kafka import ApacheKafka
 
 pytestmark = pytest.mark.kafka
@@ -102,3 +103,69 @@ def test_batch_that_cannot_be_decoded_is_named(cluster: Cluster) -> None:
     assert 1 <= len([line for line in lines if named in line and "RuntimeError: a broken frame" in line]) <= 2
     assert len(lines) <= 3, "no traceback"
     assert cluster.committed().get(0, 0) <= 100
+
+
+def transactional(cluster: Cluster) -> Producer:
+    """Return a producer of transactions."""
+    options = {"bootstrap.servers": cluster.kafka.address, "transactional.id": cluster.kafka.app_id, "linger.ms": "20"}
+    producer = Producer(options)
+    producer.init_transactions(60)
+    return producer
+
+
+def test_aborted_transactions_give_the_bytes_of_detect(cluster: Cluster, detected: list[bytes]) -> None:
+    """A producer takes back one transaction in two, in which every probe goes down; a kill -9 comes in between."""
+    producer, worker = transactional(cluster), cluster.worker()
+    worker.wait_ready()
+    size = len(LINES) // 8
+    for start in range(0, len(LINES), size):
+        lines = LINES[start : start + size]
+        producer.begin_transaction()
+        send(cluster, producer, [line.replace(b'"up":true', b'"up":false') for line in lines])
+        assert producer.flush(60) == 0
+        producer.abort_transaction(60)
+        producer.begin_transaction()
+        send(cluster, producer, lines)
+        producer.commit_transaction(60)
+        if start == 4 * size:
+            wait_for("a snapshot", cluster.committed)
+            worker.kill()
+            worker = cluster.worker()
+    counts = worker.wait_applied({0: cluster.end() - 2})[0]
+    assert (counts["received"], counts["dead"]) == (len(LINES), {})
+    wait_for("a lag of 0", lambda: metric(worker, "ebbtide_partition_lag_messages") == 0)
+    assert worker.stop() == 0
+    assert last([record.value for record in cluster.records(cluster.kafka.outages)]) == last(detected)
+    assert {record.value for record in cluster.records(cluster.kafka.outages)} == set(detected)
+    assert cluster.committed() == {0: cluster.end() - 1}, "all but the last marker"
+
+
+def test_open_transaction_is_told(cluster: Cluster) -> None:
+    """What a producer has not committed yet is not read: it counts as lag, and how long it has been open is a metric;
+    once it is aborted, nothing is left to read.
+    """
+    producer, worker = transactional(cluster), cluster.worker()
+    worker.wait_ready()
+    producer.begin_transaction()
+    send(cluster, producer, LINES[:50])
+    assert producer.flush(60) == 0
+    wait_for("an open transaction", lambda: metric(worker, "ebbtide_transaction_open_seconds") > 2)
+    assert metric(worker, "ebbtide_partition_lag_messages") == 50
+    assert worker.status()[0]["received"] == 0
+    assert worker.get("/readyz")[0] == 200, "a transaction may last some minutes"
+    producer.abort_transaction(60)
+    wait_for("nothing to read", lambda: metric(worker, "ebbtide_partition_lag_messages") == 0)
+    assert metric(worker, "ebbtide_transaction_open_seconds") == 0
+    assert worker.status()[0]["received"] == 0
+
+
+def metric(worker: Worker, name: str) -> float:
+    """Return the value of a metric that has one sample."""
+    (value,) = re.findall(rf"^{name}(?:{{.*}})? (.+)$", worker.get("/metrics")[1].decode(), re.MULTILINE)
+    return float(value)
+
+
+def last(values: Iterable[bytes]) -> dict[str, bytes]:
+    """Return the newest revision of each outage."""
+    found = sorted(((json.loads(value), value) for value in values), key=lambda pair: int(pair[0]["revision"]))
+    return {outage["outage_id"]: value for outage, value in found}

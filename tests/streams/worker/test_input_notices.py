@@ -1,0 +1,54 @@
+"""Readiness and the page's sentences about what producers send, of workers made by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from streams.broker.transport import OpenTransaction
+from streams.worker import health
+from streams.worker.agents import Worker
+from streams.worker.health import not_ready
+from streams.worker.input_notices import notices
+
+
+def worker_with(lag: int | None, waiting: OpenTransaction | None) -> Worker:
+    """Return a worker of partition 3, which has this lag and waits for this transaction."""
+    tables = SimpleNamespace(recovery=SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True)))
+    made = SimpleNamespace(
+        app=SimpleNamespace(rebalancing=False, in_recovery=False, tables=tables),
+        settings=SimpleNamespace(worker=SimpleNamespace(max_records=100)),
+        assigned=lambda: [3],
+        partitions={},
+        lag=lambda number: lag,
+        open_transaction=lambda number: waiting,
+    )
+    return cast("Worker", made)
+
+
+@pytest.mark.parametrize(
+    ("lag", "waiting", "reason"),
+    [
+        (0, None, None),
+        (101, None, "partitions [3] are behind"),
+        (None, None, "partitions [3] are behind"),
+        (5000, OpenTransaction(4950, 20.0), None),
+        (5101, OpenTransaction(5000, 20.0), "partitions [3] are behind"),
+        (5000, OpenTransaction(5000, 400.0), "partitions [3] wait for a producer that has not ended its transaction"),
+    ],
+)
+def test_an_open_transaction_is_no_lag_of_the_worker_until_it_lasts(
+    lag: int | None, waiting: OpenTransaction | None, reason: str | None
+) -> None:
+    """What nobody may read yet is not what the worker is behind with; one that never ends makes it unready."""
+    assert not_ready(worker_with(lag, waiting)) == reason
+
+
+def test_the_page_names_a_transaction_that_does_not_end() -> None:
+    """Partition, messages and minutes; nothing of one that has just begun."""
+    assert notices(worker_with(7, OpenTransaction(7, health.TRANSACTION_PATIENCE - 1))) == []
+    assert notices(worker_with(1204, OpenTransaction(1204, 420.0))) == [
+        "1,204 messages of partition 3 are not read: a producer has not ended its transaction for 7 minutes."
+    ]
