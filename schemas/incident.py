@@ -15,9 +15,9 @@ from schemas.severity import Severity
 
 SCHEMA: Final = 1
 
-State: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired"]
+State: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired", "retracted"]
 #: States of an incident that is over.
-OVER: Final[tuple[State, ...]] = ("ended", "expired")
+OVER: Final[tuple[State, ...]] = ("ended", "expired", "retracted")
 Kind: TypeAlias = Literal[
     "total", "partial", "mobile-only", "fixed-only", "international-only", "service-block", "feed-fault"
 ]
@@ -65,6 +65,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     headline: Annotated[str, Meta(min_length=1)]
     started_at: Time
     detected_at: Time
+    confirmed_at: Time | None = None
     updated_at: Time
     ended_at: Time | None = None
     drops: list[Drop]

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from detectors.types import Severity, State, Suppression
 
 Facets: TypeAlias = tuple[tuple[str, str], ...]
-IncidentPhase: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired"]
+IncidentPhase: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired", "retracted"]
 IncidentKind: TypeAlias = Literal[
     "total", "partial", "mobile-only", "fixed-only", "international-only", "service-block", "feed-fault"
 ]
@@ -21,7 +21,7 @@ FEED_FAULT: IncidentKind = "feed-fault"
 STOPPED_FEED = "feed"  # the kind of entity of a whole feed that has stopped
 DOUBTED_FEED = "doubt"  # the kind of entity of a whole feed of which most series fall together
 DEEP_DROP = 0.5  # a country that loses this share explains all outages in it
-OVER: Collection[IncidentPhase] = ("ended", "expired")
+OVER: Collection[IncidentPhase] = ("ended", "expired", "retracted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,7 @@ class IncidentRevision:
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
     `is_doubted`: most series of the feed at fault fell together. `is_refuted`: other feeds show the same, so it is no
     fault. `facets`: those that all its outages have. `by_feed`: nats that each feed gave where none shows it by itself.
+    `confirmed_at`: when it was first more than a suspicion; None before, and where it is retracted.
     """
 
     root: str
@@ -202,6 +203,7 @@ class IncidentRevision:
     facets: Facets = ()
     is_refuted: bool = False
     by_feed: tuple[tuple[str, float], ...] = ()
+    confirmed_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -212,6 +214,7 @@ class TrackedIncident:
     the feed is not at fault, as other feeds show the same. `broad`: its outages are too many at once for chance, so
     that further outages of the country belong to it. `affected`: the largest share of the country so far. `outages`:
     by outage id. `absorbed`: roots of incidents that were merged into it. `latest`: None before the first revision.
+    `confirmed_at`: when it was first more than a suspicion, None before.
     """
 
     root: str
@@ -224,6 +227,7 @@ class TrackedIncident:
     outages: dict[str, OutageRevision] = field(default_factory=dict)
     absorbed: list[str] = field(default_factory=list)
     latest: IncidentRevision | None = None
+    confirmed_at: float | None = None
 
     @property
     def age(self) -> tuple[float, str]:

@@ -30,10 +30,14 @@ QUIET = HOUR / 2  # from the end of the last outage to the end of the incident
 STAGGER = HOUR / 2  # an entity that falls later than this after the first shows that the incident spreads
 SPREADING = 2 * HOUR  # how long an incident counts as spreading after the newest entity fell
 MIN_CHANGE = 0.05  # a change of a share that is worth a revision
+UNCONFIRMED = ("suspected", "retracted")
 
 
 def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> IncidentRevision:
-    """Return the revision that describes the incident at an instant. Raises `incident.affected` where it has grown."""
+    """Return the revision that describes the incident at an instant.
+
+    Raises `incident.affected` where it has grown, and notes when the incident was confirmed.
+    """
     members = incident.members
     loss, witnesses = loss_of(incident, members, coverage), witnesses_of(incident, members, now, coverage)
     return IncidentRevision(
@@ -85,12 +89,15 @@ def _affected_share(
 def _times(incident: TrackedIncident, members: Sequence[OutageRevision], now: float) -> dict[str, Any]:
     """Return the phase and the times of a revision."""
     phase = phase_at(incident, now)
+    if phase not in UNCONFIRMED and incident.confirmed_at is None:
+        incident.confirmed_at = now
     return {
         "state": phase,
         "started_at": incident.start,
         "detected_at": min(outage.detected_at for outage in members),
         "updated_at": now,
-        "ended_at": _ended_at(incident.edges) if phase == "ended" else None,
+        "ended_at": _ended_at(incident.edges) if phase in ("ended", "retracted") else None,
+        "confirmed_at": None if phase in UNCONFIRMED else incident.confirmed_at,
     }
 
 
@@ -133,12 +140,13 @@ def _is_wide(incident: TrackedIncident, members: Sequence[OutageRevision], cover
 def phase_at(incident: TrackedIncident, now: float) -> IncidentPhase:
     """Return the phase at an instant."""
     if incident.refuted:
-        return "ended"
+        return "retracted"
     over, until, members = over_at(incident), spreading_until(incident), incident.members
-    if over is not None and now >= over:
+    is_over, is_sure = over is not None and now >= over, bool(incident.confirmed or incident.fault)
+    if is_over and is_sure:
         return "expired" if _is_lost(members) else "ended"
-    if not incident.confirmed and not incident.fault:
-        return "suspected"
+    if not is_sure:
+        return "retracted" if is_over else "suspected"
     if all(outage.state == "recovering" or not outage.running for outage in members):
         return "recovering"
     return "spreading" if until is not None and now < until else "ongoing"

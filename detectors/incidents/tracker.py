@@ -197,6 +197,8 @@ def _merge(state: IncidentState, incidents: Sequence[TrackedIncident], changed: 
     for young in rest:
         oldest.outages |= young.outages
         oldest.broad |= young.broad
+        confirmed = [at for at in (oldest.confirmed_at, young.confirmed_at) if at is not None]
+        oldest.confirmed_at = min(confirmed, default=None)
         state.roots |= dict.fromkeys(young.outages, oldest.root)
         del state.incidents[young.root]
         state.starts.get(young.country or "", {}).pop(young.root, None)

@@ -42,9 +42,15 @@ def _end_reason(notice: Notice) -> str | None:
     if notice.merged_into is not None:
         return f"part of the older incident {notice.merged_into}, which tells what follows"
     if notice.phase == "over":
-        ends = {"expired": "its feeds stopped, so its end is unknown", "retracted": "retracted: no outage after all"}
+        ends = {"expired": "its feeds stopped, so its end is unknown", "retracted": _why_retracted(notice)}
         return ends.get(notice.state, "over" if notice.state in ("ended", "closed") else notice.state)
     return None if notice.suppressed_by is None else f"suppressed by {notice.suppressed_by}"
+
+
+def _why_retracted(notice: Notice) -> str:
+    if "feed-fault" in notice.kinds:
+        return "retracted: the feed was not at fault"
+    return f"retracted: {'it was never confirmed' if notice.subject == 'incident' else 'no outage after all'}"
 
 
 def _change_reason(before: Notice, now: Notice) -> str | None:

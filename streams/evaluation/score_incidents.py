@@ -45,7 +45,7 @@ def score_incidents(case: Path, events: str, slack: float) -> Matches:
 
 
 def last_episodes(revisions: Iterator[Incident]) -> list[Episode]:
-    """Return an episode for the last revision of each incident that was confirmed and not merged into another."""
+    """Return an episode for the last revision of each incident that was confirmed, neither retracted nor merged."""
     last: dict[str, Incident] = {}
     confirmed: set[str] = set()
     for revision in revisions:
@@ -54,7 +54,7 @@ def last_episodes(revisions: Iterator[Incident]) -> list[Episode]:
     return [
         _detected_episode(incident)
         for incident in last.values()
-        if incident.incident_id in confirmed and incident.merged_into is None
+        if incident.incident_id in confirmed and incident.merged_into is None and incident.state != "retracted"
     ]
 
 

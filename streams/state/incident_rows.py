@@ -18,6 +18,7 @@ from msgspec import convert, to_builtins
 from detectors.incidents.doubts import DoubtState, EndedRun
 from detectors.incidents.fusion import Doubt, DoubtRun
 from detectors.incidents.model import OutageRevision, TrackedIncident
+from detectors.incidents.revision import UNCONFIRMED
 from streams.pipeline.expected_levels import Source, Table
 from streams.pipeline.incidents.feed_faults import BinStatus
 from streams.pipeline.incidents.grouping import Grouping, Instant
@@ -204,6 +205,8 @@ def _restore_incident(grouping: Grouping, row: Packed) -> None:
     incident = _loaded(row.values["incident"], INCIDENT_KEYS, TrackedIncident)
     outages = [_loaded(outage, OUTAGE_KEYS, OutageRevision) for outage in row.values["falls"]]
     incident.outages.update({outage.outage_id: outage for outage in outages})
+    if incident.confirmed_at is None and incident.latest and incident.latest.state not in UNCONFIRMED:
+        incident.confirmed_at = incident.latest.detected_at  # older snapshots do not have it
     grouping.state.incidents[incident.root] = incident
     grouping.state.roots.update(dict.fromkeys(row.values["home"], incident.root))
 

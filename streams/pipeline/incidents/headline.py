@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from babel import Locale
 
-from detectors.incidents.model import FEED_FAULT, IncidentRevision
+from detectors.incidents.model import FEED_FAULT, OVER, IncidentRevision
 from schemas.rejections import one_line
 from schemas.severity import SEVERITIES
 from schemas.times import format_time
@@ -86,7 +86,7 @@ def _side(revision: IncidentRevision, facet: str) -> str:
 
 
 def _verb(revision: IncidentRevision) -> str:
-    is_past = revision.state in ("ended", "expired")
+    is_past = revision.state in OVER
     surely, maybe = ("was", "may have been") if is_past else ("is", "may be")
     return f"{surely if revision.is_sure else maybe} {SEVERITIES[revision.severity].predicate}"
 
@@ -143,9 +143,12 @@ def _course(revision: IncidentRevision) -> str:
         regions, networks = len(revision.regions), len(revision.asns)
         many = _count(regions, "regions") if regions > 1 else _count(networks, "networks") if networks > 1 else ""
         return f"; spreading, {many} by now" if many else "; spreading"
-    if revision.state == "ended" and not revision.is_sure:
-        return "; not confirmed"
-    ends = {"recovering": "; coming back", "ended": "; over", "expired": "; its feeds stopped, so its end is unknown"}
+    ends = {
+        "recovering": "; coming back",
+        "ended": "; over",
+        "expired": "; its feeds stopped, so its end is unknown",
+        "retracted": "; not confirmed",
+    }
     return ends.get(revision.state, "; ongoing")
 
 

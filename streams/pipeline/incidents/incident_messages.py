@@ -65,6 +65,7 @@ def incident_of(revision: IncidentRevision, names: Mapping[str, str]) -> Inciden
         headline=headline(revision, names),
         started_at=format_time(revision.started_at),
         detected_at=format_time(revision.detected_at),
+        confirmed_at=None if revision.confirmed_at is None else format_time(revision.confirmed_at),
         updated_at=format_time(revision.updated_at),
         ended_at=None if revision.ended_at is None else format_time(revision.ended_at),
         drops=[Drop(format_time(at), rounded(drop)) for at, drop in revision.drops],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from schemas.incident import Incident
@@ -75,20 +75,18 @@ def _count_suspected(items: Iterable[Outage] | Iterable[Incident]) -> int:
 def _worth_showing(incidents: Sequence[Incident], outages: Sequence[Outage]) -> list[Outage | Incident]:
     """Return the ended incidents, and the ended outages of no incident, without those that were withdrawn."""
     members = {name for incident in incidents for name in incident.outage_ids}
-    retracted = {outage.outage_id for outage in outages if outage.state == "retracted"}
     lone = [
         outage
         for outage in outages
         if outage.outage_id not in members and outage.state not in ("retracted", "suspected")
     ]
-    items: list[Outage | Incident] = [*(incident for incident in incidents if _stands(incident, retracted)), *lone]
+    items: list[Outage | Incident] = [*(incident for incident in incidents if _stands(incident)), *lone]
     return [item for item in items if ended_at(item) is not None]
 
 
-def _stands(incident: Incident, retracted: Collection[str]) -> bool:
-    """Return whether an incident was not merged into a larger one and not all of its outages were retracted."""
-    is_fault = "feed-fault" in incident.kinds
-    return incident.merged_into is None and (is_fault or not all(name in retracted for name in incident.outage_ids))
+def _stands(incident: Incident) -> bool:
+    """Return whether an incident was neither merged into a larger one nor retracted."""
+    return incident.merged_into is None and incident.state != "retracted"
 
 
 def _end(item: Outage | Incident) -> tuple[float, str]:

@@ -175,10 +175,26 @@ def test_spreading_ends_two_hours_after_the_newest_network_fell() -> None:
 
 
 def test_a_suspicion_that_fades() -> None:
-    """It ends at once and was never sure."""
+    """It is retracted at once and was never confirmed."""
     first = down("asn/1", 0, "suspected")
     timeline = Timeline(coverage(IRAN)).run([first, revised(first, 1, "retracted")])
-    assert [(incident.state, incident.is_sure) for incident in timeline.last] == [("ended", False)]
+    assert [(incident.state, incident.is_sure, incident.confirmed_at) for incident in timeline.last] == [
+        ("retracted", False, None)
+    ]
+
+
+def test_a_suspicion_that_is_confirmed_says_when() -> None:
+    """It is null until then, and stays as it is to the end, also when the incident is merged."""
+    first = down("asn/1", 0, "suspected")
+    falls = [first, revised(first, 1, "open"), revised(first, 5, "recovering"), last_revision(first, 6)]
+    timeline = Timeline(coverage(IRAN)).run(falls, until=8)
+    confirmed = [(incident.state, incident.confirmed_at) for incident in timeline.revisions]
+    at = START + HOUR
+    assert confirmed == [("suspected", None), ("ongoing", at), ("recovering", at), ("ended", at)]
+    old, young = down("region/IR-30", 0, "suspected"), down("asn/1", 0.5)
+    timeline = Timeline(coverage([*IRAN, "region/IR-30"])).run([old, young, revised(old, 0.7, "open")])
+    (whole,) = (incident for incident in timeline.last if not incident.merged_into)
+    assert (whole.regions, whole.confirmed_at) == (("IR-30",), young.detected_at)
 
 
 def test_an_incident_whose_feed_stops_expires() -> None:
@@ -241,8 +257,8 @@ def test_a_feed_that_another_agrees_with_is_not_at_fault() -> None:
         for incident in timeline.last
     }
     assert course == {
-        ("bgp",): ("ended", True, ("bgp",)),
-        ("probing",): ("ended", True, ("probing",)),
+        ("bgp",): ("retracted", True, ("bgp",)),
+        ("probing",): ("retracted", True, ("probing",)),
         ("IR",): ("ongoing", False, ("bgp", "probing")),
         ("TR",): ("ongoing", False, ("bgp", "probing")),
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streams.alerts.notice import Notice
-from streams.config.alerts import Route
-from tests.streams.alerts.helpers import REFUSED, UNSURE, QueueDriver, incident, outage
+from streams.config.alerts import AnyReceiver, Route
+from tests.streams.alerts.helpers import RECEIVERS, REFUSED, UNSURE, QueueDriver, incident, outage
 
 PARTIAL = {"severity": "partial"}
 
@@ -16,7 +16,8 @@ PARTIAL = {"severity": "partial"}
     [
         ([incident(1)], ["opened"]),
         ([incident(1, "suspected"), incident(2)], ["opened"]),
-        ([incident(1, "suspected"), incident(2, "ended")], []),
+        ([incident(1, "suspected"), incident(2, "retracted")], []),
+        ([incident(1), incident(2, "retracted", kinds=["feed-fault"])], ["opened", "ended"]),
         ([incident(1), incident(2)], ["opened"]),
         ([incident(1), incident(2, "spreading"), incident(3, "spreading")], ["opened", "changed"]),
         ([incident(1), incident(2, "recovering"), incident(3)], ["opened", "changed", "changed"]),
@@ -49,6 +50,24 @@ def test_suspected_incidents_go_to_routes_that_want_them() -> None:
         driver.put(notice, route)
         actions += [(item.action, item.reason) for item in driver.send()]
     assert actions == [("opened", "suspected"), ("changed", "confirmed"), ("ended", "over")]
+
+
+@pytest.mark.parametrize("receiver", RECEIVERS.values(), ids=RECEIVERS)
+@pytest.mark.parametrize(
+    ("kinds", "reason"),
+    [
+        (["partial"], "retracted: it was never confirmed"),
+        (["feed-fault"], "retracted: the feed was not at fault"),
+    ],
+)
+def test_a_suspicion_that_is_retracted_ends_as_such(receiver: AnyReceiver, kinds: list[str], reason: str) -> None:
+    """Every receiver that got the suspicion is told that it was none, not that something is over."""
+    driver, route = QueueDriver(receiver), Route(receivers=("noc",), suspected=True)
+    driver.put(incident(1, "suspected", kinds=kinds), route)
+    driver.send()
+    driver.now += 1000
+    driver.put(incident(2, "retracted", kinds=kinds), route)
+    assert [(item.action, item.reason) for item in driver.send()] == [("ended", reason)]
 
 
 @pytest.mark.parametrize(

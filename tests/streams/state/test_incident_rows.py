@@ -7,8 +7,9 @@ from dataclasses import fields
 from detectors.incidents.model import IncidentRevision, OutageRevision
 from schemas.bin_report import BinReport
 from schemas.outage import Outage, decode_outage
+from schemas.times import parse_time
 from streams.state import incident_rows
-from streams.state.row_codec import unpack
+from streams.state.row_codec import pack, unpack
 from tests.schemas.examples import OUTAGE
 from tests.streams.finding_helpers import SETTINGS, grouping
 
@@ -19,6 +20,7 @@ OUTAGE_KEYS = {
     *("updated_at", "ended_at", "expected", "max_drop", "drops", "evidence", "held", "suppressed_by"),
 }
 INCIDENT_KEYS = {"root", "opened", "country", "fault", "refuted", "broad", "affected", "falls", "absorbed", "told"}
+NEWER_KEYS = {"confirmed_at"}
 
 
 def closing(number: int, outages: list[Outage]) -> BinReport:
@@ -37,10 +39,27 @@ def test_stored_keys_do_not_follow_the_names_of_attributes() -> None:
     rows = incident_rows.dump(group, {})
     (name,) = (name for name in rows if name.startswith("incident/"))
     values = unpack(rows[name]).values
-    assert values["incident"].keys() == INCIDENT_KEYS
+    assert values["incident"].keys() == INCIDENT_KEYS | NEWER_KEYS
     assert [outage.keys() for outage in values["falls"]] == [OUTAGE_KEYS]
     assert values["incident"]["told"].keys() == {field.name for field in fields(IncidentRevision)}
     again = grouping(SETTINGS, 1)
     incident_rows.restore(again, incident_rows.head(group), rows)
     assert incident_rows.dump(again, {})[name] == rows[name]
     assert len(OUTAGE_KEYS) == len(fields(OutageRevision))
+
+
+def test_an_older_snapshot_has_no_time_of_confirmation() -> None:
+    """An incident that was confirmed by then was so when it was detected, as far as the snapshot knows."""
+    group = grouping(SETTINGS, 1)
+    group.add(closing(0, [decode_outage(OUTAGE)]))
+    group.add(closing(1, []))
+    group.settle()
+    rows = incident_rows.dump(group, {})
+    (name,) = (name for name in rows if name.startswith("incident/"))
+    values = unpack(rows[name]).values
+    for record in (values["incident"], values["incident"]["told"]):
+        del record["confirmed_at"]
+    again = grouping(SETTINGS, 1)
+    incident_rows.restore(again, incident_rows.head(group), {**rows, name: pack(values, {})})
+    (incident,) = again.state.incidents.values()
+    assert incident.confirmed_at == parse_time(decode_outage(OUTAGE).detected_at)

@@ -116,14 +116,14 @@ def agreed() -> list[BinReport]:
 
 
 def test_feeds_that_agree_are_not_at_fault() -> None:
-    """What they show is an incident, and the doubts end as such."""
+    """What they show is an incident, and the doubts are retracted."""
     last = {incident.incident_id: incident for incident in revisions(agreed(), 1)}
     assert sorted(
         (incident.kinds[-1], incident.state, len(incident.outage_ids), tuple(incident.scope.asns))
         for incident in last.values()
     ) == [
-        ("feed-fault", "ended", 4, ()),
-        ("feed-fault", "ended", 4, ()),
+        ("feed-fault", "retracted", 4, ()),
+        ("feed-fault", "retracted", 4, ()),
         ("total", "ended", 8, (1, 2, 3, 4)),
     ]
     assert sum(incident.headline.endswith("others show the same, so it was none.") for incident in last.values()) == 2

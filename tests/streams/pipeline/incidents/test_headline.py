@@ -91,12 +91,12 @@ INCIDENT = replace(
             "since 2019-12-25 05:00 UTC; suspected by atlas; ongoing.",
         ),
         (
-            replace(INCIDENT, state="ended", is_sure=False, ended_at=LAST, severity="partial", drop=0.06),
+            replace(INCIDENT, state="retracted", is_sure=False, ended_at=LAST, severity="partial", drop=0.06),
             "The Internet may have been partly down in AS43754 (Asiatech), Iran: 6 % of normal lost, "
             "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
         ),
         (
-            replace(INCIDENT, state="ended", is_sure=False, ended_at=LAST, countries=("GB",), affected_share=None),
+            replace(INCIDENT, state="retracted", is_sure=False, ended_at=LAST, countries=("GB",), affected_share=None),
             "The Internet may have been down in AS43754 (Asiatech), the United Kingdom: 100 % of normal lost, "
             "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
         ),

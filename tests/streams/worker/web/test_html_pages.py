@@ -189,22 +189,28 @@ def test_suspicions_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "changes", "is_listed"),
-    [
-        ("closed", {}, True),
-        ("retracted", {}, False),
-        ("retracted", {"kinds": ["feed-fault"]}, True),
-        ("closed", {"merged_into": "0" * 16}, False),
-    ],
+    ("changes", "is_listed"), [({}, True), ({"state": "retracted"}, False), ({"merged_into": "0" * 16}, False)]
 )
-def test_withdrawn_and_merged_incidents_are_not_listed_as_ended(
-    state: str, changes: dict[str, Any], is_listed: bool
-) -> None:
-    """An incident of Azerbaijan is over: if all its outages were retracted, it was none, unless a feed was at fault."""
+def test_retracted_and_merged_incidents_are_not_listed_as_ended(changes: dict[str, Any], is_listed: bool) -> None:
+    """An incident of Azerbaijan is over: it is listed, unless it was never confirmed or is a part of another."""
     incidents = [msgspec.structs.replace(item, **changes) for item in VIEW.incidents() if item.state == "ended"]
-    outages = [msgspec.structs.replace(item, state=state) for item in VIEW.outages() if item.country == "AZ"]
+    outages = [outage for outage in VIEW.outages() if outage.country == "AZ"]
     view = dataclasses.replace(VIEW, outages=lambda: outages, incidents=lambda: incidents)
     assert ("AS41, Azerbaijan" in page(view, "/").text) == is_listed
+
+
+def test_an_incident_says_whether_it_was_confirmed() -> None:
+    """Its page has the time, and of a retracted one that it never was."""
+    (ended,) = (item for item in VIEW.incidents() if item.state == "ended")
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"confirmed_at": "2019-12-26T13:00:00Z"}, "Confirmed2019-12-26 13:00"),
+        ({"state": "retracted", "confirmed_at": None}, "Confirmedno "),
+        ({"state": "suspected", "confirmed_at": None, "ended_at": None}, "Confirmednot yet"),
+    ]
+    for change, words in changes:
+        view = dataclasses.replace(VIEW, incidents=[msgspec.structs.replace(ended, **change)].copy)
+        shown = page(view, f"/incidents/{ended.incident_id}", "/incidents/{id}", id=ended.incident_id)
+        assert words in " ".join(shown.text.split())
 
 
 def test_lists_are_asked_by_a_form() -> None:
