@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from schemas.outage import SCHEMA
 from schemas.rejections import ALERT_REASONS, REASONS
@@ -115,8 +115,8 @@ def _messages() -> dict[str, Any]:
         "deadLetter": {
             "summary": "A rejected message, whole, or one rejected element of an array.",
             "contentType": "application/octet-stream",
-            "headers": _headers(_DEAD_HEADERS),
-            "payload": {"description": "The bytes as they came, which need not be JSON or text."},
+            "headers": _headers(_DEAD_HEADERS, _CUT_HEADERS),
+            "payload": {"description": "The bytes as they came, which need not be JSON or text; or their head."},
             "bindings": _key(_DEAD_KEY),
         },
         "outage": _event("outage", _OUTAGE_KEY, "`/ebbtide/feeds/` and the name of the feed.", "The entity."),
@@ -127,8 +127,8 @@ def _messages() -> dict[str, Any]:
         "undelivered": {
             "summary": "An incident or outage that was not delivered to a receiver, or a message that is neither.",
             "contentType": "application/octet-stream",
-            "headers": _headers(_UNDELIVERED_HEADERS),
-            "payload": {"description": "The message as it came."},
+            "headers": _headers(_UNDELIVERED_HEADERS, _CUT_HEADERS),
+            "payload": {"description": "The message as it came, or its head."},
             "bindings": _key(_SUBJECT_KEY),
         },
         "partial": _message("One shard's part in the areas of a feed, or a piece of it.", _AREAS_KEY, "partial"),
@@ -165,10 +165,19 @@ def _key(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"kafka": {"key": dict(schema), "bindingVersion": _BINDING}}
 
 
-def _headers(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    properties = {name: {"type": "string", **rule} for name, rule in fields.items()}
-    return {"type": "object", "properties": properties, "required": list(properties)}
+def _headers(fields: Mapping[str, _Rule], optional: Mapping[str, _Rule] | None = None) -> dict[str, Any]:
+    properties = {name: {"type": "string", **rule} for name, rule in {**fields, **(optional or {})}.items()}
+    return {"type": "object", "properties": properties, "required": list(fields)}
 
+
+_Rule: TypeAlias = Mapping[str, Any]
+_CUT_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "size": {"pattern": "^[0-9]+$", "description": "Bytes of the whole message; only where the value is its head."},
+    "sha256": {
+        "pattern": "^[0-9a-f]{64}$",
+        "description": "SHA-256 of the whole message; only where the value is its head.",
+    },
+}
 
 _DEAD_HEADERS: Final[dict[str, dict[str, Any]]] = {
     "reason": {

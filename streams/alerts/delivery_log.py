@@ -14,14 +14,14 @@ from kafka.errors import KafkaError
 from schemas import alertstate
 from schemas.alertstate import AlertState, decode_state
 from schemas.cloudevents import Headers
-from schemas.deadletter import alert_headers
+from schemas.deadletter import alert_headers, fitted
 from schemas.rejections import one_line
 from streams.alerts.delivery_types import DeadNotice
 from streams.alerts.notice import stored_notice
 from streams.alerts.revision_source import RevisionRecord
 from streams.broker.changelog import read_tables
 from streams.broker.clients import opened
-from streams.broker.topics import MAX_MESSAGE
+from streams.broker.topics import MAX_DEAD, MAX_MESSAGE
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
@@ -65,8 +65,9 @@ class KafkaDeliveryLog:
 
     def reject(self, record: RevisionRecord, detail: str) -> None:
         """Write a record that is no incident or outage as a dead letter."""
+        value, more = fitted(record.value or b"", MAX_DEAD)
         headers = alert_headers("not-a-message", one_line(detail), "", *record.location)
-        self._send([(self._kafka.alerts_dead, b"", record.value or b"", headers)])
+        self._send([(self._kafka.alerts_dead, b"", value, headers + more)])
 
     def forget(self, states: Iterable[AlertState]) -> None:
         """Delete states from the compacted topic."""

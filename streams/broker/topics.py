@@ -28,6 +28,7 @@ KEYS = (
     "alerts_dead",
 )
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
+MAX_DEAD = MAX_MESSAGE - 65_536  # bytes of a dead letter without its headers
 
 
 class Topic(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import faust
+from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas import bin_report, deadletter, incident, partial
 from schemas import clock as clocks
@@ -17,6 +18,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage, encode
 from schemas.partial import AreaSumPart
 from schemas.rejections import Reason
+from streams.broker.topics import MAX_DEAD
 from streams.config.settings import Settings
 from streams.ingest.batch import Rejected
 from streams.pipeline.areas.partials import place_of
@@ -46,6 +48,7 @@ class Publisher:
         self._partitions = kafka.partitions
         self._announcers = {feed: ClockAnnouncer(settings.time_rule(feed)) for feed in settings.feeds}
         self._pending: dict[str, list[Awaitable[Any]]] = {}
+        self._most = MAX_DEAD  # bytes of a dead letter that is sent whole
 
     async def publish(self, stage: Stage, emitted: Emitted) -> None:
         """Send all that a stage emitted, in a fixed order: an outage comes before the bin report that has it."""
@@ -73,7 +76,25 @@ class Publisher:
         for letter in letters:
             reason = cast("Reason", letter.reason)
             headers = deadletter.headers(reason, letter.detail, topic, stage.number, letter.origin.offset)
-            await self._send(stage.name, self._dead, None, letter.origin.payload, headers=headers)
+            delivery = await self._send_dead(letter.origin.payload, headers, self._most)
+            retried = self._cut_if_refused(delivery, letter.origin.payload, headers)
+            self._pending.setdefault(stage.name, []).append(asyncio.ensure_future(retried))
+
+    async def _send_dead(self, value: bytes, headers: Headers, most: int) -> Awaitable[Any]:
+        self._check_watchdog()
+        kept, more = deadletter.fitted(value, most)
+        delivery: Awaitable[Any] = await self._dead.send(key=None, value=kept, headers=headers + more, force=True)
+        return delivery
+
+    async def _cut_if_refused(self, delivery: Awaitable[Any], value: bytes, headers: Headers) -> None:
+        """Wait for a delivery. Its topic may allow less than ours: then send the head alone, and from now on so."""
+        try:
+            await delivery
+        except MessageSizeTooLargeError:
+            if len(value) <= deadletter.HEAD:
+                raise
+            self._most = min(self._most, len(value) - 1)
+            await (await self._send_dead(value, headers, deadletter.HEAD))
 
     async def _send_outages(self, stage: str, outages: Iterable[Outage]) -> None:
         for outage in outages:

@@ -79,6 +79,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     found = calendar_topic.load(settings.kafka, reference.calendar)
     app = build(settings, partitions, data_dir, reference)
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
+    logging.getLogger("asyncio").addFilter(_not_logged_before)
     logging.setLogRecordFactory(_without_trace(logging.getLogRecordFactory()))
     settle_memory()
     app.watchdog.start()
@@ -120,6 +121,11 @@ def _without_trace(make: Callable[..., logging.LogRecord]) -> Callable[..., logg
         return made
 
     return record
+
+
+def _not_logged_before(record: logging.LogRecord) -> bool:
+    """Return False for a delivery that failed: Faust has logged it, and whoever sent it waits for another future."""
+    return not record.getMessage().startswith("FutureMessage exception was never retrieved")
 
 
 def _not_a_retry(record: logging.LogRecord) -> bool:

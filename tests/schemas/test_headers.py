@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 import pytest
 
@@ -63,6 +65,16 @@ def test_headers_of_a_dead_letter() -> None:
         ("partition", b"2"),
         ("offset", b"1234567890123"),
     ]
+
+
+def test_a_dead_letter_that_is_too_large_keeps_head_size_and_hash() -> None:
+    """What fits is whole and has no more headers; of what does not, the whole can be told by its size and hash."""
+    whole = b"x" * 100_000
+    assert deadletter.fitted(whole, 100_000) == (whole, [])
+    value, more = deadletter.fitted(whole, 99_999)
+    assert value == whole[: deadletter.HEAD]
+    assert more == [("size", b"100000"), ("sha256", hashlib.sha256(whole).hexdigest().encode())]
+    assert deadletter.fitted(whole, 10)[0] == b"x" * 10
 
 
 def test_a_clock_has_whole_or_broken_seconds() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from schemas import deadletter
 from streams.broker import topics
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, Worker, ebbtide, wait_for
 from tests.kafka import ApacheKafka
@@ -38,7 +40,7 @@ def detected() -> list[bytes]:
 def cluster(kafka: ApacheKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Make topics for the test."""
     name = "".join(letter if letter.isalnum() else "-" for letter in str(request.node.name)[5:])
-    made = Cluster(kafka.address, name.strip("-")[:40], tmp_path, EBBTIDE_WORKER_SNAPSHOT_EVERY="1s")
+    made = Cluster(kafka.address, name.strip("-")[-40:].strip("-"), tmp_path, EBBTIDE_WORKER_SNAPSHOT_EVERY="1s")
     yield made
     made.close()
 
@@ -53,13 +55,14 @@ def produce(cluster: Cluster, lines: Sequence[bytes], **options: str) -> None:
 def send(cluster: Cluster, producer: Producer, lines: Sequence[bytes]) -> None:
     """Send measurements with their keys."""
     for line in lines:
-        producer.produce(cluster.kafka.measurements, key=key(line), value=line, partition=0)
+        producer.produce(cluster.kafka.measurements, key=key(line[:1000]), value=line, partition=0)
         producer.poll(0)
 
 
 def key(line: bytes) -> bytes:
     """Return the key of a measurement."""
-    return b"asn/%d" % json.loads(line)["asn"]
+    found = re.search(rb'"asn":(\d+)', line)
+    return b"asn/" + (found[1] if found else b"none")
 
 
 def configure(kafka: ApacheKafka, names: Sequence[str], **configs: str) -> None:
@@ -169,3 +172,42 @@ def last(values: Iterable[bytes]) -> dict[str, bytes]:
     """Return the newest revision of each outage."""
     found = sorted(((json.loads(value), value) for value in values), key=lambda pair: int(pair[0]["revision"]))
     return {outage["outage_id"]: value for outage, value in found}
+
+
+@pytest.mark.parametrize("allowed", [topics.MAX_MESSAGE, 1_000_000])
+def test_dead_letter_that_is_too_large_keeps_head_size_and_hash(
+    kafka: ApacheKafka, cluster: Cluster, allowed: int
+) -> None:
+    """Records of 20 MB that are 20 kB compressed, one alone and five in one batch, and one of 3 MB: each is a dead
+    letter, whole where the topic allows it, and the worker goes on.
+    """
+    configure(kafka, [cluster.kafka.dead], max_message_bytes=str(allowed))
+    large = [b'{"feed":"atlas","n":%d,"x":"%b"}' % (n, b"x" * 20_000_000) for n in range(6)]
+    middle = b'{"feed":"atlas","x":"%b"}' % (b"x" * 3_000_000)
+    room = {
+        "compression.type": "gzip",
+        "message.max.bytes": "200000000",
+        "batch.size": "150000000",
+        "linger.ms": "2000",
+    }
+    worker = cluster.worker()
+    worker.wait_ready()
+    for lines in (LINES[:50], large[:1], large[1:], [middle], LINES[50:100]):
+        produce(cluster, lines, **room)
+    counts = worker.wait_applied({0: 106})[0]
+    assert (counts["received"], counts["dead"]) == (107, {"too-large": 7})
+    wait_for("the commit", lambda: cluster.committed() == {0: 107})
+    assert worker.stop() == 0
+    letters = {int(dict(record.headers)["offset"]): record for record in cluster.records(cluster.kafka.dead)}
+    assert len(letters) == len(cluster.records(cluster.kafka.dead)) == 7
+    for offset, value in zip(range(50, 57), [*large, middle], strict=True):
+        headers = dict(letters[offset].headers)
+        assert headers["reason"] == b"too-large"
+        if len(value) <= allowed:
+            assert (letters[offset].value, headers.keys() & {"size", "sha256"}) == (value, set())
+        else:
+            assert letters[offset].value == value[: deadletter.HEAD]
+            assert headers["size"] == b"%d" % len(value)
+            assert headers["sha256"] == hashlib.sha256(value).hexdigest().encode()
+    assert all(len(line) < 500 and "MessageSizeTooLargeError" in line for line in worker.complaints()), "no payload"
+    assert len(worker.complaints()) <= 1
