@@ -121,9 +121,9 @@ class Cluster:
         """Run a command with these settings to its end."""
         return ebbtide(command, "--settings", self.feeds, *arguments, environment=self.environment)
 
-    def worker(self, *arguments: str) -> Worker:
-        """Start a worker."""
-        self.workers.append(Worker(self, self.directory / f"worker-{len(self.workers)}", *arguments))
+    def worker(self, *arguments: str, port: int | None = None) -> Worker:
+        """Start a worker, by default at a free port."""
+        self.workers.append(Worker(self, self.directory / f"worker-{len(self.workers)}", *arguments, port=port))
         return self.workers[-1]
 
     def close(self) -> None:
@@ -188,8 +188,8 @@ class Cluster:
 class Worker:
     """One `ebbtide worker`, with its pages."""
 
-    def __init__(self, cluster: Cluster, path: Path, *arguments: str) -> None:
-        (self.port,) = free_ports(1)
+    def __init__(self, cluster: Cluster, path: Path, *arguments: str, port: int | None = None) -> None:
+        self.port = free_ports(1)[0] if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self.error_file = path.with_suffix(".err")
         environment = {

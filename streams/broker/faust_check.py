@@ -11,8 +11,10 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from aiokafka.consumer import subscription_state as aiokafka_state
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust import Schema
 from faust.app import App
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
@@ -28,7 +30,7 @@ from streams.config.errors import EbbtideError
 # aiokafka's own class, also after `streams.broker.faust_patches` has put another in its place.
 PartitionRecords = next(kind for kind in fetcher.PartitionRecords.__mro__ if kind.__module__ == fetcher.__name__)
 
-# Versions whose source was read for `streams.broker.faust_patches`; they are those that pyproject.toml pins.
+# Versions whose source was read for `faust_patches` and `faust_group`; they are those that pyproject.toml pins.
 VERSIONS = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14."}
 
 # Methods that are overridden or called, with the names of their parameters in order.
@@ -57,6 +59,13 @@ METHODS: Mapping[tuple[type, str], str] = {
     ),
     (tuples.ConsumerMessage, "ack"): "self consumer n",
     (TableManager, "_update_channels"): "self",
+    (PartitionAssignor, "on_assignment"): "self assignment",
+    (PartitionAssignor, "_compress"): "raw",
+    (PartitionAssignor, "_decompress"): "compressed",
+    (GroupCoordinator, "_send_req"): "self request",
+    (GroupCoordinator, "_on_join_complete"): "self generation member_id protocol member_assignment_bytes",
+    (GroupCoordinator, "_coordination_routine"): "self",
+    (GroupCoordinator, "request_rejoin"): "self",
     (Schema, "loads_key"): "self app message loads serializer",
     (Schema, "loads_value"): "self app message loads serializer",
     (aiokafka_state.Assignment, "state_value"): "self tp",
@@ -76,6 +85,7 @@ DECLARED: Mapping[type, str] = {
     tuples.Message: "acked tracked generation_id tp value",
     aiokafka_state.TopicPartitionState: "has_valid_position position",
     Worker: "_signal_stop_future",
+    PartitionAssignor: "_url external_topic_distribution",
     App: "rebalancing consumer_generation_id in_transaction topics",
 }
 
@@ -84,6 +94,7 @@ INITIALISED: Mapping[type, str] = {
     base.Consumer: "app in_transaction _acked _acked_index _committed_offset _read_offset",
     AIOKafkaConsumer: "_subscription _fetcher _fetch_max_wait_ms _isolation_level",
     Fetcher: "_records",
+    GroupCoordinator: "_group_instance_id _session_timeout_ms _assignors",
     FetchResult: "_partition_records",
     PartitionRecords: "_records next_fetch_offset",
     aiokafka_state.TopicPartitionState: "highwater lso timestamp",

@@ -1,4 +1,4 @@
-"""The only module that uses private names of Faust, mode and aiokafka; `check_faust` checks them at start.
+"""Uses private names of Faust, mode and aiokafka, as only `faust_group` does; `check_faust` checks them at start.
 
 Faust's consumer delivers single records. This consumer delivers batch topics as runs of records and leaves the rest to
 Faust: rebalance, flow control, recovery, acknowledgement and the commit itself. Changes, and the reason of each:

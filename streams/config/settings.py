@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,7 +20,7 @@ from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.secret import Secret
 from streams.config.types import Duration as Duration
-from streams.config.types import Entity, Limit, Name, Natural, Port, Section, check_secrets
+from streams.config.types import Entity, Limit, Name, Natural, Port, Section, WebAddress, check_secrets
 
 
 class DetectionSettings(Section, frozen=True):
@@ -101,6 +102,13 @@ class WebSettings(Section, frozen=True):
 
     bind: Annotated[str, Meta(description="address that the pages listen on")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port that the pages listen on; 0 for any free port")] = 6066
+    url: Annotated[
+        WebAddress | None,
+        Meta(
+            description="address of the pages for people and other workers; by default that of `bind` and `port`, with "
+            "the name of the host where `bind` is a wildcard"
+        ),
+    ] = None
     recent: Annotated[Natural, Meta(description="number of ended outages and incidents that are still shown")] = 1000
     token: Annotated[
         Secret | None,
@@ -117,12 +125,18 @@ class WebSettings(Section, frozen=True):
     ] = 48
     history_mb: Annotated[Natural, Meta(description="memory limit of these bins, in MB")] = 100
     grafana: Annotated[
-        Annotated[str, Meta(pattern=r"^https?://[^\s@?#\"'<>]*[^\s@?#\"'<>/]$")] | None,
+        WebAddress | None,
         Meta(description="address of Grafana, which the pages then link to"),
     ] = None
 
     def __post_init__(self) -> None:
         check_secrets(self, ("token",))
+
+    @property
+    def address(self) -> str:
+        """The address of the pages for people and other workers."""
+        host = gethostname() if self.bind in ("0.0.0.0", "::", "") else self.bind
+        return self.url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 class ExpectedSettings(Section, frozen=True):

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.clock import decode_clock
 from schemas.rejections import REASONS, one_line
+from streams.broker.faust_group import Assignor
 from streams.broker.faust_patches import EagerTableManager
 from streams.broker.security import credentials
 from streams.broker.topics import MAX_MESSAGE, TABLE
@@ -71,6 +72,8 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         broker_heartbeat_interval=float(kafka.session_timeout) / 4,
         producer_max_request_size=MAX_MESSAGE,
         TableManager=EagerTableManager,
+        PartitionAssignor=Assignor,
+        canonical_url=settings.web.address,  # by which workers name each other
         web_bind=settings.web.bind,
         web_host=settings.web.bind,
         web_port=settings.web.port,

@@ -22,7 +22,7 @@ from streams.broker import topics
 from streams.broker.faust_check import check_faust
 from streams.broker.faust_patches import StoppableWorker
 from streams.config.errors import EbbtideError, SettingsError, UsageError
-from streams.config.ports import demand_port
+from streams.config.ports import demand_port, free_port
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import Settings
 from streams.worker import calendar_topic
@@ -71,7 +71,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     check_faust()
     if warning := exposed(settings.web):
         sys.stderr.write(f"ebbtide: {warning}\n")
-    demand_port(settings.web.bind, settings.web.port, "web.bind, web.port")
+    settings = _listening(settings)
     partitions = topics.check(settings.kafka)
     # The topic decides how many partitions there are, not the settings.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
@@ -85,6 +85,17 @@ def run_worker(settings: Settings, log_level: str) -> None:
     app.watchdog.start()
     calendar_topic.follow(settings.kafka, reference.calendar, found)
     Runner(app, log_level).execute_from_commandline()
+
+
+def _listening(settings: Settings) -> Settings:
+    """Return the settings with a port to listen on: a free one for `web.port = 0`. Raises AddressInUseError."""
+    web = settings.web
+    demand_port(web.bind, web.port, "web.bind, web.port")
+    if web.port:
+        return settings
+    web = msgspec.structs.replace(web, port=free_port(web.bind))
+    sys.stderr.write(f"ebbtide: web.port 0: the pages are at {web.address}\n")
+    return msgspec.structs.replace(settings, web=web)
 
 
 def settle_memory() -> None:

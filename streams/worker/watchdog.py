@@ -6,20 +6,13 @@ too late: it would send old revisions after newer ones, and overwrite the snapsh
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable
 from threading import Thread
 
+from streams.broker.sudden_end import die
+
 BEATS = 50  # within the limit
-
-
-def die(text: str) -> None:
-    """End the process at once, without sending what is still in a buffer, as an orderly shutdown would."""
-    sys.stderr.write(f"ebbtide: {text}\n")
-    sys.stderr.flush()
-    os._exit(1)
 
 
 class Watchdog:
