@@ -28,7 +28,7 @@ from .time_scales import TimeScales
 
 STEADY = np.float32(0.003**2)  # relative variance of the steadiest gauge
 QUIET = np.float32(3e-4)  # and of the steadiest count or ratio
-COARSE = np.float32(0.5)  # share of the level above which a step may be that of a spike or a dip, and no quantum
+COARSE = np.float32(0.3)  # share of the level above which a step may be a spike, a dip or an outage, and no quantum
 OFTEN = np.float32(8)  # 2 ** 3: the step up and down of one spike, and again, before it counts
 HALF = np.float32(0.5)
 DITHER = np.float32(20)  # 2 π²: noise of the standard deviation s hides a bias of rounding by exp(−2 π² s² / q²)

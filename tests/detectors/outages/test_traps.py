@@ -193,7 +193,7 @@ def test_an_index_of_few_levels(levels: int, noise: float) -> None:
     values[20 * 24 :, ::4] = 0
     found = outages(watch("gauge", HOUR, values))
     assert {o.row for o in found if o.started_at >= START + 20 * DAY - HOUR} >= {*range(0, 40, 4)}
-    assert len(found) <= 11
+    assert len(found) <= 12
 
 
 def test_an_index_that_never_moved_and_then_moves_by_one_step() -> None:
@@ -213,6 +213,17 @@ def test_a_spike_is_no_quantum(spike: float, bins: int, scale: float) -> None:
     values[28 * 24 :] = 0
     found = outages(watch("gauge", HOUR, values * scale))
     assert found[-1].detected_at - (START + 28 * DAY) <= 2 * HOUR
+
+
+@pytest.mark.parametrize("share", [0.35, 0.4, 0.5, 0.8])
+@pytest.mark.parametrize("level", [0.02, 20.0, 1500.0])
+def test_a_fall_is_no_quantum(share: float, level: float) -> None:
+    """A gauge that was constant for days falls by more than a third: one step is no proof of a coarse scale."""
+    values = np.full((60 + 12, 1), level)
+    values[60:] *= 1 - share
+    (found,) = outages(watch("gauge", HOUR, values))
+    assert found.started_at == START + 60 * HOUR
+    assert found.detected_at <= START + 64 * HOUR
 
 
 def test_mostly_zeros_never_alarm() -> None:
