@@ -18,10 +18,12 @@ from schemas.rejections import one_line
 from schemas.times import format_time, parse_time
 from streams.cli.calendar_ics import ImportDefaults, ImportWindow, read_ics
 from streams.cli.common import print_lines, print_rows, settings_of, with_reason
+from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, UsageError
 from streams.config.settings import Settings
 from streams.worker.calendar_topic import read, write
 
+MAX_FILE = 1 << 24  # bytes
 AHEAD = timedelta(days=400)
 HELP = "Add, list, remove or import what is expected to be down."
 HEADER = f"{'id':16}  {'starts (UTC)':20}  {'ends (UTC)':20}  {'from':8}  what"
@@ -105,11 +107,7 @@ def _import(arguments: Namespace, settings: Settings, now: float) -> None:
     moment = datetime.fromtimestamp(now, UTC)
     until = moment + AHEAD if arguments.until is None else datetime.fromtimestamp(arguments.until, UTC)
     given = ImportDefaults(arguments.entity, _facets(arguments), arguments.timezone)
-    try:
-        content = arguments.file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{arguments.file}: cannot be read: {error.strerror}") from None
-    found = read_ics(content, str(arguments.file), ImportWindow(moment, until), given)
+    found = read_ics(read_bounded(arguments.file, MAX_FILE), str(arguments.file), ImportWindow(moment, until), given)
     print_lines(map(_line, found.entries) if arguments.dry_run else _put(settings, found.entries, now))
     sys.stderr.writelines(f"ebbtide: {fault}\n" for fault in found.faults)
     if found.faults:

@@ -17,10 +17,13 @@ from icalendar.tools import to_datetime
 
 from schemas.calendar import MAX_NOTE, CalendarEntry, Only, demand_entity, entry_of
 from schemas.rejections import one_line
+from streams.cli.time_limit import TimeLimit
 from streams.config.errors import InputError
 
+MAX_SECONDS = 30.0  # for a file
 MAX_REPETITIONS = 1000  # of an event in the window
 TOO_FREQUENT = {"SECONDLY", "MINUTELY"}
+TOO_FINE = ("BYSECOND", "BYMINUTE")
 FACET = re.compile(r"(access|direction|service)=(.+)")
 ENTITIES = "X-EBBTIDE-ENTITIES"
 Moment: TypeAlias = datetime | date
@@ -50,21 +53,33 @@ class Imported(NamedTuple):
 
 def read_ics(content: bytes, name: str, window: ImportWindow, defaults: ImportDefaults) -> Imported:
     """Return the entries of a file. Raises InputError, which starts with the file's name, when it is no iCalendar."""
-    try:
-        calendars = icalendar.Calendar.from_ical(content, multiple=True)
-        events = [(calendar, event) for calendar in calendars for event in calendar.events]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(f"{name}: is not iCalendar: {one_line(str(error))}") from None
-    if not calendars:
-        raise InputError(f"{name}: is not iCalendar: there is no VCALENDAR in it")
+    limit = TimeLimit(MAX_SECONDS)
+    calendars = _calendars(content, name, limit)
+    events = [(calendar, event) for calendar in calendars for event in calendar.events]
     moved, found = _moved(event for _, event in events), Imported([], [])
     for calendar, event in events:
         try:
-            zone = _zone(defaults.zone or calendar.get("X-WR-TIMEZONE"))
-            found.entries.extend(_entries(event, moved[event.uid], zone, window, defaults))
+            with limit:
+                zone = _zone(defaults.zone or calendar.get("X-WR-TIMEZONE"))
+                found.entries.extend(_entries(event, moved[event.uid], zone, window, defaults))
+        except TimeoutError as error:
+            raise InputError(f"{name}: event {_title(event)}: its repetition {error}, nothing is imported") from None
         except (ValueError, TypeError, AttributeError, OverflowError, msgspec.ValidationError) as error:
             found.faults.append(f"{name}: event {_title(event)}: {one_line(str(error))}")
     return found
+
+
+def _calendars(content: bytes, name: str, limit: TimeLimit) -> list[icalendar.Calendar]:
+    try:
+        with limit:
+            calendars: list[icalendar.Calendar] = icalendar.Calendar.from_ical(content, multiple=True)
+    except TimeoutError as error:
+        raise InputError(f"{name}: reading it {error}") from None
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{name}: is not iCalendar: {one_line(str(error))}") from None
+    if not calendars:
+        raise InputError(f"{name}: is not iCalendar: there is no VCALENDAR in it")
+    return calendars
 
 
 def _moved(events: Iterable[icalendar.Event]) -> defaultdict[str, set[Moment]]:
@@ -140,6 +155,8 @@ def _starts(
     """Yield each start of the event that may lie in the window, in order. Raises ValueError."""
     if any(TOO_FREQUENT & {str(frequency).upper() for frequency in rule.get("FREQ", ())} for rule in event.rrules):
         raise ValueError("repeats every minute or second")
+    if any(len(rule.get(part, ())) > 1 for rule in event.rrules for part in TOO_FINE):
+        raise ValueError("repeats several times an hour")
     if any(end is not None for _, end in event.rdates):
         raise ValueError("RDATE gives periods, which are not supported")
     left_out = {*moved, *event.exdates} if event.RECURRENCE_ID is None else set[Moment]()

@@ -11,7 +11,8 @@ from typing import Any, get_type_hints
 import msgspec
 
 from streams.config.alerts import Alertmanager, PagerDuty, Slack, Webhook
-from streams.config.errors import SettingsError
+from streams.config.bounded_file import read_bounded
+from streams.config.errors import InputError, SettingsError
 from streams.config.settings import FeedSettings, Settings, from_builtins, inner
 
 PREFIX = "EBBTIDE_"
@@ -20,6 +21,7 @@ _MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "feeds": (FeedSettings,),
     "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
 }
+MAX_SETTINGS = 1 << 20  # bytes
 DEFAULT_SETTINGS = Path("ebbtide.toml")
 # A password of digits is still a text, and one that looks like TOML is not TOML.
 _LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
@@ -45,9 +47,9 @@ def load_or_default(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+        return read_bounded(path, MAX_SETTINGS).decode()
+    except InputError as error:
+        raise SettingsError(str(error)) from None
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: is not UTF-8 text") from None
 
@@ -58,6 +60,8 @@ def _parse(text: str, path: Path | None) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"\(at line (\d+)", str(error))
         raise SettingsError(f"{path}{':' + line[1] if line else ''}: is not TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: is not TOML of settings: it is nested too deeply") from None
 
 
 def _sections() -> dict[str, list[str]]:

@@ -6,12 +6,15 @@ import csv
 import math
 import re
 from collections.abc import Iterable, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from schemas.calendar import demand_entity
+from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError
 
+MAX_FILE = 1 << 25  # bytes; the metadata of all networks of the Internet are a quarter of it
 NOBODY: Mapping[str, str] = {}
 
 
@@ -46,12 +49,9 @@ def read_metadata(file: Path | None) -> Metadata:
     if file is None:
         return Metadata()
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            table = csv.DictReader(lines)
-            _demand_columns(file, table.fieldnames or ())
-            return _gathered([_row(file, table.line_num, cells) for cells in table])
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+        table = csv.DictReader(StringIO(read_bounded(file, MAX_FILE).decode("utf-8-sig"), newline=""))
+        _demand_columns(file, table.fieldnames or ())
+        return _gathered([_row(file, table.line_num, cells) for cells in table])
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file}: is not a table: {error}") from None
 

@@ -15,7 +15,8 @@ from schemas.rejections import one_line
 from streams.config.errors import StateError
 
 FORMAT = 1  # grows with every change of the content of rows; rows of another format are refused, see docs/state.md
-MAX_CONTENT = 1 << 30  # bytes
+MAX_CONTENT = 1 << 28  # bytes
+PIECE = 1 << 20  # bytes
 _MAGIC = b"EBBT"
 _PREFIX = struct.Struct("<4sHI")  # magic, format, length of the header
 
@@ -49,6 +50,18 @@ def unpack(row: bytes) -> Packed:
         return _content(_inflated(row[_PREFIX.size :]), header_size)
     except (zlib.error, ValueError, TypeError, LookupError, RecursionError) as error:
         raise StateError(f"a snapshot row is damaged: {one_line(str(error))}") from None
+
+
+def inflated_size(row: bytes) -> int:
+    """Return how many bytes a row decompresses to, without keeping them; what is no row of ours counts as empty."""
+    stream, rest, size = zlib.decompressobj(), row[_PREFIX.size :], 0
+    while rest and not stream.eof and size <= MAX_CONTENT:
+        try:
+            size += len(stream.decompress(rest, PIECE))
+        except zlib.error:
+            return size
+        rest = stream.unconsumed_tail
+    return size
 
 
 def _inflated(body: bytes) -> bytes:

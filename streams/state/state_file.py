@@ -16,12 +16,14 @@ import msgspec
 import orjson
 
 from streams.config.errors import InputError, StateError
-from streams.state.row_codec import unpack
+from streams.state.row_codec import inflated_size, unpack
 
 FORMAT = 1
 MAGIC = b"EBBTIDE-STATE "
 MAX_LINE = 65_536
 MAX_ROW = 1 << 30  # bytes
+MOST_SMALL = 1 << 27  # bytes; what any file may decompress to
+MOST_RATIO = 100  # and so many times its size; a state of 20,000 new series decompresses to 14 times
 HEAD = "head"
 _DIGEST = 64
 
@@ -105,7 +107,7 @@ def read(path: Path) -> State:
         with path.open("rb") as file:
             return parse(file)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except StateError as error:
         raise StateError(f"{path}: {error}") from None
 
@@ -126,9 +128,19 @@ def parse(file: BinaryIO) -> State:
     file.readline(MAX_LINE)
     while file.tell() < end:
         _add_row(state, file, end)
+    _check_sizes(state, end)
     if any(HEAD not in rows for partition in state.partitions.values() for rows in by_folder(partition).values()):
         raise StateError("lacks a head of a partition")
     return state
+
+
+def _check_sizes(state: State, size: int) -> None:
+    """Raise StateError when the rows of a file of `size` bytes decompress to more than any state would."""
+    most, total = MOST_SMALL + MOST_RATIO * size, 0
+    for row in (row for rows in state.partitions.values() for row in rows.values()):
+        total += inflated_size(row)
+        if total > most:
+            raise StateError(f"decompresses to more than {most // 2**20} MiB, which no state of its size does")
 
 
 def _add_row(state: State, file: BinaryIO, end: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 
 import pytest
 
 from schemas.calendar import Only
+from streams.cli import calendar_ics
 from streams.cli.calendar_ics import ImportDefaults, Imported, ImportWindow, read_ics
+from streams.cli.time_limit import TimeLimit
 from streams.config.errors import InputError
 
 SPAN = ImportWindow(datetime(2026, 11, 25, tzinfo=UTC), datetime(2027, 11, 25, tzinfo=UTC))
@@ -141,3 +144,34 @@ def test_a_zone_that_is_none() -> None:
     assert read(WHOLE_DAY, given=ImportDefaults(zone="Mars/Base")).faults == [
         "x.ics: event 'Works': no such time zone: Mars/Base"
     ]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["FREQ=DAILY;BYMINUTE=0,1,2;BYSECOND=0", "FREQ=YEARLY;BYMONTH=1;BYSECOND=0,1", "FREQ=HOURLY;BYMINUTE=0,30"],
+)
+def test_several_times_an_hour_is_too_often(rule: str) -> None:
+    """Lists of minutes or seconds multiply to thousands of repetitions a day."""
+    (fault,) = read(f"{EXAM}RRULE:{rule}\nCATEGORIES:country/IQ\n").faults
+    assert fault == "x.ics: event 'Exams': repeats several times an hour"
+
+
+def test_a_rule_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 30 February is looked for in each hour up to the year 9999: given up after some time, and said so."""
+    monkeypatch.setattr(calendar_ics, "MAX_SECONDS", 0.2)
+    never = f"{EXAM}RRULE:FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30\nCATEGORIES:country/IQ\n"
+    line = "^x.ics: event 'Exams': its repetition takes longer than 0.2 s, nothing is imported$"
+    with pytest.raises(InputError, match=line):
+        read(never)
+
+
+def test_the_limit_is_of_all_events_together() -> None:
+    """Each event alone is quick enough; the alarm is off afterwards, and an earlier handler is back."""
+    before = signal.getsignal(signal.SIGALRM)
+    limit = TimeLimit(0.05)
+    with pytest.raises(TimeoutError):
+        for _ in range(100):
+            with limit:
+                sum(range(100_000))
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is before

@@ -87,6 +87,12 @@ def test_a_number_that_is_far_too_long_is_none(tmp_path: Path) -> None:
         read_metadata(file)
 
 
+def test_a_device_without_end_is_refused() -> None:
+    """Such a path is read up to the limit, not until the memory is full."""
+    with pytest.raises(InputError, match=r"^/dev/zero: is larger than 32 MiB$"):
+        read_metadata(Path("/dev/zero"))
+
+
 def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     """Once after each change; a broken one, or none, leaves what was known and is told once."""
     file = written(tmp_path, TABLE)

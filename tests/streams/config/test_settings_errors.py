@@ -263,6 +263,9 @@ def test_each_error_is_one_line(tmp_path: Path, wrong: Wrong) -> None:
         ("none.toml", None, "cannot be read: No such file or directory"),
         (".", None, "cannot be read: Is a directory"),
         ("latin.toml", b"# \xe9", "is not UTF-8 text"),
+        ("deep.toml", b"a = " + b"[" * 100_000, "is not TOML of settings: it is nested too deeply"),
+        ("tables.toml", b"a = " + b"{a = " * 100_000, "is not TOML of settings: it is nested too deeply"),
+        ("long.toml", b"#" * (1 << 20) + b"\n", "is larger than 1 MiB"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None, fault: str) -> None:

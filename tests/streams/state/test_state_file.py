@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,19 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         write(tmp_path / "none" / "a", state(snapshot(1)))
     with pytest.raises(StateError, match=r"test_state_file\.py: is not a file of state"):
         read(Path(__file__))
+
+
+def test_rows_that_decompress_without_end_are_refused(tmp_path: Path) -> None:
+    """Ten rows of 1.2 MB in all would be 1.3 GB: the file is refused before any of them is kept."""
+    bomb = pack({}, {"zeros": np.zeros(1 << 24)})
+    rows = {f"zeros/{number}": bomb for number in range(10)}
+    write(tmp_path / "bomb", state({HEAD: pack({}, {}), **rows}))
+    tracemalloc.start()
+    with pytest.raises(StateError, match=r"decompresses to more than [0-9]+ MiB, which no state of its size does"):
+        read(tmp_path / "bomb")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 24
 
 
 @pytest.mark.parametrize("damaged", [False, True])

@@ -1,0 +1,19 @@
+"""Reads a file up to a limit, so that a wrong path such as a device cannot fill the memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streams.config.errors import InputError
+
+
+def read_bounded(file: Path, limit: int) -> bytes:
+    """Return the content of a file of at most `limit` bytes. Raises InputError, which names the file."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+    if len(content) > limit:
+        raise InputError(f"{file}: is larger than {limit // 2**20} MiB")
+    return content
