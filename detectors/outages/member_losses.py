@@ -193,7 +193,9 @@ def score(store: SeriesStore, seen: ClosedBin, churn: FeedChurn, width: int) -> 
 def weigh(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> Floats:
     """Return the evidence of this bin's losses in these rows (rows × RHOS, nats)."""
     normal = usual(c, rows, seen, churn)
-    lost, stayed = seen.lost[rows], np.maximum(before(seen)[rows] - seen.lost[rows], 0)
+    lost, up = seen.lost[rows], before(seen)[rows]
+    lost = np.maximum(lost, normal.chance * up)  # fewer losses than are usual are as good as the usual ones
+    stayed = np.maximum(up - lost, 0)
     named = np.maximum(seen.size[rows], c.named[rows])
     weight = (1 / normal.tie - 1)[:, None]
     members = (lost + stayed)[:, None]

@@ -124,7 +124,8 @@ def _return(c: MemberColumns, rows: Ints, seen: ClosedBin, calm: Flags, feed: Fe
     away, age = c.away[rows].astype(np.float64), c.group_age[rows]
     returned, at = np.minimum(_returned(c, rows, seen, away), away), buckets(width)[age]
     down = np.where(seen.back[rows] > 0, np.maximum(c.usual_up[rows] - seen.value[rows], 0), away)
-    c.away[rows] = np.minimum(away - returned, down)
+    stayed_down = np.maximum(seen.size[rows] - seen.value[rows] - seen.lost[rows], 0)  # before the bin and after it
+    c.away[rows] = np.minimum(np.minimum(away - returned, down), stayed_down)
     c.group_age[rows] = age + 1
     weight = calm / (1 + feed.tie * np.maximum(away - 1, 0))
     fade = math.exp(-width / MEMORY)

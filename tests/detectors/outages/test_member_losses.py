@@ -10,7 +10,7 @@ import pytest
 
 from detectors.outages import recovery
 from detectors.outages.detector import Detector
-from detectors.outages.member_losses import FeedChurn, NormalLosses, evidence, hidden, log_gamma, others, usual
+from detectors.outages.member_losses import FeedChurn, NormalLosses, evidence, hidden, log_gamma, others, usual, weigh
 from detectors.types import Change, ClosedBin, Floats, Rule
 from tests.detectors.series import START, members, outages, run
 
@@ -82,6 +82,17 @@ def test_a_larger_share_lost_is_never_weaker_evidence(members: int, tie: float) 
 
 def _log_beta(a: float, b: float) -> float:
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+@pytest.mark.parametrize("chance", [0.3, 0.05, 2e-4])
+def test_a_bin_that_loses_fewer_than_usual_speaks_for_no_fall(chance: float) -> None:
+    """So few are unlikely as a normal bin; they are no more likely as an outage."""
+    detector = lived(np.full(40, 300.0), 20, width=86_400, chance=chance)
+    lost = np.round(np.linspace(0.02, 1.0, 40) * chance * 300)
+    state, churn = detector.state, FeedChurn.of(detector.scalars)
+    quiet = feed(lost, np.full(40, 300.0), START)
+    found = weigh(state.store.members, np.arange(40), quiet, churn).max(axis=1)
+    assert (found <= 0).all()
 
 
 @pytest.mark.parametrize(("named", "fresh"), [(8, 0.4), (3, 0.1), (30, 0.7)])

@@ -127,6 +127,15 @@ def test_members_that_come_back_take_their_evidence_with_them() -> None:
     assert [change for change in outages(changes) if change.row == 0] == []
 
 
+def test_none_stays_away_whom_the_members_that_are_down_cannot_be() -> None:
+    """Of twenty, four go; then those four are back while three others go, so that only these three can be away."""
+    feed = lived([20] + [12] * 20, 0.001, 0.3, 288)
+    feed.close(lose=4)
+    feed.close(restore=4, lose=3)
+    members = feed.detector.state.store.members
+    assert members.away[0] <= feed.size[0] - feed.up[0]
+
+
 @pytest.mark.parametrize("back", [0.3, 0.05])
 def test_how_members_come_back_is_learnt_from_the_feed(back: float) -> None:
     """The hazard of a return in a bin, at any age, and members that return each for itself: tied less."""
