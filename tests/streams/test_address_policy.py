@@ -9,6 +9,7 @@ import pytest
 from streams.address_policy import AddressRefusedError, checked, is_public
 
 IPV4_PRIVATE = ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"]
+IPV4_PRIVATE += ["192.0.0.8", "192.0.0.170", "168.63.129.16"]
 IPV4_RESERVED = ["224.0.0.1", "255.255.255.255", "240.0.0.1"]
 IPV6_PRIVATE = ["::1", "::", "fe80::1", "fc00::1", "ff02::1", "fec0::1", "2001:db8::1"]
 IPV4_IN_IPV6 = ["::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::ffff:10.0.0.1"]
