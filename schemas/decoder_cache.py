@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from msgspec import Meta
 
-from schemas.measurement import Measurement
+from schemas.measurement import Measurement, is_plain
 from schemas.times import END_OF_TIME
 from schemas.validate import MAX_BYTES, MAX_ELEMENTS
 
@@ -71,7 +71,7 @@ class DecoderCache:
         if longest > MAX_BYTES and max(map(len, texts)) > MAX_BYTES:
             return None
         whole = chain.from_iterable(found) if many else found
-        return None if [m for m in whole if 1.0 != m.of < m.value] else found
+        return None if [m for m in whole if 1.0 != m.of < m.value or not is_plain(m.member)] else found
 
 
 def _decoder(names: dict[str, set[str | None]], *, many: bool = False) -> msgspec.json.Decoder[Any]:

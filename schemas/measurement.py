@@ -6,6 +6,7 @@ import re
 from itertools import product
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from unicodedata import is_normalized
 
 import msgspec
 from msgspec import Meta
@@ -25,12 +26,16 @@ else:
     # An enumeration is checked by one lookup in C and shares its strings; a pattern costs a call into `re`.
     Country = Literal[COUNTRIES]
 
-#: `CC-name`, at most 64 characters, none of them a control, a line separator, or invisible; same in ECMA 262 and `re`.
-REGION_PATTERN: Final = (
-    r"^[A-Z]{2}-[^\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]{1,61}"
-    r"(?![\s\S])"
+_VISIBLE: Final = (
+    r"[^\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]{1,%d}(?![\s\S])"
 )
+#: Visible characters: none is a control, a line separator, invisible or turns the direction; same in ECMA 262 and `re`.
+SERVICE_PATTERN: Final = "^" + _VISIBLE % 64
+MEMBER_PATTERN: Final = "^" + _VISIBLE % 128
+#: `CC-name`, at most 64 characters.
+REGION_PATTERN: Final = "^[A-Z]{2}-" + _VISIBLE % 61
 _REGION: Final = re.compile(REGION_PATTERN)
+_NAME: Final = re.compile(MEMBER_PATTERN)
 
 #: Names that have the form; a cache that never changes a result.
 VALID_REGIONS: Final[set[str]] = set()
@@ -87,11 +92,27 @@ def entity_named(text: str) -> str:
     return f"asn/{number[1]}" if number else text
 
 
+def is_name(text: str) -> bool:
+    r"""Whether a service or a member is one line of visible characters in Unicode's form NFC, of any length.
+
+    >>> is_name("Zoom"), is_name("a\nb"), is_name("\u202eoliv")
+    (True, False, False)
+    """
+    if text.isascii():
+        return text.isprintable()
+    return _NAME.match(text) is not None and is_normalized("NFC", text)
+
+
+def is_plain(name: str | None) -> bool:
+    """Whether a name needs no closer look: it is absent or of printable ASCII."""
+    return name is None or (name.isascii() and name.isprintable())
+
+
 def is_region(name: str) -> bool:
     """Whether the name has the form `CC-name`. Valid names are cached, since regions repeat."""
     if name in VALID_REGIONS:
         return True
-    if _REGION.match(name) is None:
+    if _REGION.match(name) is None or not is_normalized("NFC", name):
         return False
     if len(VALID_REGIONS) >= _MAX_REGIONS:
         VALID_REGIONS.clear()

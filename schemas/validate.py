@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.measurement import VALID_REGIONS, Measurement, is_region
+from schemas.measurement import VALID_REGIONS, Measurement, is_name, is_plain, is_region
 from schemas.rejections import RejectedError, reason_of
 from schemas.times import END_OF_TIME, parse_time
 
@@ -50,6 +50,8 @@ def is_sound(measurements: list[Measurement]) -> bool:
         or 1.0 != m.of < m.value
         or (m.asn is None and m.region is None and m.country is None)
         or (m.region is not None and m.region not in VALID_REGIONS)
+        or not is_plain(m.service)
+        or not is_plain(m.member)
     ]
     try:
         for measurement in suspects:
@@ -110,6 +112,9 @@ def _check(m: Measurement) -> None:
         raise RejectedError("no-entity", "one of asn, region, country must be there")
     if m.region is not None and not is_region(m.region):
         raise RejectedError("out-of-range", f"region must be CC-name, at most 64 printable characters: {m.region!r}")
+    for field, name in (("service", m.service), ("member", m.member)):
+        if name is not None and not is_name(name):
+            raise RejectedError("out-of-range", f"{field} must be visible characters, in Unicode's form NFC: {name!r}")
     # An absent `of` is 1 and means "no trials were counted": a gauge's value may be above it.
     if 1.0 != m.of < m.value:
         raise RejectedError("out-of-range", f"of must be at least value: {m.of} < {m.value}")

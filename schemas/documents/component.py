@@ -7,9 +7,16 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.measurement import COUNTRIES, REGION_PATTERN
+from schemas.measurement import COUNTRIES, MEMBER_PATTERN, REGION_PATTERN, SERVICE_PATTERN
+
+
+def _named(pattern: str, most: int) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string", "minLength": 1, "maxLength": most, "pattern": pattern}, {"type": "null"}]}
+
 
 REGION: Final = {"anyOf": [{"type": "string", "maxLength": 64, "pattern": REGION_PATTERN}, {"type": "null"}]}
+SERVICE: Final = _named(SERVICE_PATTERN, 64)
+MEMBER: Final = _named(MEMBER_PATTERN, 128)
 
 
 def component(kind: type[msgspec.Struct]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.documents import asyncapi, descriptions, openapi
 from schemas.documents.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
-from schemas.documents.component import REGION, component, described
+from schemas.documents.component import MEMBER, REGION, SERVICE, component, described
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
@@ -130,6 +130,8 @@ def _measurement() -> dict[str, Any]:
     fields = schema["properties"]
     fields["ts"] |= _TS
     fields["region"] |= REGION
+    fields["service"] |= SERVICE
+    fields["member"] |= MEMBER
     fields["value"]["maximum"] = fields["of"]["maximum"] = _MAX_FLOAT
     return schema | {"anyOf": _ENTITY}
 

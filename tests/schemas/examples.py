@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import partial
 from typing import Any
+from unicodedata import normalize
 
 from hypothesis import strategies as st
 
@@ -85,6 +87,13 @@ _FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "unknown": _ANYTHING,
 }
 
+
+def _names(most: int) -> st.SearchStrategy[str]:
+    """Return names of visible characters in Unicode's form NFC, in which a name may be longer."""
+    texts = st.text(st.characters(categories=["L", "N", "Zs"]), min_size=1, max_size=most)
+    return texts.map(partial(normalize, "NFC")).filter(lambda text: len(text) <= most)
+
+
 _GOOD_TIMES = st.integers(min_value=0, max_value=253_402_300_799) | st.datetimes(
     min_value=datetime(1970, 1, 1)  # noqa: DTZ001 (the zone is written behind it)
 ).map(lambda moment: f"{moment.isoformat()}Z")
@@ -93,14 +102,13 @@ SOUND = st.fixed_dictionaries(
     {"feed": st.text(min_size=1, max_size=64), "ts": _GOOD_TIMES, "asn": st.integers(1, 4_294_967_295)},
     optional={
         "country": st.sampled_from(["IR", "KZ", "ZZ"]) | st.none(),
-        "region": st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=61).map("IR-{}".format)
-        | st.none(),
+        "region": _names(61).map("IR-{}".format) | st.none(),
         "access": st.sampled_from(["mobile", "fixed"]) | st.none(),
         "direction": st.sampled_from(["domestic", "international"]) | st.none(),
-        "service": st.text(min_size=1, max_size=64) | st.none(),
+        "service": _names(64) | st.none(),
         "value": st.integers(min_value=0, max_value=60) | st.floats(min_value=0, max_value=60),
         "of": st.integers(min_value=60, max_value=100) | st.floats(min_value=60, max_value=1e308),
-        "member": st.text(min_size=1, max_size=128) | st.none(),
+        "member": _names(128) | st.none(),
         "up": st.booleans() | st.none(),
         "unknown": _ANYTHING,
     },

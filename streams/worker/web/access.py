@@ -27,7 +27,10 @@ def token_of(web: WebSettings) -> Secret | None:
 
 def application_options(web: WebSettings) -> dict[str, Any]:
     """Return the arguments of aiohttp's `Application`. Raises SettingsError."""
-    return {"middlewares": [security_headers, _access(token_of(web))], "client_max_size": MAX_BODY}
+    return {
+        "middlewares": [security_headers, _access(token_of(web), web.bind in LOOPBACK)],
+        "client_max_size": MAX_BODY,
+    }
 
 
 def exposed(web: WebSettings) -> str | None:
@@ -37,13 +40,22 @@ def exposed(web: WebSettings) -> str | None:
     return f"web.bind {web.bind} without web.token: anyone who can reach port {web.port} can read all pages"
 
 
-def _access(token: Secret | None) -> Any:  # noqa: ANN401
+def _access(token: Secret | None, on_loopback: bool) -> Any:  # noqa: ANN401
     @middleware
     async def check_access(request: Request, handler: Handler) -> StreamResponse:
         refusal = _refusal(request, token)
+        if refusal is None and token is None and on_loopback and not _names_loopback(request):
+            refusal = problem(421, "without web.token only requests to localhost, 127.0.0.1 or [::1] are answered")
         return await handler(request) if refusal is None else refusal
 
     return check_access
+
+
+def _names_loopback(request: Request) -> bool:
+    """Return whether the header `Host` names this machine: else a page from elsewhere had its name resolve to us."""
+    host = request.headers.get("Host", "")
+    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    return name.lower().rstrip(".") in LOOPBACK
 
 
 def _refusal(request: Request, token: Secret | None) -> Response | None:

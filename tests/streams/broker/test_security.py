@@ -154,6 +154,36 @@ async def test_pages_ask_for_the_token(
             assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:6066", 200),
+        ("localhost", 200),
+        ("LocalHost.:80", 200),
+        ("[::1]:6066", 200),
+        ("rebound.example", 421),
+        ("127.0.0.1.rebound.example:6066", 421),
+        ("localhost@rebound.example", 421),
+        ("", 421),
+    ],
+)
+@pytest.mark.parametrize("token", [None, Secret(WORD)])
+async def test_a_name_that_was_made_to_resolve_to_loopback_is_refused(
+    host: str, status: int, token: Secret | None
+) -> None:
+    """A browser's page of another site could else read ours; with a token it cannot, whatever the name."""
+    app = web.Application(**application_options(WebSettings(token=token)))
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    app.router.add_get("/metrics", page)
+    headers = {"Host": host, "Authorization": f"Bearer {WORD}"}
+    async with TestClient(TestServer(app)) as client, client.get("/metrics", headers=headers) as answer:
+        assert answer.status == (200 if token else status)
+        assert "rebound" not in await answer.text()
+
+
 async def test_requests_are_bounded(pages: web.Application) -> None:
     """No body, and no header of any length."""
     async with TestClient(TestServer(pages)) as client:
