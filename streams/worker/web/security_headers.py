@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from aiohttp.web import HTTPException, Request, StreamResponse, middleware
+from aiohttp.web import BaseRequest, HTTPException, Request, RequestHandler, StreamResponse, middleware
 
 from schemas.rejections import one_line
 from streams.worker.web.responses import problem
@@ -38,7 +38,27 @@ async def security_headers(request: Request, handler: Handler) -> StreamResponse
     except Exception:
         log.exception("the page %s failed", one_line(request.path))
         response = problem(500, "this page failed; the worker's log says why")
+    return _with_headers(response)
+
+
+def _with_headers(response: StreamResponse) -> StreamResponse:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _refuse(
+    self: RequestHandler, request: BaseRequest, status: int = 500, exc: object = None, message: object = None
+) -> StreamResponse:
+    """Answer what is no HTTP request. aiohttp would repeat its text without our headers, and log a traceback."""
+    level = logging.DEBUG if status < 500 else logging.ERROR  # strangers can cause the former as often as they like
+    log.log(level, "a request from %s fails: %s", request.remote, one_line(str(exc)))
+    if request.writer.output_size > 0:
+        raise ConnectionError("the response has begun already")
+    response = problem(status, "this request is not understood" if status < 500 else "this request failed")
+    response.force_close()
+    return _with_headers(response)
+
+
+RequestHandler.handle_error = _refuse  # type: ignore[method-assign]  # no setting leads there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 import ssl
@@ -191,6 +192,24 @@ async def test_requests_are_bounded(pages: web.Application) -> None:
             assert answer.status == 413
         async with client.get("/healthz", headers={"X": "y" * 20_000}) as answer:
             assert answer.status == 400
+
+
+@pytest.mark.parametrize("text", [b"<script>alert(1)</script>\r\n\r\n", b"GET /healthz HTTP/9.7\r\nX: <b>\r\n\r\n"])
+async def test_what_is_no_request_is_not_repeated(
+    pages: web.Application, text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer has the headers of all others and nothing of the request; strangers fill no log with tracebacks."""
+    async with TestServer(pages) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(text)
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert b"Content-Security-Policy: default-src 'none'" in answer
+    assert b"Server: ebbtide" in answer
+    assert b"script>" not in answer
+    assert b"<b>" not in answer
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 
 async def test_a_request_cannot_write_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
