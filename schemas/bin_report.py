@@ -51,8 +51,9 @@ class BinReport(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of a reporter's report of a closed bin; `end` is in Unix seconds.
 
     `levels`: of all series of the feed that the reporter scores, once an hour; None in between. `silent`: the reporter
-    has no data of the feed and nothing unread, and only says how far its time has come. `fault`: most of its series
-    have fallen in this bin. `empty`: the bin has no measurement. `doubts`: series in doubt by this bin.
+    has nothing unread and no data of the feed since this bin, so it is not waited for until it reports the feed again.
+    `fault`: most of its series have fallen in this bin. `empty`: the bin has no measurement. `doubts`: series in doubt
+    by this bin.
     """
 
     schema: Literal[1] = SCHEMA

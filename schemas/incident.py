@@ -61,6 +61,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     kinds: list[Kind]
     severity: Severity
     affected_share: Share | None
+    recovered_share: Share = 0
     services: list[str]
     headline: Annotated[str, Meta(min_length=1)]
     started_at: Time

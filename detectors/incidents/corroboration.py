@@ -36,11 +36,14 @@ Steps = Sequence[tuple[float, float]]  # time and share lost of each distinct fa
 
 
 class Loss(NamedTuple):
-    """Share lost by the series that are down, share lost of all that is measured, and the distinct falls."""
+    """Share lost by the series that are down, share lost of all that is measured, the distinct falls, and the share of
+    the loss that is back.
+    """
 
     drop: float
     affected: float
     drops: tuple[tuple[float, float], ...]
+    back: float
 
 
 class Weighed(NamedTuple):
@@ -63,7 +66,8 @@ def loss_of(incident: TrackedIncident, members: Sequence[OutageRevision], covera
         (key for key in groups if key[1] == kind and affected[key] >= most / 2),
         key=lambda key: (round(_drop(groups[key]), 2), affected[key], key),
     )
-    return Loss(_drop(groups[best]), _of_country(affected, best, coverage), _drops(groups[best], incident.start))
+    share = _of_country(affected, best, coverage)
+    return Loss(_drop(groups[best]), share, _drops(groups[best], incident.start), _back(groups[best]))
 
 
 def _best_kind(is_deep: bool, affected: Mapping[SeriesKey, float]) -> tuple[str, float]:
@@ -108,6 +112,16 @@ def _lost_and_weight(weighed: Iterable[Weighed]) -> tuple[float, float]:
 def _drop(weighed: Iterable[Weighed]) -> float:
     lost, weight = _lost_and_weight(weighed)
     return lost / weight
+
+
+def _back(weighed: Sequence[Weighed]) -> float:
+    """Return the share of the loss that is back: of each series, what its running outages no longer show lost."""
+    lost, _ = _lost_and_weight(weighed)
+    still: dict[tuple[str, Facets], float] = {}
+    for outage, weight in weighed:
+        series = outage.entity, outage.facets
+        still[series] = max(weight * outage.still_lost, still.get(series, 0.0))
+    return max(0.0, 1 - sum(still.values()) / max(lost, 1e-9))
 
 
 def _affected(weighed: Iterable[Weighed], whole: float) -> float:

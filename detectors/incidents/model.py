@@ -31,6 +31,7 @@ class OutageRevision:
     `suspected_fault`: the feed is suspected of a fault, so the outage may not be real. `expected` is in the feed's
     unit, `evidence` in nats. `drops`: time and share lost of each distinct fall. `dated_within`: seconds by which the
     start of a gradual fall may be off. `by_feed`: of one that several feeds show together, what each gives.
+    `drop`: the share lost now (None: all of `max_drop`).
     """
 
     outage_id: str
@@ -53,6 +54,12 @@ class OutageRevision:
     suppressed_by: Suppression | None = None
     dated_within: float = 0.0
     by_feed: tuple[tuple[str, float], ...] = ()
+    drop: float | None = None
+
+    @property
+    def still_lost(self) -> float:
+        """The share that is lost now."""
+        return 0.0 if not self.running else self.max_drop if self.drop is None else min(self.drop, self.max_drop)
 
     @property
     def confirmed(self) -> bool:
@@ -167,6 +174,7 @@ class IncidentRevision:
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
     `is_doubted`: most series of the feed at fault fell together. `is_refuted`: other feeds show the same, so it is no
     fault. `facets`: those that all its outages have. `by_feed`: nats that each feed gave where none shows it by itself.
+    `back`: the share of the loss that is back while it goes on.
     `confirmed_at`: when it was first more than a suspicion; None before, and where it is retracted.
     """
 
@@ -203,6 +211,7 @@ class IncidentRevision:
     facets: Facets = ()
     is_refuted: bool = False
     by_feed: tuple[tuple[str, float], ...] = ()
+    back: float = 0.0
     confirmed_at: float | None = None
 
 

@@ -15,6 +15,7 @@ from .coincidence import HOUR
 from .corroboration import Loss, kinds_of, loss_of, witnesses_of
 from .model import (
     DOUBTED_FEED,
+    OVER,
     Coverage,
     IncidentPhase,
     IncidentRevision,
@@ -30,6 +31,7 @@ QUIET = HOUR / 2  # from the end of the last outage to the end of the incident
 STAGGER = HOUR / 2  # an entity that falls later than this after the first shows that the incident spreads
 SPREADING = 2 * HOUR  # how long an incident counts as spreading after the newest entity fell
 MIN_CHANGE = 0.05  # a change of a share that is worth a revision
+RETURNING = 0.2  # the share of the loss that is back when an incident recovers
 UNCONFIRMED = ("suspected", "retracted")
 
 
@@ -60,7 +62,7 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         is_doubted=bool(of_kind(incident.outages.values(), DOUBTED_FEED)),
         is_refuted=incident.refuted,
         by_feed=_by_feed(members),
-        **_times(incident, members, now),
+        **_times(incident, members, now, loss.back),
         **_scope(incident, members, coverage),
     )
 
@@ -86,9 +88,9 @@ def _affected_share(
     return None if incident.country is None else round(incident.affected, 4)
 
 
-def _times(incident: TrackedIncident, members: Sequence[OutageRevision], now: float) -> dict[str, Any]:
-    """Return the phase and the times of a revision."""
-    phase = phase_at(incident, now)
+def _times(incident: TrackedIncident, members: Sequence[OutageRevision], now: float, back: float) -> dict[str, Any]:
+    """Return the phase, the times and what is back of a revision."""
+    phase = phase_at(incident, now, back)
     if phase not in UNCONFIRMED and incident.confirmed_at is None:
         incident.confirmed_at = now
     return {
@@ -97,6 +99,7 @@ def _times(incident: TrackedIncident, members: Sequence[OutageRevision], now: fl
         "detected_at": min(outage.detected_at for outage in members),
         "updated_at": now,
         "ended_at": _ended_at(incident.edges) if phase in ("ended", "retracted") else None,
+        "back": 0.0 if incident.fault or phase in (*UNCONFIRMED, *OVER) else round(back, 4),
         "confirmed_at": None if phase in UNCONFIRMED else incident.confirmed_at,
     }
 
@@ -137,8 +140,8 @@ def _is_wide(incident: TrackedIncident, members: Sequence[OutageRevision], cover
     return any(2 * len(down & entities) >= len(entities) > 0 for entities in measured)
 
 
-def phase_at(incident: TrackedIncident, now: float) -> IncidentPhase:
-    """Return the phase at an instant."""
+def phase_at(incident: TrackedIncident, now: float, back: float) -> IncidentPhase:
+    """Return the phase at an instant. `back`: the share of the loss that is back."""
     if incident.refuted:
         return "retracted"
     over, until, members = over_at(incident), spreading_until(incident), incident.members
@@ -147,7 +150,8 @@ def phase_at(incident: TrackedIncident, now: float) -> IncidentPhase:
         return "expired" if _is_lost(members) else "ended"
     if not is_sure:
         return "retracted" if is_over else "suspected"
-    if all(outage.state == "recovering" or not outage.running for outage in members):
+    is_returning = back >= RETURNING and not incident.fault
+    if is_returning or all(outage.state == "recovering" or not outage.running for outage in members):
         return "recovering"
     return "spreading" if until is not None and now < until else "ongoing"
 
@@ -206,7 +210,12 @@ def _back_at(feeds: Sequence[Sequence[OutageRevision]]) -> float:
 
 def worth_sending(old: IncidentRevision, new: IncidentRevision) -> bool:
     """Whether a revision differs enough from the one before: shares by `MIN_CHANGE`, anything else at all."""
-    moved = [abs(old.drop - new.drop), abs((old.affected_share or 0) - (new.affected_share or 0))]
-    unchanged = {name: getattr(old, name) for name in ("revision", "updated_at", "evidence", "drop", "affected_share")}
+    moved = [abs(a - b) for a, b in zip(_shares(old), _shares(new), strict=True)]
+    names = ("revision", "updated_at", "evidence", "drop", "affected_share", "back")
+    unchanged = {name: getattr(old, name) for name in names}
     is_steady = tuple(at for at, _ in old.drops) == tuple(at for at, _ in new.drops)
     return max(moved) >= MIN_CHANGE or not is_steady or replace(new, **unchanged, drops=old.drops) != old
+
+
+def _shares(revision: IncidentRevision) -> tuple[float, float, float]:
+    return revision.drop, revision.affected_share or 0.0, revision.back

@@ -91,6 +91,7 @@ INCIDENT: Final = {
     "kinds": "`total` or `partial`, and what it is confined to where the rest is measured; or `feed-fault` alone.",
     "severity": "How much of what has fallen is gone.",
     "affected_share": "The largest share lost so far of what is measured in the countries; null for a feed's fault.",
+    "recovered_share": "The share of the loss that is back while the incident goes on; 0 when it is over.",
     "services": "The services that fail.",
     "headline": "One sentence: what, where, how much, since when, how sure, and whether it is over.",
     "started_at": "When it began.",

@@ -14,7 +14,7 @@ OUTAGES, SERIES = 200, 4000  # most of each in one piece, which keeps it below a
 
 
 def silence(reporter: str, feed: str, end: int) -> BinReport:
-    """Return the report of a reporter that has no data of a feed in the bin of this end and in all before it."""
+    """Return the report of a reporter that has no data of a feed, or no more data since the bin of this end."""
     return BinReport(reporter=reporter, feed=feed, end=end, silent=True)
 
 

@@ -36,12 +36,15 @@ def head(grouping: Grouping) -> dict[str, Any]:
     watermarks = grouping.watermarks
     return {
         "at": grouping.at if isfinite(grouping.at) else None,
+        "due": grouping.due if isfinite(grouping.due) else None,
         "now": grouping.state.now,
         "since": grouping.state.since,
         "newest": grouping.newest,
         "ends": watermarks.ends,
         "pieces": watermarks.pieces,
         "told": watermarks.complete,
+        "bounds": watermarks.bounds,
+        "silent": {reporter: sorted(feeds) for reporter, feeds in watermarks.silent.items()},
         "past": watermarks.settled_until if isfinite(watermarks.settled_until) else None,
         "open": {feed: sorted(bins.items()) for feed, bins in watermarks.awaited.items()},
     }
@@ -136,7 +139,9 @@ def _book(grouping: Grouping) -> bytes:
     ]
     doubts = [[at, *source, doubts] for at, instant in instants for source, doubts in sorted(instant.doubts.items())]
     together = {"together": _together(grouping.doubts), "doubts": to_builtins(doubts)}
-    return pack({"begun": grouping.state.starts, "waiting": waiting, "bins": bins, **together}, {})
+    earliest = [[at, instant.end] for at, instant in instants]
+    content = {"begun": grouping.state.starts, "waiting": waiting, "earliest": earliest, "bins": bins, **together}
+    return pack(content, {})
 
 
 def _together(state: DoubtState) -> dict[str, Any]:
@@ -175,6 +180,8 @@ def _ends(instant: Instant) -> dict[str, int]:
 def _restore_head(grouping: Grouping, values: Mapping[str, Any]) -> None:
     feeds, watermarks = grouping.settings.feeds, grouping.watermarks
     grouping.at = -inf if values["at"] is None else values["at"]
+    due = values.get("due", values["at"])  # older snapshots order by the ends of bins
+    grouping.due = -inf if due is None else due
     grouping.state.now, grouping.state.since = values["now"], values["since"]
     grouping.newest = {feed: end for feed, end in values["newest"].items() if feed in feeds}
     for reporter, ends in values["ends"].items():
@@ -182,6 +189,9 @@ def _restore_head(grouping: Grouping, values: Mapping[str, Any]) -> None:
     for reporter, pieces in values["pieces"].items():
         watermarks.pieces[reporter] = {feed: (end, piece) for feed, (end, piece) in pieces.items()}
     watermarks.complete.update(values["told"])
+    watermarks.bounds.update(values.get("bounds", {}))
+    for reporter, silent in values.get("silent", {}).items():
+        watermarks.silent[reporter] = {feed for feed in silent if feed in feeds}
     watermarks.settled_until = -inf if values["past"] is None else values["past"]
     areas = watermarks.expected.areas
     watermarks.awaited.update({feed: dict(bins) for feed, bins in values["open"].items() if feed in areas})
@@ -192,7 +202,10 @@ def _restore_book(grouping: Grouping, row: Packed) -> None:
     plain = BinStatus(fault=False, empty=False)  # older snapshots have only the ends of bins
     for at, ends, outages in convert(row.values["waiting"], WaitingRows):
         bins = {feed: {end: plain} for feed, end in ends.items()}
-        grouping.waiting[at] = Instant(bins, [_loaded(outage, OUTAGE_KEYS, OutageRevision) for outage in outages])
+        outages_then = [_loaded(outage, OUTAGE_KEYS, OutageRevision) for outage in outages]
+        grouping.waiting[at] = Instant(bins, outages_then, end=at)
+    for at, end in row.values.get("earliest", []):
+        grouping.waiting[at].end = end
     for at, feed, end, fault, empty in convert(row.values.get("bins", []), BinRows):
         grouping.waiting[at].bins[feed][end] = BinStatus(fault, empty)
     for at, reporter, feed, doubts in row.values.get("doubts", []):

@@ -37,11 +37,15 @@ class IncidentStage(Stage):
         emitted, fresh = Emitted(), self._fresh(records)
         for offset, value in zip(fresh.offsets, fresh.values, strict=True):
             try:
-                self.grouping.add(decode_bin_report(value or b""))
+                report = decode_bin_report(value or b"")
+                self.grouping.add(report)
             except ValueError as error:
                 line = f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}"
                 emitted.unreadable.append(line)
-        emitted.incidents = self.grouping.settle()
+            else:  # at once, not after the batch: a late report takes effect where it stands in the topic
+                emitted.incidents += self.grouping.settle() if report.last else []
+        emitted.counts.update({("findings_late", feed): count for feed, count in self.grouping.late.items() if count})
+        self.grouping.late.clear()
         newest = {**self.open_incidents, **{incident.incident_id: incident for incident in emitted.incidents}}
         self.open_incidents = {name: incident for name, incident in newest.items() if incident.state not in OVER}
         return emitted

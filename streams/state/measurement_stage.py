@@ -17,6 +17,7 @@ from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.partials import AreaSumSource, nothing, pieces_of
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import SHARD, silence
+from streams.pipeline.overdue_feeds import OverdueFeeds
 from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Scored, Shard
 from streams.state import shard_rows
@@ -53,6 +54,7 @@ class MeasurementStage(Stage):
         self.open_outages = OpenOutages()
         rules = {name: self.settings.time_rule(name) for name in self.settings.feeds}
         self.absence = Absence(rules, float(self.settings.worker.idle_after))
+        self.overdue = OverdueFeeds(rules, float(self.settings.worker.idle_after))
         self.unusable: frozenset[str] = frozenset()
         self._area_sums: list[AreaSumPart] = []
 
@@ -96,7 +98,7 @@ class MeasurementStage(Stage):
         """Close the bins that the clock lets close, if all messages are read and none came for `idle_after`.
 
         The bins of all feeds close in the order of their ends, as if the feeds had come side by side. Feeds without
-        data here are reported as silent; for that, the partition need not be idle.
+        data here, and feeds that are overdue, are reported as silent; for that, the partition need not be idle.
         """
         silences = self._silences(lag, now)
         reports: list[BinReport] = []
@@ -106,6 +108,9 @@ class MeasurementStage(Stage):
             for feed, newest in behind:
                 reports += self.shard.advance(feed, newest, self.active_bins[feed])
             reports.sort(key=lambda report: report.end)
+        overdue = self._overdue(lag, now)
+        self.overdue.announced |= dict(overdue)
+        silences += [silence(self.reporter, feed, end) for feed, end in overdue]
         return self._noted(Emitted(bin_reports=[*reports, *silences]), now)
 
     def _noted(self, emitted: Emitted, now: float) -> Emitted:
@@ -128,7 +133,14 @@ class MeasurementStage(Stage):
 
     def may_follow(self, lag: int | None, now: float) -> bool:
         """Return whether `follow_clock` would emit or change anything."""
-        return self._may_advance(lag, now) or bool(self.absence.due(self.shard.newest(), lag, now))
+        is_overdue = bool(self._overdue(lag, now))
+        return is_overdue or self._may_advance(lag, now) or bool(self.absence.due(self.shard.newest(), lag, now))
+
+    def _overdue(self, lag: int | None, now: float) -> list[tuple[str, int]]:
+        """Return the feeds that incidents wait for in vain, each with the end of its newest bin."""
+        marks = {name: feed.watermark for name, feed in self.shard.feeds.items()}
+        ends = {name: mark.next_close for name, mark in marks.items() if mark.newest is not None}
+        return self.overdue.due(ends, lag, now)
 
     def _add_area_sums(self, feed: str, partial: Partial) -> None:
         self._area_sums += pieces_of(self.source(feed), partial)

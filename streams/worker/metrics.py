@@ -39,7 +39,7 @@ class Metrics:
         self._pipeline()
         self._state()
         flow, now = (self.binned, self.late, self.outages, self.delay), (self.series, self.ongoing, self.open_bins)
-        areas = (self.partials_late, self.area_series, self.area_bins_waiting)
+        areas = (self.findings_late, self.feed_unawaited, self.partials_late, self.area_series, self.area_bins_waiting)
         for by_feed in (*flow, *now, *areas, self.fault, self.faults, self.suspected_faults):
             for feed in feeds:
                 by_feed.labels(feed)
@@ -57,6 +57,7 @@ class Metrics:
         self.binned = self._counter("measurements_binned", "Measurements put into bins.", "feed")
         self.late = self._counter("measurements_late", "Measurements of bins that had closed.", "feed")
         self.partials_late = self._counter("partials_late", "Parts of areas of bins that had closed.", "feed")
+        self.findings_late = self._counter("findings_late", "Findings that incidents had gone on without.", "feed")
         self.dead = self._counter("dead_letters", "Measurements rejected, by reason.", "reason")
         self.outages = self._counter("outage_events", "Revisions of outages sent.", "feed")
         self.incidents = self._counter("incident_events", "Revisions of incidents sent.")
@@ -81,6 +82,15 @@ class Metrics:
         self.metadata = self._gauge("metadata_entities", "Networks and regions that the metadata names or weighs.")
         self.broken = self._gauge("metadata_broken", "1 while the metadata file cannot be read.")
         self.findings_waiting = self._gauge("findings_waiting", "Event times whose findings wait for reporters.")
+        self.incidents_delay = self._gauge(
+            "incidents_delay_seconds",
+            "Event time by which others are ahead of what incidents wait for.",
+            "feed",
+            "partition",
+        )
+        self.feed_unawaited = self._gauge(
+            "feed_unawaited_partitions", "Partitions in which a silent feed is not waited for.", "feed"
+        )
         self.suspected_faults = self._gauge("held_outages", "Outages held back: the feed may have a fault.", "feed")
         self.lag = self._gauge("partition_lag_messages", "Messages not read yet.", "partition")
         self.transaction = self._gauge(

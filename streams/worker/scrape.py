@@ -10,6 +10,7 @@ from prometheus_client.exposition import choose_encoder
 
 from streams.worker.agents import Worker
 from streams.worker.health import not_ready
+from streams.worker.incident_delays import delays, partition_of
 
 
 def metrics(worker: Worker, accept: str) -> Response:
@@ -25,6 +26,7 @@ def refresh(worker: Worker) -> None:
     _refresh_lag(worker)
     _refresh_time(worker)
     _refresh_feeds(worker)
+    _refresh_incidents(worker)
 
 
 def _refresh_lag(worker: Worker) -> None:
@@ -52,7 +54,6 @@ def _refresh_feeds(worker: Worker) -> None:
     suspected_faults = Counter(outage.feed for outage in worker.open_outages() if outage.explain.get("held"))
     stages = worker.summing.stages.values()
     metrics.pending.set(sum(partition.shard.pending() for partition in partitions))
-    metrics.findings_waiting.set(sum(len(stage.grouping.waiting) for stage in worker.grouping.stages.values()))
     for name in worker.settings.feeds:
         feeds = [partition.shard.feeds[name] for partition in partitions]
         metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
@@ -62,3 +63,14 @@ def _refresh_feeds(worker: Worker) -> None:
         metrics.ongoing.labels(name).set(ongoing[name])
         metrics.suspected_faults.labels(name).set(suspected_faults[name])
         metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))
+
+
+def _refresh_incidents(worker: Worker) -> None:
+    metrics, groupings = worker.metrics, [stage.grouping for stage in worker.grouping.stages.values()]
+    metrics.findings_waiting.set(sum(len(grouping.waiting) for grouping in groupings))
+    metrics.incidents_delay.clear()
+    for delay in delays(worker):
+        metrics.incidents_delay.labels(delay.feed or "all", partition_of(delay.shard)).set(delay.seconds)
+    stopped = [grouping.watermarks.stopped() for grouping in groupings]
+    for name in worker.settings.feeds:
+        metrics.feed_unawaited.labels(name).set(sum(len(shards.get(name, ())) for shards in stopped))

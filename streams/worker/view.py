@@ -8,6 +8,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.worker.agents import Worker
 from streams.worker.health import not_ready, status
+from streams.worker.incident_delays import delay_notices
 from streams.worker.input_notices import notices
 from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
 
@@ -58,7 +59,7 @@ def health(worker: Worker) -> Health:
         )
         for name in worker.settings.feeds
     ]
-    return Health(not_ready(worker), _lag(worker), feeds, notices(worker))
+    return Health(not_ready(worker), _lag(worker), feeds, [*notices(worker), *delay_notices(worker)])
 
 
 def _lag(worker: Worker) -> int | None:

@@ -41,7 +41,7 @@ def incidents(feeds: Path, parts: Sequence[Path]) -> dict[Key, bytes]:
                 grouping.add(report)
     for report in _areas(settings, partitions, pieces):
         grouping.add(report)
-    return {key_of(value): value for value in map(encode, grouping.settle())}
+    return {key_of(value): value for value in map(encode, grouping.finish())}
 
 
 def _read(partition: MeasurementStage, lines: Sequence[bytes]) -> Iterator[Emitted]:

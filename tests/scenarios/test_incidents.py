@@ -38,7 +38,7 @@ def test_what_breaks_in_the_measuring_system_is_no_outage(tmp_path: Path) -> Non
     assert [(incident["feeds"], incident["started_at"]) for incident in found] == [
         (["bgp"], "2020-03-17T09:00:00Z"),
         (["atlas"], "2020-03-19T15:30:00Z"),
-        (["traffic"], "2020-03-21T03:50:00Z"),
+        (["traffic"], "2020-03-21T04:00:00Z"),
     ]
     assert {(*incident["kinds"], incident["state"]) for incident in found} == {("feed-fault", "ended")}
     assert all(incident["scope"] == {"countries": [], "regions": [], "asns": []} for incident in found)

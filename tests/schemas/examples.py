@@ -31,7 +31,7 @@ OUTAGE = (
 INCIDENT = (
     b'{"schema":1,"incident_id":"9b5c1d27a0e4f386","revision":7,"state":"spreading",'
     b'"scope":{"countries":["IR"],"regions":["IR-12","IR-30"],"asns":[44244,197207]},'
-    b'"kinds":["mobile-only","international-only","partial"],"severity":"major","affected_share":0.31,"services":[],'
+    b'"kinds":["mobile-only","international-only","partial"],"severity":"major","affected_share":0.31,"recovered_share":0,"services":[],'
     b'"headline":"Mobile Internet to the outside is mostly down in IR-12 and IR-30, Iran.",'
     b'"started_at":"2019-12-25T05:00:00Z","detected_at":"2019-12-25T05:20:00Z","confirmed_at":"2019-12-25T05:20:00Z","updated_at":"2019-12-25T10:00:00Z",'
     b'"ended_at":null,"drops":[{"at":"2019-12-25T05:00:00Z","drop":0.42},{"at":"2019-12-25T06:40:00Z","drop":0.88}],'

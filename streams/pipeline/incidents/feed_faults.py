@@ -37,7 +37,8 @@ def feed_faults(
 ) -> Iterator[OutageRevision]:
     """Yield new outage revisions of whole feeds at an instant, and the end of outages of feeds that stopped too long.
 
-    `bins`: those that closed at the instant. `newest`: end of each feed's newest bin so far. Times are Unix seconds.
+    `bins`: those that closed at the instant. `newest`: end of each feed's newest bin with
+    measurements so far. Times are Unix seconds.
     """
     yield from _doubts(state, bins, newest, at, settings)
     yield from _stops(state, bins, newest, at, settings)
@@ -67,7 +68,7 @@ def _stops(
     state: IncidentState, bins: Bins, newest: Mapping[str, int], at: float, settings: Settings
 ) -> Iterator[OutageRevision]:
     """Yield revisions for feeds that stop and come back."""
-    behind = {feed: at - end for feed, end in newest.items() if _is_steady(feed, settings)}
+    behind = {feed: at - end for feed, end in newest.items() if is_steady(feed, settings)}
     silent = {feed for feed, seconds in behind.items() if seconds > settings.stalled_after(feed)}
     for feed, seconds in sorted(behind.items()):
         stop, width = _running(state, feed, STOPPED_FEED), float(settings.feeds[feed].bin)
@@ -104,7 +105,7 @@ def _expired(
     The feeds' shards report the same once they are back.
     """
     patience, feeds = float(settings.worker.expire_after), settings.feeds
-    steady = [name for name in newest if _is_steady(name, settings) and not feeds[name].silence_is_zero]
+    steady = [name for name in newest if is_steady(name, settings) and not feeds[name].silence_is_zero]
     mute = {name for name in steady if at - newest[name] > patience + settings.stalled_after(name)}
     for incident in state.incidents.values() if mute else ():
         for outage in incident.outages.values():
@@ -112,8 +113,8 @@ def _expired(
                 yield replace(_next(outage, at), state="expired" if outage.confirmed else "retracted")
 
 
-def _is_steady(feed: str, settings: Settings) -> bool:
-    """Whether a feed sends something in every bin. A feed of members that come and go need not."""
+def is_steady(feed: str, settings: Settings) -> bool:
+    """Return whether a feed sends something in every bin. A feed of members that come and go need not."""
     return feed in settings.feeds and settings.feeds[feed].kind != "presence"
 
 

@@ -1,7 +1,11 @@
-"""Bin reports in, revisions of incidents out: the same ones in whatever order the reports come."""
+"""Bin reports in, revisions of incidents out: the same ones in whatever order the reports come.
+
+A report that is late, after its feed was silent, takes effect where it stands in the topic.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf, nextafter
@@ -19,24 +23,34 @@ from streams.config.settings import Settings
 from streams.pipeline.doubtful_series import doubts_in
 from streams.pipeline.expected_levels import LevelTables
 from streams.pipeline.findings import AREAS, SHARD
-from streams.pipeline.incidents.feed_faults import BinStatus, feed_faults
+from streams.pipeline.incidents.feed_faults import BinStatus, feed_faults, is_steady
 from streams.pipeline.incidents.incident_messages import incident_of, outage_revision_of
-from streams.pipeline.incidents.reporter_watermarks import ExpectedReporters, ReporterWatermarks
+from streams.pipeline.incidents.reporter_watermarks import Delay, ExpectedReporters, FeedTimes, ReporterWatermarks
 
 ROUTES = "bgp"  # the signal of feeds that watch routes
+LATE = 1.0  # seconds between an instant and one of earlier bins that comes after it
 
 
 @dataclass(slots=True)
 class Instant:
-    """What takes effect at one instant: closed bins by feed and end (Unix seconds), outage revisions, and doubts."""
+    """What takes effect at one instant: closed bins by feed and end (Unix seconds), outage revisions, and doubts.
+
+    `end`: the event time at which it takes effect at the earliest (Unix seconds).
+    """
 
     bins: dict[str, dict[int, BinStatus]] = field(default_factory=dict)
     outages: list[OutageRevision] = field(default_factory=list)
     doubts: dict[Source, list[Doubt]] = field(default_factory=dict)
+    end: float = -inf
 
 
 class Grouping:
-    """Groups the outages that shards and areas report. Reports wait until all reporters have passed their instant."""
+    """Groups the outages that shards and areas report. Reports wait until all that is due before them has come.
+
+    `waiting`: what waits, by the time at which it is due; `due`: when the newest instant was due that took effect;
+    `at`: its event time. `newest`: end of the newest bin of each feed by then that
+    holds measurements. `late`: reports by feed that came late.
+    """
 
     def __init__(self, settings: Settings, register: Register, expected: ExpectedReporters) -> None:
         self.settings, self.register = settings, register
@@ -46,45 +60,59 @@ class Grouping:
         self.doubts = DoubtState()
         self.thresholds = {name: _threshold(settings, name) for name in settings.feeds}
         self.waiting: dict[float, Instant] = {}
-        self.at = -inf  # the instant that took effect last
-        self.newest: dict[str, int] = {}  # end of the newest bin of each feed by then
+        self.at = self.due = -inf
+        self.newest: dict[str, int] = {}
+        self.late: Counter[str] = Counter()
         self._coverage: Coverage | None = None
 
     def add(self, report: BinReport) -> None:
         """Add a bin report. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
         outages = list(map(outage_revision_of, report.outages))
-        at = self.watermarks.admit(report)
-        if at is None:
+        turn = self.watermarks.admit(report)
+        if turn is None:
             return
-        feed, instant = report.feed, self.waiting.setdefault(at, Instant())
+        feed, instant = report.feed, self.waiting.setdefault(turn.due, Instant())
+        instant.end = max(instant.end, turn.end)
+        self.late[feed] += turn.is_late
         bins, status = instant.bins.setdefault(feed, {}), BinStatus(report.fault, report.empty)
         bins[report.end] = status | bins[report.end] if report.end in bins else status
         instant.outages += outages
         instant.doubts.setdefault((report.reporter, feed), []).extend(doubts_in(feed, report.doubts))
         if report.levels is not None:
-            self.levels.put((report.reporter, feed), at, report.end, report.levels)
+            self.levels.put((report.reporter, feed), turn.due, report.end, report.levels)
 
     def settle(self) -> list[Incident]:
-        """Return the new revisions of incidents up to the time that all reporters have passed."""
-        return self._run_until(self.watermarks.settled())
+        """Return the new revisions of incidents that no report can change any more."""
+        revisions = self._run_until(self.watermarks.settled())
+        bound = min((instant.end for instant in self.waiting.values()), default=self.watermarks.bound())
+        return self._messages([*revisions, *self._advance(min(bound, self.watermarks.bound()))])
 
     def finish(self) -> list[Incident]:
         """Return the new revisions of all reports that still wait, at the end of the input."""
-        return self._run_until(max(self.waiting, default=self.watermarks.settled()))
+        self.watermarks.give_up()
+        revisions = self._run_until(inf)
+        return self._messages([*revisions, *self._advance(max(self.watermarks.bound(), nextafter(self.at, inf)))])
 
-    def _run_until(self, until: float) -> list[Incident]:
-        """Take the instants up to one, in order, each with the coverage of its own time."""
+    def delays(self) -> list[Delay]:
+        """Return what incidents wait for, if anything waits."""
+        return list(self.watermarks.delays()) if self.waiting else []
+
+    def _messages(self, revisions: Iterable[IncidentRevision]) -> list[Incident]:
+        return [incident_of(revision, self.register.names) for revision in revisions]
+
+    def _run_until(self, until: float) -> list[IncidentRevision]:
+        """Take the instants that were due before a time, in order, each with the coverage of its own time."""
         revisions: list[IncidentRevision] = []
-        for at in sorted(at for at in self.waiting if at <= until):
-            instant = self.waiting.pop(at)
+        for due in sorted(due for due in self.waiting if due < until):
+            instant = self.waiting.pop(due)
+            at = max(instant.end if instant.end > self.at else self.at + LATE, self.state.now)
             revisions += self._advance(at)
-            self._move(at, instant)
+            self._move(due, at, instant)
             outages = [*instant.outages, *feed_faults(self.state, instant.bins, self.newest, at, self.settings)]
             outages += self._together(at, instant)
             if outages:
                 revisions += apply_revisions(self.state, outages, at, self._covered())
-        revisions += self._advance(nextafter(until, inf))
-        return [incident_of(revision, self.register.names) for revision in revisions]
+        return revisions
 
     def _together(self, at: float, instant: Instant) -> list[OutageRevision]:
         """Return revisions of outages that several feeds show together."""
@@ -96,11 +124,13 @@ class Grouping:
     def _advance(self, now: float) -> list[IncidentRevision]:
         return advance(self.state, now, self._covered()) if self.state.incidents else []
 
-    def _move(self, at: float, instant: Instant) -> None:
+    def _move(self, due: float, at: float, instant: Instant) -> None:
         """Bring the newest bins and the expected levels up to an instant."""
-        self.at = at
-        self.newest |= {feed: max(*bins, self.newest.get(feed, 0)) for feed, bins in instant.bins.items()}
-        if self.levels.pass_to(at):
+        self.due, self.at = due, at
+        for feed, bins in instant.bins.items():
+            ends = [end for end, status in bins.items() if not status.empty or not is_steady(feed, self.settings)]
+            self.newest[feed] = max([*ends, self.newest.get(feed, 0)])
+        if self.levels.pass_to(due):
             self._coverage = None
 
     def _covered(self) -> Coverage:
@@ -112,7 +142,7 @@ class Grouping:
         widths = {name: float(feed.bin) for name, feed in feeds.items()}
         routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
         shares = {name for name, feed in feeds.items() if feed.kind == "ratio"}
-        series = old.series if old else self.levels.by_country(self.at, feeds)
+        series = old.series if old else self.levels.by_country(self.due, feeds)
         self._coverage = Coverage(widths, mute, routes, series, register.operators, register.weights, shares)
         return self._coverage
 
@@ -124,9 +154,16 @@ class Grouping:
 
 def expected_reporters(settings: Settings, shards: int, *, summed: bool = False) -> ExpectedReporters:
     """Return who reports when there are so many shards. `summed`: areas summed over all of them report, too."""
-    patience = max((settings.stalled_after(name) for name in settings.feeds), default=0.0)
+    feeds = {name: _times(settings, name) for name in settings.feeds}
     areas = {name: _areas(feed.areas) for name, feed in settings.feeds.items() if summed and feed.areas}
-    return ExpectedReporters(patience, tuple(map(SHARD.format, range(shards))), areas)
+    return ExpectedReporters(feeds, tuple(map(SHARD.format, range(shards))), areas)
+
+
+def _times(settings: Settings, name: str) -> FeedTimes:
+    """Return the times of a feed. It is given up when its open outages are, so that a sparse feed is waited for."""
+    feed = settings.feeds[name]
+    patience = max(float(settings.worker.expire_after), settings.stalled_after(name))
+    return FeedTimes(float(feed.bin), float(feed.lateness), patience)
 
 
 def _threshold(settings: Settings, name: str) -> float:

@@ -88,6 +88,8 @@ def _side(revision: IncidentRevision, facet: str) -> str:
 def _verb(revision: IncidentRevision) -> str:
     is_past = revision.state in OVER
     surely, maybe = ("was", "may have been") if is_past else ("is", "may be")
+    if revision.state == "recovering":
+        return f"{surely if revision.is_sure else maybe} coming back"
     return f"{surely if revision.is_sure else maybe} {SEVERITIES[revision.severity].predicate}"
 
 
@@ -112,6 +114,9 @@ def _network(asn: int, names: Mapping[str, str]) -> str:
 def _how_much(revision: IncidentRevision) -> str:
     share = revision.affected_share or 0.0
     lost = f"{_percent(revision.drop)} of normal lost"
+    if revision.state == "recovering":
+        back = f"{_percent(revision.back)} of the loss is back, " if revision.back else ""
+        return f"{back}{lost} at worst"
     drops = f" in {len(revision.drops)} drops" if len(revision.drops) > 1 else ""
     if revision.countries and 0.01 <= share < revision.drop - 0.05:
         return f"{lost}{drops}, {_percent(share)} of the country"
@@ -144,7 +149,7 @@ def _course(revision: IncidentRevision) -> str:
         many = _count(regions, "regions") if regions > 1 else _count(networks, "networks") if networks > 1 else ""
         return f"; spreading, {many} by now" if many else "; spreading"
     ends = {
-        "recovering": "; coming back",
+        "recovering": "",
         "ended": "; over",
         "expired": "; its feeds stopped, so its end is unknown",
         "retracted": "; not confirmed",

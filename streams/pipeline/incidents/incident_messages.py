@@ -39,6 +39,7 @@ def outage_revision_of(outage: Outage) -> OutageRevision:
         evidence=float(outage.evidence),
         suspected_fault=bool(outage.explain.get("held")),
         suppressed_by=suppression_of(outage),
+        drop=float(outage.drop),
         dated_within=_dated_within(outage) if outage.shape == "gradual" else 0.0,
     )
 
@@ -61,6 +62,7 @@ def incident_of(revision: IncidentRevision, names: Mapping[str, str]) -> Inciden
         kinds=list(revision.kinds),
         severity=revision.severity,
         affected_share=None if revision.affected_share is None else rounded(revision.affected_share),
+        recovered_share=rounded(revision.back),
         services=list(revision.services),
         headline=headline(revision, names),
         started_at=format_time(revision.started_at),

@@ -12,7 +12,7 @@ from schemas.incident import Incident, decode_incident, encode
 from schemas.outage import Drop, Outage, decode_outage
 from schemas.times import format_time
 from streams.config.settings import from_builtins
-from streams.pipeline.findings import SHARD
+from streams.pipeline.findings import SHARD, silence
 from streams.state import incident_rows
 from streams.state.row_codec import pack, unpack
 from tests.schemas.examples import OUTAGE
@@ -83,9 +83,27 @@ def silent() -> list[BinReport]:
 
 
 def test_a_silent_feed_is_back_with_the_first_bin_that_holds_something() -> None:
-    """Neither the bin that was open when it stopped is its return, nor the empty ones that close late."""
+    """Neither the bin that was open when it stopped is its return, nor the empty ones that close late.
+
+    It stopped after its last measurement, though the bin that holds it closes when the feed is back.
+    """
     last = revisions(silent(), 1)[-1]
-    assert (last.state, last.started_at, last.ended_at) == ("ended", at(10), at(22))
+    assert (last.state, last.started_at, last.ended_at) == ("ended", at(11), at(22))
+
+
+def test_a_feed_that_is_announced_silent_is_at_fault_while_it_is() -> None:
+    """The fault is reported while the others go on, not when the feed is back; its open bin is not known by then."""
+    group, found = grouping(SETTINGS, 1), silent()
+    back = next(number for number, finding in enumerate(found) if finding.empty) - 1
+    announced = silence(SHARD.format(0), "flows", found[back].end - BIN)
+    first: dict[str, tuple[int, Incident]] = {}
+    for number, finding in enumerate([*found[:23], announced, *found[23:]]):
+        group.add(finding)
+        first |= {incident.state: (number, incident) for incident in group.settle()}
+    number, ongoing = first["ongoing"]
+    assert (ongoing.started_at, ongoing.kinds) == (at(10), ["feed-fault"])
+    assert number < back
+    assert first["ended"][1].ended_at == at(22)
 
 
 def dark(feed: str = "flows", number: int = 3, asn: int = 1, revision: int = 1, state: str = "open") -> Outage:

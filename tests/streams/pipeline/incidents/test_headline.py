@@ -82,8 +82,13 @@ INCIDENT = replace(
             replace(
                 INCIDENT, state="recovering", asns=(1, 2, 3, 4), severity="partial", drop=0.2, affected_share=0.001
             ),
-            "The Internet is partly down in 4 networks of Iran: 20 % of normal lost, "
-            "since 2019-12-25 05:00 UTC; shown by atlas and probing; coming back.",
+            "The Internet is coming back in 4 networks of Iran: 20 % of normal lost at worst, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing.",
+        ),
+        (
+            replace(INCIDENT, state="recovering", asns=(1, 2, 3, 4), is_wide=True, affected_share=0.98, back=0.63),
+            "The Internet is coming back in Iran: 63 % of the loss is back, 100 % of normal lost at worst, "
+            "since 2019-12-25 05:00 UTC; shown by atlas and probing.",
         ),
         (
             replace(INCIDENT, state="suspected", is_sure=False, countries=(), affected_share=0.0, seen_by=("atlas",)),

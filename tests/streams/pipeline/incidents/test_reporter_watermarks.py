@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, nextafter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.bin_report import BinReport
-from streams.pipeline.incidents.reporter_watermarks import ExpectedReporters, ReporterWatermarks
+from streams.pipeline.incidents.reporter_watermarks import Delay, ExpectedReporters, FeedTimes, ReporterWatermarks
 
 SHARDS = ("shard/0", "shard/1", "shard/2")
 AREAS = ("areas/country", "areas/region+access")
@@ -21,9 +21,15 @@ def closing(reporter: str, feed: str, end: int, **more: int) -> BinReport:
     return BinReport(reporter=reporter, feed=feed, end=end, **more)  # type: ignore[arg-type]
 
 
-def watermarks(patience: float = 7, areas: Sequence[str] = (), shards: Sequence[str] = SHARDS) -> ReporterWatermarks:
-    """Return watermarks without findings; with areas, those of the feed `a` are summed."""
-    return ReporterWatermarks(ExpectedReporters(patience, tuple(shards), {"a": tuple(areas)} if areas else {}))
+def watermarks(
+    areas: Sequence[str] = (), shards: Sequence[str] = SHARDS, lateness: float = 0, width: float = 1
+) -> ReporterWatermarks:
+    """Return watermarks without findings, of the feed `a` and of `b` of this lateness and width.
+
+    A feed is given up when others are 7 s ahead. With areas, those of the feed `a` are summed.
+    """
+    feeds = {"a": FeedTimes(1, 0, 7), "b": FeedTimes(width, lateness, 7)}
+    return ReporterWatermarks(ExpectedReporters(feeds, tuple(shards), {"a": tuple(areas)} if areas else {}))
 
 
 @st.composite
@@ -53,10 +59,10 @@ def admitted(marks: ReporterWatermarks, order: Sequence[BinReport]) -> dict[tupl
     instants = {}
     for finding in order:
         before = marks.settled()
-        at = marks.admit(finding)
-        if at is not None:
-            assert at > before
-            instants[finding.reporter, finding.feed, finding.end] = at
+        turn = marks.admit(finding)
+        if turn is not None:
+            assert turn.due >= before
+            instants[finding.reporter, finding.feed, finding.end] = turn.due
         assert marks.settled() >= before
     return instants
 
@@ -118,14 +124,17 @@ def test_areas_that_wait_for_a_shard_are_not_waited_for() -> None:
         admitted(marks, [closing(shard, "a", end) for shard in SHARDS[:2]])
     assert marks.settled() == 99 - 7
     assert len(marks.awaited["a"]) <= 8
-    assert admitted(marks, [closing(AREAS[0], "a", 2)]) == {(AREAS[0], "a", 2): 99 - 7 + 1}
+    late = marks.admit(closing(AREAS[0], "a", 2))
+    assert late is not None
+    assert late.is_late
+    assert (late.due, late.end) == (nextafter(92, 0), 92)
 
 
 def test_a_shard_with_a_backlog_is_waited_for() -> None:
     """All is settled only up to where the slowest shard is."""
     marks = watermarks()
     admitted(marks, [closing(shard, "a", end) for shard in SHARDS for end in range(1, 9 if shard != "shard/1" else 4)])
-    assert marks.settled() == 3
+    assert marks.settled() == marks.bound() == 4
 
 
 def test_a_shard_that_has_said_nothing_is_waited_for() -> None:
@@ -133,30 +142,84 @@ def test_a_shard_that_has_said_nothing_is_waited_for() -> None:
     marks = watermarks()
     admitted(marks, [closing(shard, "a", 1) for shard in SHARDS[:2]])
     assert marks.settled() == -inf
+    assert list(marks.delays()) == [Delay("shard/2", None, inf)]
 
 
-def test_a_partition_without_data_only_moves_its_time() -> None:
-    """Nothing is taken of what it says, and it holds nothing up; what it finds later is no repetition."""
+def test_a_partition_without_data_is_not_waited_for() -> None:
+    """Nothing is taken of what it says, however old; what it finds later comes where it stands in the topic."""
     marks = watermarks()
     admitted(marks, [closing(shard, "a", 9) for shard in SHARDS[:2]])
-    assert marks.admit(closing("shard/2", "a", 9, silent=True)) is None
-    assert marks.settled() == 9
-    assert marks.admit(closing("shard/2", "a", 8)) == 10
+    assert marks.admit(closing("shard/2", "a", 4, silent=True)) is None
+    assert marks.settled() == 10
+    late = marks.admit(closing("shard/2", "a", 8))
+    assert late == (nextafter(10, 0), 10, True)
+    assert marks.settled() == 10
+    marks.admit(closing("shard/2", "a", 9))
+    admitted(marks, [closing(shard, "a", 12) for shard in SHARDS[:2]])
+    assert marks.settled() == 10
 
 
-def test_a_feed_that_stopped_is_waited_for_no_longer_than_the_patience() -> None:
-    """The other feed goes on; when it is back, what it says of the time before is late."""
+def test_a_feed_that_stopped_is_waited_for_until_the_others_are_far_ahead() -> None:
+    """Only then do they go on; when it is back, what it says of the time before comes with what its shard says next."""
     marks = watermarks(shards=SHARDS[:1])
     admitted(marks, [closing("shard/0", "b", 2), *(closing("shard/0", "a", end) for end in range(1, 20))])
     assert marks.settled() == 19 - 7
-    assert [marks.admit(closing("shard/0", "b", end)) for end in (3, 4, 13)] == [13, 13, 13]
+    assert list(marks.delays()) == [Delay("shard/0", "b", 7)]
+    turns = [marks.admit(closing("shard/0", "b", end)) for end in (3, 4, 13)]
+    assert [turn and turn.due for turn in turns] == [12, 12, 13]
+
+
+def test_a_feed_that_is_announced_silent_is_not_waited_for() -> None:
+    """All that waits is settled at once; it is waited for again when it has caught up with the others."""
+    marks = watermarks(shards=SHARDS[:1])
+    admitted(marks, [closing("shard/0", "b", 2), *(closing("shard/0", "a", end) for end in range(1, 6))])
+    assert marks.settled() == 3
+    marks.admit(closing("shard/0", "b", 2, silent=True))
+    assert marks.settled() == 6
+    late = marks.admit(closing("shard/0", "b", 3))
+    assert late == (nextafter(6, 0), 6, True)
+    admitted(marks, [closing("shard/0", "a", 6)])
+    assert marks.settled() == 7
+    marks.admit(closing("shard/0", "b", 6))
+    admitted(marks, [closing("shard/0", "a", 7)])
+    assert marks.settled() == 7
+    assert list(marks.delays()) == [Delay("shard/0", "b", 0)]
+
+
+def test_an_old_announcement_changes_nothing() -> None:
+    """A shard that starts again may announce silence that has ended."""
+    marks = watermarks(shards=SHARDS[:1])
+    admitted(marks, [closing("shard/0", feed, 5) for feed in ("a", "b")])
+    marks.admit(closing("shard/0", "b", 4, silent=True))
+    admitted(marks, [closing("shard/0", "a", 9)])
+    assert marks.settled() == 6
+
+
+def test_when_all_is_silent_what_has_come_is_settled() -> None:
+    """And what comes later is taken: nothing waits for ever."""
+    marks = watermarks(shards=SHARDS[:1])
+    admitted(marks, [closing("shard/0", feed, 5) for feed in ("a", "b")])
+    for feed in ("a", "b"):
+        marks.admit(closing("shard/0", feed, 5, silent=True))
+    assert 6 <= marks.settled() < 6.001
+    later = marks.admit(closing("shard/0", "a", 9))
+    assert later == (9, 9, False)
+    assert marks.settled() == 10
+
+
+def test_a_feed_of_wide_bins_and_long_lateness_delays_no_other() -> None:
+    """Its bin of 30 is due at 40: what is due by then is settled without it."""
+    marks = watermarks(shards=SHARDS[:1], lateness=10, width=30)
+    admitted(marks, [closing("shard/0", "b", 0), *(closing("shard/0", "a", end) for end in range(1, 40))])
+    assert marks.settled() == 40
+    assert marks.bound() == 30
 
 
 def test_a_finding_in_pieces_counts_with_the_last() -> None:
     """All pieces are taken at one instant, and the reporter has come so far only then."""
     marks = watermarks(shards=SHARDS[:1])
-    assert marks.admit(closing("shard/0", "a", 5, piece=0, last=False)) == 5
+    assert marks.admit(closing("shard/0", "a", 5, piece=0, last=False)) == (5, 5, False)
     assert marks.settled() == -inf
     assert marks.admit(closing("shard/0", "a", 5, piece=0, last=False)) is None
-    assert marks.admit(closing("shard/0", "a", 5, piece=1)) == 5
-    assert marks.settled() == 5
+    assert marks.admit(closing("shard/0", "a", 5, piece=1)) == (5, 5, False)
+    assert marks.settled() == 6
