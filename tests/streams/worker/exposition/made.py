@@ -9,8 +9,11 @@ import msgspec
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as _read
 
+from schemas.bin_report import BinReport
 from streams.config.settings import MetricsSettings, Settings
 from streams.ingest.series_index import Series
+from streams.pipeline.findings import SHARD
+from streams.state.incident_stage import IncidentStage
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from tests.benchmarks import scrape
@@ -45,10 +48,23 @@ def full(limits: MetricsSettings, asns: int = 250, countries: int = 125, strange
     scrape.storm(partitions, crowd, 1000)
     incidents = [scrape.incident(number, range(number, 1000, 100)) for number in range(100)]
     worker = scrape.worker_of(settings, partitions, incidents)
+    worker.grouping.stages[0] = _waiting(settings, crowd.partitions)
     worker.liveness.note(dict.fromkeys(settings.feeds, 1.0), 0.0)
     for name in settings.feeds:
         worker.metrics.outage_sent(scrape.outage(1, crowd, feed=name))
     return Full(settings, crowd, worker)
+
+
+def _waiting(settings: Settings, partitions: int) -> IncidentStage:
+    """Return incidents that wait for all feeds in all partitions but one."""
+    kafka = msgspec.structs.replace(settings.kafka, partitions=partitions)
+    stage = IncidentStage(msgspec.structs.replace(settings, kafka=kafka), 0, {}, 0.0)
+    for number in range(partitions):
+        for place, (feed, rules) in enumerate(settings.feeds.items()):
+            end = int(rules.bin) * (9 if number == place == 0 else 1)
+            stage.grouping.add(BinReport(reporter=SHARD.format(number), feed=feed, end=end))
+    stage.grouping.settle()
+    return stage
 
 
 def _strangers(crowd: Crowd, partition: int, count: int) -> Iterator[Series | None]:
