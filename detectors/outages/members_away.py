@@ -27,11 +27,12 @@ TIE = 0.3  # correlation of returns before any is seen (0.19 to 0.38 on seven da
 LOOSE = 0.02  # tie of members that come back each for itself, where the feed's is of sites and of networks that differ
 FEW_TIES = 20  # members whose returns that prior weighs as much as (hand-set)
 STAY = 19.0  # of 20 that an outage took stay away, in a beta law (hand-set; broad)
-TWO = math.log(2)  # nats for the choice between two alternatives
+TWO = math.log(2)  # of two alternatives, either as likely
 BRIEF = 600  # seconds within which networks that are cut off for a moment reconnect (40 of 50 groups on two Atlas days)
 NEARLY = (
     0.8  # share of a group that must stay away for its loss to count in full: an outage is over when so many are back
 )
+ALIEN = 0.25  # usual returns a member lost together, up to which a group's own returns can be told from them
 PART = 0.25  # share of a network whose loss together tells whether the feed has such moments
 
 
@@ -134,7 +135,7 @@ def _return(c: MemberColumns, rows: Ints, seen: ClosedBin, calm: Flags, feed: Fe
     c.expected_back[rows] += (common * away * feed.rates()[at]).astype(np.float32)
     sums = [np.bincount(at, weights=weight * each, minlength=BUCKETS) for each in (away, returned)]
     feed = replace(feed, away=fade * (feed.away + sums[0]), back=fade * (feed.back + sums[1]))
-    return _teach(c, rows[calm], feed, fade, width)
+    return _teach(c, rows[calm], seen, feed, fade, width)
 
 
 def _returned(c: MemberColumns, rows: Ints, seen: ClosedBin, away: Floats) -> Floats:
@@ -145,23 +146,32 @@ def _returned(c: MemberColumns, rows: Ints, seen: ClosedBin, away: Floats) -> Fl
     """
     back = seen.back[rows]
     share = back * away / np.maximum(seen.size[rows] - before(seen)[rows], away)
-    usual = c.late_turnover[rows] / 2 * (seen.size[rows] + FEW)
+    usual = usual_returns(c, rows, seen)
     unusual = np.minimum(share, np.maximum(back - usual + np.sqrt(usual), 0))
     return np.where(c.group_evidence[rows] >= NOTABLE, unusual, share)
 
 
-def _teach(c: MemberColumns, rows: Ints, feed: FeedReturns, fade: float, width: int) -> FeedReturns:
-    """Teach the feed how much the returns of a group are tied, and whether networks are cut off for moments only."""
-    age, whole, away = c.group_age[rows], c.lost_together[rows].astype(np.float64), c.away[rows]
+def usual_returns(c: MemberColumns, rows: Ints, seen: ClosedBin) -> Floats:
+    """Return the members that come back in a usual bin (rows): as many as go."""
+    return np.asarray(c.late_turnover[rows] / 2 * (seen.size[rows] + FEW))
+
+
+def _teach(c: MemberColumns, rows: Ints, seen: ClosedBin, feed: FeedReturns, fade: float, width: int) -> FeedReturns:
+    """Teach the feed how much the returns of a group are tied, and whether networks are cut off for moments only.
+
+    Each group is judged once, a moment after its loss, with those that are over by then: of later ages only groups that
+    are slow to return would be left. Where many others come and go meanwhile, nobody can tell whose the returns are.
+    """
     moment = -(-BRIEF // width)
-    judged = (age == moment) | ((age < moment) & (away < 0.5))
-    judged &= (c.group_evidence[rows] >= NOTABLE) & (whole >= FEWEST) & (whole >= PART * c.usual_up[rows])
+    age, away = c.group_age[rows], c.away[rows]
+    due = (age == moment) | ((age < moment) & (away < 0.5))
+    rows, away, whole = rows[due], away[due], c.lost_together[rows[due]].astype(np.float64)
+    judged = (c.group_evidence[rows] >= NOTABLE) & (whole >= FEWEST) & (whole >= PART * c.usual_up[rows])
     brief = float((judged & (away <= whole / 2)).sum())
-    bucket = buckets(width)[np.minimum(age, longest(width))]
-    older = (bucket != buckets(width)[age - 1]) & (whole >= 2) & (c.group_span[rows] == 1)
-    total, share = whole[older], 1 - _still_away(c, rows[older], feed.hazard(width), 0)
+    at_once = (whole >= 2) & (c.group_span[rows] == 1) & (moment * usual_returns(c, rows, seen) <= ALIEN * whole)
+    total, share = whole[at_once], 1 - _still_away(c, rows[at_once], feed.hazard(width)[moment], 0)
     variance = total * share * (1 - share)
-    excess = ((total - away[older] - total * share) ** 2 - variance) / (total - 1)
+    excess = ((total - away[at_once] - total * share) ** 2 - variance) / (total - 1)
     return replace(
         feed,
         excess=fade * (feed.excess + float(excess.sum())),
@@ -171,16 +181,15 @@ def _teach(c: MemberColumns, rows: Ints, feed: FeedReturns, fade: float, width: 
     )
 
 
-def _still_away(c: MemberColumns, rows: Ints, hazard: Floats, doubt: float = 0.5) -> Floats:
-    """Return the chance that a member lost with its group is still away.
+def _still_away(c: MemberColumns, rows: Ints, hazard: Floats | float, doubt: float = 0.5) -> Floats:
+    """Return the chance that a member lost with its group is still away; `hazard` of a return, summed since then.
 
     A network's pace of returns is a gamma law of shape 1 around the feed's, less so many standard deviations of what is
     known of it.
     """
     shape, rate = 1 + c.returned[rows].astype(np.float64), 1 + c.expected_back[rows].astype(np.float64)
     shape -= doubt * np.sqrt(shape - 1)
-    age = np.minimum(c.group_age[rows], len(hazard) - 1)
-    return np.clip((rate / (rate + hazard[age])) ** shape, 1e-4, 1 - 1e-4)
+    return np.asarray(np.clip((rate / (rate + hazard)) ** shape, 1e-4, 1 - 1e-4))
 
 
 def _begins(c: MemberColumns, rows: Ints, gained: Floats, summed: Floats, calm: Flags, width: int) -> Flags:
@@ -217,7 +226,7 @@ def _lose(
     rows, summed = rows[joins], summed[joins]
     for column in (c.away, c.lost_together):
         column[rows] += seen.lost[rows].astype(np.float32)
-    fell = rows[(gained[rows] >= NOTABLE) | (c.group_span[rows] == 0)]
+    fell = rows[(gained[rows] >= NOTABLE) | (c.group_evidence[rows] < NOTABLE)]
     c.group_span[fell] = c.group_age[fell] + 1
     c.group_evidence[rows] = np.maximum(c.group_evidence[rows] + gained[rows], summed)
 
@@ -244,12 +253,13 @@ def stayed(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> Float
     """
     whole = c.lost_together[rows].astype(np.float64)
     back = np.rint(whole - c.away[rows])
-    away, share = whole - back, _still_away(c, rows, feed.hazard(width))
+    hazard = feed.hazard(width)
+    away, share = whole - back, _still_away(c, rows, hazard[np.minimum(c.group_age[rows], len(hazard) - 1)])
     tied, loose = (
         _beta_binomial(away, back, share * (1 / tie - 1), (1 - share) * (1 / tie - 1)) for tie in (feed.tie, LOOSE)
     )
     most = _beta_binomial(away, back, np.full(len(rows), STAY), np.ones(len(rows)))
-    gain = np.where(back == 0, np.maximum(most, 0), most) - np.maximum(tied, loose) - TWO
+    gain = np.logaddexp(most, np.where(back == 0, 0.0, -np.inf)) - TWO - np.maximum(tied, loose)
     return np.asarray(np.where(back == 0, np.maximum(gain, 0), gain))
 
 
