@@ -70,7 +70,7 @@ def _run(kafka: ApacheKafka, directory: Path, arguments: argparse.Namespace) -> 
     with child(command, directory, GROUP, ENVIRONMENT) as process:
         wait_ready(process, port)
         began = read(0, process.pid)
-        rate = _send(kafka.address, _still_measured(load, arguments.one_in), arguments.rate)
+        rate = send(kafka.address, _still_measured(load, arguments.one_in), arguments.rate)
         time.sleep(3)
         used = read(load.measurements, process.pid)
         sys.stdout.write(
@@ -81,8 +81,8 @@ def _run(kafka: ApacheKafka, directory: Path, arguments: argparse.Namespace) -> 
     _tell(_delays(kafka.address, settings))
 
 
-def _send(address: str, stream: Iterator[tuple[int, Message]], rate: int) -> float:
-    """Send the measurements at a steady rate, and return the rate that it was."""
+def send(address: str, stream: Iterator[tuple[int, Message]], rate: int) -> float:
+    """Send the measurements to their partitions at a steady rate, and return the rate that it was (a second)."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 2, "queue.buffering.max.messages": 2_000_000})
     began, sent = time.monotonic(), 0
     for partition, message in stream:

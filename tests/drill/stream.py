@@ -1,7 +1,8 @@
 """The input of the drill: measurements of many ASNs with known outages, the same bytes for the same load.
 
-Four feeds of half-hour bins: counts and gauges of every ASN, one measurement a bin, the members of one ASN in five, and
-gauges of some whose countries are summed, of which one loses most for two hours; one partition has nothing of these.
+Five feeds of half-hour bins: counts and gauges of every ASN, one measurement a bin, the members of one ASN in five,
+gauges of some whose countries are summed, of which one loses most for two hours, and gauges that stop for good after a
+third of the time; one partition has nothing of the summed ones.
 Messages come in order of arrival: mostly that of event time, some delayed within lateness, a few beyond it, a few of no
 use. The last bin is a tail, which carries the clock of every partition past the bin before and is not closed itself.
 """
@@ -27,6 +28,7 @@ WITH_MEMBERS = 5  # one ASN in so many has members
 FIRST_ASN = 64_512
 COUNTRIES = ("IR", "KZ", "AZ", "VE", "UA")
 WITH_AREAS = 5  # one ASN in so many, but none of the last partition, is in the feed with areas
+STOPS = 3  # a feed stops after this part of the time
 DARK = "VE"  # the country that has an outage, at half of the time
 BY_SHARD = frozenset({"probes"})  # what members do is judged against all others of the shard
 FEEDS = "".join(
@@ -36,6 +38,7 @@ FEEDS = "".join(
         ("level", "bgp", "gauge", ""),
         ("probes", "ripe-atlas", "presence", ""),
         ("places", "telescope", "gauge", '"country"'),
+        ("scans", "active-probing", "gauge", ""),
     )
 )
 
@@ -77,6 +80,8 @@ def messages(load: Load) -> Iterator[Message]:
         waiting += _probes(chance, start, share[:, number], down, first=number == 0)
         waiting += _places(chance, start, share[:, number], dark=0 <= number - load.bins // 2 < 4)
         waiting += _useless(chance, start, load.series)
+        if number < load.bins // STOPS:
+            waiting += _scans(np.random.default_rng([load.seed, number]), start, share[:, number])
         waiting.sort()
         arrived = [waiting_message for waiting_message in waiting if waiting_message[0] < start + WIDTH]
         yield from (Message(asn % PARTITIONS, number, value) for _, asn, value in arrived)
@@ -140,6 +145,14 @@ def _places(chance: Generator, start: int, share: Floats, *, dark: bool) -> Iter
     value = np.maximum(value * (1 + 0.01 * chance.standard_normal(len(asns))), 0)
     for asn, number, at, come in zip(asns.tolist(), value.tolist(), *_times(chance, start, len(asns)), strict=True):
         yield come, asn, b'{"feed":"places","ts":%.3f,%b,"value":%.2f}' % (at, _who(asn), number)
+
+
+def _scans(chance: Generator, start: int, share: Floats) -> Iterator[Sent]:
+    """Levels of the ASNs that have members, in the feed that stops."""
+    asns = np.flatnonzero(np.arange(len(share)) // PARTITIONS % WITH_MEMBERS == 0)
+    value = np.maximum(200.0 * share[asns] * (1 + 0.01 * chance.standard_normal(len(asns))), 0)
+    for asn, number, at, come in zip(asns.tolist(), value.tolist(), *_times(chance, start, len(asns)), strict=True):
+        yield come, asn, b'{"feed":"scans","ts":%.3f,%b,"value":%.2f}' % (at, _who(asn), number)
 
 
 def _useless(chance: Generator, start: int, series: int) -> Iterator[Sent]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.bin_report import BinReport, Levels
+from schemas.bin_report import BinReport, Levels, decode_bin_report
 from schemas.bin_report import encode as encode_bin_report
 from schemas.incident import Incident, encode
 from streams.config.settings import Settings
-from streams.pipeline.findings import pieces_of
+from streams.pipeline.findings import pieces_of, silence
 from streams.state.incident_stage import IncidentStage
 from streams.worker.scrape import refresh
-from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, incidents, two_feeds
+from tests.streams.finding_helpers import HOUR, SETTINGS, START, by_shard, incidents, two_feeds
 from tests.streams.helpers import records
 from tests.streams.worker.web.site import worker_of
 
@@ -36,6 +37,24 @@ def messages() -> list[bytes]:
         key=lambda finding_: (finding_.end, finding_.reporter),
     )
     return [encode_bin_report(piece) for finding in both for piece in pieces_of(finding)]
+
+
+@pytest.fixture(scope="module")
+def interrupted() -> list[bytes]:
+    """The same findings, of which those of the routes in one shard come hours late, the feed being announced silent."""
+    by_reporter = by_shard(SHARDED, two_feeds(), SHARDS)
+    both = sorted(
+        (finding for course in by_reporter for finding in course),
+        key=lambda finding: (finding.end + 5 * HOUR * _is_delayed(finding), finding.reporter, finding.end),
+    )
+    first = next(number for number, finding in enumerate(both) if _is_delayed(finding))
+    silent = silence("shard/1", "routes", both[first].end - 1200)
+    found = [*both[:first], silent, *both[first:]]
+    return [encode_bin_report(piece) for finding in found for piece in pieces_of(finding)]
+
+
+def _is_delayed(finding: BinReport) -> bool:
+    return (finding.reporter, finding.feed) == ("shard/1", "routes") and finding.end > START + 59 * HOUR
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +139,33 @@ def test_a_crash_between_any_two_steps_changes_nothing(
             grouping_stage.save(0.0)
         table = grouping_stage.store.table
     assert list(dict.fromkeys(sent)) == undisturbed
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_late_findings_count_where_they_stand_in_the_topic(interrupted: list[bytes], data: st.DataObject) -> None:
+    """However they are cut into batches, and whenever the stage starts again, they give the same revisions."""
+    whole = took(stage({}), interrupted, 0, len(interrupted), len(interrupted))
+    table: Table = {}
+    sent: list[bytes] = []
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(interrupted)), max_size=3)))
+    for first, end in pairwise([0, *cuts, len(interrupted)]):
+        grouping_stage = stage(table)
+        sent += took(grouping_stage, interrupted, first, end, data.draw(st.integers(1, 90)))
+        grouping_stage.save(0.0)
+    assert sent == whole
+
+
+def test_late_findings_delay_nothing(undisturbed: list[bytes], interrupted: list[bytes]) -> None:
+    """The incident is sent before the first late finding comes, and ends with the outages that are in it otherwise."""
+    grouping_stage = stage({})
+    at = next(number for number, message in enumerate(interrupted) if _is_delayed(decode_bin_report(message)))
+    early = [json.loads(sent) for sent in took(grouping_stage, interrupted, 0, at)]
+    late = [json.loads(sent) for sent in took(grouping_stage, interrupted, at, len(interrupted))]
+    assert [incident["state"] for incident in early][:1] == ["ongoing"]
+    assert early[0]["started_at"] == json.loads(undisturbed[0])["started_at"]
+    names = [name for sent in undisturbed for name in json.loads(sent)["outage_ids"]]
+    assert {name for incident in [*early, *late] for name in incident["outage_ids"]} == set(names)
 
 
 def test_an_unchanged_incident_is_not_written_again(messages: list[bytes]) -> None:
