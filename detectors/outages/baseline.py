@@ -71,14 +71,17 @@ def predict(
     trust = unit(c.hour_products / c.hour_squares.clip(EMPTY, np.inf))
     usual = 1 + trust * hours
     weeks = profile.week - usual
-    finer = _finer(kind, c, size) * weeks
+    fine = _finer(kind, c, size)
+    finer = fine * weeks
     factor = (usual + finer).clip(LEAST, np.inf)
     expected = kind.capped(level * factor)
     noise, quantum_square = kind.noise(c, expected, value)
     variance = kind.counting(size, expected) + noise
     sigma = np.sqrt(variance)
     blur = variance * np.float32(min(1.0, width / 3600))
-    clock, rest = trust * (profile.low - profile.day), _rest(profile, usual, weeks, c.rest_day > 0, blur) - finer
+    # What this weekday adds to the trusted hour moves with the clock as well.
+    clock = (trust + fine * (1 - trust)) * (profile.low - profile.day)
+    rest = _rest(profile, usual, weeks, c.rest_day > 0, blur) - finer
     unseen = _unseen_weekend(at, profile.fresh, group)
     weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
     others = witnesses(value / expected.clip(EMPTY, np.inf) - 1, sigma)

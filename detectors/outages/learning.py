@@ -14,6 +14,7 @@ from .baseline import ECHO, Prediction
 from .evidence import EMPTY
 from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
+from .outage_lifecycle import NORMAL
 from .season import HOUR, LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
 from .series_state import LevelColumns, SeriesStore
 from .time_scales import TimeScales
@@ -25,6 +26,7 @@ HALF = np.float32(0.5)
 CALM = 2  # nats of evidence from which on a bin says nothing about the season
 DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
 LEAK = 4  # parts a day of what waits are learnt even so: a level that has changed for good is followed at last
+DARK = np.float32(0.05)  # share of the level below which a first day shows darkness, and no night
 AFTER = 0.4  # of the bins of a first day, those that its season takes
 
 
@@ -187,6 +189,26 @@ def _season(
     c.hour_bins += 1
 
 
+def note_night(c: LevelColumns, value: Singles, rows: Flags) -> None:
+    """Note in the profile what a first day holds while it may show an outage: it may be a night, unless it is dark.
+
+    Level and spread learn nothing of it.
+    """
+    seen = rows & (value >= DARK * c.level)
+    c.hour_sum += np.where(seen, value / np.maximum(c.long_level, EMPTY), 0)
+    c.hour_bins += seen
+    c.bins_learnt += seen
+
+
+def forget_first_day(scales: TimeScales, store: SeriesStore, rows: NDArray[np.intp]) -> bool:
+    """Begin the first day of rows anew whose outage has been too long for a night; return whether there are such."""
+    c = store.levels
+    rows = rows[(c.profile_mean[rows] <= 0) & (c.bins_learnt[rows] > scales.warm)]
+    store.slots[rows] = -1
+    c.hour_sum[rows], c.hour_bins[rows], c.bins_learnt[rows] = 0, 0, scales.warm
+    return bool(rows.size)
+
+
 def unlearn(scales: TimeScales, c: LevelColumns, row: int, bins: int, drop: float) -> None:
     """Drop what level, noise and profile would have learnt of the first bins of an outage."""
     c.pending_noise[row], c.pending_level[row] = 0, 0
@@ -207,7 +229,8 @@ def end_hour(kind: LevelKind, width: int, scales: TimeScales, store: SeriesStore
         if slot_of(at) == SLOTS - 1:
             _put_rest(width, piece, slots[part])
     c.hour_sum[:], c.hour_bins[:] = 0, 0
-    done = np.flatnonzero((c.profile_mean <= 0) & (c.bins_learnt >= ALMOST * scales.day))
+    seen = (c.profile_mean <= 0) & (c.bins_learnt >= ALMOST * scales.day)
+    done = np.flatnonzero(seen & (store.phases.phase == NORMAL))
     for at_row in range(0, done.size, PART):
         _graduate(kind, width, scales, c, slots, done[at_row : at_row + PART])
     return bool(done.size)

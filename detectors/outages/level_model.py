@@ -13,7 +13,7 @@ from .baseline import Prediction, predict
 from .cusum import advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
-from .learning import end_hour, learn, unlearn
+from .learning import end_hour, forget_first_day, learn, note_night, unlearn
 from .level_kinds import LevelKind
 from .neighbours import Deviations, Neighbours
 from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
@@ -25,6 +25,7 @@ CHUNK = 32_768
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
 FIRST = 0.75  # of a drop, what the bin in which it begins may show
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
+NIGHT = 16 * 3600  # seconds that a night may last; what stays lower for longer shows no season
 SETTLING = 3.0  # bins after a fault of the feed before suspected faults are decided: what a return needs, and one
 
 
@@ -77,13 +78,18 @@ class LevelModel:
         if normal.any():
             with untouched(c.levels, np.flatnonzero(~normal)):
                 learn(kind, scales, c.levels, prediction, value, size, evidence)
+        doubted = measured & prediction.young & ready & ~normal
+        if doubted.any():
+            note_night(c.levels, value, doubted)
 
     def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
         """Learn the profile at the end of each hour, and return the slots that changed."""
         width, slot = state.rule.width, slot_of(seen.start)
         if slot == slot_of(seen.start + width):
             return range(0)
-        if end_hour(self.kind, width, state.scales, state.store, seen.start, scored.evidence):
+        long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
+        forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
+        if forgot | end_hour(self.kind, width, state.scales, state.store, seen.start, scored.evidence):
             state.store.forget_profiles()
             return range(SLOTS)
         return range(slot, slot + 1)
