@@ -19,6 +19,8 @@ Reason: TypeAlias = Literal[
     "unknown-feed",
     "too-far-ahead",
     "bad-key",
+    "no-key",
+    "wrong-partition",
     "unusable",
 ]
 
@@ -36,6 +38,8 @@ REASONS: Final[dict[Reason, str]] = {
     "unknown-feed": "no feed of that name is configured",
     "too-far-ahead": "the event time is further ahead of the receive time than the feed allows",
     "bad-key": "the key is not UTF-8",
+    "no-key": "the message has no key, so that its network may be in any partition",
+    "wrong-partition": "the key of the entity belongs to another partition, and `kafka.keys` is `strict`",
     "unusable": "the feed's kind needs a field that is not there, such as `member` or `up`",
 }
 assert tuple(REASONS) == get_args(Reason)

@@ -110,6 +110,7 @@ class Cluster:
             "EBBTIDE_KAFKA_APP_ID": name,
             **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in topics.KEYS},
             "EBBTIDE_KAFKA_PARTITIONS": "1",
+            "EBBTIDE_KAFKA_PARTITIONER": "any",  # most tests choose partitions themselves
             "EBBTIDE_KAFKA_SESSION_TIMEOUT": "6s",
             **settings,
         }

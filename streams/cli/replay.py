@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from kafka import KafkaProducer
 
 from schemas.decode import decode
@@ -19,6 +20,7 @@ from streams.cli.common import add_files, counter, positive, print_summary, sett
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 from streams.evaluation.measurement_files import read_chunks
+from streams.state.key_watch import home_of
 
 HELP = "Send files of measurements to Kafka."
 
@@ -80,7 +82,7 @@ def replay(kafka: KafkaSettings, files: Iterable[str], pace: ReplayPace) -> Iter
 
     Every line is sent as it is, valid or not: the worker decides. Raises BrokerError or InputError.
     """
-    replayed = Replayed()
+    replayed, place = Replayed(), _placing(kafka)
     failed: list[BaseException] = []
     with closing(opened(kafka, KafkaProducer, linger_ms=5, batch_size=262_144)) as producer:
         for lines in read_chunks(files):
@@ -88,7 +90,7 @@ def replay(kafka: KafkaSettings, files: Iterable[str], pace: ReplayPace) -> Iter
                 key, ts = _key_and_time(line)
                 if ts is not None:
                     pace.wait(ts)
-                future = producer.send(kafka.measurements, key=key, value=line)
+                future = producer.send(kafka.measurements, key=key, value=line, partition=place(key))
                 future.add_callback(replayed.delivered)
                 future.add_errback(failed.append)
                 replayed.sent += 1
@@ -107,4 +109,12 @@ def _raise_first(failed: list[BaseException], kafka: KafkaSettings) -> None:
 def _key_and_time(line: bytes) -> tuple[bytes, float | None]:
     """Return the key of a message, which is the entity of the first measurement in it, and the event time of that."""
     found = decode([line]).measurements
-    return (entity_of(found[0]).encode(), float(found[0].ts)) if found else (b"", None)
+    return (entity_of(found[0]).encode(), float(found[0].ts)) if found else (b"unreadable", None)
+
+
+def _placing(kafka: KafkaSettings) -> Callable[[bytes], int | None]:
+    """Return a function from a key to its partition; None leaves that to the client, which hashes by murmur2."""
+    if kafka.partitioner == "murmur2":
+        return lambda _: None
+    home = home_of(msgspec.structs.replace(kafka, partitions=topics.check(kafka)), 0)
+    return lambda key: home.placement.of(key.decode()) if home else None

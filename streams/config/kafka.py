@@ -33,6 +33,17 @@ class KafkaSettings(Section, frozen=True):
         Name, Meta(description="topic that stores which alerts were delivered to which receiver")
     ] = "alerts.state"
     alerts_dead: Annotated[Name, Meta(description="topic of alerts that could not be delivered")] = "alerts.dead"
+    partitioner: Annotated[
+        Literal["murmur2", "crc32", "fnv1a", "any"],
+        Meta(description="hash by which producers choose the partition of a key; `any` checks nothing"),
+    ] = "murmur2"
+    keys: Annotated[
+        Literal["warn", "strict"],
+        Meta(
+            description="what to do with measurements in a partition to which the key of their entity does not belong: "
+            "`warn` uses and counts them, `strict` rejects them"
+        ),
+    ] = "warn"
     partitions: Annotated[
         Part, Meta(description="partitions of the topics that `ebbtide topics` creates; cannot be changed later")
     ] = 4

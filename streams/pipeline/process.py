@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detectors.types import Floats
 from schemas.decode import RejectedValue
+from schemas.rejections import REASONS, Reason
 from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
 from streams.ingest.message_reader import read
 from streams.pipeline.emitted import Emitted
@@ -34,16 +35,17 @@ def process(
     values: Sequence[bytes | None],
     offsets: Sequence[int],
     received: Sequence[float] | Floats | float,
-    bad_keys: Sequence[int] = (),
+    bad_keys: Mapping[int, Reason] | None = None,
 ) -> Emitted:
     """Return what came of messages, in order of offsets; dead letters are in that order, too.
 
-    `received`: when each message came in (Unix seconds), or one time for all. `bad_keys`: indices of messages whose
-    key is not UTF-8.
+    `received`: when each message came in (Unix seconds), or one time for all. `bad_keys`: indices of messages with a
+    bad key, and what is wrong with it.
     """
-    undecoded = [_bad_key(index, values, offsets) for index in bad_keys]
+    undecoded: list[Rejected] = []
     if bad_keys:
-        keep = sorted(set(range(len(values))) - set(bad_keys))
+        undecoded = [_bad_key(index, reason, values, offsets) for index, reason in bad_keys.items()]
+        keep = sorted(set(range(len(values))) - bad_keys.keys())
         values, offsets = [values[i] for i in keep], [offsets[i] for i in keep]
         received = received if isinstance(received, float | int) else [received[i] for i in keep]
     messages = read(values, shard.reader)
@@ -55,8 +57,8 @@ def process(
     return emitted
 
 
-def _bad_key(index: int, values: Sequence[bytes | None], offsets: Sequence[int]) -> Rejected:
-    return Rejected(MeasurementOrigin(offsets[index], values[index] or b""), "bad-key", "the key is not UTF-8")
+def _bad_key(index: int, reason: Reason, values: Sequence[bytes | None], offsets: Sequence[int]) -> Rejected:
+    return Rejected(MeasurementOrigin(offsets[index], values[index] or b""), reason, REASONS[reason])
 
 
 def _undecoded(letter: RejectedValue, offsets: Sequence[int]) -> Rejected:

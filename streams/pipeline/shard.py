@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 
 from detectors.outages.detector import Detector
-from detectors.types import Change
+from detectors.types import Change, Flags
 from schemas.bin_report import BinReport, Doubts, Levels
+from schemas.measurement import entity_of
 from schemas.outage import Outage
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
@@ -18,6 +19,7 @@ from streams.config.settings import Settings
 from streams.ingest.batch import Batch, Rejected
 from streams.ingest.columns import Reader
 from streams.ingest.measurement_slice import MeasurementSlice
+from streams.ingest.placement import Home
 from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline import expected_levels as levels
 from streams.pipeline.areas.area_sums import Areas, Patience, SeriesChanges
@@ -33,13 +35,17 @@ Scored = tuple[str, SeriesIndex, Detector]  # name of the feed, rows of its seri
 
 @dataclass(slots=True)
 class Counts:
-    """Counts of a feed's measurements by outcome: taken = binned + late + rejected + pending; and of its outages."""
+    """Counts of a feed's measurements by outcome: taken = binned + late + rejected + pending; and of its outages.
+
+    `misplaced`: of those taken, or refused, the ones whose entity belongs to another partition.
+    """
 
     taken: int = 0
     binned: int = 0
     late: int = 0
     rejected: int = 0
     outages: int = 0
+    misplaced: int = 0
 
 
 @dataclass(slots=True)
@@ -47,7 +53,9 @@ class Shard:
     """State of one partition. The same messages give the same outages, however they are cut into batches.
 
     `areas`: sums over this shard alone, by feed; empty where `take_area_sums` takes the parts of each feed, for a stage
-    that sums them over all shards. `reporter`: the name in the bin reports. `reference`: calendar and metadata.
+    that sums them over all shards. `reporter`: the name in the bin reports. `reference`: calendar and metadata. `home`:
+    the shard's partition and where entities belong; None where nobody knows. `stray`: the newest entity that belongs
+    elsewhere.
     """
 
     settings: Settings
@@ -58,6 +66,8 @@ class Shard:
     reference: ReferenceData = field(default_factory=ReferenceData)
     take_area_sums: Callable[[str, Partial], None] | None = None
     reporter: str = SHARD.format(0)
+    home: Home | None = None
+    stray: str | None = None
 
     def __post_init__(self) -> None:
         calendar = self.reference.calendar
@@ -85,10 +95,14 @@ class Shard:
         """Return bin reports and dead letters of a batch of measurements."""
         closings: list[tuple[str, Closing]] = []
         rejected: list[Rejected] = []
+        away = self.home.away(batch.measurements, batch.columns) if self.home else None
         for name, part in _by_feed(batch, self.reader.feeds):
             if name not in self.feeds:
                 rejected += _unknown(name, part, batch)
                 continue
+            if away is not None and (astray := away[part.positions]).any():
+                part, refused = self._at_home(name, part, astray, batch)
+                rejected += refused
             step = self.feeds[name].process(part, batch)
             closings += [(name, closing) for closing in step.closed]
             rejected += step.rejected
@@ -99,6 +113,21 @@ class Shard:
                 feed.index.codes.clear()
         closings.sort(key=lambda of_feed: of_feed[1].position)
         return Emitted(bin_reports=[self._report(name, closing) for name, closing in closings], dead_letters=rejected)
+
+    def _at_home(
+        self, name: str, part: MeasurementSlice, astray: Flags, batch: Batch
+    ) -> tuple[MeasurementSlice, list[Rejected]]:
+        """Count measurements of entities that belong to other partitions; return what is used, and what is refused."""
+        assert self.home is not None
+        strays = part.where(astray)
+        self.counts[name].misplaced += strays.size
+        self.stray = entity_of(strays.pool[int(strays.place[-1])])
+        if not self.home.strict:
+            return part, []
+        pairs = zip(strays.positions.tolist(), strays.measurements, strict=True)
+        text = self.home.text
+        refused = [Rejected(batch.origin(at), "wrong-partition", text(entity_of(stray))) for at, stray in pairs]
+        return part.where(~astray), refused
 
     def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> list[BinReport]:
         """Advance the watermark of a feed to its newest event time elsewhere and return reports of the bins that close.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from schemas.bin_report import BinReport
@@ -21,6 +21,7 @@ from streams.pipeline.overdue_feeds import OverdueFeeds
 from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Scored, Shard
 from streams.state import shard_rows
+from streams.state.key_watch import KeyWatch, bad_keys, home_of
 from streams.state.open_outages import OpenOutages
 from streams.state.shard_restore import restore
 from streams.state.snapshot_store import Loaded
@@ -36,6 +37,7 @@ class MeasurementStage(Stage):
         clock: The newest event time of each feed elsewhere, of feeds that have data here (Unix seconds).
         active_bins: By feed, starts of bins that are open here and in which it was measured elsewhere.
         idle_since: Wall time of the last batch, or of the last look at which messages were unread (s).
+        keys: When producers last sent messages without a key, or entities of other partitions.
         unusable: Names of rows in the snapshot that mean nothing under the present settings.
     """
 
@@ -44,8 +46,13 @@ class MeasurementStage(Stage):
     def _begin(self, reference: ReferenceData) -> None:
         self.reporter = SHARD.format(self.number)
         self.shard = Shard(
-            self.settings, reference=reference, take_area_sums=self._add_area_sums, reporter=self.reporter
+            self.settings,
+            reference=reference,
+            take_area_sums=self._add_area_sums,
+            reporter=self.reporter,
+            home=home_of(self.settings.kafka, self.number),
         )
+        self.keys = KeyWatch(self.shard.home)
         self.shard.report_levels()
         self.tally = Tally()
         self.clock: dict[str, float] = {}
@@ -64,10 +71,11 @@ class MeasurementStage(Stage):
         before, fresh, emitted = self.totals(), self._fresh(records), Emitted()
         self.tally.skipped += len(records.values) - len(fresh.values)
         if fresh.values:
-            received, bad_keys = fresh.timestamps / 1000.0, _not_utf8(fresh.keys)
-            emitted = process(self.shard, self.tally, fresh.values, fresh.offsets, received, bad_keys)
+            received, refused = fresh.timestamps / 1000.0, bad_keys(fresh.keys)
+            emitted = process(self.shard, self.tally, fresh.values, fresh.offsets, received, refused)
         emitted.activity = self.shard.activity()
         emitted.counts = self.totals() - before
+        emitted.unreadable += self.keys.note(emitted.counts, self.shard.stray, now)
         return self._noted(emitted, now)
 
     def scored(self) -> Iterator[Scored]:
@@ -80,6 +88,7 @@ class MeasurementStage(Stage):
         totals.update({("dead", reason): count for reason, count in self.tally.dead.items()})
         for feed, counts in self.shard.counts.items():
             totals.update({("binned", feed): counts.binned, ("late", feed): counts.late})
+            totals["misplaced", feed] = counts.misplaced
         return totals
 
     def note_clock(self, feed: str, newest: float) -> None:
@@ -192,18 +201,3 @@ class MeasurementStage(Stage):
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]
         self.tally.dead.update(tally["dead"])
-
-
-def _not_utf8(keys: Sequence[bytes | None]) -> list[int]:
-    """Return the indices of keys that are not UTF-8."""
-    if b"".join(filter(None, keys)).isascii():
-        return []
-    return [index for index, key in enumerate(keys) if not _is_utf8(key or b"")]
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -38,7 +38,8 @@ class Metrics:
         self.registry, self.wall = registry, wall
         self._pipeline()
         self._state()
-        flow, now = (self.binned, self.late, self.outages, self.delay), (self.series, self.ongoing, self.open_bins)
+        flow = (self.binned, self.late, self.misplaced, self.outages, self.delay)
+        now = (self.series, self.ongoing, self.open_bins)
         areas = (self.findings_late, self.feed_unawaited, self.partials_late, self.area_series, self.area_bins_waiting)
         for by_feed in (*flow, *now, *areas, self.fault, self.faults, self.suspected_faults):
             for feed in feeds:
@@ -56,6 +57,9 @@ class Metrics:
         self.skipped = self._counter("measurements_skipped", "Messages read again that the state included.")
         self.binned = self._counter("measurements_binned", "Measurements put into bins.", "feed")
         self.late = self._counter("measurements_late", "Measurements of bins that had closed.", "feed")
+        self.misplaced = self._counter(
+            "measurements_misplaced", "Measurements of entities whose key belongs to another partition.", "feed"
+        )
         self.partials_late = self._counter("partials_late", "Parts of areas of bins that had closed.", "feed")
         self.findings_late = self._counter("findings_late", "Findings that incidents had gone on without.", "feed")
         self.dead = self._counter("dead_letters", "Measurements rejected, by reason.", "reason")

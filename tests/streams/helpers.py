@@ -52,7 +52,7 @@ def records(
     """Return messages as the records of one batch; `offsets`: all of them, or the first of those in a row."""
     offsets = range(offsets, offsets + len(values)) if isinstance(offsets, int) else offsets
     timestamps = np.full(len(values), round(received * 1000), dtype=np.int64)
-    return record_run.Run(offsets, timestamps, list(keys or [None] * len(values)), list(values))
+    return record_run.Run(offsets, timestamps, list(keys or [b"asn/1"] * len(values)), list(values))
 
 
 class Ran(NamedTuple):

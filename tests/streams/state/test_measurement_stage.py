@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
+
+import msgspec
 import pytest
 
 from schemas.outage import Outage
+from streams.config.settings import Settings
+from streams.ingest.key_hash import murmur2
 from streams.state.measurement_stage import MeasurementStage
 from streams.state.stage import SETTLE
 from tests.streams import helpers
@@ -241,11 +246,61 @@ def test_when_a_snapshot_is_due() -> None:
 
 
 def test_bad_keys_are_dead_letters() -> None:
-    """A key that is not UTF-8 rejects its message alone, as it came."""
-    partition = MeasurementStage(helpers.settings(("count",)), 0, {}, 0.0)
-    values = lively()[:3]
-    emitted = partition.process(records(values, 5, keys=[b"asn/1", b"\xff", None]), 0.0)
-    assert [(dead.reason, dead.origin) for dead in emitted.dead_letters] == [("bad-key", (6, values[1]))]
-    assert partition.shard.counts["count"].binned == 2
+    """A key that is not there, empty or not UTF-8 rejects its message alone, as it came; the log has a line an hour."""
+    settings = with_kafka(helpers.settings(("count",)), partitioner="any")
+    partition = MeasurementStage(settings, 0, {}, 0.0)
+    values = lively()[:4]
+    emitted = partition.process(records(values, 5, keys=[b"asn/1", b"\xff", None, b""]), 0.0)
+    assert [(dead.reason, dead.origin) for dead in emitted.dead_letters] == [
+        ("bad-key", (6, values[1])),
+        ("no-key", (7, values[2])),
+        ("no-key", (8, values[3])),
+    ]
     totals = partition.totals()
-    assert (totals["received", ""], totals["dead", "bad-key"], totals["binned", "count"]) == (3, 1, 2)
+    assert (totals["received", ""], totals["binned", "count"]) == (4, 1)
+    assert (totals["dead", "bad-key"], totals["dead", "no-key"]) == (1, 2)
+    logged = [partition.process(records(values[:1], 9 + n, keys=[None]), n * 1200.0).unreadable for n in range(4)]
+    assert list(map(len, [emitted.unreadable, *logged])) == [1, 0, 0, 0, 1]
+    assert partition.keys.no_key_at == 3600.0
+
+
+@pytest.mark.parametrize("keys", ["warn", "strict"])
+def test_entities_of_other_partitions_are_counted_or_refused(keys: str) -> None:
+    """A network whose key does not hash to the partition is used and counted, or a dead letter, also within an array.
+    What is refused moves no watermark and makes no series.
+    """
+    settings = with_kafka(helpers.settings(("count",)), partitions=4, keys=keys)
+    homes = {asn: murmur2(b"asn/%d" % asn) % 4 for asn in range(1, 40)}
+    here, away = ([asn for asn, at in homes.items() if (at == 2) == mine][:2] for mine in (True, False))
+    rows = [message("count", LATER - 60, asn=asn, value=1) for asn in (*here, *away)]
+    stage = MeasurementStage(settings, 2, {}, 0.0)
+    emitted = stage.process(records([*rows, b"[" + b",".join(rows) + b"]"], 10), 0.0)
+    assert emitted.counts["misplaced", "count"] == 4
+    belongs = f"asn/{away[1]} belongs to partition {homes[away[1]]} by murmur2 of its key"
+    assert (stage.keys.stray_at, stage.keys.stray) == (0.0, f"{belongs}, and came in partition 2")
+    assert len(emitted.unreadable) == 1
+    refused = [(letter.reason, letter.origin) for letter in emitted.dead_letters]
+    series = {entity for entity, _ in stage.shard.feeds["count"].index.by_series}
+    if keys == "warn":
+        assert refused == []
+        assert series == {f"asn/{asn}" for asn in (*here, *away)}
+    else:
+        places = zip((12, 13, 14, 14), rows[2:] * 2, strict=True)
+        assert refused == [("wrong-partition", place) for place in places]
+        assert series == {f"asn/{asn}" for asn in here}
+    assert stage.tally.received == sum(stage.tally.dead.values()) + stage.shard.counts["count"].binned == 8
+
+
+def test_other_hashes_and_none() -> None:
+    """The operator says which hash producers use, or that nothing is to be checked."""
+    asn = next(n for n in range(1, 99) if murmur2(b"asn/%d" % n) % 4 != zlib.crc32(b"asn/%d" % n) % 4)
+    values = [message("count", LATER - 60, asn=asn, value=1)]
+    for partitioner, wanted in (("crc32", 0), ("any", 0), ("murmur2", 1)):
+        settings = with_kafka(helpers.settings(("count",)), partitions=4, partitioner=partitioner)
+        stage = MeasurementStage(settings, zlib.crc32(b"asn/%d" % asn) % 4, {}, 0.0)
+        assert stage.process(records(values), 0.0).counts["misplaced", "count"] == wanted
+
+
+def with_kafka(settings: Settings, **kafka: object) -> Settings:
+    """Return settings with other keys of `[kafka]`."""
+    return msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, **kafka))

@@ -14,14 +14,17 @@ from streams.worker.health import not_ready
 from streams.worker.input_notices import notices
 
 
-def worker_with(lag: int | None, waiting: OpenTransaction | None) -> Worker:
+def worker_with(
+    lag: int | None, waiting: OpenTransaction | None, partitions: dict[int, SimpleNamespace] | None = None
+) -> Worker:
     """Return a worker of partition 3, which has this lag and waits for this transaction."""
     tables = SimpleNamespace(recovery=SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True)))
     made = SimpleNamespace(
         app=SimpleNamespace(rebalancing=False, in_recovery=False, tables=tables),
         settings=SimpleNamespace(worker=SimpleNamespace(max_records=100)),
         assigned=lambda: [3],
-        partitions={},
+        partitions=partitions or {},
+        clock=lambda: 5000.0,
         lag=lambda number: lag,
         open_transaction=lambda number: waiting,
     )
@@ -51,4 +54,19 @@ def test_the_page_names_a_transaction_that_does_not_end() -> None:
     assert notices(worker_with(7, OpenTransaction(7, health.TRANSACTION_PATIENCE - 1))) == []
     assert notices(worker_with(1204, OpenTransaction(1204, 420.0))) == [
         "1,204 messages of partition 3 are not read: a producer has not ended its transaction for 7 minutes."
+    ]
+
+
+def test_the_page_names_missing_keys_and_stray_networks_for_a_while() -> None:
+    """The partitions without keys, and one network with where it belongs; nothing a quarter of an hour later."""
+    keys = [(None, None), (4990.0, None), (4200.0, 4990.0), (4000.0, 4000.0)]
+    stages = {
+        number: SimpleNamespace(
+            keys=SimpleNamespace(no_key_at=no_key, stray_at=stray, stray=f"asn/{number} belongs there")
+        )
+        for number, (no_key, stray) in enumerate(keys)
+    }
+    assert notices(worker_with(0, None, stages)) == [
+        "Messages without a key came in partitions [1, 2]; they are dead letters.",
+        "A producer chooses partitions by another hash, so a network may be counted in halves: asn/2 belongs there.",
     ]

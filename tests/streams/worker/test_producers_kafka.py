@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from schemas import deadletter
 from streams.broker import topics
+from streams.ingest.key_hash import murmur2
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, Worker, ebbtide, wait_for
 from tests.kafka import ApacheKafka
 
@@ -211,3 +213,95 @@ def test_dead_letter_that_is_too_large_keeps_head_size_and_hash(
             assert headers["sha256"] == hashlib.sha256(value).hexdigest().encode()
     assert all(len(line) < 500 and "MessageSizeTooLargeError" in line for line in worker.complaints()), "no payload"
     assert len(worker.complaints()) <= 1
+
+
+def spread(cluster: Cluster, partitioner: str | None) -> list[bytes]:
+    """Send the recording with keys by a partitioner of the C client, or without keys; return an entity a line."""
+    options = {"bootstrap.servers": cluster.kafka.address, "partitioner": partitioner or "random"}
+    producer = Producer(options)
+    for line in LINES:
+        producer.produce(cluster.kafka.measurements, key=key(line) if partitioner else None, value=line)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    return [key(line) for line in LINES]
+
+
+def divided(kafka: ApacheKafka, directory: Path, name: str, **settings: str) -> Cluster:
+    """Make a cluster of three partitions that checks where networks are."""
+    settings = {"EBBTIDE_KAFKA_PARTITIONS": "3", "EBBTIDE_KAFKA_PARTITIONER": "murmur2", **settings}
+    return Cluster(kafka.address, name, directory, **settings)  # type: ignore[arg-type]
+
+
+def read_all(cluster: Cluster) -> Worker:
+    """Start a worker and wait until it has read all."""
+    worker = cluster.worker()
+    worker.wait_ready()
+    ends = {number: cluster.end(number) - 1 for number in range(3)}
+    worker.wait_applied({number: end for number, end in ends.items() if end >= 0})
+    return worker
+
+
+def total(worker: Worker, sample: str) -> float:
+    """Return the value of one sample."""
+    (value,) = re.findall(rf"^{re.escape(sample)} (.+)$", worker.get("/metrics")[1].decode(), re.MULTILINE)
+    return float(value)
+
+
+MISPLACED = 'ebbtide_measurements_misplaced_total{feed="atlas"}'
+
+
+def test_messages_without_a_key_are_dead_letters(kafka: ApacheKafka, tmp_path: Path) -> None:
+    """They would be halves of networks: none is used; a metric counts them, the log and the page say so."""
+    cluster = divided(kafka, tmp_path, "no-keys")
+    try:
+        spread(cluster, None)
+        worker = read_all(cluster)
+        assert total(worker, 'ebbtide_dead_letters_total{reason="no-key"}') == len(LINES)
+        assert sum(part["binned"] for part in worker.status().values()) == 0
+        assert "came in partitions [0, 1, 2]; they are dead letters" in worker.get("/")[1].decode()
+        assert worker.errors().count("messages without a key are dead letters") == 3
+        assert worker.stop() == 0
+        letters = cluster.all_records(cluster.kafka.dead)
+        assert {dict(letter.headers)["reason"] for letter in letters} == {b"no-key"}
+        assert sorted(letter.value for letter in letters) == sorted(LINES)
+        assert cluster.all_records(cluster.kafka.outages) == []
+    finally:
+        cluster.close()
+
+
+@pytest.mark.parametrize(
+    ("partitioner", "setting"),
+    [("murmur2_random", "murmur2"), ("consistent_random", "crc32"), ("fnv1a_random", "fnv1a")],
+)
+def test_hashes_are_those_of_the_clients(kafka: ApacheKafka, tmp_path: Path, partitioner: str, setting: str) -> None:
+    """What a client sends by its own hash is at home under the setting of that name; strictly, nothing is refused."""
+    settings = {"EBBTIDE_KAFKA_PARTITIONER": setting, "EBBTIDE_KAFKA_KEYS": "strict"}
+    cluster = divided(kafka, tmp_path, f"keys-{setting}", **settings)
+    try:
+        spread(cluster, partitioner)
+        worker = read_all(cluster)
+        assert total(worker, MISPLACED) == 0
+        assert sum(part["binned"] + part["late"] for part in worker.status().values()) == len(LINES)
+        assert worker.complaints() == []
+    finally:
+        cluster.close()
+
+
+@pytest.mark.parametrize("keys", ["warn", "strict"])
+def test_networks_in_the_wrong_partition_are_told(kafka: ApacheKafka, tmp_path: Path, keys: str) -> None:
+    """A client that hashes otherwise: its strays are counted, logged once and on the page, and refused if so set."""
+    settings = {"EBBTIDE_KAFKA_PARTITIONER": "murmur2", "EBBTIDE_KAFKA_KEYS": keys}
+    cluster = divided(kafka, tmp_path, f"strays-{keys}", **settings)
+    try:
+        entities = spread(cluster, "consistent_random")
+        astray = sum(murmur2(entity) % 3 != zlib.crc32(entity) % 3 for entity in entities)
+        worker = read_all(cluster)
+        assert total(worker, MISPLACED) == astray > len(LINES) // 3
+        refused = astray if keys == "strict" else 0
+        assert total(worker, 'ebbtide_dead_letters_total{reason="wrong-partition"}') == refused
+        assert 1 <= worker.errors().count("a producer chooses partitions by another hash") <= 3
+        assert "by murmur2 of its key, and came in partition" in worker.get("/")[1].decode()
+        assert worker.stop() == 0
+        assert len(cluster.all_records(cluster.kafka.dead)) == refused
+    finally:
+        cluster.close()
