@@ -27,6 +27,7 @@ DEFAULT_SETTINGS = Path("ebbtide.toml")
 _LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
 
 _LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS")
+_ONE_OF = "EBBTIDE_KAFKA_KEYS"  # no list, as the keys of receivers are
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -111,7 +112,7 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # 
 
 def _value(name: str, text: str) -> Any:  # noqa: ANN401
     """Return the value of a variable: a TOML value, else a text. Lists may be separated by commas."""
-    if name.endswith(_LISTS) and not text.startswith("["):
+    if name.endswith(_LISTS) and name != _ONE_OF and not text.startswith("["):
         return [part.strip() for part in text.split(",")]
     if name.endswith(_LITERAL):
         return text
