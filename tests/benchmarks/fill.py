@@ -7,6 +7,7 @@ from itertools import islice
 
 from confluent_kafka import Producer
 
+from streams.ingest.placement import placement
 from tests.benchmarks.messages import Load, Message, messages
 
 AT_ONCE = 10_000
@@ -29,10 +30,10 @@ def fill(address: str, topic: str, load: Load) -> int:
 
 def fill_arrays(address: str, topic: str, load: Load, partitions: int) -> None:
     """Send the same measurements in arrays of 500, an ASN always to one partition. Raises as `fill` does."""
-    producer = _producer(address)
+    producer, where = _producer(address), placement("murmur2", partitions)
     waiting: list[list[bytes]] = [[] for _ in range(partitions)]
     for message in messages(load):
-        partition = int(message.key.rpartition(b"/")[2]) % partitions
+        partition = where.of(message.key.decode())
         waiting[partition].append(message.value)
         if len(waiting[partition]) == IN_ARRAY:
             _send_array(producer, topic, partition, waiting[partition])
@@ -43,7 +44,7 @@ def fill_arrays(address: str, topic: str, load: Load, partitions: int) -> None:
 
 def _send_array(producer: Producer, topic: str, partition: int, values: list[bytes]) -> None:
     if values:
-        producer.produce(topic, b"[%b]" % b",".join(values), partition=partition)
+        producer.produce(topic, b"[%b]" % b",".join(values), b"array", partition)
     values.clear()
 
 

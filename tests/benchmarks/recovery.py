@@ -67,6 +67,7 @@ class Scene(NamedTuple):
         file = self.directory / "settings.toml"
         file.write_text(
             f'[kafka]\nbootstrap_servers = ["{self.kafka.bootstrap_servers[0]}"]\napp_id = "{GROUP}"\n'
+            f'partitioner = "any"\n'
             f'partitions = {self.crowd.partitions}\ninstance = "one"\n[web]\nport = {self.port}\n'
             f"{feeds_text(self.crowd)}"
         )
@@ -128,7 +129,7 @@ def _prepare(scene: Scene, hours: int) -> None:
 def _send(scene: Scene, partition: int, hour: int) -> None:
     producer = Producer({"bootstrap.servers": scene.kafka.bootstrap_servers[0]})
     for value in arrays(measured(scene.crowd, partition, hour)):
-        producer.produce(TOPIC, value, partition=partition)
+        producer.produce(TOPIC, value, b"asn/1", partition)
     producer.flush(PATIENCE)
 
 
@@ -150,7 +151,7 @@ def _trickle(scene: Scene, hour: int) -> Iterator[None]:
     def run() -> None:
         while not over.wait(TRICKLE):
             number, value = next(hours)
-            producer.produce(TOPIC, value, partition=number)
+            producer.produce(TOPIC, value, b"asn/1", number)
             producer.poll(0)
 
     thread = Thread(target=run)

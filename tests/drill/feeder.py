@@ -84,7 +84,7 @@ class Feeder(Thread):
         while True:
             try:
                 self._producer.produce(
-                    self.topic, message.value, partition=message.partition, on_delivery=self._delivered
+                    self.topic, message.value, message.key, message.partition, on_delivery=self._delivered
                 )
                 break
             except BufferError:

@@ -57,11 +57,12 @@ class Load(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message: its partition, the number of the bin in which it arrives, and its value."""
+    """A message: its partition, the number of the bin in which it arrives, its value and its key."""
 
     partition: int
     bin: int
     value: bytes
+    key: bytes = b"unknown"
 
 
 Sent = tuple[float, int, bytes]  # time of arrival, ASN from 0, value
@@ -84,7 +85,8 @@ def messages(load: Load) -> Iterator[Message]:
             waiting += _scans(np.random.default_rng([load.seed, number]), start, share[:, number])
         waiting.sort()
         arrived = [waiting_message for waiting_message in waiting if waiting_message[0] < start + WIDTH]
-        yield from (Message(asn % PARTITIONS, number, value) for _, asn, value in arrived)
+        for _, asn, value in arrived:
+            yield Message(asn % PARTITIONS, number, value, b"asn/%d" % (FIRST_ASN + asn))
         waiting = waiting[len(arrived) :]
 
 
