@@ -29,7 +29,7 @@ class Crew:
         self.cluster, self.tell, self.patience = cluster, tell, patience
         self.live: dict[int, Worker] = {}
         self.frozen: dict[int, Worker] = {}
-        self.furthest: dict[int, int] = {}  # offset behind the newest measurement that was ever applied, by partition
+        self.furthest: dict[int, int] = {}  # most messages that a state ever included, by partition
         self.moved = time.monotonic()
         self.fallen = 0
 
@@ -79,13 +79,13 @@ class Crew:
 
     def here(self) -> int:
         """Return how many messages the state of the workers of now includes."""
-        return sum(state["applied"] + 1 for state in self.status().values())
+        return sum(state["received"] for state in self.status().values())
 
     def look(self) -> None:
         """Note how far the workers are, and put others in the place of those that have ended by themselves."""
         for number, state in self.status().items():
-            if state["applied"] + 1 > self.furthest.get(number, 0):
-                self.furthest[number] = state["applied"] + 1
+            if state["received"] > self.furthest.get(number, 0):
+                self.furthest[number] = state["received"]
                 self.moved = time.monotonic()
         for number, worker in list(self.live.items()):
             if worker.process.poll() is not None:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from streams.broker.security import client_options
 from tests.drill.crew import Crew
 from tests.drill.feeder import BACKLOG_BINS, LAGGARD, Feeder
 from tests.drill.incidents import incidents
@@ -26,6 +25,7 @@ SETTINGS = {
     "EBBTIDE_WORKER_MAX_RECORDS": "1000",
 }
 STAGE_SECONDS = 60.0  # after all else, until the outages of areas and the incidents are told
+COUNT_SECONDS = 300.0  # in which all messages of the topic can be counted
 STALL_SECONDS = 12.0  # longer than a worker's session lasts
 Tell = Callable[[str], None]
 
@@ -113,18 +113,24 @@ def _compare(
     verdict.counters(undisturbed)
     letters = (dict(record.headers) for record in cluster.all_records(names.dead))
     verdict.dead([(int(headers["partition"]), int(headers["offset"])) for headers in letters])
-    verdict.log(_ends(cluster))
+    verdict.log(_counted(cluster))
 
 
-def _ends(cluster: Cluster) -> list[int]:
-    """Return how many messages each partition of the measurements holds."""
-    partitions = [TopicPartition(cluster.kafka.measurements, number) for number in range(PARTITIONS)]
-    consumer = KafkaConsumer(**client_options(cluster.kafka))
-    try:
-        ends = consumer.end_offsets(partitions)
-    finally:
-        consumer.close()
-    return [ends[partition] for partition in partitions]
+def _counted(cluster: Cluster) -> list[int]:
+    """Return how many committed messages each partition of the measurements holds."""
+    options = {"group.id": "count", "enable.auto.commit": False, "enable.partition.eof": True}
+    consumer = Consumer({"bootstrap.servers": cluster.kafka.address, "isolation.level": "read_committed", **options})
+    topic, counts, left = cluster.kafka.measurements, [0] * PARTITIONS, set(range(PARTITIONS))
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in left])
+    until = time.monotonic() + COUNT_SECONDS
+    while left and time.monotonic() < until:
+        for message in consumer.consume(10_000, 0.5):
+            if message.error() is None:
+                counts[message.partition()] += 1
+            else:
+                left.discard(message.partition())
+    consumer.close()
+    return counts
 
 
 class Course:
@@ -262,6 +268,7 @@ class Course:
             "workers that stood still": self.done["stall"],
             "broker restarts": self.done["restart"] + self.done["crash"],
             "rebalances": self.crew.generation(),
+            "transactions taken back": self.feeder.retractor.count,
             "workers that ended by themselves": self.crew.fallen,
         }
         return Verdict(self.given.counts, self.status, self.codes, done)

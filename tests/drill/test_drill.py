@@ -136,6 +136,7 @@ def test_a_short_drill(kafka: ApacheKafka, tmp_path: Path) -> None:
     verdict = run(options, kafka, tmp_path, printed.append)
     assert verdict.wrong == [], "\n".join(printed)
     assert verdict.table["kills"] == 3
+    assert verdict.table["transactions taken back"] > 10
     assert verdict.table["outages compared"] > 10
     assert verdict.table["revisions of outages of areas"] >= 2
     assert verdict.table["incidents compared"] > 10
