@@ -17,7 +17,7 @@ from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.ingest.batch import Batch, Rejected
-from streams.ingest.columns import Reader
+from streams.ingest.columns import SHIFT, Reader
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.placement import Home
 from streams.ingest.series_index import Series, SeriesIndex
@@ -121,7 +121,8 @@ class Shard:
         assert self.home is not None
         strays = part.where(astray)
         self.counts[name].misplaced += strays.size
-        self.stray = entity_of(strays.pool[int(strays.place[-1])])
+        asn = int(strays.columns.code[-1]) >> SHIFT
+        self.stray = f"asn/{asn}" if asn > 0 else entity_of(strays.pool[int(strays.place[-1])])
         if not self.home.strict:
             return part, []
         pairs = zip(strays.positions.tolist(), strays.measurements, strict=True)
