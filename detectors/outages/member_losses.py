@@ -143,7 +143,7 @@ def usual(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> No
     shake = others(c, rows, seen, churn)
     pairs = churn.tie_of(before(seen)[rows]) / churn.tie + np.maximum(joint, 0)
     tie = (pairs + np.sqrt(pairs) / 2) / (1 / churn.tie + losses)
-    chance = np.maximum(np.maximum(shake.chance, late), own_rate(losses, member_bins, churn.rate))
+    chance = np.maximum(np.maximum(shake.chance, late / 2), own_rate(losses, member_bins, churn.rate))
     return NormalLosses(np.clip(chance, 1e-4, 0.9), np.clip(np.maximum(tie, shake.tie), 1e-4, 0.9))
 
 

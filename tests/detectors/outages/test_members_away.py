@@ -20,11 +20,12 @@ SHARES = (0.08, 0.12, 0.2, 0.27, 0.35, 0.5, 0.7, 0.85, 1.0)
 class Feed:
     """Networks whose members are lost and come back with given chances a bin; `lose` takes more of the first."""
 
-    def __init__(self, sizes: Sequence[int], lost: float, back: float, seed: int = 3) -> None:
+    def __init__(self, sizes: Sequence[int], lost: float, back: float, seed: int = 3, width: int = WIDTH) -> None:
         self.size, self.up = np.array(sizes, float), np.array(sizes, float)
         self.lost, self.back, self.kept = lost, back, 0.0
         self.rng, self.at = np.random.default_rng(seed), START
-        self.detector = Detector(Rule("presence", WIDTH))
+        self.width = width
+        self.detector = Detector(Rule("presence", width))
         self.detector.grow(len(sizes))
 
     def close(self, lose: float = 0.0, restore: float = 0.0) -> list[Change]:
@@ -37,7 +38,7 @@ class Feed:
         self.kept += lose - restore
         self.up += returned - gone
         yes, at = np.ones(len(self.size), np.bool_), self.at
-        self.at += WIDTH
+        self.at += self.width
         group = np.arange(len(self.size)) % 2 + 1
         return self.detector.close(ClosedBin(at, self.up.copy(), self.size, yes, yes, gone, returned, group))
 
@@ -77,6 +78,18 @@ def fallen(feed: Feed, members: int, share: float, parts: Sequence[float]) -> tu
         feed.close(round(members * share * part))
         opened -= feed.detector.is_followed(0)
     return -opened, feed.nats
+
+
+@pytest.mark.parametrize("others", [0, 40])
+@pytest.mark.parametrize(("width", "back"), [(600, 0.3), (1_800, 0.6), (3_600, 0.9)])
+@pytest.mark.parametrize("members", [1_000, 100_000])
+def test_the_same_in_wider_bins_with_more_churn(members: int, width: int, back: float, others: int) -> None:
+    """Up to 2.4 % of the members come and go in a bin: monotone, and found from 12 %, in two parts of a bin each too."""
+    feed = Feed([members, *[20] * others], 0.002 * width / 300, back, width=width).live(36)
+    for parts in ((1.0,), (0.5, 0.5), (0.7, 0.3), (0.3, 0.7)):
+        found = [fallen(copy.deepcopy(feed), members, share, parts) for share in SHARES]
+        assert found == sorted(found), parts
+        assert all(bins > 0 for (bins, _), share in zip(found, SHARES, strict=True) if share >= 0.12), parts
 
 
 @pytest.mark.parametrize("more", [0, 1, 10, 60, 400])
