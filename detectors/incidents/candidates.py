@@ -52,4 +52,4 @@ class Candidates:
 
 
 def _is_large(incident: TrackedIncident) -> bool:
-    return incident.is_wide or incident.has_region
+    return incident.is_wide or incident.has_region or any(outage.summed for outage in incident.members)

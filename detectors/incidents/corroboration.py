@@ -23,6 +23,7 @@ from .model import (
     key_of,
     of_kind,
 )
+from .sums import Shown, facets_shown
 
 ONLY_KINDS: tuple[tuple[str, str, IncidentKind], ...] = (
     ("access", "mobile", "mobile-only"),
@@ -169,19 +170,23 @@ def kinds_of(
     entities = {outage.entity for outage in members}
     places = entities if len(entities) == 1 and not incident.broad else set()
     rest = [series for series in scored if not places or series.entity in places]
-    found = [kind for name, value, kind in ONLY_KINDS if _is_only(members, rest, name, value)]
+    shown = facets_shown(members)
+    found = [kind for name, value, kind in ONLY_KINDS if _is_only(members, shown, rest, name, value)]
     if incident.is_service and _others_work(members, scored):
         found.append("service-block")
     return (*found, "total" if severity(drop) == "total" else "partial")
 
 
-def _is_only(members: Sequence[OutageRevision], rest: Iterable[MeasuredSeries], name: str, value: str) -> bool:
+def _is_only(
+    members: Sequence[OutageRevision], shown: Sequence[Shown], rest: Iterable[MeasuredSeries], name: str, value: str
+) -> bool:
     """Whether all outages with the facet `name` have this value, no entity is down without it, and others are normal.
 
-    `rest`: the series that show it: those of the entity itself while only one is down, else of the whole country.
+    `shown`: what each is confined to. `rest`: the series that show it: those of the entity itself while only one is
+    down, else of the whole country.
     """
-    with_facet = [outage for outage in members if name in dict(outage.facets)]
-    if not with_facet or any(dict(outage.facets)[name] != value for outage in with_facet):
+    with_facet = [outage for outage, facets in zip(members, shown, strict=True) if name in facets]
+    if not with_facet or any(facets.get(name, {value}) != {value} for facets in shown):
         return False
     entities, feeds = {outage.entity for outage in with_facet}, {outage.feed for outage in with_facet}
     if any(outage.entity not in entities and outage.kind != "country" for outage in members):
@@ -246,6 +251,7 @@ def _could_show(series: MeasuredSeries, members: Iterable[OutageRevision], now: 
     return any(
         all(dict(outage.facets).get(name, value) == value for name, value in facets.items())
         and facets.get("service") == dict(outage.facets).get("service")
+        and ("service" in facets) == outage.is_service
         and outage.max_drop * series.expected >= PLAIN * series.spread
         and now // width * width - width >= outage.started_at
         for outage in members

@@ -5,6 +5,7 @@ Pure: the state is plain values, and the same doubts in the same order give the 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from detectors.types import DAY
 
 from .fusion import Doubt, DoubtRun, JointEvidence, Ties, learn_tie, tie_of, together
 from .model import Coverage, IncidentState, OutageRevision
+from .sums import summed_facets
 
 FADED = 0.25  # share of the threshold below which feeds no longer show an outage together, as a suspicion
 ENDED = 2000  # runs a day that teach ties
@@ -66,7 +68,7 @@ def step(state: DoubtState, news: Mapping[Source, Sequence[Doubt]], now: Moment)
         _learn_ties(state, now.coverage)
         state.day = int(now.at // DAY)
     for entity in sorted(_take_in(state, news) | state.opened.keys()):
-        shown = _strongest(state.doubts.get(entity, {}), now)
+        shown = _strongest(state.doubts.get(entity, {}), state.opened.get(entity, ()), now)
         _follow(state, entity, shown, now)
         yield from _judge(state, entity, shown, now)
 
@@ -87,15 +89,32 @@ def _take_in(state: DoubtState, news: Mapping[Source, Sequence[Doubt]]) -> set[s
     return touched
 
 
-def _strongest(sources: Mapping[Source, Iterable[Doubt]], now: Moment) -> dict[str, Doubt]:
-    """Return the strongest doubt of each feed that is not mute."""
-    found: dict[str, Doubt] = {}
+def _strongest(
+    sources: Mapping[Source, Iterable[Doubt]], opened: Sequence[OutageRevision], now: Moment
+) -> dict[str, Doubt]:
+    """Return the strongest doubt of each feed that is not mute: of the network as a whole, or of one service.
+
+    That a service is in doubt says nothing of the rest. `opened`: outages that feeds show together already.
+    """
+    found: defaultdict[str, dict[str, Doubt]] = defaultdict(dict)
     for doubt in sorted(
         (doubt for doubts in sources.values() for doubt in doubts), key=lambda d: (d.evidence, d.facets)
     ):
         if doubt.feed in now.thresholds and doubt.feed not in now.coverage.mute:
-            found[doubt.feed] = doubt
-    return found
+            found[_services(doubt, now.coverage)][doubt.feed] = doubt
+    if opened:
+        return found[_services(opened[0], now.coverage)]
+    return max((shown for _, shown in sorted(found.items())), key=_evidence, default={})
+
+
+def _services(doubted: Doubt | OutageRevision, coverage: Coverage) -> str:
+    """Return the service of a series, or those that it sums; empty for a network as a whole."""
+    own, summed = dict(doubted.facets), dict(summed_facets(doubted, coverage))
+    return own.get("service") or ",".join(summed.get("service", ()))
+
+
+def _evidence(shown: Mapping[str, Doubt]) -> float:
+    return sum(doubt.evidence for doubt in shown.values())
 
 
 def _follow(state: DoubtState, entity: str, shown: Mapping[str, Doubt], now: Moment) -> None:
@@ -118,7 +137,7 @@ def _judge(state: DoubtState, entity: str, shown: Mapping[str, Doubt], now: Mome
     """Open an outage that feeds show together, or close it when they no longer do."""
     least = max((now.thresholds[feed] for feed in shown), default=0.0)
     opened = state.opened.get(entity)
-    may_open = len(shown) > 1 and sum(doubt.evidence for doubt in shown.values()) >= least
+    may_open = len(shown) > 1 and _evidence(shown) >= least
     if opened is None and (not may_open or entity in now.down):
         return
     verdict = _verdict(state, entity, shown, now)

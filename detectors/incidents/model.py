@@ -21,6 +21,7 @@ FEED_FAULT: IncidentKind = "feed-fault"
 STOPPED_FEED = "feed"  # the kind of entity of a whole feed that has stopped
 DOUBTED_FEED = "doubt"  # the kind of entity of a whole feed of which most series fall together
 DEEP_DROP = 0.5  # a country that loses this share explains all outages in it
+SUMMED_FIRST = ("asn", "region", "country")  # what areas are sums of: the first that is measured
 OVER: Collection[IncidentPhase] = ("ended", "expired", "retracted")
 
 
@@ -31,7 +32,8 @@ class OutageRevision:
     `suspected_fault`: the feed is suspected of a fault, so the outage may not be real. `expected` is in the feed's
     unit, `evidence` in nats. `drops`: time and share lost of each distinct fall. `dated_within`: seconds by which the
     start of a gradual fall may be off. `by_feed`: of one that several feeds show together, what each gives.
-    `drop`: the share lost now (None: all of `max_drop`).
+    `drop`: the share lost now (None: all of `max_drop`). `summed`: facets that its series is summed over, with the values
+    that the feed measures.
     """
 
     outage_id: str
@@ -55,6 +57,7 @@ class OutageRevision:
     dated_within: float = 0.0
     by_feed: tuple[tuple[str, float], ...] = ()
     drop: float | None = None
+    summed: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def still_lost(self) -> float:
@@ -80,6 +83,15 @@ class OutageRevision:
     def is_of_series(self) -> bool:
         """Whether it is an outage of a series, not a fault of a whole feed."""
         return self.kind not in (STOPPED_FEED, DOUBTED_FEED)
+
+    @property
+    def is_service(self) -> bool:
+        """Whether its series is one of a service or of several, not of a network as a whole."""
+        return any(name == "service" for name, _ in (*self.facets, *self.summed))
+
+    def is_within(self, outer: OutageRevision) -> bool:
+        """Whether what `outer` measures has all that this outage's series has, apart from the place."""
+        return set(outer.facets) <= set(self.facets) and (self.is_service or not outer.is_service)
 
     @property
     def is_announced(self) -> bool:
@@ -126,7 +138,7 @@ class Coverage:
     `feeds`: the width of each feed's bins, in seconds. `mute`: feeds that send nothing now. `routes`: feeds that watch
     routes. `series`: scored series by country. `operators`: the operator of each entity, where it is known. `weights`:
     weights of entities by country, where they are known. `shares`: feeds that measure shares, so that all series weigh
-    the same.
+    the same. `sums`: keys of the series that are areas, summed from other series of the feed.
     """
 
     feeds: Mapping[str, float]
@@ -136,10 +148,14 @@ class Coverage:
     operators: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     shares: Collection[str] = ()
+    sums: Collection[SeriesKey] = ()
     _entities: dict[tuple[str, Facets], frozenset[str]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     _levels: dict[str, CountryLevels] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _facets: dict[str, dict[tuple[str, str], set[Facets]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def levels(self, country: str) -> CountryLevels:
         """Return the expected levels of a country's series. Later calls return the same object."""
@@ -154,6 +170,22 @@ class Coverage:
             levels = {(series.feed, series.entity, series.facets): series.expected for series in scored}
             self._levels[country] = CountryLevels(levels, whole, entity)
         return self._levels[country]
+
+    def facets_measured(self, feed: str, country: str, network: str = "") -> Collection[Facets]:
+        """Return the facets of what a feed measures in a country, or of one network; not those of sums.
+
+        In a country these are the facets of networks; of regions where it measures no network, and so on.
+        """
+        if country not in self._facets:
+            found: defaultdict[tuple[str, str], set[Facets]] = defaultdict(set)
+            for series in self.of(country):
+                if key_of(series) not in self.sums:
+                    found[series.feed, series.entity.partition("/")[0]].add(series.facets)
+                    found[series.feed, series.entity].add(series.facets)
+            self._facets[country] = dict(found)
+        facets = self._facets[country]
+        places = [network] if network else SUMMED_FIRST
+        return next((facets[feed, place] for place in places if (feed, place) in facets), ())
 
     def of(self, country: str | None) -> Sequence[MeasuredSeries]:
         """Return the scored series of a country."""
@@ -267,7 +299,7 @@ class TrackedIncident:
     @property
     def is_service(self) -> bool:
         """Whether single services fail, not the network."""
-        return all(any(name == "service" for name, _ in outage.facets) for outage in self.members)
+        return all(outage.is_service for outage in self.members)
 
     @property
     def is_wide(self) -> bool:
@@ -318,13 +350,6 @@ def finest(outages: Sequence[OutageRevision]) -> Sequence[OutageRevision]:
     if not of_kind(outages, "region"):
         return outages
     return [outage for outage in outages if outage.kind == "region" or (outage.is_deep and not outage.facets)]
-
-
-def common_facets(outages: Iterable[OutageRevision]) -> Facets:
-    """Return the facets that all of these outages have, each with every value that occurs."""
-    facets = [dict(outage.facets) for outage in outages]
-    names = [name for name in facets[0] if all(name in other for other in facets)] if facets else []
-    return tuple((name, value) for name in names for value in sorted({values[name] for values in facets}))
 
 
 def first_falls(outages: Iterable[OutageRevision]) -> dict[str, float]:

@@ -21,11 +21,11 @@ from .model import (
     IncidentRevision,
     OutageRevision,
     TrackedIncident,
-    common_facets,
     first_falls,
     names_by_kind,
     of_kind,
 )
+from .sums import common_facets
 
 QUIET = HOUR / 2  # from the end of the last outage to the end of the incident
 STAGGER = HOUR / 2  # an entity that falls later than this after the first shows that the incident spreads

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from .coincidence import HOUR, incident_rate, poisson_tail
 from .model import Coverage, Facets, IncidentState, OutageRevision, TrackedIncident
+from .sums import is_sum_of
 
 WINDOW = 6 * HOUR  # outages that begin further apart than this have causes of their own
 CLOSE = HOUR  # how near the starts of a network's and its region's outage are, unless two bins are longer
@@ -21,13 +22,15 @@ def belong_together(state: IncidentState, first: TrackedIncident, second: Tracke
     """Whether two incidents of one country are one."""
     if _is_part_of(first, second) or _is_part_of(second, first):
         return True
-    if first.is_service != second.is_service:
-        return False
     gap = seconds_between(first, second)
     window = WINDOW + _dated_within(first) + _dated_within(second)
+    close = simultaneous_within({outage.feed for outage in (*first.members, *second.members)}, coverage)
+    if _falls_by_its_parts(first, second, window, close) or _falls_by_its_parts(second, first, window, close):
+        return True
+    if first.is_service != second.is_service:
+        return False
     if first.entities & second.entities and gap <= window:
         return True
-    close = simultaneous_within({outage.feed for outage in (*first.members, *second.members)}, coverage)
     if gap <= close and operators(first, coverage) & operators(second, coverage):
         return True
     return first.country is not None and _is_no_chance(state, first, second, (gap, close, window), coverage)
@@ -44,11 +47,32 @@ def _is_part_of(part: TrackedIncident, whole: TrackedIncident) -> bool:
     return all(any(_repeats_or_within(inner, outer) for outer in outages) for inner in part.members)
 
 
+def _falls_by_its_parts(whole: TrackedIncident, parts: TrackedIncident, window: float, close: float) -> bool:
+    """Whether `whole` has a sum that falls with a part of it in `parts`, or while that is down.
+
+    `window`, `close`: seconds between the two falls; `close` where only the country is known of a part of a region.
+    """
+    sums = [outage for outage in whole.members if outage.summed]
+    feeds = {outage.feed for outage in sums}
+    fallen = [outage for outage in parts.members if outage.feed in feeds and outage.facets] if sums else []
+    return any(
+        is_sum_of(outage, part) and _falls_with(outage, part, close if outage.kind == "region" != part.kind else window)
+        for outage in sums
+        for part in fallen
+    )
+
+
+def _falls_with(whole: OutageRevision, part: OutageRevision, within: float) -> bool:
+    """Whether a sum falls within so many seconds of its part, or while that is down."""
+    falls = [whole.started_at, *(at for at, _ in whole.drops)]
+    return any(abs(part.started_at - at) <= within or (part.running and part.started_at <= at) for at in falls)
+
+
 def _repeats_or_within(inner: OutageRevision, outer: OutageRevision) -> bool:
     if inner.entity != outer.entity or inner.started_at < outer.started_at - CLOSE:
         return False
     is_same_series = (inner.feed, inner.facets) == (outer.feed, outer.facets)
-    return is_same_series or (outer.running and set(outer.facets) <= set(inner.facets))
+    return is_same_series or (outer.running and inner.is_within(outer))
 
 
 def seconds_between(first: TrackedIncident, second: TrackedIncident) -> float:
@@ -104,7 +128,7 @@ def explains(whole: TrackedIncident, part: TrackedIncident) -> bool:
         and outage.state == "open"
         and (outage.is_deep or outage.facets)
         and outage.started_at - outage.dated_within <= part.start
-        and all(set(outage.facets) <= set(inner.facets) for inner in members)
+        and all(inner.is_within(outage) for inner in members)
         for outage in whole.members
     )
 

@@ -16,6 +16,7 @@ from .fault_refutation import cleared, refute, running_outages
 from .model import FEED_FAULT, OVER, Coverage, IncidentRevision, IncidentState, OutageRevision, TrackedIncident
 from .revision import over_at, revision_of, spreading_until, worth_sending
 from .rules import belong_together, crowd
+from .sums import with_summed_facets
 
 
 def apply_revisions(
@@ -29,7 +30,7 @@ def apply_revisions(
     changed = {root for root, incident in state.incidents.items() if _due_at(incident, state.now) == now}
     state.now, state.since = now, now if state.since is None else state.since
     for outage in sorted(outages, key=lambda outage: (outage.started_at, outage.outage_id, outage.revision)):
-        changed |= set(_place(state, outage))
+        changed |= set(_place(state, with_summed_facets(outage, coverage)))
     changed |= set(_refute_faults(state, coverage))
     countries = _note_starts(state, changed)
     merged = _regroup(state, changed, countries, coverage)

@@ -6,13 +6,13 @@ A report that is late, after its feed was silent, takes effect where it stands i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf, nextafter
 
 from detectors.incidents.doubts import DoubtState, Moment, Source, down_by_feeds, step
 from detectors.incidents.fusion import Doubt
-from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision
+from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision, SeriesKey
 from detectors.incidents.tracker import advance, apply_revisions
 from detectors.outages.evidence import threshold
 from schemas.bin_report import BinReport
@@ -59,6 +59,7 @@ class Grouping:
         self.levels = LevelTables()
         self.doubts = DoubtState()
         self.thresholds = {name: _threshold(settings, name) for name in settings.feeds}
+        self.sums = frozenset(_summed(settings))
         self.waiting: dict[float, Instant] = {}
         self.at = self.due = -inf
         self.newest: dict[str, int] = {}
@@ -143,7 +144,8 @@ class Grouping:
         routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
         shares = {name for name, feed in feeds.items() if feed.kind == "ratio"}
         series = old.series if old else self.levels.by_country(self.due, feeds)
-        self._coverage = Coverage(widths, mute, routes, series, register.operators, register.weights, shares)
+        known = (register.operators, register.weights)
+        self._coverage = Coverage(widths, mute, routes, series, *known, shares, self.sums)
         return self._coverage
 
     def _is_mute(self, name: str) -> bool:
@@ -169,6 +171,13 @@ def _times(settings: Settings, name: str) -> FeedTimes:
 def _threshold(settings: Settings, name: str) -> float:
     rule = settings.rule(name)
     return threshold(rule.budget, rule.width)
+
+
+def _summed(settings: Settings) -> Iterator[SeriesKey]:
+    """Yield the keys of the series that are areas."""
+    for name, feed in settings.feeds.items():
+        for area in map(combination, feed.areas):
+            yield name, area.place, area.facets
 
 
 def _areas(texts: Iterable[str]) -> tuple[str, ...]:

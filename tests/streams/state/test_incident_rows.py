@@ -15,7 +15,7 @@ from tests.streams.finding_helpers import SETTINGS, grouping
 
 END = 1_577_880_000
 OUTAGE_KEYS = {
-    *("dated_within", "by_feed", "drop"),
+    *("dated_within", "by_feed", "drop", "summed"),
     *("outage_id", "revision", "state", "entity", "country", "region", "facets", "feed", "started_at", "detected_at"),
     *("updated_at", "ended_at", "expected", "max_drop", "drops", "evidence", "held", "suppressed_by"),
 }
