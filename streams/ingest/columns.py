@@ -13,7 +13,7 @@ from schemas.measurement import Measurement
 from streams.ingest.layout_cache import LayoutCache
 
 TS, VALUE, ASN = map(attrgetter, ("ts", "value", "asn"))
-SORT = attrgetter("feed", "access", "direction", "service")
+SORT = attrgetter("feed", "access", "direction", "service", "country")
 MANY = 65_536  # sorts of measurements numbered at most before numbering starts anew
 SHIFT = 31  # a code is an ASN of 32 bits and the number of a sort
 
@@ -44,9 +44,9 @@ class Columns(NamedTuple):
 
 
 class Reader:
-    """Reads columns. Numbers feeds, and sorts of measurements: each combination of feed and facets.
+    """Reads columns. Numbers feeds, and sorts of measurements: each combination of feed, facets and country.
 
-    Two measurements of a feed have the same code exactly when they belong to the same series of an ASN. `plain`: feeds
+    Measurements of a feed with the same code belong to one series of an ASN and name the same country. `plain`: feeds
     that need only columns, except for a series seen for the first time.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from detectors.bins import padded
 from detectors.types import FRIDAYS, Ints
 from schemas.measurement import Measurement, entity_of
 from streams.ingest.code_table import CodeTable
+from streams.ingest.country_moves import CountryMoves
 
 Key = tuple[int | str | None, ...]
 Identity = tuple[str, tuple[tuple[str, str], ...]]
@@ -25,7 +26,7 @@ FRIDAY = 4
 
 
 class Series(NamedTuple):
-    """One series of a feed: its entity, its facets, and the place that its first measurement named."""
+    """One series of a feed: its entity, its facets, and its place; the country is that of its newest measurement."""
 
     entity: str
     facets: tuple[tuple[str, str], ...]
@@ -48,6 +49,7 @@ class SeriesIndex:
         self.countries: dict[str, int] = {}
         self.sides: dict[str, int] = {}
         self.codes = CodeTable()
+        self.moves = CountryMoves()
         self.free: list[int] = []
         self.changed: set[int] = set()  # rows given or freed since the last snapshot
         self.edition = 0  # grows when rows are given or freed
@@ -74,20 +76,48 @@ class SeriesIndex:
         rows = self.codes.find(codes)
         new = np.flatnonzero(rows < 0)
         if len(new):
-            rows[new] = self.look_up(select(new))
+            measurements = select(new)
+            rows[new] = self.look_up(measurements)
             self.codes.learn(codes[new], rows[new])
+            self.moves.learn(codes[new], [self._code(measurement.country) for measurement in measurements])
         return rows
+
+    def forget_codes(self) -> None:
+        """Forget all codes, since they are numbered anew."""
+        self.codes.clear()
+        self.moves.forget_codes()
+
+    def move(self, start: int, busy: Collection[int]) -> None:
+        """Give the rows the countries that measurements up to the bin of that start named last; not those `busy`."""
+        names = {code: country for country, code in self.countries.items()}
+        for row, code in self.moves.take(start, busy):
+            series = self.rows[row]
+            if series is not None and code != self.group[row]:
+                self.rows[row], self.group[row] = series._replace(country=names[code]), code
+                self.edition += 1
+                self.changed.add(row)
 
     def touch(self, rows: Ints, starts: Ints) -> None:
         """Note that the rows were measured in the bins of these starts."""
         np.minimum.at(self.born, rows, starts)
         np.maximum.at(self.last_seen, rows, starts)
 
+    def number(self, countries: Iterable[str]) -> None:
+        """Number countries in this order, as they were before a restart."""
+        for country in countries:
+            self._code(country)
+
+    def restore_moves(self, moves: Iterable[tuple[int, int, str]]) -> None:
+        """Restore what waits in a snapshot: the start of a bin, a row and its country from then on."""
+        for start, row, country in moves:
+            self.moves.waiting.setdefault(start, {})[row] = self._code(country)
+
     def forget(self, rows: Ints) -> None:
         """Free rows for other series."""
         gone = set(rows.tolist())
         self.edition += 1
         self.codes.forget(rows)
+        self.moves.forget(gone)
         self.keys = {key: row for key, row in self.keys.items() if row not in gone}
         self.by_series = {key: row for key, row in self.by_series.items() if row not in gone}
         for row in sorted(gone):

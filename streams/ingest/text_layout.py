@@ -59,7 +59,7 @@ def layout_of(text: bytes, plain: Collection[str]) -> TextLayout | None:
         return None
     if not numbers.keys() <= set(_NUMBERS) or not all(map(_is_exact, numbers.values())):
         return None
-    sort = (measurement.feed, measurement.access, measurement.direction, measurement.service)
+    sort = (measurement.feed, measurement.access, measurement.direction, measurement.service, measurement.country)
     if "ts" not in numbers or not _is_network(numbers.get("asn")) or any(map(_has_digit, sort)):
         return None
     return TextLayout(text.translate(DIGITS_GONE), sort, numbers["ts"], numbers["asn"], numbers.get("value"))

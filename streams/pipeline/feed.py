@@ -140,6 +140,7 @@ class Feed:
         """Add measurements to the open bins of their event times."""
         rows, starts = self.index.rows_of(part.columns.code, part.select), self.rules.time.bin_of(part.columns.ts)
         self.index.touch(rows, starts)
+        self.index.moves.note(part.columns.code, rows, starts, self.index.group)
         self.spoke.update(distinct(starts))
         arrivals = arrivals_of(self.kind, rows, part)
         self.bins.add(starts, arrivals, len(self.index))
@@ -166,6 +167,7 @@ class Feed:
         rows, empty = len(self.index), start not in self.bins.bins
         width = self.rules.time.width
         self.closings += 1
+        self.index.move(start, self.detector.ongoing)
         self.detector.grow(rows - self.detector.rows)
         observed = self._observe(start, rows, elsewhere)
         changes = self._expired(start, bool(observed.present.any() or elsewhere))

@@ -110,7 +110,7 @@ class Shard:
         if self.reader.is_full():
             self.reader = Reader(self._plain())
             for feed in self.feeds.values():
-                feed.index.codes.clear()
+                feed.index.forget_codes()
         closings.sort(key=lambda of_feed: of_feed[1].position)
         return Emitted(bin_reports=[self._report(name, closing) for name, closing in closings], dead_letters=rejected)
 

@@ -82,8 +82,20 @@ def _head(feed: Feed) -> dict[str, Any]:
         "active": feed.admission.active,
         "silent_since": feed.silent_since,
         "scalars": feed.detector.scalars,
+        "countries": list(feed.index.countries),
+        **({"moves": _moves(feed)} if feed.index.moves.waiting else {}),
         **({"since": feed.cells.since} if feed.cells else {}),
     }
+
+
+def _moves(feed: Feed) -> list[tuple[int, int, str]]:
+    """Return the start of a bin, a row, and the country that it has from then on, of each that waits."""
+    names = {code: country for country, code in feed.index.countries.items()}
+    return [
+        (start, row, names[code])
+        for start, moves in sorted(feed.index.moves.waiting.items())
+        for row, code in sorted(moves.items())
+    ]
 
 
 def _pending(claim: Claim[tuple[Measurement, MeasurementOrigin]]) -> dict[str, Any]:

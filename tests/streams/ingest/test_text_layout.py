@@ -41,7 +41,7 @@ def test_a_layout_says_where_the_numbers_are() -> None:
     """All fields are there, those with digits in their names of places and members too."""
     layout = layout_of(TEXT, PLAIN)
     assert layout is not None
-    assert layout.sort == ("bgp", "mobile", "domestic", "video-messaging")
+    assert layout.sort == ("bgp", "mobile", "domestic", "video-messaging", "IR")
     assert layout.ts == Number(TEXT.index(b"1577"), 10, 3)
     assert layout.asn == Number(TEXT.index(b"200000"), 6, 0)
     assert layout.value == Number(TEXT.index(b"15012"), 5, 0)
