@@ -32,8 +32,8 @@ class OutageRevision:
     `suspected_fault`: the feed is suspected of a fault, so the outage may not be real. `expected` is in the feed's
     unit, `evidence` in nats. `drops`: time and share lost of each distinct fall. `dated_within`: seconds by which the
     start of a gradual fall may be off. `by_feed`: of one that several feeds show together, what each gives.
-    `drop`: the share lost now (None: all of `max_drop`). `summed`: facets that its series is summed over, with the values
-    that the feed measures.
+    `drop`: the share lost now (None: all of `max_drop`). `summed`: facets that its series is summed over, with the
+    values that the feed measures.
     """
 
     outage_id: str
