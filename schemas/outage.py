@@ -93,6 +93,13 @@ def outage_id(feed: str, entity: str, facets: Mapping[str, str], opened: int) ->
     return hashlib.blake2b(series, digest_size=8).hexdigest()
 
 
+def lost(outage: Outage) -> float:
+    """The share of `expected` that `value` lacks, 0 to 1; `drop`, the level of several bins, where it is unknown."""
+    if outage.value is None or outage.expected <= 0:
+        return float(outage.drop)
+    return min(max(1 - outage.value / outage.expected, 0.0), 1.0)
+
+
 def rounded(x: float, digits: int = 4) -> float:
     """The number as a float of so many decimals, so that the last bits of arithmetic do not reach the wire."""
     if not math.isfinite(x):

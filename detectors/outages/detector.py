@@ -79,6 +79,11 @@ class Detector:
         return len(self._scored.evidence)
 
     @property
+    def judged(self) -> int:
+        """How many series the bin closed last compared with what was expected of them."""
+        return int((self._scored.ready & self._scored.measured).sum())
+
+    @property
     def state(self) -> DetectorState:
         """All that the detector knows, as typed columns and plain values."""
         return self._state

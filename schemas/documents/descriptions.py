@@ -37,7 +37,7 @@ OUTAGE: Final = {
     "ended_at": "When it ended; null before that.",
     "value": "The level in the newest bin; null when it is unknown.",
     "expected": "The level that the baseline expects there.",
-    "drop": "Share of the expected level that is missing now.",
+    "drop": "Share of the expected level that is missing: of the level of several bins, not of `value` alone.",
     "max_drop": "The largest such share so far.",
     "severity": "How much of the entity is gone.",
     "shape": "How it fell.",

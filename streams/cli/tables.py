@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.outage import Outage
+from schemas.outage import Outage, lost
 from schemas.rejections import one_line
 
 COLUMNS = f"{'when (UTC)':16}  {'state':11}  {'severity':8}  {'entity':24}"
@@ -15,7 +15,7 @@ def line(outage: Outage) -> str:
     until = f" until {minute(outage.ended_at)}" if outage.ended_at else ""
     who = one_line(" ".join([outage.entity, *outage.facets.values()]))  # names may hold a terminal's control codes
     return (
-        f"{minute(outage.updated_at):16}  {outage.state:11}  {outage.severity:8}  {who:24}  {outage.drop:5.0%}  "
+        f"{minute(outage.updated_at):16}  {outage.state:11}  {outage.severity:8}  {who:24}  {lost(outage):5.0%}  "
         f"{value:>9}  {outage.expected:9.6g}  {minute(outage.started_at)}{until}"
     )
 

@@ -56,6 +56,7 @@ def health(worker: Worker) -> Health:
             stalled=stalled.get(name, False),
             series=sum(len(shard.feeds[name].index.by_series) for shard in shards),
             outages=running.count(name),
+            judged=sum(scored.judged for shard in shards for feed, _, scored in shard.scored() if feed == name),
         )
         for name in worker.settings.feeds
     ]

@@ -24,7 +24,7 @@ def _of_outage(outage: Outage) -> Annotation:
     tags = ["outage", outage.state, outage.severity, outage.entity, outage.feed]
     return _annotation(
         outage,
-        title=f"{series}: {outage.max_drop:.0%} lost",
+        title=f"{series}: at most {outage.max_drop:.0%} lost",
         text=f"{state}: {measured} of {outage.expected:g} expected, feed {outage.feed}",
         tags=[*tags, *filter(None, [outage.country, outage.region])],
     )

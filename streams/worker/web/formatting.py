@@ -5,7 +5,7 @@ from __future__ import annotations
 from babel import Locale
 from markupsafe import Markup
 
-from schemas.outage import Outage
+from schemas.outage import Outage, lost
 from schemas.rejections import one_line
 from schemas.times import format_time
 
@@ -84,4 +84,13 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-FILTERS = {"number": number, "share": share, "span": span, "when": when, "entity": entity, "who": who, "plural": plural}
+FILTERS = {
+    "lost": lost,
+    "number": number,
+    "share": share,
+    "span": span,
+    "when": when,
+    "entity": entity,
+    "who": who,
+    "plural": plural,
+}

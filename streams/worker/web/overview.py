@@ -19,6 +19,7 @@ ONGOING = ("open", "recovering", "ongoing", "spreading")
 class Overview(NamedTuple):
     """The first page. `counts`: of ongoing incidents and outages; `suspected`: of those not confirmed yet.
 
+    `faults`: feeds of which a fault goes on. It is listed with the incidents and is none of them.
     `newest`: newest event time of all feeds (Unix seconds), None before the first measurement.
     """
 
@@ -29,17 +30,28 @@ class Overview(NamedTuple):
     suspected: tuple[int, int]
     health: Health
     newest: float | None
+    faults: Sequence[str]
+
+    @property
+    def listed(self) -> int:
+        """How many ongoing incidents and faults there are."""
+        return self.counts[0] + len(self.faults)
 
     @property
     def headline(self) -> str:
-        """The present state in a few words. "Nothing is dark" needs at least one feed that receives measurements."""
+        """The present state in a few words. "Nothing is dark" needs a feed without a fault that has judged series."""
         if self.newest is None:
             return "No measurements yet"
         for count, word in zip(self.counts, ("incident", "outage"), strict=True):
             if count:
                 return plural(count, f"ongoing {word}")
-        is_receiving = any(feed_state(feed) == "receiving" for feed in self.health.feeds)
-        return "Nothing is dark" if is_receiving else "All feeds have stopped: the state is unknown"
+        receiving = [feed for feed in self.health.feeds if feed_state(feed) == "receiving"]
+        if not receiving:
+            return "All feeds have stopped: the state is unknown"
+        sound = [feed for feed in receiving if feed.name not in self.faults]
+        if not sound:
+            return "All feeds are at fault: the state is unknown"
+        return "Nothing is dark" if any(feed.judged for feed in sound) else "Nothing has been judged yet"
 
     @property
     def stopped(self) -> list[str]:
@@ -51,16 +63,18 @@ def overview(view: WorkerView) -> Overview:
     """Return the ongoing incidents and outages, newest start first, and those that ended last."""
     incidents, outages, builder = view.incidents(), view.outages(), ItemBuilder(view)
     ongoing = _newest_first(incident for incident in incidents if incident.state in ONGOING)
+    faults = [incident for incident in ongoing if isinstance(incident, Incident) and "feed-fault" in incident.kinds]
     open_ = _newest_first(outage for outage in outages if outage.state in ONGOING)
     ended = sorted(_worth_showing(incidents, outages), key=_end, reverse=True)
     return Overview(
         incidents=builder.items(ongoing[:MAX_ITEMS]),
         outages=builder.items(open_[:MAX_ITEMS]),
         ended=builder.items(ended[:MAX_ENDED]),
-        counts=(len(ongoing), len(open_)),
+        counts=(len(ongoing) - len(faults), len(open_)),
         suspected=(_count_suspected(incidents), _count_suspected(outages)),
         health=view.health(),
         newest=max((time for time in builder.newest.values() if time is not None), default=None),
+        faults=[feed for fault in faults for feed in fault.feeds],
     )
 
 

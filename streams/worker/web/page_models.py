@@ -35,7 +35,7 @@ class Item(NamedTuple):
     """An outage or incident on a page.
 
     `chart`: None when no bin is kept; `duration`: seconds from its start to its end, or to the newest event time of
-    its feeds; `name`: of its entity in the metadata, None when it has none.
+    its feeds, of a feed's fault by the clock on the wall; `name`: of its entity in the metadata, None when it has none.
     """
 
     value: Outage | Incident
@@ -50,7 +50,9 @@ class ItemBuilder:
     def __init__(self, view: WorkerView) -> None:
         self.view = view
         self.outages = {outage.outage_id: outage for outage in view.outages()}
-        self.newest = {feed.name: feed.newest for feed in view.health().feeds}
+        feeds = view.health().feeds
+        self.newest = {feed.name: feed.newest for feed in feeds}
+        self.silence = {feed.name: feed.silence or 0.0 for feed in feeds}
 
     def items(self, values: Iterable[Outage | Incident], size: Size = SMALL) -> list[Item]:
         """Return an item with a chart for each outage or incident."""
@@ -91,7 +93,9 @@ class ItemBuilder:
 
     def _duration(self, value: Outage | Incident) -> float:
         feeds = [value.feed] if isinstance(value, Outage) else value.feeds
-        newest = [time for feed in feeds if (time := self.newest.get(feed)) is not None]
+        is_fault = isinstance(value, Incident) and "feed-fault" in value.kinds
+        waited = self.silence if is_fault else {}  # the time of a feed that has stopped stands still
+        newest = [time + waited.get(feed, 0.0) for feed in feeds if (time := self.newest.get(feed)) is not None]
         end = ended_at(value)
         return (max([parse_time(value.updated_at), *newest]) if end is None else end) - parse_time(value.started_at)
 

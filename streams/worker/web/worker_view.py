@@ -16,7 +16,7 @@ class FeedHealth(NamedTuple):
     """The state of one feed in this worker.
 
     `newest`: its newest event time (Unix seconds); `silence`: seconds for which that has not moved. Both are None
-    before the first measurement.
+    before the first measurement. `judged`: series that the bins closed last compared with what was expected.
     """
 
     name: str
@@ -25,6 +25,7 @@ class FeedHealth(NamedTuple):
     stalled: bool
     series: int
     outages: int
+    judged: int = 0
 
 
 class Health(NamedTuple):

@@ -16,6 +16,8 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.outage import lost
+from streams.cli.tables import line
 from streams.config.settings import MetricsSettings
 from streams.worker.web.html_pages import html_pages
 from streams.worker.web.page_models import ItemBuilder
@@ -141,6 +143,43 @@ def test_no_measurements_are_not_reported_as_normal() -> None:
     assert (
         "is not ready: partitions [0] are behind" in page(dataclasses.replace(calm, health=lambda: waiting), "/").text
     )
+
+
+def test_nothing_is_dark_needs_a_judgement() -> None:
+    """Series in warm-up, and those of a feed at fault, were compared with nothing; a fault counts as no incident."""
+    calm = read(story(darks=()))
+    health = calm.health()
+    fresh = health._replace(feeds=[feed._replace(judged=0) for feed in health.feeds])
+    assert "Nothing has been judged yet" in page(dataclasses.replace(calm, health=lambda: fresh), "/").text
+    (ended,) = (item for item in VIEW.incidents() if item.state == "ended")
+    fault = msgspec.structs.replace(ended, state="ongoing", kinds=["feed-fault"], feeds=["reach"], ended_at=None)
+    text = page(dataclasses.replace(calm, incidents=lambda: [fault]), "/").text
+    assert "Nothing is dark" in text
+    assert "ongoing incident" not in text
+    every = msgspec.structs.replace(fault, feeds=[feed.name for feed in health.feeds])
+    assert "All feeds are at fault" in page(dataclasses.replace(calm, incidents=lambda: [every]), "/").text
+
+
+def test_a_fault_lasts_by_the_clock_on_the_wall() -> None:
+    """Nothing comes from the feed, so its time stands still while the fault goes on."""
+    (ended,) = (item for item in VIEW.incidents() if item.state == "ended")
+    fault = msgspec.structs.replace(ended, state="ongoing", kinds=["feed-fault"], feeds=["reach"], ended_at=None)
+    health = VIEW.health()
+    silent = health._replace(feeds=[feed._replace(silence=7200.0) for feed in health.feeds])
+    (before,) = ItemBuilder(VIEW).items([fault])
+    (after,) = ItemBuilder(dataclasses.replace(VIEW, health=lambda: silent)).items([fault])
+    quiet = next(feed.silence for feed in health.feeds if feed.name == "reach") or 0.0
+    assert after.duration - before.duration == 7200.0 - quiet
+
+
+def test_what_is_lost_agrees_with_the_numbers_beside_it() -> None:
+    """The level is down to nothing, and the newest bin measured 10 of 19.7: half is lost, not all of it."""
+    outage = msgspec.structs.replace(VIEW.outages()[0], state="open", value=10.0, expected=19.7, drop=1.0)
+    assert f"{lost(outage):.2f}" == "0.49"
+    assert "49%" in line(outage)
+    view = dataclasses.replace(VIEW, outages=lambda: [outage], incidents=list)
+    assert "49 % lost" in page(view, "/outages").text
+    assert lost(msgspec.structs.replace(outage, value=None)) == 1.0
 
 
 def test_a_stopped_feed_is_reported_first() -> None:
