@@ -144,8 +144,8 @@ class Grouping:
         routes = {name for name, feed in feeds.items() if feed.signal == ROUTES}
         shares = {name for name, feed in feeds.items() if feed.kind == "ratio"}
         series = old.series if old else self.levels.by_country(self.due, feeds)
-        known = (register.operators, register.weights)
-        self._coverage = Coverage(widths, mute, routes, series, *known, shares, self.sums)
+        metadata = (register.operators, register.weights)
+        self._coverage = Coverage(widths, mute, routes, series, *metadata, shares, self.sums)
         return self._coverage
 
     def _is_mute(self, name: str) -> bool:
