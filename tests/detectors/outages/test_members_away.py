@@ -84,7 +84,7 @@ def fallen(feed: Feed, members: int, share: float, parts: Sequence[float]) -> tu
 @pytest.mark.parametrize(("width", "back"), [(600, 0.3), (1_800, 0.6), (3_600, 0.9)])
 @pytest.mark.parametrize("members", [1_000, 100_000])
 def test_the_same_in_wider_bins_with_more_churn(members: int, width: int, back: float, others: int) -> None:
-    """Up to 2.4 % of the members come and go in a bin: monotone, and found from 12 %, in two parts of a bin each too."""
+    """Up to 2.4 % of the members come and go in a bin: monotone, and found from 12 %, in two parts of a bin too."""
     feed = Feed([members, *[20] * others], 0.002 * width / 300, back, width=width).live(36)
     for parts in ((1.0,), (0.5, 0.5), (0.7, 0.3), (0.3, 0.7)):
         found = [fallen(copy.deepcopy(feed), members, share, parts) for share in SHARES]
