@@ -32,6 +32,7 @@ LEAK = np.float32(0.5 / DAYS)  # share of what such days put off that one of the
 STEADY = np.float32(0.003**2)  # least variance of a day: that of the steadiest gauge
 CAP = 0.5  # share of the threshold that one day may give, as a bin
 ECHO = np.float32(0.95)  # most that two days are correlated, as of bins
+SIGMA = np.float32(1.4826)  # standard deviations in a median absolute deviation
 EVER = np.float32(3)  # logarithm of the most that a day may differ
 
 
@@ -64,8 +65,9 @@ def judge(c: SlowColumns, day: Day, threshold: float) -> SlowLoss:
     common = common_part(own, day.group, day.side, compared)
     rows = np.flatnonzero(~np.isnan(common))
     apart = (own - common)[rows].astype(np.float32)
-    worth, drop = _evidence(c, rows, apart, threshold)
-    _learn_spread(c, rows, apart, worth)
+    unlike = _unlike(c, day.group[rows], rows, apart)
+    worth, drop = _evidence(c, rows, apart, unlike, threshold)
+    _learn_spread(c, rows, apart, unlike, worth)
     _learn_level(c, day, common, rows, worth)
     lost = _own_loss(c, rows, own[rows])
     found = (worth >= threshold) & (drop >= LEAST) & (lost >= OWN * drop)
@@ -93,13 +95,27 @@ def _others(own: Singles, side: Ints, at: int) -> float:
     return float(np.median(np.delete(own, at))) if len(own) > 2 and not (side != side[at]).any() else np.nan
 
 
-def _evidence(c: SlowColumns, rows: Ints, apart: Singles, threshold: float) -> tuple[Singles, Singles]:
+def _unlike(c: SlowColumns, group: Ints, rows: Ints, apart: Singles) -> Singles:
+    """Return the variance by which the series of each row's country differ on this day more than on others.
+
+    On a holiday each falls by a share of its own: what is beyond the median is no loss then.
+    """
+    unlike = np.zeros(len(rows), np.float32)
+    for code in np.unique(group):
+        members = np.flatnonzero(group == code)
+        if len(members) >= MANY:
+            spread = (SIGMA * np.median(np.abs(apart[members]))) ** 2
+            unlike[members] = max(spread - np.median(c.apart_square[rows[members]]), 0)
+    return unlike
+
+
+def _evidence(c: SlowColumns, rows: Ints, apart: Singles, unlike: Singles, threshold: float) -> tuple[Singles, Singles]:
     """Add a day to the sums of some rows (Page 1954); return the evidence in nats, and the share lost of two days.
 
     What is left of yesterday, by the correlation of two days, is no news: of a loss that is going on, only the rest is.
     """
     history, begun = c.days_compared[rows].astype(np.float32), c.loss_evidence[rows] > 0
-    variance = _variance(c, rows)
+    variance = _variance(c, rows) + unlike
     seen: Singles = np.clip(c.apart_product[rows] / np.maximum(c.apart_square[rows], STEADY), 0, ECHO)
     seen = shrunk(seen, 1 / (history + 1))
     echo = np.minimum(seen + 1 / np.sqrt(history + 1), ECHO)
@@ -128,13 +144,14 @@ def _variance(c: SlowColumns, rows: Ints) -> Singles:
     return np.asarray(np.maximum(c.apart_square[rows], STEADY) * (1 + 1 / weeks), np.float32)
 
 
-def _learn_spread(c: SlowColumns, rows: Ints, apart: Singles, worth: Singles) -> None:
+def _learn_spread(c: SlowColumns, rows: Ints, apart: Singles, unlike: Singles, worth: Singles) -> None:
     """Learn the variance of a day and its product with the day before; what a doubtful day teaches is put off."""
     history = c.days_compared[rows].astype(np.float32)
     gain = np.maximum(1 / (history + 1), np.float32(1 / DAYS))
     variance = _variance(c, rows)
     most = np.where(history < 7, EVER, OUTLIER * np.sqrt(variance))
-    kept, before = np.clip(apart, -most, most), np.clip(c.apart_before[rows], -most, most)
+    usual = apart * np.sqrt(variance / (variance + unlike))  # as it would be on another day
+    kept, before = np.clip(usual, -most, most), np.clip(c.apart_before[rows], -most, most)
     share = np.where(worth >= DOUBTFUL, LEAK, np.float32(1))
     part = np.maximum(c.apart_square[rows], STEADY) / variance  # of it that is not of the memory
     for learnt, pending, taught in (

@@ -25,12 +25,12 @@ class Found(NamedTuple):
     drop: Floats
 
 
-def watch(levels: Floats, budget: float = 1.0) -> Found:
+def watch(levels: Floats, budget: float = 1.0, country: int = COUNTRY) -> Found:
     """Judge days of countries of five series; a row that alarmed has its lower level as its own from then on."""
     days, rows = levels.shape
     store = SeriesStore()
     store.grow(rows)
-    group, side = np.arange(rows) // COUNTRY + 1, np.tile(SIDES, rows // COUNTRY)
+    group, side = np.arange(rows) // country + 1, np.resize(SIDES, rows)
     found = Found(np.full(rows, -1), np.zeros(rows))
     for at in range(days):
         day = Day(levels[at].astype(np.float32), at % 7, group, side, np.ones(rows, np.bool_))
@@ -136,3 +136,16 @@ def test_what_others_gain_is_no_loss() -> None:
     levels = independent(0.004)(np.random.default_rng(3), 60, 100)
     levels[30:] += np.where(np.tile(SIDES, 20) == 2, np.log(1.15), 0)
     assert (watch(levels).first < 0).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_holidays_that_each_series_keeps_by_a_share_of_its_own(seed: int) -> None:
+    """Three holidays in a row after five weeks, each series up to 35 % lower: no loss; one of 15 % a week later is."""
+    rng = np.random.default_rng(seed)
+    levels = rng.normal(0, 0.01, (56, 200))
+    shares = np.log1p(-0.35 * rng.uniform(0, 1, 200) * (rng.random(200) < 0.8))
+    levels[36:39] += shares
+    levels[45:, 7] -= 0.16
+    found = watch(levels, country=40)
+    assert np.flatnonzero(found.first >= 0).tolist() == [7]
+    assert 45 <= found.first[7] <= 52
