@@ -9,12 +9,12 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
-from . import decide, recovery, slow_openings, suppression
+from . import changed_profile, decide, recovery, slow_openings, suppression
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
 from .models import MODELS
 from .outage_lifecycle import FOLLOWED, Ongoing
-from .season import Slots
+from .season import SLOTS, Slots
 from .series_state import StoredColumns
 
 
@@ -214,7 +214,9 @@ class Detector:
         changes += decide.course(state, followed, seen, scored, at_fault)
         if model.has_season and slow_openings.is_last(seen.start, self.rule.width):
             self._day_ended = True
-            changes += slow_openings.end_day(state, seen, scored, at_fault)
+            changed = changed_profile.end_day(state, seen, scored)
+            self._dirty.update(range(SLOTS if changed else 0))
+            changes += changed + slow_openings.end_day(state, seen, scored, at_fault)
         if ask or any(outage.suppressed_by for outage in self.ongoing.values()):
             decided = suppression.DecidedBin(state, seen, scored)
             changes = suppression.apply(decided, changes, ask or _nothing)

@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.types import ClosedBin, Ints, Singles
 
-from . import feed_fault, recovery, slow_openings
+from . import changed_profile, feed_fault, recovery, slow_openings
 from .baseline import Prediction, predict
 from .cusum import advance
 from .detector_state import EARLY, DetectorState, ScoredBin
@@ -127,6 +127,8 @@ class LevelModel:
             announced=np.array([1 - outage.drop for outage in outages], np.float32),
         )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio, sigma = followed.value / followed.expected, np.sqrt(1 / followed.precision)
+            changed_profile.note(state.store.pattern, rows, seen.start, ratio, followed.max_drop, sigma)
             return recovery.levels(self.kind, course, followed)
 
     def expected(self, seen: ClosedBin, scored: ScoredBin, row: int) -> float:

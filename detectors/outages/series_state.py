@@ -65,11 +65,12 @@ LAYOUT: dict[str, Layout] = {
     "slow": Layout(np.float32, 0, 0.0),
     "slow_days": Layout(np.uint8, 0, 0),
     "compared": Layout(np.uint16, 0, 0),
+    "pattern": Layout(np.uint32, 5, 0),
 }
 #: Columns that change once a day: snapshots have rows of their own for them.
 DAILY = ("usual", "apart", "slow", "slow_days", "compared")
 #: Columns that older snapshots lack: their rows begin without them.
-LATER = frozenset({"echo", "pending", "today", *DAILY})
+LATER = frozenset({"echo", "pending", "today", "pattern", *DAILY})
 
 
 class Column(NamedTuple):
@@ -199,13 +200,24 @@ class SlowColumns:
     days_compared: Annotated[Bins, Column("compared", "days", "days compared with neighbours")]
 
 
+@dataclass(slots=True)
+class PatternColumns:
+    """At which hours of the day an outage is whole or short: bit h is the hour h, UTC (`changed_profile`)."""
+
+    whole_today: Annotated[Bins, Column("pattern", "bits", "hours of today with a whole bin", 0)]
+    short_today: Annotated[Bins, Column("pattern", "bits", "hours of today with a short bin", 1)]
+    whole_before: Annotated[Bins, Column("pattern", "bits", "hours of the day before that were whole", 2)]
+    short_before: Annotated[Bins, Column("pattern", "bits", "hours of the day before that were short", 3)]
+    days_alike: Annotated[Bins, Column("pattern", "days", "days, one after the other, with the same such hours", 4)]
+
+
 def columns_of(view: type[Any]) -> dict[str, Column]:
     """Return the columns of a view by the names of its attributes."""
     hints = get_type_hints(view, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
 
 
-VIEWS = (LevelColumns, MemberColumns, FallColumns, CourseColumns, PhaseColumns, SlowColumns)
+VIEWS = (LevelColumns, MemberColumns, FallColumns, CourseColumns, PhaseColumns, SlowColumns, PatternColumns)
 COLUMNS: dict[type[Any], dict[str, Column]] = {view: columns_of(view) for view in VIEWS}
 
 
@@ -233,6 +245,7 @@ class SeriesStore:
     courses: CourseColumns
     phases: PhaseColumns
     slow: SlowColumns
+    pattern: PatternColumns
 
     def __init__(self) -> None:
         self.rows = 0
@@ -271,6 +284,7 @@ class SeriesStore:
         self.stored["hole"][row] = 0
         self.stored["sums"][row] = (0, 0, ratio, ratio, 0)
         self.stored["runs"][row] = (0, 0, 0, 1, 0)
+        self.stored["pattern"][row] = 0
 
     def end_course(self, rows: int | list[int]) -> None:
         """Make rows normal again, without evidence."""
@@ -333,6 +347,7 @@ class SeriesStore:
         self.levels, self.members = over(LevelColumns, self.stored), over(MemberColumns, self.stored)
         self.falls, self.courses = over(FallColumns, self.stored), over(CourseColumns, self.stored)
         self.phases, self.slow = over(PhaseColumns, self.stored), over(SlowColumns, self.stored)
+        self.pattern = over(PatternColumns, self.stored)
 
 
 @contextmanager

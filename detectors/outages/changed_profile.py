@@ -1,0 +1,82 @@
+"""Outages that are whole at some hours of each day and short at others: not the level has fallen, the day has changed.
+
+Rules in docs/detection.md#course-and-end-recoverypy-decidepy-outage_lifecyclepy. Arrays hold an element per followed
+row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.types import Change, ClosedBin, Ints, Singles
+
+from . import decide
+from .detector_state import DetectorState, ScoredBin
+from .evidence import EMPTY
+from .outage_lifecycle import FOLLOWED, report, revise
+from .recovery import rest
+from .season import HOUR, slot_of
+from .series_state import LevelColumns, PatternColumns, SeriesStore
+
+DAYS = 7  # that show the same hours whole and the same hours short: a week, so that it is no matter of weekdays
+LEAST = 3 * HOUR  # seconds of a day that must be whole, and as many that must be short
+STRAY = np.float32(3)  # standard deviations by which a whole bin may miss what is expected
+
+
+def note(c: PatternColumns, rows: Ints, start: int, ratio: Singles, max_drop: Singles, sigma: Singles) -> None:
+    """Note whether a bin that begins at `start` (Unix s) is whole or short; one between is both, and tells nothing."""
+    bit, middle = np.uint32(1 << slot_of(start) // 7), 1 - max_drop / 2
+    whole = ratio >= np.maximum(middle, 1 - rest(max_drop) - STRAY * sigma)
+    c.whole_today[rows] |= bit * (ratio >= middle)
+    c.short_today[rows] |= bit * ~whole
+
+
+def end_day(state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> list[Change]:
+    """Return the ends of outages whose days have been alike for long enough; their season begins anew."""
+    store = state.store
+    rows = np.flatnonzero(store.phases.phase == FOLLOWED)
+    if not rows.size:
+        return []
+    days = _compare(store.pattern, rows, max(1, LEAST // max(state.rule.width, HOUR)))
+    return [_end(state, row, seen, scored) for row in rows[days >= DAYS].tolist() if _is_sure(state, row)]
+
+
+def _compare(c: PatternColumns, rows: Ints, least: int) -> Ints:
+    """Compare today's hours with those of the day before; return the days that were alike."""
+    both = c.whole_today[rows] & c.short_today[rows]
+    whole, short = c.whole_today[rows] & ~both, c.short_today[rows] & ~both
+    against = (whole & c.short_before[rows]) | (short & c.whole_before[rows])
+    parted = np.minimum(np.bitwise_count(whole), np.bitwise_count(short)) >= least
+    days = np.where(parted & (against == 0), c.days_alike[rows] + 1, 0)
+    c.whole_before[rows], c.short_before[rows], c.days_alike[rows] = whole, short, days
+    c.whole_today[rows] = c.short_today[rows] = 0
+    return days
+
+
+def _is_sure(state: DetectorState, row: int) -> bool:
+    """Return whether an outage is one of its series, and not of a feed in doubt."""
+    return not state.ongoing[row].suspected_fault
+
+
+def _end(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> Change:
+    """End an outage as the new normal, and let the first day of its series begin anew."""
+    old, shown = state.ongoing.pop(row), decide.row_bin(state, row, seen, scored)
+    state.store.end_course(row)
+    state.store.phases.flaps[row] = 0
+    _begin_anew(state.store, row, state.scales.warm, float(scored.value[row]) if scored.measured[row] else None)
+    reason = f"whole at some hours of each day and short at others for {DAYS} days: the daily profile has changed"
+    return report(revise(old, shown, "rebaselined", reason, old.drop), shown, shown.end)
+
+
+def _begin_anew(store: SeriesStore, row: int, warm: int, value: float | None) -> None:
+    """Forget the season of a row; its level begins at the value."""
+    c: LevelColumns = store.levels
+    store.slots[row] = -1
+    c.level[row] = c.level[row] if value is None else value
+    c.long_level[row] = max(float(c.level[row]), float(EMPTY))
+    for column in (c.profile_mean, c.hour_products, c.hour_squares, c.weekday_products, c.weekday_squares, c.hour_sum):
+        column[row] = 0
+    for column in (c.pending_noise, c.pending_level, c.short_lean, c.lean):
+        column[row] = 0
+    c.bins_learnt[row], c.hour_bins[row], c.rest_day[row] = warm, 0, 0
+    store.forget_profiles()
