@@ -30,6 +30,27 @@ Witnesses = Callable[[Singles, Singles], Neighbours | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Allowances:
+    """How far other causes than an outage may lower a bin (rows). The decision and its explanation share them."""
+
+    base: Singles  # level without the season, in the unit of the level
+    factor: Singles  # season, 1 on average
+    clock: Singles  # what a pattern that comes an hour early or late adds to the factor
+    rest: Singles  # what a holiday adds to it
+    weekend: Singles | None  # what a day of the weekend never seen before multiplies the level by; None: it is none
+    hidden: Share  # what rounding hides, in the unit of the level
+
+    def lowest(self, kind: LevelKind, clock: bool = True, rest: bool = True, weekend: bool = True) -> Singles:
+        """Return the lowest level that these causes together explain, in the unit of the level (rows)."""
+        lower = self.factor + (self.clock if clock else 0) + (self.rest if rest else 0)
+        low = self.base * np.minimum(self.factor, lower).clip(LEAST, np.inf)
+        if weekend and self.weekend is not None:
+            low = self.weekend * low
+        lowest: Singles = (kind.capped(low) - self.hidden).clip(EMPTY, np.inf)
+        return lowest
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What a bin should hold and how far that may stray: an element per row, in the unit of the level or relative."""
 
@@ -48,6 +69,8 @@ class Prediction:
         Flags | None
     )  # a day of the weekend never seen before, which lowers `lowest_plausible`; None where there is none
     weekend: Singles | None  # to how much of the level it may lower it; None where `unseen` is
+    allowances: Allowances  # of which `lowest_plausible` is made
+    alone: Allowances  # the same, were there no neighbours
 
 
 def predict(
@@ -84,21 +107,26 @@ def predict(
     rest = _rest(profile, usual, weeks, c.rest_day > 0, blur) - finer
     unseen = _unseen_weekend(at, profile.fresh, group)
     weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
+    base = np.maximum(level, SLIDE * (c.long_level * ~young))
+    alone = allowed = Allowances(base, factor, clock, rest, weekend, kind.hidden(c, expected, quantum_square))
     others = witnesses(value / expected.clip(EMPTY, np.inf) - 1, sigma)
     if others is not None:
-        clock *= others.left_open(clock / factor)
-        rest = rest.clip(-np.inf, 0) * others.left_open(rest / factor).clip(OWN_REST, 1)
-        if weekend is not None:
-            weekend = 1 - (1 - weekend) * others.left_open(weekend - 1)
-    lowest = np.minimum(factor, factor + clock + rest)
-    base = np.maximum(level, SLIDE * (c.long_level * ~young))
-    low = base * lowest.clip(LEAST, np.inf)
-    if weekend is not None:
-        low = weekend * low
-    low = kind.rounded(kind.capped(low), c, expected, quantum_square).clip(EMPTY, np.inf)
+        allowed = _left_open(alone, others)
+    low, weekend = allowed.lowest(kind), allowed.weekend
     return Prediction(
-        expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen, weekend
-    )
+        expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen, weekend,
+        allowed, alone,
+    )  # fmt: skip
+
+
+def _left_open(alone: Allowances, others: Neighbours) -> Allowances:
+    """Return what the neighbours of the same moment leave open of the allowances of rows alone."""
+    factor, weekend = alone.factor, alone.weekend
+    clock = alone.clock * others.left_open(alone.clock / factor)
+    rest = alone.rest.clip(-np.inf, 0) * others.left_open(alone.rest / factor).clip(OWN_REST, 1)
+    if weekend is not None:
+        weekend = 1 - (1 - weekend) * others.left_open(weekend - 1)
+    return Allowances(alone.base, factor, clock, rest, weekend, alone.hidden)
 
 
 def _unseen_weekend(at: int, fresh: Flags, group: Ints) -> Flags | None:

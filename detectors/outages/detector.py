@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 from . import changed_profile, decide, recovery, slow_openings, suppression
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
+from .explanations import Watch
+from .feed_fault import CommonFall
 from .models import MODELS
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .season import SLOTS, Slots
@@ -176,6 +178,16 @@ class Detector:
         np.copyto(columns, np.nan, where=~s.measured)
         np.copyto(columns[1:], np.nan, where=~s.ready)
         return columns
+
+    def watch(self, rows: Callable[[], Collection[int]]) -> Watch:
+        """From the next bin on, explain these rows; return where the explanations of the bin closed last stand."""
+        self._state.watch = Watch(rows)
+        return self._state.watch
+
+    def common_fall(self, seen: ClosedBin) -> CommonFall:
+        """Return how many series fell in the bin closed last, which was `seen`."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._state.model.common_fall(self._state, seen, self._scored)
 
     def doubtful(self) -> Doubtful:
         """Return the rows in doubt by the bin closed last; none while the feed may be at fault."""

@@ -11,6 +11,8 @@ import numpy as np
 from detectors.types import ClosedBin, Flags, Ints, Rule
 
 from .evidence import threshold
+from .explanations import Watch
+from .feed_fault import CommonFall
 from .outage_lifecycle import Ongoing
 from .recovery import CourseStep
 from .series_state import CourseColumns, SeriesStore
@@ -49,6 +51,9 @@ class FeedModel(Protocol):
     def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
         """Return whether outages of this bin are suspected faults of the feed; count how long the feed is at fault."""
 
+    def common_fall(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> CommonFall:
+        """Return how many series of the feed fall in this bin, for an explanation."""
+
     def recover(
         self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin
     ) -> CourseStep:
@@ -78,13 +83,17 @@ class FeedModel(Protocol):
 
 @dataclass
 class DetectorState:
-    """All that the detector of one feed knows. `threshold` in nats; `scalars`: numbers of the whole feed."""
+    """All that the detector of one feed knows. `threshold` in nats; `scalars`: numbers of the whole feed.
+
+    `watch`: explains some rows; not part of the state, and without an effect on it.
+    """
 
     rule: Rule
     model: FeedModel
     store: SeriesStore = field(default_factory=SeriesStore)
     ongoing: dict[int, Ongoing] = field(default_factory=dict)
     scalars: dict[str, float] = field(default_factory=lambda: {"fault": 0.0, "settling": 0.0})
+    watch: Watch | None = None
     scales: TimeScales = field(init=False)
     threshold: float = field(init=False)
 

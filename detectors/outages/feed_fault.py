@@ -6,6 +6,7 @@ Derived in docs/detection.md#feed-faults-feed_faultpy. Arrays hold an element pe
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,31 @@ SHARE = 0.5
 SURE = 4.0  # standard deviations by which the countries other than the worst hit must have fallen together
 STILL = 0.5  # of all that, for a fault to go on
 AWAY = 0.3  # of a network's members: so many are missing where the feed, not the members, may be at fault
+
+
+class CommonFall(NamedTuple):
+    """How many series of a feed fall in the same bin.
+
+    `fell`, `scored`: series. `sigmas`: Stouffer's sum of how far they lie below what is expected, without the country
+    that is hit worst.
+    """
+
+    fell: int
+    scored: int
+    sigmas: float
+
+    @property
+    def nats(self) -> float:
+        """The evidence (nats) that the feed fell in common, as a normal sum of that many sigmas has it."""
+        return max(self.sigmas, 0.0) ** 2 / 2
+
+
+def common_fall(falling: Flags, scored: Flags, group: Ints, short: Singles) -> CommonFall:
+    """Return what `suspect` looks at, for an explanation."""
+    down = falling & scored
+    rows = _beside_worst(down, scored, group)
+    sigmas = _total(down, rows, short) / math.sqrt(max(int(rows.sum()), 1))
+    return CommonFall(int(down.sum()), int(scored.sum()), sigmas)
 
 
 def suspect(falling: Flags, scored: Flags, group: Ints, short: Singles, going: bool = False) -> bool:
@@ -34,18 +60,36 @@ def suspect(falling: Flags, scored: Flags, group: Ints, short: Singles, going: b
     hit = np.bincount(group[located & down], minlength=len(totals))
     countries = int((totals > 0).sum())
     many = int((hit >= ease * SHARE * np.maximum(totals, 1)).sum()) >= max(2, countries / 2)
-    return countries >= 2 and many and _together(down, located & (group != int(hit.argmax())), short, ease)
+    return countries >= 2 and many and _together(down, _beside_worst(down, scored, group), short, ease)
+
+
+def _beside_worst(down: Flags, scored: Flags, group: Ints) -> Flags:
+    """Return the scored rows outside the country with the most rows down; all of them where none has a country."""
+    located = scored & (group > 0)
+    if not located.any():
+        return scored
+    return np.asarray(located & (group != int(np.bincount(group[located & down], minlength=1).argmax())))
 
 
 def shaken(up: Singles, usual: Singles, scored: Flags, group: Ints, going: bool = False) -> bool:
     """Return whether this bin of a feed of members looks like a fault: `up` of the `usual` number in each network."""
+    falling, short = missing_members(up, usual)
+    return suspect(falling, scored, group, short, going)
+
+
+def missing_members(up: Singles, usual: Singles) -> tuple[Flags, Singles]:
+    """Return the networks that lack so many members that the feed may be at fault, and by how many sigmas each does."""
     missing = 1 - up / np.maximum(usual, 1)
-    return suspect(missing >= AWAY, scored, group, missing * np.sqrt(usual), going)
+    return missing >= AWAY, missing * np.sqrt(usual)
 
 
 def _together(down: Flags, rows: Flags, short: Singles, ease: float) -> bool:
     """Return whether enough of these rows are down, and so far that it is no chance."""
     count = int(rows.sum())
-    score = np.where(down, np.clip(short, 0, 6), np.clip(short, -3, 0))[rows]
     enough = int((down & rows).sum()) >= ease * SHARE * count
-    return enough and float(score.sum()) >= ease * SURE * math.sqrt(count)
+    return enough and _total(down, rows, short) >= ease * SURE * math.sqrt(count)
+
+
+def _total(down: Flags, rows: Flags, short: Singles) -> float:
+    """Return the sum of the standard deviations of these rows, no outlier counted for more than six."""
+    return float(np.where(down, np.clip(short, 0, 6), np.clip(short, -3, 0))[rows].sum())

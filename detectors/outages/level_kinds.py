@@ -71,8 +71,8 @@ class LevelKind(Protocol):
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
         """Return the correlation of neighbouring bins, given the one measured over two weeks."""
 
-    def rounded(self, low: Singles, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Singles:
-        """Return the lowest plausible levels, lower by what rounding hides."""
+    def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
+        """Return how much lower rounding makes the lowest plausible levels."""
 
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return the relative deviation above which a bin is a surge, given three sigma."""
@@ -132,11 +132,11 @@ class Gauge:
         """Return the correlation as measured."""
         return echo
 
-    def rounded(self, low: Singles, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Singles:
-        """Return levels lower by the quantum: it hides that much of a fall for good, unless noise dithers it."""
+    def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
+        """Return the quantum: it hides that much of a fall for good, unless noise dithers it."""
         dither = np.minimum(DITHER * c.roughness / np.maximum(quantum_square, EMPTY), 30)
-        lower: Singles = low - np.abs(expected) * np.sqrt(quantum_square) * np.exp(-dither)
-        return lower
+        quantum: Singles = np.abs(expected) * np.sqrt(quantum_square) * np.exp(-dither)
+        return quantum
 
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return three sigma."""
@@ -193,9 +193,9 @@ class Count(Gauge):
         """Return the correlation drawn towards none by its error over two weeks."""
         return shrunk(echo, np.float32(4 / scales.week))
 
-    def rounded(self, low: Singles, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Singles:
-        """Return the levels as they are: events are whole."""
-        return low
+    def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
+        """Return 0: events are whole."""
+        return np.float32(0)
 
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return three sigma and one event."""

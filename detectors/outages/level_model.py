@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.types import ClosedBin, Ints, Singles
+from detectors.types import ClosedBin, Flags, Ints, Singles
 
 from . import changed_profile, feed_fault, recovery, slow_openings
 from .baseline import Prediction, predict
 from .cusum import advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
+from .explanations import LevelBin
+from .feed_fault import CommonFall
 from .learning import end_hour, forget_first_day, learn, note_night, unlearn
 from .level_kinds import LevelKind
 from .neighbours import Deviations, Neighbours
@@ -66,9 +68,11 @@ class LevelModel:
         prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses)
         ready = warm & (prediction.lowest_plausible > kind.least)
         free = c.phases.phase < FOLLOWED
+        counts, cap = measured & ready & free, CAP * state.threshold
+        if state.watch:
+            state.watch.take(part, LevelBin(kind, scales, c, prediction, value, size, counts, cap))
         with untouched(c.falls, np.flatnonzero(~free)):
-            counts = measured & ready & free
-            evidence, rho_index = advance(kind, scales, c, prediction, value, size, counts, CAP * state.threshold)
+            evidence, rho_index = advance(kind, scales, c, prediction, value, size, counts, cap)
         evidence[~free] = 0
         _put(scored, part, value, prediction, evidence)
         slow_openings.count(c.slow, value, prediction.factor, measured & free, seen.alive[part])
@@ -102,15 +106,18 @@ class LevelModel:
         active, s = scored.measured & scored.ready, state.scalars
         if not active.any():
             return bool(s["fault"])
-        short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
-        sigmas = short * np.sqrt(scored.precision)
-        falling = (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 1.5)
+        falling, sigmas = _falling(scored)
         now = seen.doubted or feed_fault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]))
         if s["fault"] and not now:
             _clear(state, scored, s["fault"] + 1)
         s["fault"] = s["fault"] + 1 if now else 0.0
         s["settling"] = SETTLING if now else max(s["settling"] - 1, 0.0)
         return now
+
+    def common_fall(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> CommonFall:
+        """Return how many series of the feed fell in this bin."""
+        falling, sigmas = _falling(scored)
+        return feed_fault.common_fall(falling, scored.measured & scored.ready, seen.group, sigmas)
 
     def recover(
         self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin
@@ -170,6 +177,13 @@ class LevelModel:
     def usual(self, state: DetectorState, row: int) -> float:
         """Return the level of a row without its season."""
         return float(state.store.levels.level[row])
+
+
+def _falling(scored: ScoredBin) -> tuple[Flags, Singles]:
+    """Return the rows that fall as those of a feed at fault do, and by how many standard deviations each lies low."""
+    short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
+    sigmas = short * np.sqrt(scored.precision)
+    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 1.5), sigmas
 
 
 def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction, evidence: Singles) -> None:

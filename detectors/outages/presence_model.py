@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.types import ClosedBin, Floats, Ints
+from detectors.types import ClosedBin, Flags, Floats, Ints
 
 from . import feed_fault, member_churn, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY
+from .feed_fault import CommonFall
 from .member_losses import FEWEST
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
@@ -28,6 +29,12 @@ def _evidence(store: SeriesStore, returns: FeedReturns, width: int) -> Floats:
     rows = rows[group[rows] > 0]
     falls.bins[rows] = c.group_age[rows, None] + 1
     return np.asarray(np.maximum(fresh, group))
+
+
+def _active(state: DetectorState, scored: ScoredBin) -> Flags:
+    """Return the networks that tell whether the feed is at fault."""
+    active = scored.measured & (scored.expected >= FEWEST)
+    return np.asarray(active & (state.store.members.bins_learnt >= state.scales.warm))
 
 
 class PresenceModel:
@@ -73,11 +80,15 @@ class PresenceModel:
     def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
         """Count how long the feed is at fault, and return False: what all lose together is no evidence against any."""
         s = state.scalars
-        active = scored.measured & (scored.expected >= FEWEST)
-        active &= state.store.members.bins_learnt >= state.scales.warm
+        active = _active(state, scored)
         shaken = feed_fault.shaken(scored.value, scored.expected, active, seen.group, bool(s["fault"]))
         s["fault"] = s["fault"] + 1 if shaken else 0.0
         return False
+
+    def common_fall(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> CommonFall:
+        """Return how many networks of the feed lack members in this bin."""
+        falling, sigmas = feed_fault.missing_members(scored.value, scored.expected)
+        return feed_fault.common_fall(falling, _active(state, scored), seen.group, sigmas)
 
     def recover(
         self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin

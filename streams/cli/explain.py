@@ -8,10 +8,20 @@ from pathlib import Path
 
 from schemas.measurement import entity_named
 from schemas.times import time_named
-from streams.cli.common import add_files, counter, natural, print_lines, print_summary, settings_of, with_reason
-from streams.cli.explain_worker import explain_worker
+from streams.cli.common import (
+    add_files,
+    counter,
+    natural,
+    print_lines,
+    print_rows,
+    print_summary,
+    settings_of,
+    with_reason,
+)
+from streams.cli.explain_worker import explain_worker, found_in_worker
 from streams.config.errors import UsageError
 from streams.evaluation.explain import Question, explain, report
+from streams.evaluation.explain_json import json_lines
 from streams.evaluation.plot import demand_matplotlib, write_svg
 from streams.pipeline.process import Tally
 from streams.worker.web.access import token_of
@@ -30,18 +40,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--at", type=with_reason(time_named), metavar="TIME", help=at)
     parser.add_argument("--bins", type=natural, default=12, metavar="N", help="bins before and after (default: 12)")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the bins as well (needs matplotlib)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--worker", metavar="URL", help="ask the worker there, such as http://127.0.0.1:6066")
 
 
 def run(arguments: Namespace) -> None:
-    """Print what fired and what did not: bin by bin from files, or the outages that a running worker knows of."""
+    """Print the bins and what explains them from files, or the outages and incidents that a running worker has."""
     question = Question(arguments.entity, arguments.feed, arguments.at, arguments.bins)
     if arguments.worker and not (arguments.files or arguments.plot):
-        print_lines(explain_worker(arguments.worker, question, token_of(settings_of(arguments).web)))
+        _explain_worker(arguments, question)
     elif arguments.files and not arguments.worker:
         _explain_files(arguments, question)
     else:
         raise UsageError("explain needs FILE…, or --worker URL without files and without --plot")
+
+
+def _explain_worker(arguments: Namespace, question: Question) -> None:
+    found = found_in_worker(arguments.worker, question, token_of(settings_of(arguments).web))
+    if arguments.json:
+        print_rows(found.rows())
+    else:
+        print_lines(explain_worker(found, question))
 
 
 def _explain_files(arguments: Namespace, question: Question) -> None:
@@ -54,8 +73,11 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
             counts.update({"measurements in": tally.received, "dead": tally.dead.total()})
             show(tally.received)
 
-        views = explain(settings_of(arguments), question, arguments.files, time.time, tick)
-    print_lines(report(views, question))
+        answer = explain(settings_of(arguments), question, arguments.files, time.time, tick)
+    if arguments.json:
+        print_rows(json_lines(answer, question))
+    else:
+        print_lines(report(answer, question))
     if arguments.plot:
-        write_svg(arguments.plot, views, question.entity)
+        write_svg(arguments.plot, answer.views, question.entity)
     print_summary(counts)

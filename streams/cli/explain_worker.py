@@ -1,33 +1,65 @@
-"""`ebbtide explain --worker`: the outages of an entity, as a running worker reports them."""
+"""`ebbtide explain --worker`: the outages and incidents of an entity, as a running worker reports them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from typing import NamedTuple
 
+import msgspec
+import orjson
+
+from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
 from streams.cli.tables import HEADER, line
-from streams.cli.worker_client import fetch_outages
+from streams.cli.worker_client import fetch_incidents, fetch_outages
 from streams.config.secret import Secret
 from streams.evaluation.explain import Question
+from streams.evaluation.explain_incidents import incident_sentences, lasts, of_entity
+from streams.evaluation.explain_json import incident_json
 
 LIMITS = (
-    "Above are the newest revisions of its outages, with what they carry themselves. The worker's page /outages/ID "
-    "shows the newest bins. For those before: ebbtide explain ENTITY FILE… on the measurements."
+    "These are the newest revisions. The worker's page /outages/ID shows the newest bins. For the explanations of each "
+    "bin run: ebbtide explain ENTITY FILE… on the measurements."
 )
 
 
-def explain_worker(url: str, question: Question, token: Secret | None = None) -> Iterator[str]:
-    """Yield the lines of the answer of the worker at a URL. Raises WorkerUnreachableError or EbbtideError."""
+class WorkerAnswer(NamedTuple):
+    """What a worker has about an entity; `outages`: those asked for, newest first, of `all_outages`."""
+
+    outages: list[Outage]
+    incidents: list[Incident]
+    all_outages: list[Outage]
+
+    def rows(self) -> Iterator[bytes]:
+        """Yield outages and incidents as JSON, as in their topics, with their type."""
+        for outage in self.outages:
+            yield orjson.dumps({"type": "outage", **msgspec.to_builtins(outage)})
+        yield from map(incident_json, self.incidents)
+
+
+def found_in_worker(url: str, question: Question, token: Secret | None = None) -> WorkerAnswer:
+    """Return what the worker at a URL has. Raises WorkerUnreachableError or EbbtideError."""
     outages = fetch_outages(url, token)
     asked = [outage for outage in outages if outage.entity == question.entity and _asked(outage, question)]
-    if not asked:
-        yield _none(question, outages)
-        return
-    for outage in sorted(asked, key=lambda outage: (outage.started_at, outage.feed), reverse=True):
+    asked.sort(key=lambda outage: (outage.started_at, outage.feed), reverse=True)
+    at, incidents = question.at, of_entity(fetch_incidents(url, token), question.entity, question.feed)
+    there = [incident for incident in incidents if at is None or lasts(incident, at, at)]
+    return WorkerAnswer(asked, there, outages)
+
+
+def explain_worker(found: WorkerAnswer, question: Question) -> Iterator[str]:
+    """Yield the lines of the answer of a worker."""
+    if not found.outages:
+        yield _none(question, found.all_outages)
+    for outage in found.outages:
         yield from _lines(outage)
-    yield LIMITS
+    for incident in found.incidents:
+        yield from incident_sentences(incident)
+        yield ""
+    if found.outages or found.incidents:
+        yield LIMITS
 
 
 def _asked(outage: Outage, question: Question) -> bool:
@@ -59,7 +91,7 @@ def _none(question: Question, outages: Sequence[Outage]) -> str:
     near = get_close_matches(question.entity, sorted(names - {question.entity}), n=3, cutoff=0.7)
     hint = f" Near: {', '.join(near)}." if near else ""
     return (
-        f"The worker has no such outage of {question.entity}: none is going on, none is among the newest that ended "
-        f"({len(outages):,} outages of {len(names):,} entities).{hint} It does not tell whether the entity is measured "
-        f"or in warm-up: run ebbtide explain on a file of its measurements."
+        f"The worker has no such outage of {question.entity}: none is open, and none is among the newest that ended "
+        f"({len(outages):,} outages of {len(names):,} entities).{hint} This does not show whether the entity is "
+        f"measured or in warm-up: run ebbtide explain on a file of its measurements."
     )

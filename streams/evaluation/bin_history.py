@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 from detectors.outages.detector import Deviation
 from detectors.outages.evidence import threshold
+from detectors.outages.explanations import Explanations
+from detectors.outages.feed_fault import CommonFall
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.time_scales import TimeScales
 from detectors.types import Change, ClosedBin, Rule, State
@@ -27,6 +29,7 @@ class HistoryBin(NamedTuple):
     `value`: None where nothing was measured; a share for a ratio. `expected` and `spread`: None in warm-up.
     `evidence` (nats): None while an outage is followed, too. `state`: of the outage, after the bin. `why`: what the
     bin did, or what kept it from firing. `learnt`: normal bins learnt so far. `first_day`: no season is known yet.
+    `explanations`: what else may explain the bin, None where there is no evidence. `common`: the fall of the feed.
     """
 
     start: int
@@ -39,6 +42,8 @@ class HistoryBin(NamedTuple):
     learnt: int
     first_day: bool
     changes: tuple[Change, ...]
+    explanations: Explanations | None = None
+    common: CommonFall | None = None
 
 
 class OutageSpan(NamedTuple):
@@ -84,17 +89,28 @@ class HistoryRecorder:
         self._count = 0
         self._rows: list[tuple[Facets, int]] = []
         feed.observer = self
+        self._watch = feed.detector.watch(lambda: [row for _, row in self._find()])
 
     def __call__(self, seen: ClosedBin, changes: list[Change]) -> None:
         """Record a bin that has just closed, before any of its rows is forgotten."""
         rows = [(facets, row) for facets, row in self._find() if seen.alive[row]]
-        shown = self._feed.detector.deviations() if rows else None
+        if not rows:
+            return
+        shown, common = self._feed.detector.deviations(), self._feed.detector.common_fall(seen)
         for facets, row in rows:
-            assert shown is not None
             mine = tuple(change for change in changes if change.row == row)
             history = self._history(facets)
-            history.bins.append(self._bin(history, row, seen, shown, mine))
+            closed = self._bin(history, row, seen, shown, mine)
+            history.bins.append(closed._replace(explanations=self._explanations(row, closed), common=common))
             history.followed = self._feed.detector.is_followed(row)
+
+    def _explanations(self, row: int, closed: HistoryBin) -> Explanations | None:
+        if closed.evidence is None:
+            return None
+        found = self._watch.latest.get(row)
+        if self._feed.detector.rule.kind == "presence":
+            return Explanations(closed.evidence, None, None, None, None, closed.evidence)
+        return found._replace(together=closed.evidence) if found else None
 
     def _find(self) -> list[tuple[Facets, int]]:
         """Return the entity's rows. Searches again only when series were added or removed."""

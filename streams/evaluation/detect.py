@@ -33,14 +33,16 @@ def outage_lines(emitted: Emitted) -> list[bytes]:
 
 def incident_lines(shard: Shard, steps: Iterable[Emitted]) -> Iterator[list[bytes]]:
     """Yield the revisions of incidents of each step of a detection, as JSON, a line each."""
+    for incidents in grouped(shard, steps):
+        yield [incident.encode(revision) + b"\n" for revision in incidents]
+
+
+def grouped(shard: Shard, steps: Iterable[Emitted]) -> Iterator[list[Incident]]:
+    """Yield the revisions of incidents of each step of a detection."""
     grouping = Grouping(shard.settings, shard.reference.register, expected_reporters(shard.settings, 1))
     shard.report_levels()
     for emitted in steps:
         for report in emitted.bin_reports:
             grouping.add(report)
-        yield _lines(grouping.settle())
-    yield _lines(grouping.finish())
-
-
-def _lines(incidents: Iterable[Incident]) -> list[bytes]:
-    return [incident.encode(revision) + b"\n" for revision in incidents]
+        yield grouping.settle()
+    yield grouping.finish()

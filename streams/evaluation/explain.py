@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from schemas.incident import Incident
 from schemas.rejections import one_line
 from streams.config.errors import EbbtideError, UsageError
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import FeedSettings, Settings
 from streams.evaluation.bin_history import History, HistoryBin, HistoryRecorder
-from streams.evaluation.detect import detect
-from streams.evaluation.explain_text import clock, sentences, table
+from streams.evaluation.detect import detect, grouped
+from streams.evaluation.explain_causes import causes_sentences, causes_table
+from streams.evaluation.explain_clock import clock
+from streams.evaluation.explain_incidents import incident_sentences, lasts, of_entity, span_of
+from streams.evaluation.explain_text import sentences, table
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.feed import Feed
 from streams.pipeline.process import Tally
@@ -47,13 +51,20 @@ class View(NamedTuple):
         return one_line(f"{entity}{facets}, feed {self.history.feed}")  # names may hold a terminal's control codes
 
 
+class ExplainAnswer(NamedTuple):
+    """What answers a question: the bins of each series, and the incidents of the entity at that time."""
+
+    views: list[View]
+    incidents: list[Incident]
+
+
 def explain(
     settings: Settings,
     question: Question,
     files: Sequence[str],
     now: Callable[[], float],
     tick: Callable[[Tally], None],
-) -> list[View]:
+) -> ExplainAnswer:
     """Run the pipeline on files and return the bins asked for, a view per series, in order of feed and facets.
 
     `now` returns the time of receipt (Unix seconds); `tick` is called with the counts after each chunk. Raises
@@ -63,13 +74,17 @@ def explain(
     shard, tally = Shard(settings, reference=reference_data_of(settings)), Tally()
     names = _feeds(settings, question.feed)
     watches = [HistoryRecorder(name, source, question.entity) for name in names for source in _watched(shard, name)]
-    for _ in detect(shard, tally, files, now):
+    newest: dict[str, Incident] = {}
+    for revisions in grouped(shard, detect(shard, tally, files, now)):
+        newest.update({revision.incident_id: revision for revision in revisions})
         tick(tally)
     histories = [history for watch in watches for _, history in sorted(watch.histories.items())]
     if not histories:
         raise UnknownEntityError(_missing(shard, question))
-    start, end = _around(histories, question.at)
-    return [_view(settings, history, start, end, question.bins) for history in histories]
+    incidents = of_entity(newest.values(), question.entity, question.feed)
+    start, end = _around(histories, question.at, incidents)
+    views = [_view(settings, history, start, end, question.bins) for history in histories]
+    return ExplainAnswer(views, [incident for incident in incidents if lasts(incident, start, end)])
 
 
 def _feeds(settings: Settings, feed: str | None) -> list[str]:
@@ -102,12 +117,17 @@ def _missing(shard: Shard, question: Question) -> str:
     return f"no such entity among {len(names):,} measured: {entity}" + (f"; near: {', '.join(near)}" if near else "")
 
 
-def _around(histories: list[History], at: float | None) -> tuple[float, float]:
-    """Return the time asked for, else the newest outage (one that was more than suspected, if any), else the end."""
+def _around(histories: list[History], at: float | None, incidents: Sequence[Incident] = ()) -> tuple[float, float]:
+    """Return the time asked for, else the newest outage (one that was more than suspected, if any), else the end.
+
+    An incident counts where no feed shows an outage by itself.
+    """
     if at is not None:
         return at, at
     end = max(history.bins[-1].start for history in histories)
     spans = [span for history in histories for span in history.spans()]
+    if incidents and not any(span.certain for span in spans):
+        return span_of(incidents[-1], end)
     if not spans:
         return end, end
     newest = max(spans, key=lambda span: (span.certain, span.start))
@@ -122,9 +142,9 @@ def _view(settings: Settings, history: History, start: float, end: float, bins: 
     return View(history, settings.feeds[history.feed], inside)
 
 
-def report(views: Sequence[View], question: Question) -> Iterator[str]:
-    """Yield the lines of the answer: for each series a heading, its table, and what the bins mean."""
-    for number, view in enumerate(views):
+def report(answer: ExplainAnswer, question: Question) -> Iterator[str]:
+    """Yield the lines of the answer: for each series a heading, its tables, and what the bins mean; then incidents."""
+    for number, view in enumerate(answer.views):
         history, feed = view.history, view.feed
         unit = f", {feed.unit}" if feed.unit else ""
         yield from [""] * (number > 0)
@@ -134,4 +154,9 @@ def report(views: Sequence[View], question: Question) -> Iterator[str]:
             yield f"No closed bin there: they run from {first} to {last}; the end of the input closes nothing."
             continue
         yield from table(view.bins, history.threshold, question.at, history.rule.width)
+        yield from causes_table(view.bins, history.threshold)
         yield from sentences(history, view.bins, question.at)
+        yield from causes_sentences(view.bins, history.threshold)
+    for incident in answer.incidents:
+        yield ""
+        yield from incident_sentences(incident)

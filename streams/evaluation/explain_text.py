@@ -8,21 +8,11 @@ from itertools import groupby, pairwise
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.time_scales import TimeScales
 from detectors.types import Change
-from schemas.times import format_time
 from streams.evaluation.bin_history import History, HistoryBin, Why
+from streams.evaluation.explain_clock import UNKNOWN, clock
 
-UNKNOWN = "-"
 LONG = 60  # lines from which on the dull middle of an outage is left out
 COLUMNS = f"  {'bin (UTC)':19}  {'value':>9}  {'expected':>9}  {'±':>9}  {'evidence':>9}  {'threshold':>9}  outage"
-
-
-def clock(at: float) -> str:
-    """Return a time in UTC, without seconds where they are 0.
-
-    >>> clock(1466089500), clock(1466089530)
-    ('2016-06-16 15:05', '2016-06-16 15:05:30')
-    """
-    return format_time(at)[:-1].replace("T", " ").removesuffix(":00")
 
 
 def table(bins: Sequence[HistoryBin], threshold: float, at: float | None, width: int) -> Iterator[str]:
@@ -59,6 +49,7 @@ def sentences(history: History, bins: Sequence[HistoryBin], at: float | None) ->
     yield from (f"{clock(closed.start)}: {_because(closed.why, [closed], history)}." for closed in there)
     if at is not None and not there:
         yield f"{clock(at)}: no bin of this series has closed there."
+    yield from (f"{clock(closed.start)}: {_feed_fell(closed)}" for closed in there if closed.why == "fault")
     for closed in bins:
         yield from (_revision(change) for change in closed.changes)
     whys: dict[Why, list[HistoryBin]] = {}
@@ -68,9 +59,17 @@ def sentences(history: History, bins: Sequence[HistoryBin], at: float | None) ->
         if alike != there:
             yield f"{_count(alike)}: {_because(why, alike, history)}."
     if any(closed.first_day and closed.evidence is not None for closed in bins):
-        yield "No season is known on a series' first day: only falls to 30 % of normal or less count."
+        yield "On the first day of a series its season is not known: only falls to 30 % of normal or less count."
     if history.rule.kind == "presence" and any(_revealed(*pair) for pair in pairwise(bins)):
-        yield "Expected rose with members never heard of before: whoever goes down was up."
+        yield "The expected value rose: members not seen before reported that they went down. They were up before."
+
+
+def _feed_fell(closed: HistoryBin) -> str:
+    """Return how much of the feed fell in a bin of a suspected feed fault."""
+    if closed.common is None:
+        return "the fall of the feed is unknown."
+    fell = f"{closed.common.fell} of {closed.common.scored} series of the feed fell in this bin"
+    return f"{fell}; that they fell in common is worth {closed.common.nats:.1f} nats."
 
 
 def _revealed(before: HistoryBin, now: HistoryBin) -> bool:
@@ -85,34 +84,35 @@ def _count(bins: Sequence[HistoryBin]) -> str:
 def _revision(change: Change) -> str:
     """Return a sentence about one revision: its time, its state, and the reason in it."""
     since = f"since {clock(change.started_at)}" + (f" until {clock(change.ended_at)}" if change.ended_at else "")
-    return (
-        f"{clock(change.updated_at)} {change.state} (revision {change.revision}, {since}): {change.explain['reason']}."
-    )
+    expected = f" The calendar expects it: {change.suppressed_by.entry_id}." if change.suppressed_by else ""
+    reason = f"{change.explain['reason']}.{expected}"
+    return f"{clock(change.updated_at)} {change.state} (revision {change.revision}, {since}): {reason}"
 
 
 def _because(why: Why, bins: Sequence[HistoryBin], history: History) -> str:
     """Return what bins with the same `why` did, or what kept them from firing."""
     last, limit = bins[-1], f"the threshold of {history.threshold:.2f} nats"
     if why == "warming":
-        return f"warming up, {last.learnt} of {TimeScales.of(history.rule.width).warm} normal bins learnt: no deviation"
+        warm = TimeScales.of(history.rule.width).warm
+        return f"warming up: {last.learnt} of {warm} normal bins are learnt, no baseline yet"
     if why in ("fired", "below"):
         best = max(bins, key=lambda closed: closed.evidence or 0)
         if not best.evidence:
             return "no evidence of a fall"
         where = "" if len(bins) == 1 else f" at {clock(best.start)}"
         most = "evidence" if len(bins) == 1 else "the most evidence"
-        return f"{most}{where} is {best.evidence:.2f} nats, {'past' if why == 'fired' else 'below'} {limit}"
+        return f"{most}{where} is {best.evidence:.2f} nats, {'above' if why == 'fired' else 'below'} {limit}"
     if why == "followed":
         end = _ENDS.get(history.rule.kind, _ENDED)
-        return f"an outage is followed, over {end}; evidence of a fall begins anew after it"
+        return f"an outage is open and ends {end}; evidence of a new fall is collected after its end"
     return _WORDS[why]
 
 
-_ENDED = "when less than a tenth of its deepest drop is missing, and that is sure"
+_ENDED = "when surely less than a tenth of its deepest drop is missing"
 _ENDS = {"presence": "when four fifths of the members are up"}
 _WORDS: dict[Why, str] = {
-    "silent": "nothing was measured, and in this feed silence is unknown, not zero",
-    "fault": "held as a feed fault, most series of the feed fell together",
-    "sparse": "so little is expected in a bin that silence cannot be told from darkness",
-    "few": f"too few members are missing, a fall is looked for from {FEWEST} on",
+    "silent": "nothing was measured; in this feed no measurement means unknown, not zero",
+    "fault": "a feed fault is suspected: most series of the feed fell together",
+    "sparse": "too little is expected in a bin to distinguish an outage from an idle network",
+    "few": f"too few members are missing; an outage needs at least {FEWEST}",
 }

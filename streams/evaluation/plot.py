@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,8 @@ import numpy as np
 from detectors.types import Floats
 from streams.config.errors import EbbtideError
 from streams.evaluation.explain import View
-from streams.evaluation.explain_text import clock
+from streams.evaluation.explain_causes import CAUSES
+from streams.evaluation.explain_clock import clock
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 SIGMAS = 2  # half the width of the band, in spreads
 MEASURED, EXPECTED, EVIDENCE, OUTAGE = "#0b5394", "#e69138", "#674ea7", "#cc0000"
+CAUSE_COLORS = {"normal": "#666666", "clock": "#3d85c6", "holiday": "#38761d", "weekend": "#b45f06"}
+FEED_FAULT = "#a64d79"
 STYLE = {"svg.hashsalt": "ebbtide", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25}
 
 
@@ -66,8 +69,8 @@ def render(views: Sequence[View], entity: str, form: str) -> bytes:
 def _figure(views: Sequence[View], entity: str) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.6 * len(views)), layout="constrained")
-    heights = [3.0, 1.4] * len(views)
+    figure = Figure(figsize=(10, 5.2 * len(views)), layout="constrained")
+    heights = [3.0, 2.0] * len(views)
     axes = figure.subplots(2 * len(views), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for number, view in enumerate(views):
         level, evidence = axes[2 * number], axes[2 * number + 1]
@@ -98,7 +101,7 @@ def _draw_level(view: View, axes: Axes, entity: str, number: int) -> None:
 
 def _draw_evidence(view: View, axes: Axes, number: int) -> None:
     edges, evidence = _edges(view), _column(view, "evidence")
-    axes.stairs(evidence, edges, fill=True, color=EVIDENCE, alpha=0.35, linewidth=0)
+    axes.stairs(evidence, edges, fill=True, color=EVIDENCE, alpha=0.35, linewidth=0, label="evidence")
     axes.stairs(evidence, edges, baseline=None, color=EVIDENCE, linewidth=1.2, gid=f"evidence-{number}")
     threshold = view.history.threshold
     axes.axhline(threshold, color=OUTAGE, linewidth=1, linestyle="--", gid=f"threshold-{number}")
@@ -106,8 +109,45 @@ def _draw_evidence(view: View, axes: Axes, number: int) -> None:
         f"threshold {threshold:.1f}", (1, threshold), (-4, 3), ("axes fraction", "data"), "offset points",
         ha="right", color=OUTAGE,
     )  # fmt: skip
-    axes.set_ylim(0, 1.3 * max(threshold, np.nanmax(np.append(evidence, 0))))
+    most = max(np.nanmax(np.append(evidence, 0)), *(_draw_cause(view, axes, cause, number) for cause in CAUSES))
+    _shade_feed_faults(view, axes, number)
+    if most > 2 * threshold:
+        _compress_above(axes, threshold)
+    axes.set_ylim(0, 1.3 * max(threshold, most))
     axes.set_ylabel("evidence (nats)")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderaxespad=0.2, fontsize=8)
+
+
+def _compress_above(axes: Axes, threshold: float) -> None:
+    """Make the evidence axis linear up to the threshold and logarithmic above."""
+    from matplotlib.ticker import ScalarFormatter
+
+    axes.set_yscale("symlog", linthresh=threshold, linscale=1)
+    ticks = [0.0, *(10.0**power for power in range(1, 9))]
+    axes.set_yticks(ticks)
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+
+
+def _draw_cause(view: View, axes: Axes, cause: str, number: int) -> float:
+    """Draw the evidence were only this cause allowed for, and return the most of it."""
+    found = {closed.start: closed.explanations and getattr(closed.explanations, cause) for closed in view.bins}
+    nats = _numbers(view, found)
+    if np.isnan(nats).all():
+        return 0.0
+    label, color = f"only {CAUSES[cause]}", CAUSE_COLORS[cause]
+    axes.stairs(nats, _edges(view), baseline=None, color=color, linewidth=1, label=label, gid=f"{cause}-{number}")
+    return float(np.nanmax(nats))
+
+
+def _shade_feed_faults(view: View, axes: Axes, number: int) -> None:
+    """Shade the bins in which the feed may be at fault, named once in the legend."""
+    label, width = "feed fault", view.history.rule.width
+    for closed in view.bins:
+        if closed.why == "fault":
+            edges = np.array([closed.start, closed.start + width]).astype("datetime64[s]")
+            gid = f"feed-fault-{number}-{closed.start}"
+            axes.axvspan(*edges, color=FEED_FAULT, alpha=0.2, linewidth=0, label=label, gid=gid)
+            label = "_"
 
 
 def _shade(view: View, axes: Axes, number: int, *, named: bool) -> None:
@@ -134,9 +174,14 @@ def _edges(view: View) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
 
 def _column(view: View, name: str) -> Floats:
     """Return one number of each bin, NaN where unknown."""
-    numbers = {closed.start: getattr(closed, name) for closed in view.bins}
+    return _numbers(view, {closed.start: getattr(closed, name) for closed in view.bins})
+
+
+def _numbers(view: View, numbers: Mapping[int, float | None]) -> Floats:
+    """Return the number of each bin by its start, NaN where unknown."""
     starts = _edges(view)[:-1].astype(np.int64).tolist()
-    return np.array([math.nan if numbers.get(start) is None else numbers[start] for start in starts])
+    found = (numbers.get(start) for start in starts)
+    return np.array([math.nan if number is None else number for number in found])
 
 
 def _label_times(axes: Axes, views: Sequence[View]) -> None:

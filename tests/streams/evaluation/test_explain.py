@@ -18,7 +18,7 @@ from streams.config.loader import load
 from streams.config.settings import Settings
 from streams.evaluation.bin_history import HistoryRecorder
 from streams.evaluation.detect import detect
-from streams.evaluation.explain import Question, View, _around, explain, report
+from streams.evaluation.explain import ExplainAnswer, Question, View, _around, explain, report
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
 from tests.streams.cli.test_outages import CLOSED, OUTAGE, worker
@@ -34,12 +34,12 @@ def ask(tmp_path: Path, rules: Settings, lines: Iterable[bytes], question: Quest
     """Return the views of made-up measurements."""
     file = tmp_path / "measurements.jsonl"
     file.write_bytes(b"\n".join(lines))
-    return explain(rules, question, [str(file)], lambda: LATER, lambda tally: None)
+    return explain(rules, question, [str(file)], lambda: LATER, lambda tally: None).views
 
 
 def text_of(views: list[View], question: Question) -> str:
     """Return the answer as one text."""
-    return "\n".join(report(views, question))
+    return "\n".join(report(ExplainAnswer(views, []), question))
 
 
 def gauge(hours: int, level: Callable[[int], float | None], series: int = 1) -> Iterable[bytes]:
@@ -61,14 +61,14 @@ def row_of(text: str, clock: str) -> list[str]:
 
 
 def test_recorded_outage_is_shown_bin_by_bin(capsys: pytest.CaptureFixture[str]) -> None:
-    """AS43754 at 15:05: nobody of nine is up, the evidence is past the threshold, and that is said in words."""
+    """AS43754 at 15:05: nobody of nine is up, the evidence is above the threshold, and that is said in words."""
     assert main(["explain", "AS43754", "--feed", "atlas", "--at", "2016-06-16 15:05", "--bins", "3", *ATLAS]) == 0
     shown = capsys.readouterr()
     value, expected, _, evidence, threshold, state = row_of(shown.out, "2016-06-16 15:05")
     assert (float(value), float(expected), state) == (0, 9, "open")
     assert float(evidence) > float(threshold) > 10
     assert "> 2016-06-16 15:05" in shown.out
-    assert f"2016-06-16 15:05: evidence is {evidence} nats, past the threshold of {threshold} nats." in shown.out
+    assert f"2016-06-16 15:05: evidence is {evidence} nats, above the threshold of {threshold} nats." in shown.out
     assert "2016-06-16 15:10 open (revision 1, since 2016-06-16 15:05)" in shown.out
     assert shown.out.count("\n  2016") + shown.out.count("\n> 2016") == 7, "three bins before and after"
     assert "10,550 measurements in · 0 dead" in shown.err
@@ -82,8 +82,11 @@ def test_newest_outage_is_shown_without_a_time(capsys: pytest.CaptureFixture[str
     assert row_of(text, "2016-06-16 15:30")[3:] == ["-", "14.97", "open"]
     assert row_of(text, "2016-06-16 16:45")[-1] == "closed"
     assert "closed (revision 3, since 2016-06-16 15:05 until 2016-06-16 16:45)" in text
-    assert "over when four fifths of the members are up; evidence of a fall begins anew after it" in text
-    assert "Expected rose with members never heard of before" in text
+    assert (
+        "an outage is open and ends when four fifths of the members are up; "
+        "evidence of a new fall is collected after its end" in text
+    )
+    assert "The expected value rose: members not seen before reported" in text
 
 
 def test_suspicion_says_how_much_evidence_was_missing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +139,7 @@ def test_warm_up_is_unknown_and_not_zero(tmp_path: Path) -> None:
     assert float(value) > 0
     assert others[:3] == ["-", "-", "-"]
     assert views[0].bins[0].expected is None
-    assert f"warming up, 2 of {TimeScales.of(HOUR).warm} normal bins learnt: no deviation" in text
+    assert f"warming up: 2 of {TimeScales.of(HOUR).warm} normal bins are learnt, no baseline yet" in text
 
 
 def test_bins_without_a_measurement_are_said_to_be_unknown(tmp_path: Path) -> None:
@@ -153,7 +156,7 @@ def test_fall_of_the_whole_feed_is_said_to_be_held(tmp_path: Path) -> None:
     question = Question("asn/1", at=START + 60 * HOUR, bins=1)
     lines = gauge(62, lambda hour: 0.0 if hour >= 60 else 100.0, series=12)
     text = text_of(ask(tmp_path, settings(["gauge"]), lines, question), question)
-    assert "2020-01-01 12:00: held as a feed fault, most series of the feed fell together." in text
+    assert "2020-01-01 12:00: a feed fault is suspected: most series of the feed fell together." in text
     assert row_of(text, "2020-01-01 12:00")[-1] == "suspected"
 
 
@@ -164,7 +167,7 @@ def test_sparse_count_says_that_silence_means_little(tmp_path: Path) -> None:
     clock = [message("count", START + hour * HOUR, 2) for hour in range(80) for _ in range(20)]
     lines = sorted(events + clock, key=lambda line: float(json.loads(line)["ts"]))
     text = text_of(ask(tmp_path, settings(["count"]), lines, question), question)
-    assert "2020-01-02 00:00: so little is expected in a bin that silence cannot be told from darkness." in text
+    assert "2020-01-02 00:00: too little is expected in a bin to distinguish an outage from an idle network." in text
 
 
 def test_ratio_is_shown_as_a_share(tmp_path: Path) -> None:
@@ -202,8 +205,8 @@ def test_each_outage_is_one_span_and_the_newest_is_shown(tmp_path: Path) -> None
 def test_outage_is_shown_rather_than_a_newer_suspicion() -> None:
     """AS43754's outage at 15:05, and a suspicion of another series that begins later: the outage is asked for."""
     rules = load(RECORDING / "feeds.toml", {})
-    outage = explain(rules, Question("asn/43754"), [FILE], lambda: LATER, lambda tally: None)[0].history
-    doubt = explain(rules, Question("asn/3215"), [FILE], lambda: LATER, lambda tally: None)[0].history
+    outage = explain(rules, Question("asn/43754"), [FILE], lambda: LATER, lambda tally: None).views[0].history
+    doubt = explain(rules, Question("asn/3215"), [FILE], lambda: LATER, lambda tally: None).views[0].history
     later = [closed._replace(changes=tuple(_later(change) for change in closed.changes)) for closed in doubt.bins]
     assert [span.certain for span in doubt.spans()] == [False]
     assert _around([outage, replace(doubt, bins=later)], None) == (1_466_089_500, 1_466_095_500)
@@ -261,7 +264,7 @@ def test_worker_tells_what_its_outages_carry(capsys: pytest.CaptureFixture[str])
     """Each outage of the entity, its explanation, and where its newest bins are."""
     explained = {"bins": 1, "baseline": "recent level", "threshold": 14.97, "reason": "because of nothing"}
     outages = [{**OUTAGE, "explain": explained}, CLOSED, {**OUTAGE, "entity": "asn/1", "outage_id": "0" * 16}]
-    with worker(200, json.dumps({"outages": outages}).encode()) as url:
+    with worker(200, json.dumps({"outages": outages, "incidents": []}).encode()) as url:
         assert main(["explain", "AS43754", "--worker", url]) == 0
     text = capsys.readouterr().out
     assert text.count("asn/43754 mobile") == 2
@@ -272,13 +275,13 @@ def test_worker_tells_what_its_outages_carry(capsys: pytest.CaptureFixture[str])
 
 def test_worker_without_such_an_outage_claims_no_more_than_that(capsys: pytest.CaptureFixture[str]) -> None:
     """No outage at that time: it is said that this does not mean that the entity is well."""
-    with worker(200, json.dumps({"outages": [CLOSED]}).encode()) as url:
+    with worker(200, json.dumps({"outages": [CLOSED], "incidents": []}).encode()) as url:
         assert main(["explain", "AS43754", "--worker", url, "--at", "2016-06-16 16:45"]) == 0
         assert main(["explain", "AS4375", "--worker", url]) == 0
         ended, unknown = capsys.readouterr().out.splitlines()
         assert main(["explain", "AS43754", "--worker", url, "--at", "2016-06-16 16:44"]) == 0
     assert "has no such outage of asn/43754" in ended
-    assert "Near: asn/43754. It does not tell whether the entity is measured" in unknown
+    assert "Near: asn/43754. This does not show whether the entity is measured" in unknown
     assert "asn/43754 mobile" in capsys.readouterr().out
 
 

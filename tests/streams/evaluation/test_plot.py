@@ -30,7 +30,7 @@ TEXT = "{http://www.w3.org/2000/svg}text"
 def views() -> Sequence[View]:
     """Return the bins around the recorded outage of AS43754."""
     rules = load(RECORDING / "feeds.toml", {})
-    return explain(rules, Question("asn/43754"), [FILE], lambda: 4e9, lambda tally: None)
+    return explain(rules, Question("asn/43754"), [FILE], lambda: 4e9, lambda tally: None).views
 
 
 def path_of(drawn: bytes, name: str) -> str:
@@ -76,7 +76,7 @@ def test_unknown_bins_are_gaps(tmp_path: Path) -> None:
     """In warm-up there is a value and no expectation: its line is empty, not at zero."""
     file = tmp_path / "new.jsonl"
     file.write_bytes(b"\n".join(message("gauge", START + hour * HOUR, value=100) for hour in range(4)))
-    new = explain(settings(["gauge"]), Question("asn/1"), [str(file)], lambda: 4e9, lambda tally: None)
+    new = explain(settings(["gauge"]), Question("asn/1"), [str(file)], lambda: 4e9, lambda tally: None).views
     drawn = render(new, "asn/1", "svg")
     assert bins_of(path_of(drawn, "measured-0")) == len(new[0].bins) == 2
     assert bins_of(path_of(drawn, "expected-0")) == 0
