@@ -294,7 +294,7 @@ def test_explain_knows_areas(tmp_path: Path) -> None:
     values = gauges({(1, "IR-30"): [*level(60), *[0.0] * 6], (2, "IR-12"): level(40, DAYS + 6)})
     file.write_bytes(b"\n".join(filter(None, values)))
     settings, question = area_helpers.settings(("country",), ("gauge",)), Question("country/IR", at=START + DAYS * HOUR)
-    (view,) = explain(settings, question, [str(file)], lambda: helpers.LATER, lambda _: None)
+    (view,) = explain(settings, question, [str(file)], lambda: helpers.LATER, lambda _: None).views
     dark = [bin_ for bin_ in view.bins if bin_.start >= START + DAYS * HOUR]
     assert [bin_.why for bin_ in dark[:3]] == ["below", "fired", "followed"]
     assert dark[0].value == pytest.approx(40, rel=0.03)
