@@ -16,6 +16,7 @@ from faust import Schema
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
@@ -59,6 +60,9 @@ METHODS: Mapping[tuple[type, str], str] = {
     ),
     (tuples.ConsumerMessage, "ack"): "self consumer n",
     (TableManager, "_update_channels"): "self",
+    (Recovery, "need_recovery"): "self",
+    (PartitionAssignor, "assign"): "self cluster member_metadata",
+    (driver.AIOKafkaConsumerThread, "topic_partitions"): "self topic",
     (PartitionAssignor, "on_assignment"): "self assignment",
     (PartitionAssignor, "_compress"): "raw",
     (PartitionAssignor, "_decompress"): "compressed",
@@ -83,7 +87,8 @@ DECLARED: Mapping[type, str] = {
     base.Consumer: "_acked _acked_index _committed_offset _read_offset flow_active not_waiting_next_records",
     base.ThreadDelegateConsumer: "_thread",
     tuples.Message: "acked tracked generation_id tp value",
-    aiokafka_state.TopicPartitionState: "has_valid_position position",
+    aiokafka_state.TopicPartitionState: "has_valid_position position awaiting_reset",
+    TableManager: "_recovery",
     Worker: "_signal_stop_future",
     PartitionAssignor: "_url external_topic_distribution",
     App: "rebalancing consumer_generation_id in_transaction topics",
@@ -97,6 +102,7 @@ INITIALISED: Mapping[type, str] = {
     GroupCoordinator: "_group_instance_id _session_timeout_ms _assignors",
     FetchResult: "_partition_records",
     PartitionRecords: "_records next_fetch_offset",
+    Recovery: "active_highwaters active_offsets",
     aiokafka_state.TopicPartitionState: "highwater lso timestamp",
 }
 

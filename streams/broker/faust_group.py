@@ -2,7 +2,8 @@
 
 - `Assignor` accepts an assignment that was made for this member at another address: a member with a fixed name
   (`kafka.instance`) gets its previous assignment back, and Faust would stop without a partition when `web.port` has
-  changed. `Coordinator` then joins once more, so that the others learn the new address.
+  changed. `Coordinator` then joins once more, so that the others learn the new address. It goes on with the partitions
+  of the start when a topic gets more.
 - `Coordinator` ends the process when another worker has taken its name in the group: aiokafka would join again and take
   it back, and both would write. It also ends the process when aiokafka gives up the group: Faust would wait forever.
 """
@@ -31,6 +32,10 @@ class Assignor(PartitionAssignor):  # type: ignore[misc]
 
     has_moved = False
 
+    def assign(self, cluster: Any, member_metadata: Any) -> Any:  # noqa: ANN401
+        """Assign the partitions that the topics had at the start, to all members."""
+        return super().assign(CappedCluster(cluster, self.app.conf.topic_partitions), member_metadata)
+
     def on_assignment(self, assignment: Any) -> None:  # noqa: ANN401
         """Accept an assignment, also one that was made for another address of this worker."""
         metadata, own = cast("ClientMetadata", ClientMetadata.loads(self._decompress(assignment.user_data))), self._url
@@ -46,6 +51,17 @@ class Assignor(PartitionAssignor):  # type: ignore[misc]
         """Return the partitions of a topic by the address of the worker that reads them, also those of this worker."""
         owned = {url: sorted(topics.get(topic, ())) for url, topics in self.external_topic_distribution.items()}
         return {url: numbers for url, numbers in sorted(owned.items()) if numbers}
+
+
+class CappedCluster:
+    """The topics of a cluster, with at most `most` partitions each."""
+
+    def __init__(self, cluster: Any, most: int) -> None:  # noqa: ANN401
+        self._cluster, self._most = cluster, most
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        """Return the numbers of a topic's first partitions."""
+        return {number for number in self._cluster.partitions_for_topic(topic) or () if number < self._most}
 
 
 def _moved(distribution: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:

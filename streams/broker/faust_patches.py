@@ -14,7 +14,7 @@ Faust: rebalance, flow control, recovery, acknowledgement and the commit itself.
   longer than `FETCH_WAIT_MS`: with Faust's 1.5 s, a changelog is read with long pauses.
 - `Thread` reads committed transactions only, and no open one. `open_transaction` returns what waits for the end of one.
 - `Log` keeps the bytes that checksums cover: aiokafka reads them byte by byte, a sixth of its thread's time.
-- `EagerTableManager` starts recovery as soon as the agents have started, not a second later.
+- `_seek_batches` asks the app's `log_guard`, if it has one, where to read on, and which partitions not to read at all.
 - `on_buffer_full` and `on_buffer_drop` ignore batch topics: their full queue itself makes reading wait. Faust would
   stop fetching, and idle for a second each time.
 - `StoppableWorker` makes a stop signal during the start a plain cancellation.
@@ -31,9 +31,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher as fetching
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.record.memory_records import MemoryRecords
-from faust.tables.manager import TableManager
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -60,16 +59,6 @@ class StoppableWorker(faust.Worker):  # type: ignore[misc]
             if self._signal_stop_future is None:
                 raise
             raise asyncio.CancelledError from None
-
-
-class EagerTableManager(TableManager):  # type: ignore[misc]
-    """Faust's table manager, which does not wait a second for more tables: all exist when the agents start."""
-
-    async def on_start(self) -> None:
-        """Start recovery as soon as the agents have started."""
-        await self.app.agents.wait_until_agents_started()
-        await self._update_channels()
-        await self.recovery.start()
 
 
 class BatchMessage(ConsumerMessage):  # type: ignore[misc]
@@ -132,6 +121,15 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     batched: Collection[str] = ()
     _watched: Fetcher | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **options)
+        self.resets: set[TP] = set()  # partitions of batch topics whose position was outside of the log
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """Return how many partitions a topic has, or had when the worker started."""
+        number: int | None = super().topic_partitions(topic)
+        return None if number is None else min(number, int(self.consumer.app.conf.topic_partitions))
+
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ANN401
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
@@ -155,9 +153,15 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         async def watched(*request: Any) -> bool:  # noqa: ANN401
             needs_wakeup: bool = await process(*request)
             self._adopt(fetcher)
+            self._note_resets(request[0])
             return needs_wakeup
 
         fetcher._proc_fetch_request = watched
+
+    def _note_resets(self, assignment: Any) -> None:  # noqa: ANN401
+        """Note partitions that aiokafka sends back to the beginning, as their position is not in the log."""
+        batches = (tp for tp in assignment.tps if tp.topic in self.batched)
+        self.resets.update(ensure_TP(tp) for tp in batches if assignment.state_value(tp).awaiting_reset)
 
     def _adopt(self, fetcher: Fetcher) -> None:
         for tp, result in fetcher._records.items():
@@ -183,6 +187,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         # The epoch grows whenever positions are no longer known; batches of an earlier one are void.
         self._epoch = 0
         self._sought_epoch = -1
+        self._fetched: dict[TP, tuple[int, int]] = {}  # position and newest record of changelogs since a seek
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
@@ -212,6 +217,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return {}
         epoch = self._epoch
         records = await super()._getmany(wanted, timeout)
+        self._note_fetched(records, limits)
+        if self._thread.resets and self._sought_epoch == epoch:
+            self._turn()
         if epoch != self._epoch or self.app.rebalancing:
             # Faust forgets and seeks when the rebalance reaches it; till then what is acknowledged can be committed.
             self._turn()
@@ -226,14 +234,30 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """
         if not self.flow_active:
             await self.wait_for_stopped_flow()
+        for tp in partitions:
+            self._fetched.pop(tp, None)
         await super().seek_wait(partitions)
+
+    def _note_fetched(self, records: Mapping[TP, list[Any]], limits: Collection[str]) -> None:
+        """Note how far changelogs were read: no fetch is under way now, so all records so far are in our hands."""
+        for tp in self.assignment():
+            state = self._state(tp) if tp.topic not in limits else None
+            if state is not None and state.has_valid_position:
+                newest = self._fetched.get(tp, (0, -1))[1]
+                self._fetched[tp] = state.position, max([newest, *(record.offset for record in records.get(tp, ()))])
+
+    def has_read(self, tp: TP, offset: int, end: int) -> bool:
+        """Return whether a changelog was read past `end`, with no record behind `offset` still on its way."""
+        position, newest = self._fetched.get(tp, (-1, -1))
+        return position > end and newest <= offset
 
     async def _readable(self, active: set[TP] | None, limits: Mapping[str, int]) -> set[TP] | None:
         """Return the active partitions, without batch topics as long as their positions may move."""
         if active is None:
             return None
         if not self.app.rebalancing and await self._seek_batches(limits):
-            return set(active)
+            guard = getattr(self.app, "log_guard", None)
+            return {tp for tp in active if guard is None or not guard.is_refused(tp)}
         return {tp for tp in active if tp.topic not in limits}
 
     async def _seek_batches(self, limits: Collection[str]) -> bool:
@@ -243,16 +267,27 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             partitions = self._batch_partitions(limits)
             committed = {tp: offset for tp in partitions if (offset := self._committed_offset[tp])}
             try:
+                self._thread.resets.clear()
+                committed = await self._starts(partitions, committed)
                 if committed:
                     await super().seek_wait(committed)
                 await self._seek_uncommitted(partitions.difference(committed))
-            except IllegalStateError:
+            except KafkaError:  # a rebalance, or a broker that does not answer now
                 return False
             if epoch != self._epoch:
                 return False
             self._in_flight.clear()
             self._sought_epoch = epoch
         return True
+
+    async def _starts(self, partitions: set[TP], committed: dict[TP, int]) -> dict[TP, int]:
+        """Return where to read on in each partition, as the app's guard decides; by default what is committed."""
+        guard = getattr(self.app, "log_guard", None)
+        if guard is None or not partitions:
+            return committed
+        firsts, ends = await self.earliest_offsets(*partitions), await self.highwaters(*partitions)
+        logs = {tp: (firsts[tp], ends[tp], committed.get(tp)) for tp in partitions}
+        return await guard.starts(logs)  # type: ignore[no-any-return]
 
     async def _seek_uncommitted(self, partitions: set[TP]) -> None:
         if partitions and self.app.conf.consumer_auto_offset_reset == "earliest":

@@ -27,6 +27,8 @@ KEYS = (
     "alerts_state",
     "alerts_dead",
 )
+#: What to do when a topic has got more partitions.
+REPARTITION = "keys have moved, so the state fits no more; docs/state.md says how to go on"
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
 MAX_DEAD = MAX_MESSAGE - 65_536  # bytes of a dead letter without its headers
 
@@ -84,6 +86,13 @@ def all_of(kafka: KafkaSettings) -> list[Topic]:
     return list({topic.name: topic for topic in [*wanted(kafka), *alerting(kafka)]}.values())
 
 
+class TopicState(NamedTuple):
+    """A topic as it is: its id, empty when the broker has none, and the number of its partitions."""
+
+    topic_id: str
+    partitions: int
+
+
 @contextmanager
 def connected(kafka: KafkaSettings) -> Iterator[Any]:
     """Yield an admin client. Raises BrokerError, which names the address, when no broker answers or one refuses."""
@@ -96,11 +105,31 @@ def connected(kafka: KafkaSettings) -> Iterator[Any]:
         client.close()
 
 
+def described(kafka: KafkaSettings) -> dict[str, TopicState]:
+    """Return each topic of the settings that exists. Raises BrokerError."""
+    with connected(kafka) as client:
+        return describe(client, kafka)
+
+
+def describe(client: Any, kafka: KafkaSettings) -> dict[str, TopicState]:  # noqa: ANN401
+    """Return each topic of the settings that exists, as a connected client sees it."""
+    found = client.describe_topics([topic.name for topic in all_of(kafka)])
+    return {
+        topic["name"]: TopicState(_id(topic.get("topic_id")), len(topic["partitions"]))
+        for topic in found
+        if not topic["error_code"]
+    }
+
+
+def _id(found: object) -> str:
+    """Return the id of a topic, empty for the one of all zeros that old brokers send."""
+    text = str(found or "")
+    return text if text.strip("0-") else ""
+
+
 def existing(kafka: KafkaSettings) -> dict[str, int]:
     """Return the number of partitions of each topic of the settings that exists. Raises BrokerError."""
-    with connected(kafka) as client:
-        found = client.describe_topics([topic.name for topic in all_of(kafka)])
-    return {topic["name"]: len(topic["partitions"]) for topic in found if not topic["error_code"]}
+    return {name: topic.partitions for name, topic in described(kafka).items()}
 
 
 def create(kafka: KafkaSettings) -> list[str]:
@@ -138,7 +167,9 @@ def check(kafka: KafkaSettings) -> int:
     partitions = there[kafka.measurements]
     for name in (kafka.clock, kafka.partials, kafka.findings, changelog(kafka)):
         if there[name] != partitions:
-            raise BrokerError(f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}")
+            raise BrokerError(
+                f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}: {REPARTITION}"
+            )
     return partitions
 
 

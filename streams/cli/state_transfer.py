@@ -57,11 +57,16 @@ def _rows(table: dict[bytes, bytes], number: int) -> dict[str, bytes]:
     """Return the rows of all stages of a partition; the folder of the stage is part of each name."""
     loaded = [(stage.folder, SnapshotStore(table, number, stage.folder).load()) for stage in STAGES]
     snapshots = [
-        (folder, {**snapshot.rows, HEAD: pack(snapshot.values, {})})
+        (folder, {**snapshot.rows, HEAD: pack(_of_any_topic(snapshot.values), {})})
         for folder, snapshot in loaded
         if snapshot is not None
     ]
     return {f"{folder}{name}": row for folder, rows in snapshots for name, row in rows.items()}
+
+
+def _of_any_topic(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a head without the id of its topic: in another cluster the same offsets have another."""
+    return {name: value for name, value in values.items() if name != "topic"}
 
 
 def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:

@@ -57,6 +57,10 @@ class KafkaSettings(Section, frozen=True):
         Name | None,
         Meta(description="fixed name of this worker in its group, so that a restart need not wait for the old session"),
     ] = None
+    gaps: Annotated[
+        Literal["refuse", "accept"],
+        Meta(description="what to do with a partition whose next messages the broker has deleted unread"),
+    ] = "refuse"
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
         Meta(description="whether connections are encrypted, and whether clients log in"),

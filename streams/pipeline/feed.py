@@ -23,6 +23,7 @@ from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import Series, SeriesIndex, series_of
 from streams.pipeline.admission import Admission, Advance, reject_unusable
 from streams.pipeline.areas.cells import Cells, Partial, Verdict
+from streams.pipeline.gap import Gap
 
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
 
@@ -79,6 +80,7 @@ class Feed:
         self.closings = 0  # bins closed since the last snapshot
         self.forgot = False  # whether rows were freed since then
         self.spoke: set[int] = set()  # starts of bins with a measurement since `Shard.spoke` was called last
+        self.gap = Gap()
         self.cells = Cells(rules.detector, rules.areas) if rules.areas else None
         if self.cells:
             self.cells.index.home = self.index.home
@@ -141,6 +143,8 @@ class Feed:
         rows, starts = self.index.rows_of(part.columns.code, part.select), self.rules.time.bin_of(part.columns.ts)
         self.index.touch(rows, starts)
         self.index.moves.note(part.columns.code, rows, starts, self.index.group)
+        if self.gap.is_open and part.size:
+            self.gap = self.gap.closed(self._last_bin_missed(float(part.columns.ts[0])))
         self.spoke.update(distinct(starts))
         arrivals = arrivals_of(self.kind, rows, part)
         self.bins.add(starts, arrivals, len(self.index))
@@ -148,6 +152,10 @@ class Feed:
             add_events(self.members, starts, rows, part.measurements)
         if self.cells:
             self.cells.add(part.measurements, starts, arrivals)
+
+    def _last_bin_missed(self, ts: float) -> int:
+        """Return the last bin of which measurements may be missing: the first one after a gap had this event time."""
+        return int(self.rules.time.bin_of(np.array([ts + self.rules.time.lateness]))[0])
 
     def _correct(self, part: MeasurementSlice, until: Ints) -> None:
         """Correct who is up by late measurements, as of the bin that was the next to close when each came.
@@ -174,6 +182,8 @@ class Feed:
         changes += self.detector.close(observed, self.reference.calendar.asked(self.index, start, width))
         if self.observer:
             self.observer(observed, changes)
+        if start in self.gap and self.cells:
+            self.cells.bins.bins.pop(start, None)  # sums of what has come would look like a fall
         named = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
         last_of_day = start // DAY != (start + width) // DAY
         fault = bool(self.detector.scalars["fault"])
@@ -217,6 +227,8 @@ class Feed:
         few = elsewhere is None and int(alive.sum()) < FEW
         is_real_silence = self.rules.silence_is_zero and (count > 0 or elsewhere or few)
         present = alive if is_real_silence or self.kind.tracks_members else measured & alive
+        if start in self.gap:
+            present = np.zeros(rows, dtype=np.bool_)
         columns = bin_columns(self.kind, closed, self.members, start, rows)
         group, side = self.index.group[:rows], self.index.side[:rows]
         return ClosedBin(start, *columns[:2], present, alive, *columns[2:], group, side=side)

@@ -135,6 +135,12 @@ class MeasurementStage(Stage):
         feed = self.shard.feeds.get(outage.feed)
         return feed is not None and len(feed.index) > 0
 
+    def note_gap(self) -> None:
+        """Take note that measurements behind `applied` are gone: the bins that they may have been in are unknown."""
+        self.unsaved = True
+        for feed in self.shard.feeds.values():
+            feed.gap = feed.gap.widened(None if feed.watermark.newest is None else feed.watermark.next_close)
+
     def note_lag(self, lag: int | None, now: float) -> None:
         """Note how many messages are unread: time in which there are some, or it is unknown, is not idle."""
         if lag != 0:

@@ -20,6 +20,7 @@ from streams.ingest.series_index import KEY, Series, SeriesIndex
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.areas.cells import Cells
 from streams.pipeline.feed import Feed
+from streams.pipeline.gap import Gap
 from streams.pipeline.shard import Counts, Shard
 from streams.state.row_codec import Packed, unpack
 from streams.state.shard_rows import CHUNK, SLOT_CHUNK
@@ -91,6 +92,7 @@ def _family(rows: Mapping[str, Packed], family: str) -> list[tuple[list[str], Pa
 def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed]) -> None:
     feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
     feed.admission.active, feed.silent_since = head["active"], head["silent_since"]
+    feed.gap = Gap(*head.get("gap", ()))
     for pending in rows["held"].values["held"]:
         measurement = convert(pending["measurement"], Measurement)
         origin = MeasurementOrigin(pending["offset"], base64.b64decode(pending["payload"]))

@@ -84,6 +84,7 @@ def _head(feed: Feed) -> dict[str, Any]:
         "scalars": feed.detector.scalars,
         "countries": list(feed.index.countries),
         **({"moves": _moves(feed)} if feed.index.moves.waiting else {}),
+        **({"gap": list(feed.gap)} if feed.gap.first is not None else {}),
         **({"since": feed.cells.since} if feed.cells else {}),
     }
 

@@ -35,6 +35,7 @@ class Stage(ABC):
     Attributes:
         name: The stage's name among all stages of a worker.
         applied: The newest offset in the state; -1 when there is none.
+        topic_id: The id of the topic whose offsets these are; empty when it is unknown.
         closed_at: Time since when bins have closed that no snapshot includes (s); None when there are none.
         unsaved: Whether the state has changed since the last snapshot.
         runs_in_thread: Whether `process` may take seconds, in which the event loop must go on.
@@ -62,6 +63,7 @@ class Stage(ABC):
         self.name = f"{self.folder}{number}"
         self.store = SnapshotStore(table, number, self.folder)
         self.applied = -1
+        self.topic_id = ""
         self.last_saved = now
         self.closed_at: float | None = None
         self.unsaved = False
@@ -77,7 +79,8 @@ class Stage(ABC):
         """Write a snapshot of all messages up to `applied` and return the bytes written."""
         before = self.store.bytes_written
         rows = self._rows()
-        self.store.save({"offset": self.applied, **self._head()}, rows, self._gone())
+        topic = {"topic": self.topic_id} if self.topic_id else {}
+        self.store.save({"offset": self.applied, **topic, **self._head()}, rows, self._gone())
         self.last_saved, self.unsaved, self.closed_at = now, False, None
         return self.store.bytes_written - before
 
@@ -88,12 +91,16 @@ class Stage(ABC):
             return
         try:
             self.applied = loaded.values["offset"]
+            self.topic_id = loaded.values.get("topic", "")
             self._restore(loaded)
         except (LookupError, AttributeError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {one_line(str(error))}"
             raise StateError(
                 f"{self.topic}, partition {self.number}: a snapshot is not one of format {FORMAT}: {reason}"
             ) from None
+
+    def note_gap(self) -> None:  # noqa: B027 - a stage that waits for what is missing has nothing to note
+        """Take note that messages behind `applied` are gone: what they would have said is unknown."""
 
     def _fresh(self, records: Run) -> Run:
         """Return the records that the state lacks; from here on it includes them all."""

@@ -14,14 +14,17 @@ from faust.types import TP
 from schemas.clock import Clock
 from schemas.incident import Incident
 from schemas.outage import Outage
+from streams.broker.snapshot_table import SnapshotTable
 from streams.broker.transport import OpenTransaction, lag, open_transaction
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.state.area_stage import AreaStage
 from streams.state.incident_stage import IncidentStage
 from streams.state.measurement_stage import MeasurementStage
+from streams.state.stage import Stage
 from streams.worker.ended_events import EndedEvents
 from streams.worker.feed_liveness import FeedLiveness
+from streams.worker.log_guard import LogGuard
 from streams.worker.metadata_refresh import refresh_metadata
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
@@ -53,7 +56,9 @@ class Worker:
         self.metrics, self.publisher, self.clock = metrics, publisher, clock
         self.reference = reference or ReferenceData()
         self.ended = EndedEvents(settings.web.recent)
-        services = Services(metrics, publisher, self.ended, clock, check_watchdog)
+        self.guard = LogGuard(settings, metrics, self._stage_at)
+        deliver = table.deliver if isinstance(table, SnapshotTable) else _deliver_nothing
+        services = Services(metrics, publisher, self.ended, clock, check_watchdog, self.guard, deliver)
         self.measuring = StageRunner(services, self._measurement_stage, metrics.batch_seconds.time)
         self.summing = StageRunner(services, self._area_stage)
         self.grouping = StageRunner(services, self._incident_stage)
@@ -61,6 +66,17 @@ class Worker:
         self.partitions: dict[int, MeasurementStage] = self.measuring.stages
         self.recent_bins = RecentBins(settings.web.history, settings.web.history_mb * 1_000_000)
         self.liveness = FeedLiveness({feed: settings.stalled_after(feed) for feed in settings.feeds})
+
+    def _stage_at(self, tp: TP) -> Stage:
+        """Return the stage of a partition of a topic that stages read."""
+        kafka = self.settings.kafka
+        runners: dict[str, StageRunner[Any]] = {
+            kafka.measurements: self.measuring,
+            kafka.partials: self.summing,
+            kafka.findings: self.grouping,
+        }
+        stage: Stage = runners[tp.topic].at(tp.partition)
+        return stage
 
     def _measurement_stage(self, number: int, now: float) -> MeasurementStage:
         stage = MeasurementStage(self.settings, number, self.table, now, self.reference)
@@ -99,6 +115,8 @@ class Worker:
         """Note how far a feed has come elsewhere, follow it where this partition may, and save what is due."""
         async with self.measuring.lock(number):
             stage = self.measuring.at(number)
+            if self.measuring.is_refused(stage):
+                return
             stage.note_clock(clock.feed, clock.newest)
             await self.measuring.publish(stage, stage.follow_clock(self.lag(number), self.clock()))
         for runner in self.runners:
@@ -138,7 +156,7 @@ class Worker:
             self.open_transaction(number)  # its time counts from the first look
             now = self.clock()
             stage.note_lag(self.lag(number), now)
-            if stage.may_follow(self.lag(number), now):
+            if not self.measuring.is_refused(stage) and stage.may_follow(self.lag(number), now):
                 due.add(number)
         for number in sorted(due):
             await self._wake(number)
@@ -169,3 +187,7 @@ class Worker:
     def open_transaction(self, number: int) -> OpenTransaction | None:
         """Return the messages of a partition that wait for a producer to end a transaction; None without one."""
         return open_transaction(self.app, TP(self.settings.kafka.measurements, number))
+
+
+async def _deliver_nothing() -> None:
+    """Stand for the delivery of rows to a table without a changelog."""

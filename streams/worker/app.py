@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry
 from schemas.clock import decode_clock
 from schemas.rejections import REASONS, one_line
 from streams.broker.faust_group import Assignor
-from streams.broker.faust_patches import EagerTableManager
+from streams.broker.faust_tables import EagerTableManager
 from streams.broker.security import credentials
+from streams.broker.snapshot_table import SnapshotTable
 from streams.broker.topics import MAX_MESSAGE, TABLE
 from streams.broker.transport import batch_topic
 from streams.config.reference_data import ReferenceData
@@ -45,7 +46,7 @@ def build(settings: Settings, partitions: int, data_dir: str, reference: Referen
     app.watchdog = Watchdog(float(settings.kafka.session_timeout) / 2)
     publisher = Publisher(app, settings, app.watchdog.check)
     worker = Worker(settings, app, table, metrics, publisher, time.monotonic, app.watchdog.check, reference)
-    app.ebbtide = worker
+    app.ebbtide, app.log_guard = worker, worker.guard
     metrics.registry.register(StateCollector(settings, worker.scored_stages, worker.open_incidents))
     _add_agents(app, worker)
     _add_signals(app, worker, table)
@@ -72,6 +73,7 @@ def _app(settings: Settings, partitions: int, data_dir: str) -> faust.App:
         broker_heartbeat_interval=float(kafka.session_timeout) / 4,
         producer_max_request_size=MAX_MESSAGE,
         TableManager=EagerTableManager,
+        Table=SnapshotTable,
         PartitionAssignor=Assignor,
         canonical_url=settings.web.address,  # by which workers name each other
         web_bind=settings.web.bind,

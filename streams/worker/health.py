@@ -22,6 +22,8 @@ def not_ready(worker: Worker) -> str | None:
     app = worker.app
     if app.rebalancing or app.in_recovery or not app.tables.recovery.completed.is_set():
         return "recovering"
+    if refusals := worker.guard.reasons():
+        return f"refused: {'; '.join(refusals)}"
     numbers = worker.assigned()
     behind = [number for number in numbers if _is_behind(worker, number)]
     if behind:

@@ -69,6 +69,7 @@ class Metrics:
         self.delay = self._histogram("bin_to_event_seconds", "From a bin's end to the outage sent.", WAITS, "feed")
         self.batch_seconds = self._histogram("batch_seconds", "Time to process a batch.", DELAYS)
         self.snapshot_bytes = self._counter("snapshot_bytes", "Bytes of snapshot rows written.")
+        self.lost = self._counter("lost_messages", "Messages that the broker deleted before they were read.")
         self.snapshots = self._counter("snapshots", "Snapshots written.")
 
     def _state(self) -> None:
@@ -102,6 +103,7 @@ class Metrics:
             "Time for which an open transaction has held messages back.",
             "partition",
         )
+        self.refused = self._gauge("refusals", "Partitions that are refused: state and log do not fit.")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
         self.recovery = self._gauge("recovery_seconds", "Duration of the last recovery of the state, from its loss.")
         self.recovery.set(nan)

@@ -25,7 +25,7 @@ from streams.config.errors import EbbtideError, SettingsError, UsageError
 from streams.config.ports import demand_port, free_port
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import Settings
-from streams.worker import calendar_topic
+from streams.worker import calendar_topic, topic_watch
 from streams.worker.app import build
 from streams.worker.web.access import exposed
 
@@ -72,7 +72,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     if warning := exposed(settings.web):
         sys.stderr.write(f"ebbtide: {warning}\n")
     settings = _listening(settings)
-    partitions = topics.check(settings.kafka)
+    partitions, started = topics.check(settings.kafka), topics.described(settings.kafka)
     # The topic decides how many partitions there are, not the settings.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     data_dir, reference = _directory(settings.worker.data_dir), reference_data_of(settings)
@@ -82,6 +82,8 @@ def run_worker(settings: Settings, log_level: str) -> None:
     logging.getLogger("asyncio").addFilter(_not_logged_before)
     logging.setLogRecordFactory(_without_trace(logging.getLogRecordFactory()))
     settle_memory()
+    app.log_guard.topic_ids = {name: topic.topic_id for name, topic in started.items()}
+    topic_watch.start(settings.kafka, started, app.log_guard.refuse_all)
     app.watchdog.start()
     calendar_topic.follow(settings.kafka, reference.calendar, found)
     Runner(app, log_level).execute_from_commandline()

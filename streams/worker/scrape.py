@@ -23,6 +23,7 @@ def metrics(worker: Worker, accept: str) -> Response:
 def refresh(worker: Worker) -> None:
     """Set the gauges from the present state."""
     worker.metrics.ready.set(not_ready(worker) is None)
+    worker.metrics.refused.set(len(worker.guard.reasons()))
     _refresh_lag(worker)
     _refresh_time(worker)
     _refresh_feeds(worker)

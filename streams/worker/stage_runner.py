@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from aiokafka.errors import KafkaError
+from faust.types import TP
 
 from streams.broker.transport import RecordBatch
 from streams.pipeline.emitted import Emitted
 from streams.state.stage import Stage
 from streams.worker.ended_events import EndedEvents
+from streams.worker.log_guard import LogGuard, is_refusal
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
 
@@ -21,7 +25,7 @@ log = logging.getLogger(__name__)
 
 class Services(NamedTuple):
     """What all stage runners of a worker share. `clock` returns wall time since any fixed instant (s); `check_watchdog`
-    ends the process when its partitions may belong to another worker.
+    ends the process when its partitions may belong to another worker. `deliver` waits until the broker has all rows.
     """
 
     metrics: Metrics
@@ -29,6 +33,8 @@ class Services(NamedTuple):
     ended: EndedEvents
     clock: Callable[[], float]
     check_watchdog: Callable[[], None]
+    guard: LogGuard
+    deliver: Callable[[], Awaitable[None]]
 
 
 class StageRunner(Generic[S]):
@@ -78,7 +84,7 @@ class StageRunner(Generic[S]):
         batch: RecordBatch = event.value
         number = batch.tp.partition
         async with self.lock(number):
-            if self.stopping or batch.is_void:
+            if self.stopping or batch.is_void or self.services.guard.is_refused(batch.tp):
                 batch.release()  # not acknowledged, so whoever is assigned the partition next reads it again
                 return
             self._unacknowledged.setdefault(number, []).append((stream, event))
@@ -114,17 +120,23 @@ class StageRunner(Generic[S]):
 
     async def save_if_due(self, stage: S) -> None:
         """Save a stage when it is time, or when it has changed and the worker stops."""
+        if self.is_refused(stage):
+            return
         if stage.due(self.services.clock()) or (self.stopping and stage.unsaved):
             await self._save(stage)
 
+    def is_refused(self, stage: Stage) -> bool:
+        """Return whether a stage must not change."""
+        return self.services.guard.is_refused(TP(stage.topic_of(stage.settings.kafka), stage.number))
+
     def unsaved(self) -> list[int]:
         """Return the partitions whose stage has changed since its snapshot."""
-        return [number for number, stage in self.stages.items() if stage.unsaved]
+        return [number for number, stage in self.stages.items() if stage.unsaved and not self.is_refused(stage)]
 
     def due(self) -> list[int]:
         """Return the partitions whose snapshot is due."""
         now = self.services.clock()
-        return [number for number, stage in self.stages.items() if stage.due(now)]
+        return [number for number, stage in self.stages.items() if stage.due(now) and not self.is_refused(stage)]
 
     async def _save(self, stage: S) -> None:
         """Wait for the deliveries of what the stage emitted, write a snapshot, acknowledge what it includes."""
@@ -133,7 +145,21 @@ class StageRunner(Generic[S]):
         if not self._owns(stage):
             return
         self.services.check_watchdog()
-        self.services.metrics.snapshot_bytes.inc(stage.save(self.services.clock()))
+        size = stage.save(self.services.clock())
+        if not await self._delivered(stage):
+            return
+        self.services.metrics.snapshot_bytes.inc(size)
         self.services.metrics.snapshots.inc()
         for stream, event in batches:
             await stream.ack(event)
+
+    async def _delivered(self, stage: S) -> bool:
+        """Wait until the broker has the rows of a snapshot. When it refuses one, the partition is refused."""
+        try:
+            await self.services.deliver()
+        except KafkaError as error:
+            if not is_refusal(error):
+                raise
+            self.services.guard.refuse_partition(stage.number, error)
+            return False
+        return True

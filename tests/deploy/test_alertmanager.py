@@ -18,6 +18,8 @@ ROUTES = {
     "EbbtideWatchdog": "watchdog",
     "EbbtideDown": "pager",
     "EbbtideAbsent": "pager",
+    "EbbtideRefusal": "pager",
+    "EbbtideMessagesLost": "pager",
     "EbbtideDeliveryFailing": "pager",
 }
 CONFIG: dict[str, Any] = rules.read(rules.ALERTMANAGER)

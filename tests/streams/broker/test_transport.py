@@ -36,6 +36,7 @@ class Log:
         self.per_fetch = 5
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.gone = False
+        self.resets: set[TP] = set()
 
     def state(self) -> SimpleNamespace:
         """Return what aiokafka knows of a partition just assigned."""

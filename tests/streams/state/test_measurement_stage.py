@@ -304,3 +304,39 @@ def test_other_hashes_and_none() -> None:
 def with_kafka(settings: Settings, **kafka: object) -> Settings:
     """Return settings with other keys of `[kafka]`."""
     return msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, **kafka))
+
+    assert (totals["received", ""], totals["dead", "bad-key"], totals["binned", "count"]) == (3, 1, 2)
+
+
+@pytest.mark.parametrize("kind", ["count", "presence"])
+def test_bins_with_lost_messages_are_unknown(kind: str) -> None:
+    """Hours were deleted before they were read: without note of it all networks fall, with it none does; dark later
+    is dark again, and a restart in the middle changes nothing.
+    """
+    settings, lost = helpers.settings((kind,)), 4  # type: ignore[arg-type]
+    later = lively(kind, bins=BINS + 12, first=BINS + lost, asns=4)  # of so few, silence counts
+
+    def outages(noted: bool, saved: bool = False) -> list[Outage]:
+        table: dict[bytes, bytes] = {}
+        stage = MeasurementStage(settings, 0, table, 0.0)
+        feed(stage, lively(kind, asns=4), 0)
+        if noted:
+            stage.note_gap()
+        found = feed(stage, later[:3], 10_000)
+        if saved:
+            stage.save(0.0)
+            stage = MeasurementStage(settings, 0, table, 0.0)
+        return found + feed(stage, later[3:], 20_000)
+
+    assert (outages(noted=False) != []) == (kind == "count")  # presence stays until somebody says otherwise
+    assert outages(noted=True) == outages(noted=True, saved=True) == []
+
+
+def test_after_a_gap_a_dark_network_is_told() -> None:
+    """Only the bins of the gap are unknown."""
+    stage = MeasurementStage(helpers.settings(("count",)), 0, {}, 0.0)
+    feed(stage, lively(), 0)
+    stage.note_gap()
+    rest = [value for value in lively(bins=BINS + 16, first=BINS + 4, asns=6) if b'"asn":3' not in (value or b"")]
+    assert {outage.entity for outage in feed(stage, rest, 10_000)} == {"asn/3"}
+    assert stage.shard.feeds["count"].gap.last is not None

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from schemas.bin_report import encode
@@ -44,7 +45,7 @@ class Stream:
     def __init__(self, values: Sequence[bytes], is_void: bool = False) -> None:
         run = records(values)
         self.released, self.acknowledged = 0, 0
-        self.batch = SimpleNamespace(tp=SimpleNamespace(partition=0), run=run, release=self._release, is_void=is_void)
+        self.batch = SimpleNamespace(tp=TP("findings", 0), run=run, release=self._release, is_void=is_void)
 
     def _release(self) -> None:
         self.released += 1

@@ -1,0 +1,190 @@
+"""State and log on Apache Kafka: the first message read is the one after the state, or the partition is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+import pytest
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions
+
+from streams.broker import topics
+from streams.broker.security import client_options
+from tests.ebbtide import Cluster, Worker, wait_for
+from tests.kafka import ApacheKafka
+
+pytestmark = pytest.mark.kafka
+LINES = 300
+
+
+@pytest.fixture
+def cluster(kafka: ApacheKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Make topics for the test."""
+    name = f"guard-{'-'.join(re.findall('[a-z0-9]+', str(request.node.name)[5:]))}"
+    with closing(Cluster(kafka.address, name, tmp_path, EBBTIDE_WORKER_SNAPSHOT_EVERY="1s")) as made:
+        yield made
+
+
+def message(second: int) -> bytes:
+    """Return a measurement of one second."""
+    return orjson.dumps({"feed": "atlas", "ts": 1_466_121_600 + second, "asn": 1, "member": "a", "up": True})
+
+
+def send(cluster: Cluster, first: int, count: int = LINES) -> int:
+    """Send that many measurements, from a second on, and return the last offset."""
+    return cluster.send(*((0, b"asn/1", message(second)) for second in range(first, first + count)))[-1]
+
+
+def run_once(cluster: Cluster) -> int:
+    """Have a worker apply some measurements and stop in order; return the last offset."""
+    worker, last = cluster.worker(), send(cluster, 0)
+    worker.wait_applied({0: last})
+    assert worker.stop() == 0
+    return last
+
+
+def refusal(worker: Worker) -> str:
+    """Wait until the worker refuses something; return the reason that it gives, which is one line of its log too."""
+    reason = wait_for("a refusal", lambda: _reason(worker))
+    assert len([line for line in worker.errors().splitlines() if "refused: " in line]) == 1, worker.errors()
+    assert b"ebbtide_refusals 0.0" not in worker.get("/metrics")[1]
+    return str(reason)
+
+
+def _reason(worker: Worker) -> str | None:
+    code, body = worker.get("/readyz")
+    reason = str(orjson.loads(body)["reason"]) if code == 503 else ""
+    return reason if reason.startswith("refused: ") else None
+
+
+def changelog(cluster: Cluster) -> str:
+    """Return the name of the changelog."""
+    return topics.changelog(cluster.kafka)
+
+
+def configure(cluster: Cluster, topic: str, **configs: str) -> None:
+    """Change the configuration of a topic; `_` stands for a dot."""
+    values = {name.replace("_", "."): value for name, value in configs.items()}
+    with topics.connected(cluster.kafka) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, values)])
+
+
+def delete_before(cluster: Cluster, topic: str, offset: int) -> None:
+    """Delete the records of partition 0 before an offset."""
+    if topic == changelog(cluster):
+        configure(cluster, topic, cleanup_policy="delete")  # as retention does; Kafka refuses it for compacted topics
+    with topics.connected(cluster.kafka) as admin:
+        admin.delete_records({TopicPartition(topic, 0): offset})
+
+
+def recreate(cluster: Cluster, topic: str) -> None:
+    """Delete a topic and make it again."""
+    with topics.connected(cluster.kafka) as admin:
+        admin.delete_topics([topic])
+    wait_for("a topic that is gone", lambda: topic not in topics.existing(cluster.kafka))
+    topics.create(cluster.kafka)
+
+
+def test_refused_snapshot(cluster: Cluster) -> None:
+    """A changelog that takes no row of that size: no offset is committed, and with room nothing is missing."""
+    configure(cluster, changelog(cluster), max_message_bytes="100")
+    worker, last = cluster.worker(), send(cluster, 0)
+    worker.wait_applied({0: last})
+    assert "snapshot was not written (MessageSizeTooLargeError" in refusal(worker)
+    assert cluster.committed() == {}
+    assert worker.stop() == 0
+    configure(cluster, changelog(cluster), max_message_bytes="16777216")
+    again = cluster.worker()
+    counts = again.wait_applied({0: last})[0]
+    assert (counts["received"], counts["skipped"]) == (LINES, 0)
+
+
+def test_emptied_changelog(cluster: Cluster) -> None:
+    """Offsets without state are refused; after a reset all is read again."""
+    last = run_once(cluster)
+    tp = TopicPartition(changelog(cluster), 0)
+    delete_before(cluster, tp.topic, cluster.records(tp.topic)[-1].offset + 1)
+    worker = cluster.worker()
+    assert f"offset {last + 1} is committed, but the changelog has no state" in refusal(worker)
+    assert worker.stop() == 0
+    assert cluster.run("state", "reset", "--yes").returncode == 0
+    again = cluster.worker()
+    assert again.wait_applied({0: last})[0]["received"] == LINES
+    again.wait_ready()
+
+
+@pytest.mark.parametrize("messages", [LINES // 2, 2 * LINES])
+def test_anew(cluster: Cluster, messages: int) -> None:
+    """A topic made anew, with fewer and with more messages than before: none of them is skipped in silence."""
+    run_once(cluster)
+    recreate(cluster, cluster.kafka.measurements)
+    send(cluster, 10_000, messages)
+    worker = cluster.worker()
+    assert "made anew" in refusal(worker)
+    assert worker.status()[0]["skipped"] == 0
+
+
+def test_anew_meanwhile(cluster: Cluster) -> None:
+    """A topic made anew while it is read is noticed."""
+    worker, last = cluster.worker(), send(cluster, 0)
+    worker.wait_applied({0: last})
+    worker.wait_ready()
+    recreate(cluster, cluster.kafka.measurements)
+    send(cluster, 10_000)
+    assert "was made anew while it was read" in refusal(worker)
+
+
+def test_gap(cluster: Cluster) -> None:
+    """Messages deleted before they were read are counted and refused; the setting goes on without them."""
+    last = run_once(cluster)
+    send(cluster, LINES)
+    first = send(cluster, 3 * LINES) - LINES + 1
+    delete_before(cluster, cluster.kafka.measurements, first)
+    worker = cluster.worker()
+    assert f"{LINES} messages, offsets {last + 1} to {first - 1}, are gone from the topic unread" in refusal(worker)
+    assert f"ebbtide_lost_messages_total {LINES}.0".encode() in worker.get("/metrics")[1]
+    assert worker.status()[0]["applied"] == last
+    assert worker.stop() == 0
+
+    cluster.environment["EBBTIDE_KAFKA_GAPS"] = "accept"
+    again = cluster.worker()
+    again.wait_ready()
+    assert again.wait_applied({0: first + LINES - 1})[0]["received"] == 2 * LINES
+    assert f"ebbtide_lost_messages_total {LINES}.0".encode() in again.get("/metrics")[1]
+
+
+def test_marker_at_the_end(cluster: Cluster) -> None:
+    """A changelog whose end is a transaction's marker, not a record, is recovered all the same."""
+    last = run_once(cluster)
+    producer = KafkaProducer(**client_options(cluster.kafka), transactional_id=f"{cluster.kafka.app_id}-mirror")
+    try:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(changelog(cluster), key=b"from elsewhere", value=b"", partition=0)
+        producer.commit_transaction()
+    finally:
+        producer.close()
+    worker = cluster.worker()
+    worker.wait_ready()
+    assert worker.wait_applied({0: last})[0]["received"] == LINES
+
+
+def test_more_partitions(cluster: Cluster) -> None:
+    """More partitions are noticed while it runs: nothing more is read, it lives on, and a start says what to do."""
+    worker, last = cluster.worker(), send(cluster, 0)
+    worker.wait_applied({0: last})
+    worker.wait_ready()
+    with topics.connected(cluster.kafka) as admin:
+        admin.create_partitions({cluster.kafka.measurements: NewPartitions(3)})
+    assert "has 3 partitions now and had 1: keys have moved" in refusal(worker)
+    send(cluster, LINES)
+    assert worker.status()[0]["applied"] == last
+    assert worker.stop() == 0
+    second = cluster.worker()
+    assert second.process.wait(60) == 1
+    (line,) = second.errors().splitlines()
+    assert "has 1 partitions" in line and "keys have moved" in line
