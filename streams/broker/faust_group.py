@@ -57,11 +57,11 @@ class CappedCluster:
     """The topics of a cluster, with at most `most` partitions each."""
 
     def __init__(self, cluster: Any, most: int) -> None:  # noqa: ANN401
-        self._cluster, self._most = cluster, most
+        self.cluster, self.most = cluster, most
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         """Return the numbers of a topic's first partitions."""
-        return {number for number in self._cluster.partitions_for_topic(topic) or () if number < self._most}
+        return {number for number in self.cluster.partitions_for_topic(topic) or () if number < self.most}
 
 
 def _moved(distribution: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from threading import Thread
@@ -15,11 +16,13 @@ from streams.state.all_stages import STAGES
 from streams.state.log_check import RESET
 
 EVERY_SECONDS = 5.0
+SLOW_LOG = logging.getLogger("kafka.net.selector")
 Tell = Callable[[str], None]
 
 
 def start(kafka: KafkaSettings, started: Mapping[str, TopicState], tell: Tell) -> None:
     """Look at the topics until the process ends, in a thread of its own; `tell` gets a line on what has changed."""
+    SLOW_LOG.setLevel(logging.ERROR)  # it warns of a busy process, as a worker with a backlog is
     Thread(target=_watch, args=(kafka, started, tell), name="topics", daemon=True).start()
 
 

@@ -81,6 +81,10 @@ class Crew:
         """Return how many messages the state of the workers of now includes."""
         return sum(state["received"] for state in self.status().values())
 
+    def refusing(self) -> list[int]:
+        """Return the workers that say that they refuse partitions."""
+        return [number for number, worker in self.live.items() if b'"refused: ' in _page(worker, "/readyz")]
+
     def look(self) -> None:
         """Note how far the workers are, and put others in the place of those that have ended by themselves."""
         for number, state in self.status().items():
@@ -126,6 +130,17 @@ def _status(worker: Worker) -> dict[int, dict[str, Any]]:
     ):
         return {int(number): state for number, state in json.load(answer)["partitions"].items()}
     return {}
+
+
+def _page(worker: Worker, page: str) -> bytes:
+    """Return a page of a worker; nothing while it does not answer."""
+    try:
+        with urllib.request.urlopen(worker.url + page, timeout=5) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.read()
+    except (urllib.error.URLError, OSError):
+        return b""
 
 
 def _generations(worker: Worker) -> Iterator[int]:

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from streams.broker import topics
 from tests.drill.crew import Crew
 from tests.drill.feeder import BACKLOG_BINS, LAGGARD, Feeder
 from tests.drill.incidents import incidents
 from tests.drill.plan import Move, plan
+from tests.drill.snapshot_log import NOTHING, SnapshotLog
 from tests.drill.stream import FEEDS, PARTITIONS, Load, messages, struck
 from tests.drill.verdict import Key, Undisturbed, Verdict, detect, is_of_area, whole_of
 from tests.ebbtide import Cluster
@@ -154,7 +156,7 @@ class Course:
         self.second: int | None = None
         self.status: dict[int, dict[str, Any]] = {}
         self.codes: list[int] = []  # of the workers that were asked to end
-        self.done: dict[str, int] = dict.fromkeys(("kill", "join", "leave", "restart", "crash", "stall"), 0)
+        self.done: dict[str, int] = dict.fromkeys(("kill", "join", "leave", "restart", "crash", "stall", "refuse"), 0)
 
     def run(self) -> None:
         """Feed and disturb the workers until all is applied, then let them end in order."""
@@ -255,6 +257,22 @@ class Course:
         self.kafka.restart(kill=True)
         self._say("the broker is back")
 
+    def _refuse(self, _: Move) -> None:
+        """Let the broker take no snapshot until a worker has refused its partitions; then start others in its place.
+
+        The changelog gets a transaction too, whose marker the next recovery finds at its end.
+        """
+        log = SnapshotLog(self.cluster)
+        log.limit(NOTHING)
+        self._say("the broker refuses snapshots")
+        self.crew.wait("a worker that refuses", lambda: bool(self.crew.refusing()), self._feed)
+        log.limit(topics.MAX_MESSAGE)
+        log.add_transaction()
+        for number in sorted(self.crew.live):
+            self.codes.append(self.crew.stop(number))
+        self.second = None
+        self._say(f"a worker has refused its partitions; worker {self.crew.start()} starts")
+
     def _end(self) -> None:
         self.status = self.crew.status()
         for number in sorted(self.crew.live):
@@ -266,6 +284,7 @@ class Course:
         done = {
             "kills": self.done["kill"],
             "workers that stood still": self.done["stall"],
+            "refused snapshots": self.done["refuse"],
             "broker restarts": self.done["restart"] + self.done["crash"],
             "rebalances": self.crew.generation(),
             "transactions taken back": self.feeder.retractor.count,

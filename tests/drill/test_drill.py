@@ -47,6 +47,7 @@ def test_the_plan_is_a_function_of_the_seed() -> None:
         "stall": 3,
         "join": 1,
         "leave": 1,
+        "refuse": 1,
     }
     assert all(earlier.at <= other.at for earlier, other in pairwise(moves))
     order = [move.kind for move in moves]

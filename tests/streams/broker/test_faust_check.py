@@ -14,10 +14,10 @@ from aiokafka.consumer.fetcher import Fetcher
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
-from streams.broker import faust_check, faust_group, faust_patches
+from streams.broker import faust_check, faust_group, faust_patches, faust_tables
 from streams.broker.faust_check import FaustChangedError, check_faust, findings
 
-FILES = (faust_patches.__file__, faust_group.__file__)
+FILES = (faust_patches.__file__, faust_tables.__file__, faust_group.__file__)
 SOURCE = ast.parse("".join(Path(file).read_text(encoding="utf-8") for file in FILES))
 
 
@@ -88,7 +88,16 @@ def test_a_logger_that_moved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _own_names() -> set[str]:
     functions = {node.name for node in ast.walk(SOURCE) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    return functions | {"_in_flight", "_position", "_epoch", "_sought_epoch", "_stable", "_watched", "_alive_at"}
+    return functions | {
+        "_in_flight",
+        "_position",
+        "_epoch",
+        "_sought_epoch",
+        "_stable",
+        "_watched",
+        "_alive_at",
+        "_fetched",
+    }
 
 
 def test_every_private_name_in_use_is_checked() -> None:

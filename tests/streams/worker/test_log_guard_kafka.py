@@ -9,11 +9,11 @@ from pathlib import Path
 
 import orjson
 import pytest
-from kafka import KafkaProducer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions
+from kafka import TopicPartition
+from kafka.admin import NewPartitions
 
 from streams.broker import topics
-from streams.broker.security import client_options
+from tests.drill.snapshot_log import NOTHING, SnapshotLog
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
 
@@ -66,17 +66,12 @@ def changelog(cluster: Cluster) -> str:
     return topics.changelog(cluster.kafka)
 
 
-def configure(cluster: Cluster, topic: str, **configs: str) -> None:
-    """Change the configuration of a topic; `_` stands for a dot."""
-    values = {name.replace("_", "."): value for name, value in configs.items()}
-    with topics.connected(cluster.kafka) as admin:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, values)])
-
-
 def delete_before(cluster: Cluster, topic: str, offset: int) -> None:
     """Delete the records of partition 0 before an offset."""
     if topic == changelog(cluster):
-        configure(cluster, topic, cleanup_policy="delete")  # as retention does; Kafka refuses it for compacted topics
+        SnapshotLog(cluster).configure(
+            cleanup_policy="delete"
+        )  # as retention does; Kafka refuses it for compacted topics
     with topics.connected(cluster.kafka) as admin:
         admin.delete_records({TopicPartition(topic, 0): offset})
 
@@ -91,13 +86,13 @@ def recreate(cluster: Cluster, topic: str) -> None:
 
 def test_refused_snapshot(cluster: Cluster) -> None:
     """A changelog that takes no row of that size: no offset is committed, and with room nothing is missing."""
-    configure(cluster, changelog(cluster), max_message_bytes="100")
+    SnapshotLog(cluster).limit(NOTHING)
     worker, last = cluster.worker(), send(cluster, 0)
     worker.wait_applied({0: last})
     assert "snapshot was not written (MessageSizeTooLargeError" in refusal(worker)
     assert cluster.committed() == {}
     assert worker.stop() == 0
-    configure(cluster, changelog(cluster), max_message_bytes="16777216")
+    SnapshotLog(cluster).limit(topics.MAX_MESSAGE)
     again = cluster.worker()
     counts = again.wait_applied({0: last})[0]
     assert (counts["received"], counts["skipped"]) == (LINES, 0)
@@ -160,14 +155,7 @@ def test_gap(cluster: Cluster) -> None:
 def test_marker_at_the_end(cluster: Cluster) -> None:
     """A changelog whose end is a transaction's marker, not a record, is recovered all the same."""
     last = run_once(cluster)
-    producer = KafkaProducer(**client_options(cluster.kafka), transactional_id=f"{cluster.kafka.app_id}-mirror")
-    try:
-        producer.init_transactions()
-        producer.begin_transaction()
-        producer.send(changelog(cluster), key=b"from elsewhere", value=b"", partition=0)
-        producer.commit_transaction()
-    finally:
-        producer.close()
+    SnapshotLog(cluster).add_transaction()
     worker = cluster.worker()
     worker.wait_ready()
     assert worker.wait_applied({0: last})[0]["received"] == LINES
