@@ -218,8 +218,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         epoch = self._epoch
         records = await super()._getmany(wanted, timeout)
         self._note_fetched(records, limits)
-        if self._thread.resets and self._sought_epoch == epoch:
-            self._turn()
+        if self._guard and self._thread.resets and self._sought_epoch == epoch:
+            self._turn()  # to judge again where to read on
         if epoch != self._epoch or self.app.rebalancing:
             # Faust forgets and seeks when the rebalance reaches it; till then what is acknowledged can be committed.
             self._turn()
@@ -256,8 +256,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         if active is None:
             return None
         if not self.app.rebalancing and await self._seek_batches(limits):
-            guard = getattr(self.app, "log_guard", None)
-            return {tp for tp in active if guard is None or not guard.is_refused(tp)}
+            return {tp for tp in active if not (self._guard and self._guard.is_refused(tp))}
         return {tp for tp in active if tp.topic not in limits}
 
     async def _seek_batches(self, limits: Collection[str]) -> bool:
@@ -282,12 +281,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def _starts(self, partitions: set[TP], committed: dict[TP, int]) -> dict[TP, int]:
         """Return where to read on in each partition, as the app's guard decides; by default what is committed."""
-        guard = getattr(self.app, "log_guard", None)
-        if guard is None or not partitions:
+        if self._guard is None or not partitions:
             return committed
         firsts, ends = await self.earliest_offsets(*partitions), await self.highwaters(*partitions)
         logs = {tp: (firsts[tp], ends[tp], committed.get(tp)) for tp in partitions}
-        return await guard.starts(logs)  # type: ignore[no-any-return]
+        return await self._guard.starts(logs)  # type: ignore[no-any-return]
+
+    @property
+    def _guard(self) -> Any:  # noqa: ANN401
+        return getattr(self.app, "log_guard", None)
 
     async def _seek_uncommitted(self, partitions: set[TP]) -> None:
         if partitions and self.app.conf.consumer_auto_offset_reset == "earliest":

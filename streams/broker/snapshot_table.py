@@ -30,7 +30,10 @@ class SnapshotTable(faust.Table):  # type: ignore[misc]
         """Send all changes so far, in order, and wait until the broker has them. Raises its KafkaError."""
         changes, self._changes = self._changes, []
         sent = [await self._send(*change) for change in changes]
-        await asyncio.gather(*sent)
+        if sent:
+            await asyncio.wait(sent)  # unlike `gather`, it does not cancel what is on its way when the worker ends
+        for delivery in sent:
+            delivery.result()
 
     async def _send(self, partition: int | None, key: bytes, value: bytes | None) -> Any:  # noqa: ANN401
         raw = {"key_serializer": "raw", "value_serializer": "raw"}

@@ -47,10 +47,13 @@ class LogGuard:
 
         `logs`: of each partition that is now read here, its first offset, its end, and what is committed.
         """
-        self._breaks = {}
+        self._breaks, before = {}, self._breaks
         found = {tp: LogEnds(*ends, self.topic_ids.get(tp.topic, "")) for tp, ends in logs.items()}
         for tp in sorted(found, key=lambda tp: (tp.topic != self._settings.kafka.measurements, tp)):
             self._judge(tp, found[tp])
+        for tp, text in self._breaks.items():
+            if before.get(tp) != text:
+                log.error("topic %s, partition %d is refused: %s", *tp, text)
         return {tp: start_of(self._stage_at(tp).applied, of) for tp, of in found.items() if not self.is_refused(tp)}
 
     def _judge(self, tp: TP, found: LogEnds) -> None:
@@ -67,7 +70,6 @@ class LogGuard:
             log.warning("topic %s, partition %d: %s", *tp, broken.text.partition(" unread")[0])
         else:
             self._breaks[tp] = broken.text
-            log.error("topic %s, partition %d is refused: %s", *tp, broken.text)
 
     def _lacks_state(self, tp: TP) -> bool:
         """Return whether a committed offset without state is a loss: a reset commits those of internal topics."""

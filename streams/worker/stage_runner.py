@@ -56,6 +56,7 @@ class StageRunner(Generic[S]):
         self.stopping = False
         self._load, self._timer = load, timer
         self._locks: dict[int, asyncio.Lock] = {}
+        self._saving: set[int] = set()  # partitions whose snapshot is on its way to the broker
         self._unacknowledged: dict[int, list[tuple[Any, Any]]] = {}
 
     def at(self, number: int) -> S:
@@ -130,8 +131,9 @@ class StageRunner(Generic[S]):
         return self.services.guard.is_refused(TP(stage.topic_of(stage.settings.kafka), stage.number))
 
     def unsaved(self) -> list[int]:
-        """Return the partitions whose stage has changed since its snapshot."""
-        return [number for number, stage in self.stages.items() if stage.unsaved and not self.is_refused(stage)]
+        """Return the partitions whose stage has changed since its snapshot, or whose snapshot is not yet delivered."""
+        changed = [stage for stage in self.stages.values() if stage.unsaved or stage.number in self._saving]
+        return [stage.number for stage in changed if not self.is_refused(stage)]
 
     def due(self) -> list[int]:
         """Return the partitions whose snapshot is due."""
@@ -146,8 +148,12 @@ class StageRunner(Generic[S]):
             return
         self.services.check_watchdog()
         size = stage.save(self.services.clock())
-        if not await self._delivered(stage):
-            return
+        self._saving.add(stage.number)
+        try:
+            if not await self._delivered(stage):
+                return
+        finally:
+            self._saving.discard(stage.number)
         self.services.metrics.snapshot_bytes.inc(size)
         self.services.metrics.snapshots.inc()
         for stream, event in batches:
