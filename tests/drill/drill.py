@@ -268,10 +268,11 @@ class Course:
         self.crew.wait("a worker that refuses", lambda: bool(self.crew.refusing()), self._feed)
         log.limit(topics.MAX_MESSAGE)
         log.add_transaction()
-        for number in sorted(self.crew.live):
-            self.codes.append(self.crew.stop(number))
-        self.second = None
-        self._say(f"a worker has refused its partitions; worker {self.crew.start()} starts")
+        numbers = sorted(self.crew.live)
+        self.codes += [self.crew.stop(number) for number in numbers]
+        started = [self.crew.start() for _ in numbers]
+        self.second = started[-1]
+        self._say(f"a worker has refused its partitions; workers {started} start")
 
     def _end(self) -> None:
         self.status = self.crew.status()
