@@ -268,8 +268,9 @@ class Course:
         self.crew.wait("a worker that refuses", lambda: bool(self.crew.refusing()), self._feed)
         log.limit(topics.MAX_MESSAGE)
         log.add_transaction()
-        numbers = sorted(self.crew.live)
-        self.codes += [self.crew.stop(number) for number in numbers]
+        numbers, refusing = sorted(self.crew.live), self.crew.refusing()
+        codes = {number: self.crew.stop(number) for number in numbers}
+        self.codes += [codes[number] for number in refusing]  # another may be about to start, with nothing to save
         started = [self.crew.start() for _ in numbers]
         self.second = started[-1]
         self._say(f"a worker has refused its partitions; workers {started} start")
