@@ -76,14 +76,18 @@ def document() -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     outages, incidents = _parameters(api.OutageQuery), _parameters(api.IncidentQuery)
     paths = {
-        "/api/v1/outages": _get("outages", f"Outages. {_NEWEST}", _ref("OutagePage"), outages),
-        "/api/v1/outages/{outage_id}": _get("outage", "One outage.", _ref("Outage"), [_in_path("outage_id", _ID)], 404),
-        "/api/v1/incidents": _get("incidents", f"Incidents. {_NEWEST}", _ref("IncidentPage"), incidents),
-        "/api/v1/incidents/{incident_id}": _get(
-            "incident", "One incident.", _ref("Incident"), [_in_path("incident_id", _ID)], 404
+        "/api/v1/outages": _get("outages", f"Outages. {_NEWEST}", _ref("OutagePage"), outages, 503),
+        "/api/v1/outages/{outage_id}": _get(
+            "outage", "One outage.", _ref("Outage"), [_in_path("outage_id", _ID)], 404, 503
         ),
-        "/api/v1/annotations/outages": _get("outageAnnotations", "Outages for Grafana.", _spans(), outages),
-        "/api/v1/annotations/incidents": _get("incidentAnnotations", "Incidents for Grafana.", _spans(), incidents),
+        "/api/v1/incidents": _get("incidents", f"Incidents. {_NEWEST}", _ref("IncidentPage"), incidents, 503),
+        "/api/v1/incidents/{incident_id}": _get(
+            "incident", "One incident.", _ref("Incident"), [_in_path("incident_id", _ID)], 404, 503
+        ),
+        "/api/v1/annotations/outages": _get("outageAnnotations", "Outages for Grafana.", _spans(), outages, 503),
+        "/api/v1/annotations/incidents": _get(
+            "incidentAnnotations", "Incidents for Grafana.", _spans(), incidents, 503
+        ),
         "/api/v1/status": _get("status", "What this worker has read.", _ref("Status"), []),
         "/api/v1/openapi.json": _get("openapi", "This document.", {"type": "object"}, []),
     }
@@ -97,7 +101,7 @@ def _get(
     name: str, summary: str, schema: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]], *errors: int
 ) -> dict[str, Any]:
     """An operation that answers with a body of this schema, or with a problem."""
-    texts = {400: _WRONG, 401: "A token is needed.", 404: "There is none."}
+    texts = {400: _WRONG, 401: "A token is needed.", 404: "There is none.", 503: "Not known yet."}
     responses: dict[str, Any] = {
         "200": {
             "description": summary,

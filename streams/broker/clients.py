@@ -40,12 +40,12 @@ def opened(kafka: KafkaSettings, kind: Callable[..., Any], **options: Any) -> An
 
 
 @contextmanager
-def reading(kafka: KafkaSettings) -> Iterator[Any]:
+def reading(kafka: KafkaSettings, **options: Any) -> Iterator[Any]:  # noqa: ANN401
     """Yield a consumer without a group, of what is committed.
 
     Raises BrokerError when no broker answers or one refuses a request.
     """
-    consumer = opened(kafka, KafkaConsumer, enable_auto_commit=False, isolation_level="read_committed")
+    consumer = opened(kafka, KafkaConsumer, enable_auto_commit=False, isolation_level="read_committed", **options)
     try:
         yield consumer
     except KafkaError as error:

@@ -1,4 +1,4 @@
-"""`ebbtide incidents`: the incidents that a running worker knows of."""
+"""`ebbtide incidents`: the incidents of all workers, which any of them knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ebbtide outages`: the outages that a running worker knows of."""
+"""`ebbtide outages`: the outages of all workers, which any of them knows."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from schemas.api import MAX_LIMIT
+from schemas.api import MAX_LIMIT, Problem
 from schemas.incident import Incident
 from schemas.outage import Outage
+from schemas.rejections import one_line
 from streams.config.errors import EbbtideError
 from streams.config.secret import Secret
 from streams.http_client import Answer, RequestPolicy, UnreachableError, request
@@ -37,7 +38,15 @@ def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
             return dict(json.loads(_whole_body(answer)))
     except (UnreachableError, ValueError, TypeError, RecursionError) as error:
         raise WorkerUnreachableError(f"{url}: no worker answers: {error}") from None
-    raise WorkerUnreachableError(f"{url}: answers {answer.status} {answer.reason} for {path}")
+    raise WorkerUnreachableError(f"{url}: answers {answer.status} {answer.reason} for {path}{_detail(answer)}")
+
+
+def _detail(answer: Answer) -> str:
+    """Return the detail of a problem, after a colon; empty when the answer is none."""
+    try:
+        return f": {one_line(msgspec.json.decode(answer.body, type=Problem).detail)}"
+    except msgspec.DecodeError:
+        return ""
 
 
 def _whole_body(answer: Answer) -> bytes:

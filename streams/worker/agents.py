@@ -29,6 +29,7 @@ from streams.worker.metadata_refresh import refresh_metadata
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
 from streams.worker.stage_runner import Services, StageRunner
+from streams.worker.topic_events import TopicEvents
 from streams.worker.web.recent_bins import RecentBins
 
 LAST_SAVE_SECONDS = 5.0
@@ -59,6 +60,7 @@ class Worker:
         self.guard = LogGuard(settings, metrics, self._stage_at)
         deliver = table.deliver if isinstance(table, SnapshotTable) else _deliver_nothing
         services = Services(metrics, publisher, self.ended, clock, check_watchdog, self.guard, deliver)
+        self.topic_events = TopicEvents(settings.kafka, settings.web.recent)
         self.measuring = StageRunner(services, self._measurement_stage, metrics.batch_seconds.time)
         self.summing = StageRunner(services, self._area_stage)
         self.grouping = StageRunner(services, self._incident_stage)

@@ -9,22 +9,31 @@ from aiohttp.web import Response
 from streams.broker.transport import OpenTransaction
 from streams.state.area_stage import AreaStage
 from streams.worker.agents import Worker
+from streams.worker.peers import is_standby
 from streams.worker.web.responses import as_json
 
 TRANSACTION_PATIENCE = 300.0  # seconds; a producer's transaction usually ends within one minute
+STANDBY = "standby: other workers have all partitions"
 
 
 def not_ready(worker: Worker) -> str | None:
     """Return why the worker is not ready, None when it is.
 
-    It recovers, or partitions lag behind, or wait too long for the end of a producer's transaction.
+    No broker answers, it recovers, has no partition, lags behind, waits for the end of a producer's transaction, or has
+    not read the outages and incidents of all workers yet.
     """
-    app = worker.app
+    app, events = worker.app, worker.topic_events
+    if events.trouble is not None:
+        return events.trouble
     if app.rebalancing or app.in_recovery or not app.tables.recovery.completed.is_set():
         return "recovering"
     if refusals := worker.guard.reasons():
         return f"refused: {'; '.join(refusals)}"
+    if not events.is_whole:
+        return "reading outages and incidents"
     numbers = worker.assigned()
+    if not numbers:
+        return STANDBY if is_standby(worker) else "no partition is assigned to this worker"
     behind = [number for number in numbers if _is_behind(worker, number)]
     if behind:
         return f"partitions {behind} are behind"
@@ -44,10 +53,14 @@ def long_transactions(worker: Worker) -> list[tuple[int, OpenTransaction]]:
     return [(number, waiting) for number, waiting in found if waiting and waiting.seconds >= TRANSACTION_PATIENCE]
 
 
-def readiness(worker: Worker) -> Response:
-    """Return the response of `/readyz`: status 200 when the worker is ready, else 503 with the reason."""
+def readiness(worker: Worker, is_standby_fine: bool = False) -> Response:
+    """Return the response of `/readyz`: status 200 when the worker is ready, else 503 with the reason.
+
+    A worker on standby is not ready, and has status 200 all the same when `is_standby_fine`.
+    """
     reason = not_ready(worker)
-    return as_json({"ready": reason is None, "reason": reason}, 200 if reason is None else 503)
+    fine = reason is None or (is_standby_fine and reason == STANDBY)
+    return as_json({"ready": reason is None, "reason": reason}, 200 if fine else 503)
 
 
 def status(worker: Worker) -> dict[str, Any]:

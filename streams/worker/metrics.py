@@ -105,6 +105,7 @@ class Metrics:
         )
         self.refused = self._gauge("refusals", "Partitions that are refused: state and log do not fit.")
         self.ready = self._gauge("ready", "1 when assigned, recovered and caught up.")
+        self.standby = self._gauge("standby", "1 when other workers have all partitions.")
         self.recovery = self._gauge("recovery_seconds", "Duration of the last recovery of the state, from its loss.")
         self.recovery.set(nan)
 

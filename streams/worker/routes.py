@@ -15,6 +15,6 @@ from streams.worker.web.routes import add_page, add_view_pages
 def add_pages(application: Application, worker: Worker) -> None:
     """Add the probes, the metrics, and the pages and the API that read the worker through its view."""
     add_page(application, "/healthz", lambda request: as_json({"status": "alive"}))
-    add_page(application, "/readyz", lambda request: readiness(worker))
+    add_page(application, "/readyz", lambda request: readiness(worker, request.query.get("standby") == "ok"))
     add_page(application, "/metrics", lambda request: metrics(worker, request.headers.get("Accept", "")))
     add_view_pages(application, view_of(worker))

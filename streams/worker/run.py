@@ -86,6 +86,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     topic_watch.start(settings.kafka, started, app.log_guard.refuse_all)
     app.watchdog.start()
     calendar_topic.follow(settings.kafka, reference.calendar, found)
+    app.ebbtide.topic_events.follow()
     Runner(app, log_level).execute_from_commandline()
 
 

@@ -9,7 +9,7 @@ from aiohttp.web import Response
 from prometheus_client.exposition import choose_encoder
 
 from streams.worker.agents import Worker
-from streams.worker.health import not_ready
+from streams.worker.health import STANDBY, not_ready
 from streams.worker.incident_delays import delays, partition_of
 
 
@@ -22,8 +22,10 @@ def metrics(worker: Worker, accept: str) -> Response:
 
 def refresh(worker: Worker) -> None:
     """Set the gauges from the present state."""
-    worker.metrics.ready.set(not_ready(worker) is None)
     worker.metrics.refused.set(len(worker.guard.reasons()))
+    reason = not_ready(worker)
+    worker.metrics.ready.set(reason is None)
+    worker.metrics.standby.set(reason == STANDBY)
     _refresh_lag(worker)
     _refresh_time(worker)
     _refresh_feeds(worker)

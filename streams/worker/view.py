@@ -10,21 +10,35 @@ from streams.worker.agents import Worker
 from streams.worker.health import not_ready, status
 from streams.worker.incident_delays import delay_notices
 from streams.worker.input_notices import notices
+from streams.worker.peers import elsewhere, peers
 from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
+
+UNREAD = "the topics of outages and incidents have not been read to their ends yet"
 
 
 def view_of(worker: Worker) -> WorkerView:
     """Return the view of a worker. Its functions read the worker each time they are called."""
     return WorkerView(
         settings=worker.settings,
-        outages=lambda: newest_revisions([*worker.ended.outages, *worker.open_outages()]),
-        incidents=lambda: newest_incidents([*worker.ended.incidents, *worker.open_incidents()]),
+        outages=lambda: newest_revisions(_outages(worker)),
+        incidents=lambda: newest_incidents(_incidents(worker)),
+        unread=lambda: None if worker.topic_events.is_whole else UNREAD,
+        elsewhere=lambda entity: elsewhere(worker, entity),
         history_of_entity=worker.recent_bins.of_entity,
         history_of_outage=worker.recent_bins.of_outage,
         name_of=lambda entity: worker.reference.register.names.get(entity),
         health=lambda: health(worker),
         status=lambda: status(worker),
     )
+
+
+def _outages(worker: Worker) -> list[Outage]:
+    """Return the outages of all workers, and those of this worker, which it has sooner."""
+    return [*worker.topic_events.outages.values(), *worker.ended.outages, *worker.open_outages()]
+
+
+def _incidents(worker: Worker) -> list[Incident]:
+    return [*worker.topic_events.incidents.values(), *worker.ended.incidents, *worker.open_incidents()]
 
 
 def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
@@ -38,8 +52,13 @@ def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
 
 
 def newest_incidents(incidents: Iterable[Incident]) -> list[Incident]:
-    """Return the last of the given revisions of each incident."""
-    return list({incident.incident_id: incident for incident in incidents}.values())
+    """Return the newest revision of each incident."""
+    newest: dict[str, Incident] = {}
+    for incident in incidents:
+        previous = newest.get(incident.incident_id)
+        if previous is None or previous.revision <= incident.revision:
+            newest[incident.incident_id] = incident
+    return list(newest.values())
 
 
 def health(worker: Worker) -> Health:
@@ -60,7 +79,7 @@ def health(worker: Worker) -> Health:
         )
         for name in worker.settings.feeds
     ]
-    return Health(not_ready(worker), _lag(worker), feeds, [*notices(worker), *delay_notices(worker)])
+    return Health(not_ready(worker), _lag(worker), feeds, [*notices(worker), *delay_notices(worker), *peers(worker)])
 
 
 def _lag(worker: Worker) -> int | None:

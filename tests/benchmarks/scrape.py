@@ -69,9 +69,11 @@ def worker_of(settings: Settings, partitions: Sequence[MeasurementStage], incide
         rebalancing=False,
         in_recovery=False,
         tables=SimpleNamespace(recovery=recovery),
+        assignor=SimpleNamespace(owners=lambda topic: {}),
     )
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     worker = Worker(settings, cast("Any", app), {}, metrics, cast("Any", None), lambda: 0.0, lambda: None)
+    worker.topic_events.is_whole = True
     worker.partitions = {partition.number: partition for partition in partitions}
     metrics.registry.register(StateCollector(settings, lambda: partitions, lambda: incidents))
     return worker

@@ -135,9 +135,10 @@ def test_alerts_have_a_receiver() -> None:
 def test_what_keeps_running_is_watched(name: str) -> None:
     """A process that hangs is started again, and one that is not ready holds up a rolling update."""
     (container,) = pods()[name]["spec"]["containers"]
+    ready = "/readyz?standby=ok" if "worker" in name else "/readyz"
     probes = ("startupProbe", "livenessProbe", "readinessProbe")
     assert [container[probe]["httpGet"] for probe in probes] == [
-        {"path": path, "port": "web"} for path in ("/healthz", "/healthz", "/readyz")
+        {"path": path, "port": "web"} for path in ("/healthz", "/healthz", ready)
     ]
 
 

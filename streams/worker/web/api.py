@@ -26,17 +26,27 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 def api_pages(view: WorkerView) -> dict[str, Callable[[Request], Response]]:
     """Return a handler for each path of the API."""
     handlers: dict[str, Handler] = {
-        "/api/v1/outages": _outages,
-        "/api/v1/outages/{id}": _outage,
-        "/api/v1/incidents": _incidents,
-        "/api/v1/incidents/{id}": _incident,
-        "/api/v1/annotations/outages": _outage_annotations,
-        "/api/v1/annotations/incidents": _incident_annotations,
+        "/api/v1/outages": _whole(_outages),
+        "/api/v1/outages/{id}": _whole(_outage),
+        "/api/v1/incidents": _whole(_incidents),
+        "/api/v1/incidents/{id}": _whole(_incident),
+        "/api/v1/annotations/outages": _whole(_outage_annotations),
+        "/api/v1/annotations/incidents": _whole(_incident_annotations),
         "/api/v1/series/{kind:asn|region|country}/{name:.+}": _series,
         "/api/v1/status": lambda view, request: as_json(view.status()),
         "/api/v1/openapi.json": lambda view, request: as_json(document()),
     }
     return {path: partial(_respond, handler, view) for path, handler in handlers.items()}
+
+
+def _whole(handler: Handler) -> Handler:
+    """Return a handler that answers only when all outages and incidents are there: an empty list would be a claim."""
+
+    def respond(view: WorkerView, request: Request) -> Response:
+        unread = view.unread()
+        return handler(view, request) if unread is None else problem(503, unread)
+
+    return respond
 
 
 def _respond(handler: Handler, view: WorkerView, request: Request) -> Response:
@@ -93,5 +103,5 @@ def _series(view: WorkerView, request: Request) -> Response:
     entity = f"{request.match_info['kind']}/{request.match_info['name']}"
     histories = view.history_of_entity(entity)
     if not histories:
-        return problem(404, f"nothing of {one_line(entity)} is measured here")
+        return problem(404, f"nothing of {one_line(entity)} is measured here. {view.elsewhere(entity)}".rstrip())
     return as_json(SeriesAnswer(entity, series_bins(view.settings, histories, query)))

@@ -127,6 +127,7 @@ def _outage(view: WorkerView, request: Request) -> Response:
         incident=next((incident for incident in view.incidents() if found.outage_id in incident.outage_ids), None),
         unit=view.settings.feeds[found.feed].unit,
         bins=list(reversed(series[0].bins)) if series else [],
+        elsewhere=view.elsewhere(found.entity),
     )
 
 
@@ -151,11 +152,13 @@ def _series(view: WorkerView, request: Request) -> Response:
         entity=entity,
         name=view.name_of(entity),
         series=series_items(view, entity)[:MAX_ITEMS],
+        elsewhere=view.elsewhere(entity),
         outages=ItemBuilder(view).items(sorted(outages, key=key, reverse=True)[:MAX_ITEMS]),
     )
 
 
 def _missing(view: WorkerView, request: Request, kind: str) -> Response:
     name = one_line(request.match_info["id"])
-    detail = f"This worker has no {kind} {name}. It ended long ago, or another worker has it."
+    unread = view.unread()
+    detail = f"No worker has the {kind} {name}, or it ended long ago." if unread is None else f"Not known: {unread}."
     return _error(view, request, 404, f"No such {kind}", detail)

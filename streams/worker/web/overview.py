@@ -20,7 +20,8 @@ class Overview(NamedTuple):
     """The first page. `counts`: of ongoing incidents and outages; `suspected`: of those not confirmed yet.
 
     `faults`: feeds of which a fault goes on. It is listed with the incidents and is none of them.
-    `newest`: newest event time of all feeds (Unix seconds), None before the first measurement.
+    `newest`: newest event time of all feeds (Unix seconds), None before the first measurement; `unread`: why outages
+    and incidents may be missing, None when all are there.
     """
 
     incidents: Sequence[Item]
@@ -31,6 +32,7 @@ class Overview(NamedTuple):
     health: Health
     newest: float | None
     faults: Sequence[str]
+    unread: str | None
 
     @property
     def listed(self) -> int:
@@ -40,11 +42,13 @@ class Overview(NamedTuple):
     @property
     def headline(self) -> str:
         """The present state in a few words. "Nothing is dark" needs a feed without a fault that has judged series."""
-        if self.newest is None:
-            return "No measurements yet"
+        if self.unread is not None:
+            return "The state is not known yet"
         for count, word in zip(self.counts, ("incident", "outage"), strict=True):
             if count:
                 return plural(count, f"ongoing {word}")
+        if self.newest is None:
+            return "No measurements yet in this worker"
         receiving = [feed for feed in self.health.feeds if feed_state(feed) == "receiving"]
         if not receiving:
             return "All feeds have stopped: the state is unknown"
@@ -75,6 +79,7 @@ def overview(view: WorkerView) -> Overview:
         health=view.health(),
         newest=max((time for time in builder.newest.values() if time is not None), default=None),
         faults=[feed for fault in faults for feed in fault.feeds],
+        unread=view.unread(),
     )
 
 

@@ -46,7 +46,9 @@ class WorkerView:
     """Everything that a page can read. Each function returns the present state.
 
     `history_of_entity`: recent bins of all series of an entity; `history_of_outage`: those of the series of an outage,
-    None when no bin is kept; `name_of`: name of an entity in the metadata, None when it has none.
+    None when no bin is kept; `name_of`: name of an entity in the metadata, None when it has none; `unread`: why outages
+    and incidents may be missing, None when all are there; `elsewhere`: a sentence on which worker has the series of an
+    entity, empty when it is this one.
     """
 
     settings: Settings
@@ -57,3 +59,5 @@ class WorkerView:
     name_of: Callable[[str], str | None]
     health: Callable[[], Health]
     status: Callable[[], dict[str, object]]
+    unread: Callable[[], str | None] = lambda: None
+    elsewhere: Callable[[str], str] = lambda entity: ""

@@ -23,6 +23,7 @@ from streams.worker.run import Runner, _without_trace
 PROBE = """
 import gc
 import streams.worker.run as run_worker
+from streams.worker.topic_events import TopicEvents
 from streams.config.settings import FeedSettings, Settings
 seen = []
 class Runner:
@@ -32,6 +33,7 @@ run_worker.Runner = Runner
 run_worker.topics.check = lambda kafka: 1
 run_worker.calendar_topic.load = lambda *_: None
 run_worker.calendar_topic.follow = lambda *_: None
+TopicEvents.follow = lambda *_: None
 run_worker.demand_port = lambda *_: None
 feed = FeedSettings(signal="bgp", kind="gauge", bin=300.0)
 run_worker.run_worker(Settings(feeds={"bgp": feed}), "WARNING")

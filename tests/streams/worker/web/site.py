@@ -89,9 +89,12 @@ def worker_of(settings: Settings) -> Worker:
         rebalancing=False,
         in_recovery=False,
         tables=SimpleNamespace(recovery=recovery),
+        assignor=SimpleNamespace(owners=lambda topic: {}),
     )
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), ())
-    return Worker(settings, cast("Any", app), {}, metrics, cast("Any", None), lambda: 100.0, lambda: None)
+    worker = Worker(settings, cast("Any", app), {}, metrics, cast("Any", None), lambda: 100.0, lambda: None)
+    worker.topic_events.is_whole = True
+    return worker
 
 
 def read(values: Sequence[bytes], settings: Settings = SETTINGS) -> WorkerView:
