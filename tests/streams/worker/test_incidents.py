@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,60 +95,3 @@ def test_incidents_are_those_of_detect_though_the_worker_is_killed(cluster: Clus
     over = {incident["incident_id"] for incident in shown(second)}
     assert over <= expected.keys()
     assert second.stop() == 0
-
-
-def everything(worker: Worker, kind: str) -> dict[str, dict[str, Any]]:
-    """The outages or incidents that a worker shows, by id."""
-    code, body = worker.get(f"/api/v1/{kind}?limit=1000")
-    return {found[f"{kind[:-1]}_id"]: found for found in json.loads(body)[kind]} if code == 200 else {}
-
-
-def in_topic(cluster: Cluster, kind: str) -> dict[str, dict[str, Any]]:
-    """The last record of each outage or incident in its topic."""
-    values = [json.loads(record.value) for record in cluster.all_records(getattr(cluster.kafka, kind))]
-    return {value[f"{kind[:-1]}_id"]: value for value in values}
-
-
-def on_standby(workers: list[Worker]) -> list[Worker]:
-    """The workers on standby, once all others are ready."""
-    states = [(worker, *worker.get("/readyz")) for worker in workers]
-    waiting = [worker for worker, _, body in states if b"standby: other workers have all partitions" in body]
-    return waiting if len(waiting) + [code for _, code, _ in states].count(200) == len(workers) else []
-
-
-def is_open(incident: bytes) -> bool:
-    """Whether a revision of an incident is one that lasts, beyond suspicion."""
-    return json.loads(incident)["state"] in ("ongoing", "spreading")
-
-
-def shows_all(worker: Worker, cluster: Cluster) -> bool:
-    """Whether a worker shows what is in the topics."""
-    return all(everything(worker, kind) == in_topic(cluster, kind) != {} for kind in ("outages", "incidents"))
-
-
-def test_any_worker_answers_for_all(cluster: Cluster) -> None:
-    """Two workers, one on standby, and one that starts later show all, and each exports its own only."""
-    workers = [cluster.worker() for _ in range(3)]
-    (standby,) = wait_for("two workers that read and one on standby", lambda: on_standby(workers))
-    assert standby.get("/readyz")[0] == 503
-    assert standby.get("/readyz?standby=ok")[0] == 200
-    cluster.send(*messages()[0])
-    topic = cluster.kafka.incidents
-    wait_for("an incident", lambda: any(is_open(record.value) for record in cluster.all_records(topic)))
-    assert standby.stop() == 0
-    fresh = cluster.worker()
-    readers = [worker for worker in workers if worker is not standby]
-    wait_for("a fresh worker on standby", lambda: on_standby([*readers, fresh]) == [fresh])
-    for worker in (*readers, fresh):
-        wait_for(f"all of the topics at {worker.url}", partial(shows_all, worker, cluster))
-        titles = re.findall(r"<title>(.*) · Ebbtide", worker.get("/")[1].decode())
-        assert titles and re.match(r"\d+ ongoing incident", titles[0]), titles
-    listed = cluster.run("incidents", "--all", "--worker", fresh.url)
-    assert len(listed.stdout.splitlines()) == 1 + len(in_topic(cluster, "incidents")), listed.stderr
-    pages = [worker.get("/metrics")[1].decode() for worker in (*readers, fresh)]
-    exported = [line.partition("}")[0] for page in pages for line in page.splitlines() if "incident_info{" in line]
-    assert len(exported) == len(set(exported)) > 0
-    assert "ebbtide_standby 1.0" in pages[-1]
-    assert "ebbtide_ready 0.0" in pages[-1]
-    detail = json.loads(fresh.get("/api/v1/series/asn/1")[1])["detail"]
-    assert any(worker.url in detail for worker in readers)
