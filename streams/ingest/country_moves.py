@@ -41,9 +41,11 @@ class CountryMoves:
             return
         named = np.where(codes >= 0, self._named[np.maximum(codes, 0) & SORT], 0)
         differs = named != group[rows]
-        if self.waiting:
-            differs |= np.isin(rows, [row for moves in self.waiting.values() for row in moves])
-        for at in np.flatnonzero(differs & (named > 0)).tolist():
+        differs &= named > 0
+        moving = [*rows[differs].tolist(), *(row for moves in self.waiting.values() for row in moves)]
+        if not moving:
+            return
+        for at in np.flatnonzero(np.isin(rows, moving) & (named > 0)).tolist():  # a return to its row's country counts
             self.waiting.setdefault(int(starts[at]), {})[int(rows[at])] = int(named[at])
 
     def take(self, start: int, busy: Collection[int]) -> Iterator[tuple[int, int]]:

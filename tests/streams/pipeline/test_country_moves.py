@@ -62,3 +62,16 @@ def test_one_failure_is_one_incident() -> None:
     assert {tuple(incident.scope.countries) for incident in found} == {("RU",)}
     assert len({incident.incident_id for incident in found if not incident.merged_into}) == 1
     assert max(len(incident.outage_ids) for incident in found) == 2
+
+
+def test_a_country_named_between_two_others_in_one_bin_is_forgotten_in_any_batches() -> None:
+    """Each hour a network is measured in its own country, in another, and in its own again: it stays where it is."""
+    settings, values = helpers.settings(("gauge",)), list[bytes | None]()
+    for hour in range(90):
+        level = 0 if FALL <= hour < END else 500 + hour * 7 % 5
+        for minute, country in ((1, "UA"), (2, "RU"), (3, "UA")):
+            values.append(message("gauge", START + hour * HOUR + minute * 60, 1, value=level, country=country))
+    whole = run(settings, values)
+    assert {orjson.loads(outage)["country"] for outage in whole.outages} == {"UA"}
+    for step in (1, 2, 7):
+        assert run(settings, values, range(step, len(values), step)).outages == whole.outages
