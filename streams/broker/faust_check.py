@@ -28,10 +28,10 @@ from streams.broker.clients import BOOTSTRAP_LOG
 from streams.broker.codecs import CODECS, missing
 from streams.config.errors import EbbtideError
 
-# aiokafka's own class, also after `streams.broker.faust_patches` has put another in its place.
+# aiokafka's own class, also after `streams.broker.faust_fetching` has put another in its place.
 PartitionRecords = next(kind for kind in fetcher.PartitionRecords.__mro__ if kind.__module__ == fetcher.__name__)
 
-# Versions whose source was read for `faust_patches` and `faust_group`; they are those that pyproject.toml pins.
+# Versions whose source was read for the files `faust_*.py`; they are those that pyproject.toml pins.
 VERSIONS = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14."}
 
 # Methods that are overridden or called, with the names of their parameters in order.

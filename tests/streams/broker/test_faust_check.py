@@ -14,10 +14,10 @@ from aiokafka.consumer.fetcher import Fetcher
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
-from streams.broker import faust_check, faust_group, faust_patches, faust_tables
+from streams.broker import faust_check, faust_fetching, faust_group, faust_patches, faust_tables
 from streams.broker.faust_check import FaustChangedError, check_faust, findings
 
-FILES = (faust_patches.__file__, faust_tables.__file__, faust_group.__file__)
+FILES = (faust_patches.__file__, faust_fetching.__file__, faust_tables.__file__, faust_group.__file__)
 SOURCE = ast.parse("".join(Path(file).read_text(encoding="utf-8") for file in FILES))
 
 

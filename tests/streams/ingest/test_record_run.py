@@ -14,7 +14,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from streams.broker.faust_patches import Log, NamedRecords, RunRecords
+from streams.broker.faust_fetching import Log, NamedRecords, RunRecords
 from streams.ingest import record_run as runs_module
 from streams.ingest.record_run import Run, joined
 

@@ -14,7 +14,8 @@ import pytest
 from aiohttp.http_exceptions import LineTooLong
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-from streams.broker.faust_patches import FETCH_WAIT_MS, Consumer, Thread
+from streams.broker.faust_fetching import FETCH_WAIT_MS, Thread
+from streams.broker.faust_patches import Consumer
 from streams.config.errors import SettingsError
 from streams.config.settings import KafkaSettings, Settings
 from streams.worker.app import build
