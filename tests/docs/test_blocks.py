@@ -38,7 +38,7 @@ OTHERS = {
     "{",
     "}",
 }
-_TARGETS = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+_TARGETS = re.findall(r"^([a-z_ -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 TARGETS = {target for line in _TARGETS for target in line.split()}
 
 
