@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: power demo help test check lint lock audit fuzz bench bench-detect recovery soak latency incident_latency scaling calibration constants drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: power demo help test check lint lock audit fuzz bench bench-detect recovery soak idle latency incident-latency scaling calibration constants drill scoreboard situations schemas dashboards screenshot clean
 
 # The demo needs no tools of development: it has a small environment of its own.
 DEMO := .venv-demo
@@ -51,10 +51,10 @@ $(RIVALS)/installed: tests/benchmarks/rivals.txt
 		else echo "make: Bytewax and Quix Streams cannot be installed here, the benchmark runs without them" >&2; : > $@; fi
 
 # Each needs the machine for itself; see docs/scaling.md.
-recovery soak latency incident_latency scaling: export OMP_NUM_THREADS = 1
-recovery soak latency incident_latency scaling: export OPENBLAS_NUM_THREADS = 1
-recovery soak latency incident_latency scaling: $(STAMP)  ## at full size, each for itself: docs/scaling.md; OPTIONS=…
-	$(BIN)/python -m tests.benchmarks.$@ $(OPTIONS)
+recovery soak idle latency incident-latency scaling: export OMP_NUM_THREADS = 1
+recovery soak idle latency incident-latency scaling: export OPENBLAS_NUM_THREADS = 1
+recovery soak idle latency incident-latency scaling: $(STAMP)  ## at full size, each for itself: docs/scaling.md; OPTIONS=…
+	$(BIN)/python -m tests.benchmarks.$(subst -,_,$@) $(OPTIONS)
 
 scoreboard: $(STAMP)  ## detection beside other rules, on recorded and simulated cases
 	$(BIN)/python -m tests.scoreboard $(CASES)
