@@ -68,10 +68,13 @@ def _certificate(
 
 
 class SecureKafka(ApacheKafka):
-    """A broker with three ways in: SASL over TLS at `address`, TLS with a client's certificate, SASL in the clear."""
+    """A broker with three ways in: SASL over TLS at `address`, TLS with a client's certificate, SASL in the clear.
 
-    def __init__(self, directory: Path) -> None:
-        self.authority = Authority(directory, "authority")
+    `more`: lines of its properties; `user`, `password`: of the administrator.
+    """
+
+    def __init__(self, directory: Path, *more: str, user: str = USER, password: str = PASSWORD) -> None:
+        self.authority, self.more = Authority(directory, "authority"), more
         ports = free_ports(4)
         self.certificate_address, self.clear_address = (f"127.0.0.1:{port}" for port in ports[2:])
         properties = directory / "secure.properties"
@@ -81,8 +84,8 @@ class SecureKafka(ApacheKafka):
             "security_protocol": "SASL_SSL",
             "ssl_context": ssl.create_default_context(cafile=str(self.authority.file)),
             "sasl_mechanism": "PLAIN",
-            "sasl_plain_username": USER,
-            "sasl_plain_password": PASSWORD,
+            "sasl_plain_username": user,
+            "sasl_plain_password": password,
         }
         super().__init__(ports[:2], {**SHORT_LIVED, "KAFKA_PROPERTIES": str(properties), "KAFKA_SCRAM": users}, client)
 
@@ -105,6 +108,7 @@ class SecureKafka(ApacheKafka):
             f"ssl.keystore.location={both}",
             "ssl.truststore.type=PEM",
             f"ssl.truststore.location={self.authority.file}",
+            *self.more,
             "",
         ]
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from streams.broker.clients import opened
 from streams.config.errors import BrokerError
@@ -113,12 +119,16 @@ def described(kafka: KafkaSettings) -> dict[str, TopicState]:
 
 def describe(client: Any, kafka: KafkaSettings) -> dict[str, TopicState]:  # noqa: ANN401
     """Return each topic of the settings that exists, as a connected client sees it."""
-    found = client.describe_topics([topic.name for topic in all_of(kafka)])
     return {
-        topic["name"]: TopicState(_id(topic.get("topic_id")), len(topic["partitions"]))
-        for topic in found
+        name: TopicState(_id(topic.get("topic_id")), len(topic["partitions"]))
+        for name, topic in _answers(client, kafka).items()
         if not topic["error_code"]
     }
+
+
+def _answers(client: Any, kafka: KafkaSettings) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+    """Return the broker's answer on each topic of the settings, also on one that is missing or hidden."""
+    return {topic["name"]: topic for topic in client.describe_topics([topic.name for topic in all_of(kafka)])}
 
 
 def _id(found: object) -> str:
@@ -127,19 +137,67 @@ def _id(found: object) -> str:
     return text if text.strip("0-") else ""
 
 
-def existing(kafka: KafkaSettings) -> dict[str, int]:
-    """Return the number of partitions of each topic of the settings that exists. Raises BrokerError."""
-    return {name: topic.partitions for name, topic in described(kafka).items()}
+def existing(kafka: KafkaSettings, needed: Iterable[Topic] = ()) -> dict[str, int]:
+    """Return the number of partitions of each topic of the settings that exists.
+
+    Raises BrokerError, also when the user may not know whether a needed topic exists.
+    """
+    with connected(kafka) as client:
+        answers = _answers(client, kafka)
+    for topic in needed:
+        if answers[topic.name]["error_code"] == TopicAuthorizationFailedError.errno:
+            raise _lacking(kafka, f"topic {topic.name}", "DESCRIBE")
+    return {name: len(topic["partitions"]) for name, topic in answers.items() if not topic["error_code"]}
+
+
+def _lacking(kafka: KafkaSettings, where: str, permission: str) -> BrokerError:
+    user = kafka.sasl_username or "of these credentials"
+    return BrokerError(f"{where} at {kafka.address}: the user {user} lacks the permission {permission.title()}")
+
+
+def demand_permissions(kafka: KafkaSettings) -> None:
+    """Raise BrokerError, which names the topic or group and the permission, when a worker may not do what it must."""
+    with connected(kafka) as client:
+        found = {name: topic["authorized_operations"] or () for name, topic in _answers(client, kafka).items()}
+    both = (kafka.clock, kafka.partials, kafka.findings, changelog(kafka), kafka.outages, kafka.incidents)
+    needs = [(name, "READ") for name in (kafka.measurements, kafka.calendar, *both)]
+    for name, permission in (*needs, *((name, "WRITE") for name in (*both, kafka.dead))):
+        allowed = found.get(name, ())
+        if "DESCRIBE" in allowed and permission not in allowed:  # without it the broker has not said what is allowed
+            raise _lacking(kafka, f"topic {name}", permission)
+    _demand_group(kafka)
+
+
+def _demand_group(kafka: KafkaSettings) -> None:
+    group, allowed = f"group {kafka.app_id}", ()
+    with connected(kafka) as client, suppress(KafkaError):  # a new cluster has no coordinator yet
+        try:
+            allowed = client.describe_groups([kafka.app_id])[kafka.app_id]["authorized_operations"] or ()
+        except GroupAuthorizationFailedError:
+            raise _lacking(kafka, group, "READ") from None
+    if "DESCRIBE" in allowed and "READ" not in allowed:
+        raise _lacking(kafka, group, "READ")
 
 
 def create(kafka: KafkaSettings) -> list[str]:
     """Create the topics that are missing and return their names. Raises BrokerError."""
-    there = existing(kafka)
+    there = existing(kafka, all_of(kafka))
     missing = [topic for topic in all_of(kafka) if topic.name not in there]
     with connected(kafka) as client:
         if missing:
-            client.create_topics(_new(missing, kafka.replication), wait_for_metadata=True)
+            _create(client, kafka, missing)
     return [topic.name for topic in missing]
+
+
+def _create(client: Any, kafka: KafkaSettings, missing: list[Topic]) -> None:  # noqa: ANN401
+    try:
+        client.create_topics(_new(missing, kafka.replication), wait_for_metadata=True)
+    except InvalidReplicationFactorError:
+        brokers = len(client.describe_cluster()["brokers"])
+        few = f"the cluster at {kafka.address} has {brokers} broker{'s' if brokers > 1 else ''}"
+        raise BrokerError(f"kafka.replication {kafka.replication}: cannot be had: {few}") from None
+    except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+        raise _lacking(kafka, f"topic {missing[0].name}", "CREATE") from None
 
 
 def delete(kafka: KafkaSettings) -> None:
@@ -150,8 +208,9 @@ def delete(kafka: KafkaSettings) -> None:
 
 
 def demand(kafka: KafkaSettings, topics: Iterable[Topic]) -> dict[str, int]:
-    """Return how many partitions each topic has. Raises BrokerError when one of these is missing."""
-    there = existing(kafka)
+    """Return how many partitions each topic has. Raises BrokerError when one of these is missing or hidden."""
+    topics = list(topics)
+    there = existing(kafka, topics)
     for topic in topics:
         if topic.name not in there:
             raise BrokerError(f"topic {topic.name} does not exist at {kafka.address}: create it with `ebbtide topics`")

@@ -73,6 +73,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
         sys.stderr.write(f"ebbtide: {warning}\n")
     settings = _listening(settings)
     partitions, started = topics.check(settings.kafka), topics.described(settings.kafka)
+    topics.demand_permissions(settings.kafka)
     # The topic decides how many partitions there are, not the settings.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     data_dir, reference = _directory(settings.worker.data_dir), reference_data_of(settings)

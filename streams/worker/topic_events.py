@@ -18,6 +18,7 @@ from schemas.rejections import one_line
 from streams.broker.clients import reading
 from streams.config.errors import BrokerError, EbbtideError
 from streams.config.settings import KafkaSettings
+from streams.worker.client_lines import ClientLines
 
 RETRY_SECONDS = 1.0
 PROBE_SECONDS, PROBE_MS = 2.0, 5000  # between two questions to the broker, and for its answer
@@ -77,7 +78,7 @@ class TopicEvents:
         self.outages = NewestRevisions(limit, decode_outage, lambda outage: outage.state not in RUNNING)
         self.incidents = NewestRevisions(limit, decode_incident, lambda incident: incident.state in OVER)
         self.is_whole, self.trouble = False, cast("str | None", None)
-        self._kafka = kafka
+        self._kafka, self._lines = kafka, ClientLines()
         self._by_topic: dict[str, NewestRevisions[Any]] = {
             kafka.outages: self.outages,
             kafka.incidents: self.incidents,
@@ -85,7 +86,11 @@ class TopicEvents:
         self._following: dict[TopicPartition, int] = {}
 
     def follow(self) -> None:
-        """Read the topics from their beginning, then new records, in a thread of its own, until the process ends."""
+        """Read the topics from their beginning, then new records, in a thread of its own, until the process ends.
+
+        From now on it is this thread that says when no broker answers; the clients' own lines about it are left out.
+        """
+        self._lines.install()
         Thread(target=self._follow, name="topic-events", daemon=True).start()
 
     def put(self, records: Iterable[Any]) -> None:
@@ -104,7 +109,8 @@ class TopicEvents:
             try:
                 for _ in self._rounds():
                     if down_at is not None:
-                        log.warning("a Kafka broker answers again after %.0f s", time.monotonic() - down_at)
+                        self._note_return(time.monotonic() - down_at)
+                    self._lines.report()
                     down_at = self.trouble = None
             except (EbbtideError, KafkaError, OSError, ValueError) as error:
                 reason = one_line(str(error))
@@ -113,6 +119,10 @@ class TopicEvents:
                     down_at = time.monotonic()
                     log.warning("%s", reason)
                 time.sleep(RETRY_SECONDS)
+
+    def _note_return(self, seconds: float) -> None:
+        text = "a Kafka broker answers again after %.0f s; %d lines of the clients were left out"
+        log.warning(text, seconds, self._lines.take())
 
     def _rounds(self) -> Iterator[None]:
         """Read for ever; yield whenever the broker has answered. Raises BrokerError when it does not answer."""
