@@ -21,6 +21,8 @@ def worker_with(
     tables = SimpleNamespace(recovery=SimpleNamespace(completed=SimpleNamespace(is_set=lambda: True)))
     made = SimpleNamespace(
         app=SimpleNamespace(rebalancing=False, in_recovery=False, tables=tables),
+        topic_events=SimpleNamespace(trouble=None, is_whole=True),
+        guard=SimpleNamespace(reasons=list),
         settings=SimpleNamespace(worker=SimpleNamespace(max_records=100)),
         assigned=lambda: [3],
         partitions=partitions or {},
