@@ -170,7 +170,7 @@ def demand_permissions(kafka: KafkaSettings) -> None:
 
 def _demand_group(kafka: KafkaSettings) -> None:
     group, allowed = f"group {kafka.app_id}", ()
-    with connected(kafka) as client, suppress(KafkaError):  # a new cluster has no coordinator yet
+    with connected(kafka) as client, suppress(KafkaError, ValueError):  # no coordinator yet, or no answer of Kafka
         try:
             allowed = client.describe_groups([kafka.app_id])[kafka.app_id]["authorized_operations"] or ()
         except GroupAuthorizationFailedError:
