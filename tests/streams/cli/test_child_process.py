@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,15 @@ import pytest
 from streams.cli import child_process
 
 
+@pytest.fixture
+def interrupt() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt, as in a program that has just started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupt")
 def test_a_signal_in_the_middle_of_a_start_ends_the_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Ctrl-C that comes when the process exists, but before anybody holds it, is handled once it can be ended."""
     started: list[subprocess.Popen[bytes]] = []
