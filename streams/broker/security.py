@@ -13,7 +13,7 @@ from streams.config.secret import Secret, one_of
 from streams.config.settings import KafkaSettings
 
 # At debug level they log each request, the one with the password too.
-_TALKATIVE = ("aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
+_TALKATIVE = ("kafka", "aiokafka.conn", "kafka.net.connection", "kafka.protocol.parser")
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
