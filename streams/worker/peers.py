@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kafka.partitioner.default import murmur2
-
+from streams.state.key_watch import home_of
 from streams.worker.agents import Worker
 
 
@@ -34,9 +33,9 @@ def peers(worker: Worker) -> list[str]:
 def elsewhere(worker: Worker, entity: str) -> str:
     """Return a sentence on which worker has the series of an entity; empty when it is this one, or unknown."""
     found, own = owners(worker), worker.settings.web.address
-    kind, _, _ = entity.partition("/")
-    if kind == "asn":
-        number = (murmur2(entity.encode()) & 0x7FFFFFFF) % worker.settings.kafka.partitions
+    home = home_of(worker.settings.kafka, 0) if entity.startswith("asn/") else None
+    if home is not None:
+        number = home.placement.of(entity)
         found = {url: numbers for url, numbers in found.items() if number in numbers}
     found = {url: numbers for url, numbers in found.items() if url != own}
     return f"Its series are in the worker at {addresses(found)}." if found else ""
