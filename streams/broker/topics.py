@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -159,18 +159,23 @@ def demand_permissions(kafka: KafkaSettings) -> None:
     """Raise BrokerError, which names the topic or group and the permission, when a worker may not do what it must."""
     with connected(kafka) as client:
         found = {name: topic["authorized_operations"] or () for name, topic in _answers(client, kafka).items()}
+        _demand_topics(kafka, found)
+        _demand_group(client, kafka)
+
+
+def _demand_topics(kafka: KafkaSettings, found: Mapping[str, Collection[str]]) -> None:
+    """Raise BrokerError unless what the broker allows on each topic is enough."""
     both = (kafka.clock, kafka.partials, kafka.findings, changelog(kafka), kafka.outages, kafka.incidents)
     needs = [(name, "READ") for name in (kafka.measurements, kafka.calendar, *both)]
     for name, permission in (*needs, *((name, "WRITE") for name in (*both, kafka.dead))):
         allowed = found.get(name, ())
         if "DESCRIBE" in allowed and permission not in allowed:  # without it the broker has not said what is allowed
             raise _lacking(kafka, f"topic {name}", permission)
-    _demand_group(kafka)
 
 
-def _demand_group(kafka: KafkaSettings) -> None:
+def _demand_group(client: Any, kafka: KafkaSettings) -> None:  # noqa: ANN401
     group, allowed = f"group {kafka.app_id}", ()
-    with connected(kafka) as client, suppress(KafkaError, ValueError):  # no coordinator yet, or no answer of Kafka
+    with suppress(KafkaError, ValueError):  # no coordinator yet, or no answer of Kafka
         try:
             allowed = client.describe_groups([kafka.app_id])[kafka.app_id]["authorized_operations"] or ()
         except GroupAuthorizationFailedError:

@@ -7,11 +7,16 @@ from pathlib import Path
 from streams.config.errors import InputError
 
 
+def first_bytes(file: Path, most: int) -> bytes:
+    """Return the first bytes of a file, at most so many. Raises OSError."""
+    with file.open("rb") as opened:
+        return opened.read(most)
+
+
 def read_bounded(file: Path, limit: int) -> bytes:
     """Return the content of a file of at most `limit` bytes. Raises InputError, which names the file."""
     try:
-        with file.open("rb") as opened:
-            content = opened.read(limit + 1)
+        content = first_bytes(file, limit + 1)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
     if len(content) > limit:

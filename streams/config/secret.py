@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from streams.config.bounded_file import first_bytes
 from streams.config.errors import SettingsError
 
 MAX_FILE = 65_536
@@ -33,7 +34,7 @@ def one_of(text: Secret | None, file: str | None, key: str) -> Secret | None:
     if file is None:
         return text
     try:
-        content = Path(file).read_bytes()[: MAX_FILE + 1]
+        content = first_bytes(Path(file), MAX_FILE + 1)
         found = content.decode().removesuffix("\n").removesuffix("\r")
     except OSError as error:
         raise SettingsError(f"{key} {file}: cannot be read: {error.strerror}") from None

@@ -11,8 +11,9 @@ import numpy as np
 
 from detectors.bins import padded
 from detectors.types import Ints
+from streams.ingest.columns import SHIFT
 
-SORT = (1 << 31) - 1  # the bits of a code that number its sort, see `columns`
+SORT = (1 << SHIFT) - 1  # the bits of a code that number its sort
 
 
 class CountryMoves:
@@ -26,9 +27,7 @@ class CountryMoves:
         """Note the countries that the measurements of codes name; all of one sort name the same. 0: none."""
         for code, country in zip(codes.tolist(), countries, strict=True):
             if code >= 0:
-                self._named = (
-                    padded(self._named, (code & SORT) + 1) if (code & SORT) >= len(self._named) else self._named
-                )
+                self._named = padded(self._named, (code & SORT) + 1)
                 self._named[code & SORT] = country
 
     def forget_codes(self) -> None:
@@ -40,8 +39,7 @@ class CountryMoves:
         if not len(self._named):
             return
         named = np.where(codes >= 0, self._named[np.maximum(codes, 0) & SORT], 0)
-        differs = named != group[rows]
-        differs &= named > 0
+        differs = (named != group[rows]) & (named > 0)
         moving = [*rows[differs].tolist(), *(row for moves in self.waiting.values() for row in moves)]
         if not moving:
             return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from schemas.incident import Incident
 from schemas.outage import Outage
@@ -13,6 +14,7 @@ from streams.worker.input_notices import notices
 from streams.worker.peers import elsewhere, peers
 from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
 
+E = TypeVar("E", Outage, Incident)
 UNREAD = "the topics of outages and incidents have not been read to their ends yet"
 
 
@@ -43,21 +45,20 @@ def _incidents(worker: Worker) -> list[Incident]:
 
 def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
     """Return the newest revision of each outage. After a crash a worker may have sent a revision twice."""
-    newest: dict[str, Outage] = {}
-    for outage in outages:
-        previous = newest.get(outage.outage_id)
-        if previous is None or previous.revision <= outage.revision:
-            newest[outage.outage_id] = outage
-    return list(newest.values())
+    return _newest(outages, lambda outage: outage.outage_id)
 
 
 def newest_incidents(incidents: Iterable[Incident]) -> list[Incident]:
     """Return the newest revision of each incident."""
-    newest: dict[str, Incident] = {}
-    for incident in incidents:
-        previous = newest.get(incident.incident_id)
-        if previous is None or previous.revision <= incident.revision:
-            newest[incident.incident_id] = incident
+    return _newest(incidents, lambda incident: incident.incident_id)
+
+
+def _newest(items: Iterable[E], id_of: Callable[[E], str]) -> list[E]:
+    newest: dict[str, E] = {}
+    for item in items:
+        previous = newest.get(id_of(item))
+        if previous is None or previous.revision <= item.revision:
+            newest[id_of(item)] = item
     return list(newest.values())
 
 
