@@ -249,7 +249,7 @@ class Worker:
 
     def complaints(self) -> list[str]:
         """Return the lines of standard error, without what a group that changes has said."""
-        usual = ("Marking the coordinator dead", "because it is rebalancing")
+        usual = ("Marking the coordinator dead", "because it is rebalancing", "Recovery rebalancing again")
         return [line for line in self.errors().splitlines() if not any(text in line for text in usual)]
 
     def output(self) -> bytes:
