@@ -13,29 +13,17 @@ from schemas.cloudevents import incident_headers
 from schemas.incident import decode_incident
 from tests.ebbtide import Cluster, Worker, ebbtide, wait_for
 from tests.kafka import ApacheKafka
-from tests.streams.finding_helpers import DARK, FEEDS, HOUR, START, two_feeds
+from tests.streams.finding_helpers import two_feeds
+from tests.streams.two_partitions import messages, two_partitions
 
 pytestmark = pytest.mark.kafka
-
-Message = tuple[int, bytes, bytes]
-MIDDLE = START + (max(DARK.values()) + 3) * HOUR  # while all that fall are dark
 
 
 @pytest.fixture
 def cluster(kafka: ApacheKafka, tmp_path: Path) -> Iterator[Cluster]:
     """Two partitions, so that a country's networks are in different shards."""
-    feeds = tmp_path / "feeds.toml"
-    feeds.write_text(FEEDS)
-    more = {"EBBTIDE_WORKER_SNAPSHOT_EVERY": "1s", "EBBTIDE_WORKER_MAX_RECORDS": "100"}
-    made = Cluster(kafka.address, "incidents", tmp_path, feeds, EBBTIDE_KAFKA_PARTITIONS="2", **more)
-    yield made
-    made.close()
-
-
-def messages() -> tuple[list[Message], list[Message]]:
-    """The measurements up to the middle, and the rest."""
-    made = [(json.loads(value)["ts"], (asn % 2, b"asn/%d" % asn, value)) for asn, value in two_feeds()]
-    return [record for ts, record in made if ts < MIDDLE], [record for ts, record in made if ts >= MIDDLE]
+    with two_partitions(kafka, "incidents", tmp_path) as made:
+        yield made
 
 
 def detected(directory: Path) -> list[bytes]:

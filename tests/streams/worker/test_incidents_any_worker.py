@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,25 +13,16 @@ import pytest
 
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
-from tests.streams.finding_helpers import DARK, FEEDS, HOUR, START, two_feeds
+from tests.streams.two_partitions import messages, two_partitions
 
 pytestmark = pytest.mark.kafka
-MIDDLE = START + (max(DARK.values()) + 3) * HOUR  # while all that fall are dark
 
 
 @pytest.fixture
 def cluster(kafka: ApacheKafka, tmp_path: Path) -> Iterator[Cluster]:
     """Two partitions, so that a country's networks are in different shards."""
-    feeds = tmp_path / "feeds.toml"
-    feeds.write_text(FEEDS)
-    more = {"EBBTIDE_WORKER_SNAPSHOT_EVERY": "1s", "EBBTIDE_WORKER_MAX_RECORDS": "100"}
-    with closing(Cluster(kafka.address, "any-worker", tmp_path, feeds, EBBTIDE_KAFKA_PARTITIONS="2", **more)) as made:
+    with two_partitions(kafka, "any-worker", tmp_path) as made:
         yield made
-
-
-def while_dark() -> list[tuple[int, bytes, bytes]]:
-    """The measurements up to the middle."""
-    return [(asn % 2, b"asn/%d" % asn, value) for asn, value in two_feeds() if json.loads(value)["ts"] < MIDDLE]
 
 
 def everything(worker: Worker, kind: str) -> dict[str, dict[str, Any]]:
@@ -70,7 +60,7 @@ def test_any_worker_answers_for_all(cluster: Cluster) -> None:
     (standby,) = wait_for("two workers that read and one on standby", lambda: on_standby(workers))
     assert standby.get("/readyz")[0] == 503
     assert standby.get("/readyz?standby=ok")[0] == 200
-    cluster.send(*while_dark())
+    cluster.send(*messages()[0])
     wait_for("an incident that lasts", lambda: any(map(lasts, in_topic(cluster, "incidents").values())))
     wait_for("all of the topics at the one on standby", lambda: shows_all(standby, cluster))
     assert standby.stop() == 0
