@@ -108,7 +108,7 @@ def _strongest(
 
 
 def _services(doubted: Doubt | OutageRevision, coverage: Coverage) -> str:
-    """Return the service of a series, or those that it sums; empty for a network as a whole."""
+    """Return the service of a series, or the services that it sums; empty for a network as a whole."""
     own, summed = dict(doubted.facets), dict(summed_facets(doubted, coverage))
     return own.get("service") or ",".join(summed.get("service", ()))
 

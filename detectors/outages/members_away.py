@@ -32,7 +32,7 @@ BRIEF = 600  # seconds within which networks that are cut off for a moment recon
 NEARLY = (
     0.8  # share of a group that must stay away for its loss to count in full: an outage is over when so many are back
 )
-ALIEN = 0.25  # usual returns a member lost together, up to which a group's own returns can be told from them
+ALIEN = 0.25  # usual returns a member lost together, up to which a group's own returns stand out from them
 PART = 0.25  # share of a network whose loss together tells whether the feed has such moments
 
 
@@ -159,7 +159,7 @@ def usual_returns(c: MemberColumns, rows: Ints, seen: ClosedBin) -> Floats:
 def _teach(c: MemberColumns, rows: Ints, seen: ClosedBin, feed: FeedReturns, fade: float, width: int) -> FeedReturns:
     """Teach the feed how much the returns of a group are tied, and whether networks are cut off for moments only.
 
-    Each group is judged once, a moment after its loss, with those that are over by then: of later ages only groups that
+    Each group is judged once, a moment after its loss, with the groups over by then: of later ages only groups that
     are slow to return would be left. Where many others come and go meanwhile, nobody can tell whose the returns are.
     """
     moment = -(-BRIEF // width)

@@ -63,7 +63,7 @@ def placement(partitioner: str, partitions: int) -> Placement:
 
 
 class Home(NamedTuple):
-    """The partition of a shard, and where entities belong. `strict`: whether it refuses those that belong elsewhere."""
+    """The partition of a shard, and where entities belong. `strict`: whether it refuses all others."""
 
     placement: Placement
     number: int

@@ -41,7 +41,7 @@ def _waits(found: Iterable[Delay]) -> list[str]:
 def _wait(feed: str | None, waiting: list[Delay]) -> str:
     where, seconds = _where(delay.shard for delay in waiting), max(delay.seconds for delay in waiting)
     if feed is None or seconds == inf:
-        return f"Incidents wait for {where}, of which nothing has been read yet."
+        return f"Incidents wait for {where}: nothing has been read there yet."
     ahead = f"other feeds or partitions are {seconds / 60:.0f} minutes ahead"
     return f"Incidents wait for the feed {one_line(feed)} in {where}: {ahead}."
 

@@ -68,7 +68,7 @@ def test_headers_of_a_dead_letter() -> None:
 
 
 def test_a_dead_letter_that_is_too_large_keeps_head_size_and_hash() -> None:
-    """What fits is whole and has no more headers; of what does not, the whole can be told by its size and hash."""
+    """What fits is whole and has no more headers; size and hash identify what does not."""
     whole = b"x" * 100_000
     assert deadletter.fitted(whole, 100_000) == (whole, [])
     value, more = deadletter.fitted(whole, 99_999)

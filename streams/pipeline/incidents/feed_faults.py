@@ -37,7 +37,7 @@ def feed_faults(
 ) -> Iterator[OutageRevision]:
     """Yield new outage revisions of whole feeds at an instant, and the end of outages of feeds that stopped too long.
 
-    `bins`: those that closed at the instant. `newest`: end of each feed's newest bin with
+    `bins`: the bins that closed at the instant. `newest`: end of each feed's newest bin with
     measurements so far. Times are Unix seconds.
     """
     yield from _doubts(state, bins, newest, at, settings)

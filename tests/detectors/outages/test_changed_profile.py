@@ -32,7 +32,7 @@ def test_it_ends_and_says_so(left: float, hours: list[int], seed: int) -> None:
 
 
 def test_hours_that_alternate_end_as_a_changed_profile() -> None:
-    """Every second hour at two fifths: one outage for a week, told as the new normal."""
+    """Every second hour at two fifths: one outage for a week, which ends as the new normal."""
     (outage,) = outages(watch("gauge", HOUR, changed([*range(0, 24, 2)], 0.4, 3)))
     assert outage.state == "rebaselined"
     assert outage.updated_at == START + (CHANGED + 7) * DAY
@@ -47,7 +47,7 @@ def test_an_outage_that_is_never_whole_stays_open() -> None:
 
 
 def test_flapping_at_random_is_no_profile() -> None:
-    """Hours down and up by chance, for three weeks: nothing is told as the new normal."""
+    """Hours down and up by chance, for three weeks: nothing becomes the new normal."""
     values = changed([], 1, 5)
     values[CHANGED * 24 :][np.random.default_rng(5).random(21 * 24) < 0.5] *= 0.3
     assert all(o.state != "rebaselined" for o in outages(watch("gauge", HOUR, values)))

@@ -61,7 +61,7 @@ def test_suspected_incidents_go_to_routes_that_want_them() -> None:
     ],
 )
 def test_a_suspicion_that_is_retracted_ends_as_such(receiver: AnyReceiver, kinds: list[str], reason: str) -> None:
-    """Every receiver that got the suspicion is told that it was none, not that something is over."""
+    """Every receiver of the suspicion gets a message that it was none, not that something is over."""
     driver, route = QueueDriver(receiver), Route(receivers=("noc",), suspected=True)
     driver.put(incident(1, "suspected", kinds=kinds), route)
     driver.send()

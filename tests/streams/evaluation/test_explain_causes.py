@@ -96,7 +96,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_the_table_says_what_explains_the_bin(case: tuple[str, Shown]) -> None:
-    """The bin asked for has a row of what each cause is worth, which ends in the one that explains it."""
+    """The bin asked for has a row of what each cause is worth, and ends with the cause that explains it."""
     name, shown = case
     moment = next(closed for closed in shown.answer.views[0].bins if closed.start == shown.question.at)
     row = [line for line in shown.text.splitlines() if line.startswith("    2") and line.endswith(f"  {name}")]

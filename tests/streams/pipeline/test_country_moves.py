@@ -1,4 +1,4 @@
-"""A network's country is the one that its newest measurement names, whatever the batches, with or without a restart."""
+"""The newest measurement of a network names its country, whatever the batches, with or without a restart."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_country_of_an_outage(course: str) -> None:
 
 
 def test_one_failure_is_one_incident() -> None:
-    """The network falls with the sum of the country that it has moved to, and the one that it left does not."""
+    """The sum of its new country falls with the network, the sum of the country that it left does not."""
     feed = {"signal": "bgp", "kind": "gauge", "bin": "1h", "lateness": "10m", "areas": ["country"]}
     settings = from_builtins({"feeds": {"gauge": feed}})
     reports = findings(settings, 0, [value for value in measured(COURSES["moved"][0]) if value])

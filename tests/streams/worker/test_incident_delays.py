@@ -40,7 +40,7 @@ def value(worker: Worker, name: str, **labels: str) -> float | None:
 def test_a_partition_of_which_nothing_is_read() -> None:
     """It is named, and the metric is infinite: how far it is behind is unknown."""
     worker = waiting(closed(0, "ping", HOUR))
-    assert delay_notices(worker) == ["Incidents wait for partition 1, of which nothing has been read yet."]
+    assert delay_notices(worker) == ["Incidents wait for partition 1: nothing has been read there yet."]
     assert value(worker, "incidents_delay_seconds", feed="all", partition="1") == float("inf")
 
 

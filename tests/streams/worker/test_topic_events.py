@@ -54,7 +54,7 @@ def test_the_last_record_of_a_key_counts() -> None:
 
 
 def test_memory_is_bounded_by_what_is_over() -> None:
-    """All that lasts is kept; of what is over, those that were updated last, in whatever order they come."""
+    """All that lasts is kept, and the newest of what is over, in whatever order they come."""
     events = TopicEvents(KAFKA, 3)
     events.put(record(n, made(n)) for n in range(40, 50))
     events.put(record(60 - n, made(n, "closed")) for n in reversed(range(30)))
