@@ -22,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
 from kafka.net import connection, manager
 from kafka.record.default_records import DefaultRecordBatch
+from mode.services import Service
 from mode.worker import Worker
 
 from streams.broker.clients import BOOTSTRAP_LOG
@@ -51,6 +52,7 @@ METHODS: Mapping[tuple[type, str], str] = {
     (driver.Consumer, "assignment"): "self",
     (driver.Consumer, "_new_consumer_thread"): "self",
     (driver.AIOKafkaConsumerThread, "_ensure_consumer"): "self",
+    (driver.AIOKafkaConsumerThread, "_stopped_set"): "self",
     (driver.AIOKafkaConsumerThread, "_create_worker_consumer"): "self transport",
     (driver.AIOKafkaConsumerThread, "_fetch_records"): "self consumer active_partitions timeout max_records",
     (driver.AIOKafkaConsumerThread, "seek_to_beginning"): "self partitions",
@@ -90,6 +92,7 @@ DECLARED: Mapping[type, str] = {
     aiokafka_state.TopicPartitionState: "has_valid_position position awaiting_reset",
     TableManager: "_recovery",
     Worker: "_signal_stop_future",
+    Service: "_stopped",
     PartitionAssignor: "_url external_topic_distribution",
     App: "rebalancing consumer_generation_id in_transaction topics",
 }

@@ -73,6 +73,12 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         number: int | None = super().topic_partitions(topic)
         return None if number is None else min(number, int(self.consumer.app.conf.topic_partitions))
 
+    def _stopped_set(self) -> None:
+        try:
+            super()._stopped_set()
+        except RuntimeError:  # the thread has crashed and closed its loop: nobody is left to wake up
+            self._stopped.set()
+
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ANN401
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS

@@ -90,3 +90,12 @@ def test_a_request_for_records_does_not_wait_long_for_those_it_does_not_ask_for(
     made = SimpleNamespace(_fetch_max_wait_ms=1500)
     with patch.object(AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: made):
         assert Thread._create_worker_consumer(object.__new__(Thread), app.transport)._fetch_max_wait_ms == FETCH_WAIT_MS
+
+
+async def test_a_thread_that_has_crashed_is_stopped_without_an_error() -> None:
+    """Its loop is closed by then: mode would log a traceback under the line that says why it crashed."""
+    thread = object.__new__(Thread)
+    thread.thread_loop, thread._stopped = asyncio.new_event_loop(), asyncio.Event()
+    thread.thread_loop.close()
+    thread._stopped_set()
+    assert thread._stopped.is_set()
