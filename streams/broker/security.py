@@ -45,6 +45,12 @@ def credentials(kafka: KafkaSettings) -> faust.types.auth.CredentialsT | None:
     return None if context is None else faust.SSLCredentials(context)
 
 
+def kafka_secrets(kafka: KafkaSettings) -> tuple[Secret | None, ...]:
+    """Return the password of the login and that of the key, None for each that is not set. Raises SettingsError."""
+    login = one_of(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
+    return login, _key_password(kafka)
+
+
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
     """Return the TLS context; None without TLS. Raises SettingsError, which names the file."""
     if not kafka.uses_tls:
@@ -60,13 +66,17 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
 
 
 def _show_certificate(context: ssl.SSLContext, kafka: KafkaSettings, certificate: str) -> None:
-    password = one_of(kafka.ssl_key_password, kafka.ssl_key_password_file, "kafka.ssl_key_password_file")
+    password = _key_password(kafka)
     text = password.reveal() if password else ""  # with none at all OpenSSL would ask at the terminal
     try:
         context.load_cert_chain(certificate, kafka.ssl_keyfile, lambda: text)
     except OSError as error:
         where = " and ".join(f"kafka.{key} {getattr(kafka, key)}" for key in ("ssl_certfile", "ssl_keyfile"))
         raise SettingsError(f"{where}: {_reason(error)}") from None
+
+
+def _key_password(kafka: KafkaSettings) -> Secret | None:
+    return one_of(kafka.ssl_key_password, kafka.ssl_key_password_file, "kafka.ssl_key_password_file")
 
 
 def _reason(error: OSError) -> str:
@@ -77,7 +87,7 @@ def _reason(error: OSError) -> str:
 
 
 def _password(kafka: KafkaSettings) -> Secret:
-    found = one_of(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
+    found, _ = kafka_secrets(kafka)
     if found is None:  # the settings were made by hand
         raise SettingsError("kafka.sasl_password: is missing")
     return found

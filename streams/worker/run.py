@@ -8,26 +8,25 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import faust
 import msgspec
-from aiohttp.http_exceptions import HttpProcessingError
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.broker import topics
 from streams.broker.faust_check import check_faust
 from streams.broker.faust_patches import StoppableWorker
-from streams.config.errors import EbbtideError, SettingsError, UsageError
+from streams.broker.security import kafka_secrets
+from streams.config.errors import SettingsError, UsageError
 from streams.config.ports import demand_port, free_port
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import Settings
 from streams.worker import calendar_topic, topic_watch
 from streams.worker.app import build
-from streams.worker.web.access import exposed
+from streams.worker.log_records import without_secrets, without_trace
+from streams.worker.web.access import exposed, token_of
 
 STOP_SECONDS = 9.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
@@ -81,7 +80,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     app = build(settings, partitions, data_dir, reference)
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
     logging.getLogger("asyncio").addFilter(_not_logged_before)
-    logging.setLogRecordFactory(_without_trace(logging.getLogRecordFactory()))
+    _settle_log(settings)
     settle_memory()
     app.log_guard.topic_ids = {name: topic.topic_id for name, topic in started.items()}
     topic_watch.start(settings.kafka, started, app.log_guard.refuse_all)
@@ -126,16 +125,9 @@ def _directory(name: str) -> str:
     return name
 
 
-def _without_trace(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
-    """Return a log record factory that drops the traceback of our own errors, and of requests that are not HTTP."""
-
-    def record(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401
-        made = make(*arguments, **more)
-        if made.exc_info and isinstance(made.exc_info[1], EbbtideError | HttpProcessingError):
-            made.exc_info = None
-        return made
-
-    return record
+def _settle_log(settings: Settings) -> None:
+    secrets = (*kafka_secrets(settings.kafka), token_of(settings.web))
+    logging.setLogRecordFactory(without_secrets(without_trace(logging.getLogRecordFactory()), secrets))
 
 
 def _not_logged_before(record: logging.LogRecord) -> bool:

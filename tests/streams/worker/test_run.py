@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,15 +10,13 @@ from unittest.mock import AsyncMock, patch
 
 import faust
 import pytest
-from aiohttp.http_exceptions import LineTooLong
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.broker.faust_fetching import FETCH_WAIT_MS, Thread
 from streams.broker.faust_patches import Consumer
-from streams.config.errors import SettingsError
 from streams.config.settings import KafkaSettings, Settings
 from streams.worker.app import build
-from streams.worker.run import Runner, _without_trace
+from streams.worker.run import Runner
 
 PROBE = """
 import gc
@@ -70,17 +67,6 @@ async def test_a_stop_while_it_starts_is_in_order(is_stopping: bool, ends: type[
     runner._signal_stop_future = asyncio.get_running_loop().create_future() if is_stopping else None
     with patch.object(faust.Worker, "start", AsyncMock(side_effect=asyncio.InvalidStateError)), pytest.raises(ends):
         await runner.start()
-
-
-@pytest.mark.parametrize(
-    ("error", "has_trace"),
-    [(SettingsError("x"), False), (LineTooLong(b"GET /aaa", 8190), False), (KeyError("x"), True)],
-)
-def test_only_what_nobody_expects_has_a_traceback_in_the_log(error: Exception, has_trace: bool) -> None:
-    """Anybody who reaches the port can send nonsense, and need not fill the log with it."""
-    make = _without_trace(logging.LogRecord)
-    made = make("aiohttp.server", logging.ERROR, "x.py", 1, "Error", (), (type(error), error, None))
-    assert (made.exc_info is not None) == has_trace
 
 
 def test_a_request_for_records_does_not_wait_long_for_those_it_does_not_ask_for() -> None:
