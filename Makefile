@@ -85,16 +85,17 @@ bench-detect: export OPENBLAS_NUM_THREADS = 1
 bench-detect: $(STAMP)  ## what a series and bin costs
 	$(BIN)/python -m tests.calibration.bench
 
-# What is locked: what an operator installs, and with it what the checks need. Both with hashes, for all platforms.
+# What is locked: what an operator installs, what builds it, and what the checks need. With hashes, for all platforms.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
-lock: $(STAMP)  ## both lock files anew; UPGRADE=--upgrade
+lock: $(STAMP)  ## all lock files anew; UPGRADE=--upgrade
 	$(BIN)/python -m pip install --quiet --group audit
 	$(BIN)/$(LOCK) pyproject.toml -o requirements.lock $(UPGRADE)
 	$(BIN)/$(LOCK) pyproject.toml --extra embedded --extra bench --extra plot --group dev -o requirements-dev.lock $(UPGRADE)
+	$(BIN)/$(LOCK) --group pyproject.toml:build -o requirements-build.lock $(UPGRADE)
 
 audit: $(STAMP)  ## known weaknesses of what is locked
 	$(BIN)/python -m pip install --quiet --group audit
-	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-build.lock -r requirements-dev.lock
 
 SECONDS := 600
 fuzz: $(STAMP)  ## all decoders for ten minutes; SECONDS=60

@@ -14,6 +14,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 EXTRAS = [requirement for extra in PROJECT["project"]["optional-dependencies"].values() for requirement in extra]
 DEV: list[str] = PROJECT["dependency-groups"]["dev"]
+BUILD: list[str] = PROJECT["build-system"]["requires"]
+FILES = {
+    "requirements.lock": RUNTIME,
+    "requirements-build.lock": BUILD,
+    "requirements-dev.lock": [*RUNTIME, *EXTRAS, *DEV],
+}
 
 
 def locked(name: str) -> dict[str, list[str]]:
@@ -24,9 +30,7 @@ def locked(name: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "wanted"), [("requirements.lock", RUNTIME), ("requirements-dev.lock", [*RUNTIME, *EXTRAS, *DEV])]
-)
+@pytest.mark.parametrize(("name", "wanted"), FILES.items())
 def test_what_is_asked_for_is_locked(name: str, wanted: list[str]) -> None:
     """Every requirement has a version in the lock that it allows; `make lock` after a change."""
     versions = locked(name)
@@ -36,7 +40,12 @@ def test_what_is_asked_for_is_locked(name: str, wanted: list[str]) -> None:
         assert any(requirement.specifier.contains(version) for version in found), text
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_the_group_that_is_locked_builds() -> None:
+    """`make lock` reads a group, `pip` the table of the build system: both ask for the same."""
+    assert PROJECT["dependency-groups"]["build"] == BUILD
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_every_version_has_a_hash(name: str) -> None:
     """Nothing else than what was locked can be installed, and nothing in the file names a machine."""
     text = (ROOT / name).read_text()

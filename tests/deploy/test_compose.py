@@ -56,6 +56,26 @@ def test_our_containers_have_no_privileges(services: dict[str, dict[str, Any]], 
     assert service["command"][0] in commands()
 
 
+def test_images_are_pinned_by_digest(services: dict[str, dict[str, Any]]) -> None:
+    """A tag can be given to another image; a digest names its content. The tag is beside it for the reader."""
+    digest = r"@sha256:[0-9a-f]{64}"
+    foreign = [service["image"] for name, service in services.items() if name not in OURS]
+    commented = re.findall(rf"^ *image: (\S+{digest})  # v?\d+\.\d+\.\d+$", FILE.read_text(), flags=re.MULTILINE)
+    assert sorted(commented) == sorted(foreign) and len(foreign) == 4
+    bases = re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert len(bases) == 2 and len(set(bases)) == 1
+    assert re.fullmatch(rf"python:3\.11\.\d+-slim-[a-z]+{digest}", bases[0])
+
+
+def test_nobody_has_a_default_password(services: dict[str, dict[str, Any]]) -> None:
+    """Grafana makes no administrator, offers no login, and a visitor without one only looks."""
+    grafana = services["grafana"]["environment"]
+    assert grafana["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert grafana["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == grafana["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert grafana["GF_AUTH_BASIC_ENABLED"] == grafana["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    assert not re.search(r"(?i)_password\b(?!__FILE)", FILE.read_text())
+
+
 def test_nothing_is_reached_from_outside(services: dict[str, dict[str, Any]]) -> None:
     """Every port that is published is one of the loopback address."""
     published = [port for service in services.values() for port in service.get("ports", [])]
@@ -108,4 +128,7 @@ def test_the_image_is_built_from_what_is_there() -> None:
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert [path for path in copied if not (ROOT / path).exists() or path not in kept] == []
     assert [line for line in lines if line.startswith("USER ")] == ["USER 10001:10001"]
-    assert any("--require-hashes" in line for line in lines)
+    installs = [line for line in lines if "pip install" in line or "pip wheel" in line]
+    assert len(installs) == 2
+    assert installs[0].count("pip install") == installs[0].count("--require-hashes") == 2
+    assert "pip wheel --no-build-isolation --no-deps" in installs[1] and "pip install --no-deps" in installs[1]

@@ -99,6 +99,22 @@ def test_pods_know_the_secrets_that_they_need(name: str) -> None:
     assert container["envFrom"] == [{"secretRef": {"name": secret, "optional": True}} for secret in wanted]
 
 
+def test_the_pages_ask_for_the_token_of_a_secret() -> None:
+    """Workers get it as a file of a secret that must exist, and Prometheus shows the same."""
+    pod = pods()["StatefulSet/ebbtide-worker"]["spec"]
+    (container,) = pod["containers"]
+    variables = {variable["name"]: variable.get("value") for variable in container["env"]}
+    (secret,) = [volume for volume in pod["volumes"] if "secret" in volume]
+    (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == secret["name"]]
+    assert "optional" not in secret["secret"]
+    assert variables["EBBTIDE_WEB_TOKEN_FILE"] == f"{mount['mountPath']}/token"
+    monitors = {m["metadata"]["name"]: m["spec"] for m in manifests() if m["kind"] == "PodMonitor"}
+    (endpoint,) = monitors["ebbtide-worker"]["podMetricsEndpoints"]
+    name = secret["secret"]["secretName"]
+    assert endpoint["authorization"] == {"type": "Bearer", "credentials": {"name": name, "key": "token"}}
+    assert f"secret generic {name} --from-literal=token=" in (rules.ROOT / "docs" / "deploy.md").read_text()
+
+
 @pytest.mark.parametrize("name", pods())
 def test_pods_run_commands_that_there_are(name: str) -> None:
     """The arguments of each container are a command of `ebbtide`."""
