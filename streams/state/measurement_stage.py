@@ -109,7 +109,7 @@ class MeasurementStage(Stage):
         The bins of all feeds close in the order of their ends, as if the feeds had come side by side. Feeds without
         data here, and feeds that are overdue, are reported as silent; for that, the partition need not be idle.
         """
-        silences = self._silences(lag, now)
+        before, silences = self.totals(), self._silences(lag, now)
         reports: list[BinReport] = []
         if self._may_advance(lag, now):
             self.unsaved = True
@@ -120,7 +120,7 @@ class MeasurementStage(Stage):
         overdue = self._overdue(lag, now)
         self.overdue.announced |= dict(overdue)
         silences += [silence(self.reporter, feed, end) for feed, end in overdue]
-        return self._noted(Emitted(bin_reports=[*reports, *silences]), now)
+        return self._noted(Emitted(bin_reports=[*reports, *silences], counts=self.totals() - before), now)
 
     def _noted(self, emitted: Emitted, now: float) -> Emitted:
         """Return what was emitted with the area sums that the shard made meanwhile; note outages and closed bins."""

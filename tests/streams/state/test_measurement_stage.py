@@ -205,13 +205,15 @@ def test_gauges_that_are_silent_are_unknown_not_dark() -> None:
 
 
 def test_claims_that_the_clock_confirms_are_binned() -> None:
-    """After a pause too few networks here agree that time has leapt; the clock of the others settles it."""
+    """After a pause too few networks here agree that time has leapt; the clock of the others settles it. The metrics
+    count them then.
+    """
     partition = opened()
     later = START + (BINS + 5) * HOUR
     feed(partition, [message("count", later, 1, value=20), message("count", later + 5000, 2)], 1000)
     assert partition.shard.pending() == 2
     partition.note_clock("count", later + 700)
-    partition.follow_clock(0, IDLE)
+    assert partition.follow_clock(0, IDLE).counts == {("binned", "count"): 2}
     counts = partition.shard.counts["count"]
     assert (counts.binned, partition.shard.pending()) == (len(lively()) + 2, 0)
     assert counts.taken == counts.binned
