@@ -23,6 +23,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from streams.broker import topics
 from streams.broker.security import client_options
 from streams.cli.main import main
+from streams.config.kafka import TOPIC_KEYS
 from streams.config.loader import load
 from streams.config.settings import Settings
 from tests.kafka import free_ports
@@ -108,7 +109,7 @@ class Cluster:
         self.environment = {
             "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": address,
             "EBBTIDE_KAFKA_APP_ID": name,
-            **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in topics.KEYS},
+            **{f"EBBTIDE_KAFKA_{topic.upper()}": f"{name}.{topic}" for topic in TOPIC_KEYS},
             "EBBTIDE_KAFKA_PARTITIONS": "1",
             "EBBTIDE_KAFKA_PARTITIONER": "any",  # most tests choose partitions themselves
             "EBBTIDE_KAFKA_SESSION_TIMEOUT": "6s",

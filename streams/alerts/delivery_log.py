@@ -11,7 +11,7 @@ import orjson
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from schemas import alertstate
+from schemas import alertstate, installation
 from schemas.alertstate import AlertState, decode_state
 from schemas.cloudevents import Headers
 from schemas.deadletter import alert_headers, fitted
@@ -115,6 +115,8 @@ def decode_states(topic: str, messages: Iterable[tuple[bytes, bytes]]) -> list[A
     """Return the states in records of a topic, given as key and value. A broken record is logged and skipped."""
     states = []
     for key, value in messages:
+        if key.startswith(installation.KEY):
+            continue
         try:
             states.append(_decode(value))
         except (msgspec.DecodeError, TypeError) as error:  # TypeError: a number that cannot be written again

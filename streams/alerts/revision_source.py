@@ -22,7 +22,7 @@ from kafka.structs import OffsetAndMetadata
 from streams.alerts.delivery_types import RecordLocation
 from streams.alerts.offsets import Part
 from streams.broker.clients import opened
-from streams.broker.topics import connected
+from streams.broker.topics import ALERTS_GROUP, connected
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
@@ -66,7 +66,7 @@ class RevisionSource(Protocol):
 
 def group_of(kafka: KafkaSettings) -> str:
     """Return the name of the consumer group."""
-    return f"{kafka.app_id}-alerts"
+    return ALERTS_GROUP.format(kafka.app_id)
 
 
 @contextmanager

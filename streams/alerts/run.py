@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -24,12 +25,13 @@ from streams.alerts.metrics_recorder import MetricsRecorder
 from streams.alerts.revision_source import DryRunSource, GroupSource
 from streams.alerts.sender import HttpSender, compose
 from streams.alerts.service import AlertService, Ports
-from streams.broker import topics
+from streams.broker import installation, topics
 from streams.config.alerts import AlertsSettings
 from streams.config.errors import UsageError
 from streams.config.ports import demand_port
 from streams.config.settings import Settings
 
+LOG = logging.getLogger("ebbtide.alerts")
 STOP_SECONDS = 9.5  # until the process exits by force
 
 
@@ -58,6 +60,8 @@ def run_alerts(settings: Settings, once: bool) -> None:
     if alerts.port:
         demand_port(alerts.bind, alerts.port, "alerts.bind, alerts.port")
     partitions = topics.demand(kafka, topics.alerting(kafka))
+    if warning := installation.record(installation.of_alerts(kafka)):
+        LOG.warning("%s", warning)
     sources, metrics = subjects(settings), _metrics(settings)
     if alerts.port:
         serve(metrics, alerts.bind, alerts.port)
@@ -77,6 +81,7 @@ def run_dry(settings: Settings, once: bool) -> None:
     kafka, alerts, sources = settings.kafka, settings.alerts, subjects(settings)
     endpoints = load_endpoints(alerts)
     partitions = topics.demand(kafka, topics.alerting(kafka))
+    installation.demand_own(installation.of_alerts(kafka))
     parts = frozenset((topic, number) for topic in sources for number in range(partitions[topic]))
     ports = Ports(
         source=DryRunSource(kafka, parts),

@@ -23,7 +23,10 @@ def read(kafka: KafkaSettings, partitions: int, tick: Callable[[int], None]) -> 
 
 
 def read_tables(kafka: KafkaSettings, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
-    """Return the content of each partition of a compacted topic. Raises BrokerError when its end is not reached."""
+    """Return the content of each partition of a compacted topic, in the order of the newest record of each key.
+
+    Raises BrokerError when the end is not reached.
+    """
     tables: Tables = {number: {} for number in range(partitions)}
     with reading(kafka) as consumer:
         parts = [TopicPartition(topic, number) for number in tables]
@@ -44,9 +47,8 @@ def read_tables(kafka: KafkaSettings, topic: str, partitions: int, tick: Callabl
 def _apply(table: dict[bytes, bytes], key: bytes | None, value: bytes | None) -> None:
     if key is None:
         return
-    if value is None:
-        table.pop(key, None)
-    else:
+    table.pop(key, None)  # so that the keys are in the order of their newest records
+    if value is not None:
         table[key] = value
 
 

@@ -16,23 +16,11 @@ from kafka.errors import (
 )
 
 from streams.broker.clients import opened
-from streams.config.errors import BrokerError
+from streams.config.errors import BrokerError, StateInUseError
 from streams.config.settings import KafkaSettings
 
 TABLE = "snapshots"
-#: Keys of the settings that name a topic.
-KEYS = (
-    "measurements",
-    "outages",
-    "incidents",
-    "findings",
-    "partials",
-    "dead",
-    "clock",
-    "calendar",
-    "alerts_state",
-    "alerts_dead",
-)
+ALERTS_GROUP = "{}-alerts"  # of an `app_id`
 #: What to do when a topic has got more partitions.
 REPARTITION = "keys have moved, so the state fits no more; docs/state.md says how to go on"
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
@@ -235,6 +223,17 @@ def check(kafka: KafkaSettings) -> int:
                 f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}: {REPARTITION}"
             )
     return partitions
+
+
+def demand_idle(kafka: KafkaSettings, group: str) -> None:
+    """Raise StateInUseError when a worker of a group is alive, or was within the session timeout."""
+    with connected(kafka) as client:
+        groups = {found["group_id"]: found["group_state"] for found in client.list_groups()}
+    if groups.get(group, "Empty") not in ("Empty", "Dead"):
+        raise StateInUseError(
+            f"group {group} has workers ({groups[group]}): stop them first; one that was killed counts "
+            f"for kafka.session_timeout, {float(kafka.session_timeout):g} s"
+        )
 
 
 def _new(topics: list[Topic], replication: int) -> dict[str, dict[str, Any]]:

@@ -29,6 +29,7 @@ from streams.cli.demo_worker import PATIENCE, DemoWorker
 from streams.cli.replay import Replayed, ReplayPace, replay
 from streams.cli.tables import HEADER, line, summary
 from streams.config.errors import EbbtideError, UsageError
+from streams.config.kafka import TOPIC_KEYS
 from streams.config.ports import free_port
 from streams.config.settings import Settings
 from streams.evaluation.measurement_files import STDIN, read_chunks
@@ -103,10 +104,11 @@ def own(settings: Settings, broker: str) -> Settings:
     kafka = msgspec.structs.replace(
         settings.kafka,
         bootstrap_servers=(broker,),
+        prefix="",
         app_id=name,
         partitions=1,
         replication=1,
-        **{key: f"{name}.{key}" for key in topics.KEYS},
+        **{key: f"{name}.{key}" for key in TOPIC_KEYS},
     )
     web = msgspec.structs.replace(settings.web, port=free_port(settings.web.bind))
     return msgspec.structs.replace(settings, kafka=kafka, web=web)
@@ -119,11 +121,11 @@ def _command(demo: Demo) -> list[str]:
 
 def environment(settings: Settings, directory: Path) -> dict[str, str]:
     """Return the environment of the worker: what differs from the settings file."""
-    kafka, web = settings.kafka, settings.web
+    kafka, web, keys = settings.kafka, settings.web, ("prefix", "app_id", *TOPIC_KEYS)
     return {
         "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": kafka.address,
         "EBBTIDE_KAFKA_PARTITIONS": str(kafka.partitions),
-        **{f"EBBTIDE_KAFKA_{key.upper()}": json.dumps(getattr(kafka, key)) for key in ("app_id", *topics.KEYS)},
+        **{f"EBBTIDE_KAFKA_{key.upper()}": json.dumps(getattr(kafka, key)) for key in keys},
         "EBBTIDE_WEB_PORT": str(web.port),
         "EBBTIDE_WORKER_DATA_DIR": json.dumps(str(directory / "state")),
     }

@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from streams.cli.common import print_lines, settings_of
+from streams.config.kafka import TOPIC_KEYS
 from streams.config.reference import reference
 
 HELP = "Check the settings, or print the reference of all settings."
@@ -23,6 +24,10 @@ def run(arguments: Namespace) -> None:
     if arguments.action == "reference":
         sys.stdout.write(reference())
         return
-    feeds = settings_of(arguments).feeds
+    settings = settings_of(arguments)
+    kafka, feeds = settings.kafka, settings.feeds
     count = f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}"
     print_lines([f"settings are right: {count}{': ' if feeds else ''}{', '.join(feeds)}"])
+    if kafka.prefix:
+        names = ", ".join(str(getattr(kafka, key)) for key in TOPIC_KEYS)
+        print_lines([f"kafka.prefix: group {kafka.app_id}, topics {names}"])

@@ -14,7 +14,7 @@ from kafka.structs import OffsetAndMetadata
 from streams.broker import topics
 from streams.broker.changelog import Changelog, Tables, read, writing
 from streams.broker.clients import reading
-from streams.config.errors import BrokerError, StateError, StateInUseError
+from streams.config.errors import BrokerError, StateError
 from streams.config.settings import KafkaSettings, Settings
 from streams.state import state_file
 from streams.state.all_stages import STAGES
@@ -78,7 +78,7 @@ def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
     kafka, partitions = settings.kafka, topics.check(settings.kafka)
     _check_topic(kafka, partitions, state, force)
     _check_rows(settings, state)
-    demand_idle(kafka)
+    topics.demand_idle(kafka, kafka.app_id)
     tables = read(kafka, partitions, tick)
     if not force and (any(tables.values()) or _committed(kafka)):
         raise StateError(f"group {kafka.app_id} has state already: --force replaces it")
@@ -88,7 +88,7 @@ def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
         for number, log in logs.items():
             _replace(log, number, state.partitions.get(number))
     _commit(kafka, _following(kafka, state))
-    demand_idle(kafka)
+    topics.demand_idle(kafka, kafka.app_id)
     return state
 
 
@@ -122,7 +122,7 @@ def reset(kafka: KafkaSettings, tick: Tick) -> int:
     The next worker skips the internal messages that stages sent each other before.
     """
     partitions = topics.check(kafka)
-    demand_idle(kafka)
+    topics.demand_idle(kafka, kafka.app_id)
     tables = read(kafka, partitions, tick)
     rows = sum(map(len, tables.values()))
     _forget_offsets(kafka, [kafka.clock, kafka.measurements])
@@ -130,7 +130,7 @@ def reset(kafka: KafkaSettings, tick: Tick) -> int:
     with writing(kafka, tables) as logs:
         for number, log in logs.items():
             _replace(log, number, None)
-    demand_idle(kafka)
+    topics.demand_idle(kafka, kafka.app_id)
     return rows
 
 
@@ -142,17 +142,6 @@ def _ends(kafka: KafkaSettings, partitions: int) -> dict[TopicPartition, int]:
             [TopicPartition(name, number) for name in names for number in range(partitions)]
         )
     return ends
-
-
-def demand_idle(kafka: KafkaSettings) -> None:
-    """Raise StateInUseError when a worker of the group is alive, or was within the session timeout."""
-    with topics.connected(kafka) as client:
-        groups = {group["group_id"]: group["group_state"] for group in client.list_groups()}
-    if groups.get(kafka.app_id, "Empty") not in ("Empty", "Dead"):
-        raise StateInUseError(
-            f"group {kafka.app_id} has workers ({groups[kafka.app_id]}): stop them first; one that was killed counts "
-            f"for kafka.session_timeout, {float(kafka.session_timeout):g} s"
-        )
 
 
 def _check_rows(settings: Settings, state: State) -> None:

@@ -31,6 +31,10 @@ class AddressInUseError(EbbtideError):
     """A port to listen on is in use."""
 
 
+class InstallationError(EbbtideError):
+    """The topics belong to another installation."""
+
+
 class StateError(EbbtideError):
     """A snapshot cannot be read by this version."""
 

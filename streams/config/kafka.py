@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from streams.config.secret import Secret
-from streams.config.types import Duration, Name, Part, Section, check_secrets
+from streams.config.types import Duration, Name, Part, Prefix, Section, check_secrets
+
+#: Keys of the settings that name a topic.
+TOPIC_KEYS = (
+    "measurements",
+    "outages",
+    "incidents",
+    "findings",
+    "partials",
+    "dead",
+    "clock",
+    "calendar",
+    "alerts_state",
+    "alerts_dead",
+)
 
 
 class KafkaSettings(Section, frozen=True):
@@ -16,6 +31,13 @@ class KafkaSettings(Section, frozen=True):
     bootstrap_servers: Annotated[
         tuple[str, ...], Meta(description="brokers to connect to first; separated by commas in the environment")
     ] = ("127.0.0.1:9092",)
+    prefix: Annotated[
+        Prefix,
+        Meta(
+            description="text before `app_id` and the name of each topic, such as `staging.`: two installations with "
+            "other prefixes share a cluster and nothing else"
+        ),
+    ] = ""
     app_id: Annotated[
         Name, Meta(description="name of the workers' consumer group, and prefix of its changelog's name")
     ] = "ebbtide"
@@ -83,6 +105,14 @@ class KafkaSettings(Section, frozen=True):
     def __post_init__(self) -> None:
         _check_protocol(self)
         check_secrets(self, ("sasl_password", "ssl_key_password"))
+
+    def with_whole_names(self) -> KafkaSettings:
+        """Return the settings with the prefix before `app_id` and the name of each topic.
+
+        All other names are made of these: the changelog, the groups, and the members of a group.
+        """
+        names = {key: f"{self.prefix}{getattr(self, key)}" for key in ("app_id", *TOPIC_KEYS)}
+        return msgspec.structs.replace(self, **names)
 
     @property
     def address(self) -> str:

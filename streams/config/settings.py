@@ -225,11 +225,15 @@ class Settings(Section, frozen=True):
 
 
 def from_builtins(values: object) -> Settings:
-    """Return the settings of plain values, checked. Raises msgspec.ValidationError, which names the key."""
+    """Return the settings of plain values, checked, with whole names of topics and groups.
+
+    Raises msgspec.ValidationError, which names the key.
+    """
     for path, kind in (("feeds", FeedSettings), ("alerts.receivers", AnyReceiver)):
         for name, table in inner(values, path).items():
             _check_table(f"{path}.{name}", table, kind)
-    return msgspec.convert(values, Settings, strict=True, dec_hook=_custom)
+    settings = msgspec.convert(values, Settings, strict=True, dec_hook=_custom)
+    return msgspec.structs.replace(settings, kafka=settings.kafka.with_whole_names())
 
 
 def inner(values: object, path: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ import faust
 import msgspec
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from streams.broker import topics
+from streams.broker import installation, topics
 from streams.broker.faust_check import check_faust
 from streams.broker.faust_patches import StoppableWorker
 from streams.broker.security import kafka_secrets
@@ -73,6 +73,8 @@ def run_worker(settings: Settings, log_level: str) -> None:
     settings = _listening(settings)
     partitions, started = topics.check(settings.kafka), topics.described(settings.kafka)
     topics.demand_permissions(settings.kafka)
+    if warning := installation.record(installation.of_workers(settings)):
+        sys.stderr.write(f"ebbtide: {warning}\n")
     # The topic decides how many partitions there are, not the settings.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     data_dir, reference = _directory(settings.worker.data_dir), reference_data_of(settings)

@@ -11,6 +11,7 @@ from kafka.errors import CoordinatorNotAvailableError
 
 from streams.broker import topics
 from streams.config.errors import BrokerError
+from streams.config.kafka import TOPIC_KEYS
 from streams.config.loader import load
 from streams.config.settings import KafkaSettings
 from tests.conftest import do_without_kafka
@@ -69,7 +70,7 @@ def test_each_missing_permission_is_named(tmp_path: Path) -> None:
 def test_copies_that_cannot_be_had(kafka: ApacheKafka) -> None:
     """The line names the setting, its number and how many brokers there are."""
     settings = load(None, {"EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": kafka.address}).kafka
-    names = {key: f"copies.{key}" for key in topics.KEYS}
+    names = {key: f"copies.{key}" for key in TOPIC_KEYS}
     wanted = msgspec.structs.replace(settings, app_id="copies", replication=3, **names)
     with pytest.raises(BrokerError, match=r"^kafka\.replication 3: cannot be had: the cluster at \S+ has 1 broker$"):
         topics.create(wanted)

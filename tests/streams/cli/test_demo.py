@@ -16,6 +16,7 @@ from kafka import KafkaAdminClient
 from streams.broker import clients, topics
 from streams.cli.demo_run import environment, own
 from streams.cli.tables import HEADER
+from streams.config.kafka import TOPIC_KEYS
 from streams.config.loader import load
 from streams.config.settings import KafkaSettings, Settings
 from tests.ebbtide import FEEDS, MEASUREMENTS, PATIENCE_SECONDS, PROGRAM, ebbtide, env, wait_for
@@ -167,14 +168,15 @@ def topics_of(kafka: ApacheKafka) -> set[str]:
         return {topic for topic in admin.list_topics() if not topic.startswith("__")}
 
 
-def test_every_topic_of_a_demo_is_its_own() -> None:
+def test_every_topic_of_a_demo_is_its_own(tmp_path: Path) -> None:
     """Since all are deleted at the end, whatever else is on the broker; and the worker is told of each."""
-    before = Settings(kafka=KafkaSettings(calendar="ours", alerts_dead="ours, too"))
+    before = Settings(kafka=KafkaSettings(prefix="our.", calendar="ours", alerts_dead="ours, too"))
     settings = own(before, "127.0.0.1:9")
-    for kafka in (settings.kafka, load(None, environment(settings, Path())).kafka):
+    (tmp_path / "ebbtide.toml").write_text('[kafka]\nprefix = "our."\n', encoding="utf-8")
+    for kafka in (settings.kafka, load(tmp_path / "ebbtide.toml", environment(settings, Path())).kafka):
         names = {topic.name for topic in topics.all_of(kafka)}
         assert all(name.startswith(settings.kafka.app_id) for name in names)
-        assert names == {getattr(kafka, key) for key in topics.KEYS} | {topics.changelog(kafka)}
+        assert names == {getattr(kafka, key) for key in TOPIC_KEYS} | {topics.changelog(kafka)}
 
 
 @pytest.mark.parametrize(

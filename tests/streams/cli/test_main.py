@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import clients, topics
+from streams.broker import clients
+from streams.config.kafka import TOPIC_KEYS
 from tests.ebbtide import FEEDS, MEASUREMENTS, PROGRAM, Cluster, ebbtide, ebbtide_process, env
 from tests.kafka import ApacheKafka, free_ports
 
@@ -136,7 +137,7 @@ def test_topics_are_checked_and_made(kafka: ApacheKafka, tmp_path: Path) -> None
     environment = {
         "EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": kafka.address,
         "EBBTIDE_KAFKA_APP_ID": "cli",
-        **{f"EBBTIDE_KAFKA_{name.upper()}": f"cli.{name}" for name in topics.KEYS},
+        **{f"EBBTIDE_KAFKA_{name.upper()}": f"cli.{name}" for name in TOPIC_KEYS},
         "EBBTIDE_WEB_PORT": str(free_ports(1)[0]),
     }
     for command, *more in (("topics", "--check"), ("replay", str(MEASUREMENTS)), ("worker",)):
@@ -146,7 +147,7 @@ def test_topics_are_checked_and_made(kafka: ApacheKafka, tmp_path: Path) -> None
     made = ebbtide("topics", "--settings", FEEDS, environment=environment)
     again = ebbtide("topics", "--settings", FEEDS, environment=environment)
     assert (made.returncode, again.returncode, made.stderr, again.stderr) == (0, 0, b"", b"")
-    assert made.stdout.count(b"created cli.") == len(topics.KEYS)
+    assert made.stdout.count(b"created cli.") == len(TOPIC_KEYS)
     assert again.stdout == b"all topics are there, 4 partitions of cli.measurements\n"
     assert ebbtide("topics", "--settings", FEEDS, "--check", environment=environment).returncode == 0
 
