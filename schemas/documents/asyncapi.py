@@ -31,6 +31,11 @@ _FEED_KEY: Final = {"type": "string", "description": "The feed."}
 _OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
 _INCIDENT_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The incident_id."}
 _ENTRY_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The entry_id."}
+_INSTALLATION_KEY: Final = {
+    "type": "string",
+    "pattern": "^installation/",
+    "description": "`installation/` and the app_id.",
+}
 _RECEIVER_KEY: Final = {
     "type": "string",
     "pattern": "^[^/]+/(incident|outage)/[0-9a-f]{16}$",
@@ -50,7 +55,7 @@ def document() -> dict[str, Any]:
             "title": "Ebbtide",
             "version": f"{SCHEMA}.0.0",
             "description": "Says within one bin which networks have gone dark, how much of them, since when, and when "
-            "they are back.",
+            "they are back. The addresses are the default names; `kafka.prefix` of the settings stands before each.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
@@ -67,19 +72,19 @@ def _channels() -> dict[str, Any]:
         "outages": _channel("outages", "outage", _COMPACT),
         "incidents": _channel("incidents", "incident", _COMPACT),
         "findings": _channel("findings", "finding", _KEEP),
-        "calendar": _channel("calendar", "calendar", _COMPACT),
-        "alertStates": _channel("alerts.state", "alertState", _COMPACT),
+        "calendar": _channel("calendar", "calendar", _COMPACT, "installation"),
+        "alertStates": _channel("alerts.state", "alertState", _COMPACT, "installation"),
         "undelivered": _channel("alerts.dead", "undelivered", _KEEP),
         "partials": _channel("partials", "partial", _KEEP),
         "clock": _channel("clock", "clock", _KEEP),
     }
 
 
-def _channel(topic: str, message: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
+def _channel(topic: str, message: str, configuration: Mapping[str, Any], *others: str) -> dict[str, Any]:
     return {
         "address": topic,
         "description": _TITLES[topic],
-        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in (message, *others)},
         "bindings": {"kafka": {"topicConfiguration": dict(configuration), "bindingVersion": _BINDING}},
     }
 
@@ -123,6 +128,7 @@ def _messages() -> dict[str, Any]:
         "incident": _event("incident", _INCIDENT_KEY, "`/ebbtide/incidents`.", "The incident_id."),
         "finding": _message("What a shard says of a bin that closed, or a piece of that.", _REPORTER_KEY, "finding"),
         "calendar": _message("An entry of the calendar, or a newer state of one.", _ENTRY_KEY, "calendar"),
+        "installation": _message("Which installation writes which topics.", _INSTALLATION_KEY, "installation"),
         "alertState": _message("What a receiver got of an incident or outage.", _RECEIVER_KEY, "alertstate"),
         "undelivered": {
             "summary": "An incident or outage that was not delivered to a receiver, or a message that is neither.",

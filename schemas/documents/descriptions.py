@@ -75,6 +75,13 @@ DROP: Final = {
     "drop": "Share of the expected level lost by then.",
 }
 
+INSTALLATION: Final = {
+    "schema": "Number of the message's schema.",
+    "app_id": "Name of the installation: `kafka.prefix` and `kafka.app_id`.",
+    "topics": "The topics that only this installation writes, sorted.",
+    "feeds": "The feeds that it watches, sorted; empty where these are not known.",
+}
+
 CLOCK: Final = {
     "feed": "The feed that has reached a new bin.",
     "newest": "Its newest event time, in Unix seconds.",

@@ -19,6 +19,7 @@ from schemas.documents import asyncapi, descriptions, openapi
 from schemas.documents.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
 from schemas.documents.component import MEMBER, REGION, SERVICE, component, described
 from schemas.incident import Confidence, Incident, Joined, Scope
+from schemas.installation import Installation
 from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
 from schemas.outage import SCHEMA, Drop, Outage
@@ -60,6 +61,9 @@ def documents() -> dict[str, dict[str, Any]]:
         "incident.schema.json": _headed("incident", _incident()),
         "finding.schema.json": _headed("finding", _finding()),
         "calendar.schema.json": _headed("calendar", _calendar()),
+        "installation.schema.json": _headed(
+            "installation", described(component(Installation), descriptions.INSTALLATION)
+        ),
         "notification.schema.json": _headed("notification", _notification()),
         "alertstate.schema.json": _headed("alertstate", described(component(AlertState), ALERT_STATE)),
         "partial.schema.json": _headed("partial", described(component(AreaSumPart), descriptions.PARTIAL)),

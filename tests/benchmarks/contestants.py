@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 TOPIC = "measurements"
 ARRAYS = "arrays"
 PARTITIONS = 4
-OWN = ("clock", "findings", "partials")
+OWN = ("clock", "findings", "partials", "outages", "incidents")
 POLL = 0.1
 PATIENCE = 300.0
 

@@ -26,6 +26,7 @@ OTHERS = {
         "echo",
         "install",
         "journalctl",
+        "kafka-acls.sh",
         "kcat",
         "kubectl",
         "pip",

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from schemas import alertstate, bin_report, calendar, clock, incident, outage, partial
+from schemas import alertstate, bin_report, calendar, clock, incident, installation, outage, partial
 from schemas.decode import decode
 from schemas.documents.generate import FOLDER
 from schemas.measurement import Measurement
@@ -78,6 +78,14 @@ WIRE = {
         bin_report.BinReport, bin_report.decode_bin_report, bin_report.encode, FINDING, "finding", "finding"
     ),
     "calendar": WireType(calendar.CalendarEntry, calendar.decode_entry, calendar.encode, ENTRY, "calendar", "calendar"),
+    "installation": WireType(
+        installation.Installation,
+        installation.decode_installation,
+        installation.encode,
+        b'{"schema":1,"app_id":"staging.ebbtide","topics":["staging.incidents","staging.outages"],"feeds":["atlas"]}',
+        "installation",
+        "installation",
+    ),
     "partial": WireType(
         partial.AreaSumPart,
         partial.decode_partial,

@@ -13,7 +13,7 @@ import pytest
 from schemas import installation as records
 from streams.broker import topics
 from streams.config.kafka import TOPIC_KEYS, KafkaSettings
-from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide
+from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, wait_for
 from tests.kafka import ApacheKafka
 from tests.streams.alerts.helpers import KEY
 from tests.streams.alerts.servers import Receiver
@@ -67,12 +67,13 @@ def _is_record(key: bytes | None) -> bool:
     return (key or b"").startswith(records.KEY)
 
 
-def run_recording(cluster: Cluster) -> None:
-    """Have a worker apply the recording and stop, then deliver the alerts."""
+def run_recording(cluster: Cluster, incidents: int) -> None:
+    """Have a worker apply the recording, send so many revisions of incidents and stop, then deliver the alerts."""
     worker = cluster.worker()
     worker.wait_ready()
     assert cluster.run("replay", MEASUREMENTS).returncode == 0
     worker.wait_applied({0: LAST})
+    wait_for("all incidents", lambda: len(cluster.records(cluster.kafka.incidents)) >= incidents)
     assert (worker.stop(), worker.complaints()) == (0, [])
     done = cluster.run("alerts", "--once")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -93,15 +94,15 @@ def test_two_installations_with_prefixes(kafka: ApacheKafka, tmp_path: Path, sta
         )
         for name in noc
     }
-    run_recording(clusters["north"])
+    outages, incidents = detected(), detected("--incidents")
+    run_recording(clusters["north"], len(incidents))
     before, sent = contents(clusters["north"]), list(noc["north"].got)
     assert contents(clusters["south"]) == {}
     assert sent and noc["south"].got == []
-    run_recording(clusters["south"])
+    run_recording(clusters["south"], len(incidents))
     assert contents(clusters["north"]) == before and noc["north"].got == sent
     assert len(noc["south"].got) == len(sent)
 
-    outages, incidents = detected(), detected("--incidents")
     for name, cluster in clusters.items():
         found = contents(cluster)
         assert all(topic.startswith(f"two-{name}.") for topic in found)

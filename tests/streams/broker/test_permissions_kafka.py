@@ -6,10 +6,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
 from kafka.errors import CoordinatorNotAvailableError
 
-from streams.broker import topics
+from streams.broker import installation, topics
 from streams.config.errors import BrokerError
 from streams.config.kafka import TOPIC_KEYS
 from streams.config.loader import load
@@ -24,10 +32,16 @@ AUTHORIZER = "authorizer.class.name=org.apache.kafka.metadata.authorizer.Standar
 SUPER_USERS = "super.users=User:broker;User:ANONYMOUS"
 
 
-def allow(admin: KafkaAdminClient, kind: ResourceType, name: str, *operations: ACLOperation) -> None:
+def allow(
+    admin: KafkaAdminClient,
+    kind: ResourceType,
+    name: str,
+    *operations: ACLOperation,
+    pattern: ACLResourcePatternType = ACLResourcePatternType.LITERAL,
+) -> None:
     """Allow the user these."""
-    pattern = ResourcePattern(kind, name)
-    admin.create_acls([ACL(f"User:{USER}", "*", may, ACLPermissionType.ALLOW, pattern) for may in operations])
+    where = ResourcePattern(kind, name, pattern)
+    admin.create_acls([ACL(f"User:{USER}", "*", may, ACLPermissionType.ALLOW, where) for may in operations])
 
 
 def refusal(kafka: KafkaSettings) -> str:
@@ -65,6 +79,29 @@ def test_each_missing_permission_is_named(tmp_path: Path) -> None:
             assert refusal(kafka) == f"group ebbtide {at} Read"
             allow(admin, ResourceType.GROUP, kafka.app_id, ACLOperation.READ)
             topics.demand_permissions(kafka)
+
+
+def test_permissions_by_prefix(tmp_path: Path) -> None:
+    """The two rules of docs/security.md suffice for the topics, a start and the record, and for nothing of another."""
+    try:
+        install()
+    except KafkaUnavailableError as missing:
+        do_without_kafka(missing)
+    with SecureKafka(tmp_path, AUTHORIZER, SUPER_USERS, user="broker", password="broker") as broker:
+        settings = load(None, {**_variables(broker), "EBBTIDE_KAFKA_PREFIX": "staging."})
+        topic, group = ACLOperation.READ, ACLOperation.DELETE
+        with broker.admin() as admin:
+            operations = (topic, ACLOperation.WRITE, ACLOperation.CREATE, ACLOperation.DESCRIBE)
+            allow(admin, ResourceType.TOPIC, "staging.", *operations, pattern=ACLResourcePatternType.PREFIXED)
+            allow(admin, ResourceType.GROUP, "staging.", topic, group, pattern=ACLResourcePatternType.PREFIXED)
+            wait_for("a coordinator of the new cluster", lambda: _has_coordinator(admin))
+        topics.create(settings.kafka)
+        assert topics.check(settings.kafka) == settings.kafka.partitions
+        topics.demand_permissions(settings.kafka)
+        assert installation.record(installation.of_workers(settings)) == ""
+        assert list(installation.read(installation.of_workers(settings))) == ["staging.ebbtide"]
+        with pytest.raises(BrokerError, match=r"the user \S+ lacks the permission Describe$"):
+            topics.create(load(None, _variables(broker)).kafka)
 
 
 def test_copies_that_cannot_be_had(kafka: ApacheKafka) -> None:

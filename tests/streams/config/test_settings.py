@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from streams.alerts.revision_source import group_of
+from streams.broker import topics
 from streams.config.durations import seconds
+from streams.config.errors import SettingsError
 from streams.config.loader import load
 from streams.config.settings import Duration
 from tests.streams.config.examples import FEEDS as GOOD
@@ -48,6 +51,20 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     assert (settings.kafka.partitions, settings.kafka.app_id, settings.worker.idle_after) == (7, "other", Duration(90))
     assert settings.kafka.bootstrap_servers == ("one:9092", "two:9092")
     assert (settings.feeds["a.b"].bin, settings.feeds["a.b"].areas) == (Duration(120), ("country", "region+access"))
+
+
+def test_a_prefix_stands_before_each_name_once(tmp_path: Path) -> None:
+    """Before the topics, also those that are named, and before `app_id`, of which groups and the changelog are made."""
+    (tmp_path / "e.toml").write_text('[kafka]\nprefix = "staging."\noutages = "out"\n', encoding="utf-8")
+    kafka = load(tmp_path / "e.toml", {}).kafka
+    assert (kafka.app_id, kafka.outages, kafka.alerts_dead) == ("staging.ebbtide", "staging.out", "staging.alerts.dead")
+    assert topics.changelog(kafka) == "staging.ebbtide-snapshots-changelog"
+    assert group_of(kafka) == "staging.ebbtide-alerts"
+    assert all(topic.name.startswith("staging.") for topic in topics.all_of(kafka))
+    other = load(tmp_path / "e.toml", {"EBBTIDE_KAFKA_PREFIX": ""}).kafka
+    assert (other.app_id, other.outages) == ("ebbtide", "out")
+    with pytest.raises(SettingsError, match=r"EBBTIDE_KAFKA_PREFIX: Expected `str` matching regex"):
+        load(None, {"EBBTIDE_KAFKA_PREFIX": ".x"})
 
 
 @pytest.mark.parametrize(
