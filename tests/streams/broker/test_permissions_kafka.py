@@ -87,8 +87,9 @@ def test_permissions_by_prefix(tmp_path: Path) -> None:
         install()
     except KafkaUnavailableError as missing:
         do_without_kafka(missing)
-    with SecureKafka(tmp_path, AUTHORIZER, SUPER_USERS, user="broker", password="broker") as broker:
-        settings = load(None, {**_variables(broker), "EBBTIDE_KAFKA_PREFIX": "staging."})
+    secure = SecureKafka(tmp_path, AUTHORIZER, SUPER_USERS, user="broker", password="broker")
+    with secure as broker:
+        settings = load(None, {**_variables(secure), "EBBTIDE_KAFKA_PREFIX": "staging."})
         topic, group = ACLOperation.READ, ACLOperation.DELETE
         with broker.admin() as admin:
             operations = (topic, ACLOperation.WRITE, ACLOperation.CREATE, ACLOperation.DESCRIBE)
@@ -101,7 +102,7 @@ def test_permissions_by_prefix(tmp_path: Path) -> None:
         assert installation.record(installation.of_workers(settings)) == ""
         assert list(installation.read(installation.of_workers(settings))) == ["staging.ebbtide"]
         with pytest.raises(BrokerError, match=r"the user \S+ lacks the permission Describe$"):
-            topics.create(load(None, _variables(broker)).kafka)
+            topics.create(load(None, _variables(secure)).kafka)
 
 
 def test_copies_that_cannot_be_had(kafka: ApacheKafka) -> None:
