@@ -17,14 +17,21 @@ from schemas.severity import Severity
 MAX_LIMIT: Final = 1000
 MAX_VALUES: Final = 20
 MAX_BINS: Final = 1000
+MAX_PAGE_BINS: Final = 50_000
 
 #: The end of a page: the start of its last element in Unix seconds, and the id of that element.
 CURSOR: Final = r"^[0-9]{1,12}-[0-9a-f]{16}$"
+#: The end of a page of series: the key by which they are ordered, in hexadecimal digits.
+SERIES_CURSOR: Final = r"^([0-9a-f]{2}){1,1000}$"
 Asn: TypeAlias = Annotated[int, Meta(ge=1, le=4_294_967_295)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 #: A time in a format that `schemas.times` reads, or Unix seconds.
 When: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+#: A cursor of a list, and of the series of an entity.
+Cursor: TypeAlias = Annotated[str, Meta(pattern=CURSOR)]
+SeriesCursor: TypeAlias = Annotated[str, Meta(pattern=SERIES_CURSOR)]
+_CURSOR_MEANS: Final = "End of the previous page: see `next`."
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,10 +51,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     until: Annotated[When | None, Meta(description="Leave out what began at this time or later.")] = msgspec.field(
         name="to", default=None
     )
-    limit: Annotated[Limit, Meta(description="Maximum number of elements.")] = 100
-    cursor: Annotated[
-        Annotated[str, Meta(pattern=CURSOR)] | None, Meta(description="End of the previous page: see `next`.")
-    ] = None
+    limit: Annotated[Limit, Meta(description="Maximum number of elements; a page may end earlier at 4 MiB.")] = 100
+    cursor: Annotated[Cursor | None, Meta(description=_CURSOR_MEANS)] = None
 
 
 class OutageQuery(Query, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +78,10 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     bins: Annotated[
         Annotated[int, Meta(ge=1, le=MAX_BINS)], Meta(description="Maximum number of bins for each series.")
     ] = MAX_BINS
+    limit: Annotated[
+        Limit, Meta(description="Maximum number of series; a page may end earlier, so that it has at most 50,000 bins.")
+    ] = 100
+    cursor: Annotated[SeriesCursor | None, Meta(description=_CURSOR_MEANS)] = None
 
 
 class OutagePage(msgspec.Struct, frozen=True):
@@ -112,10 +121,14 @@ class SeriesBins(msgspec.Struct, frozen=True):
 
 
 class SeriesAnswer(msgspec.Struct, frozen=True):
-    """All series of an entity that match the parameters, in order of feed and facets."""
+    """The series of an entity that match the parameters, in order of feed and facets.
+
+    `next`: a reference to the next page; null on the last page.
+    """
 
     entity: str
     series: Sequence[SeriesBins]
+    next: str | None
 
 
 class Annotation(msgspec.Struct, frozen=True):

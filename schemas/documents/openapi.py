@@ -121,13 +121,14 @@ def _get(
 def _parameters(kind: type) -> list[dict[str, Any]]:
     """The parameters of a query, each with the schema of its field."""
     fields = components([kind], _PREFIX)[kind.__name__]["properties"]
-    return [_parameter(name, dict(schema)) for name, schema in fields.items()]
+    cursor = api.SERIES_CURSOR if kind is api.SeriesQuery else api.CURSOR
+    return [_parameter(name, dict(schema), cursor) for name, schema in fields.items()]
 
 
-def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _parameter(name: str, schema: dict[str, Any], cursor: str) -> dict[str, Any]:
     """A parameter that may be left out; null, which stands for that in the type, is nothing that one can send."""
     description, default = schema.pop("description"), schema.pop("default", None)
-    rule = {"from": _WHEN, "to": _WHEN, "cursor": {"type": "string", "pattern": api.CURSOR}}.get(name, schema)
+    rule = {"from": _WHEN, "to": _WHEN, "cursor": {"type": "string", "pattern": cursor}}.get(name, schema)
     rule = {**rule, **({"default": default} if default else {})}
     return {"name": name, "in": "query", "description": description, "schema": rule}
 

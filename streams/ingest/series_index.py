@@ -38,7 +38,8 @@ class SeriesIndex:
     """Rows of a feed's series.
 
     `born`, `last_seen`: int64 (rows,), start of the first and newest bin with a measurement (Unix s). `group`: int64
-    (rows,), code of the country. `side`: int64 (rows,), code of the access, 0 for none.
+    (rows,), code of the country. `side`: int64 (rows,), code of the access, 0 for none. `hashes`: int64 (rows,), hash
+    of the entity in this process, by which `rows_of_entity` finds its rows.
     """
 
     def __init__(self) -> None:
@@ -57,6 +58,7 @@ class SeriesIndex:
         self.last_seen: Ints = np.zeros(0, dtype=np.int64)
         self.group: Ints = np.zeros(0, dtype=np.int64)
         self.side: Ints = np.zeros(0, dtype=np.int64)
+        self.hashes: Ints = np.zeros(0, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -174,6 +176,7 @@ class SeriesIndex:
         self.rows += many
         self.born, self.last_seen = padded(self.born, len(self.rows)), padded(self.last_seen, len(self.rows))
         self.group, self.side = padded(self.group, len(self.rows)), padded(self.side, len(self.rows))
+        self.hashes = padded(self.hashes, len(self.rows))
         self._start(first, many)
 
     def _start(self, first: int, many: list[Series | None]) -> None:
@@ -184,7 +187,13 @@ class SeriesIndex:
         self.born[rows], self.last_seen[rows] = NEVER, 0
         self.group[rows] = [0 if series is None else self._code(series.country) for series in many]
         self.side[rows] = [0 if series is None else self._access(series.facets) for series in many]
+        self.hashes[rows] = [0 if series is None else hash(series.entity) for series in many]
         self.by_series.update({self.identity(s): row for row, s in enumerate(many, first) if s is not None})
+
+    def rows_of_entity(self, entity: str) -> tuple[Ints, list[Series | None]]:
+        """Return the rows that may be of an entity, and their series: a few are free, or of another with this hash."""
+        rows: Ints = np.flatnonzero(self.hashes[: len(self.rows)] == hash(entity))
+        return rows, list(map(self.rows.__getitem__, rows.tolist()))
 
     @staticmethod
     def identity(series: Series) -> Identity:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import faust
@@ -99,9 +100,9 @@ class Worker:
         """Return the stages here that have series with a detector."""
         return [*self.partitions.values(), *self.summing.stages.values()]
 
-    def open_outages(self) -> Iterator[Outage]:
-        """Yield the newest revision of each outage that has not ended, of series and of areas."""
-        return (outage for stage in self.scored_stages() for outage in stage.open_outages.values())
+    def open_outages(self) -> list[Outage]:
+        """Return the newest revision of each outage that has not ended, of series and of areas."""
+        return list(chain.from_iterable(stage.open_outages.values() for stage in self.scored_stages()))
 
     def open_incidents(self) -> list[Incident]:
         """Return the newest revision of each incident that is not over, if this worker groups them."""

@@ -22,7 +22,7 @@ from streams.broker.transport import batch_topic
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.worker.agents import Worker
-from streams.worker.exposition.collector import StateCollector
+from streams.worker.exposition.state_metrics import StateMetrics
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
 from streams.worker.routes import add_pages
@@ -47,7 +47,7 @@ def build(settings: Settings, partitions: int, data_dir: str, reference: Referen
     publisher = Publisher(app, settings, app.watchdog.check)
     worker = Worker(settings, app, table, metrics, publisher, time.monotonic, app.watchdog.check, reference)
     app.ebbtide, app.log_guard = worker, worker.guard
-    metrics.registry.register(StateCollector(settings, worker.scored_stages, worker.open_incidents))
+    metrics.state = StateMetrics(settings, worker.scored_stages, worker.open_incidents)
     _add_agents(app, worker)
     _add_signals(app, worker, table)
     add_pages(app.web.web_app, worker)

@@ -19,13 +19,17 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
 from streams.pipeline.emitted import Emitted
+from streams.worker.exposition.state_metrics import StateMetrics
 
 DELAYS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 WAITS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 
 
 class Metrics:
-    """All metrics, on the given registry. `feeds`, `reasons`: values of labels; `wall`: clock in Unix seconds."""
+    """All metrics, on the given registry. `feeds`, `reasons`: values of labels; `wall`: clock in Unix seconds.
+
+    `state`: what the metrics page adds from the state at each scrape.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Metrics:
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter and histogram, which nobody reads
         self.registry, self.wall = registry, wall
+        self.state: StateMetrics | None = None
         self._pipeline()
         self._state()
         flow = (self.binned, self.late, self.misplaced, self.outages, self.delay)

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from math import nan
+from typing import NamedTuple, cast
 
 from aiohttp.web import Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 
 from streams.worker.agents import Worker
+from streams.worker.exposition.state_metrics import ScrapedState
 from streams.worker.health import STANDBY, not_ready
 from streams.worker.incident_delays import delays, partition_of
+from streams.worker.metrics import Metrics
+from streams.worker.web.aside import scraped
 
 
-def metrics(worker: Worker, accept: str) -> Response:
+async def metrics_page(worker: Worker, accept: str) -> Response:
     """Return all metrics: OpenMetrics with exemplars when `accept` asks for it, else Prometheus text."""
+    return await scraped(written, worker.metrics, read(worker), accept)
+
+
+def read(worker: Worker) -> ScrapedState:
+    """Return the present state for `written`, after its numbers were set. It is quick."""
+    assert worker.metrics.state is not None
     refresh(worker)
-    encode, content_type = choose_encoder(accept)
-    return Response(body=encode(worker.metrics.registry), headers={"Content-Type": content_type})
+    return worker.metrics.state.read()
 
 
 def refresh(worker: Worker) -> None:
-    """Set the gauges from the present state."""
+    """Set the gauges from the present state, but those of outages."""
     worker.metrics.refused.set(len(worker.guard.reasons()))
     reason = not_ready(worker)
     worker.metrics.ready.set(reason is None)
@@ -30,6 +43,34 @@ def refresh(worker: Worker) -> None:
     _refresh_time(worker)
     _refresh_feeds(worker)
     _refresh_incidents(worker)
+
+
+def written(metrics: Metrics, reading: ScrapedState, accept: str) -> Response:
+    """Return the page of all metrics, in any thread."""
+    _count_outages(metrics, reading)
+    assert metrics.state is not None
+    encode, content_type = choose_encoder(accept)
+    page = _Page(metrics.registry, metrics.state.families(reading))
+    return Response(body=encode(cast("CollectorRegistry", page)), headers={"Content-Type": content_type})
+
+
+class _Page(NamedTuple):
+    """What an encoder collects: the counters and gauges of a registry, and what was read of the state."""
+
+    registry: CollectorRegistry
+    state: Iterable[Metric]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all families."""
+        return chain(self.registry.collect(), self.state)
+
+
+def _count_outages(metrics: Metrics, reading: ScrapedState) -> None:
+    ongoing = Counter(outage.feed for outage in reading.outages)
+    suspected_faults = Counter(outage.feed for outage in reading.outages if outage.explain.get("held"))
+    for name in reading.feeds:
+        metrics.ongoing.labels(name).set(ongoing[name])
+        metrics.suspected_faults.labels(name).set(suspected_faults[name])
 
 
 def _refresh_lag(worker: Worker) -> None:
@@ -53,8 +94,6 @@ def _refresh_time(worker: Worker) -> None:
 
 def _refresh_feeds(worker: Worker) -> None:
     metrics, partitions = worker.metrics, worker.partitions.values()
-    ongoing = Counter(outage.feed for outage in worker.open_outages())
-    suspected_faults = Counter(outage.feed for outage in worker.open_outages() if outage.explain.get("held"))
     stages = worker.summing.stages.values()
     metrics.pending.set(sum(partition.shard.pending() for partition in partitions))
     for name in worker.settings.feeds:
@@ -63,8 +102,6 @@ def _refresh_feeds(worker: Worker) -> None:
         metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
         metrics.area_series.labels(name).set(sum(stage.series(name) for stage in stages))
         metrics.area_bins_waiting.labels(name).set(max((stage.waiting(name) for stage in stages), default=0))
-        metrics.ongoing.labels(name).set(ongoing[name])
-        metrics.suspected_faults.labels(name).set(suspected_faults[name])
         metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))
 
 

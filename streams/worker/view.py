@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections import Counter
+from operator import attrgetter
 
 from schemas.incident import Incident
 from schemas.outage import Outage
@@ -14,7 +14,6 @@ from streams.worker.input_notices import notices
 from streams.worker.peers import elsewhere, peers
 from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
 
-E = TypeVar("E", Outage, Incident)
 UNREAD = "the topics of outages and incidents have not been read to their ends yet"
 
 
@@ -22,12 +21,12 @@ def view_of(worker: Worker) -> WorkerView:
     """Return the view of a worker. Its functions read the worker each time they are called."""
     return WorkerView(
         settings=worker.settings,
-        outages=lambda: newest_revisions(_outages(worker)),
-        incidents=lambda: newest_incidents(_incidents(worker)),
+        outages=lambda: _outages(worker),
+        incidents=lambda: _incidents(worker),
         unread=lambda: None if worker.topic_events.is_whole else UNREAD,
         elsewhere=lambda entity: elsewhere(worker, entity),
-        history_of_entity=worker.recent_bins.of_entity,
-        history_of_outage=worker.recent_bins.of_outage,
+        rows_of_entity=worker.recent_bins.rows_of,
+        histories=worker.recent_bins.of_outages,
         name_of=lambda entity: worker.reference.register.names.get(entity),
         health=lambda: health(worker),
         status=lambda: status(worker),
@@ -43,31 +42,12 @@ def _incidents(worker: Worker) -> list[Incident]:
     return [*worker.topic_events.incidents.values(), *worker.ended.incidents, *worker.open_incidents()]
 
 
-def newest_revisions(outages: Iterable[Outage]) -> list[Outage]:
-    """Return the newest revision of each outage. After a crash a worker may have sent a revision twice."""
-    return _newest(outages, lambda outage: outage.outage_id)
-
-
-def newest_incidents(incidents: Iterable[Incident]) -> list[Incident]:
-    """Return the newest revision of each incident."""
-    return _newest(incidents, lambda incident: incident.incident_id)
-
-
-def _newest(items: Iterable[E], id_of: Callable[[E], str]) -> list[E]:
-    newest: dict[str, E] = {}
-    for item in items:
-        previous = newest.get(id_of(item))
-        if previous is None or previous.revision <= item.revision:
-            newest[id_of(item)] = item
-    return list(newest.values())
-
-
 def health(worker: Worker) -> Health:
     """Return the present state of the worker and of each feed."""
     now, newest = worker.clock(), worker.newest()
     silence, stalled = worker.liveness.seconds(now), worker.liveness.stalled(now)
     shards = [partition.shard for partition in worker.partitions.values()]
-    running = [outage.feed for outage in worker.open_outages()]
+    running = Counter(map(attrgetter("feed"), worker.open_outages()))
     feeds = [
         FeedHealth(
             name=name,
@@ -75,7 +55,7 @@ def health(worker: Worker) -> Health:
             silence=silence.get(name),
             stalled=stalled.get(name, False),
             series=sum(len(shard.feeds[name].index.by_series) for shard in shards),
-            outages=running.count(name),
+            outages=running[name],
             judged=sum(scored.judged for shard in shards for feed, _, scored in shard.scored() if feed == name),
         )
         for name in worker.settings.feeds

@@ -24,9 +24,9 @@ from streams.config.settings import MetricsSettings as Limits
 from streams.config.settings import Settings
 from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
-from streams.worker.exposition.collector import StateCollector
+from streams.worker.exposition.state_metrics import StateMetrics
 from streams.worker.metrics import Metrics
-from streams.worker.scrape import metrics
+from streams.worker.scrape import read, written
 from tests.benchmarks.crowd import Crowd, learn, learnt
 from tests.benchmarks.messages import FIRST_ASN
 
@@ -75,7 +75,7 @@ def worker_of(settings: Settings, partitions: Sequence[MeasurementStage], incide
     worker = Worker(settings, cast("Any", app), {}, metrics, cast("Any", None), lambda: 0.0, lambda: None)
     worker.topic_events.is_whole = True
     worker.partitions = {partition.number: partition for partition in partitions}
-    metrics.registry.register(StateCollector(settings, lambda: partitions, lambda: incidents))
+    metrics.state = StateMetrics(settings, lambda: partitions, lambda: incidents)
     return worker
 
 
@@ -88,7 +88,7 @@ def storm(partitions: Sequence[MeasurementStage], crowd: Crowd, outages: int) ->
 
 def page(worker: Worker, accept: str = OPENMETRICS) -> bytes:
     """Return the metrics page."""
-    body = metrics(worker, accept).body
+    body = written(worker.metrics, read(worker), accept).body
     assert isinstance(body, bytes)
     return body
 

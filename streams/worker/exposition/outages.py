@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from heapq import nsmallest
 from typing import Final
 
@@ -21,7 +21,7 @@ CHANGING: Final = ("severity", "state", "suppressed_by", "incident_id")
 CountrySignal = tuple[str, str]  # the country is empty where it is unknown
 
 
-def by_place(running: Sequence[Outage], measured: set[CountrySignal], limit: int) -> Exported:
+def by_place(running: Sequence[Outage], measured: Set[CountrySignal], limit: int) -> Exported:
     """Return the number of open outages in each country and signal, without suspected ones.
 
     A pair that is measured and has no outage gets zero. `limit`: number of pairs, those with most outages first.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from detectors.outages.detector import Detector
+from detectors.outages.detector import Detector, Deviation
 from detectors.types import Ints
-from streams.ingest.series_index import FACETS, Series, SeriesIndex
+from streams.ingest.series_index import FACETS, Series
 from streams.pipeline.shard import Scored
 from streams.worker.exposition.families import Exported, gauge
 
 WIDTH: Final = 3.0  # spreads from the expected level to each edge of the band
-NONE: Final[Ints] = np.zeros(0, np.int64)
 LABELS: Final = ("feed", "entity", *FACETS)
 TEXTS: Final = {
     "value": "Value of the newest closed bin, in the unit of the feed.",
@@ -60,41 +58,53 @@ class WatchedStage(Protocol):
         """Return the name, the series index and the detector of each feed."""
 
 
+class WatchedRows(NamedTuple):
+    """Rows of a feed that may be of a watched entity, with their series and numbers as the event loop copied them.
+
+    `left_out`: how many more rows there are.
+    """
+
+    feed: str
+    series: Sequence[Series | None]
+    now: Deviation
+    left_out: int
+
+
 class WatchList:
     """Finds the series of the watched entities, in each feed and with all facets.
 
-    The rows found are cached until the series index changes.
+    `limit`: rows that are copied of an entity in one feed of a partition, those of the oldest series.
     """
 
-    def __init__(self, entities: Collection[str]) -> None:
-        self.entities = frozenset(entities)
-        self._found: WeakKeyDictionary[SeriesIndex, tuple[int, Ints]] = WeakKeyDictionary()
+    def __init__(self, entities: Collection[str], limit: int) -> None:
+        self.entities, self.limit = frozenset(entities), limit
 
-    def numbers(self, stages: Iterable[WatchedStage]) -> Iterator[Watched]:
-        """Yield the watched series that have a baseline."""
+    def rows(self, stages: Iterable[WatchedStage]) -> Iterator[WatchedRows]:
+        """Yield copies of the rows of the watched entities, quickly; `numbers` chooses among them."""
         for stage in stages if self.entities else ():
             for feed, index, detector in stage.scored():
-                yield from _numbers(feed, index, detector, self._rows(index))
+                for entity in sorted(self.entities):
+                    yield self._copied(feed, detector, *index.rows_of_entity(entity))
 
-    def _rows(self, index: SeriesIndex) -> Ints:
-        edition, rows = self._found.get(index, (-1, NONE))
-        if edition != index.edition:
-            rows = np.array([row for (entity, _), row in index.by_series.items() if entity in self.entities], np.int64)
-            self._found[index] = index.edition, rows
-        return rows
+    def _copied(self, feed: str, detector: Detector, rows: Ints, series: Sequence[Series | None]) -> WatchedRows:
+        scored = int(np.searchsorted(rows, detector.scored))  # newer rows are in no closed bin yet
+        shown = min(scored, self.limit)
+        return WatchedRows(feed, series[:shown], detector.deviations(rows[:shown]), scored - shown)
 
-
-def _numbers(feed: str, index: SeriesIndex, detector: Detector, rows: Ints) -> Iterator[Watched]:
-    rows = rows[rows < detector.scored]
-    now = detector.deviations(rows)
-    for at in np.flatnonzero(np.isfinite(now.expected)).tolist():
-        series = index.rows[rows[at]]
-        if series is not None:
-            yield Watched(feed, series, *(float(column[at]) for column in now))
+    def numbers(self, found: Iterable[WatchedRows]) -> Iterator[Watched]:
+        """Yield the watched series that have a baseline, in any thread."""
+        for rows in found:
+            for at in np.flatnonzero(np.isfinite(rows.now.expected)).tolist():
+                series = rows.series[at]
+                if series is not None and series.entity in self.entities:
+                    yield Watched(rows.feed, series, *(float(column[at]) for column in rows.now))
 
 
-def families(found: Iterable[Watched], limit: int) -> Exported:
-    """Return families with a sample for each watched series, in the order of their labels."""
+def families(found: Iterable[Watched], limit: int, left_out: int = 0) -> Exported:
+    """Return families with a sample for each watched series, in the order of their labels.
+
+    `left_out`: how many more there are.
+    """
     by_labels = {watched.labels: watched for watched in found}
     shown = sorted(by_labels.items())[:limit]
     return Exported(
@@ -102,5 +112,5 @@ def families(found: Iterable[Watched], limit: int) -> Exported:
             gauge(f"watched_{name}", text, LABELS, ((labels, getattr(watched, name)) for labels, watched in shown))
             for name, text in TEXTS.items()
         ],
-        len(by_labels) - len(shown),
+        len(by_labels) - len(shown) + left_out,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,19 +12,29 @@ from aiohttp.web import Request, Response
 
 from schemas.api import IncidentPage, IncidentQuery, OutagePage, OutageQuery, Query, SeriesAnswer, SeriesQuery
 from schemas.documents.openapi import document
+from schemas.incident import Incident
+from schemas.outage import Outage
 from schemas.rejections import one_line
+from streams.config.settings import Settings
 from streams.worker.web.annotations import annotations_of
+from streams.worker.web.aside import aside
 from streams.worker.web.bins import series_bins
+from streams.worker.web.entity_series import page_of_series
 from streams.worker.web.filters import Page, incidents_of, outages_of, reference
+from streams.worker.web.page_state import newest_revisions
 from streams.worker.web.query import BadQueryError, query_of
+from streams.worker.web.recent_bins import SeriesHistory
 from streams.worker.web.responses import as_json, conditional, problem
 from streams.worker.web.worker_view import WorkerView
 
-Handler = Callable[[WorkerView, Request], Response]
+E = TypeVar("E", Outage, Incident)
+outage_id: Callable[[Outage], str] = attrgetter("outage_id")
+incident_id: Callable[[Incident], str] = attrgetter("incident_id")
+Handler = Callable[[WorkerView, Request], Awaitable[Response]]
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 
-def api_pages(view: WorkerView) -> dict[str, Callable[[Request], Response]]:
+def api_pages(view: WorkerView) -> dict[str, Callable[[Request], Awaitable[Response]]]:
     """Return a handler for each path of the API."""
     handlers: dict[str, Handler] = {
         "/api/v1/outages": _whole(_outages),
@@ -33,8 +44,8 @@ def api_pages(view: WorkerView) -> dict[str, Callable[[Request], Response]]:
         "/api/v1/annotations/outages": _whole(_outage_annotations),
         "/api/v1/annotations/incidents": _whole(_incident_annotations),
         "/api/v1/series/{kind:asn|region|country}/{name:.+}": _series,
-        "/api/v1/status": lambda view, request: as_json(view.status()),
-        "/api/v1/openapi.json": lambda view, request: as_json(document()),
+        "/api/v1/status": lambda view, request: aside(as_json, view.status()),
+        "/api/v1/openapi.json": lambda view, request: aside(lambda: as_json(document())),
     }
     return {path: partial(_respond, handler, view) for path, handler in handlers.items()}
 
@@ -42,16 +53,16 @@ def api_pages(view: WorkerView) -> dict[str, Callable[[Request], Response]]:
 def _whole(handler: Handler) -> Handler:
     """Return a handler that answers only when all outages and incidents are there: an empty list would be a claim."""
 
-    def respond(view: WorkerView, request: Request) -> Response:
+    async def respond(view: WorkerView, request: Request) -> Response:
         unread = view.unread()
-        return handler(view, request) if unread is None else problem(503, unread)
+        return await handler(view, request) if unread is None else problem(503, unread)
 
     return respond
 
 
-def _respond(handler: Handler, view: WorkerView, request: Request) -> Response:
+async def _respond(handler: Handler, view: WorkerView, request: Request) -> Response:
     try:
-        return conditional(request, handler(view, request))
+        return await aside(conditional, request, await handler(view, request))
     except BadQueryError as error:
         return problem(400, str(error))
 
@@ -62,46 +73,70 @@ def _query(request: Request, kind: type[Q]) -> Q:
     return query_of(kind, given)
 
 
-def _outages(view: WorkerView, request: Request) -> Response:
-    query = _query(request, OutageQuery)
-    page = outages_of(view.outages(), query)
+async def _outages(view: WorkerView, request: Request) -> Response:
+    return await aside(_outage_page, view.outages(), _query(request, OutageQuery))
+
+
+def _outage_page(outages: Sequence[Outage], query: OutageQuery) -> Response:
+    page = _outages_of(outages, query)
     return as_json(OutagePage(page.found, _next(query, page)))
 
 
-def _incidents(view: WorkerView, request: Request) -> Response:
-    query = _query(request, IncidentQuery)
-    page = incidents_of(view.incidents(), query)
+async def _incidents(view: WorkerView, request: Request) -> Response:
+    return await aside(_incident_page, view.incidents(), _query(request, IncidentQuery))
+
+
+def _incident_page(incidents: Sequence[Incident], query: IncidentQuery) -> Response:
+    page = _incidents_of(incidents, query)
     return as_json(IncidentPage(page.found, _next(query, page)))
+
+
+def _outages_of(outages: Sequence[Outage], query: OutageQuery) -> Page[Outage]:
+    return outages_of(newest_revisions(outages, outage_id).values(), query)
+
+
+def _incidents_of(incidents: Sequence[Incident], query: IncidentQuery) -> Page[Incident]:
+    return incidents_of(newest_revisions(incidents, incident_id).values(), query)
 
 
 def _next(query: Query, page: Page[Any]) -> str | None:
     return None if page.next is None else reference(query, page.next)
 
 
-def _outage(view: WorkerView, request: Request) -> Response:
-    name = request.match_info["id"]
-    found = [outage for outage in view.outages() if outage.outage_id == name]
-    return as_json(found[0]) if found else problem(404, f"no outage {one_line(name)} here")
+async def _outage(view: WorkerView, request: Request) -> Response:
+    return await aside(_single, "outage", request.match_info["id"], view.outages(), outage_id)
 
 
-def _incident(view: WorkerView, request: Request) -> Response:
-    name = request.match_info["id"]
-    found = [incident for incident in view.incidents() if incident.incident_id == name]
-    return as_json(found[0]) if found else problem(404, f"no incident {one_line(name)} here")
+async def _incident(view: WorkerView, request: Request) -> Response:
+    return await aside(_single, "incident", request.match_info["id"], view.incidents(), incident_id)
 
 
-def _outage_annotations(view: WorkerView, request: Request) -> Response:
-    return as_json(annotations_of(outages_of(view.outages(), _query(request, OutageQuery)).found))
+def _single(kind: str, name: str, items: Sequence[E], id_of: Callable[[E], str]) -> Response:
+    found = newest_revisions((item for item in items if id_of(item) == name), id_of)
+    return as_json(found[name]) if found else problem(404, f"no {kind} {one_line(name)} here")
 
 
-def _incident_annotations(view: WorkerView, request: Request) -> Response:
-    return as_json(annotations_of(incidents_of(view.incidents(), _query(request, IncidentQuery)).found))
+async def _outage_annotations(view: WorkerView, request: Request) -> Response:
+    query, outages = _query(request, OutageQuery), view.outages()
+    return await aside(lambda: as_json(annotations_of(_outages_of(outages, query).found)))
 
 
-def _series(view: WorkerView, request: Request) -> Response:
+async def _incident_annotations(view: WorkerView, request: Request) -> Response:
+    query, incidents = _query(request, IncidentQuery), view.incidents()
+    return await aside(lambda: as_json(annotations_of(_incidents_of(incidents, query).found)))
+
+
+async def _series(view: WorkerView, request: Request) -> Response:
     query = _query(request, SeriesQuery)
     entity = f"{request.match_info['kind']}/{request.match_info['name']}"
-    histories = view.history_of_entity(entity)
-    if not histories:
+    page = await aside(page_of_series, view.rows_of_entity(entity), entity, query)
+    if not page.is_measured:
         return problem(404, f"nothing of {one_line(entity)} is measured here. {view.elsewhere(entity)}".rstrip())
-    return as_json(SeriesAnswer(entity, series_bins(view.settings, histories, query)))
+    following = None if page.next is None else reference(query, page.next)
+    return await aside(_series_answer, view.settings, entity, page.histories, following)
+
+
+def _series_answer(
+    settings: Settings, entity: str, histories: Sequence[SeriesHistory], following: str | None
+) -> Response:
+    return as_json(SeriesAnswer(entity, [series_bins(settings, history) for history in histories], following))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.api import SeriesBin, SeriesBins, SeriesQuery
+from schemas.api import SeriesBin, SeriesBins
 from schemas.times import format_time
 from streams.config.settings import Settings
 from streams.worker.exposition.watch_list import WIDTH
@@ -37,20 +37,8 @@ def bands(history: SeriesHistory, kind: str) -> Bands:
     return Bands(value, expected, low, np.minimum(high, 1) if kind == "ratio" else high)
 
 
-def series_bins(settings: Settings, histories: Sequence[SeriesHistory], query: SeriesQuery) -> list[SeriesBins]:
-    """Return the series that match a query, each with its newest bins."""
-    return [_series(settings, history.last(query.bins)) for history in histories if _matches(history, query)]
-
-
-def _matches(history: SeriesHistory, query: SeriesQuery) -> bool:
-    facets = dict(history.series.facets)
-    wanted = {"access": query.access, "direction": query.direction, "service": query.service}
-    return (not query.feed or history.feed in query.feed) and all(
-        not values or facets.get(name) in values for name, values in wanted.items()
-    )
-
-
-def _series(settings: Settings, history: SeriesHistory) -> SeriesBins:
+def series_bins(settings: Settings, history: SeriesHistory) -> SeriesBins:
+    """Return a series with its bins, as the API shows it."""
     feed = settings.feeds[history.feed]
     columns = [[rounded(number) for number in column.tolist()] for column in bands(history, feed.kind)]
     rows = zip(history.starts, *columns, strict=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from heapq import nlargest
+from itertools import accumulate, takewhile
+from operator import itemgetter
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -16,6 +19,19 @@ from streams.worker.web.query import time_of
 
 T = TypeVar("T", Outage, Incident)
 Key = tuple[int, str]
+MAX_BYTES: Final = 4 * 1024 * 1024  # of a page as JSON, unless its only element is larger
+
+
+class Paged(Protocol):
+    """What says which page of a list is asked for."""
+
+    @property
+    def limit(self) -> int:
+        """Most elements."""
+
+    @property
+    def cursor(self) -> str | None:
+        """End of the previous page."""
 
 
 class Page(NamedTuple, Generic[T]):
@@ -71,7 +87,7 @@ def key(item: Outage | Incident) -> Key:
     return int(parse_time(item.started_at)), item.outage_id if isinstance(item, Outage) else item.incident_id
 
 
-def reference(query: Query, cursor: str | None = None) -> str:
+def reference(query: msgspec.Struct, cursor: str | None = None) -> str:
     """Return the relative reference of a query, or of another page of it."""
     fields = {field.encode_name: getattr(query, field.name) for field in msgspec.structs.fields(query)}
     given = {name: value for name, value in fields.items() if value not in ((), None)}
@@ -83,14 +99,29 @@ def _any(wanted: Sequence[object], *values: object) -> bool:
 
 
 def _page(items: Iterable[T], query: Query, matches: Callable[[T], bool]) -> Page[T]:
-    after = _cursor(query.cursor) if query.cursor else None
     since = time_of(query.since) if query.since else None
     until = time_of(query.until) if query.until else None
-    found = [(key(item), item) for item in items if matches(item) and _overlaps(item, since, until)]
-    found = sorted((pair for pair in found if after is None or pair[0] < after), key=lambda pair: pair[0], reverse=True)
-    shown = found[: query.limit]
+    return newest_first((item for item in items if matches(item) and _overlaps(item, since, until)), query)
+
+
+def newest_first(items: Iterable[T], query: Paged) -> Page[T]:
+    """Return a page of the items: those after the cursor of the query, as many as its limit and `MAX_BYTES` allow.
+
+    It never sorts them all at once: the event loop could not run meanwhile, whatever thread does it.
+    """
+    after = _cursor(query.cursor) if query.cursor else None
+    keyed = ((key(item), item) for item in items)
+    left = (pair for pair in keyed if after is None or pair[0] < after)
+    found = nlargest(query.limit + 1, left, key=itemgetter(0))
+    shown = found[: _fitting([item for _, item in found[: query.limit]])]
     start, name = shown[-1][0] if shown else (0, "")
     return Page([item for _, item in shown], f"{start}-{name}" if len(found) > len(shown) else None)
+
+
+def _fitting(items: Sequence[T]) -> int:
+    """Return how many of the items, but at least one, have together at most `MAX_BYTES` as JSON."""
+    sizes = accumulate(len(msgspec.json.encode(item)) for item in items)
+    return max(1, sum(1 for _ in takewhile(lambda size: size <= MAX_BYTES, sizes)))
 
 
 def _cursor(text: str) -> Key:

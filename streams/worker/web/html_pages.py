@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar, get_args
+from heapq import nlargest
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from aiohttp.web import Request, Response
 
 from schemas import incident, outage
-from schemas.api import IncidentQuery, OutageQuery, Query, SeriesQuery
+from schemas.api import Cursor, IncidentQuery, OutageQuery, Query, SeriesQuery
 from schemas.incident import Incident
 from schemas.measurement import entity_named
 from schemas.outage import Outage
 from schemas.rejections import one_line
+from streams.worker.web.aside import aside
 from streams.worker.web.bins import series_bins
-from streams.worker.web.filters import Page, incidents_of, key, outages_of, reference
+from streams.worker.web.entity_series import page_of_series
+from streams.worker.web.filters import Page, incidents_of, key, newest_first, outages_of, reference
 from streams.worker.web.overview import overview
-from streams.worker.web.page_models import MAX_ITEMS, ItemBuilder
+from streams.worker.web.page_models import MAX_ITEMS, Item, drawn
+from streams.worker.web.page_state import PageState, copied
 from streams.worker.web.query import BadQueryError, query_of
 from streams.worker.web.responses import as_html, conditional
-from streams.worker.web.series_page import EntityQuery, series_items
+from streams.worker.web.series_page import SHOWN, EntityQuery, series_items
 from streams.worker.web.sparkline import LARGE
 from streams.worker.web.templates import render, static
 from streams.worker.web.worker_view import WorkerView
 
 Q = TypeVar("Q", bound=Query)
-Handler = Callable[[WorkerView, Request], Response]
+Handler = Callable[[WorkerView, Request], Awaitable[Response]]
 _NORMALISED: Mapping[str, Callable[[str], str]] = {
     "country": str.upper,
     "asn": lambda text: text.upper().removeprefix("AS"),
@@ -35,7 +39,18 @@ _NORMALISED: Mapping[str, Callable[[str], str]] = {
 _TYPES = {"style.css": "text/css", "page.js": "text/javascript"}
 
 
-def html_pages(view: WorkerView) -> dict[str, Callable[[Request], Response]]:
+class MemberQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page of the outages of an incident is asked for."""
+
+    cursor: Cursor | None = None
+
+    @property
+    def limit(self) -> int:
+        """Most outages on a page."""
+        return MAX_ITEMS
+
+
+def html_pages(view: WorkerView) -> dict[str, Callable[[Request], Awaitable[Response]]]:
     """Return a handler for each HTML page, and for the files that the pages load."""
     handlers: dict[str, Handler] = {
         "/": _overview,
@@ -49,31 +64,31 @@ def html_pages(view: WorkerView) -> dict[str, Callable[[Request], Response]]:
     return {**files, **{path: partial(_respond, handler, view) for path, handler in handlers.items()}}
 
 
-def _file(content: bytes, kind: str, request: Request) -> Response:
+async def _file(content: bytes, kind: str, request: Request) -> Response:
     return conditional(request, Response(body=content, content_type=kind, charset="utf-8"))
 
 
-def _respond(handler: Handler, view: WorkerView, request: Request) -> Response:
+async def _respond(handler: Handler, view: WorkerView, request: Request) -> Response:
     try:
-        return conditional(request, handler(view, request))
+        return await aside(conditional, request, await handler(view, request))
     except BadQueryError as error:
-        return _error(view, request, 400, "Bad request", str(error))
+        return await _error(view, request, 400, "Bad request", str(error))
 
 
-def _page(view: WorkerView, request: Request, template: str, **values: object) -> Response:
+async def _page(view: WorkerView, request: Request, template: str, **values: object) -> Response:
     web, watch = view.settings.web, view.settings.metrics.watch
-    return as_html(render(template, request.path, grafana=web.grafana, watch=watch, **values))
+    return await aside(lambda: as_html(render(template, request.path, grafana=web.grafana, watch=watch, **values)))
 
 
-def _error(view: WorkerView, request: Request, status: int, heading: str, detail: str) -> Response:
-    response = _page(view, request, "error", heading=heading, detail=detail)
+async def _error(view: WorkerView, request: Request, status: int, heading: str, detail: str) -> Response:
+    response = await _page(view, request, "error", heading=heading, detail=detail)
     response.set_status(status)
     return response
 
 
-def _overview(view: WorkerView, request: Request) -> Response:
+async def _overview(view: WorkerView, request: Request) -> Response:
     signals = {name: feed.signal for name, feed in view.settings.feeds.items()}
-    return _page(view, request, "overview", overview=overview(view), signals=signals)
+    return await _page(view, request, "overview", overview=await overview(view), signals=signals)
 
 
 def _given(request: Request) -> Mapping[str, list[str]]:
@@ -88,77 +103,100 @@ def _bounded(query: Q) -> Q:
     return msgspec.structs.replace(query, limit=min(query.limit, MAX_ITEMS))
 
 
-def _outages(view: WorkerView, request: Request) -> Response:
-    query = _bounded(query_of(OutageQuery, _given(request)))
-    return _list(view, request, "outages", query, outages_of(view.outages(), query))
+async def _outages(view: WorkerView, request: Request) -> Response:
+    query, state = _bounded(query_of(OutageQuery, _given(request))), await aside(PageState, copied(view))
+    page = await aside(outages_of, state.outages.values(), query)
+    return await _list(view, request, "outages", query, page, await drawn(view, state, page.found))
 
 
-def _incidents(view: WorkerView, request: Request) -> Response:
-    query = _bounded(query_of(IncidentQuery, _given(request)))
-    return _list(view, request, "incidents", query, incidents_of(view.incidents(), query))
+async def _incidents(view: WorkerView, request: Request) -> Response:
+    query, state = _bounded(query_of(IncidentQuery, _given(request))), await aside(PageState, copied(view))
+    page = await aside(incidents_of, state.incidents.values(), query)
+    return await _list(view, request, "incidents", query, page, await drawn(view, state, page.found))
 
 
-def _list(view: WorkerView, request: Request, kind: str, query: Query, page: Page[Outage] | Page[Incident]) -> Response:
-    return _page(
+async def _list(
+    view: WorkerView, request: Request, kind: str, query: Query, page: Page[Any], items: Sequence[Item]
+) -> Response:
+    return await _page(
         view,
         request,
         "list",
         kind=kind,
         query=query,
         states=get_args(outage.State if kind == "outages" else incident.State),
-        found=ItemBuilder(view).items(page.found),
+        found=items,
         same=reference(query),
         next=None if page.next is None else reference(query, page.next),
     )
 
 
-def _outage(view: WorkerView, request: Request) -> Response:
-    builder = ItemBuilder(view)
-    found = builder.outages.get(request.match_info["id"])
+async def _outage(view: WorkerView, request: Request) -> Response:
+    state = await aside(PageState, copied(view))
+    found = state.outages.get(request.match_info["id"])
     if found is None:
-        return _missing(view, request, "outage")
-    history = view.history_of_outage(found)
-    series = series_bins(view.settings, [history] if history else [], SeriesQuery())
-    return _page(
+        return await _missing(view, request, "outage")
+    (read,), (item,) = view.histories([found]), await drawn(view, state, [found], LARGE)
+    history = await aside(read)
+    return await _page(
         view,
         request,
         "outage",
-        item=builder.items([found], LARGE)[0],
-        incident=next((incident for incident in view.incidents() if found.outage_id in incident.outage_ids), None),
+        item=item,
+        incident=await aside(_incident_with, state, found.outage_id),
         unit=view.settings.feeds[found.feed].unit,
-        bins=list(reversed(series[0].bins)) if series else [],
+        bins=list(reversed(series_bins(view.settings, history).bins)) if history else [],
         elsewhere=view.elsewhere(found.entity),
     )
 
 
-def _incident(view: WorkerView, request: Request) -> Response:
-    builder, name = ItemBuilder(view), request.match_info["id"]
-    found = next((incident for incident in view.incidents() if incident.incident_id == name), None)
+def _incident_with(state: PageState, name: str) -> Incident | None:
+    return next((incident for incident in state.incidents.values() if name in incident.outage_ids), None)
+
+
+async def _incident(view: WorkerView, request: Request) -> Response:
+    query, state = query_of(MemberQuery, _given(request)), await aside(PageState, copied(view))
+    found = state.incidents.get(request.match_info["id"])
     if found is None:
-        return _missing(view, request, "incident")
-    members = [builder.outages[member] for member in found.outage_ids if member in builder.outages]
-    newest = builder.items(sorted(members, key=key, reverse=True)[:MAX_ITEMS])
-    return _page(view, request, "incident", item=builder.items([found], LARGE)[0], members=newest, limit=MAX_ITEMS)
+        return await _missing(view, request, "incident")
+    page = await aside(_members, state, found, query)
+    (item,), members = await drawn(view, state, [found], LARGE), await drawn(view, state, page.found)
+    following = None if page.next is None else reference(query, page.next)
+    gone = await aside(lambda: sum(name not in state.outages for name in found.outage_ids))
+    return await _page(
+        view, request, "incident", item=item, members=members, next=following, gone=gone, limit=MAX_ITEMS
+    )
 
 
-def _series(view: WorkerView, request: Request) -> Response:
+def _members(state: PageState, found: Incident, query: MemberQuery) -> Page[Outage]:
+    return newest_first((state.outages[name] for name in found.outage_ids if name in state.outages), query)
+
+
+async def _series(view: WorkerView, request: Request) -> Response:
     query = query_of(EntityQuery, _given(request))
     entity = entity_named(query.entity)
-    outages = [outage for outage in view.outages() if outage.entity == entity]
-    return _page(
+    state, found = await aside(PageState, copied(view)), view.rows_of_entity(entity)
+    page = await aside(page_of_series, found, entity, SeriesQuery(limit=SHOWN, cursor=query.cursor))
+    outages = await aside(_newest_of, state, entity)
+    return await _page(
         view,
         request,
         "series",
         entity=entity,
         name=view.name_of(entity),
-        series=series_items(view, entity)[:MAX_ITEMS],
+        series=await aside(series_items, state, page.histories),
+        next=None if page.next is None else reference(query, page.next),
         elsewhere=view.elsewhere(entity),
-        outages=ItemBuilder(view).items(sorted(outages, key=key, reverse=True)[:MAX_ITEMS]),
+        outages=await drawn(view, state, outages),
     )
 
 
-def _missing(view: WorkerView, request: Request, kind: str) -> Response:
+def _newest_of(state: PageState, entity: str) -> list[Outage]:
+    return nlargest(MAX_ITEMS, (outage for outage in state.outages.values() if outage.entity == entity), key=key)
+
+
+async def _missing(view: WorkerView, request: Request, kind: str) -> Response:
     name = one_line(request.match_info["id"])
     unread = view.unread()
     detail = f"No worker has the {kind} {name}, or it ended long ago." if unread is None else f"Not known: {unread}."
-    return _error(view, request, 404, f"No such {kind}", detail)
+    return await _error(view, request, 404, f"No such {kind}", detail)

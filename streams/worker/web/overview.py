@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from typing import NamedTuple
 
 from schemas.incident import Incident
 from schemas.outage import Outage
+from streams.worker.web.aside import aside
 from streams.worker.web.filters import ended_at, key
 from streams.worker.web.formatting import plural
-from streams.worker.web.page_models import MAX_ITEMS, Item, ItemBuilder
+from streams.worker.web.page_models import MAX_ITEMS, Item, drawn
+from streams.worker.web.page_state import PageState, copied
 from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
 
 MAX_ENDED = 10
@@ -63,35 +66,47 @@ class Overview(NamedTuple):
         return [feed.name for feed in self.health.feeds if feed_state(feed) == "stalled"]
 
 
-def overview(view: WorkerView) -> Overview:
+async def overview(view: WorkerView) -> Overview:
     """Return the ongoing incidents and outages, newest start first, and those that ended last."""
-    incidents, outages, builder = view.incidents(), view.outages(), ItemBuilder(view)
-    ongoing = _newest_first(incident for incident in incidents if incident.state in ONGOING)
-    faults = [incident for incident in ongoing if isinstance(incident, Incident) and "feed-fault" in incident.kinds]
-    open_ = _newest_first(outage for outage in outages if outage.state in ONGOING)
-    ended = sorted(_worth_showing(incidents, outages), key=_end, reverse=True)
+    state = await aside(PageState, copied(view))
+    listed = await aside(_Listed, state)
+    shown = [*listed.ongoing[:MAX_ITEMS], *listed.open[:MAX_ITEMS], *listed.ended]
+    items = await drawn(view, state, shown)
+    incidents, outages = len(listed.ongoing[:MAX_ITEMS]), len(listed.open[:MAX_ITEMS])
     return Overview(
-        incidents=builder.items(ongoing[:MAX_ITEMS]),
-        outages=builder.items(open_[:MAX_ITEMS]),
-        ended=builder.items(ended[:MAX_ENDED]),
-        counts=(len(ongoing) - len(faults), len(open_)),
-        suspected=(_count_suspected(incidents), _count_suspected(outages)),
-        health=view.health(),
-        newest=max((time for time in builder.newest.values() if time is not None), default=None),
-        faults=[feed for fault in faults for feed in fault.feeds],
-        unread=view.unread(),
+        incidents=items[:incidents],
+        outages=items[incidents : incidents + outages],
+        ended=items[incidents + outages :],
+        counts=listed.counts,
+        suspected=listed.suspected,
+        health=state.health,
+        newest=max((time for time in state.newest.values() if time is not None), default=None),
+        faults=listed.faults,
+        unread=state.unread,
     )
 
 
-def _newest_first(items: Iterable[Outage] | Iterable[Incident]) -> list[Outage | Incident]:
-    return sorted(items, key=key, reverse=True)
+class _Listed:
+    """What the overview lists, as `Overview` describes it, at most `MAX_ITEMS` each."""
+
+    def __init__(self, state: PageState) -> None:
+        incidents, outages = state.incidents.values(), state.outages.values()
+        going = [incident for incident in incidents if incident.state in ONGOING]
+        open_ = [outage for outage in outages if outage.state in ONGOING]
+        faults = sorted((incident for incident in going if "feed-fault" in incident.kinds), key=key, reverse=True)
+        self.ongoing: list[Outage | Incident] = list(nlargest(MAX_ITEMS, going, key=key))
+        self.open: list[Outage | Incident] = list(nlargest(MAX_ITEMS, open_, key=key))
+        self.ended = nlargest(MAX_ENDED, _worth_showing(incidents, outages), key=_end)
+        self.faults = [feed for fault in faults for feed in fault.feeds]
+        self.counts = len(going) - len(faults), len(open_)
+        self.suspected = _count_suspected(incidents), _count_suspected(outages)
 
 
 def _count_suspected(items: Iterable[Outage] | Iterable[Incident]) -> int:
     return sum(item.state == "suspected" for item in items)
 
 
-def _worth_showing(incidents: Sequence[Incident], outages: Sequence[Outage]) -> list[Outage | Incident]:
+def _worth_showing(incidents: Iterable[Incident], outages: Iterable[Outage]) -> list[Outage | Incident]:
     """Return the ended incidents, and the ended outages of no incident, without those that were withdrawn."""
     members = {name for incident in incidents for name in incident.outage_ids}
     lone = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -11,15 +11,18 @@ from markupsafe import Markup
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
+from streams.worker.web.aside import aside
 from streams.worker.web.bins import Bands, bands, rounded, total
 from streams.worker.web.filters import ended_at
 from streams.worker.web.formatting import number, who
-from streams.worker.web.recent_bins import SeriesHistory
+from streams.worker.web.page_state import PageState
+from streams.worker.web.recent_bins import ReadHistory
 from streams.worker.web.sparkline import SMALL, ChartData, Size, sparkline, top_of
 from streams.worker.web.worker_view import WorkerView
 
 MAX_ITEMS = 100  # incidents and outages on a page; a link leads to the rest
 MAX_SUMMED = 200  # series in the chart of an incident
+MAX_DRAWN = 2000  # series in all charts of incidents of a page
 
 
 class Chart(NamedTuple):
@@ -45,59 +48,76 @@ class Item(NamedTuple):
 
 
 class ItemBuilder:
-    """Builds the items of one page from one snapshot of the worker's outages and feeds."""
+    """Builds the items of one page. `histories`: what reads the bins of each of the outages `needed`, by its id."""
 
-    def __init__(self, view: WorkerView) -> None:
-        self.view = view
-        self.outages = {outage.outage_id: outage for outage in view.outages()}
-        feeds = view.health().feeds
-        self.newest = {feed.name: feed.newest for feed in feeds}
-        self.silence = {feed.name: feed.silence or 0.0 for feed in feeds}
+    def __init__(self, state: PageState, histories: Mapping[str, ReadHistory]) -> None:
+        self.state, self.histories = state, histories
 
-    def items(self, values: Iterable[Outage | Incident], size: Size = SMALL) -> list[Item]:
+    def items(self, values: Sequence[Outage | Incident], size: Size = SMALL) -> list[Item]:
         """Return an item with a chart for each outage or incident."""
-        return [Item(value, self.chart(value, size), self._duration(value), self._name(value)) for value in values]
+        members = members_of(self.state, values)
+        charts = [self._chart(value, chosen, size) for value, chosen in zip(values, members, strict=True)]
+        return [
+            Item(value, chart, self._duration(value), self._name(value))
+            for value, chart in zip(values, charts, strict=True)
+        ]
 
     def _name(self, value: Outage | Incident) -> str | None:
-        return self.view.name_of(value.entity) if isinstance(value, Outage) else None
+        return self.state.name_of(value.entity) if isinstance(value, Outage) else None
 
-    def chart(self, value: Outage | Incident, size: Size = SMALL) -> Chart | None:
+    def _chart(self, value: Outage | Incident, members: Sequence[Outage], size: Size) -> Chart | None:
         """Return the chart of an outage or incident, None when none of its bins is kept."""
-        history, name = self._history(value)
-        if history is None or not history.starts:
+        found = [history for member in members if (history := self.histories[member.outage_id]()) and history.starts]
+        if not found:
             return None
+        kind = self.state.settings.feeds[found[0].feed].kind
+        history, name = found[0], _described(value, len(found), found[0].feed)
+        if isinstance(value, Incident):
+            history = total(found, kind)
         since, until = parse_time(value.started_at), ended_at(value)
-        if until is not None and until <= history.starts[0]:
+        if not history.starts or (until is not None and until <= history.starts[0]):
             return None
-        levels = bands(history, self.view.settings.feeds[history.feed].kind)
+        levels = bands(history, kind)
         return chart_of(ChartData(history.starts, history.width, levels, since, until), name, size)
-
-    def _history(self, value: Outage | Incident) -> tuple[SeriesHistory | None, str]:
-        """Return the bins to draw and a name for them.
-
-        For an incident these are the summed bins of its outages of the most common feed and kind of entity. Summing
-        networks together with their country would count twice.
-        """
-        if isinstance(value, Outage):
-            return self.view.history_of_outage(value), f"{who(value)}, feed {value.feed}"
-        members = [self.outages[name] for name in value.outage_ids if name in self.outages]
-        groups = Counter(map(_group, members)).most_common(1)
-        if not groups:
-            return None, ""
-        (feed, _), _ = groups[0]
-        chosen = [member for member in members if _group(member) == groups[0][0]][:MAX_SUMMED]
-        histories = [history for member in chosen if (history := self.view.history_of_outage(member)) is not None]
-        histories = [history for history in histories if history.starts]
-        kind = self.view.settings.feeds[feed].kind
-        return total(histories, kind) if histories else None, f"{len(histories)} series, feed {feed}"
 
     def _duration(self, value: Outage | Incident) -> float:
         feeds = [value.feed] if isinstance(value, Outage) else value.feeds
         is_fault = isinstance(value, Incident) and "feed-fault" in value.kinds
-        waited = self.silence if is_fault else {}  # the time of a feed that has stopped stands still
-        newest = [time + waited.get(feed, 0.0) for feed in feeds if (time := self.newest.get(feed)) is not None]
+        waited = self.state.silence if is_fault else {}  # the time of a feed that has stopped stands still
+        newest = [time + waited.get(feed, 0.0) for feed in feeds if (time := self.state.newest.get(feed)) is not None]
         end = ended_at(value)
         return (max([parse_time(value.updated_at), *newest]) if end is None else end) - parse_time(value.started_at)
+
+
+async def drawn(
+    view: WorkerView, state: PageState, values: Sequence[Outage | Incident], size: Size = SMALL
+) -> list[Item]:
+    """Return the items of values. The event loop looks up where the bins are, a thread reads and draws them."""
+    needed = await aside(lambda: [outage for members in members_of(state, values) for outage in members])
+    histories = dict(zip((outage.outage_id for outage in needed), view.histories(needed), strict=True))
+    return await aside(ItemBuilder(state, histories).items, values, size)
+
+
+def members_of(state: PageState, values: Sequence[Outage | Incident]) -> list[list[Outage]]:
+    """Return for each value the outages whose bins its chart shows, at most `MAX_DRAWN` in all or one for each."""
+    incidents = sum(isinstance(value, Incident) for value in values)
+    limit = min(MAX_SUMMED, max(1, MAX_DRAWN // max(incidents, 1)))
+    return [[value] if isinstance(value, Outage) else _summed(state, value, limit) for value in values]
+
+
+def _summed(state: PageState, incident: Incident, limit: int) -> list[Outage]:
+    """Return the outages of the most common feed and kind of entity of an incident.
+
+    Summing networks together with their country would count twice.
+    """
+    members = [state.outages[name] for name in incident.outage_ids if name in state.outages]
+    groups = Counter(map(_group, members)).most_common(1)
+    return [member for member in members if _group(member) == groups[0][0]][:limit]
+
+
+def _described(value: Outage | Incident, count: int, feed: str) -> str:
+    """Return a name for the bins in a chart."""
+    return f"{who(value)}, feed {value.feed}" if isinstance(value, Outage) else f"{count} series, feed {feed}"
 
 
 def _group(outage: Outage) -> tuple[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Change, ClosedBin
+from detectors.types import Change, ClosedBin, Ints
 from schemas.outage import Outage, outage_id
 from streams.ingest.series_index import FACETS, Series
 from streams.pipeline.areas.area_sums import Summed
@@ -19,6 +20,7 @@ MAX_ENDED = 200  # ended outages whose bins are kept
 OVER = ("closed", "rebaselined", "expired")  # not "retracted": such an outage was none
 Levels = NDArray[np.float32]  # value, expected and spread; NaN where unknown
 Facets = tuple[tuple[str, str], ...]
+_ByName: TypeAlias = "defaultdict[str, list[tuple[FeedBins, Sequence[tuple[int, Levels]]]]]"
 
 
 class SeriesHistory(NamedTuple):
@@ -39,6 +41,41 @@ class SeriesHistory(NamedTuple):
         return self._replace(starts=self.starts[-bins:], levels=self.levels[-bins:])
 
 
+#: Reads the bins of a series, in any thread; None when the series is not here.
+ReadHistory: TypeAlias = Callable[[], SeriesHistory | None]
+
+
+class EntityRows(NamedTuple):
+    """The series of an entity in one `FeedBins`, as they were at one moment, so that any thread may read them.
+
+    `rows`, `born`: int64 (n,), the rows and the starts of their first bins. `series`: of each row; None, or that of
+    another entity, where the row is to be left out. `bins`: those of all series of the feed.
+    """
+
+    feed: str
+    width: int
+    rows: Ints
+    born: Ints
+    series: Sequence[Series | None]
+    bins: Sequence[tuple[int, Levels]]
+
+    def of(self, entity: str) -> Iterator[tuple[Facets, int]]:
+        """Yield the facets and the position of each series of the entity."""
+        return (
+            (series.facets, at)
+            for at, series in enumerate(self.series)
+            if series is not None and series.entity == entity
+        )
+
+    def history(self, at: int) -> SeriesHistory:
+        """Return the bins of the series at a position, since it got its row."""
+        row, born, series = int(self.rows[at]), int(self.born[at]), self.series[at]
+        assert series is not None
+        own = [(start, levels[:, row]) for start, levels in self.bins if start >= born and row < levels.shape[1]]
+        levels = np.array([column for _, column in own], dtype=np.float32).reshape(-1, 3)
+        return SeriesHistory(self.feed, series, self.width, [start for start, _ in own], levels)
+
+
 class FeedBins:
     """The newest bins of one feed in one partition, or of one combination of its areas.
 
@@ -49,7 +86,6 @@ class FeedBins:
         self.name, self.feed = name, feed
         self.bins: deque[tuple[int, Levels]] = deque()
         self._recent = recent
-        self._facets: tuple[int, frozenset[Facets]] = (-1, frozenset())
         feed.observer = self
 
     def __call__(self, closed: ClosedBin, changes: list[Change]) -> None:
@@ -64,22 +100,22 @@ class FeedBins:
 
     def history(self, entity: str, facets: Facets) -> SeriesHistory | None:
         """Return the bins of a series since it got its row; None when the series is not here."""
-        index = self.feed.index
-        row = index.by_series.get((entity, facets))
-        series = None if row is None else index.rows[row]
-        if row is None or series is None:
-            return None
-        born = int(index.born[row])
-        own = [(start, levels[:, row]) for start, levels in self.bins if start >= born and row < levels.shape[1]]
-        levels = np.array([column for _, column in own], dtype=np.float32).reshape(-1, 3)
-        return SeriesHistory(self.name, series, self.feed.detector.rule.width, [start for start, _ in own], levels)
+        found = self.row_of(entity, facets, tuple(self.bins))
+        return found.history(0) if found else None
 
-    def facets(self) -> frozenset[Facets]:
-        """Return the facets of all series here. The result is cached until the series index changes."""
-        index = self.feed.index
-        if self._facets[0] != index.edition:
-            self._facets = index.edition, frozenset(facets for _, facets in index.by_series)
-        return self._facets[1]
+    def row_of(self, entity: str, facets: Facets, bins: Sequence[tuple[int, Levels]]) -> EntityRows | None:
+        """Return where the bins of a series are; None when the series is not here. `bins`: a copy of ours."""
+        row = self.feed.index.by_series.get((entity, facets))
+        if row is None:
+            return None
+        return self._rows(np.array([row]), [self.feed.index.rows[row]], bins)
+
+    def rows_of(self, entity: str) -> EntityRows:
+        """Return where the bins of all series of an entity are."""
+        return self._rows(*self.feed.index.rows_of_entity(entity), tuple(self.bins))
+
+    def _rows(self, rows: Ints, series: Sequence[Series | None], bins: Sequence[tuple[int, Levels]]) -> EntityRows:
+        return EntityRows(self.name, self.feed.detector.rule.width, rows, self.feed.index.born[rows], series, bins)
 
 
 class RecentBins:
@@ -119,24 +155,50 @@ class RecentBins:
         if len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
 
-    def of_outage(self, outage: Outage) -> SeriesHistory | None:
-        """Return the bins of the series of an outage, up to its end if it has ended; None when no bin is kept."""
-        facets = tuple((name, outage.facets[name]) for name in FACETS if name in outage.facets)
-        return self._ended.get(outage.outage_id) or self.of_series(outage.feed, outage.entity, facets)
+    def of_outages(self, outages: Iterable[Outage]) -> list[ReadHistory]:
+        """Return for each outage what reads the bins of its series, up to its end if it has ended.
+
+        This only looks up where they are, so it is quick; the bins are read by whoever calls the results.
+        """
+        by_name = self._by_name()
+        return [self._of_outage(outage, by_name) for outage in outages]
 
     def of_series(self, feed: str, entity: str, facets: Facets) -> SeriesHistory | None:
         """Return the bins of one series; None when the series is not here."""
-        histories = [found.history(entity, facets) for found in self._all() if found.name == feed]
-        return max((found for found in histories if found), key=lambda found: len(found.starts), default=None)
+        return _longest(_found(entity, facets, self._by_name()[feed]))
 
-    def of_entity(self, entity: str) -> list[SeriesHistory]:
-        """Return the bins of all series of an entity, in order of feed and facets."""
-        candidates = sorted({(feed.name, facets) for feed in self._all() for facets in feed.facets()})
-        histories = [self.of_series(feed, entity, facets) for feed, facets in candidates]
-        return [history for history in histories if history is not None]
+    def rows_of(self, entity: str) -> list[EntityRows]:
+        """Return where the bins of all series of an entity are, quickly; `histories_of` reads them."""
+        return [feed.rows_of(entity) for feed in self._all()]
+
+    def _of_outage(self, outage: Outage, by_name: _ByName) -> ReadHistory:
+        ended = self._ended.get(outage.outage_id)
+        if ended is not None:
+            return lambda: ended
+        facets = tuple((name, outage.facets[name]) for name in FACETS if name in outage.facets)
+        return partial(_longest, _found(outage.entity, facets, by_name[outage.feed]))
+
+    def _by_name(self) -> _ByName:
+        """Return all feeds by name, each with a copy of its bins."""
+        found: _ByName = defaultdict(list)
+        for feed in self._all():
+            found[feed.name].append((feed, tuple(feed.bins)))
+        return found
 
     def _drop(self, feed: FeedBins) -> None:
         self.bytes -= feed.bins.popleft()[1].nbytes
 
     def _all(self) -> Iterator[FeedBins]:
         return (feed for feeds in self._feeds.values() for feed in feeds)
+
+
+def _found(
+    entity: str, facets: Facets, feeds: Sequence[tuple[FeedBins, Sequence[tuple[int, Levels]]]]
+) -> list[EntityRows]:
+    found = (feed.row_of(entity, facets, bins) for feed, bins in feeds)
+    return [rows for rows in found if rows is not None]
+
+
+def _longest(found: Sequence[EntityRows]) -> SeriesHistory | None:
+    """Return the bins of the series that is first in each; where most are kept, if several partitions have it."""
+    return max((rows.history(0) for rows in found), key=lambda history: len(history.starts), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp.web import Application, Request, Response
 
@@ -10,7 +10,7 @@ from streams.worker.web.api import api_pages
 from streams.worker.web.html_pages import html_pages
 from streams.worker.web.worker_view import WorkerView
 
-Page = Callable[[Request], Response]
+Page = Callable[[Request], Awaitable[Response]]
 
 
 def add_view_pages(application: Application, view: WorkerView) -> None:
@@ -23,6 +23,6 @@ def add_page(application: Application, path: str, page: Page) -> None:
     """Answer GET and HEAD requests of a path with a page."""
 
     async def respond(request: Request) -> Response:
-        return page(request)
+        return await page(request)
 
     application.router.add_get(path, respond)

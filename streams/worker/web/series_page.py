@@ -1,27 +1,33 @@
-"""All series of one entity, as its page shows them."""
+"""Series of one entity, as its page shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from schemas.api import SeriesCursor
 from schemas.outage import RUNNING, Outage
 from schemas.rejections import one_line
 from schemas.times import parse_time
+from streams.config.settings import Settings
 from streams.worker.web.bins import bands, rounded
+from streams.worker.web.entity_series import key_of
 from streams.worker.web.page_models import Chart, chart_of
+from streams.worker.web.page_state import PageState
 from streams.worker.web.recent_bins import SeriesHistory
 from streams.worker.web.sparkline import LARGE, ChartData
-from streams.worker.web.worker_view import WorkerView
+
+SHOWN = 50  # series on a page, each with a large chart
 
 
 class EntityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of the page: `entity` is `asn/43754`, `AS43754`, `43754`, `country/IR` or `region/IR-30`."""
 
     entity: Annotated[str, Meta(min_length=1, max_length=80)]
+    cursor: SeriesCursor | None = None
 
 
 class SeriesItem(NamedTuple):
@@ -36,17 +42,20 @@ class SeriesItem(NamedTuple):
     chart: Chart
 
 
-def series_items(view: WorkerView, entity: str) -> list[SeriesItem]:
-    """Return the series of an entity that have bins, in order of feed and facets."""
-    ongoing = [outage for outage in view.outages() if outage.entity == entity and outage.state in RUNNING]
-    return [_item(view, history, ongoing) for history in view.history_of_entity(entity) if history.starts]
+def series_items(state: PageState, histories: Sequence[SeriesHistory]) -> list[SeriesItem]:
+    """Return the series that have bins, each with its chart."""
+    shown = [history for history in histories if history.starts]
+    entities = {history.series.entity for history in shown}
+    ongoing = [item for item in state.outages.values() if item.entity in entities and item.state in RUNNING]
+    by_series = {_key(outage.feed, outage.facets): outage for outage in reversed(ongoing)}
+    return [_item(state.settings, history, by_series) for history in shown]
 
 
-def _item(view: WorkerView, history: SeriesHistory, ongoing: Sequence[Outage]) -> SeriesItem:
-    feed, series = view.settings.feeds[history.feed], history.series
+def _item(settings: Settings, history: SeriesHistory, ongoing: Mapping[str, Outage]) -> SeriesItem:
+    feed, series = settings.feeds[history.feed], history.series
     title = ", ".join([history.feed, *(one_line(text) for _, text in series.facets)])
-    own = [outage for outage in ongoing if (outage.feed, outage.facets) == (history.feed, dict(series.facets))]
-    since = parse_time(own[0].started_at) if own else None
+    own = ongoing.get(_key(history.feed, dict(series.facets)))
+    since = parse_time(own.started_at) if own else None
     levels = bands(history, feed.kind)
     return SeriesItem(
         title=title,
@@ -54,6 +63,10 @@ def _item(view: WorkerView, history: SeriesHistory, ongoing: Sequence[Outage]) -
         unit=feed.unit,
         value=rounded(float(levels.value[-1])),
         expected=rounded(float(levels.expected[-1])),
-        outage_id=own[0].outage_id if own else None,
+        outage_id=own.outage_id if own else None,
         chart=chart_of(ChartData(history.starts, history.width, levels, since), f"{series.entity} {title}", LARGE),
     )
+
+
+def _key(feed: str, facets: Mapping[str, str]) -> str:
+    return key_of(feed, tuple(sorted(facets.items())))

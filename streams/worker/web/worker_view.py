@@ -9,7 +9,7 @@ from typing import NamedTuple
 from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.config.settings import Settings
-from streams.worker.web.recent_bins import SeriesHistory
+from streams.worker.web.recent_bins import EntityRows, ReadHistory
 
 
 class FeedHealth(NamedTuple):
@@ -43,19 +43,20 @@ class Health(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """Everything that a page can read. Each function returns the present state.
+    """Everything that a page can read. Each function returns the present state, quickly, and in the event loop only.
 
-    `history_of_entity`: recent bins of all series of an entity; `history_of_outage`: those of the series of an outage,
-    None when no bin is kept; `name_of`: name of an entity in the metadata, None when it has none; `unread`: why outages
-    and incidents may be missing, None when all are there; `elsewhere`: a sentence on which worker has the series of an
-    entity, empty when it is this one.
+    `outages`, `incidents`: all, with older revisions among them; `rows_of_entity`: where the recent bins of all series
+    of an entity are; `histories`: what reads those of the series of each outage, in any thread; `name_of`: name of an
+    entity in the metadata, None when it has none, in any thread; `unread`: why outages and incidents may be missing,
+    None when all are there; `elsewhere`: a sentence on which worker has the series of an entity, empty when it is
+    this one.
     """
 
     settings: Settings
-    outages: Callable[[], list[Outage]]
-    incidents: Callable[[], list[Incident]]
-    history_of_entity: Callable[[str], list[SeriesHistory]]
-    history_of_outage: Callable[[Outage], SeriesHistory | None]
+    outages: Callable[[], Sequence[Outage]]
+    incidents: Callable[[], Sequence[Incident]]
+    rows_of_entity: Callable[[str], list[EntityRows]]
+    histories: Callable[[Sequence[Outage]], list[ReadHistory]]
     name_of: Callable[[str], str | None]
     health: Callable[[], Health]
     status: Callable[[], dict[str, object]]

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from streams.config.settings import MetricsSettings
-from streams.worker.scrape import metrics
+from streams.worker.scrape import read, written
 from tests.benchmarks import scrape
 from tests.benchmarks.messages import FIRST_ASN
 from tests.streams.worker.exposition.made import WATCHED, Full, full
@@ -26,7 +26,10 @@ def worker() -> Full:
 
 def test_openmetrics_has_exemplars(worker: Full) -> None:
     """The delay's bucket names the outage; without `Accept` there is the plain format, which has no room for it."""
-    kinds = {accept: metrics(worker.worker, accept).headers["Content-Type"] for accept in (PROMETHEUS, "")}
+    reading = read(worker.worker)
+    kinds = {
+        accept: written(worker.worker.metrics, reading, accept).headers["Content-Type"] for accept in (PROMETHEUS, "")
+    }
     assert kinds[PROMETHEUS].startswith("application/openmetrics-text; version=1.0.0")
     assert kinds[""] == CONTENT_TYPE_PLAIN_0_0_4
     exemplar = f'# {{outage_id="{1:016x}"}}'.encode()

@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -25,6 +26,7 @@ from streams.worker.agents import Worker
 from streams.worker.metrics import Metrics
 from streams.worker.view import view_of
 from streams.worker.web.access import application_options
+from streams.worker.web.page_state import newest_revisions
 from streams.worker.web.routes import add_view_pages
 from streams.worker.web.worker_view import WorkerView
 from tests.streams.helpers import records
@@ -108,7 +110,12 @@ def read(values: Sequence[bytes], settings: Settings = SETTINGS) -> WorkerView:
         _take(worker, partition, part, grouping, incidents)
     incidents.update({incident.incident_id: incident for incident in grouping.finish()})
     worker.note_time()
-    return dataclasses.replace(view_of(worker), incidents=lambda: list(incidents.values()))
+    view, by_id = view_of(worker), attrgetter("outage_id")
+    return dataclasses.replace(
+        view,
+        outages=lambda: list(newest_revisions(view.outages(), by_id).values()),
+        incidents=lambda: list(incidents.values()),
+    )
 
 
 def _shard(settings: Settings, worker: Worker) -> Shard:

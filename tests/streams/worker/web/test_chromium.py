@@ -33,7 +33,7 @@ class Site:
             CALM,
             outages=lambda: self.now.outages(),
             incidents=lambda: self.now.incidents(),
-            history_of_outage=lambda outage: self.now.history_of_outage(outage),
+            histories=lambda outages: self.now.histories(outages),
             health=lambda: self.now.health(),
         )
         self.url = ""

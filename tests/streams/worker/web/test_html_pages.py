@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,17 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from aiohttp.web import Request, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.outage import lost
+from schemas.incident import Incident
+from schemas.outage import Outage, lost
 from streams.cli.tables import line
 from streams.config.settings import MetricsSettings
 from streams.worker.web.html_pages import html_pages
-from streams.worker.web.page_models import ItemBuilder
+from streams.worker.web.page_models import Item, drawn
+from streams.worker.web.page_state import PageState, copied
 from streams.worker.web.worker_view import WorkerView
 from tests.streams.worker.web.site import START, Dark, application, read, story
 
@@ -60,10 +64,24 @@ class Reader(HTMLParser):
 def page(view: WorkerView, path: str, pattern: str | None = None, **match: str) -> Reader:
     """Return a page, made without a server."""
     request = make_mocked_request("GET", path, match_info=match)
-    answer = html_pages(view)[pattern or path.partition("?")[0]](request)
+    answer = made(view, pattern or path.partition("?")[0], request)
     assert answer.status == 200
     assert answer.text is not None
     return Reader(answer.text)
+
+
+def made(view: WorkerView, pattern: str, request: Request) -> Response:
+    """Return the response of the page of this pattern."""
+
+    async def ask() -> Response:
+        return await html_pages(view)[pattern](request)
+
+    return asyncio.run(ask())
+
+
+def items(view: WorkerView, values: Sequence[Outage | Incident]) -> list[Item]:
+    """Return the items that a page shows for these."""
+    return asyncio.run(drawn(view, PageState(copied(view)), values))
 
 
 def every_page(view: WorkerView) -> list[Reader]:
@@ -166,8 +184,8 @@ def test_a_fault_lasts_by_the_clock_on_the_wall() -> None:
     fault = msgspec.structs.replace(ended, state="ongoing", kinds=["feed-fault"], feeds=["reach"], ended_at=None)
     health = VIEW.health()
     silent = health._replace(feeds=[feed._replace(silence=7200.0) for feed in health.feeds])
-    (before,) = ItemBuilder(VIEW).items([fault])
-    (after,) = ItemBuilder(dataclasses.replace(VIEW, health=lambda: silent)).items([fault])
+    (before,) = items(VIEW, [fault])
+    (after,) = items(dataclasses.replace(VIEW, health=lambda: silent), [fault])
     quiet = next(feed.silence for feed in health.feeds if feed.name == "reach") or 0.0
     assert after.duration - before.duration == 7200.0 - quiet
 
@@ -200,16 +218,16 @@ def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
     country = msgspec.structs.replace(VIEW.outages()[0], outage_id="0" * 16, entity="country/IR", feed="traffic")
     more = msgspec.structs.replace(incident, outage_ids=[*incident.outage_ids, country.outage_id])
     both = dataclasses.replace(VIEW, outages=lambda: [country, *VIEW.outages()])
-    chart = ItemBuilder(both).chart(more)
-    assert chart is not None
-    assert chart == ItemBuilder(VIEW).chart(incident)
-    assert "of 9 series, feed traffic" in chart.svg
+    (item,), (alone,) = items(both, [more]), items(VIEW, [incident])
+    assert item.chart is not None
+    assert item.chart == alone.chart
+    assert "of 9 series, feed traffic" in item.chart.svg
 
 
 def test_a_storm_is_bounded() -> None:
     """A page shows at most a hundred of hundreds of outages, and links to all of them."""
     storm = read(story(300, [Dark(asn, 78, 9, 0.95) for asn in range(1, 290)]))
-    answer = html_pages(storm)["/"](make_mocked_request("GET", "/"))
+    answer = made(storm, "/", make_mocked_request("GET", "/"))
     assert answer.text is not None
     shown = Reader(answer.text)
     assert len([link for link in shown.links if link.startswith("./outages/")]) == 100
@@ -327,7 +345,7 @@ def test_an_entity_without_measurements_has_a_page() -> None:
     """Its name stays text, and no name at all is a wrong question; a young network has nothing expected of it yet."""
     assert "This worker does not measure it" in page(VIEW, "/series?entity=region/%3Cb%3E").text
     request = make_mocked_request("GET", "/series?entity=")
-    assert html_pages(VIEW)["/series"](request).status == 400
+    assert made(VIEW, "/series", request).status == 400
     young = read(story()[: 50 * 4])
     assert "warming up" in page(young, "/series?entity=1").text
 
@@ -349,7 +367,7 @@ def test_bins_that_are_not_kept_are_not_drawn() -> None:
     assert START < 1_577_232_000
     text = page(dataclasses.replace(VIEW, outages=lambda: old, incidents=list), "/").text
     assert "no bins kept" in text
-    gone = dataclasses.replace(VIEW, history_of_outage=lambda outage: None)
+    gone = dataclasses.replace(VIEW, histories=lambda outages: [lambda: None for _ in outages])
     assert page(gone, "/").text.count("no bins kept") == 16
 
 

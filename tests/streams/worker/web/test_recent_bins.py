@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from schemas.outage import decode_outage
+from schemas.api import SeriesQuery
+from schemas.outage import Outage, decode_outage
 from streams.config.settings import Settings
 from streams.pipeline.shard import Shard
+from streams.worker.web.entity_series import page_of_series
 from streams.worker.web.recent_bins import RecentBins, SeriesHistory
 from tests.streams.helpers import DAY, HOUR, START, Run, message, settings
 
@@ -39,6 +41,17 @@ def history(recent: RecentBins, asn: int, feed: str = "gauge") -> SeriesHistory:
     return found
 
 
+def of_entity(recent: RecentBins, entity: str) -> list[SeriesHistory]:
+    """Return the bins of all series of an entity."""
+    return list(page_of_series(recent.rows_of(entity), entity, SeriesQuery(limit=1000, bins=50)).histories)
+
+
+def of_outage(recent: RecentBins, outage: Outage) -> SeriesHistory | None:
+    """Return the bins of the series of an outage."""
+    (read,) = recent.of_outages([outage])
+    return read()
+
+
 def test_bins_have_value_and_expected_level() -> None:
     """The value is known from the first bin on, the expected level after the warm-up."""
     running, recent = watched(settings(("gauge",), lateness=0))
@@ -59,7 +72,7 @@ def test_only_the_newest_bins_are_kept() -> None:
     assert history(recent, 1).last(2).starts == [START + hour * HOUR for hour in range(38, 40)]
     running, recent = watched(settings(("gauge",), lateness=0), bins=0)
     running.take(hours(41, [1]))
-    assert (recent.of_entity("asn/1"), recent.bytes) == ([], 0)
+    assert (of_entity(recent, "asn/1"), recent.bytes) == ([], 0)
 
 
 def test_memory_is_bounded_and_shared_by_all_feeds() -> None:
@@ -72,7 +85,7 @@ def test_memory_is_bounded_and_shared_by_all_feeds() -> None:
     kept = [len(history(recent, 1, feed).starts) for feed in ("gauge", "count")]
     assert kept == [8, 8]
     recent.clear()
-    assert (recent.bytes, recent.of_entity("asn/1")) == (0, [])
+    assert (recent.bytes, of_entity(recent, "asn/1")) == (0, [])
 
 
 def test_a_series_has_no_bins_of_the_previous_series_in_its_row() -> None:
@@ -98,10 +111,10 @@ def test_all_series_of_an_entity_come_in_order() -> None:
     """In order of feed and facets, including series that appeared later."""
     running, recent = watched(settings(("gauge", "count"), lateness=0))
     running.take(hours(2, [1], 0, "count"))
-    assert [series.feed for series in recent.of_entity("asn/1")] == ["count"]
+    assert [series.feed for series in of_entity(recent, "asn/1")] == ["count"]
     mobile = [message("gauge", START + hour * HOUR, 1, value=7, access="mobile") for hour in (2, 3)]
     running.take([*mobile, *hours(2, [1], 4)])
-    found = [(series.feed, series.series.facets) for series in recent.of_entity("asn/1")]
+    found = [(series.feed, series.series.facets) for series in of_entity(recent, "asn/1")]
     assert found == [("count", ()), ("gauge", ()), ("gauge", (("access", "mobile"),))]
 
 
@@ -112,11 +125,11 @@ def test_the_bins_of_an_outage_that_ended_are_kept_with_it() -> None:
     dark = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(60, 64)]
     running.take([*hours(60, [1]), *dark, *hours(100, [1], 64)])
     closed = next(outage for text in running.outages if (outage := decode_outage(text)).state == "closed")
-    framed = recent.of_outage(closed)
+    framed = of_outage(recent, closed)
     assert framed is not None
     assert (framed.starts[0], framed.starts[-1]) == (START + 56 * HOUR, START + 65 * HOUR)
     assert framed.levels[4:8, 0].tolist() == [1, 1, 1, 1]
     going = msgspec.structs.replace(closed, outage_id="0" * 16)
-    newest = recent.of_outage(going)
+    newest = of_outage(recent, going)
     assert newest is not None
     assert newest.starts[-1] == START + 162 * HOUR

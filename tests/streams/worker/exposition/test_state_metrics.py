@@ -98,10 +98,10 @@ def test_incidents_come_worst_first_and_faults_of_feeds_are_not_counted() -> Non
 def test_watched_series_are_listed_with_their_band() -> None:
     """Series of the watched entities in each feed, with the numbers of the detector; unknown entities are absent."""
     partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
-    watch = WatchList([ENTITY, "asn/99"])
-    assert list(watch.numbers([partition.shard])) == []
+    watch = WatchList([ENTITY, "asn/99"], 10)
+    assert list(watch.numbers(watch.rows([partition.shard]))) == []
     learn(partition, CROWD, 30)
-    found = list(watch.numbers([partition.shard]))
+    found = list(watch.numbers(watch.rows([partition.shard])))
     assert [(series.feed, series.series.entity) for series in found] == [("signal0", ENTITY), ("signal1", ENTITY)]
     for watched in found:
         feed = partition.shard.feeds[watched.feed]
@@ -122,12 +122,12 @@ def test_a_forgotten_series_is_no_longer_watched() -> None:
     """Another series may get its row: the watch list searches again when series change."""
     partition = MeasurementStage(learnt(CROWD), 0, {}, 0.0)
     learn(partition, CROWD, 30)
-    watch, index = WatchList([ENTITY, "asn/7"]), partition.shard.feeds["signal0"].index
-    assert len(list(watch.numbers([partition.shard]))) == 2
+    watch, index = WatchList([ENTITY, "asn/7"], 10), partition.shard.feeds["signal0"].index
+    assert len(list(watch.numbers(watch.rows([partition.shard])))) == 2
     row = index.by_series[ENTITY, ()]
     index.forget(index.codes.rows[index.codes.rows == row])
     index.put(row, Series("asn/6", (), None, None))
-    assert [watched.feed for watched in watch.numbers([partition.shard])] == ["signal1"]
+    assert [watched.feed for watched in watch.numbers(watch.rows([partition.shard]))] == ["signal1"]
 
 
 def test_a_band_does_not_reach_below_zero() -> None:
