@@ -152,7 +152,11 @@ class Cluster:
 
     def end(self, partition: int = 0) -> int:
         """Return the end of a partition of the measurements."""
-        tp = TopicPartition(self.kafka.measurements, partition)
+        return self.end_of(self.kafka.measurements, partition)
+
+    def end_of(self, topic: str, partition: int) -> int:
+        """Return the end of a partition of a topic."""
+        tp = TopicPartition(topic, partition)
         consumer = KafkaConsumer(**client_options(self.kafka))
         try:
             end: int = consumer.end_offsets([tp])[tp]

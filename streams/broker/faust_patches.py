@@ -187,9 +187,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Return where to read on in each partition, as the app's guard decides; by default what is committed."""
         if self._guard is None or not partitions:
             return committed
-        firsts, ends = await self.earliest_offsets(*partitions), await self.highwaters(*partitions)
+        firsts, ends = await self.earliest_offsets(*self.assignment()), await self.highwaters(*partitions)
         logs = {tp: (firsts[tp], ends[tp], committed.get(tp)) for tp in partitions}
-        return await self._guard.starts(logs)  # type: ignore[no-any-return]
+        return await self._guard.starts(logs, firsts)  # type: ignore[no-any-return]
 
     @property
     def _guard(self) -> Any:  # noqa: ANN401

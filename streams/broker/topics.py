@@ -20,6 +20,7 @@ from streams.config.errors import BrokerError, StateInUseError
 from streams.config.settings import KafkaSettings
 
 TABLE = "snapshots"
+RESET = "reset"  # metadata of the offsets that `ebbtide state reset` commits
 ALERTS_GROUP = "{}-alerts"  # of an `app_id`
 #: What to do when a topic has got more partitions.
 REPARTITION = "keys have moved, so the state fits no more; docs/state.md says how to go on"
@@ -223,6 +224,14 @@ def check(kafka: KafkaSettings) -> int:
                 f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}: {REPARTITION}"
             )
     return partitions
+
+
+def offsets_of_reset(kafka: KafkaSettings) -> dict[tuple[str, int], int]:
+    """Return the committed offsets that no worker has committed since `ebbtide state reset`, by topic and partition."""
+    found: dict[Any, Any] = {}
+    with connected(kafka) as client, suppress(KafkaError, ValueError):  # no coordinator yet, or no answer of Kafka
+        found = client.list_group_offsets([kafka.app_id])[kafka.app_id]
+    return {(tp.topic, tp.partition): at.offset for tp, at in found.items() if at.metadata == RESET}
 
 
 def demand_idle(kafka: KafkaSettings, group: str) -> None:

@@ -126,7 +126,7 @@ def reset(kafka: KafkaSettings, tick: Tick) -> int:
     tables = read(kafka, partitions, tick)
     rows = sum(map(len, tables.values()))
     _forget_offsets(kafka, [kafka.clock, kafka.measurements])
-    _commit(kafka, _ends(kafka, partitions))
+    _commit(kafka, _ends(kafka, partitions), topics.RESET)
     with writing(kafka, tables) as logs:
         for number, log in logs.items():
             _replace(log, number, None)
@@ -196,8 +196,8 @@ def _forget_offsets(kafka: KafkaSettings, names: Sequence[str]) -> None:
             _demand_no_error(client.delete_group_offsets(kafka.app_id, parts))
 
 
-def _commit(kafka: KafkaSettings, following: Mapping[TopicPartition, int]) -> None:
-    wanted = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in following.items() if offset > 0}
+def _commit(kafka: KafkaSettings, following: Mapping[TopicPartition, int], mark: str = "") -> None:
+    wanted = {tp: OffsetAndMetadata(offset, mark, -1) for tp, offset in following.items() if offset > 0}
     with topics.connected(kafka) as client:
         if wanted:
             _demand_no_error(client.alter_group_offsets(kafka.app_id, wanted))

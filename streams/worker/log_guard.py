@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas.rejections import one_line
+from streams.broker.topics import changelog
 from streams.config.settings import Settings
 from streams.state.log_check import Break, LogEnds, break_of, start_of
 from streams.state.stage import Stage
@@ -27,6 +28,8 @@ class LogGuard:
     def __init__(self, settings: Settings, metrics: Metrics, stage_at: Callable[[TP], Stage]) -> None:
         self._settings, self._metrics, self._stage_at = settings, metrics, stage_at
         self.topic_ids: dict[str, str] = {}
+        self.resets: dict[TP, int] = {}  # what `ebbtide state reset` has committed
+        self._cut: set[int] = set()  # partitions of the changelog whose beginning was deleted
         self._breaks: dict[TP, str] = {}  # of the present assignment
         self._lasting: dict[int, str] = {}  # by partition: what only a new start can end
         self._all = ""  # why nothing is read any more
@@ -42,12 +45,15 @@ class LogGuard:
         lasting = [f"partition {number}: {text}" for number, text in sorted(self._lasting.items())]
         return [*filter(None, [self._all]), *lasting, *breaks]
 
-    async def starts(self, logs: Mapping[TP, tuple[int, int, int | None]]) -> dict[TP, int]:
+    async def starts(self, logs: Mapping[TP, tuple[int, int, int | None]], firsts: Mapping[TP, int]) -> dict[TP, int]:
         """Return where to read on in each partition that is not refused.
 
-        `logs`: of each partition that is now read here, its first offset, its end, and what is committed.
+        `logs`: of each partition that stages read here, its first offset, its end, and what is committed. `firsts`: the
+        first offset of each partition that is assigned, those of the changelog too.
         """
         self._breaks, before = {}, self._breaks
+        name = changelog(self._settings.kafka)
+        self._cut = {tp.partition for tp, first in firsts.items() if tp.topic == name and first > 0}
         found = {tp: LogEnds(*ends, self.topic_ids.get(tp.topic, "")) for tp, ends in logs.items()}
         for tp in sorted(found, key=lambda tp: (tp.topic != self._settings.kafka.measurements, tp)):
             self._judge(tp, found[tp])
@@ -59,7 +65,7 @@ class LogGuard:
     def _judge(self, tp: TP, found: LogEnds) -> None:
         stage = self._stage_at(tp)
         broken = break_of(stage.applied, stage.topic_id, found)
-        if broken and stage.applied < 0 and not self._lacks_state(tp):
+        if broken and stage.applied < 0 and not self._lacks_state(tp, found.committed):
             broken = None
         if broken is None:
             stage.topic_id = found.topic_id or stage.topic_id
@@ -71,10 +77,16 @@ class LogGuard:
         else:
             self._breaks[tp] = broken.text
 
-    def _lacks_state(self, tp: TP) -> bool:
-        """Return whether a committed offset without state is a loss: a reset commits those of internal topics."""
+    def _lacks_state(self, tp: TP, committed: int | None) -> bool:
+        """Return whether a committed offset without state is a loss: a reset commits those of internal topics.
+
+        Resets of earlier versions left no mark. Then it is a loss if the beginning of the changelog was deleted, which
+        compaction does not do.
+        """
         measurements = TP(self._settings.kafka.measurements, tp.partition)
-        return tp == measurements or measurements in self._breaks
+        if tp == measurements or measurements in self._breaks:
+            return True
+        return tp.partition in self._cut and committed != self.resets.get(tp)
 
     def _count(self, tp: TP, broken: Break, found: LogEnds) -> None:
         lost = min(broken.lost, found.first - self._counted.get(tp, 0))

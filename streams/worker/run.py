@@ -14,6 +14,7 @@ from pathlib import Path
 import faust
 import msgspec
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from faust.types import TP
 
 from streams.broker import installation, topics
 from streams.broker.faust_check import check_faust
@@ -84,6 +85,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     logging.getLogger("asyncio").addFilter(_not_logged_before)
     _settle_log(settings)
     settle_memory()
+    app.log_guard.resets = {TP(*part): offset for part, offset in topics.offsets_of_reset(settings.kafka).items()}
     app.log_guard.topic_ids = {name: topic.topic_id for name, topic in started.items()}
     topic_watch.start(settings.kafka, started, app.log_guard.refuse_all)
     app.watchdog.start()

@@ -12,13 +12,16 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import NewPartitions
 
+from streams.broker import changelog as changelogs
 from streams.broker import topics
 from tests.drill.snapshot_log import NOTHING, SnapshotLog
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
+from tests.streams.two_partitions import messages, two_partitions
 
 pytestmark = pytest.mark.kafka
 LINES = 300
+OTHERS = (b"areas:", b"incidents:")  # rows of the other stages begin so
 
 
 @pytest.fixture
@@ -66,14 +69,14 @@ def changelog(cluster: Cluster) -> str:
     return topics.changelog(cluster.kafka)
 
 
-def delete_before(cluster: Cluster, topic: str, offset: int) -> None:
-    """Delete the records of partition 0 before an offset."""
+def delete_before(cluster: Cluster, topic: str, offset: int, partition: int = 0) -> None:
+    """Delete the records of a partition before an offset."""
     if topic == changelog(cluster):
         SnapshotLog(cluster).configure(
             cleanup_policy="delete"
         )  # as retention does; Kafka refuses it for compacted topics
     with topics.connected(cluster.kafka) as admin:
-        admin.delete_records({TopicPartition(topic, 0): offset})
+        admin.delete_records({TopicPartition(topic, partition): offset})
 
 
 def recreate(cluster: Cluster, topic: str) -> None:
@@ -112,12 +115,51 @@ def test_emptied_changelog(cluster: Cluster) -> None:
     again.wait_ready()
 
 
-@pytest.mark.parametrize("messages", [LINES // 2, 2 * LINES])
-def test_anew(cluster: Cluster, messages: int) -> None:
+def keep_only_measurements(cluster: Cluster) -> None:
+    """Delete of the changelog what came before the newest rows of the measurements: those of areas and incidents."""
+    tables = changelogs.read(cluster.kafka, cluster.kafka.partitions, lambda _: None)
+    kept = {number: [key for key in table if not key.startswith(OTHERS)] for number, table in tables.items()}
+    ends = {number: cluster.end_of(changelog(cluster), number) for number in tables}
+    with changelogs.writing(cluster.kafka, tables) as logs:
+        for number, keys in kept.items():
+            for key in keys:
+                logs[number][key] = tables[number][key]
+    for number, end in ends.items():
+        delete_before(cluster, changelog(cluster), end, number)
+
+
+def test_emptied_changelog_of_areas_and_incidents(kafka: ApacheKafka, tmp_path: Path) -> None:
+    """Offsets of area sums and bin reports without state are refused too, also where the measurements have theirs; a
+    reset commits such offsets, and says so.
+    """
+    with two_partitions(kafka, "guard-areas", tmp_path) as cluster:
+        cluster.feeds.write_text(cluster.feeds.read_text().replace('bin = "1h"', 'bin = "1h"\nareas = ["country"]'))
+        worker = cluster.worker()
+        worker.wait_ready()
+        cluster.send(*messages()[0])
+        wait_for("an incident", lambda: cluster.all_records(cluster.kafka.incidents))
+        assert worker.stop() == 0
+        keep_only_measurements(cluster)
+        worker = cluster.worker()
+        lost = wait_for("a refusal", lambda: _reason(worker))
+        topic = cluster.kafka.findings
+        assert f"{topic}/0: offset" in lost and "is committed, but the changelog has no state" in lost
+        assert f"{cluster.kafka.partials}/" in lost
+        assert f"{cluster.kafka.measurements}/" not in lost
+        assert worker.stop() == 0
+        assert cluster.run("state", "reset", "--yes").returncode == 0
+        again = cluster.worker()
+        again.wait_ready()
+        assert again.stop() == 0
+        assert "refused" not in again.errors()
+
+
+@pytest.mark.parametrize("count", [LINES // 2, 2 * LINES])
+def test_anew(cluster: Cluster, count: int) -> None:
     """A topic made anew, with fewer and with more messages than before: none of them is skipped in silence."""
     run_once(cluster)
     recreate(cluster, cluster.kafka.measurements)
-    send(cluster, 10_000, messages)
+    send(cluster, 10_000, count)
     worker = cluster.worker()
     assert "made anew" in refusal(worker)
     assert worker.status()[0]["skipped"] == 0

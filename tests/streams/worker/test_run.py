@@ -31,6 +31,7 @@ run_worker.Runner = Runner
 run_worker.topics.check = lambda kafka: 1
 run_worker.topics.described = lambda kafka: {}
 run_worker.topics.demand_permissions = lambda kafka: None
+run_worker.topics.offsets_of_reset = lambda kafka: {}
 run_worker.installation.record = lambda settings: ""
 run_worker.topic_watch.start = lambda *_: None
 run_worker.calendar_topic.load = lambda *_: None
