@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -192,6 +193,39 @@ def test_gap(cluster: Cluster) -> None:
     again.wait_ready()
     assert again.wait_applied({0: first + LINES - 1})[0]["received"] == 2 * LINES
     assert f"ebbtide_lost_messages_total {LINES}.0".encode() in again.get("/metrics")[1]
+
+
+@pytest.mark.parametrize("gaps", ["refuse", "accept"])
+def test_overtaken(cluster: Cluster, gaps: str) -> None:
+    """Retention that overtakes a worker while it runs: what it has not read is counted, and refused or accepted."""
+    cluster.environment |= {"EBBTIDE_KAFKA_GAPS": gaps, "EBBTIDE_KAFKA_SESSION_TIMEOUT": "45s"}
+    worker, last = cluster.worker(), send(cluster, 0)
+    worker.wait_applied({0: last})
+    worker.wait_ready()
+    worker.process.send_signal(signal.SIGSTOP)
+    end = send(cluster, LINES, 2 * LINES)
+    delete_before(cluster, cluster.kafka.measurements, end - LINES + 1)
+    worker.process.send_signal(signal.SIGCONT)
+    if gaps == "refuse":
+        reason = refusal(worker)
+        first, lost = worker.status()[0]["applied"] + 1, _lost(worker)  # a fetch may have been under way
+        text = f"{lost} messages, offsets {first} to {end - LINES}, are gone from the topic unread"
+        assert text in reason and 0 < lost == end - LINES - first + 1
+        assert not worker.errors().count("gone from the topic") > 1
+        send(cluster, 3 * LINES)
+        assert worker.status()[0]["applied"] == first - 1
+    else:
+        received = worker.wait_applied({0: end})[0]["received"]
+        assert 0 < _lost(worker) == 3 * LINES - received
+        assert worker.get("/readyz")[0] == 200
+        assert "are gone from the topic" in worker.errors()
+
+
+def _lost(worker: Worker) -> int:
+    """Return how many messages the worker counts as lost."""
+    found = re.search(rb"^ebbtide_lost_messages_total ([0-9.]+)$", worker.get("/metrics")[1], re.M)
+    assert found
+    return int(float(found[1]))
 
 
 def test_marker_at_the_end(cluster: Cluster) -> None:
