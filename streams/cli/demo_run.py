@@ -30,9 +30,9 @@ from streams.cli.replay import Replayed, ReplayPace, replay
 from streams.cli.tables import HEADER, line, summary
 from streams.config.errors import EbbtideError, UsageError
 from streams.config.kafka import TOPIC_KEYS
+from streams.config.line_files import STDIN, read_chunks
 from streams.config.ports import free_port
 from streams.config.settings import Settings
-from streams.evaluation.measurement_files import STDIN, read_chunks
 
 POLL_MS = 100
 SETTLE_MS = 1000

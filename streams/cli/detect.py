@@ -5,22 +5,31 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from streams.cli.common import add_files, counter, feed_settings_of, print_summary
+from streams.config.line_files import read_chunks
 from streams.config.metadata import Register
 from streams.config.reference_data import reference_data_of
-from streams.evaluation.detect import detect, incident_lines, outage_lines
+from streams.config.settings import Settings
+from streams.evaluation.detect import detect_chunks, incident_lines, outage_lines
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
+from streams.sources.lines import encoded, file_measurements, summary_of
+from streams.sources.stage import SourceStage
 
 HELP = "Run the pipeline on files, without Kafka, and print outages as JSON lines."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    add_files(parser)
+    files = add_files(parser)
+    files.help = f"{files.help}; with --source, of the form that it describes"
+    parser.add_argument(
+        "--source", metavar="NAME", help="a source of the settings, by whose mapping the files are read"
+    )
     parser.add_argument("--incidents", action="store_true", help="print revisions of incidents instead of outages")
     text = "names, countries, operators and weights (default: metadata.file of the settings)"
     parser.add_argument("--metadata", "--names", type=Path, metavar="FILE.csv", help=text)
@@ -32,15 +41,24 @@ def run(arguments: Namespace) -> None:
     reference = reference_data_of(settings)
     if arguments.metadata:
         reference = replace(reference, register=Register(arguments.metadata))
+    stage, messages = _messages(settings, arguments)
     shard, tally, revisions = Shard(settings, reference=reference), Tally(), 0
     with counter("measurements") as show:
-        found = detect(shard, tally, arguments.files, time.time)
+        found = detect_chunks(shard, tally, messages, time.time)
         for lines in incident_lines(shard, found) if arguments.incidents else map(outage_lines, found):
             sys.stdout.buffer.writelines(lines)
             revisions += len(lines)
             show(tally.received)
     sys.stdout.flush()
-    print_summary(_counts(shard, tally, revisions))
+    print_summary({**(summary_of([stage]) if stage else {}), **_counts(shard, tally, revisions)})
+
+
+def _messages(settings: Settings, arguments: Namespace) -> tuple[SourceStage | None, Iterable[list[bytes]]]:
+    """Return the messages of the files in lists, and the source that makes them."""
+    if arguments.source is None:
+        return None, read_chunks(arguments.files)
+    stage, found = file_measurements(settings, arguments.source, arguments.files)
+    return stage, (encoded(due.measurements) for due in found if due.measurements)
 
 
 def _counts(shard: Shard, tally: Tally, revisions: int) -> dict[str, int]:

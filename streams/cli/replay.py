@@ -18,8 +18,8 @@ from streams.broker import topics
 from streams.broker.clients import opened
 from streams.cli.common import add_files, counter, positive, print_summary, settings_of
 from streams.config.errors import BrokerError
+from streams.config.line_files import read_chunks
 from streams.config.settings import KafkaSettings
-from streams.evaluation.measurement_files import read_chunks
 from streams.state.key_watch import home_of
 
 HELP = "Send files of measurements to Kafka."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Collection
 
 from streams.cli.common import print_lines, settings_of
 from streams.config.kafka import TOPIC_KEYS
@@ -25,9 +26,14 @@ def run(arguments: Namespace) -> None:
         sys.stdout.write(reference())
         return
     settings = settings_of(arguments)
-    kafka, feeds = settings.kafka, settings.feeds
-    count = f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}"
-    print_lines([f"settings are right: {count}{': ' if feeds else ''}{', '.join(feeds)}"])
+    kafka = settings.kafka
+    sources = f"; {_named('source', settings.sources)}" if settings.sources else ""
+    print_lines([f"settings are right: {_named('feed', settings.feeds)}{sources}"])
     if kafka.prefix:
         names = ", ".join(str(getattr(kafka, key)) for key in TOPIC_KEYS)
         print_lines([f"kafka.prefix: group {kafka.app_id}, topics {names}"])
+
+
+def _named(thing: str, names: Collection[str]) -> str:
+    count = f"{len(names)} {thing}{'' if len(names) == 1 else 's'}"
+    return f"{count}{': ' if names else ''}{', '.join(names)}"

@@ -14,19 +14,21 @@ from streams.config.alerts import Alertmanager, PagerDuty, Slack, Webhook
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, SettingsError
 from streams.config.settings import FeedSettings, Settings, from_builtins, inner
+from streams.config.sources import FilesSource
 
 PREFIX = "EBBTIDE_"
 # Tables of tables with names of the operator's, and what each may be.
 _MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "feeds": (FeedSettings,),
     "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
+    "sources": (FilesSource,),
 }
 MAX_SETTINGS = 1 << 20  # bytes
 DEFAULT_SETTINGS = Path("ebbtide.toml")
 # A password of digits is still a text, and one that looks like TOML is not TOML.
 _LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
 
-_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS")
+_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS", "_PATHS")
 _ONE_OF = "EBBTIDE_KAFKA_KEYS"  # no list, as the keys of receivers are
 
 
@@ -92,7 +94,7 @@ def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, st
     """Override values of the file by variables; return which variable set which key."""
     overlaid = {}
     variables = known_variables(values)
-    sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds"))
+    sections = tuple(f"{PREFIX}{name.upper()}_" for name in (*_sections(), "feeds", "sources"))
     for name in sorted(environ):
         if name in variables:
             _put(values, variables[name], _value(name, environ[name]))

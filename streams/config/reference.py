@@ -12,6 +12,7 @@ import msgspec
 from streams.config.durations import UNITS
 from streams.config.secret import Secret
 from streams.config.settings import ExpectedSettings, FeedSettings, Settings
+from streams.config.sources import Fields, FieldSource, FilesSource
 from streams.config.types import Duration
 
 HEAD = """# Settings
@@ -20,8 +21,10 @@ HEAD = """# Settings
 `--settings` names. The environment overrides the file: `EBBTIDE_KAFKA_PARTITIONS=16` sets `partitions` in `[kafka]`,
 `EBBTIDE_FEEDS_REACH_BIN=5m` sets `bin` in `[feeds.reach]`. An unknown key is an error. A duration is a text such as
 "90s", "5m", "1h30m" or "8w", or a number of seconds. Secrets are never shown, and each can come from a file. `ebbtide
-settings check` names the first error with file, line and key. [alerts.md](alerts.md) describes receivers and routes.
+settings check` names the first error with file, line and key. [alerts.md](alerts.md) describes receivers and routes,
+[sources.md](sources.md) sources and their fields.
 """
+SOURCES = {"files": FilesSource}
 TABLE = ("| key | type | default | what |", "|---|---|---|---|")
 _WORDS = {
     str: "text",
@@ -42,7 +45,14 @@ def reference() -> str:
 def sections() -> dict[str, type[msgspec.Struct]]:
     """Return the tables of the settings file: the title of each, and its type."""
     plain = {f"[{name}]": kind for name, kind in get_type_hints(Settings).items() if _is_section(kind)}
-    return {**plain, "[feeds.NAME]": FeedSettings, "[[calendar]]": ExpectedSettings}
+    return {
+        **plain,
+        "[feeds.NAME]": FeedSettings,
+        **{f'[sources.NAME] type = "{tag}"': kind for tag, kind in SOURCES.items()},
+        "[sources.NAME.fields]": Fields,
+        "[sources.NAME.fields.FIELD]": FieldSource,
+        "[[calendar]]": ExpectedSettings,
+    }
 
 
 def description(hint: Any) -> str:  # noqa: ANN401

@@ -19,6 +19,7 @@ from streams.config.area_spec import combination
 from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.secret import Secret
+from streams.config.sources import AnySource, check_source
 from streams.config.types import Duration as Duration
 from streams.config.types import Entity, Limit, Name, Natural, Port, Section, WebAddress, check_secrets
 
@@ -202,6 +203,16 @@ class Settings(Section, frozen=True):
     calendar: tuple[ExpectedSettings, ...] = ()
     alerts: AlertsSettings = AlertsSettings()
     feeds: dict[Name, FeedSettings] = msgspec.field(default_factory=dict)
+    sources: dict[Name, AnySource] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, source in self.sources.items():
+            if source.feed not in self.feeds:
+                raise ValueError(f"sources.{name}: `feed` {source.feed!r} is not in [feeds]")
+            try:
+                check_source(source, self.feeds[source.feed].kind)
+            except ValueError as error:
+                raise ValueError(f"sources.{name}: {error}") from None
 
     def rule(self, feed: str) -> Rule:
         """Return the parameters of a feed's detector."""
@@ -229,7 +240,7 @@ def from_builtins(values: object) -> Settings:
 
     Raises msgspec.ValidationError, which names the key.
     """
-    for path, kind in (("feeds", FeedSettings), ("alerts.receivers", AnyReceiver)):
+    for path, kind in (("feeds", FeedSettings), ("alerts.receivers", AnyReceiver), ("sources", AnySource)):
         for name, table in inner(values, path).items():
             _check_table(f"{path}.{name}", table, kind)
     settings = msgspec.convert(values, Settings, strict=True, dec_hook=_custom)

@@ -12,7 +12,7 @@ from schemas.decode import decode
 from schemas.measurement import entity_of
 from schemas.times import parse_time
 from streams.config.errors import InputError
-from streams.evaluation.measurement_files import read_chunks
+from streams.config.line_files import read_chunks
 
 MEASUREMENTS, LABELS, FEEDS, TRUTH = "measurements.jsonl.gz", "labels.csv", "feeds.toml", "truth.jsonl"
 COLUMNS = ("entity", "start", "end", "confidence")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from schemas import incident
 from schemas.incident import Incident
 from schemas.outage import encode
-from streams.evaluation.measurement_files import read_chunks
+from streams.config.line_files import read_chunks
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.process import Tally, process
@@ -20,8 +20,15 @@ def detect(shard: Shard, tally: Tally, files: Iterable[str], now: Callable[[], f
     `now` returns the time of receipt (Unix seconds): measurements too far ahead of it are dead letters.
     Raises InputError when a file cannot be read.
     """
+    yield from detect_chunks(shard, tally, read_chunks(files), now)
+
+
+def detect_chunks(
+    shard: Shard, tally: Tally, chunks: Iterable[list[bytes]], now: Callable[[], float]
+) -> Iterator[Emitted]:
+    """Yield the result of each chunk of messages, in order. `now` as for `detect`."""
     offset = 0
-    for values in read_chunks(files):
+    for values in chunks:
         yield process(shard, tally, values, range(offset, offset + len(values)), now())
         offset += len(values)
 

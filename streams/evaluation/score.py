@@ -12,11 +12,11 @@ import msgspec
 from detectors.evaluation.scoring import Alarm, Score, entity_days, score
 from schemas.times import format_time, parse_time
 from streams.config.errors import InputError
+from streams.config.line_files import read_lines
 from streams.config.loader import load
 from streams.config.reference_data import reference_data_of
 from streams.evaluation.cases import FEEDS, MEASUREMENTS, Case
 from streams.evaluation.detect import detect
-from streams.evaluation.measurement_files import read_lines
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
 

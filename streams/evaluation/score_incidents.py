@@ -13,8 +13,8 @@ from detectors.evaluation.matching import Episode, Matches, match
 from schemas.incident import Incident
 from schemas.times import format_time, parse_time
 from streams.config.errors import InputError
+from streams.config.line_files import read_lines
 from streams.evaluation.cases import TRUTH
-from streams.evaluation.measurement_files import read_lines
 
 CONFIRMED = ("ongoing", "spreading", "recovering")
 Message = TypeVar("Message")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from streams.cli import main
+from streams.config.line_files import read_lines
 from streams.evaluation import cases
-from streams.evaluation.measurement_files import read_lines
 from streams.evaluation.simulate.situations import SCENARIOS
 from tests.ebbtide import Cluster
 from tests.kafka import ApacheKafka

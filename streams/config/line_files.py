@@ -1,4 +1,4 @@
-"""Files of measurements: JSON lines, plain or gzip, read in chunks as if each line were a message."""
+"""Text files read by lines, plain or gzip, in chunks; `-` is standard input."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from streams.config import line_files
 from streams.config.errors import InputError
-from streams.evaluation import measurement_files
-from streams.evaluation.measurement_files import read_chunks, read_lines
+from streams.config.line_files import read_chunks, read_lines
 
 TEXT = b'\n{"a":1}\r\n\r\n  \n{"b":2}\n\t{"c":3} '
 LINES = [b'{"a":1}', b'{"b":2}', b'{"c":3}']
@@ -89,9 +89,9 @@ def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
 
 def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is none of ours does not fill the memory; a line up to the limit is read."""
-    monkeypatch.setattr(measurement_files, "MAX_LINE", 10)
+    monkeypatch.setattr(line_files, "MAX_LINE", 10)
     (tmp_path / "a").write_bytes(b"123456789\n\n12345678\n1234567890")
     with pytest.raises(InputError, match="a: has a line of more than 10 bytes"):
-        list(measurement_files.read_lines(str(tmp_path / "a")))
+        list(line_files.read_lines(str(tmp_path / "a")))
     (tmp_path / "a").write_bytes(b"123456789\n\n12345678\n123456789")
-    assert list(measurement_files.read_lines(str(tmp_path / "a"))) == [b"123456789", b"12345678", b"123456789"]
+    assert list(line_files.read_lines(str(tmp_path / "a"))) == [b"123456789", b"12345678", b"123456789"]

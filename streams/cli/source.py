@@ -1,0 +1,58 @@
+"""`ebbtide source`: data of others become measurements."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from streams.cli.common import feed_settings_of, print_lines, print_rows, print_summary, with_reason
+from streams.config.errors import UsageError
+from streams.config.settings import Settings
+from streams.sources.lines import encoded, file_measurements, source_named, summary_of
+from streams.sources.stage import SourceStage
+from streams.sources.until import Until, until_named
+
+HELP = "Read data of others, as the sources of the settings say, and make measurements of them."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="sources of the settings")
+    parser.add_argument("--list", action="store_true", help="print the sources of the settings, and read nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print measurements as JSON lines, and send nothing")
+    text = "end after a number of measurements, or at an event time such as 2016-06-16T15:05:00Z"
+    parser.add_argument("--until", type=with_reason(until_named), metavar="N|TIME", help=text)
+
+
+def run(arguments: Namespace) -> None:
+    """Print the sources, or the measurements of some of them with a summary on standard error."""
+    settings = feed_settings_of(arguments)
+    if arguments.list:
+        print_lines(described(settings))
+        return
+    if not arguments.names:
+        raise UsageError("names no source: `ebbtide source --list` prints those of the settings")
+    for name in arguments.names:
+        source_named(settings, name)
+    if not arguments.dry_run:
+        raise UsageError("sources of files are printed: give --dry-run, and pipe it into `ebbtide replay -`")
+    print_summary(summary_of([print_source(settings, name, arguments.until) for name in arguments.names]))
+
+
+def described(settings: Settings) -> list[str]:
+    """Return a line for each source: its name, type, feed and kind."""
+    return [
+        f"{name}: {source.__struct_config__.tag}, feed {source.feed} ({settings.feeds[source.feed].kind})"
+        for name, source in settings.sources.items()
+    ]
+
+
+def print_source(settings: Settings, name: str, until: Until | None) -> SourceStage:
+    """Print the measurements of a source of files, up to an end, and return its stage."""
+    stage, found = file_measurements(settings, name)
+    for limit, measurements in found:
+        print_rows(encoded(until.cut(measurements) if until else measurements))
+        if until and until.is_reached(limit):
+            break
+    sys.stdout.flush()
+    return stage

@@ -1,0 +1,188 @@
+"""The sections `[sources.NAME]`: where data of others come from, and how their fields become measurements."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+
+from detectors.types import Kind
+from streams.config.types import Duration, Name, Section
+
+Path: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+Scalar: TypeAlias = str | int | float | bool
+UNITS: Final = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
+RFC_3339: Final = "rfc3339"
+
+
+class FieldSource(Section, frozen=True):
+    """Where a field of a measurement comes from: one of `path`, `const`, `key`, `header` and `kafka_timestamp`."""
+
+    path: Annotated[Path | tuple[Path, ...] | None, Meta(description="name in the record; dots lead into objects")] = (
+        None
+    )
+    const: Annotated[Scalar | None, Meta(description="the same for all records")] = None
+    key: Annotated[bool, Meta(description="the key of the Kafka message")] = False
+    header: Annotated[Path | None, Meta(description="a header of the Kafka message")] = None
+    kafka_timestamp: Annotated[bool, Meta(description="for `ts`: the time of the Kafka message")] = False
+    unit: Annotated[
+        str | None,
+        Meta(description="for `ts`: `s` (default), `ms`, `us`, `ns`, `rfc3339`, or a form of strptime"),
+    ] = None
+    zone: Annotated[
+        str | None, Meta(description="for `ts` with a form of strptime: time zone of a text without one")
+    ] = None
+    times: Annotated[Path | None, Meta(description="for `value` and `of`: a second name; both are multiplied")] = None
+    zero: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="with `times`: what a factor of 0 counts as")
+    ] = None
+
+    def __post_init__(self) -> None:
+        origins = (self.path, self.const, self.key or None, self.header, self.kafka_timestamp or None)
+        if sum(origin is not None for origin in origins) != 1:
+            raise ValueError("a field needs exactly one of `path`, `const`, `key`, `header`, `kafka_timestamp`")
+        if self.zero is not None and self.times is None:
+            raise ValueError("`zero` has no effect without `times`")
+        if self.times is not None and not isinstance(self.path, str):
+            raise ValueError("`times` needs a `path`")
+        _check_zone(self.unit, self.zone)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The names in the record; empty for what comes from elsewhere."""
+        if self.path is None:
+            return ()
+        return (self.path,) if isinstance(self.path, str) else self.path
+
+
+def _check_zone(unit: str | None, zone: str | None) -> None:
+    if unit is not None and unit not in (*UNITS, RFC_3339) and "%" not in unit:
+        raise ValueError(f'`unit` is s, ms, us, ns, rfc3339 or a form such as "%Y-%m-%d %H:%M:%S", got {unit!r}')
+    is_form = unit is not None and "%" in unit
+    if zone is not None and not is_form:
+        raise ValueError("`zone` has no effect without a form of strptime as `unit`")
+    if is_form and zone is None and "%z" not in str(unit):
+        raise ValueError('`unit` gives a time without an offset: give `zone`, such as "UTC" or "Europe/Oslo"')
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"`zone` {zone!r} is no time zone") from None
+
+
+#: A dotted path, or a table; for `asn` also a list of paths.
+Origin: TypeAlias = Path | FieldSource | None
+
+
+class Fields(Section, frozen=True):
+    """Where each field of a measurement comes from: a name in the record, or a table of the next section."""
+
+    ts: Annotated[Origin, Meta(description="event time; required")] = None
+    asn: Annotated[
+        Path | tuple[Path, ...] | FieldSource | None,
+        Meta(description="network; a list counts a record for each network that it names"),
+    ] = None
+    country: Annotated[Origin, Meta(description="ISO 3166-1 code of two capital letters")] = None
+    region: Annotated[Origin, Meta(description="ISO 3166-2 code, or another name with the country's code in front")] = (
+        None
+    )
+    access: Annotated[Origin, Meta(description="`mobile` or `fixed`")] = None
+    direction: Annotated[Origin, Meta(description="`domestic` or `international`")] = None
+    service: Annotated[Origin, Meta(description="name of a service")] = None
+    value: Annotated[Origin, Meta(description="the number observed (default: 1 a record)")] = None
+    of: Annotated[Origin, Meta(description="trials, for a `ratio` (default: 1 a record)")] = None
+    member: Annotated[Origin, Meta(description="who, for `distinct` and `presence`")] = None
+    up: Annotated[Origin, Meta(description="for `presence`: whether the member came (true, 1) or went (false, 0)")] = (
+        None
+    )
+
+    def __post_init__(self) -> None:
+        for name, source in self.given().items():
+            if name != "ts" and (source.unit or source.kafka_timestamp):
+                raise ValueError(f"`{name}`: `unit` and `kafka_timestamp` are for `ts` only")
+            if name not in ("value", "of") and source.times is not None:
+                raise ValueError(f"`{name}`: `times` is for `value` and `of` only")
+            if name != "asn" and len(source.paths) > 1:
+                raise ValueError(f"`{name}`: a list of paths is for `asn` only")
+
+    def given(self) -> dict[str, FieldSource]:
+        """Return the origin of each field that has one."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: _table(value) for name, value in values.items() if value is not None}
+
+    def over(self, preset: Fields) -> Fields:
+        """Return these fields, and those of a preset where there is none."""
+        return Fields(**{name: getattr(self, name) or getattr(preset, name) for name in self.__struct_fields__})
+
+
+def _table(value: str | tuple[str, ...] | FieldSource) -> FieldSource:
+    return value if isinstance(value, FieldSource) else FieldSource(path=value)
+
+
+Keep: TypeAlias = dict[Path, Scalar | tuple[Scalar, ...]]
+
+
+class SourceSettings(Section, tag_field="type", frozen=True):
+    """What all sources have."""
+
+    feed: Annotated[Name, Meta(description="the feed that the measurements are of; its kind and bin count")]
+    fields: Annotated[Fields, Meta(description="tables `[sources.NAME.fields]`: where each field comes from")] = (
+        Fields()
+    )
+    keep: Annotated[
+        Keep,
+        Meta(description="table `[sources.NAME.keep]`: path and wanted value or values; other records are left out"),
+    ] = msgspec.field(default_factory=dict)
+    lateness: Annotated[
+        Duration,
+        Meta(description="how long a bin waits for late records before it is sent; what is later follows in parts"),
+    ] = Duration(10)
+
+    @property
+    def preset(self) -> Fields:
+        """The fields that the type gives."""
+        return Fields()
+
+    @property
+    def mapping(self) -> Fields:
+        """The fields in effect."""
+        return self.fields.over(self.preset)
+
+    @property
+    def kept(self) -> Keep:
+        """The values in effect that records must have."""
+        return self.keep
+
+
+class FilesSource(SourceSettings, tag="files", frozen=True):
+    """Files: CSV with a header, or JSON lines; plain or gzip."""
+
+    paths: Annotated[
+        tuple[str, ...],
+        Meta(description="files, read one after the other in this order; * and ? match names, which are sorted"),
+    ] = ()
+    format: Annotated[
+        Name | None,
+        Meta(description="`csv`, `json`, or the name of a plug-in (default: by the name of each file)"),
+    ] = None
+
+
+AnySource: TypeAlias = FilesSource
+
+
+_ONLY_FOR: Final = {"of": ("ratio",), "member": ("distinct", "presence"), "up": ("presence",)}
+
+
+def check_source(source: SourceSettings, kind: Kind) -> None:
+    """Raise ValueError when the fields do not suffice for the feed's kind."""
+    given = source.mapping.given()
+    needs = {"ratio": ("value", "of"), "distinct": ("member",), "presence": ("member", "up")}.get(kind, ())
+    for name in ("ts", *needs):
+        if name not in given:
+            raise ValueError(f"`fields` has no `{name}`, which a feed of kind `{kind}` needs")
+    if not {"asn", "country", "region"} & set(given):
+        raise ValueError("`fields` has none of `asn`, `country` and `region`")
+    for name, kinds in _ONLY_FOR.items():
+        if name in given and kind not in kinds:
+            raise ValueError(f"`fields.{name}` has no effect in a feed of kind `{kind}`")

@@ -1,0 +1,171 @@
+"""The mapping of a source, compiled: records of JSON to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import compress, repeat
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from schemas.decode import decode
+from schemas.measurement import Measurement, is_name
+from schemas.rejections import one_line
+from streams.config.sources import SourceSettings
+from streams.sources import field_readers as readers
+from streams.sources.field_readers import Column, Errors, WrongFieldError
+from streams.sources.item_type import ItemType, item_type
+from streams.sources.items import ItemDecoder, Items, keeper
+from streams.sources.networks import is_public
+from streams.sources.records import DecodedRecords, RawRecord, RejectedRecord, Row
+
+FACETS = ("country", "region", "access", "direction", "service")
+Place: TypeAlias = tuple[str | None, ...]
+NOWHERE: Place = (None,) * len(FACETS)
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Columns(NamedTuple):
+    """The functions that read the fields; None for a field without an origin."""
+
+    ts: Column
+    networks: list[Column]
+    facets: tuple[Column | None, ...]
+    value: Column | None
+    of: Column | None
+    member: Column | None
+    up: Column | None
+
+
+class JsonDecoder:
+    """Decodes as the settings of a source say. `is_flat`: names with dots are columns of a table."""
+
+    def __init__(self, source: SourceSettings, is_flat: bool = False) -> None:
+        item = item_type(_paths(source), is_flat)
+        self._columns = _compiled(source, item)
+        self._items = ItemDecoder(item)
+        self._keep = keeper(source.kept, item)
+
+    def decode(self, records: Sequence[RawRecord]) -> DecodedRecords:
+        """Return the rows of records, in order. Never raises for what is in a record."""
+        items = self._items.decode(records)
+        kept = self._keep(items) if self._keep else items
+        errors: Errors = {}
+        rows, bad, without = self._rows(kept, errors)
+        rejected = [*items.rejected, *(_rejected(kept.at[at], error) for at, error in errors.items())]
+        return DecodedRecords(
+            rows=rows,
+            rejected=sorted(rejected, key=lambda record: record.at),
+            objects=len(items.objects) + len(items.rejected),
+            left_out=len(items.objects) - len(kept.objects),
+            bad_networks=bad,
+            without_network=without,
+        )
+
+    def _rows(self, items: Items, errors: Errors) -> tuple[list[Row], int, int]:
+        """Return the rows, the number of networks that are none, and of objects that have no other."""
+        compiled, args, size = self._columns, (items.objects, items.records, errors), len(items.objects)
+        value, of, member, up = (
+            column(*args) if column else [default] * size
+            for column, default in ((compiled.value, 1), (compiled.of, 1), (compiled.member, None), (compiled.up, None))
+        )
+        if compiled.of:
+            _check_each(_check_trials, zip(value, of, strict=True), errors)
+        if compiled.member:
+            _check_each(_check_member, zip(member), errors)
+        networks = [column(*args) for column in compiled.networks]
+        columns: list[Any] = [items.at, compiled.ts(*args), self._places(args), value, of, member, up, *networks]
+        if errors:
+            flags = [at not in errors for at in range(size)]
+            columns = [list(compress(column, flags)) for column in columns]
+        return _of_networks(*columns) if networks else (_of_places(*columns), 0, 0)
+
+    def _places(self, args: tuple[Sequence[Any], Sequence[RawRecord], Errors]) -> list[Place]:
+        """Return country, region and facets of each object."""
+        columns = self._columns.facets
+        if not any(columns):
+            return [NOWHERE] * len(args[0])
+        has_network = bool(self._columns.networks)
+        places = list(zip(*(column(*args) if column else repeat(None) for column in columns), strict=False))
+        faults = {place: fault for place in set(places) if (fault := _fault(place, has_network))}
+        for at, place in enumerate(places) if faults else ():
+            if place in faults:
+                args[2].setdefault(at, WrongFieldError("bad-value", "fields", faults[place]))
+        return places
+
+
+def _of_places(index: Any, ts: Any, places: Any, *others: Any) -> list[Row]:  # noqa: ANN401
+    series = [(None, *place) for place in places]
+    return list(map(Row, index, ts, series, *others))
+
+
+def _of_networks(*columns: list[Any]) -> tuple[list[Row], int, int]:
+    """Return a row for each network of each object, each network of an object once."""
+    index, times, places, value, of, member, up, *networks = columns
+    wrong = {asn for column in networks for asn in set(column) if not is_public(asn)}
+    rows: list[Row] = []
+    bad = without = 0
+    others = zip(index, times, places, value, of, member, up, zip(*networks, strict=True), strict=True)
+    for at, ts, place, number, trials, name, came, asns in others:
+        found = [asn for asn in asns if asn not in wrong]
+        bad += len(asns) - len(found)
+        without += not found
+        for asn in found if len(found) < 2 else dict.fromkeys(found):
+            rows.append(Row(at, ts, (asn, *place), number, trials, name, came))  # noqa: PERF401
+    return rows, bad, without
+
+
+def _rejected(at: int, error: WrongFieldError) -> RejectedRecord:
+    return RejectedRecord(at, error.reason, one_line(str(error)))
+
+
+def _check_each(check: Callable[..., None], rows: Iterable[tuple[Any, ...]], errors: Errors) -> None:
+    for at, row in enumerate(rows):
+        if at not in errors:
+            try:
+                check(*row)
+            except WrongFieldError as error:
+                errors[at] = error
+
+
+def _check_trials(value: float, of: float) -> None:
+    if of < value:
+        raise WrongFieldError("bad-value", "of", f"{of} is less than the value {value}")
+
+
+def _check_member(name: str | None) -> None:
+    if name is None:
+        raise WrongFieldError("missing-field", "member", "is not there")
+    if len(name) > 128 or not is_name(name):
+        raise WrongFieldError("bad-value", "member", f"no line of at most 128 visible characters: {name!r:.80}")
+
+
+def _paths(source: SourceSettings) -> list[str]:
+    fields = source.mapping.given().values()
+    paths = [path for field in fields for path in (*field.paths, *([field.times] if field.times else []))]
+    return list(dict.fromkeys([*paths, *source.kept]))
+
+
+def _compiled(source: SourceSettings, item: ItemType) -> _Columns:
+    given, get = source.mapping.given(), item.getters
+    numbers = {name: readers.number_column(name, given[name], get) for name in ("value", "of") if name in given}
+    texts = {name: readers.text_column(name, given[name], get) for name in (*FACETS, "member") if name in given}
+    return _Columns(
+        ts=readers.time_column(given["ts"], get),
+        networks=readers.network_columns(given["asn"], get) if "asn" in given else [],
+        facets=tuple(map(texts.get, FACETS)),
+        value=numbers.get("value"),
+        of=numbers.get("of"),
+        member=texts.get("member"),
+        up=readers.state_column(given["up"], get) if "up" in given else None,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _fault(place: Place, has_network: bool) -> str | None:
+    """Return what a worker would say of country, region and facets; None when they are right."""
+    country, region, access, direction, service = place
+    probe = Measurement("x", 0, 1 if has_network else None, country, region, access, direction, service)  # type: ignore[arg-type]
+    dead = decode([_ENCODER.encode(probe)]).dead
+    return dead[0].detail if dead else None

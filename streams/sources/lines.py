@@ -1,0 +1,81 @@
+"""Measurements as JSON lines, the form that `ebbtide detect` and `ebbtide replay` read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+import msgspec
+
+from schemas.measurement import Measurement
+from streams.config.errors import UsageError
+from streams.config.settings import Settings
+from streams.config.sources import FilesSource, SourceSettings
+from streams.sources.decoders import decoder_of
+from streams.sources.files import format_of, matching, read_files
+from streams.sources.gather import Gather, GatherRule
+from streams.sources.records import Decoder, RecordChunk
+from streams.sources.stage import Due, SourceStage
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encoded(measurements: Iterable[Measurement]) -> list[bytes]:
+    """Return measurements as JSON, without line ends."""
+    return list(map(_ENCODER.encode, measurements))
+
+
+def source_named(settings: Settings, name: str) -> SourceSettings:
+    """Return the settings of a source. Raises UsageError when there is none of that name."""
+    if name not in settings.sources:
+        there = f"there are {', '.join(settings.sources)}" if settings.sources else "the settings name no sources"
+        raise UsageError(f"no source {name!r}: {there}")
+    return settings.sources[name]
+
+
+def stage_of(settings: Settings, name: str, decoder: Decoder) -> SourceStage:
+    """Return the stage of a source, at its beginning."""
+    source = source_named(settings, name)
+    feed = settings.feeds[source.feed]
+    rule = GatherRule(source.feed, feed.kind, int(feed.bin), float(source.lateness))
+    return SourceStage(name, decoder, Gather(rule))
+
+
+def file_chunks(source: SourceSettings, name: str, files: Sequence[str]) -> tuple[Decoder, Iterator[RecordChunk]]:
+    """Return the decoder and the chunks of files, by default those of the settings. Raises an EbbtideError."""
+    names = matching(files or (source.paths if isinstance(source, FilesSource) else ()))
+    if not names:
+        raise UsageError(f"sources.{name}.paths: names no files")
+    form = (source.format if isinstance(source, FilesSource) else None) or format_of(names)
+    return decoder_of(name, source, form), read_files(names, form == "csv")
+
+
+def measured(stage: SourceStage, chunks: Iterable[RecordChunk]) -> Iterator[Due]:
+    """Yield the measurements of a source that ends, as they fall due, then the rest."""
+    for chunk in chunks:
+        stage.process(chunk)
+        yield stage.due()
+    yield stage.rest()
+
+
+def file_measurements(settings: Settings, name: str, files: Sequence[str] = ()) -> tuple[SourceStage, Iterator[Due]]:
+    """Return the stage of a source of files, and its measurements as they fall due. Raises an EbbtideError."""
+    decoder, chunks = file_chunks(source_named(settings, name), name, files)
+    stage = stage_of(settings, name, decoder)
+    return stage, measured(stage, chunks)
+
+
+def summary_of(stages: Iterable[SourceStage]) -> dict[str, int]:
+    """Return the counts of sources, by what they count."""
+    tallies = [stage.tally for stage in stages]
+    counts = {
+        "records": sum(tally.records for tally in tallies),
+        "measurements": sum(tally.measurements for tally in tallies),
+        "left out": sum(tally.left_out for tally in tallies),
+        "bad networks": sum(tally.bad_networks for tally in tallies),
+    }
+    reasons = sorted(set(chain.from_iterable(tally.rejected for tally in tallies)))
+    return {
+        **counts,
+        **{f"rejected ({reason})": sum(tally.rejected[reason] for tally in tallies) for reason in reasons},
+    }

@@ -1,0 +1,121 @@
+"""One source without its connections: chunks of records in, measurements out, and counts of both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from schemas.measurement import Measurement
+from schemas.rejections import one_line
+from streams.config.errors import EbbtideError
+from streams.sources.gather import Gather
+from streams.sources.records import DecodedRecords, Decoder, RecordChunk, RejectedRecord
+
+FIRST = 1000  # records after which a mapping must have proved right
+
+
+class Due(NamedTuple):
+    """Measurements, and the round up to which they are (Unix seconds)."""
+
+    limit: int
+    measurements: list[Measurement]
+
+
+class MappingError(EbbtideError):
+    """What a source sends does not fit its mapping."""
+
+
+@dataclass(slots=True)
+class SourceTally:
+    """Counts since the start: records, objects in them, those left out by `keep`, rows, and what was made of them.
+
+    `rejected`: by reason. `bad_networks`: networks that are 0, reserved or private. `without_network`: objects that
+    name no other.
+    """
+
+    records: int = 0
+    objects: int = 0
+    left_out: int = 0
+    rows: int = 0
+    measurements: int = 0
+    bad_networks: int = 0
+    without_network: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def add(self, chunk: RecordChunk, decoded: DecodedRecords) -> None:
+        """Count a chunk."""
+        self.records += len(chunk.records)
+        self.objects += decoded.objects
+        self.left_out += decoded.left_out
+        self.rows += len(decoded.rows)
+        self.bad_networks += decoded.bad_networks
+        self.without_network += decoded.without_network
+        self.rejected.update(rejected.reason for rejected in decoded.rejected)
+
+
+@dataclass(slots=True)
+class SourceStage:
+    """A source by its name: its decoder, what it gathers, and its counts. `misfits`: rejected of the first records."""
+
+    name: str
+    decoder: Decoder
+    gather: Gather
+    tally: SourceTally = field(default_factory=SourceTally)
+    is_proved: bool = False
+    misfits: int = 0
+
+    def process(self, chunk: RecordChunk) -> list[RejectedRecord]:
+        """Take a chunk in, and return what of it is rejected. Raises MappingError when nothing fits."""
+        decoded = self.decoder.decode(chunk.records)
+        self.tally.add(chunk, decoded)
+        if not self.is_proved:
+            self._prove(chunk, decoded)
+        self.gather.add(chunk.part, chunk.records, decoded.rows)
+        if chunk.last:
+            self.gather.finished.add(chunk.part)
+        return decoded.rejected
+
+    def _prove(self, chunk: RecordChunk, decoded: DecodedRecords) -> None:
+        """Raise MappingError when more than half of the first records are rejected, or none has a network."""
+        tally = self.tally
+        left = FIRST - (tally.records - len(chunk.records))
+        self.misfits += len({rejected.at for rejected in decoded.rejected if rejected.at < left})
+        first = min(FIRST, tally.records)
+        if first == FIRST or chunk.last:
+            if self.misfits * 2 > first:
+                raise MappingError(self._rejections(first, chunk, decoded))
+            if first and not tally.rows:
+                raise MappingError(self._no_rows(first))
+        self.is_proved = first == FIRST
+
+    def _rejections(self, first: int, chunk: RecordChunk, decoded: DecodedRecords) -> str:
+        share = f"{self.misfits:,} of the first {first:,} records do not fit the mapping"
+        if not decoded.rejected:
+            return f"sources.{self.name}.fields: {share}"
+        at, reason, detail = decoded.rejected[0]
+        record = chunk.records[at]
+        value = one_line((record.value or b"").decode(errors="replace"))
+        return f"sources.{self.name}.fields: {share}, such as {chunk.part}:{record.offset}: {reason}: {detail}: {value}"
+
+    def _no_rows(self, first: int) -> str:
+        if self.tally.left_out:
+            return f"sources.{self.name}.keep: leaves nothing of the first {first:,} records"
+        return (
+            f"sources.{self.name}.fields.asn: none of the first {first:,} records names a network: "
+            "all are 0, reserved or private"
+        )
+
+    def due(self, idle: Collection[str] = ()) -> Due:
+        """Return the round that all parts have reached, and the measurements up to it."""
+        return self._due(self.gather.limit(idle))
+
+    def rest(self) -> Due:
+        """Return the last round, and all measurements that are left: nothing more will come."""
+        return self._due(self.gather.last())
+
+    def _due(self, limit: int) -> Due:
+        found = self.gather.due(limit)
+        self.tally.measurements += len(found)
+        return Due(limit, found)
