@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Ints, State
 
-from . import recovery
+from . import fault_trial, recovery
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, lost, plural, report, revise
@@ -129,22 +129,21 @@ def _reason(evidence: float, bins: int, drop: float, at_fault: bool) -> str:
 def course(state: DetectorState, rows: Ints, seen: ClosedBin, scored: ScoredBin, at_fault: bool) -> list[Change]:
     """Return the changes of outages followed since an earlier bin: partial returns, further falls, ends.
 
-    Suspected faults are decided when the feed has settled; until then they are neither back nor recovering.
+    Outages under a suspected fault stay under it until the bins after the fault decide.
     """
-    at_fault = at_fault or state.scalars["settling"] > 0
     recovery.skip(state.store.courses, rows[~scored.measured[rows]])
     rows = rows[scored.measured[rows]]
     if not rows.size:
         return []
+    on_trial = fault_trial.note(state, rows, seen, scored, at_fault)
     with state.store.courses_of(rows) as c:
         now = state.model.recover(state, c, rows, seen, scored)
         steady = _steady(state, c, now)
         c.missing_since_back *= c.bins_back > 1
         busy = now.back | (now.returning != (c.return_announced > 0)) | now.changed | steady
-        if not at_fault:
-            busy |= np.array([bool(state.ongoing[row].suspected_fault) for row in rows.tolist()]) & (c.bins_back == 0)
+        busy |= np.array([bool(state.ongoing[row].suspected_fault) for row in rows.tolist()]) & ~on_trial
     return [
-        _revise(state, int(rows[i]), i, now, bool(steady[i]), seen, scored, at_fault)
+        _revise(state, int(rows[i]), i, now, bool(steady[i]), seen, scored, bool(on_trial[i]))
         for i in np.flatnonzero(busy).tolist()
     ]
 
@@ -167,7 +166,7 @@ def _revise(
     steady: bool,
     seen: ClosedBin,
     scored: ScoredBin,
-    at_fault: bool,
+    on_trial: bool,
 ) -> Change:
     old, c, shown = state.ongoing[row], state.store.courses, row_bin(state, row, seen, scored)
     drop, moving = 1 - min(float(c.level_ratio[row]), 1.0), int(now.moving[i])
@@ -180,19 +179,19 @@ def _revise(
         after = revise(old, shown, returning, "back to normal for now; being confirmed", lost(shown))
         c.return_announced[row] = 1
     else:
-        after = _still_down(old, shown, drop, moving, at_fault)
+        after = _still_down(old, shown, drop, moving, on_trial)
         c.return_announced[row] = 0
     state.ongoing[row] = after
     return report(after, shown)
 
 
-def _still_down(old: Ongoing, shown: RowBin, drop: float, moving: int, at_fault: bool) -> Ongoing:
-    """Return the next revision of an ongoing outage; a suspected fault ends once the feed is well."""
+def _still_down(old: Ongoing, shown: RowBin, drop: float, moving: int, on_trial: bool) -> Ongoing:
+    """Return the next revision of an ongoing outage; it is real once it is no longer on trial."""
     relapse = old.state == "recovering"
     refine = moving == 0 and not relapse
-    state: State = "suspected" if old.suspected_fault and at_fault else "open"
+    state: State = "suspected" if on_trial else "open"
     after = revise(old, shown, state, _moved(relapse, drop), drop, 1 if relapse else moving, refine)
-    return after if at_fault else replace(after, suspected_fault="")
+    return after if on_trial else replace(after, suspected_fault="", since_fault=())
 
 
 def _moved(relapse: bool, drop: float) -> str:

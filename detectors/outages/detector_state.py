@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from detectors.types import ClosedBin, Flags, Ints, Rule
+from detectors.types import ClosedBin, Flags, Floats, Ints, Rule
 
 from .evidence import threshold
 from .explanations import Watch
@@ -58,6 +58,9 @@ class FeedModel(Protocol):
         self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin
     ) -> CourseStep:
         """Return what a bin does to followed rows that were measured, and note it in their `course`."""
+
+    def fallen(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin, rows: Ints) -> Floats:
+        """Return the nats (rows × RHOS) by which a bin alone says that followed rows have fallen."""
 
     def expected(self, seen: ClosedBin, scored: ScoredBin, row: int) -> float:
         """Return the expected value of a row, in the unit of the measurement."""

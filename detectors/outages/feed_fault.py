@@ -1,6 +1,6 @@
 """When most series of a feed fall in the same bin the feed is at fault, not the networks.
 
-Derived in docs/detection.md#feed-faults-feed_faultpy. Arrays hold an element per row.
+Derived in docs/detection.md#feed-faults-feed_faultpy-fault_trialpy. Arrays hold an element per row.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ LEAST = 10  # scored series below which a common fall says nothing about the fee
 SHARE = 0.5
 SURE = 4.0  # standard deviations by which the countries other than the worst hit must have fallen together
 STILL = 0.5  # of all that, for a fault to go on
+PACE = 0.75  # standard deviations a bin that a shallow common fall must exceed to gather
+GATHERED = 4.5  # standard deviations gathered over bins, that stand for `SURE`
+MOST = 6.0  # standard deviations gathered at most, so that a fault is soon over
 AWAY = 0.3  # of a network's members: so many are missing where the feed, not the members, may be at fault
 
 
@@ -44,23 +47,32 @@ def common_fall(falling: Flags, scored: Flags, group: Ints, short: Singles) -> C
     return CommonFall(int(down.sum()), int(scored.sum()), sigmas)
 
 
-def suspect(falling: Flags, scored: Flags, group: Ints, short: Singles, going: bool = False) -> bool:
+def gather(before: float, fall: CommonFall) -> float:
+    """Return what a common fall has gathered with this bin (standard deviations beyond `PACE`); Page 1954."""
+    return min(max(before + fall.sigmas - PACE, 0.0), MOST) if fall.scored >= LEAST else 0.0
+
+
+def suspect(
+    falling: Flags, scored: Flags, group: Ints, short: Singles, going: bool = False, gathered: float = 0.0
+) -> bool:
     """Return whether this bin looks like a fault: half the series fall, and not those of one country alone.
 
     `short`: standard deviations that each lies below what is expected. What falls beside the country that is hit worst
-    must be half of the series there, too, and more than noise: by Stouffer's sum. A fault `going` on needs half.
+    must be half of the series there, too, and more than noise: by Stouffer's sum, of this bin or as `gathered` over
+    bins. A fault `going` on needs half.
     """
     ease, count = STILL if going else 1.0, int(scored.sum())
     down, located = falling & scored, scored & (group > 0)
     if count < LEAST or int(down.sum()) < ease * SHARE * count:
         return False
+    sure = 0.0 if gathered >= GATHERED else ease * SURE
     if not located.any():
-        return _together(down, scored, short, ease)
+        return _together(down, scored, short, ease, sure)
     totals = np.bincount(group[located])
     hit = np.bincount(group[located & down], minlength=len(totals))
     countries = int((totals > 0).sum())
     many = int((hit >= ease * SHARE * np.maximum(totals, 1)).sum()) >= max(2, countries / 2)
-    return countries >= 2 and many and _together(down, _beside_worst(down, scored, group), short, ease)
+    return countries >= 2 and many and _together(down, _beside_worst(down, scored, group), short, ease, sure)
 
 
 def _beside_worst(down: Flags, scored: Flags, group: Ints) -> Flags:
@@ -83,11 +95,11 @@ def missing_members(up: Singles, usual: Singles) -> tuple[Flags, Singles]:
     return missing >= AWAY, missing * np.sqrt(usual)
 
 
-def _together(down: Flags, rows: Flags, short: Singles, ease: float) -> bool:
+def _together(down: Flags, rows: Flags, short: Singles, ease: float, sure: float) -> bool:
     """Return whether enough of these rows are down, and so far that it is no chance."""
     count = int(rows.sum())
     enough = int((down & rows).sum()) >= ease * SHARE * count
-    return enough and _total(down, rows, short) >= ease * SURE * math.sqrt(count)
+    return enough and _total(down, rows, short) >= sure * math.sqrt(count)
 
 
 def _total(down: Flags, rows: Flags, short: Singles) -> float:

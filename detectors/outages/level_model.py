@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.types import ClosedBin, Flags, Ints, Singles
+from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from . import changed_profile, feed_fault, recovery, slow_openings
 from .baseline import Prediction, predict
-from .cusum import advance
+from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .explanations import LevelBin
@@ -107,9 +107,11 @@ class LevelModel:
         if not active.any():
             return bool(s["fault"])
         falling, sigmas = _falling(scored)
-        now = seen.doubted or feed_fault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]))
+        gathered = feed_fault.gather(s.get("gathered", 0.0), self.common_fall(state, seen, scored))
+        now = seen.doubted or feed_fault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]), gathered)
         if s["fault"] and not now:
             _clear(state, scored, s["fault"] + 1)
+        s["gathered"] = gathered
         s["fault"] = s["fault"] + 1 if now else 0.0
         s["settling"] = SETTLING if now else max(s["settling"] - 1, 0.0)
         return now
@@ -137,6 +139,19 @@ class LevelModel:
             ratio, sigma = followed.value / followed.expected, np.sqrt(1 / followed.precision)
             changed_profile.note(state.store.pattern, rows, seen.start, ratio, followed.max_drop, sigma)
             return recovery.levels(self.kind, course, followed)
+
+    def fallen(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin, rows: Ints) -> Floats:
+        """Return the nats (rows × RHOS) by which a bin alone says that followed rows have fallen.
+
+        It gives at most `CAP` of the threshold unless nearly all is gone, as in the sums of rows not followed.
+        """
+        low = np.maximum(scored.lowest_plausible[rows], EMPTY)
+        size, noise = seen.size[rows].astype(np.float32), scored.noise[rows]
+        value, size, low = self.kind.bounded(scored.value[rows], size, low)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            steps = np.stack([self.kind.fallen(np.maximum(value, rho * low), size, low, noise, rho) for rho in RHOS])
+        most = np.where(value <= NEARLY_GONE * low, np.inf, CAP * state.threshold)
+        return np.asarray(np.nan_to_num(np.minimum(steps, most).T, nan=0.0), np.float64)
 
     def expected(self, seen: ClosedBin, scored: ScoredBin, row: int) -> float:
         """Return the expected value; of a ratio, the expected successes."""
@@ -183,7 +198,7 @@ def _falling(scored: ScoredBin) -> tuple[Flags, Singles]:
     """Return the rows that fall as those of a feed at fault do, and by how many standard deviations each lies low."""
     short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
     sigmas = short * np.sqrt(scored.precision)
-    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 1.5), sigmas
+    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 0.7), sigmas
 
 
 def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction, evidence: Singles) -> None:

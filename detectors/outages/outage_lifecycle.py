@@ -22,7 +22,8 @@ TOGETHER = 2  # bins within which further falls are one step
 class Ongoing:
     """An outage that has not ended: all that its next revision repeats. Plain values, so that it can be stored.
 
-    `suspected_fault`: what may be at fault instead ("feed"), or nothing.
+    `suspected_fault`: what may be at fault instead ("feed"), or nothing. `since_fault`: nats of each rho that the bins
+    after the fault have gathered.
     """
 
     opened: int
@@ -44,6 +45,7 @@ class Ongoing:
     suspected_fault: str
     reason: str
     suppressed_by: Suppression | None = None
+    since_fault: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints
 
 from . import feed_fault, member_churn, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
-from .evidence import EMPTY
+from .evidence import EMPTY, RHOS
 from .feed_fault import CommonFall
 from .member_losses import FEWEST
 from .members_away import BRIEF, FeedReturns
@@ -98,6 +98,10 @@ class PresenceModel:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             expected = np.maximum(scored.expected[rows], EMPTY)
             return recovery.members(course, scored.value[rows], expected, announced)
+
+    def fallen(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin, rows: Ints) -> Floats:
+        """Return nothing: no outage of members is under a suspected fault."""
+        return np.zeros((len(rows), len(RHOS)))
 
     def expected(self, seen: ClosedBin, scored: ScoredBin, row: int) -> float:
         """Return the members expected up."""
