@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
+from aiohttp.web import AppRunner, RequestHandler
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from aiokafka.consumer import subscription_state as aiokafka_state
@@ -20,6 +21,7 @@ from faust.tables.recovery import Recovery
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import tuples
+from faust.web.drivers.aiohttp import Web
 from kafka.net import connection, manager
 from kafka.record.default_records import DefaultRecordBatch
 from mode.services import Service
@@ -76,6 +78,9 @@ METHODS: Mapping[tuple[type, str], str] = {
     (Schema, "loads_value"): "self app message loads serializer",
     (aiokafka_state.Assignment, "state_value"): "self tp",
     (Fetcher, "_proc_fetch_request"): "self assignment node_id request",
+    (AppRunner, "_make_server"): "self",
+    (RequestHandler, "finish_response"): "self request resp start_time",
+    (RequestHandler, "handle_error"): "self request status exc message",
     (FetchResult, "has_more"): "self",
     (PartitionRecords, "_consumer_record"): "self tp record",
     (PartitionRecords, "__init__"): (
@@ -107,6 +112,7 @@ INITIALISED: Mapping[type, str] = {
     PartitionRecords: "_records next_fetch_offset",
     Recovery: "active_highwaters active_offsets",
     aiokafka_state.TopicPartitionState: "highwater lso timestamp",
+    Web: "_runner",
 }
 
 # What a method takes from its module by these names, so that it can be replaced there.

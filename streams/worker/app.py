@@ -15,6 +15,7 @@ from schemas.clock import decode_clock
 from schemas.rejections import REASONS, one_line
 from streams.broker.faust_group import Assignor
 from streams.broker.faust_tables import EagerTableManager
+from streams.broker.faust_web import use_runner
 from streams.broker.security import credentials
 from streams.broker.snapshot_table import SnapshotTable
 from streams.broker.topics import MAX_MESSAGE, TABLE
@@ -28,6 +29,7 @@ from streams.worker.publisher import Publisher
 from streams.worker.routes import add_pages
 from streams.worker.watchdog import Watchdog
 from streams.worker.web.access import application_options
+from streams.worker.web.limits import LimitedRunner
 
 TICK = 1.0  # seconds between two looks at what is due
 FINDINGS = 200  # most bin reports in a batch: pieces with levels are large
@@ -51,6 +53,7 @@ def build(settings: Settings, partitions: int, data_dir: str, reference: Referen
     _add_agents(app, worker)
     _add_signals(app, worker, table)
     add_pages(app.web.web_app, worker)
+    use_runner(app, LimitedRunner(app.web.web_app, closed=metrics.connection_closed))
     return app
 
 

@@ -22,6 +22,7 @@ from streams.pipeline.emitted import Emitted
 from streams.worker.exposition.state_metrics import StateMetrics
 
 DELAYS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+CLOSED = ("crowd", "head", "send")
 WAITS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 
 
@@ -76,6 +77,11 @@ class Metrics:
         self.snapshot_bytes = self._counter("snapshot_bytes", "Bytes of snapshot rows written.")
         self.lost = self._counter("lost_messages", "Messages that the broker deleted before they were read.")
         self.snapshots = self._counter("snapshots", "Snapshots written.")
+        self.connections_closed = self._counter(
+            "web_connections_closed", "Connections to the pages that the worker closed, by reason.", "reason"
+        )
+        for reason in CLOSED:
+            self.connections_closed.labels(reason)
 
     def _state(self) -> None:
         """Add the gauges of the present state."""
@@ -113,6 +119,10 @@ class Metrics:
         self.standby = self._gauge("standby", "1 when other workers have all partitions.")
         self.recovery = self._gauge("recovery_seconds", "Duration of the last recovery of the state, from its loss.")
         self.recovery.set(nan)
+
+    def connection_closed(self, reason: str) -> None:
+        """Count a connection that the web server closed: see `streams.worker.web.limits`."""
+        self.connections_closed.labels(reason).inc()
 
     def add(self, counted: Mapping[tuple[str, str], int]) -> None:
         """Add counts. Each key is the name of a counter attribute and its label, empty when it has no label."""

@@ -26,6 +26,8 @@ from streams.config.reference_data import reference_data_of
 from streams.config.settings import Settings
 from streams.worker import calendar_topic, topic_watch
 from streams.worker.app import build
+from streams.worker.file_limit import raise_file_limit
+from streams.worker.line_limit import LineLimit
 from streams.worker.log_records import without_secrets, without_trace
 from streams.worker.web.access import exposed, token_of
 
@@ -69,6 +71,7 @@ def run_worker(settings: Settings, log_level: str) -> None:
     if not settings.feeds:
         raise UsageError("the settings name no feeds: a worker has nothing to watch")
     check_faust()
+    raise_file_limit()
     if warning := exposed(settings.web):
         sys.stderr.write(f"ebbtide: {warning}\n")
     settings = _listening(settings)
@@ -131,6 +134,7 @@ def _directory(name: str) -> str:
 
 def _settle_log(settings: Settings) -> None:
     secrets = (*kafka_secrets(settings.kafka), token_of(settings.web))
+    LineLimit().install()
     logging.setLogRecordFactory(without_secrets(without_trace(logging.getLogRecordFactory()), secrets))
 
 

@@ -12,7 +12,6 @@ from aiohttp.web import Request, Response, StreamResponse, middleware
 from streams.config.secret import Secret, one_of
 from streams.config.settings import WebSettings
 from streams.worker.web.responses import problem
-from streams.worker.web.security_headers import security_headers
 
 OPEN = ("/healthz", "/readyz")  # without a token: an orchestrator has none, and they only say yes or no
 MAX_BODY = 1024  # bytes; no page reads one
@@ -28,7 +27,7 @@ def token_of(web: WebSettings) -> Secret | None:
 def application_options(web: WebSettings) -> dict[str, Any]:
     """Return the arguments of aiohttp's `Application`. Raises SettingsError."""
     return {
-        "middlewares": [security_headers, _access(token_of(web), web.bind in LOOPBACK)],
+        "middlewares": [_access(token_of(web), web.bind in LOOPBACK)],
         "client_max_size": MAX_BODY,
     }
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
 
-from aiohttp.web import BaseRequest, HTTPException, Request, RequestHandler, StreamResponse, middleware
+from aiohttp.web import BaseRequest, HTTPException, StreamResponse
 
 from schemas.rejections import one_line
 from streams.worker.web.responses import problem
 
-Handler = Callable[[Request], Awaitable[StreamResponse]]
+Handler = Callable[[Any], Awaitable[StreamResponse]]
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -28,16 +30,26 @@ _DETAILS = {404: "there is no such page", 405: "read only"}
 log = logging.getLogger(__name__)
 
 
-@middleware
-async def security_headers(request: Request, handler: Handler) -> StreamResponse:
-    """Add the headers to the response of a handler. An exception becomes a problem; the log has its cause."""
+async def answered(request: BaseRequest, handler: Handler) -> StreamResponse:
+    """Return the response of a handler with the headers. An exception becomes a problem; the log has its cause."""
     try:
         response = await handler(request)
     except HTTPException as error:
-        response = problem(error.status, _DETAILS.get(error.status, error.reason))
+        response = problem(error.status, _DETAILS.get(error.status, HTTPStatus(error.status).phrase.lower()))
     except Exception:
         log.exception("the page %s failed", one_line(request.path))
         response = problem(500, "this page failed; the worker's log says why")
+    return _with_headers(response)
+
+
+def refused(request: BaseRequest, status: int, reason: object) -> StreamResponse:
+    """Return the response to what is no HTTP request: it has the headers of all others and repeats nothing."""
+    level = logging.DEBUG if status < 500 else logging.ERROR  # strangers can cause the former as often as they like
+    log.log(level, "a request from %s fails: %s", request.remote, one_line(str(reason)))
+    if request.writer.output_size > 0:
+        raise ConnectionError("the response has begun already")
+    response = problem(status, "this request is not understood" if status < 500 else "this request failed")
+    response.force_close()
     return _with_headers(response)
 
 
@@ -46,19 +58,3 @@ def _with_headers(response: StreamResponse) -> StreamResponse:
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
     return response
-
-
-def _refuse(
-    self: RequestHandler, request: BaseRequest, status: int = 500, exc: object = None, message: object = None
-) -> StreamResponse:
-    """Answer what is no HTTP request. aiohttp would repeat its text without our headers, and log a traceback."""
-    level = logging.DEBUG if status < 500 else logging.ERROR  # strangers can cause the former as often as they like
-    log.log(level, "a request from %s fails: %s", request.remote, one_line(str(exc)))
-    if request.writer.output_size > 0:
-        raise ConnectionError("the response has begun already")
-    response = problem(status, "this request is not understood" if status < 500 else "this request failed")
-    response.force_close()
-    return _with_headers(response)
-
-
-RequestHandler.handle_error = _refuse  # type: ignore[method-assign]  # no setting leads there

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.outage import Outage
 from streams.broker.security import client_options, credentials, hush
@@ -26,6 +26,7 @@ from streams.config.settings import KafkaSettings, Settings, WebSettings
 from streams.worker.web.access import application_options, exposed
 from tests.secure_kafka import KEY_PASSWORD, Authority
 from tests.streams.cli.test_outages import OUTAGE, worker
+from tests.streams.worker.web.server import WorkerServer
 
 WORD = "hunter2-geheim"
 PLAIN = {
@@ -147,7 +148,7 @@ async def test_pages_ask_for_the_token(
     pages: web.Application, method: str, path: str, header: str | None, status: int
 ) -> None:
     """Every page but the two that a supervisor asks; nothing but reading; a wrong one learns nothing."""
-    async with TestClient(TestServer(pages)) as client:
+    async with TestClient(WorkerServer(pages)) as client:
         headers = {} if header is None else {"Authorization": header}
         async with client.request(method, path, headers=headers) as answer:
             assert answer.status == status
@@ -180,14 +181,14 @@ async def test_a_name_that_was_made_to_resolve_to_loopback_is_refused(
 
     app.router.add_get("/metrics", page)
     headers = {"Host": host, "Authorization": f"Bearer {WORD}"}
-    async with TestClient(TestServer(app)) as client, client.get("/metrics", headers=headers) as answer:
+    async with TestClient(WorkerServer(app)) as client, client.get("/metrics", headers=headers) as answer:
         assert answer.status == (200 if token else status)
         assert "rebound" not in await answer.text()
 
 
 async def test_requests_are_bounded(pages: web.Application) -> None:
     """No body, and no header of any length."""
-    async with TestClient(TestServer(pages)) as client:
+    async with TestClient(WorkerServer(pages)) as client:
         async with client.get("/healthz", data=b"x") as answer:
             assert answer.status == 413
         async with client.get("/healthz", headers={"X": "y" * 20_000}) as answer:
@@ -199,7 +200,7 @@ async def test_what_is_no_request_is_not_repeated(
     pages: web.Application, text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The answer has the headers of all others and nothing of the request; strangers fill no log with tracebacks."""
-    async with TestServer(pages) as server:
+    async with WorkerServer(pages) as server:
         reader, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(text)
         answer = await reader.read()
@@ -220,7 +221,7 @@ async def test_a_request_cannot_write_lines_of_the_log(caplog: pytest.LogCapture
         raise ValueError("inside")
 
     app.router.add_get("/series/{entity}", page)
-    async with TestClient(TestServer(app)) as client, client.get("/series/a%0aINFO all is well") as answer:
+    async with TestClient(WorkerServer(app)) as client, client.get("/series/a%0aINFO all is well") as answer:
         assert answer.status == 500
         assert "inside" not in await answer.text()
     (line,) = [record.getMessage() for record in caplog.records if "failed" in record.getMessage()]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from aiohttp.web import Application, AppRunner, TCPSite
+from aiohttp.web import Application, TCPSite
 
 from schemas.incident import Scope
 from schemas.incident import encode as encode_incident
@@ -23,6 +23,7 @@ from streams.state.measurement_stage import MeasurementStage
 from streams.worker.agents import Worker
 from streams.worker.routes import add_pages
 from streams.worker.web.access import application_options
+from streams.worker.web.limits import LimitedRunner
 from tests.benchmarks import scrape
 from tests.benchmarks.crowd import Crowd, learn, learnt
 
@@ -78,7 +79,7 @@ def traced(worker: Worker) -> Iterator[Loop]:
     async def start() -> None:
         application = Application(**application_options(worker.settings.web))
         add_pages(application, worker)
-        runner = AppRunner(application)
+        runner = LimitedRunner(application)
         await runner.setup()
         site = TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import orjson
-from aiohttp.web import Application, AppRunner, TCPSite
+from aiohttp.web import Application, TCPSite
 from prometheus_client import CollectorRegistry
 
 from schemas.incident import Incident
@@ -26,6 +26,7 @@ from streams.worker.agents import Worker
 from streams.worker.metrics import Metrics
 from streams.worker.view import view_of
 from streams.worker.web.access import application_options
+from streams.worker.web.limits import LimitedRunner
 from streams.worker.web.page_state import newest_revisions
 from streams.worker.web.routes import add_view_pages
 from streams.worker.web.worker_view import WorkerView
@@ -159,7 +160,7 @@ def served(view: WorkerView) -> Iterator[str]:
     loop, ready, port = asyncio.new_event_loop(), threading.Event(), list[int]()
 
     async def start() -> None:
-        runner = AppRunner(application(view))
+        runner = LimitedRunner(application(view))
         await runner.setup()
         site = TCPSite(runner, "127.0.0.1", 0)
         await site.start()

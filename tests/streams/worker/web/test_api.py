@@ -8,9 +8,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.outage import decode_outage
+from tests.streams.worker.web.server import WorkerServer
 from tests.streams.worker.web.site import HOUR, START, application, read, story
 
 
@@ -51,7 +52,7 @@ VIEW = read(story())
 @pytest.fixture
 async def ask() -> AsyncIterator[Asking]:
     """Yield a client of the pages of a worker that has read a story."""
-    async with TestClient(TestServer(application(VIEW))) as client:
+    async with TestClient(WorkerServer(application(VIEW))) as client:
         yield Asking(client)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from aiohttp.test_utils import TestClient, make_mocked_request
 from aiohttp.web import Request, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +26,7 @@ from streams.worker.web.html_pages import html_pages
 from streams.worker.web.page_models import Item, drawn
 from streams.worker.web.page_state import PageState, copied
 from streams.worker.web.worker_view import WorkerView
+from tests.streams.worker.web.server import WorkerServer
 from tests.streams.worker.web.site import START, Dark, application, read, story
 
 DASHBOARDS = Path(__file__).parents[4] / "deploy" / "grafana" / "dashboards"
@@ -374,7 +375,7 @@ def test_bins_that_are_not_kept_are_not_drawn() -> None:
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient[Any, Any]]:
     """Yield a client of the pages."""
-    async with TestClient(TestServer(application(VIEW))) as asking:
+    async with TestClient(WorkerServer(application(VIEW))) as asking:
         yield asking
 
 
