@@ -17,6 +17,7 @@ from streams.cli import (
     detect,
     explain,
     incidents,
+    metadata,
     outages,
     replay,
     score,
@@ -60,6 +61,7 @@ COMMANDS: tuple[Command, ...] = (
     topics,
     state,
     calendar,
+    metadata,
     settings,
 )
 

@@ -15,6 +15,7 @@ from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError
 
 MAX_FILE = 1 << 25  # bytes; the metadata of all networks of the Internet are a quarter of it
+COLUMNS = ("entity", "name", "country", "operator", "weight")
 NOBODY: Mapping[str, str] = {}
 
 
@@ -49,10 +50,19 @@ def read_metadata(file: Path | None) -> Metadata:
     if file is None:
         return Metadata()
     try:
-        table = csv.DictReader(StringIO(read_bounded(file, MAX_FILE).decode("utf-8-sig"), newline=""))
+        text = read_bounded(file, MAX_FILE).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: is not a table: {error}") from None
+    return _gathered(read_rows(file, text))
+
+
+def read_rows(file: Path, text: str) -> list[MetadataRow]:
+    """Return the rows of a table whose text has been read. Raises InputError, which names file, line and column."""
+    table = csv.DictReader(StringIO(text, newline=""))
+    try:
         _demand_columns(file, table.fieldnames or ())
-        return _gathered([_row(file, table.line_num, cells) for cells in table])
-    except (UnicodeDecodeError, csv.Error) as error:
+        return [_row(file, table.line_num, cells) for cells in table]
+    except csv.Error as error:
         raise InputError(f"{file}: is not a table: {error}") from None
 
 
