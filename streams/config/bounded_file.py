@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 from streams.config.errors import InputError
@@ -21,4 +25,22 @@ def read_bounded(file: Path, limit: int) -> bytes:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
     if len(content) > limit:
         raise InputError(f"{file}: is larger than {limit // 2**20} MiB")
+    return content
+
+
+def read_decompressed(file: Path, limit: int) -> bytes:
+    """Return what is in a file, which gzip or bzip2 may have compressed; neither it nor that is larger than `limit`.
+
+    Raises InputError, which names the file.
+    """
+    content = read_bounded(file, limit)
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(limit + 1)
+        elif content.startswith(b"BZh"):
+            content = bz2.BZ2File(BytesIO(content)).read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{file}: cannot be decompressed: {error}") from None
+    if len(content) > limit:
+        raise InputError(f"{file}: is larger than {limit // 2**20} MiB once decompressed")
     return content

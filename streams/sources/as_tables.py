@@ -12,20 +12,17 @@ Each may be compressed by gzip or bzip2. A file is recognised by its content, no
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from streams.config.bounded_file import read_bounded
+from streams.config.bounded_file import read_decompressed
 from streams.config.errors import InputError
 from streams.config.metadata import COLUMNS, MetadataRow, read_rows
 from streams.sources import as_formats
@@ -53,17 +50,10 @@ def read_table(file: Path) -> AsTable:
 
 
 def _text(file: Path) -> str:
-    content = read_bounded(file, MAX_FILE)
     try:
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.GzipFile(fileobj=BytesIO(content)).read(MAX_FILE + 1)
-        elif content.startswith(b"BZh"):
-            content = bz2.BZ2File(BytesIO(content)).read(MAX_FILE + 1)
-        if len(content) > MAX_FILE:
-            raise InputError(f"{file}: is larger than {MAX_FILE >> 20} MiB once decompressed")
-        return content.decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read: {error}") from None
+        return read_decompressed(file, MAX_FILE).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: is no text in UTF-8: {error}") from None
 
 
 def _recognised(file: Path, text: str) -> tuple[str, Callable[[str], list[Read]]]:

@@ -136,8 +136,8 @@ def test_the_first_table_that_has_a_text_gives_it(table: Callable[..., as_tables
         ('{"features": []}', "JSON without Data, data, net"),
         ('{"data": [{"asn": "x"}]}', r"Expected `int`, got `str` - at `\$.data\[0\].asn`"),
         ('{"data": []}', "PeeringDB networks: has no network that can be used"),
-        (b"\x1f\x8bxx", "cannot be read"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\x1f\x8bxx", "cannot be decompressed"),
+        (b"\xff\xfe", "is no text in UTF-8"),
         ("asn,name\nAS0x,y\n", "table:2: asn: 'AS0x' is none"),
     ],
 )
