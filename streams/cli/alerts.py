@@ -13,8 +13,6 @@ from streams.cli.common import settings_of
 from streams.config.errors import EbbtideError, UsageError
 from streams.http_client import UnreachableError, reach
 
-HELP = "Send incidents to people and programs, until interrupted."
-
 
 class UnreachableReceiverError(EbbtideError):
     """A receiver does not answer."""

@@ -25,7 +25,6 @@ from streams.worker.calendar_topic import read, write
 
 MAX_FILE = 1 << 24  # bytes
 AHEAD = timedelta(days=400)
-HELP = "Add, list, remove or import what is expected to be down."
 HEADER = f"{'id':16}  {'starts (UTC)':20}  {'ends (UTC)':20}  {'from':8}  what"
 
 

@@ -16,8 +16,7 @@ from streams.cli.tables import summary
 from streams.config.errors import UsageError
 from streams.config.loader import load_or_default
 from streams.config.secret import Secret
-from streams.config.settings import Settings
-from streams.worker.web.access import token_of
+from streams.config.settings import Settings, token_of
 
 T = TypeVar("T")
 

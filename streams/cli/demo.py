@@ -16,7 +16,6 @@ from streams.evaluation import cases
 from streams.evaluation.simulate.situations import SCENARIOS
 from streams.evaluation.simulate.writer import write
 
-HELP = "Run a broker, a worker and a recorded day, and print the outages in it."
 RECORDING = Path("atlas-2016-06-16")
 
 

@@ -10,8 +10,7 @@ from typing import Any
 from schemas.incident import Incident
 from streams.cli.worker_client import WorkerUnreachableError, ask, fetch_incidents
 from streams.config.errors import EbbtideError
-from streams.config.settings import Settings
-from streams.worker.web.access import token_of
+from streams.config.settings import Settings, token_of
 
 PATIENCE = 120.0  # seconds without progress after which the demo gives the worker up
 

@@ -20,8 +20,6 @@ from streams.pipeline.shard import Shard
 from streams.sources.lines import encoded, file_measurements, summary_of
 from streams.sources.stage import SourceStage
 
-HELP = "Run the pipeline on files, without Kafka, and print outages as JSON lines."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

@@ -20,13 +20,11 @@ from streams.cli.common import (
 )
 from streams.cli.explain_worker import explain_worker, found_in_worker
 from streams.config.errors import UsageError
+from streams.config.settings import token_of
 from streams.evaluation.explain import Question, explain, report
 from streams.evaluation.explain_json import json_lines
 from streams.evaluation.plot import demand_matplotlib, write_svg
 from streams.pipeline.process import Tally
-from streams.worker.web.access import token_of
-
-HELP = "Explain bin by bin why an entity was reported as down, or was not."
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -10,7 +10,6 @@ from streams.cli.common import add_worker_arguments, print_lines, print_rows, wo
 from streams.cli.tables import minute
 from streams.cli.worker_client import fetch_incidents
 
-HELP = "Print the incidents that last now, as a running worker reports them."
 HEADER = f"{'state':10}  {'severity':8}  {'since (UTC)':16}  headline"
 
 

@@ -5,39 +5,40 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
-from streams.cli import (
-    alerts,
-    calendar,
-    demo,
-    detect,
-    explain,
-    incidents,
-    metadata,
-    outages,
-    replay,
-    score,
-    settings,
-    simulate,
-    source,
-    state,
-    topics,
-    worker,
-)
 from streams.config.errors import EbbtideError
 
 INTERRUPTED = 130
 
 
+# What is imported is only the module of the command that runs: all of them take a second.
+COMMANDS: Mapping[str, str] = {
+    "demo": "Run a broker, a worker and a recorded day, and print the outages in it.",
+    "worker": "Read measurements from Kafka and send outages, until interrupted.",
+    "alerts": "Send incidents to people and programs, until interrupted.",
+    "replay": "Send files of measurements to Kafka.",
+    "source": "Read data of others, as the sources of the settings say, and make measurements of them.",
+    "detect": "Run the pipeline on files, without Kafka, and print outages as JSON lines.",
+    "outages": "Print the outages that last now, as a running worker reports them.",
+    "incidents": "Print the incidents that last now, as a running worker reports them.",
+    "score": "Compare outages with the labels of a recording.",
+    "simulate": "Write measurements of a situation, and what must come out of them.",
+    "explain": "Explain bin by bin why an entity was reported as down, or was not.",
+    "topics": "Create the topics that are missing, or check them.",
+    "state": "Export, import or reset what a group of workers has learnt.",
+    "calendar": "Add, list, remove or import what is expected to be down.",
+    "metadata": "Make the table of metadata from tables about networks that others publish.",
+    "settings": "Check the settings, or print the reference of all settings.",
+}
+
+
 class Command(Protocol):
     """A module of a command, which has the command's name."""
-
-    __name__: str
-    HELP: str
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
@@ -46,29 +47,11 @@ class Command(Protocol):
         """Run the command. Raises EbbtideError when it fails."""
 
 
-COMMANDS: tuple[Command, ...] = (
-    demo,
-    worker,
-    alerts,
-    replay,
-    source,
-    detect,
-    outages,
-    incidents,
-    score,
-    simulate,
-    explain,
-    topics,
-    state,
-    calendar,
-    metadata,
-    settings,
-)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; an error is one line on standard error."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    named = next((word for word in words if not word.startswith("-")), "")
+    arguments = parser({named} & COMMANDS.keys()).parse_args(words)
     try:
         arguments.command(arguments)
     except EbbtideError as error:
@@ -87,15 +70,19 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-def parser() -> ArgumentParser:
-    """Return the parser of the whole command line."""
+def parser(commands: Collection[str] = COMMANDS.keys()) -> ArgumentParser:
+    """Return the parser of the command line; it knows the names of all commands, and the arguments of those given."""
     whole = ArgumentParser(prog="ebbtide", description="Says which networks have gone dark, and since when.")
     whole.add_argument("--version", action="version", version=f"ebbtide {version('ebbtide')}")
     names = whole.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
-        subparser = names.add_parser(name, help=command.HELP, description=command.HELP)
-        subparser.set_defaults(command=command.run)
-        subparser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: ./ebbtide.toml)")
-        command.add_arguments(subparser)
+    for name, text in COMMANDS.items():
+        subparser = names.add_parser(name, help=text, description=text)
+        if name in commands:
+            _complete(subparser, cast(Command, import_module(f"streams.cli.{name}")))
     return whole
+
+
+def _complete(subparser: ArgumentParser, command: Command) -> None:
+    subparser.set_defaults(command=command.run)
+    subparser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: ./ebbtide.toml)")
+    command.add_arguments(subparser)

@@ -14,8 +14,6 @@ from streams.config.errors import InputError, UsageError
 from streams.config.metadata import MAX_FILE, MetadataRow
 from streams.sources.as_tables import AsTable, as_csv, merged, read_table
 
-HELP = "Make the table of metadata from tables about networks that others publish."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the action of the command, with its arguments."""

@@ -9,8 +9,6 @@ from streams.cli.common import add_worker_arguments, print_lines, print_rows, wo
 from streams.cli.tables import HEADER, line
 from streams.cli.worker_client import fetch_outages
 
-HELP = "Print the outages that last now, as a running worker reports them."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

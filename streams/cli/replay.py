@@ -22,8 +22,6 @@ from streams.config.line_files import read_chunks
 from streams.config.settings import KafkaSettings
 from streams.state.key_watch import home_of
 
-HELP = "Send files of measurements to Kafka."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

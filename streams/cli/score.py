@@ -13,8 +13,6 @@ from streams.config.errors import UsageError
 from streams.evaluation import cases, score
 from streams.evaluation.score_incidents import as_json, score_incidents
 
-HELP = "Compare outages with the labels of a recording."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

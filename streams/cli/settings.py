@@ -10,8 +10,6 @@ from streams.cli.common import print_lines, settings_of
 from streams.config.kafka import TOPIC_KEYS
 from streams.config.reference import reference
 
-HELP = "Check the settings, or print the reference of all settings."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

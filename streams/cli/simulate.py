@@ -12,8 +12,6 @@ from streams.evaluation import cases
 from streams.evaluation.simulate.situations import SCENARIOS
 from streams.evaluation.simulate.writer import write
 
-HELP = "Write measurements of a situation, and what must come out of them."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

@@ -12,8 +12,6 @@ from streams.sources.lines import encoded, file_measurements, source_named, summ
 from streams.sources.stage import SourceStage
 from streams.sources.until import Until, until_named
 
-HELP = "Read data of others, as the sources of the settings say, and make measurements of them."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

@@ -12,8 +12,6 @@ from streams.config.errors import UsageError
 from streams.config.settings import Settings
 from streams.state.state_file import State
 
-HELP = "Export, import or reset what a group of workers has learnt."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

@@ -8,8 +8,6 @@ from streams.broker import installation, topics
 from streams.broker.installation import TopicClaim
 from streams.cli.common import print_lines, settings_of
 
-HELP = "Create the topics that are missing, or check them."
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""

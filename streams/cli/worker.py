@@ -7,7 +7,6 @@ from argparse import ArgumentParser, Namespace
 from streams.cli.common import settings_of
 from streams.worker.run import run_worker
 
-HELP = "Read measurements from Kafka and send outages, until interrupted."
 LEVELS = ("debug", "info", "warning", "error")
 
 

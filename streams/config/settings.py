@@ -18,7 +18,7 @@ from streams.config.alerts import AlertsSettings, AnyReceiver
 from streams.config.area_spec import combination
 from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
-from streams.config.secret import Secret
+from streams.config.secret import Secret, one_of
 from streams.config.sources import AnySource, check_source
 from streams.config.types import Duration as Duration
 from streams.config.types import Entity, Limit, Name, Natural, Port, Section, WebAddress, check_secrets
@@ -163,6 +163,11 @@ class ExpectedSettings(Section, frozen=True):
     def entry(self) -> CalendarEntry:
         """Return the entry as a message of the calendar's topic."""
         return entry_of(self.starts.timestamp(), self.ends.timestamp(), self.entities, self.facets, self.note)
+
+
+def token_of(web: WebSettings) -> Secret | None:
+    """Return the token that pages require, from the settings or its file, None if none is set. Raises SettingsError."""
+    return one_of(web.token, web.token_file, "web.token_file")
 
 
 class MetadataSettings(Section, frozen=True):

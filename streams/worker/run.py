@@ -23,13 +23,13 @@ from streams.broker.security import kafka_secrets
 from streams.config.errors import SettingsError, UsageError
 from streams.config.ports import demand_port, free_port
 from streams.config.reference_data import reference_data_of
-from streams.config.settings import Settings
+from streams.config.settings import Settings, token_of
 from streams.worker import calendar_topic, topic_watch
 from streams.worker.app import build
 from streams.worker.file_limit import raise_file_limit
 from streams.worker.line_limit import LineLimit
 from streams.worker.log_records import without_secrets, without_trace
-from streams.worker.web.access import exposed, token_of
+from streams.worker.web.access import exposed
 
 STOP_SECONDS = 9.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt

@@ -9,19 +9,14 @@ from typing import Any
 
 from aiohttp.web import Request, Response, StreamResponse, middleware
 
-from streams.config.secret import Secret, one_of
-from streams.config.settings import WebSettings
+from streams.config.secret import Secret
+from streams.config.settings import WebSettings, token_of
 from streams.worker.web.responses import problem
 
 OPEN = ("/healthz", "/readyz")  # without a token: an orchestrator has none, and they only say yes or no
 MAX_BODY = 1024  # bytes; no page reads one
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Handler = Callable[[Request], Awaitable[StreamResponse]]
-
-
-def token_of(web: WebSettings) -> Secret | None:
-    """Return the token that pages require, from the settings or its file, None if none is set. Raises SettingsError."""
-    return one_of(web.token, web.token_file, "web.token_file")
 
 
 def application_options(web: WebSettings) -> dict[str, Any]:
