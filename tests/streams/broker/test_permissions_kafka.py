@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +25,7 @@ from streams.config.kafka import TOPIC_KEYS
 from streams.config.loader import load
 from streams.config.settings import KafkaSettings
 from tests.conftest import do_without_kafka
-from tests.ebbtide import wait_for
+from tests.ebbtide import Cluster, wait_for
 from tests.kafka import ApacheKafka, KafkaUnavailableError, install
 from tests.secure_kafka import PASSWORD, USER, SecureKafka
 
@@ -44,6 +46,24 @@ def allow(
     admin.create_acls([ACL(f"User:{USER}", "*", may, ACLPermissionType.ALLOW, where) for may in operations])
 
 
+def allow_prefix(admin: KafkaAdminClient, prefix: str) -> None:
+    """Allow the user what docs/security.md says, on all topics and groups whose names begin so."""
+    operations = (ACLOperation.READ, ACLOperation.WRITE, ACLOperation.CREATE, ACLOperation.DESCRIBE)
+    allow(admin, ResourceType.TOPIC, prefix, *operations, pattern=ACLResourcePatternType.PREFIXED)
+    groups = (ACLOperation.READ, ACLOperation.DELETE)
+    allow(admin, ResourceType.GROUP, prefix, *groups, pattern=ACLResourcePatternType.PREFIXED)
+    wait_for("a coordinator of the new cluster", lambda: _has_coordinator(admin))
+
+
+def authorized(directory: Path) -> SecureKafka:
+    """Return a broker with an authorizer; without Kafka the test skips."""
+    try:
+        install()
+    except KafkaUnavailableError as missing:
+        do_without_kafka(missing)
+    return SecureKafka(directory, AUTHORIZER, SUPER_USERS, user="broker", password="broker")
+
+
 def refusal(kafka: KafkaSettings) -> str:
     """Return the line of the error at a worker's start."""
     with pytest.raises(BrokerError) as caught:
@@ -54,11 +74,7 @@ def refusal(kafka: KafkaSettings) -> str:
 
 def test_each_missing_permission_is_named(tmp_path: Path) -> None:
     """Describe and Create of a topic, Read of a topic, Write of a topic and Read of the group; with all, nothing."""
-    try:
-        install()
-    except KafkaUnavailableError as missing:
-        do_without_kafka(missing)
-    secure = SecureKafka(tmp_path, AUTHORIZER, SUPER_USERS, user="broker", password="broker")
+    secure = authorized(tmp_path)
     with secure as broker:
         kafka = load(None, _variables(secure)).kafka
         at = f"at {broker.address}: the user {USER} lacks the permission"
@@ -83,19 +99,11 @@ def test_each_missing_permission_is_named(tmp_path: Path) -> None:
 
 def test_permissions_by_prefix(tmp_path: Path) -> None:
     """The two rules of docs/security.md suffice for the topics, a start and the record, and for nothing of another."""
-    try:
-        install()
-    except KafkaUnavailableError as missing:
-        do_without_kafka(missing)
-    secure = SecureKafka(tmp_path, AUTHORIZER, SUPER_USERS, user="broker", password="broker")
+    secure = authorized(tmp_path)
     with secure as broker:
         settings = load(None, {**_variables(secure), "EBBTIDE_KAFKA_PREFIX": "staging."})
-        topic, group = ACLOperation.READ, ACLOperation.DELETE
         with broker.admin() as admin:
-            operations = (topic, ACLOperation.WRITE, ACLOperation.CREATE, ACLOperation.DESCRIBE)
-            allow(admin, ResourceType.TOPIC, "staging.", *operations, pattern=ACLResourcePatternType.PREFIXED)
-            allow(admin, ResourceType.GROUP, "staging.", topic, group, pattern=ACLResourcePatternType.PREFIXED)
-            wait_for("a coordinator of the new cluster", lambda: _has_coordinator(admin))
+            allow_prefix(admin, "staging.")
         topics.create(settings.kafka)
         assert topics.check(settings.kafka) == settings.kafka.partitions
         topics.demand_permissions(settings.kafka)
@@ -103,6 +111,36 @@ def test_permissions_by_prefix(tmp_path: Path) -> None:
         assert list(installation.read(installation.of_workers(settings))) == ["staging.ebbtide"]
         with pytest.raises(BrokerError, match=r"the user \S+ lacks the permission Describe$"):
             topics.create(load(None, _variables(secure)).kafka)
+
+
+def test_changelog_that_may_not_be_written(tmp_path: Path) -> None:
+    """An administrator forbids a running worker to write its changelog: the partition is refused, nothing more is
+    committed, and once it is allowed again a start misses nothing.
+    """
+    secure = authorized(tmp_path)
+    with secure, secure.admin() as admin, ExitStack() as stack:
+        allow_prefix(admin, "acl")
+        variables = {**_variables(secure), "EBBTIDE_WORKER_SNAPSHOT_EVERY": "1s"}
+        cluster = stack.enter_context(closing(Cluster(secure.address, "acl", tmp_path, **variables)))
+        values = [b'{"feed":"atlas","ts":%d,"asn":1,"member":"a","up":true}' % (1_466_121_600 + n) for n in range(40)]
+        worker = cluster.worker()
+        worker.wait_ready()
+        last = cluster.send(*((0, b"asn/1", value) for value in values[:20]))[-1]
+        wait_for("a snapshot", lambda: cluster.committed() == {0: last + 1})
+        log = ResourcePattern(ResourceType.TOPIC, topics.changelog(cluster.kafka))
+        denied = ACL(f"User:{USER}", "*", ACLOperation.WRITE, ACLPermissionType.DENY, log)
+        admin.create_acls([denied])
+        end = cluster.send(*((0, b"asn/1", value) for value in values[20:]))[-1]
+        wait_for("a refusal", lambda: b"its snapshot was not written (TopicAuthorization" in worker.get("/readyz")[1])
+        assert worker.get("/readyz")[0] == 503
+        assert cluster.committed() == {0: last + 1}
+        assert worker.stop() == 0
+        user = f"the user {USER} lacks the permission Write"
+        assert user in cluster.run("worker").stderr.decode()
+        admin.delete_acls([denied])
+        again = cluster.worker()
+        assert again.wait_applied({0: end})[0]["received"] == len(values)
+        wait_for("a snapshot of all", lambda: cluster.committed() == {0: end + 1})
 
 
 def test_copies_that_cannot_be_had(kafka: ApacheKafka) -> None:
@@ -122,7 +160,7 @@ def _has_coordinator(admin: KafkaAdminClient) -> bool:
     return True
 
 
-def _variables(broker: SecureKafka) -> dict[str, str]:
+def _variables(broker: SecureKafka) -> dict[str, Any]:
     variables = {
         "BOOTSTRAP_SERVERS": broker.address,
         "SECURITY_PROTOCOL": "SASL_SSL",
