@@ -85,17 +85,25 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class OutagePage(msgspec.Struct, frozen=True):
-    """Outages, newest start first. `next`: a reference to the next page; null on the last page."""
+    """Outages, newest start first. `next`: a reference to the next page; null on the last page.
+
+    `warnings`: why outages may be missing or old.
+    """
 
     outages: Sequence[Outage]
     next: str | None
+    warnings: Sequence[str] = ()
 
 
 class IncidentPage(msgspec.Struct, frozen=True):
-    """Incidents, newest start first. `next`: a reference to the next page; null on the last page."""
+    """Incidents, newest start first. `next`: a reference to the next page; null on the last page.
+
+    `warnings`: why incidents may be missing or old.
+    """
 
     incidents: Sequence[Incident]
     next: str | None
+    warnings: Sequence[str] = ()
 
 
 class SeriesBin(msgspec.Struct, frozen=True):

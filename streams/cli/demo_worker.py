@@ -42,7 +42,7 @@ class DemoWorker:
 
     def incidents(self) -> list[Incident]:
         """Return the incidents of the recording that the worker knows of."""
-        return fetch_incidents(self.url, token_of(self.settings.web))
+        return fetch_incidents(self.url, token_of(self.settings.web), warn=lambda _: None)
 
     def partition(self) -> dict[str, Any]:
         """Return the counts of the only partition."""

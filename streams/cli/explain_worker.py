@@ -44,7 +44,10 @@ def found_in_worker(url: str, question: Question, token: Secret | None = None) -
     outages = fetch_outages(url, token)
     asked = [outage for outage in outages if outage.entity == question.entity and _asked(outage, question)]
     asked.sort(key=lambda outage: (outage.started_at, outage.feed), reverse=True)
-    at, incidents = question.at, of_entity(fetch_incidents(url, token), question.entity, question.feed)
+    at, incidents = (
+        question.at,
+        of_entity(fetch_incidents(url, token, warn=lambda _: None), question.entity, question.feed),
+    )
     there = [incident for incident in incidents if at is None or lasts(incident, at, at)]
     return WorkerAnswer(asked, there, outages)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -17,6 +18,7 @@ from streams.config.secret import Secret
 from streams.http_client import Answer, RequestPolicy, UnreachableError, request
 
 T = TypeVar("T")
+Warn = Callable[[str], None]
 MAX_BYTES = 256 * 1024 * 1024
 # The operator names the worker, so it may be on a private network.
 POLICY = RequestPolicy(timeout=600.0, allow_private=True, tls=None, idle=5.0, max_answer=MAX_BYTES + 1)
@@ -57,24 +59,36 @@ def _whole_body(answer: Answer) -> bytes:
     return answer.body
 
 
-def fetch_outages(url: str, token: Secret | None = None) -> list[Outage]:
+def _print_warning(text: str) -> None:
+    sys.stderr.write(f"ebbtide: {text}\n")
+
+
+def fetch_outages(url: str, token: Secret | None = None, warn: Warn = _print_warning) -> list[Outage]:
     """Return the outages of a worker, each once. Raises as `_fetch_all` does."""
-    return list({outage.outage_id: outage for outage in _fetch_all(url, "outages", Outage, token)}.values())
+    return list({outage.outage_id: outage for outage in _fetch_all(url, "outages", Outage, token, warn)}.values())
 
 
-def fetch_incidents(url: str, token: Secret | None = None) -> list[Incident]:
+def fetch_incidents(url: str, token: Secret | None = None, warn: Warn = _print_warning) -> list[Incident]:
     """Return the incidents of a worker, each once. Raises as `_fetch_all` does."""
-    return list({incident.incident_id: incident for incident in _fetch_all(url, "incidents", Incident, token)}.values())
+    found = _fetch_all(url, "incidents", Incident, token, warn)
+    return list({incident.incident_id: incident for incident in found}.values())
 
 
-def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None) -> Iterator[T]:
-    """Yield the rows of a list, page by page. Raises WorkerUnreachableError, or EbbtideError for another API."""
-    query: str | None = f"?limit={MAX_LIMIT}"
+def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None, warn: Warn) -> Iterator[T]:
+    """Yield the rows of a list, page by page. Raises WorkerUnreachableError, or EbbtideError for another API.
+
+    `warn` gets a line on each thing for which rows may be old or missing, as the worker says.
+    """
+    query, warned = cast("str | None", f"?limit={MAX_LIMIT}"), set[str]()
     try:
         while query is not None:
             page = ask(url, f"/api/v1/{name}{query}", token)
             rows = msgspec.convert(page[name], list[kind])  # type: ignore[valid-type]
             query = msgspec.convert(page.get("next"), str | None) if rows else None
+            for text in msgspec.convert(page.get("warnings", []), list[str]):
+                if text not in warned:
+                    warn(f"{url}: {one_line(text)}")
+                warned.add(text)
             yield from rows
     except (KeyError, msgspec.ValidationError) as error:
         raise EbbtideError(f"{url}: does not answer as a worker of this version: {error}") from None

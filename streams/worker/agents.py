@@ -61,7 +61,7 @@ class Worker:
         self.guard = LogGuard(settings, metrics, self._stage_at)
         deliver = table.deliver if isinstance(table, SnapshotTable) else _deliver_nothing
         services = Services(metrics, publisher, self.ended, clock, check_watchdog, self.guard, deliver)
-        self.topic_events = TopicEvents(settings.kafka, settings.web.recent)
+        self.topic_events = TopicEvents(settings.kafka, settings.web.recent, metrics.events_unreadable.inc, clock)
         self.measuring = StageRunner(services, self._measurement_stage, metrics.batch_seconds.time)
         self.summing = StageRunner(services, self._area_stage)
         self.grouping = StageRunner(services, self._incident_stage)

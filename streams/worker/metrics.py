@@ -76,6 +76,9 @@ class Metrics:
         self.batch_seconds = self._histogram("batch_seconds", "Time to process a batch.", DELAYS)
         self.snapshot_bytes = self._counter("snapshot_bytes", "Bytes of snapshot rows written.")
         self.lost = self._counter("lost_messages", "Messages that the broker deleted before they were read.")
+        self.events_unreadable = self._counter(
+            "events_unreadable", "Records of the topics of outages and incidents that are neither."
+        )
         self.snapshots = self._counter("snapshots", "Snapshots written.")
         self.connections_closed = self._counter(
             "web_connections_closed", "Connections to the pages that the worker closed, by reason.", "reason"

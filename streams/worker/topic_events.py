@@ -22,6 +22,7 @@ from streams.worker.client_lines import ClientLines
 
 RETRY_SECONDS = 1.0
 PROBE_SECONDS, PROBE_MS = 2.0, 5000  # between two questions to the broker, and for its answer
+SILENT_SECONDS = 60.0  # without an answer or an error: whatever follows the topics hangs or has ended
 NO_BROKER = "no Kafka broker answers"  # in the errors of `broker.clients` too
 log = logging.getLogger(__name__)
 
@@ -70,15 +71,25 @@ class NewestRevisions(Generic[E]):
 class TopicEvents:
     """The outages and incidents in their topics.
 
-    `is_whole`: whether the topics have been read to the ends that they had at the start; `trouble`: why they cannot be
-    read at present, None when the broker answers; `limit`: number of ended outages and incidents that are kept.
+    `is_whole`: whether the topics have been read to the ends that they had at the start; `limit`: number of ended
+    outages and incidents that are kept; `count_unreadable`: called for each record that is neither; `clock`: wall time
+    since any fixed instant (s).
     """
 
-    def __init__(self, kafka: KafkaSettings, limit: int) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        limit: int,
+        count_unreadable: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.outages = NewestRevisions(limit, decode_outage, lambda outage: outage.state not in RUNNING)
         self.incidents = NewestRevisions(limit, decode_incident, lambda incident: incident.state in OVER)
-        self.is_whole, self.trouble = False, cast("str | None", None)
+        self.is_whole, self._trouble = False, cast("str | None", None)
         self._kafka, self._lines = kafka, ClientLines()
+        self._count_unreadable, self._clock = count_unreadable, clock
+        self._unreadable, self._newest_unreadable = 0, ""
+        self._answered_at: float | None = None  # when the broker answered last; None before it is asked
         self._by_topic: dict[str, NewestRevisions[Any]] = {
             kafka.outages: self.outages,
             kafka.incidents: self.incidents,
@@ -91,6 +102,7 @@ class TopicEvents:
         From now on it is this thread that says when no broker answers; the clients' own lines about it are left out.
         """
         self._lines.install()
+        self._answered_at = self._clock()
         Thread(target=self._follow, name="topic-events", daemon=True).start()
 
     def put(self, records: Iterable[Any]) -> None:
@@ -102,6 +114,22 @@ class TopicEvents:
             except DecodeError as error:
                 at = f"topic {record.topic}, partition {record.partition}, offset {record.offset}"
                 log.warning("%s: neither outage nor incident: %s", at, one_line(str(error)))
+                self._unreadable, self._newest_unreadable = self._unreadable + 1, at
+                self._count_unreadable()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the topics cannot be read at present; None when the broker answers, or was not asked yet."""
+        silent = 0.0 if self._answered_at is None else self._clock() - self._answered_at
+        late = f"outages and incidents have not been followed for {silent / 60:.0f} min"
+        return self._trouble or (late if silent > SILENT_SECONDS else None)
+
+    def notices(self) -> list[str]:
+        """Return a phrase on the records that cannot be read, if there are any."""
+        if not self._unreadable:
+            return []
+        count = f"{self._unreadable} record{'s' * (self._unreadable > 1)} of the topics of outages and incidents"
+        return [f"{count} cannot be read, the newest in {self._newest_unreadable}"]
 
     def _follow(self) -> None:
         down_at: float | None = None
@@ -111,10 +139,11 @@ class TopicEvents:
                     if down_at is not None:
                         self._note_return(time.monotonic() - down_at)
                     self._lines.report()
-                    down_at = self.trouble = None
+                    self._answered_at = self._clock()
+                    down_at = self._trouble = None
             except (EbbtideError, KafkaError, OSError, ValueError) as error:
                 reason = one_line(str(error))
-                self.trouble = NO_BROKER if NO_BROKER in reason else "outages and incidents cannot be read"
+                self._trouble = NO_BROKER if NO_BROKER in reason else "outages and incidents cannot be read"
                 if down_at is None:
                     down_at = time.monotonic()
                     log.warning("%s", reason)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from operator import attrgetter
 
 from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.worker.agents import Worker
-from streams.worker.health import not_ready, status
+from streams.worker.health import STANDBY, not_ready, status
 from streams.worker.incident_delays import delay_notices
 from streams.worker.input_notices import notices
 from streams.worker.peers import elsewhere, peers
@@ -24,6 +25,7 @@ def view_of(worker: Worker) -> WorkerView:
         outages=lambda: _outages(worker),
         incidents=lambda: _incidents(worker),
         unread=lambda: None if worker.topic_events.is_whole else UNREAD,
+        warnings=lambda: warnings(worker),
         elsewhere=lambda entity: elsewhere(worker, entity),
         rows_of_entity=worker.recent_bins.rows_of,
         histories=worker.recent_bins.of_outages,
@@ -40,6 +42,17 @@ def _outages(worker: Worker) -> list[Outage]:
 
 def _incidents(worker: Worker) -> list[Incident]:
     return [*worker.topic_events.incidents.values(), *worker.ended.incidents, *worker.open_incidents()]
+
+
+def warnings(worker: Worker) -> list[str]:
+    """Return why outages and incidents may be old or missing, a phrase each: state of the worker, topics and feeds."""
+    reason, now = not_ready(worker), worker.clock()
+    silence, stalled = worker.liveness.seconds(now), worker.liveness.stalled(now)
+    state = [] if reason in (None, STANDBY) else [f"this worker is not ready: {reason}"]
+    silent = [
+        f"feed {name}: nothing new for {silence[name] // 60:.0f} min" for name, is_due in stalled.items() if is_due
+    ]
+    return [*state, *worker.topic_events.notices(), *silent]
 
 
 def health(worker: Worker) -> Health:
@@ -60,7 +73,16 @@ def health(worker: Worker) -> Health:
         )
         for name in worker.settings.feeds
     ]
-    return Health(not_ready(worker), _lag(worker), feeds, [*notices(worker), *delay_notices(worker), *peers(worker)])
+    return Health(
+        not_ready(worker),
+        _lag(worker),
+        feeds,
+        [*notices(worker), *_sentences(worker.topic_events.notices()), *delay_notices(worker), *peers(worker)],
+    )
+
+
+def _sentences(phrases: Iterable[str]) -> list[str]:
+    return [f"{phrase[0].upper()}{phrase[1:]}." for phrase in phrases]
 
 
 def _lag(worker: Worker) -> int | None:

@@ -74,21 +74,21 @@ def _query(request: Request, kind: type[Q]) -> Q:
 
 
 async def _outages(view: WorkerView, request: Request) -> Response:
-    return await aside(_outage_page, view.outages(), _query(request, OutageQuery))
+    return await aside(_outage_page, view.outages(), _query(request, OutageQuery), view.warnings())
 
 
-def _outage_page(outages: Sequence[Outage], query: OutageQuery) -> Response:
+def _outage_page(outages: Sequence[Outage], query: OutageQuery, warnings: Sequence[str]) -> Response:
     page = _outages_of(outages, query)
-    return as_json(OutagePage(page.found, _next(query, page)))
+    return as_json(OutagePage(page.found, _next(query, page), warnings))
 
 
 async def _incidents(view: WorkerView, request: Request) -> Response:
-    return await aside(_incident_page, view.incidents(), _query(request, IncidentQuery))
+    return await aside(_incident_page, view.incidents(), _query(request, IncidentQuery), view.warnings())
 
 
-def _incident_page(incidents: Sequence[Incident], query: IncidentQuery) -> Response:
+def _incident_page(incidents: Sequence[Incident], query: IncidentQuery, warnings: Sequence[str]) -> Response:
     page = _incidents_of(incidents, query)
-    return as_json(IncidentPage(page.found, _next(query, page)))
+    return as_json(IncidentPage(page.found, _next(query, page), warnings))
 
 
 def _outages_of(outages: Sequence[Outage], query: OutageQuery) -> Page[Outage]:

@@ -49,7 +49,7 @@ class WorkerView:
     of an entity are; `histories`: what reads those of the series of each outage, in any thread; `name_of`: name of an
     entity in the metadata, None when it has none, in any thread; `unread`: why outages and incidents may be missing,
     None when all are there; `elsewhere`: a sentence on which worker has the series of an entity, empty when it is
-    this one.
+    this one; `warnings`: why outages and incidents may be old or missing, a phrase each.
     """
 
     settings: Settings
@@ -62,3 +62,4 @@ class WorkerView:
     status: Callable[[], dict[str, object]]
     unread: Callable[[], str | None] = lambda: None
     elsewhere: Callable[[str], str] = lambda entity: ""
+    warnings: Callable[[], Sequence[str]] = tuple

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from streams.cli.main import main
+from tests.schemas.examples import INCIDENT
 
 OUTAGE = {
     "schema": 1, "outage_id": "0123456789abcdef", "revision": 1, "state": "open", "entity": "asn/43754",
@@ -102,3 +103,21 @@ def test_all_pages_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     with worker(200, lambda path: json.dumps(pages[path]).encode()) as url:
         assert main(["outages", "--worker", url, "--json"]) == 0
     assert [json.loads(text)["entity"] for text in capsys.readouterr().out.splitlines()] == ["asn/43754", "asn/1"]
+
+
+@pytest.mark.parametrize("command", ["outages", "incidents"])
+def test_what_may_be_old_is_said(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A worker that warns is quoted on standard error, once for all pages; the list is printed all the same."""
+    warnings = ["this worker is not ready: no Kafka broker answers", "feed x: nothing new\x1b for 12 min"]
+    rows = [json.loads(INCIDENT)] if command == "incidents" else [OUTAGE]
+    body = {command: rows, "warnings": warnings}
+
+    def answer(path: str) -> bytes:
+        return json.dumps(body | {"next": None if "cursor" in path else "?cursor=2"}).encode()
+
+    with worker(200, answer) as url:
+        assert main([command, "--worker", url, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1
+    said = [warnings[0], "feed x: nothing new\\x1b for 12 min"]
+    assert err.splitlines() == [f"ebbtide: {url}: {text}" for text in said]

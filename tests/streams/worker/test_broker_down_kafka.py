@@ -32,6 +32,9 @@ def test_a_broker_that_goes_and_comes_back(own_kafka: ApacheKafka, tmp_path: Pat
         wait_for("a worker that misses it again", lambda: worker.get("/readyz")[0] == 503)
         assert json.loads(worker.get("/readyz")[1])["reason"] == "no Kafka broker answers"
         assert b"This worker is not ready: no Kafka broker answers." in worker.get("/")[1]
+        listed = cluster.run("outages", "--worker", worker.url)
+        assert listed.returncode == 0
+        assert listed.stderr.decode() == f"ebbtide: {worker.url}: this worker is not ready: no Kafka broker answers\n"
         own_kafka.__enter__()
         cluster.send((0, b"asn/1", MESSAGE))
         worker.wait_applied({0: 1})

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from streams.broker.clients import sending
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
 from tests.streams.two_partitions import messages, two_partitions
@@ -73,6 +74,7 @@ def test_any_worker_answers_for_all(cluster: Cluster) -> None:
         assert titles and re.match(r"\d+ ongoing incident", titles[0]), titles
     listed = cluster.run("incidents", "--all", "--worker", fresh.url)
     assert len(listed.stdout.splitlines()) == 1 + len(in_topic(cluster, "incidents")), listed.stderr
+    assert listed.stderr == b""
     pages = [worker.get("/metrics")[1].decode() for worker in crew]
     exported = [line.partition("}")[0] for page in pages for line in page.splitlines() if "incident_info{" in line]
     assert len(exported) == len(set(exported)) > 0
@@ -80,3 +82,17 @@ def test_any_worker_answers_for_all(cluster: Cluster) -> None:
     assert "ebbtide_ready 0.0" in pages[crew.index(waiting)]
     detail = json.loads(waiting.get("/api/v1/series/asn/1")[1])["detail"]
     assert any(worker.url in detail for worker in crew if worker is not waiting)
+    spoil(cluster)
+    text = (
+        f"1 record of the topics of outages and incidents cannot be read, the newest in topic {cluster.kafka.outages}"
+    )
+    wait_for("the record that is none", lambda: text.encode() in waiting.get("/")[1])
+    assert "ebbtide_events_unreadable_total 1.0" in waiting.get("/metrics")[1].decode()
+    listed = cluster.run("outages", "--worker", waiting.url)
+    assert (listed.returncode, listed.stderr.decode().count(text)) == (0, 1)
+
+
+def spoil(cluster: Cluster) -> None:
+    """Send a record that is no outage to their topic."""
+    with sending(cluster.kafka, cluster.kafka.outages) as send:
+        send(b"0123456789abcdef", b"[")

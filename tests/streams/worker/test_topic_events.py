@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
 
 from schemas.outage import Outage, encode
 from streams.config.settings import KafkaSettings
-from streams.worker.topic_events import TopicEvents
+from streams.worker.topic_events import SILENT_SECONDS, TopicEvents
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.scrape import outage
 
@@ -70,3 +71,29 @@ def test_a_record_that_is_no_outage_is_named(caplog: pytest.LogCaptureFixture) -
     events.put([record(7, None, "x", b"{}"), record(8, made(1))])
     assert names(events) == {name(1)}
     assert "topic outages, partition 0, offset 7: neither outage nor incident" in caplog.text
+
+
+def test_records_that_cannot_be_read_are_counted() -> None:
+    """Each is counted, and the page says how many and where the newest is."""
+    counted: list[int] = []
+    events = TopicEvents(KAFKA, 3, lambda: counted.append(1))
+    assert events.notices() == []
+    events.put([record(7, None, "x", b"{}")])
+    one = "1 record of the topics of outages and incidents cannot be read, the newest in topic outages, partition 0, "
+    assert events.notices() == [f"{one}offset 7"]
+    events.put([record(8, made(1)), record(9, None, "x", b"[]")])
+    assert len(counted) == 2
+    assert events.notices() == [one.replace("1 record", "2 records") + "offset 9"]
+
+
+def test_topics_that_are_no_longer_followed() -> None:
+    """The thread that follows them has ended or hangs: after a minute the worker says so."""
+    now = [100.0]
+    events = TopicEvents(KAFKA, 3, clock=lambda: now[0])
+    assert events.trouble is None
+    with patch.object(TopicEvents, "_follow"):
+        events.follow()
+    now[0] += SILENT_SECONDS
+    assert events.trouble is None
+    now[0] += 60
+    assert events.trouble == "outages and incidents have not been followed for 2 min"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 from aiohttp.test_utils import TestClient
 
 from schemas.outage import decode_outage
+from streams.worker import view
+from streams.worker.health import STANDBY
+from streams.worker.view import warnings
 from tests.streams.worker.web.server import WorkerServer
-from tests.streams.worker.web.site import HOUR, START, application, read, story
+from tests.streams.worker.web.site import HOUR, SETTINGS, START, application, read, story, worker_of
 
 
 class Answer(NamedTuple):
@@ -192,3 +198,22 @@ async def test_wrong_parameters_are_problems(ask: Asking, query: str, detail: st
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert {**answer.body, "detail": ""} == {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": ""}
     assert answer.body["detail"].startswith(detail)
+
+
+async def test_lists_say_why_they_may_be_old() -> None:
+    """The worker is not ready, a feed is silent, records cannot be read; a worker on standby is as good as any."""
+    worker = worker_of(SETTINGS)
+    feed, calm = next(iter(SETTINGS.feeds)), warnings(worker)
+    worker.topic_events.put([SimpleNamespace(topic="outages", partition=0, offset=3, key=b"x", value=b"[")])
+    worker.liveness.note({feed: 0.0}, worker.clock() - 36_000)
+    worker.topic_events.is_whole = False
+    found = warnings(worker)
+    assert found[0] == "this worker is not ready: reading outages and incidents"
+    assert found[1].startswith("1 record of the topics of outages and incidents cannot be read")
+    assert found[2:] == [f"feed {feed}: nothing new for 600 min"]
+    async with TestClient(WorkerServer(application(replace(VIEW, warnings=lambda: found)))) as client:
+        for kind in ("outages", "incidents"):
+            assert (await Asking(client)(f"/api/v1/{kind}")).body["warnings"] == found
+    with patch.object(view, "not_ready", lambda worker: STANDBY):
+        assert warnings(worker) == found[1:]
+    assert calm == [] or calm[0].startswith("this worker is not ready")
