@@ -15,7 +15,7 @@ from detectors.types import Change, ClosedBin, Flags, Ints, State
 from . import fault_trial, recovery
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
-from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, lost, plural, report, revise
+from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, below, lost, plural, report, revise
 from .recovery import CourseStep
 from .series_state import CourseColumns
 
@@ -122,7 +122,7 @@ def _baseline(state: DetectorState, row: int) -> str:
 
 
 def _reason(evidence: float, bins: int, drop: float, at_fault: bool) -> str:
-    reason = f"{evidence:.1f} nats in {plural(bins)} say that {drop:.0%} of normal is lost"
+    reason = f"{evidence:.1f} nats in {plural(bins)} say that {below(drop)}"
     return reason + "; most series of the feed fell with it" if at_fault else reason
 
 
@@ -195,7 +195,7 @@ def _still_down(old: Ongoing, shown: RowBin, drop: float, moving: int, on_trial:
 
 
 def _moved(relapse: bool, drop: float) -> str:
-    return f"fell again, {drop:.0%} of normal is lost" if relapse else f"{drop:.0%} of normal is lost now"
+    return f"fell again: {below(drop)}" if relapse else f"{below(drop)} now"
 
 
 def _end(state: DetectorState, row: int, old: Ongoing, shown: RowBin, scored: ScoredBin) -> Change:

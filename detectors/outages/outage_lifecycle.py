@@ -75,6 +75,15 @@ def plural(bins: int) -> str:
     return f"{bins} bin" if bins == 1 else f"{bins} bins"
 
 
+def below(drop: float) -> str:
+    """Return the level of an outage in words. "Lost" is what the value of one bin lacks, which may differ.
+
+    >>> below(0.62)
+    'the level is 62% below normal'
+    """
+    return f"the level is {drop:.0%} below normal"
+
+
 def lost(seen: RowBin) -> float:
     """Return the share of the expected value that a bin lacks, 0 to 1."""
     return min(max(1 - (seen.value or 0.0) / max(seen.expected, 1e-6), 0.0), 1.0)

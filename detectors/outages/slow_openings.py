@@ -12,7 +12,7 @@ from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Singles
 from . import decide, recovery, slow_losses
 from .detector_state import DetectorState, ScoredBin
 from .evidence import threshold
-from .outage_lifecycle import FOLLOWED, Ongoing, RowBin, report
+from .outage_lifecycle import FOLLOWED, Ongoing, RowBin, below, report
 from .season import slot_of
 from .series_state import SlowColumns
 
@@ -121,6 +121,6 @@ def _begun(
         spread=shown.expected / float(np.sqrt(scored.precision[shown.row])),
         threshold=threshold(state.rule.budget, DAY),
         suspected_fault="",
-        reason=f"{evidence:.1f} nats in {many} say that {drop:.0%} of normal is lost, against {AGAINST}",
+        reason=f"{evidence:.1f} nats in {many} say that {below(drop)}, against {AGAINST}",
         suppressed_by=old.suppressed_by if old else None,
     )

@@ -10,10 +10,11 @@ import orjson
 
 from schemas.incident import Incident, decode_incident
 from schemas.notification import Subject
-from schemas.outage import Outage, decode_outage
+from schemas.outage import Outage, decode_outage, lost
 from schemas.severity import SEVERITIES, Severity
 
 Phase: TypeAlias = Literal["suspected", "running", "over"]
+WORSE = 0.05  # share of normal by which the deepest level differs notably from what is lost now
 OVER = ("ended", "closed", "expired", "retracted", "rebaselined")
 
 
@@ -131,8 +132,16 @@ def _sentence(outage: Outage) -> str:
     since = f"since {_clock(outage.started_at)} UTC"
     when = f"from {_clock(outage.started_at)} to {_clock(outage.ended_at)} UTC" if outage.ended_at else since
     course = f"; {outage.state}" if is_over or outage.state == "recovering" else ""
-    loss = f"{outage.max_drop:.0%} of normal lost"
-    return f"{who} {tense} {SEVERITIES[outage.severity].predicate}: {loss}, {when}; by {outage.feed}{course}."
+    return f"{who} {tense} {SEVERITIES[outage.severity].predicate}: {_loss(outage)}, {when}; by {outage.feed}{course}."
+
+
+def _loss(outage: Outage) -> str:
+    """Return what is lost by the value and the expected value of this revision, and at worst where that was more."""
+    worst = f"{outage.max_drop:.0%} of normal lost at worst"
+    if outage.state in OVER:
+        return worst
+    now = f"{lost(outage):.0%} of normal lost"
+    return f"{now}, {outage.max_drop:.0%} at worst" if outage.max_drop >= lost(outage) + WORSE else now
 
 
 def _clock(time: str) -> str:

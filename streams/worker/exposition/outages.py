@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from heapq import nsmallest
+from operator import attrgetter
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 
-from schemas.outage import Outage
+from schemas.outage import Outage, lost
 from schemas.severity import SEVERITIES
 from schemas.times import parse_time
 from streams.ingest.series_index import FACETS
@@ -64,12 +65,12 @@ def _families(worst: Sequence[Outage], incident_of: Mapping[str, str]) -> Iterat
         ),
     )  # fmt: skip
     for name, text in (
-        ("drop_ratio", "Share of the expected level that is missing now."),
+        ("drop_ratio", "Share of the expected level that the value lacks."),
         ("expected", "Expected level of the bin, in the unit of the feed."),
         ("value", "Value of the bin, in the unit of the feed; absent where nothing was measured."),
     ):
-        field = name.removesuffix("_ratio")
-        yield gauge(f"outage_{name}", text, STABLE, ((stable, getattr(outage, field)) for stable, outage in labelled))
+        of: Callable[[Outage], float | None] = lost if name == "drop_ratio" else attrgetter(name)
+        yield gauge(f"outage_{name}", text, STABLE, ((stable, of(outage)) for stable, outage in labelled))
 
 
 def _stable(outage: Outage) -> tuple[str | None, ...]:

@@ -71,7 +71,10 @@ def test_an_outage_names_its_incident_and_an_unknown_value_has_no_sample() -> No
     assert column(start, "incident_id") == ["a" * 16, "b" * 16]
     assert column(start, "suppressed_by") == ["", "exams"]
     assert [sample.value for sample in start.samples] == [1577253900.0] * 2
-    assert [sample.value for sample in drop.samples] == [0.9] * 2
+    assert [sample.value for sample in drop.samples] == [
+        0.9,
+        1 - 1 / 11,
+    ]  # what is lost of a known value, the level of an unknown one
     assert [sample.value for sample in expected.samples] == [11.0] * 2
     assert column(value, "outage_id") == [f"{2:016x}"]
 
