@@ -42,7 +42,8 @@ class ClosedBin:
     `present`: False where nothing was measured and silence says nothing. `alive`: False where the series did not
     exist yet in this bin: such a row's state is not touched. `group`: a code for the country of the row, 0 unknown,
     `FRIDAYS` or more where the weekend begins on a Friday or before. `doubted`: others know that the feed is at fault
-    in this bin. `side`: a code for the access of the row, 0 for none; empty where no row has any.
+    in this bin. `side`: a code for the access of the row, 0 for none; empty where no row has any. `unread`:
+    measurements of this bin may have been deleted unread; no row is present then.
     """
 
     start: int
@@ -55,6 +56,7 @@ class ClosedBin:
     group: Ints
     doubted: bool = False
     side: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Change:
 
     `opened`: start of the bin whose close announced the outage first: with the series it makes the id. `started_at`
     lies in the half-open interval `started_between`. `detected_at`: end of the bin whose evidence sufficed.
-    `evidence` in nats. `drop` and `max_drop` are shares of `expected`, 0 to 1.
+    `evidence` in nats. `drop` and `max_drop` are shares of `expected`, 0 to 1. `missing`: bins while it lasted of which
+    measurements may have been deleted unread.
     """
 
     row: int
@@ -101,3 +104,4 @@ class Change:
     evidence: float
     explain: dict[str, int | float | str] = field(default_factory=dict)
     suppressed_by: Suppression | None = None
+    missing: int = 0

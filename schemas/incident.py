@@ -77,6 +77,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     suppressed_by: str | None = None
     merged_into: Id | None = None
     absorbed: list[Id] = []
+    incomplete_feeds: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 _decoder: Final = msgspec.json.Decoder(Incident)

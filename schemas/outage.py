@@ -65,6 +65,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Number
     suppressed_by: str | None = None
     incident_id: str | None = None
+    missing_bins: Annotated[int, Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
     explain: dict[str, Any]
 
 

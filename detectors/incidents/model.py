@@ -33,7 +33,7 @@ class OutageRevision:
     unit, `evidence` in nats. `drops`: time and share lost of each distinct fall. `dated_within`: seconds by which the
     start of a gradual fall may be off. `by_feed`: of one that several feeds show together, what each gives.
     `drop`: the share lost now (None: all of `max_drop`). `summed`: facets that its series is summed over, with the
-    values that the feed measures.
+    values that the feed measures. `missing`: bins of which measurements were deleted unread.
     """
 
     outage_id: str
@@ -58,6 +58,7 @@ class OutageRevision:
     by_feed: tuple[tuple[str, float], ...] = ()
     drop: float | None = None
     summed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    missing: int = 0
 
     @property
     def still_lost(self) -> float:
@@ -207,7 +208,8 @@ class IncidentRevision:
     `is_doubted`: most series of the feed at fault fell together. `is_refuted`: other feeds show the same, so it is no
     fault. `facets`: those that all its outages have. `by_feed`: nats that each feed gave where none shows it by itself.
     `back`: the share of the loss that is back while it goes on.
-    `confirmed_at`: when it was first more than a suspicion; None before, and where it is retracted.
+    `confirmed_at`: when it was first more than a suspicion; None before, and where it is retracted. `incomplete`: feeds
+    of which measurements were deleted unread while their outages lasted.
     """
 
     root: str
@@ -245,6 +247,7 @@ class IncidentRevision:
     by_feed: tuple[tuple[str, float], ...] = ()
     back: float = 0.0
     confirmed_at: float | None = None
+    incomplete: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -62,6 +62,7 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         is_doubted=bool(of_kind(incident.outages.values(), DOUBTED_FEED)),
         is_refuted=incident.refuted,
         by_feed=_by_feed(members),
+        incomplete=tuple(sorted({outage.feed for outage in members if outage.missing})),
         **_times(incident, members, now, loss.back),
         **_scope(incident, members, coverage),
     )

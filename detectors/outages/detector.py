@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
-from . import changed_profile, decide, recovery, slow_openings, suppression
+from . import changed_profile, decide, recovery, slow_openings, suppression, unread_bins
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
 from .explanations import Watch
@@ -229,6 +229,7 @@ class Detector:
             changed = changed_profile.end_day(state, seen, scored)
             self._dirty.update(range(SLOTS if changed else 0))
             changes += changed + slow_openings.end_day(state, seen, scored, at_fault)
+        changes = unread_bins.apply(state, seen, scored, changes)
         if ask or any(outage.suppressed_by for outage in self.ongoing.values()):
             decided = suppression.DecidedBin(state, seen, scored)
             changes = suppression.apply(decided, changes, ask or _nothing)

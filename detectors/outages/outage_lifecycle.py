@@ -23,7 +23,8 @@ class Ongoing:
     """An outage that has not ended: all that its next revision repeats. Plain values, so that it can be stored.
 
     `suspected_fault`: what may be at fault instead ("feed"), or nothing. `since_fault`: nats of each rho that the bins
-    after the fault have gathered.
+    after the fault have gathered. `missing`: bins of which measurements may have been deleted unread;
+    `missing_reported`: those that the newest revision counts.
     """
 
     opened: int
@@ -46,6 +47,8 @@ class Ongoing:
     reason: str
     suppressed_by: Suppression | None = None
     since_fault: tuple[float, ...] = ()
+    missing: int = 0
+    missing_reported: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ def report(now: Ongoing, seen: RowBin, ended_at: int | None = None) -> Change:
         evidence=round(now.evidence, 2),
         explain=explain(now),
         suppressed_by=now.suppressed_by,
+        missing=now.missing,
     )
 
 

@@ -24,6 +24,11 @@ def component(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return components([kind], "#/$defs/")[kind.__name__]
 
 
+def always_there(kind: type[msgspec.Struct]) -> list[str]:
+    """The fields of a type that each message has, on the wire: all but those that are absent where there is nothing."""
+    return [field.encode_name for field in msgspec.structs.fields(kind) if field.default is not msgspec.UNSET]
+
+
 def components(kinds: Sequence[type], prefix: str) -> dict[str, dict[str, Any]]:
     """The schemas of types and of those inside them, by name; a reference is the prefix and the name."""
     _, found = msgspec.json.schema_components(kinds, ref_template=prefix + "{name}")

@@ -45,6 +45,7 @@ OUTAGE: Final = {
     "evidence": "Log-likelihood ratio that the level has fallen, in nats.",
     "suppressed_by": "What keeps it from alerting, such as a calendar entry; null when nothing does.",
     "incident_id": "The incident that it belongs to; null while there is none.",
+    "missing_bins": "Bins while it lasted that are unknown: their measurements were deleted unread. Absent: none.",
     "explain": "Why it was decided so.",
 }
 
@@ -114,6 +115,7 @@ INCIDENT: Final = {
     "suppressed_by": "What keeps it from alerting, such as a calendar entry; null when nothing does.",
     "merged_into": "The older incident that it was found to be a part of; null when there is none.",
     "absorbed": "The younger incidents that were found to be parts of this one.",
+    "incomplete_feeds": "Feeds of which measurements were deleted unread while it lasted. Absent: none.",
 }
 
 SCOPE: Final = {

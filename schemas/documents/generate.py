@@ -17,7 +17,7 @@ from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.documents import asyncapi, descriptions, openapi
 from schemas.documents.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
-from schemas.documents.component import MEMBER, REGION, SERVICE, component, described
+from schemas.documents.component import MEMBER, REGION, SERVICE, always_there, component, described
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.installation import Installation
 from schemas.measurement import Measurement
@@ -77,7 +77,7 @@ def _outage() -> dict[str, Any]:
     """The schema of an outage, without that of a drop."""
     outage = described(component(Outage), descriptions.OUTAGE)
     outage["properties"]["region"] |= REGION
-    outage["required"] = list(outage["properties"])
+    outage["required"] = always_there(Outage)
     return outage
 
 
@@ -96,7 +96,7 @@ def _finding() -> dict[str, Any]:
 def _incident() -> dict[str, Any]:
     """Return the schema of an incident with its parts."""
     schema = described(component(Incident), descriptions.INCIDENT)
-    schema["required"] = list(schema["properties"])
+    schema["required"] = always_there(Incident)
     parts: dict[type[msgspec.Struct], Mapping[str, str]] = {
         Drop: descriptions.DROP,
         Scope: descriptions.SCOPE,

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from schemas import api
 from schemas.documents import descriptions
-from schemas.documents.component import REGION, components, described
+from schemas.documents.component import REGION, always_there, components, described
+from schemas.incident import Incident
 from schemas.measurement import REGION_PATTERN
-from schemas.outage import SCHEMA
+from schemas.outage import SCHEMA, Outage
 from schemas.times import PATTERN
 
 _PREFIX: Final = "#/components/schemas/"
@@ -150,7 +151,7 @@ def _schemas() -> dict[str, Any]:
     schemas = components(_BODIES, _PREFIX)
     for name in schemas.keys() & _MESSAGES.keys():
         schemas[name] = described(schemas[name], _MESSAGES[name])
-    for name in ("Outage", "Incident"):
-        schemas[name]["required"] = list(schemas[name]["properties"])
+    for kind in (Outage, Incident):
+        schemas[kind.__name__]["required"] = always_there(kind)
     schemas["Outage"]["properties"]["region"] |= REGION
     return dict(sorted(schemas.items()))

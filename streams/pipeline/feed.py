@@ -231,7 +231,7 @@ class Feed:
             present = np.zeros(rows, dtype=np.bool_)
         columns = bin_columns(self.kind, closed, self.members, start, rows)
         group, side = self.index.group[:rows], self.index.side[:rows]
-        return ClosedBin(start, *columns[:2], present, alive, *columns[2:], group, side=side)
+        return ClosedBin(start, *columns[:2], present, alive, *columns[2:], group, side=side, unread=start in self.gap)
 
     def _expired(self, start: int, spoke: bool) -> list[Change]:
         """Return the open outages as expired once the whole feed has been silent for too long: unknown, not over."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
 from detectors.types import Change, Suppression
 from schemas.outage import Drop, Outage, outage_id, rounded
 from schemas.times import format_time
@@ -36,6 +38,7 @@ def outage_of(feed: str, signal: str, series: Series, change: Change) -> Outage:
         drops=[Drop(at=format_time(drop.at), drop=rounded(drop.drop)) for drop in change.drops],
         evidence=rounded(change.evidence),
         suppressed_by=change.suppressed_by.entry_id if change.suppressed_by else None,
+        missing_bins=change.missing or UNSET,
         explain=_explain(change),
     )
 

@@ -43,7 +43,7 @@ def headline(revision: IncidentRevision, names: Mapping[str, str]) -> str:
         return _fault(revision)
     event = f"{_subject(revision)} {_verb(revision)} in {_where(revision, names)}"
     details = f"{_how_much(revision)}, {_when(revision)}; {_how_sure(revision)}{_course(revision)}"
-    return f"{event}: {details}{_expected(revision)}."
+    return f"{event}: {details}{_incomplete(revision)}{_expected(revision)}."
 
 
 def listed(words: Sequence[str]) -> str:
@@ -155,6 +155,12 @@ def _course(revision: IncidentRevision) -> str:
         "retracted": "; not confirmed",
     }
     return ends.get(revision.state, "; ongoing")
+
+
+def _incomplete(revision: IncidentRevision) -> str:
+    """Return which feeds lack measurements that were deleted unread."""
+    feeds = listed([_safe(feed) for feed in revision.incomplete])
+    return f"; measurements of {feeds} are missing" if feeds else ""
 
 
 def _expected(revision: IncidentRevision) -> str:

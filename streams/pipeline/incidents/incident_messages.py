@@ -40,6 +40,7 @@ def outage_revision_of(outage: Outage) -> OutageRevision:
         suspected_fault=bool(outage.explain.get("held")),
         suppressed_by=suppression_of(outage),
         drop=float(outage.drop),
+        missing=outage.missing_bins or 0,
         dated_within=_dated_within(outage) if outage.shape == "gradual" else 0.0,
     )
 
@@ -78,6 +79,7 @@ def incident_of(revision: IncidentRevision, names: Mapping[str, str]) -> Inciden
         suppressed_by=revision.suppressed_by.entry_id if revision.suppressed_by else None,
         merged_into=None if revision.merged_into is None else incident_id(revision.merged_into),
         absorbed=[incident_id(root) for root in revision.absorbed],
+        incomplete_feeds=list(revision.incomplete) or UNSET,
     )
 
 

@@ -371,3 +371,10 @@ def test_an_incident_is_expected_when_all_of_it_is() -> None:
         (None, (1, 2)),
         (why, (1, 2)),
     ]
+
+
+def test_an_incident_says_which_feeds_lack_measurements() -> None:
+    """An outage of it that was open over deleted measurements is news, and stays part of it."""
+    outage = down("asn/1", 0)
+    (first, *_, last) = Timeline(coverage(IRAN)).run([outage, revised(outage, 1, "open", missing=2)]).revisions
+    assert (first.incomplete, last.incomplete) == ((), ("probing",))

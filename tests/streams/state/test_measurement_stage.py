@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
-from schemas.outage import Outage
+from schemas.outage import Outage, encode
 from streams.config.settings import Settings
 from streams.ingest.key_hash import murmur2
 from streams.state.measurement_stage import MeasurementStage
@@ -330,6 +331,56 @@ def test_bins_with_lost_messages_are_unknown(kind: str) -> None:
 
     assert (outages(noted=False) != []) == (kind == "count")  # presence stays until somebody says otherwise
     assert outages(noted=True) == outages(noted=True, saved=True) == []
+
+
+def dark(outages: Sequence[Outage], asn: int = 3) -> list[tuple[str, int, float | None]]:
+    """Return state, bins that are missing, and value of each revision of a network."""
+    own = [outage for outage in outages if outage.entity == f"asn/{asn}"]
+    return [(outage.state, outage.missing_bins or 0, outage.value) for outage in own]
+
+
+@pytest.mark.parametrize("kind", ["count", "gauge", "presence"])
+@pytest.mark.parametrize("saved", [False, True])
+def test_an_outage_that_is_open_over_a_gap_says_what_is_missing(kind: str, saved: bool) -> None:
+    """With its first unknown bin, with the first one read again, and in all revisions after; a restart keeps it."""
+    table: dict[bytes, bytes] = {}
+    settings = helpers.settings((kind,))  # type: ignore[arg-type]
+    stage = MeasurementStage(settings, 0, table, 0.0)
+    found = feed(stage, falling(kind, range(BINS + 3)), 0)
+    assert dark(found)[-1][:2] == ("open", 0)
+    assert b"missing_bins" not in b"".join(map(encode, found))
+    stage.note_gap()
+    later = falling(kind, range(BINS + 7, BINS + 16))
+    found = feed(stage, later[:5], 10_000)
+    if saved:
+        stage.save(0.0)
+        stage = MeasurementStage(settings, 0, table, 0.0)
+    found += feed(stage, later[5:], 20_000)
+    gap = stage.shard.feeds[kind].gap
+    assert gap.first is not None and gap.last is not None
+    unknown = (gap.last - gap.first) // HOUR + 1
+    first, again, *rest = dark(found)
+    assert first == ("open", 1, None)
+    assert again[:2] == ("open", unknown) and again[2] is not None
+    assert rest[-1][:2] == ("closed", unknown)
+    assert "deleted unread" in str(found[0].explain["reason"])
+
+
+def falling(kind: str, hours: range) -> list[bytes | None]:
+    """Return the traffic of six networks in these hours; one is dark from hour `BINS` to the twelfth after."""
+    values: list[bytes | None] = []
+    for hour in hours:
+        for at in range(START + hour * HOUR, START + (hour + 1) * HOUR, HOUR // 4):
+            for asn in range(1, 7):
+                is_dark = asn == 3 and BINS <= hour < BINS + 12
+                values += _sent(kind, at + asn, asn, is_dark)
+    return values
+
+
+def _sent(kind: str, at: int, asn: int, is_dark: bool) -> list[bytes]:
+    if kind == "presence":
+        return [message(kind, at, asn, member=f"m{number}", up=not is_dark) for number in range(20)]
+    return [message(kind, at, asn, value=0 if is_dark else 20 + at // HOUR % 2)]
 
 
 def test_after_a_gap_a_dark_network_is_told() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from detectors.incidents.model import Facets, IncidentKind, IncidentRevision
 from detectors.types import Suppression
+from schemas.incident import encode
 from schemas.times import parse_time
 from streams.pipeline.incidents.headline import country_name, headline, listed
 from streams.pipeline.incidents.incident_messages import incident_of
@@ -220,3 +221,11 @@ def test_names_of_countries(code: str, name: str) -> None:
 def test_lists() -> None:
     """Words in a sentence."""
     assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_measurements_that_were_deleted_unread_are_named() -> None:
+    """Feeds of which something is missing stand in the sentence and in a field of their own; others leave no trace."""
+    revision = replace(INCIDENT, incomplete=("atlas", "bgp"))
+    assert headline(revision, {}).endswith("; ongoing; measurements of atlas and bgp are missing.")
+    assert incident_of(revision, {}).incomplete_feeds == ["atlas", "bgp"]
+    assert b"incomplete_feeds" not in encode(incident_of(INCIDENT, {}))

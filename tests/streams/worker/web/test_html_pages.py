@@ -201,6 +201,23 @@ def test_what_is_lost_agrees_with_the_numbers_beside_it() -> None:
     assert lost(msgspec.structs.replace(outage, value=None)) == 1.0
 
 
+def test_what_was_deleted_unread_is_shown() -> None:
+    """Pages of an outage and of an incident say what is missing; where nothing is, they say nothing."""
+    outage, incident = VIEW.outages()[0], VIEW.incidents()[0]
+
+    def texts(view: WorkerView) -> tuple[str, str]:
+        ids = ("outages", outage.outage_id), ("incidents", incident.incident_id)
+        own, whole = (page(view, f"/{kind}/{name}", f"/{kind}/{{id}}", id=name).text for kind, name in ids)
+        return own, whole
+
+    assert "deleted unread" not in "".join(texts(VIEW))
+    marked = msgspec.structs.replace(outage, missing_bins=3)
+    part = msgspec.structs.replace(incident, incomplete_feeds=["<i>reach"])
+    own, whole = texts(dataclasses.replace(VIEW, outages=lambda: [marked], incidents=lambda: [part]))
+    assert "3 bins unknown: measurements were deleted unread" in own
+    assert "measurements of <i>reach were deleted unread" in whole  # as text, not as a tag
+
+
 def test_a_stopped_feed_is_reported_first() -> None:
     """The headline does not cover what it measures, and in a storm the table of feeds is far below."""
     calm = read(story(darks=()))
