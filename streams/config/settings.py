@@ -110,6 +110,14 @@ class WebSettings(Section, frozen=True):
             "the name of the host where `bind` is a wildcard"
         ),
     ] = None
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="without a token: names under which the pages answer (header `Host`), so that no page of "
+            "another site can read them under a name that resolves to them; by default `localhost`, `127.0.0.1` and "
+            "`[::1]` where `bind` is one of these, else any"
+        ),
+    ] = ()
     recent: Annotated[Natural, Meta(description="number of ended outages and incidents that are still shown")] = 1000
     token: Annotated[
         Secret | None,

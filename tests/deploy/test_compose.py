@@ -112,6 +112,13 @@ def test_the_settings_name_the_broker_of_the_composition(services: dict[str, dic
     assert "PLAINTEXT://kafka:9092" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
 
 
+def test_pages_answer_under_the_names_that_lead_to_them() -> None:
+    """The machine's loopback, and the name that Prometheus scrapes; no page of another site has one of these."""
+    target = (DEPLOY / "prometheus" / "targets.compose" / "workers.yml").read_text()
+    scraped = re.findall(r'"([a-z]+):6066"', target)
+    assert set(load(DEPLOY / "ebbtide.toml", {}).web.hosts) == {"127.0.0.1", "localhost", *scraped}
+
+
 def test_alerts_have_a_receiver() -> None:
     """The container would start again and again without a receiver; Prometheus reaches its metrics."""
     settings = load(DEPLOY / "ebbtide.toml", {}).alerts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from aiohttp.web import Request, Response, StreamResponse, middleware
@@ -22,7 +22,7 @@ Handler = Callable[[Request], Awaitable[StreamResponse]]
 def application_options(web: WebSettings) -> dict[str, Any]:
     """Return the arguments of aiohttp's `Application`. Raises SettingsError."""
     return {
-        "middlewares": [_access(token_of(web), web.bind in LOOPBACK)],
+        "middlewares": [_access(token_of(web), _hosts(web))],
         "client_max_size": MAX_BODY,
     }
 
@@ -34,22 +34,27 @@ def exposed(web: WebSettings) -> str | None:
     return f"web.bind {web.bind} without web.token: anyone who can reach port {web.port} can read all pages"
 
 
-def _access(token: Secret | None, on_loopback: bool) -> Any:  # noqa: ANN401
+def _hosts(web: WebSettings) -> Collection[str]:
+    """Return the names under which pages without a token answer; none for any name."""
+    return [name.lower().strip("[]") for name in web.hosts] or (LOOPBACK if web.bind in LOOPBACK else ())
+
+
+def _access(token: Secret | None, hosts: Collection[str]) -> Any:  # noqa: ANN401
     @middleware
     async def check_access(request: Request, handler: Handler) -> StreamResponse:
         refusal = _refusal(request, token)
-        if refusal is None and token is None and on_loopback and not _names_loopback(request):
-            refusal = problem(421, "without web.token only requests to localhost, 127.0.0.1 or [::1] are answered")
+        if refusal is None and token is None and hosts and _host(request) not in hosts:
+            refusal = problem(421, f"without web.token only requests to {', '.join(hosts)} are answered")
         return await handler(request) if refusal is None else refusal
 
     return check_access
 
 
-def _names_loopback(request: Request) -> bool:
-    """Return whether the header `Host` names this machine: else a page from elsewhere had its name resolve to us."""
+def _host(request: Request) -> str:
+    """Return the name in the header `Host`: a page from elsewhere may have had its own name resolve to us."""
     host = request.headers.get("Host", "")
     name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
-    return name.lower().rstrip(".") in LOOPBACK
+    return name.lower().rstrip(".")
 
 
 def _refusal(request: Request, token: Secret | None) -> Response | None:

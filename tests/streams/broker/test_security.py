@@ -186,6 +186,33 @@ async def test_a_name_that_was_made_to_resolve_to_loopback_is_refused(
         assert "rebound" not in await answer.text()
 
 
+@pytest.mark.parametrize(
+    ("bind", "hosts", "host", "status"),
+    [
+        ("0.0.0.0", (), "anything.example", 200),
+        ("0.0.0.0", ("localhost", "Worker"), "worker:6066", 200),
+        ("0.0.0.0", ("localhost", "[::1]"), "[::1]:6066", 200),
+        ("0.0.0.0", ("localhost", "worker"), "rebound.example", 421),
+        ("127.0.0.1", ("pages.example",), "pages.example", 200),
+        ("127.0.0.1", ("pages.example",), "localhost", 421),
+    ],
+)
+async def test_the_settings_say_under_which_names_pages_answer(
+    bind: str, hosts: tuple[str, ...], host: str, status: int
+) -> None:
+    """In a container pages listen on all addresses, and only the machine's loopback leads to them."""
+    app = web.Application(**application_options(WebSettings(bind=bind, hosts=hosts)))
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    app.router.add_get("/metrics", page)
+    headers = {"Host": host}
+    async with TestClient(WorkerServer(app)) as client, client.get("/metrics", headers=headers) as answer:
+        assert answer.status == status
+        assert "rebound" not in await answer.text()
+
+
 async def test_requests_are_bounded(pages: web.Application) -> None:
     """No body, and no header of any length."""
     async with TestClient(WorkerServer(pages)) as client:
