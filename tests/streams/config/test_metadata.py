@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from pathlib import Path
 
 import orjson
@@ -26,7 +24,6 @@ region/KZ-75,Almaty,KZ,,,
 asn/3216,VimpelCom,RU,VEON,9000000,
 asn/3216,,KZ,,12,
 """
-PAGE = Path(__file__).parents[3] / "docs" / "metadata.md"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -160,38 +157,6 @@ def test_shares_are_of_weights_where_they_are_known(weights: dict[str, float], s
     assert last["scope"]["asns"] == [1, 2, 3]
     assert last["affected_share"] == pytest.approx(share, abs=0.02)
     assert "AS1 (First)" in last["headline"]
-
-
-AS2ORG = """# name: AS Org
-# some fixed names
-# format:org_id|changed|org_name|country|source
-KC-RIPE|20200101|Kcell "mobile" JSC|KZ|RIPE
-BL-RIPE|20190101|Kar-Tel, Beeline|KZ|RIPE
-# format:aut|changed|aut_name|org_id|opaque_id|source
-29355|20200101|KCELL-AS|KC-RIPE||RIPE
-21299|20190101|KAR-TEL-AS|BL-RIPE|0a1b_RIPE|RIPE
-"""
-APNIC = """Rank,AS,AS Name,CC,Users (est.),% of country,% of Internet,Samples
-1,AS29355,"KCELL-AS, Kcell",KZ,"4,567,890",30.1,0.1,12345
-2,AS21299,KAR-TEL-AS,KZ,4000000,28,0.1,11000
-3,AS21299,KAR-TEL-AS,KG,100,0.1,0,10
-"""
-
-
-def test_tables_of_others_convert_by_the_lines_of_the_page(tmp_path: Path) -> None:
-    """The commands of the page, run on excerpts: operators of the one table, weights of the other."""
-    (tmp_path / "as-org2info.txt").write_text(AS2ORG)
-    (tmp_path / "aspop.csv").write_text(APNIC)
-    commands = re.findall(r"^```sh\n(.*?)```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(commands) == 3
-    for command in commands:
-        subprocess.run(["sh", "-e", "-c", command], cwd=tmp_path, check=True)
-    alone, both = read_metadata(tmp_path / "as2org.csv"), read_metadata(tmp_path / "metadata.csv")
-    assert alone.names == {"asn/29355": "KCELL-AS", "asn/21299": "KAR-TEL-AS"}
-    assert both.operators == {"asn/29355": 'Kcell "mobile" JSC', "asn/21299": "Kar-Tel, Beeline"}
-    assert both.names["asn/29355"] == "KCELL-AS, Kcell"
-    assert both.countries == {"asn/29355": "KZ", "asn/21299": "KZ"}
-    assert both.weights == {"KZ": {"asn/29355": 4567890.0, "asn/21299": 4e6}, "KG": {"asn/21299": 100.0}}
 
 
 async def test_a_worker_reads_a_table_that_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
