@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.types import DAY, ClosedBin, Flags, Floats
 
-from .member_losses import SIZES, SPELL, FeedChurn, before, likely, own_rate, size_class, together
+from .member_losses import SIZES, SPELL, FeedChurn, MemberBin, before, own_rate, size_class, together
 from .series_state import MemberColumns, PhaseColumns
 
 FEW = 8  # members below which a few comings and goings say little about how steady a network is
@@ -28,32 +28,33 @@ FRESH = 0.95  # more than this share is never taken to be hidden
 def learn(c: MemberColumns, phases: PhaseColumns, seen: ClosedBin, width: int) -> None:
     """Learn the members expected up, at once upward and over a day downward, and how often they come and go."""
     alive = seen.alive & seen.present
-    was = before(seen)
     calm = alive & (phases.phase == 0)
-    top = np.maximum(np.maximum(c.usual_up, was), seen.value)
+    top = np.maximum(np.maximum(c.usual_up, before(seen)), seen.value)
     fade = max(width / DAY, 1e-6)
     level = np.where(calm, np.maximum(top + fade * (seen.value - top), seen.value), top)
-    c.usual_up[alive] = level[alive]
+    np.copyto(c.usual_up, level, where=alive, casting="same_kind")
     moved = (seen.lost + seen.back) / (seen.size + FEW)
     pace = min(width / HOURS, 1 / LENGTH)
-    c.turnover[alive] += (pace * (moved - c.turnover))[alive].astype(np.float32)
-    c.named[alive] = seen.size[alive]
-    c.bins_learnt[alive] += 1
+    np.add(c.turnover, (pace * (moved - c.turnover)).astype(np.float32), out=c.turnover, where=alive)
+    np.copyto(c.named, seen.size, where=alive, casting="same_kind")
+    np.add(c.bins_learnt, 1, out=c.bins_learnt, where=alive)
 
 
-def remember(c: MemberColumns, seen: ClosedBin, churn: FeedChurn, calm: Flags, width: int) -> None:
+def remember(c: MemberColumns, closed: MemberBin, weight: float, calm: Flags, width: int) -> None:
     """Learn the losses of the calm rows, and how many of them came together; their turnover, half an hour late.
 
-    While members lost together may be the first of an outage, what they teach waits.
+    `weight`: of a loss of this bin. While members lost together may be the first of an outage, what they teach waits.
     """
-    up, share = before(seen), own_weight(likely(c, seen, churn), seen, churn, calm)
-    own, trial = c.losses / np.maximum(c.member_bins, 1), on_trial(c, width)
-    new = (up, share * seen.lost, share * (together(seen, up) - seen.lost * own))
-    for column, numbers in zip((c.member_bins, c.losses, c.pending_joint), new, strict=True):
-        np.add(column, numbers.astype(np.float32), out=column, where=calm)
+    rows = closed.losing[calm[closed.losing]]
+    lost, up = closed.seen.lost[rows], closed.before[rows]
+    own = c.losses[rows] / np.maximum(c.member_bins[rows], 1)
+    np.add(c.member_bins, closed.before.astype(np.float32), out=c.member_bins, where=calm)
+    c.losses[rows] += (weight * lost).astype(np.float32)
+    c.pending_joint[rows] += (weight * (together(lost, up) - lost * own)).astype(np.float32)
     for column in (c.member_bins, c.losses, c.joint_losses):
         np.multiply(column, np.float32(math.exp(-width / MEMORY)), out=column, where=calm)
-    learnt = calm & ~trial
+    trial = on_trial(c, width)
+    learnt = np.flatnonzero((c.pending_joint != 0) & calm & ~trial)
     c.joint_losses[learnt] += c.pending_joint[learnt]
     c.pending_joint[learnt] = 0
     c.late_turnover += np.float32(min(width / SPELL, 1.0)) * (c.turnover - c.late_turnover) * ~trial
@@ -64,42 +65,45 @@ def on_trial(c: MemberColumns, width: int) -> Flags:
     return np.asarray((c.group_evidence >= NOTABLE) & (c.group_age * float(width) <= SPELL))
 
 
-def own_weight(up: Floats, seen: ClosedBin, churn: FeedChurn, calm: Flags) -> float:
-    """Return the weight of a loss of this bin in what is learnt: a shake of the whole feed says little of each."""
-    common = churn.rate * float(up[calm].sum())
-    return min((3 * common + 5) / max(float(seen.lost[calm].sum()), 1), 1.0)
+def feed_after(
+    churn: FeedChurn, c: MemberColumns, closed: MemberBin, calm: Flags, width: int
+) -> tuple[FeedChurn, float]:
+    """Return the feed's own rates after this bin, from the calm rows: those with neither an outage nor a suspicion.
 
-
-def feed_after(churn: FeedChurn, c: MemberColumns, seen: ClosedBin, calm: Flags, width: int) -> FeedChurn:
-    """Return the feed's own rates after this bin, from the calm rows: those with neither an outage nor a suspicion."""
-    use = seen.alive & seen.present & calm
-    named = c.named[use]
-    likely_up = likely(c, seen, churn)
-    lost, up = seen.lost[use], likely_up[use]
-    new = np.minimum(lost, np.maximum(seen.size[use] - named, 0))
-    total, members, unseen = float(lost.sum()), float(up.sum()), float(new.sum())
+    And the weight of a loss of this bin in what is learnt: a shake of the whole feed says little of each.
+    """
+    seen, losing = closed.seen, closed.losing
+    use = closed.measured & calm
+    here = use[losing]
+    lost, named = closed.lost, c.named[use]
+    new = np.minimum(lost, np.maximum(seen.size[losing] - c.named[losing], 0))
+    total, members, unseen = float(lost[here].sum()), float(closed.likely[use].sum()), float(new[here].sum())
+    weight = min((3 * (churn.rate * members) + 5) / max(total, 1), 1.0)
     if members <= 0:
-        return churn
+        return churn, weight
     pace = min(width / HOURS, members / STEADY, 1.0)
     fresh = churn.fresh + min(1.0, total * 0.02) * ((unseen / total if total else 0.0) - churn.fresh)
     if not named.any():
         fresh = unseen / max(float(seen.size[use].sum()), 1)  # a feed that names its members at once hides none
-    two = use & (before(seen) >= 2)
-    weight = own_weight(likely_up, seen, churn, use)
-    alone = seen.lost * own_rate(c.losses, c.member_bins, churn.rate)
-    pairs = weight * (together(seen, likely_up) - alone)
-    tie, losses = _tie_after(churn.tie, churn.losses, pairs[two].sum(), weight * seen.lost[two].sum())
-    size = np.where(two, size_class(before(seen)), -1) + 1
+    ties = _ties_after(churn, c, closed, use & (closed.before >= 2), weight)
+    rate = churn.rate + pace * (total / members - churn.rate)
+    return FeedChurn(max(rate, 1e-5), ties[0], min(max(fresh, 0.0), FRESH), *ties[1:]), weight
+
+
+def _ties_after(
+    churn: FeedChurn, c: MemberColumns, closed: MemberBin, two: Flags, weight: float
+) -> tuple[float, float, Floats, Floats]:
+    """Return ties and the losses that they are from, of all networks and of large ones, after the rows of `two`."""
+    losing, lost = closed.losing, closed.lost
+    own = own_rate(c.losses[losing], c.member_bins[losing], churn.rate)
+    pairs, weighed = weight * (closed.joint - lost * own), weight * lost
+    tie, losses = _tie_after(churn.tie, churn.losses, closed.spread(pairs)[two].sum(), weight * lost[two[losing]].sum())
+    size = np.where(two[losing], size_class(closed.before[losing]), -1) + 1
     sums = [
-        np.bincount(size, weights=each, minlength=len(SIZES) + 1)[1:].astype(np.float64)
-        for each in (pairs, weight * seen.lost)
+        np.bincount(size, weights=each, minlength=len(SIZES) + 1)[1:].astype(np.float64) for each in (pairs, weighed)
     ]
     large_ties, large_losses = _tie_after(churn.large_ties, churn.large_losses, sums[0], sums[1])
-    large_ties = np.maximum(large_ties, LEAST_SITE / 10**SIZES)
-    rate = churn.rate + pace * (total / members - churn.rate)
-    return FeedChurn(
-        max(rate, 1e-5), max(float(tie), 1e-4), min(max(fresh, 0.0), FRESH), float(losses), large_ties, large_losses
-    )
+    return max(float(tie), 1e-4), float(losses), np.maximum(large_ties, LEAST_SITE / 10**SIZES), large_losses
 
 
 def _tie_after(tie: Floats | float, losses: Floats | float, pairs: Floats, lost: Floats) -> tuple[Floats, Floats]:

@@ -6,12 +6,12 @@ Derived in docs/detection.md#presence-member_lossespy-member_churnpy-presencepy.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.types import ClosedBin, Floats, Ints, Singles
+from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from .evidence import RHOS
 from .series_state import MemberColumns, SeriesStore
@@ -24,6 +24,7 @@ SITE = 0.3  # members lost along with one, of a large network, before any is see
 SPREAD = 4.0  # weight of the beta law of the share that a fall takes around each 1 - rho: nearly flat over [0, 1]
 LEAST = 1 - float(RHOS[0])  # share of the members whose loss in one bin is an outage's, at least
 FAINTEST = 0.05  # nats below which evidence is gone
+BLOCK = 1024  # rows that caches hold with all that is computed from them
 SHAKEN = 0.3  # share of the feed's members above whose losses this bin's tie counts more than the usual one
 
 
@@ -79,14 +80,22 @@ class NormalLosses:
 
 def log_gamma(x: Floats) -> Floats:
     """Return the logarithm of the gamma function: Stirling with two terms, shifted by 6 for an error below 1e-6."""
-    shift = np.log(x * (x + 1) * (x + 2) * (x + 3) * (x + 4) * (x + 5))
-    y = x + 6
-    return (y - 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi) + 1 / (12 * y) - 1 / (360 * y**3) - shift
+    y, step = x + 6, x + 1
+    shift = x * step
+    for k in range(2, 6):
+        shift *= np.add(x, k, out=step)
+    found = (y - 0.5) * np.log(y)
+    found -= y
+    found += 0.5 * math.log(2 * math.pi)
+    found += 1 / (12 * y)
+    found -= 1 / (360 * (y * y * y))
+    found -= np.log(shift)
+    return found
 
 
 FALL_LOST = SPREAD * (1 - np.asarray(RHOS, np.float64))  # of the beta law of a fall's share
 FALL_STAYED = SPREAD - FALL_LOST
-FALL_SCALE = log_gamma(FALL_LOST) + log_gamma(FALL_STAYED) - log_gamma(np.asarray(SPREAD))
+FALL_SCALE = log_gamma(FALL_LOST) + log_gamma(FALL_STAYED) - log_gamma(np.array([SPREAD]))
 
 
 def evidence(lost: Floats, stayed: Floats, normal: NormalLosses) -> Floats:
@@ -121,17 +130,50 @@ def hidden(named: Floats, fresh: float, chance: Floats, fallen: Floats) -> Float
     return np.asarray((named + 1)[:, None] * np.minimum(parts, 0))
 
 
+@dataclass(frozen=True, slots=True)
+class MemberBin:
+    """A closed bin of a feed of members, with what follows from it. An element per row, or per row of `losing`.
+
+    `before`: members up at its start, with those that its losses revealed; `likely`: with those never named as well.
+    `losing`: the rows that were measured and lost members; `lost`: how many; `joint`: each counted as in `together`.
+    """
+
+    seen: ClosedBin
+    measured: Flags
+    before: Floats
+    likely: Floats
+    losing: Ints
+    lost: Floats
+    joint: Floats
+
+    @classmethod
+    def of(cls, c: MemberColumns, seen: ClosedBin, churn: FeedChurn) -> MemberBin:
+        """Return what follows from a bin."""
+        measured, up = seen.alive & seen.present, before(seen)
+        likely = up + (c.named + 1) * churn.fresh / (1 - churn.fresh)
+        losing = np.flatnonzero(measured & (seen.lost > 0))
+        lost = seen.lost[losing]
+        return cls(seen, measured, up, likely, losing, lost, together(lost, likely[losing]))
+
+    def spread(self, numbers: Floats) -> Floats:
+        """Return numbers of the losing rows as those of all rows: 0 where none was lost."""
+        every = np.zeros(len(self.measured))
+        every[self.losing] = numbers
+        return every
+
+
 def before(seen: ClosedBin) -> Floats:
     """Return the members up at the start of the bin, with those that its losses revealed (rows)."""
     return seen.value + seen.lost - seen.back
 
 
-def likely(c: MemberColumns, seen: ClosedBin, churn: FeedChurn) -> Floats:
-    """Return the members likely to have been up at the start of the bin, with those never named (rows)."""
-    return before(seen) + (c.named + 1) * churn.fresh / (1 - churn.fresh)
+def together(lost: Floats, up: Floats) -> Floats:
+    """Return the losses, each counted by the share of its network's other members that were lost with it (rows)."""
+    share = np.maximum(lost - 1, 0) / np.maximum(up - 1, 1)
+    return np.asarray(lost * np.minimum(share, 1))
 
 
-def usual(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> NormalLosses:
+def usual(c: MemberColumns, rows: Ints, closed: MemberBin, churn: FeedChurn) -> NormalLosses:
     """Return what is normal in this bin for these rows: from their own past, the feed's, and what others lose now.
 
     The row's own rate and tie are drawn towards the feed's: gamma priors of shape 1, for the tie less in a large
@@ -140,27 +182,34 @@ def usual(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> No
     member_bins, losses, joint, late = (
         numbers[rows].astype(np.float64) for numbers in (c.member_bins, c.losses, c.joint_losses, c.late_turnover)
     )
-    shake = others(c, rows, seen, churn)
-    pairs = churn.tie_of(before(seen)[rows]) / churn.tie + np.maximum(joint, 0)
+    shake = others(rows, closed, churn)
+    pairs = churn.tie_of(closed.before[rows]) / churn.tie + np.maximum(joint, 0)
     tie = (pairs + np.sqrt(pairs) / 2) / (1 / churn.tie + losses)
     chance = np.maximum(np.maximum(shake.chance, late / 2), own_rate(losses, member_bins, churn.rate))
     return NormalLosses(np.clip(chance, 1e-4, 0.9), np.clip(np.maximum(tie, shake.tie), 1e-4, 0.9))
 
 
-def others(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> NormalLosses:
+def others(rows: Ints, closed: MemberBin, churn: FeedChurn) -> NormalLosses:
     """Return what the networks of other countries lose in this bin; without enough of them, all other networks.
 
     Their tie is what they lose together beyond what chance puts together in a bin that loses as many.
     """
-    alive, up = seen.alive & seen.present, likely(c, seen, churn)
-    each = np.where(alive, np.stack((seen.lost, up, together(seen, up))), 0)
-    whole, own = each.sum(axis=1)[:, None], each[:, rows]
-    home = np.stack([np.bincount(seen.group, weights=numbers) for numbers in each])[:, seen.group[rows]]
-    abroad = (seen.group[rows] > 0) & (whole[1] - home[1] >= WITNESSES)
+    each = closed.spread(closed.lost), np.where(closed.measured, closed.likely, 0), closed.spread(closed.joint)
+    whole = np.array([[numbers.sum()] for numbers in each])
+    own, group_of = np.stack([numbers[rows] for numbers in each]), closed.seen.group[rows]
+    home = _by_group(closed, each[1])[:, group_of]
+    abroad = (group_of > 0) & (whole[1] - home[1] >= WITNESSES)
     lost, there, pairs = np.maximum(whole - np.where(abroad, home, own), 0)
     chance = lost / (there + 20)
     tie = (pairs - lost * (churn.tie + chance)) / (lost + SHAKEN * there + 20)
-    return NormalLosses(chance, tie + churn.tie_of(before(seen)[rows]))
+    return NormalLosses(chance, tie + churn.tie_of(closed.before[rows]))
+
+
+def _by_group(closed: MemberBin, up: Floats) -> Floats:
+    """Return losses, members up (rows) and joint losses as sums of groups (3 × groups)."""
+    sums, group = np.bincount(closed.seen.group, up), closed.seen.group[closed.losing]
+    lost, joint = (np.bincount(group, numbers, len(sums)) for numbers in (closed.lost, closed.joint))
+    return np.stack((lost, sums, joint))
 
 
 def own_rate(losses: Floats | Singles, member_bins: Floats | Singles, rate: float) -> Floats:
@@ -168,50 +217,71 @@ def own_rate(losses: Floats | Singles, member_bins: Floats | Singles, rate: floa
     return np.asarray((1 + losses) / (1 / rate + member_bins))
 
 
-def score(store: SeriesStore, seen: ClosedBin, churn: FeedChurn, width: int) -> Floats:
+def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -> Floats:
     """Add this bin's evidence to what the last half hour left, and return it where it speaks for a fall (nats, rows).
 
     Bins are `width` seconds wide.
     """
-    sums, runs, gained = store.falls.evidence, store.falls.bins, np.zeros(len(seen.value))
-    open_ = seen.alive & seen.present & (store.phases.phase < 2)
-    there = np.flatnonzero(open_ & sums.T.any(axis=0))
+    sums, runs, gained = store.falls.evidence, store.falls.bins, np.zeros(len(closed.before))
+    free = closed.measured & (store.phases.phase < 2)
+    touched = free & any_evidence(sums)
+    there = np.flatnonzero(touched)
     if there.size:
-        left = relaxed(sums[there], there, store.members, seen) * np.float32(math.exp(-width / SPELL))
+        left = relaxed(sums.take(there, axis=0), there, store.members, closed) * np.float32(math.exp(-width / SPELL))
         sums[there] = np.where(left < FAINTEST, 0, left)
-    touched = open_ & (seen.lost > 0)
-    rows = np.flatnonzero(touched)
+    rows = closed.losing[free[closed.losing]]
     if rows.size:
-        found = weigh(store.members, rows, seen, churn)
-        sums[rows], gained[rows] = np.maximum(sums[rows] + found, 0), np.maximum(found.max(axis=1), 0)
-    touched[there] = True
+        found = weigh(store.members, rows, closed, churn)
+        sums[rows], gained[rows] = np.maximum(sums.take(rows, axis=0) + found, 0), np.maximum(strongest(found), 0)
+    touched[rows] = True
     changed = np.flatnonzero(touched)
-    runs[changed] = np.where(sums[changed] > 0, np.minimum(runs[changed], 65_000) + 1, 0)
+    bins = np.minimum(runs.take(changed, axis=0), 65_000) + 1
+    runs[changed] = bins * (sums.take(changed, axis=0) > 0)
     return gained
 
 
-def weigh(c: MemberColumns, rows: Ints, seen: ClosedBin, churn: FeedChurn) -> Floats:
+def any_evidence(sums: Singles) -> Flags:
+    """Return which rows have evidence for any of RHOS (rows × RHOS), by columns: NumPy is slow along short rows."""
+    found = sums[:, 0] != 0
+    for column in sums.T[1:]:
+        found |= column != 0
+    return np.asarray(found)
+
+
+def strongest(nats: Singles) -> Singles:
+    """Return the largest of the numbers of each row (rows × RHOS), column by column."""
+    found = nats[:, 0].copy()
+    for column in nats.T[1:]:
+        np.maximum(found, column, out=found)
+    return found
+
+
+def weigh(c: MemberColumns, rows: Ints, closed: MemberBin, churn: FeedChurn) -> Floats:
     """Return the evidence of this bin's losses in these rows (rows × RHOS, nats)."""
-    normal = usual(c, rows, seen, churn)
-    lost, up = seen.lost[rows], before(seen)[rows]
+    seen, normal = closed.seen, usual(c, rows, closed, churn)
+    named = np.maximum(seen.size[rows], c.named[rows])
+    columns = seen.lost[rows], closed.before[rows], named, normal.chance, normal.tie
+    return np.concatenate([_weighed(churn.fresh, *(column[part] for column in columns)) for part in blocks(len(rows))])
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Return so many rows in blocks, which caches hold; no rows are a block as well."""
+    return (slice(begin, begin + BLOCK) for begin in range(0, max(rows, 1), BLOCK))
+
+
+def _weighed(fresh: float, lost: Floats, up: Floats, named: Floats, chance: Floats, tie: Floats) -> Floats:
+    normal = NormalLosses(chance, tie)
     lost = np.maximum(lost, normal.chance * up)  # fewer losses than are usual are as good as the usual ones
     stayed = np.maximum(up - lost, 0)
-    named = np.maximum(seen.size[rows], c.named[rows])
     weight = (1 / normal.tie - 1)[:, None]
     members = (lost + stayed)[:, None]
     after = (normal.chance[:, None] * weight + lost[:, None]) / (weight + members)
     fallen = (FALL_LOST + lost[:, None]) / (SPREAD + members)
-    return evidence(lost, stayed, normal) + hidden(named, churn.fresh, after[:, 0], fallen)
+    return evidence(lost, stayed, normal) + hidden(named, fresh, after[:, 0], fallen)
 
 
-def relaxed(nats: Singles, rows: Ints, c: MemberColumns, seen: ClosedBin) -> Singles:
+def relaxed(nats: Singles, rows: Ints, c: MemberColumns, closed: MemberBin) -> Singles:
     """Return the evidence of some rows (rows × RHOS) without the part that members bring back with them."""
-    back = seen.back[rows]
-    missing = np.maximum(c.usual_up[rows] - before(seen)[rows], back)
+    back = closed.seen.back[rows]
+    missing = np.maximum(c.usual_up[rows] - closed.before[rows], back)
     return nats * (1 - back / np.maximum(missing, 1))[:, None].astype(np.float32)
-
-
-def together(seen: ClosedBin, up: Floats) -> Floats:
-    """Return the losses, each counted by the share of its network's other members that were lost with it (rows)."""
-    share = np.maximum(seen.lost - 1, 0) / np.maximum(up - 1, 1)
-    return np.asarray(seen.lost * np.minimum(share, 1))

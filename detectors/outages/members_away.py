@@ -13,10 +13,10 @@ from functools import cache
 
 import numpy as np
 
-from detectors.types import DAY, ClosedBin, Flags, Floats, Ints
+from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
 from .member_churn import FEW, NOTABLE
-from .member_losses import FEWEST, SPELL, before, log_gamma
+from .member_losses import FEWEST, SPELL, MemberBin, blocks, log_gamma, strongest
 from .series_state import MemberColumns, SeriesStore
 
 BUCKETS = 8  # of age, each twice as long as the one before: returns are quick at first (to 11 hours)
@@ -97,58 +97,66 @@ def buckets(width: int) -> Ints:
     return np.asarray(np.clip(doublings, 0, BUCKETS - 1).astype(np.int64))
 
 
-def advance(store: SeriesStore, seen: ClosedBin, gained: Floats, feed: FeedReturns, width: int) -> FeedReturns:
+def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedReturns, width: int) -> FeedReturns:
     """Let the groups of all rows grow older by a bin, begin, gain members or end; return what the feed showed.
 
     `gained`: evidence of this bin's losses (nats, rows), 0 where they are usual.
     """
     c, phase = store.members, store.phases.phase
-    followed, measured = phase >= 2, seen.alive & seen.present
-    free = measured & ~followed
+    followed = phase >= 2
+    free = closed.measured & ~followed
     there = np.flatnonzero(free & (c.away > 0))
-    feed = _return(c, there, seen, phase[there] == 0, feed, width)
-    losing = np.flatnonzero(free & (seen.lost > 0))
-    summed = store.falls.evidence[losing].max(axis=1, initial=0)
+    feed = _return(c, there, closed, phase[there] == 0, feed, width)
+    losing = closed.losing[~followed[closed.losing]]
+    summed = np.maximum(strongest(store.falls.evidence.take(losing, axis=0)), 0)
     begin = _begins(c, losing, gained[losing], summed, phase[losing] == 0, width)
     over = np.zeros(len(c.away), np.bool_)
     over[losing[begin]] = True
-    over |= free & (c.away > 0) & ((c.away < 0.5) | (c.group_age >= longest(width)))
-    _forget(c, measured, width)
+    there = there[c.away[there] > 0]
+    over[there[(c.away[there] < 0.5) | (c.group_age[there] >= longest(width))]] = True
+    _forget(c, closed.measured, width)
     _remember(c, np.flatnonzero(over & (phase == 0) & (c.group_evidence >= NOTABLE)), feed, width)
-    _clear(c, over | followed)
-    _lose(c, losing, begin, seen, gained, summed, width)
+    _clear(c, np.flatnonzero(over | followed))
+    _lose(c, losing, begin, closed.seen, gained, summed, width)
     return feed
 
 
-def _return(c: MemberColumns, rows: Ints, seen: ClosedBin, calm: Flags, feed: FeedReturns, width: int) -> FeedReturns:
+def _return(c: MemberColumns, rows: Ints, closed: MemberBin, calm: Flags, feed: FeedReturns, width: int) -> FeedReturns:
     """Take the members that came back from their groups, but for those that always do; teach feed and networks."""
-    away, age = c.away[rows].astype(np.float64), c.group_age[rows]
-    returned, at = np.minimum(_returned(c, rows, seen, away), away), buckets(width)[age]
-    down = np.where(seen.back[rows] > 0, np.maximum(c.usual_up[rows] - seen.value[rows], 0), away)
-    stayed_down = np.maximum(seen.size[rows] - seen.value[rows] - seen.lost[rows], 0)  # before the bin and after it
-    c.away[rows] = np.minimum(np.minimum(away - returned, down), stayed_down)
+    away, seen, age = c.away[rows].astype(np.float64), closed.seen, c.group_age[rows]
+    some = np.flatnonzero(seen.back[rows] > 0)
+    returned = _returned(c, rows[some], closed, away[some])
+    left = np.maximum(seen.size[rows] - seen.value[rows] - seen.lost[rows], 0)  # down before the bin and after it
+    down = np.maximum(c.usual_up[rows[some]] - seen.value[rows[some]], 0)
+    np.minimum(left, away, out=left)
+    left[some] = np.minimum(np.minimum(away[some] - returned, down), left[some])
+    c.away[rows] = left
     c.group_age[rows] = age + 1
-    weight = calm / (1 + feed.tie * np.maximum(away - 1, 0))
-    fade = math.exp(-width / MEMORY)
-    common = weight * (c.group_evidence[rows] < NOTABLE)
-    c.returned[rows] += (common * returned).astype(np.float32)
-    c.expected_back[rows] += (common * away * feed.rates()[at]).astype(np.float32)
-    sums = [np.bincount(at, weights=weight * each, minlength=BUCKETS) for each in (away, returned)]
+    weighed, pace = calm / (1 + feed.tie * np.maximum(away - 1, 0)), feed.rates()
+    common = np.flatnonzero(c.group_evidence[rows] < NOTABLE)
+    at, fade, weighed_back = buckets(width)[age], math.exp(-width / MEMORY), weighed[some] * returned
+    exposed = weighed * away
+    c.expected_back[rows[common]] += (exposed[common] * pace[at[common]]).astype(np.float32)
+    usual = c.group_evidence[rows[some]] < NOTABLE
+    c.returned[rows[some[usual]]] += weighed_back[usual].astype(np.float32)
+    sums = np.bincount(at, exposed, BUCKETS), np.bincount(at[some], weighed_back, BUCKETS)
     feed = replace(feed, away=fade * (feed.away + sums[0]), back=fade * (feed.back + sums[1]))
-    return _teach(c, rows[calm], seen, feed, fade, width)
+    moment = -(-BRIEF // width)
+    return _teach(c, rows[calm & (age < moment)], closed, feed, fade, moment, width)
 
 
-def _returned(c: MemberColumns, rows: Ints, seen: ClosedBin, away: Floats) -> Floats:
+def _returned(c: MemberColumns, rows: Ints, closed: MemberBin, away: Floats) -> Floats:
     """Return how many of the members that came back were of the groups (rows): in proportion to all that were away.
 
     Of a group on trial, no more than come back beyond those that always do, as often as members go, and a standard
     deviation of these.
     """
+    seen = closed.seen
     back = seen.back[rows]
-    share = back * away / np.maximum(seen.size[rows] - before(seen)[rows], away)
+    share = back * away / np.maximum(seen.size[rows] - closed.before[rows], away)
     usual = usual_returns(c, rows, seen)
     unusual = np.minimum(share, np.maximum(back - usual + np.sqrt(usual), 0))
-    return np.where(c.group_evidence[rows] >= NOTABLE, unusual, share)
+    return np.minimum(np.where(c.group_evidence[rows] >= NOTABLE, unusual, share), away)
 
 
 def usual_returns(c: MemberColumns, rows: Ints, seen: ClosedBin) -> Floats:
@@ -156,19 +164,22 @@ def usual_returns(c: MemberColumns, rows: Ints, seen: ClosedBin) -> Floats:
     return np.asarray(c.late_turnover[rows] / 2 * (seen.size[rows] + FEW))
 
 
-def _teach(c: MemberColumns, rows: Ints, seen: ClosedBin, feed: FeedReturns, fade: float, width: int) -> FeedReturns:
+def _teach(
+    c: MemberColumns, rows: Ints, closed: MemberBin, feed: FeedReturns, fade: float, moment: int, width: int
+) -> FeedReturns:
     """Teach the feed how much the returns of a group are tied, and whether networks are cut off for moments only.
 
     Each group is judged once, a moment after its loss, with the groups over by then: of later ages only groups that
     are slow to return would be left. Where many others come and go meanwhile, nobody can tell whose the returns are.
+    `rows`: calm, with groups of this age in bins at the most.
     """
-    moment = -(-BRIEF // width)
     age, away = c.group_age[rows], c.away[rows]
-    due = (age == moment) | ((age < moment) & (away < 0.5))
+    due = (age == moment) | (away < 0.5)
     rows, away, whole = rows[due], away[due], c.lost_together[rows[due]].astype(np.float64)
     judged = (c.group_evidence[rows] >= NOTABLE) & (whole >= FEWEST) & (whole >= PART * c.usual_up[rows])
     brief = float((judged & (away <= whole / 2)).sum())
-    at_once = (whole >= 2) & (c.group_span[rows] == 1) & (moment * usual_returns(c, rows, seen) <= ALIEN * whole)
+    usual = usual_returns(c, rows, closed.seen)
+    at_once = (whole >= 2) & (c.group_span[rows] == 1) & (moment * usual <= ALIEN * whole)
     total, share = whole[at_once], 1 - _still_away(c, rows[at_once], feed.hazard(width)[moment], 0)
     variance = total * share * (1 - share)
     excess = ((total - away[at_once] - total * share) ** 2 - variance) / (total - 1)
@@ -213,7 +224,7 @@ def _remember(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> No
     c.expected_back[rows] += (weight * exposed).astype(np.float32)
 
 
-def _clear(c: MemberColumns, rows: Flags) -> None:
+def _clear(c: MemberColumns, rows: Ints) -> None:
     for column in (c.away, c.lost_together, c.group_evidence, c.group_age, c.group_span):
         column[rows] = 0
 
@@ -231,36 +242,62 @@ def _lose(
     c.group_evidence[rows] = np.maximum(c.group_evidence[rows] + gained[rows], summed)
 
 
-def worth(c: MemberColumns, feed: FeedReturns, width: int) -> Floats:
-    """Return the evidence of the groups that are away (nats, rows), 0 where there is none.
+def worth(c: MemberColumns, feed: FeedReturns, width: int) -> tuple[Ints, Floats]:
+    """Return the rows with a group that is away, and the evidence of it (nats).
 
     What the loss of those still away was worth, and the likelihood of staying away in an outage over that of
     reconnecting, which those that have returned speak against.
     """
     rows = np.flatnonzero((c.group_evidence >= NOTABLE) & (c.away >= FEWEST))
-    nats = np.zeros(len(c.away))
-    if rows.size:
-        left = np.minimum(c.away[rows] / (NEARLY * c.lost_together[rows]), 1)
-        gain = stayed(c, rows, feed, width) * (c.group_age[rows] > 0)
-        nats[rows] = np.maximum(c.group_evidence[rows] * left + gain, 0)
-    return nats
+    hazard = feed.hazard(width)
+    return rows, np.concatenate([_worth(c, rows[part], feed.tie, hazard) for part in blocks(len(rows))])
 
 
-def stayed(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> Floats:
+def _worth(c: MemberColumns, rows: Ints, tie: float, hazard: Floats) -> Floats:
+    age, away, whole = c.group_age[rows], c.away[rows], c.lost_together[rows].astype(np.float64)
+    loss = c.group_evidence[rows] * np.minimum(away / (NEARLY * c.lost_together[rows]), 1)
+    share = _still_away(c, rows, hazard[np.minimum(age, len(hazard) - 1)])
+    back = np.rint(whole - away)
+    return np.asarray(np.maximum(loss + stayed(whole - back, back, share, tie, loss) * (age > 0), 0))
+
+
+def stayed(away: Floats, back: Floats, share: Floats, tie: float, loss: Singles) -> Floats:
     """Return the log-likelihood ratio (rows) of "all, or about 95 % of them, stay away" against "they reconnect".
 
-    They may reconnect in groups or each for itself, whichever fits.
+    They may reconnect in groups or each for itself, whichever fits; `share`: of them still away on average. Where the
+    second alone outweighs what the `loss` was worth (nats), the first is not looked at: the ratio is too large then,
+    and leaves no evidence all the same.
     """
-    whole = c.lost_together[rows].astype(np.float64)
-    back = np.rint(whole - c.away[rows])
-    hazard = feed.hazard(width)
-    away, share = whole - back, _still_away(c, rows, hazard[np.minimum(c.group_age[rows], len(hazard) - 1)])
-    tied, loose = (
-        _beta_binomial(away, back, share * (1 / tie - 1), (1 - share) * (1 / tie - 1)) for tie in (feed.tie, LOOSE)
-    )
-    most = _beta_binomial(away, back, np.full(len(rows), STAY), np.ones(len(rows)))
-    gain = np.logaddexp(most, np.where(back == 0, 0.0, -np.inf)) - TWO - np.maximum(tied, loose)
-    return np.asarray(np.where(back == 0, np.maximum(gain, 0), gain))
+    most, none = _stay(away, back), np.flatnonzero(back == 0)
+    most[none] = np.logaddexp(most[none], 0.0)
+    most -= TWO
+    reconnect = _beta_binomial(away, back, *_beta(share, LOOSE))
+    open_ = np.flatnonzero(loss + (most - reconnect) >= 0)
+    tied = _beta_binomial(away[open_], back[open_], *_beta(share[open_], tie))
+    reconnect[open_] = np.maximum(tied, reconnect[open_])
+    gain = most - reconnect
+    gain[none] = np.maximum(gain[none], 0)
+    return gain
+
+
+def _beta(share: Floats, tie: float) -> tuple[Floats, Floats]:
+    """Return the parameters of the beta law of a mean `share` in which two members are tied so much."""
+    return share * (1 / tie - 1), (1 - share) * (1 / tie - 1)
+
+
+def _stay(away: Floats, back: Floats) -> Floats:
+    """Return the log-likelihood of so many away and back when `STAY` of 20 stay, in a beta law (whole numbers)."""
+    left, returned = away.astype(np.int64), back.astype(np.int64)
+    table = log_factorials(int((left + returned).max(initial=0)).bit_length())
+    of_stay, of_both = int(STAY) - 1, int(STAY)  # Γ(n) is (n − 1)!
+    over = table[left + of_stay] + table[returned] + table[of_both]
+    return np.asarray(over - (table[left + returned + of_both] + table[of_stay] + table[0]))
+
+
+@cache
+def log_factorials(bits: int) -> Floats:
+    """Return the logarithms of the factorials of the numbers below that power of two, and twenty more."""
+    return log_gamma(np.arange(1.0, 2**bits + STAY + 2))
 
 
 def _beta_binomial(away: Floats, back: Floats, first: Floats, second: Floats) -> Floats:

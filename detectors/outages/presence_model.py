@@ -10,25 +10,39 @@ from . import feed_fault, member_churn, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .feed_fault import CommonFall
-from .member_losses import FEWEST
+from .member_losses import FEWEST, MemberBin
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .recovery import CourseStep
-from .series_state import CourseColumns, SeriesStore
+from .series_state import CourseColumns, MemberColumns, SeriesStore
 
 DOUBT = 2.0  # nats short of the threshold that evidence stays while a network may be cut off for a moment (hand-set)
 GONE = 0.1  # share of the members up below which nothing is left to doubt, as in the other kinds
 CERTAIN = 1e4  # precision: that members are up is a fact, no noise
 
 
-def _evidence(store: SeriesStore, returns: FeedReturns, width: int) -> Floats:
+def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: ScoredBin) -> Floats:
     """Return the evidence of all rows (nats): of members lost of late, or of a group that stays away."""
-    c, falls = store.members, store.falls
-    fresh, group = falls.evidence.T.max(axis=0), members_away.worth(c, returns, width)
-    rows = np.flatnonzero(group >= fresh)
-    rows = rows[group[rows] > 0]
-    falls.bins[rows] = c.group_age[rows, None] + 1
-    return np.asarray(np.maximum(fresh, group))
+    falls, nats = store.falls, np.zeros(store.rows)
+    fallen = np.flatnonzero(member_losses.any_evidence(falls.evidence))
+    sums = falls.evidence.take(fallen, axis=0)
+    nats[fallen], scored.rho_index[fallen] = member_losses.strongest(sums), sums.argmax(axis=1)
+    rows, group = members_away.worth(store.members, returns, width)
+    stronger = (group >= nats[rows]) & (group > 0)
+    rows, group = rows[stronger], group[stronger]
+    falls.bins[rows] = store.members.group_age[rows, None] + 1
+    nats[rows] = group
+    return nats
+
+
+def _expected(c: MemberColumns, closed: MemberBin, followed: Ints) -> Floats:
+    """Return the members expected up (rows); more of them than ever are the new normal even in an outage."""
+    expected, seen = np.maximum(c.usual_up, closed.before), closed.seen
+    fresh = np.minimum(seen.lost[followed], np.maximum(seen.size[followed] - c.named[followed], 0))
+    expected[followed] = np.maximum(c.usual_up[followed] + fresh, seen.value[followed])
+    kept = followed[closed.measured[followed]]
+    c.usual_up[kept] = expected[kept]
+    return np.asarray(expected)
 
 
 def _active(state: DetectorState, scored: ScoredBin) -> Flags:
@@ -44,31 +58,25 @@ class PresenceModel:
 
     def score(self, state: DetectorState, seen: ClosedBin) -> ScoredBin:
         """Return the scores. A network of very few members never has enough evidence."""
-        store, s, scored = state.store, state.scalars, ScoredBin(state.store.rows)
+        store, s, scored, width = state.store, state.scalars, ScoredBin(state.store.rows), state.rule.width
         c, churn = store.members, member_losses.FeedChurn.of(s)
-        measured = seen.alive & seen.present
-        gained, width = member_losses.score(store, seen, churn, state.rule.width), state.rule.width
-        returns = members_away.advance(store, seen, gained, members_away.FeedReturns.of(s), width)
-        fresh = np.minimum(seen.lost, np.maximum(seen.size - c.named, 0))
+        closed = MemberBin.of(c, seen, churn)
+        gained, measured = member_losses.score(store, closed, churn, width), closed.measured
+        returns = members_away.advance(store, closed, gained, FeedReturns.of(s), width)
         followed = store.phases.phase == FOLLOWED
-        expected = np.where(
-            followed,
-            np.maximum(c.usual_up + fresh, seen.value),
-            np.maximum(c.usual_up, member_losses.before(seen)),
-        )
-        c.usual_up[followed & measured] = expected[followed & measured]
+        expected = _expected(c, closed, np.flatnonzero(followed))
         enough = measured & ~followed & (expected >= FEWEST) & (expected - seen.value >= FEWEST)
-        nats = _evidence(store, returns, width)
+        nats = _evidence(store, returns, width, scored)
         if returns.momentary:
             doubtful = ((c.group_age + 1.0) * width < BRIEF) & (seen.value > GONE * expected)
             nats = np.where(doubtful, np.minimum(nats, state.threshold - DOUBT), nats)
         scored.evidence[:] = np.where(enough, nats, 0)
         scored.value[:], scored.expected[:], scored.lowest_plausible[:] = seen.value, expected, expected
-        scored.precision[:], scored.noise[:], scored.rho_index[:] = CERTAIN, 0, store.falls.evidence.T.argmax(axis=0)
+        scored.precision[:], scored.noise[:] = CERTAIN, 0
         scored.measured[:], scored.ready[:] = measured, measured
         calm = state.calm(scored, measured)
-        after = member_churn.feed_after(churn, c, seen, calm, state.rule.width)
-        member_churn.remember(c, seen, churn, calm, state.rule.width)
+        after, weight = member_churn.feed_after(churn, c, closed, calm, width)
+        member_churn.remember(c, closed, weight, calm, width)
         s.update(after.scalars() | returns.scalars())
         return scored
 

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from detectors.outages.detector import Detector
 from detectors.types import DAY, ClosedBin, Kind, Rule
-from tests.calibration.quiet import KINDS, level
+from tests.calibration.quiet import level, measured
 from tests.calibration.report import heads, width
 from tests.calibration.textbook import Ewma, River
-from tests.detectors.series import bins, run
+from tests.detectors.series import run
 
 SIZES = (1_000, 10_000, 100_000, 400_000)
 LARGE = 1_000_000
@@ -26,7 +26,13 @@ TAUGHT = 1_000  # series that lived through the history; the others are copies o
 HISTORY = 8
 BINS = 24
 RIVERS = 200
-CASES: tuple[tuple[Kind, int], ...] = (("count", 300), ("count", 3_600), ("gauge", 300), ("gauge", 3_600))
+CASES: tuple[tuple[Kind, int], ...] = (
+    ("count", 300),
+    ("count", 3_600),
+    ("gauge", 300),
+    ("gauge", 3_600),
+    ("presence", 300),
+)
 Close = Callable[[ClosedBin], object]
 
 
@@ -50,8 +56,8 @@ class Cost(NamedTuple):
 def teach(kind: Kind, width_: int) -> Taught:
     """Let a thousand quiet series live for eight days, and keep the bins after that."""
     days = HISTORY + -(-BINS * width_ // DAY)
-    value, size = KINDS[kind](np.random.default_rng(1), level(np.random.default_rng(2), TAUGHT, days, width_))
-    seen = list(bins(value, width_, size, group=1))
+    rng, shape = np.random.default_rng(1), level(np.random.default_rng(2), TAUGHT, days, width_)
+    seen = list(measured(rng, kind, shape, width_, np.ones(TAUGHT, np.int64)))
     detector, now = Detector(Rule(kind, width_)), HISTORY * DAY // width_
     run(detector, iter(seen[:now]))
     return Taught(detector, seen[now : now + BINS])

@@ -10,7 +10,17 @@ import pytest
 
 from detectors.outages import recovery
 from detectors.outages.detector import Detector
-from detectors.outages.member_losses import FeedChurn, NormalLosses, evidence, hidden, log_gamma, others, usual, weigh
+from detectors.outages.member_losses import (
+    FeedChurn,
+    MemberBin,
+    NormalLosses,
+    evidence,
+    hidden,
+    log_gamma,
+    others,
+    usual,
+    weigh,
+)
 from detectors.types import Change, ClosedBin, Floats, Rule
 from tests.detectors.series import START, members, outages, run
 
@@ -91,7 +101,8 @@ def test_a_bin_that_loses_fewer_than_usual_speaks_for_no_fall(chance: float) -> 
     lost = np.round(np.linspace(0.02, 1.0, 40) * chance * 300)
     state, churn = detector.state, FeedChurn.of(detector.scalars)
     quiet = feed(lost, np.full(40, 300.0), START)
-    found = weigh(state.store.members, np.arange(40), quiet, churn).max(axis=1)
+    closed = MemberBin.of(state.store.members, quiet, churn)
+    found = weigh(state.store.members, np.arange(40), closed, churn).max(axis=1)
     assert (found <= 0).all()
 
 
@@ -143,7 +154,7 @@ def test_what_is_known_of_a_network_is_drawn_towards_the_feed() -> None:
     c.member_bins[1], c.losses[1], c.joint_losses[1] = 10_000, 400, 15
     calm = feed(np.zeros(2), np.full(2, 20.0), START)
     churn = replace(FeedChurn.of({}), rate=0.01, tie=0.02, fresh=0.0)
-    normal, shape = usual(c, rows, calm, churn), churn.tie_of(np.array([20.0]))[0] / churn.tie
+    normal, shape = usual(c, rows, MemberBin.of(c, calm, churn), churn), churn.tie_of(np.array([20.0]))[0] / churn.tie
     assert 0.3 < shape < 0.8
     assert normal.chance == pytest.approx([0.01, 401 / 10_100])
     assert normal.tie == pytest.approx(
@@ -233,7 +244,7 @@ def test_losses_that_chance_puts_together_are_no_tie() -> None:
     c = lived(size, 288, chance=0.1).state.store.members
     churn = replace(FeedChurn.of({}), rate=0.1, tie=0.001, fresh=0.0)
     alone, tied = (
-        others(c, np.arange(1), feed(lost, size, START), churn).tie[0]
+        others(np.arange(1), MemberBin.of(c, feed(lost, size, START), churn), churn).tie[0]
         for lost in (losing, np.where(np.arange(60) % 10 == 1, 12.0, 0.0))
     )
     assert alone < 0.01
