@@ -40,7 +40,8 @@ def history() -> dashboard.Dashboard:
     """Return the dashboard."""
     source = dashboard.DatasourceVariable("infinity").label("JSON API").type(KIND)
     builder = board("ebbtide-history", "Ebbtide history", "Recent incidents and outages.", [source])
-    incidents = {"started_at": "timestamp", "state": "string", "severity": "string", "headline": "string"}
+    incidents = {"started_at": "timestamp", "confirmed_at": "timestamp", "state": "string"}
+    incidents |= {"severity": "string", "headline": "string"}
     outages = {"started_at": "timestamp", "entity": "string", "state": "string", "max_drop": "number", "feed": "string"}
     text = "The newest revision of each, including those that ended recently."
     outage_table = _table("Outages", text, "outages", outages)

@@ -50,7 +50,8 @@ def last_episodes(revisions: Iterator[Incident]) -> list[Episode]:
     confirmed: set[str] = set()
     for revision in revisions:
         last[revision.incident_id] = revision
-        confirmed |= {revision.incident_id} if revision.state in CONFIRMED else set()
+        is_confirmed = revision.confirmed_at is not None or revision.state in CONFIRMED  # older ones have no time
+        confirmed |= {revision.incident_id} if is_confirmed else set()
     return [
         _detected_episode(incident)
         for incident in last.values()

@@ -24,7 +24,7 @@ def _of_outage(outage: Outage) -> Annotation:
     tags = ["outage", outage.state, outage.severity, outage.entity, outage.feed]
     return _annotation(
         outage,
-        title=f"{series}: at most {outage.max_drop:.0%} lost",
+        title=f"{_standing(outage)}{series}: at most {outage.max_drop:.0%} lost",
         text=f"{state}: {measured} of {outage.expected:g} expected, feed {outage.feed}",
         tags=[*tags, *filter(None, [outage.country, outage.region])],
     )
@@ -34,7 +34,14 @@ def _of_incident(incident: Incident) -> Annotation:
     tags = [
         "incident", incident.state, incident.severity, *incident.kinds, *incident.scope.countries, *incident.feeds
     ]  # fmt: skip
-    return _annotation(incident, title=f"{incident.severity} incident", text=incident.headline, tags=tags)
+    return _annotation(
+        incident, title=f"{_standing(incident)}{incident.severity} incident", text=incident.headline, tags=tags
+    )
+
+
+def _standing(item: Outage | Incident) -> str:
+    """Return what a title must say first of something that is not confirmed, or was found to be none."""
+    return f"{item.state}: " if item.state in ("suspected", "retracted") else ""
 
 
 def _annotation(item: Outage | Incident, title: str, text: str, tags: list[str]) -> Annotation:

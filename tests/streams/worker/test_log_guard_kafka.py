@@ -13,15 +13,20 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import NewPartitions
 
+from schemas.outage import Outage, encode
 from streams.broker import changelog as changelogs
 from streams.broker import topics
+from streams.config.loader import load
+from streams.state.measurement_stage import MeasurementStage
 from tests.drill.snapshot_log import NOTHING, SnapshotLog
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
+from tests.streams.helpers import records
 from tests.streams.two_partitions import messages, two_partitions
 
 pytestmark = pytest.mark.kafka
 LINES = 300
+START = 1_466_121_600
 OTHERS = (b"areas:", b"incidents:")  # rows of the other stages begin so
 
 
@@ -35,7 +40,7 @@ def cluster(kafka: ApacheKafka, tmp_path: Path, request: pytest.FixtureRequest) 
 
 def message(second: int) -> bytes:
     """Return a measurement of one second."""
-    return orjson.dumps({"feed": "atlas", "ts": 1_466_121_600 + second, "asn": 1, "member": "a", "up": True})
+    return orjson.dumps({"feed": "atlas", "ts": START + second, "asn": 1, "member": "a", "up": True})
 
 
 def send(cluster: Cluster, first: int, count: int = LINES) -> int:
@@ -193,6 +198,48 @@ def test_gap(cluster: Cluster) -> None:
     again.wait_ready()
     assert again.wait_applied({0: first + LINES - 1})[0]["received"] == 2 * LINES
     assert f"ebbtide_lost_messages_total {LINES}.0".encode() in again.get("/metrics")[1]
+
+
+def falling(bins: range) -> list[bytes]:
+    """Return what 60 members in six networks say in these bins; those of one network are down from bin 30 to 41."""
+    return [
+        orjson.dumps(
+            {"feed": "atlas", "ts": START + 300 * number + asn, "asn": asn, "member": f"{asn}-{name}", "up": up}
+        )
+        for number in bins
+        for asn in range(1, 7)
+        for name in range(10)
+        for up in [asn != 1 or not 30 <= number < 42]
+    ]
+
+
+def with_gap(cluster: Cluster, before: list[bytes], after: list[bytes]) -> list[Outage]:
+    """Return the outages of a stage that is told of a gap between messages, without a broker."""
+    stage = MeasurementStage(load(cluster.feeds, {}), 0, {}, 0.0)
+    found = stage.process(records(before), 0.0).outages
+    stage.note_gap()
+    return found + stage.process(records(after, 10_000), 0.0).outages
+
+
+def test_gap_while_an_outage_is_open(cluster: Cluster) -> None:
+    """The outage says how many of its bins are unknown, with the bytes of a stage that is told of the same gap."""
+    before, gone, after = falling(range(33)), falling(range(33, 37)), falling(range(37, 48))
+    worker, last = cluster.worker(), cluster.send(*((0, b"asn/1", value) for value in before))[-1]
+    worker.wait_applied({0: last})
+    assert worker.stop() == 0
+    cluster.send(*((0, b"asn/1", value) for value in gone))
+    end = cluster.send(*((0, b"asn/1", value) for value in after))[-1]
+    delete_before(cluster, cluster.kafka.measurements, end - len(after) + 1)
+    cluster.environment["EBBTIDE_KAFKA_GAPS"] = "accept"
+    again = cluster.worker()
+    again.wait_applied({0: end})
+    assert again.stop() == 0
+    expected = with_gap(cluster, before, after)
+    assert {outage.missing_bins for outage in expected if outage.state == "closed"} == {
+        6
+    }  # 32 to 37: neither end is sure
+    published = [record.value for record in cluster.records(cluster.kafka.outages)]
+    assert published == [encode(outage) for outage in expected]
 
 
 @pytest.mark.parametrize("gaps", ["refuse", "accept"])
