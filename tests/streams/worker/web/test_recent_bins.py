@@ -12,6 +12,7 @@ from schemas.api import SeriesQuery
 from schemas.outage import Outage, decode_outage
 from streams.config.settings import Settings
 from streams.pipeline.shard import Shard
+from streams.worker.web.bins import series_bins
 from streams.worker.web.entity_series import page_of_series
 from streams.worker.web.recent_bins import RecentBins, SeriesHistory
 from tests.streams.helpers import DAY, HOUR, START, Run, message, settings
@@ -133,3 +134,20 @@ def test_the_bins_of_an_outage_that_ended_are_kept_with_it() -> None:
     newest = of_outage(recent, going)
     assert newest is not None
     assert newest.starts[-1] == START + 162 * HOUR
+
+
+def test_bins_that_were_deleted_unread_are_null_in_the_api() -> None:
+    """A count that was not read is unknown, not 0, and what is expected does not move over the gap."""
+    given = settings(("count",))
+    running, recent = watched(given)
+    running.take(hours(24, range(1, 7), feed="count"))
+    feed = running.shard.feeds["count"]
+    feed.gap = feed.gap.widened(feed.watermark.next_close)
+    running.take(hours(8, range(1, 7), first=30, feed="count"))
+    bins = series_bins(given, history(recent, 1, "count")).bins
+    unread = [number for number, closed in enumerate(bins) if closed.value is None]
+    assert unread == list(range(unread[0], unread[0] + len(unread))) and len(unread) >= 6
+    assert {closed.expected for closed in bins[unread[0] : unread[-1] + 1]} == {None}
+    before, after = bins[unread[0] - 1].expected, bins[unread[-1] + 1].expected
+    assert before is not None and after is not None
+    assert abs(after - before) < 0.05 * before
