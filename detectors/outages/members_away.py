@@ -124,22 +124,22 @@ def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedRet
 def _return(c: MemberColumns, rows: Ints, closed: MemberBin, calm: Flags, feed: FeedReturns, width: int) -> FeedReturns:
     """Take the members that came back from their groups, but for those that always do; teach feed and networks."""
     away, seen, age = c.away[rows].astype(np.float64), closed.seen, c.group_age[rows]
-    some = np.flatnonzero(seen.back[rows] > 0)
-    returned = _returned(c, rows[some], closed, away[some])
+    back = np.flatnonzero(seen.back[rows] > 0)
+    returned = _returned(c, rows[back], closed, away[back])
     left = np.maximum(seen.size[rows] - seen.value[rows] - seen.lost[rows], 0)  # down before the bin and after it
-    down = np.maximum(c.usual_up[rows[some]] - seen.value[rows[some]], 0)
+    down = np.maximum(c.usual_up[rows[back]] - seen.value[rows[back]], 0)
     np.minimum(left, away, out=left)
-    left[some] = np.minimum(np.minimum(away[some] - returned, down), left[some])
+    left[back] = np.minimum(np.minimum(away[back] - returned, down), left[back])
     c.away[rows] = left
     c.group_age[rows] = age + 1
     weighed, pace = calm / (1 + feed.tie * np.maximum(away - 1, 0)), feed.rates()
     common = np.flatnonzero(c.group_evidence[rows] < NOTABLE)
-    at, fade, weighed_back = buckets(width)[age], math.exp(-width / MEMORY), weighed[some] * returned
+    at, fade, weighed_back = buckets(width)[age], math.exp(-width / MEMORY), weighed[back] * returned
     exposed = weighed * away
     c.expected_back[rows[common]] += (exposed[common] * pace[at[common]]).astype(np.float32)
-    usual = c.group_evidence[rows[some]] < NOTABLE
-    c.returned[rows[some[usual]]] += weighed_back[usual].astype(np.float32)
-    sums = np.bincount(at, exposed, BUCKETS), np.bincount(at[some], weighed_back, BUCKETS)
+    usual = c.group_evidence[rows[back]] < NOTABLE
+    c.returned[rows[back[usual]]] += weighed_back[usual].astype(np.float32)
+    sums = np.bincount(at, exposed, BUCKETS), np.bincount(at[back], weighed_back, BUCKETS)
     feed = replace(feed, away=fade * (feed.away + sums[0]), back=fade * (feed.back + sums[1]))
     moment = -(-BRIEF // width)
     return _teach(c, rows[calm & (age < moment)], closed, feed, fade, moment, width)
