@@ -74,9 +74,9 @@ def shares(text: str) -> list[float]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_lost_is_what_the_value_lacks(kind: Kind) -> None:
     """In the table, the alert, the metric and the filter of the pages, for every revision that has a value."""
-    known = [outage for outage in all_revisions(kind) if outage.value is not None]
-    assert {"open", "closed"} <= {outage.state for outage in known}
-    for outage in known:
+    valued = [outage for outage in all_revisions(kind) if outage.value is not None]
+    assert {"open", "closed"} <= {outage.state for outage in valued}
+    for outage in valued:
         (cell,) = re.findall(r"(\d+)%", line(outage))
         assert agrees(int(cell) / 100, outage), line(outage)
         assert agrees(lost(outage), outage)

@@ -79,7 +79,9 @@ def test_records_that_cannot_be_read_are_counted() -> None:
     events = TopicEvents(KAFKA, 3, lambda: counted.append(1))
     assert events.notices() == []
     events.put([record(7, None, "x", b"{}")])
-    single = "1 record of the topics of outages and incidents cannot be read, the newest in topic outages, partition 0, "
+    single = (
+        "1 record of the topics of outages and incidents cannot be read, the newest in topic outages, partition 0, "
+    )
     assert events.notices() == [f"{single}offset 7"]
     events.put([record(8, made(1)), record(9, None, "x", b"[]")])
     assert len(counted) == 2
