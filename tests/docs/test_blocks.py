@@ -27,6 +27,7 @@ OTHERS = {
         "install",
         "journalctl",
         "kafka-acls.sh",
+        "kafka-configs.sh",
         "kcat",
         "kubectl",
         "pip",
