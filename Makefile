@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: power demo help test check lint lock audit fuzz bench bench-detect recovery soak idle latency incident-latency scaling calibration constants drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: power demo help test check lint lock audit fuzz bench bench-detect bench-sources recovery soak idle latency incident-latency scaling calibration constants drill scoreboard situations schemas dashboards screenshot clean
 
 # The demo needs no tools of development: it has a small environment of its own.
 DEMO := .venv-demo
@@ -84,6 +84,9 @@ bench-detect: export OMP_NUM_THREADS = 1
 bench-detect: export OPENBLAS_NUM_THREADS = 1
 bench-detect: $(STAMP)  ## what a series and bin costs
 	$(BIN)/python -m tests.calibration.bench
+
+bench-sources: $(STAMP)  ## flows of goflow2 a CPU second
+	$(BIN)/python -m tests.benchmarks.sources
 
 # What is locked: what an operator installs, what builds it, and what the checks need. With hashes, for all platforms.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header

@@ -18,6 +18,12 @@ def headers(reason: Reason, detail: str, topic: str, partition: int, offset: int
     return _headers(reason=reason, detail=detail, topic=topic, partition=str(partition), offset=str(offset))
 
 
+def source_headers(reason: str, detail: str, source: str, topic: str, partition: str, offset: int) -> Headers:
+    """Return the headers of a record of others that fits no mapping; `topic` and `partition` may be a file."""
+    place = {"topic": topic, "partition": partition, "offset": str(offset)}
+    return _headers(reason=reason, detail=detail, source=source, **place)
+
+
 def alert_headers(reason: AlertReason, detail: str, receiver: str, topic: str, partition: int, offset: int) -> Headers:
     """Return the headers of a revision that did not reach a receiver; `receiver` is empty when it is no revision."""
     place = {"topic": topic, "partition": str(partition), "offset": str(offset)}

@@ -76,9 +76,18 @@ def alerting(kafka: KafkaSettings) -> list[Topic]:
     ]
 
 
+def sourcing(kafka: KafkaSettings) -> list[Topic]:
+    """Return all topics that `ebbtide source` reads or writes."""
+    return [
+        Topic(kafka.measurements, kafka.partitions, {}),
+        Topic(kafka.dead, kafka.partitions, {"max.message.bytes": str(MAX_MESSAGE)}),
+        Topic(kafka.sources_state, 1, {"cleanup.policy": "compact"}),
+    ]
+
+
 def all_of(kafka: KafkaSettings) -> list[Topic]:
     """Return all topics, each once."""
-    return list({topic.name: topic for topic in [*wanted(kafka), *alerting(kafka)]}.values())
+    return list({topic.name: topic for topic in [*wanted(kafka), *alerting(kafka), *sourcing(kafka)]}.values())
 
 
 class TopicState(NamedTuple):
@@ -142,6 +151,13 @@ def existing(kafka: KafkaSettings, needed: Iterable[Topic] = ()) -> dict[str, in
 def _lacking(kafka: KafkaSettings, where: str, permission: str) -> BrokerError:
     user = kafka.sasl_username or "of these credentials"
     return BrokerError(f"{where} at {kafka.address}: the user {user} lacks the permission {permission.title()}")
+
+
+def partitions_of(kafka: KafkaSettings, topic: str) -> int:
+    """Return the number of partitions of any topic; 0 when there is none of that name. Raises BrokerError."""
+    with connected(kafka) as client:
+        (answer,) = client.describe_topics([topic])
+    return 0 if answer["error_code"] else len(answer["partitions"])
 
 
 def demand_permissions(kafka: KafkaSettings) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 
-from streams.cli.common import feed_settings_of, print_lines, print_rows, print_summary, with_reason
+from streams.cli.common import feed_settings_of, print_lines, print_summary, with_reason
 from streams.config.errors import UsageError
 from streams.config.settings import Settings
-from streams.sources.lines import encoded, file_measurements, source_named, summary_of
-from streams.sources.stage import SourceStage
-from streams.sources.until import Until, until_named
+from streams.sources.lines import source_named, summary_of
+from streams.sources.run import SourceRun, run_sources
+from streams.sources.until import until_named
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Print the sources, or the measurements of some of them with a summary on standard error."""
+    """Print the sources, or read some of them to their end, with a summary on standard error."""
     settings = feed_settings_of(arguments)
     if arguments.list:
         print_lines(described(settings))
@@ -32,9 +31,9 @@ def run(arguments: Namespace) -> None:
         raise UsageError("names no source: `ebbtide source --list` prints those of the settings")
     for name in arguments.names:
         source_named(settings, name)
-    if not arguments.dry_run:
-        raise UsageError("sources of files are printed: give --dry-run, and pipe it into `ebbtide replay -`")
-    print_summary(summary_of([print_source(settings, name, arguments.until) for name in arguments.names]))
+    runs = [SourceRun(settings, name, arguments.dry_run, arguments.until) for name in arguments.names]
+    run_sources(runs)
+    print_summary(summary_of([stage for source_run in runs for stage in source_run.stages]))
 
 
 def described(settings: Settings) -> list[str]:
@@ -43,14 +42,3 @@ def described(settings: Settings) -> list[str]:
         f"{name}: {source.__struct_config__.tag}, feed {source.feed} ({settings.feeds[source.feed].kind})"
         for name, source in settings.sources.items()
     ]
-
-
-def print_source(settings: Settings, name: str, until: Until | None) -> SourceStage:
-    """Print the measurements of a source of files, up to an end, and return its stage."""
-    stage, found = file_measurements(settings, name)
-    for limit, measurements in found:
-        print_rows(encoded(until.cut(measurements) if until else measurements))
-        if until and until.is_reached(limit):
-            break
-    sys.stdout.flush()
-    return stage

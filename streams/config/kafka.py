@@ -22,6 +22,7 @@ TOPIC_KEYS = (
     "calendar",
     "alerts_state",
     "alerts_dead",
+    "sources_state",
 )
 
 
@@ -55,6 +56,9 @@ class KafkaSettings(Section, frozen=True):
         Name, Meta(description="topic that stores which alerts were delivered to which receiver")
     ] = "alerts.state"
     alerts_dead: Annotated[Name, Meta(description="topic of alerts that could not be delivered")] = "alerts.dead"
+    sources_state: Annotated[
+        Name, Meta(description="topic that stores how far each part of each source has been read and sent")
+    ] = "sources.state"
     partitioner: Annotated[
         Literal["murmur2", "crc32", "fnv1a", "any"],
         Meta(description="hash by which producers choose the partition of a key; `any` checks nothing"),

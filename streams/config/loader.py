@@ -14,14 +14,14 @@ from streams.config.alerts import Alertmanager, PagerDuty, Slack, Webhook
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, SettingsError
 from streams.config.settings import FeedSettings, Settings, from_builtins, inner
-from streams.config.sources import FilesSource
+from streams.config.sources import SOURCE_TYPES
 
 PREFIX = "EBBTIDE_"
 # Tables of tables with names of the operator's, and what each may be.
 _MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "feeds": (FeedSettings,),
     "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
-    "sources": (FilesSource,),
+    "sources": tuple(SOURCE_TYPES.values()),
 }
 MAX_SETTINGS = 1 << 20  # bytes
 DEFAULT_SETTINGS = Path("ebbtide.toml")

@@ -12,7 +12,7 @@ import msgspec
 from streams.config.durations import UNITS
 from streams.config.secret import Secret
 from streams.config.settings import ExpectedSettings, FeedSettings, Settings
-from streams.config.sources import Fields, FieldSource, FilesSource
+from streams.config.sources import SOURCE_TYPES, Fields, FieldSource
 from streams.config.types import Duration
 
 HEAD = """# Settings
@@ -24,7 +24,6 @@ HEAD = """# Settings
 settings check` names the first error with file, line and key. [alerts.md](alerts.md) describes receivers and routes,
 [sources.md](sources.md) sources and their fields.
 """
-SOURCES = {"files": FilesSource}
 TABLE = ("| key | type | default | what |", "|---|---|---|---|")
 _WORDS = {
     str: "text",
@@ -48,7 +47,7 @@ def sections() -> dict[str, type[msgspec.Struct]]:
     return {
         **plain,
         "[feeds.NAME]": FeedSettings,
-        **{f'[sources.NAME] type = "{tag}"': kind for tag, kind in SOURCES.items()},
+        **{f'[sources.NAME] type = "{tag}"': kind for tag, kind in SOURCE_TYPES.items()},
         "[sources.NAME.fields]": Fields,
         "[sources.NAME.fields.FIELD]": FieldSource,
         "[[calendar]]": ExpectedSettings,

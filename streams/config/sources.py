@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -168,7 +168,64 @@ class FilesSource(SourceSettings, tag="files", frozen=True):
     ] = None
 
 
-AnySource: TypeAlias = FilesSource
+class KafkaSource(SourceSettings, tag="kafka", frozen=True, kw_only=True):
+    """A Kafka topic of others: JSON, an object, an array of objects, or several objects a message."""
+
+    topic: Annotated[Name, Meta(description="the topic")]
+    bootstrap_servers: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="brokers of the topic (default: those of `[kafka]`, whose credentials count in any case)"),
+    ] = None
+    start: Annotated[
+        Literal["earliest", "latest"],
+        Meta(description="where the first run begins; later ones go on where the last has ended"),
+    ] = "earliest"
+    format: Annotated[Name, Meta(description="`json`, or the name of a plug-in")] = "json"
+
+
+class Goflow2Source(KafkaSource, tag="goflow2", frozen=True):
+    """Flows of goflow2 in JSON, with fields that the preset knows; see sources/goflow2.md."""
+
+    topic: Annotated[Name, Meta(description="the topic")] = "flows"
+
+    @property
+    def preset(self) -> Fields:
+        """The start of the flow, both networks, and bytes scaled by the sampling rate."""
+        return Fields(
+            ts=FieldSource(path="time_flow_start_ns", unit="ns"),
+            asn=("src_as", "dst_as"),
+            value=FieldSource(path="bytes", times="sampling_rate", zero=1),
+        )
+
+
+class PmacctSource(KafkaSource, tag="pmacct", frozen=True):
+    """What pmacct's Kafka plug-in purges, in JSON, with fields that the preset knows; see sources/pmacct.md."""
+
+    topic: Annotated[Name, Meta(description="the topic")] = "pmacct.acct"
+
+    @property
+    def preset(self) -> Fields:
+        """The time of the bin in UTC, both networks, and bytes."""
+        return Fields(
+            ts=FieldSource(path="stamp_inserted", unit="%Y-%m-%d %H:%M:%S", zone="UTC"),
+            asn=("as_src", "as_dst"),
+            value="bytes",
+        )
+
+    @property
+    def kept(self) -> Keep:
+        """Purges only, not the events around them."""
+        return self.keep or {"event_type": "purge"}
+
+
+AnySource: TypeAlias = FilesSource | KafkaSource | Goflow2Source | PmacctSource
+#: Each type of source, by the name that the settings give it.
+SOURCE_TYPES: Final[dict[str, Any]] = {
+    "files": FilesSource,
+    "kafka": KafkaSource,
+    "goflow2": Goflow2Source,
+    "pmacct": PmacctSource,
+}
 
 
 _ONLY_FOR: Final = {"of": ("ratio",), "member": ("distinct", "presence"), "up": ("presence",)}

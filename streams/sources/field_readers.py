@@ -139,7 +139,7 @@ def _plain_numbers(field: str, name: str, raw: Callable[..., list[Any]], zero: f
 
 
 def _whole(number: float) -> int | float:
-    return int(number) if number.is_integer() else number
+    return int(number) if number == int(number) else number
 
 
 def _number(field: str, name: str, value: Any) -> int | float:  # noqa: ANN401
@@ -150,7 +150,7 @@ def _number(field: str, name: str, value: Any) -> int | float:  # noqa: ANN401
     except (ValueError, OverflowError):
         number = math.nan
     if not 0 <= number < MOST:
-        raise WrongFieldError("bad-value", field, f"{name}: no number from 0 to 2^63: {value!r:.80}")
+        raise WrongFieldError("out-of-range", field, f"{name}: no number from 0 to 2^63: {value!r:.80}")
     return value if isinstance(value, int) else _whole(number)
 
 
@@ -172,7 +172,7 @@ def _as_text(field: str, name: str, value: Any) -> str | None:  # noqa: ANN401
         return value or None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise WrongFieldError("bad-value", field, f"{name}: no text: {value!r:.80}")
+    raise WrongFieldError("out-of-range", field, f"{name}: no text: {value!r:.80}")
 
 
 def state_column(source: FieldSource, getters: Mapping[str, Getter]) -> Column:
@@ -183,7 +183,7 @@ def state_column(source: FieldSource, getters: Mapping[str, Getter]) -> Column:
         text = str(value).lower()
         if value is not None and text in _TRUE | _FALSE:
             return text in _TRUE
-        reason = "missing-field" if value is None else "bad-value"
+        reason = "missing-field" if value is None else "out-of-range"
         raise WrongFieldError(reason, "up", f"{name}: neither true nor false: {value!r:.80}")
 
     return lambda items, records, errors: _converted(raw(items, records), convert, errors)
@@ -213,4 +213,4 @@ def asn_of(value: Any, name: str) -> int:  # noqa: ANN401
     digits = text[2:] if text[:2].upper() == "AS" else text
     if digits.isascii() and digits.isdecimal() and int(digits[:11]) <= LAST_ASN:
         return int(digits)
-    raise WrongFieldError("bad-value", "asn", f"{name}: no number of a network: {value!r:.80}")
+    raise WrongFieldError("out-of-range", "asn", f"{name}: no number of a network: {value!r:.80}")

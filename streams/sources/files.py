@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import glob, has_magic
 from itertools import islice
 
@@ -11,6 +11,7 @@ import orjson
 
 from streams.config.errors import InputError, UsageError
 from streams.config.line_files import read_lines
+from streams.sources.part_clock import Position
 from streams.sources.records import LineRecord, RecordChunk
 
 RECORDS = 2000  # of a chunk
@@ -46,14 +47,17 @@ def format_of(names: Sequence[str]) -> str:
     return formats.pop()
 
 
-def read_files(names: Sequence[str], has_header: bool) -> Iterator[RecordChunk]:
-    """Yield the records of files, one file after the other. Raises InputError, which names the file.
+def read_files(
+    names: Sequence[str], has_header: bool, positions: Mapping[str, Position] | None = None
+) -> Iterator[RecordChunk]:
+    """Yield the records of files from their positions, file after file. Raises InputError, which names the file.
 
     `has_header`: they are tables; a row is a JSON object of its cells that are not empty.
     """
+    begins = {name: position.offset for name, position in (positions or {}).items()}
     for name in names:
         values = _rows(name) if has_header else read_lines(name)
-        records = (LineRecord(value, offset) for offset, value in enumerate(values))
+        records = (LineRecord(value, offset) for offset, value in enumerate(values) if offset >= begins.get(name, 0))
         while found := list(islice(records, RECORDS)):
             yield RecordChunk(name, found)
         yield RecordChunk(name, [], last=True)

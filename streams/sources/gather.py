@@ -53,6 +53,7 @@ class Gather:
                 index = row.index
                 if moved > clock.newest or is_again:  # the clock moves between records
                     clock.move(moved)
+                    clock.pass_done(records[index].offset)
                     before = -1
             ts = row.ts
             if ts > moved:

@@ -91,7 +91,7 @@ class JsonDecoder:
         faults = {place: fault for place in set(places) if (fault := _fault(place, has_network))}
         for at, place in enumerate(places) if faults else ():
             if place in faults:
-                args[2].setdefault(at, WrongFieldError("bad-value", "fields", faults[place]))
+                args[2].setdefault(at, WrongFieldError("out-of-range", "fields", faults[place]))
         return places
 
 
@@ -131,14 +131,14 @@ def _check_each(check: Callable[..., None], rows: Iterable[tuple[Any, ...]], err
 
 def _check_trials(value: float, of: float) -> None:
     if of < value:
-        raise WrongFieldError("bad-value", "of", f"{of} is less than the value {value}")
+        raise WrongFieldError("out-of-range", "of", f"{of} is less than the value {value}")
 
 
 def _check_member(name: str | None) -> None:
     if name is None:
         raise WrongFieldError("missing-field", "member", "is not there")
     if len(name) > 128 or not is_name(name):
-        raise WrongFieldError("bad-value", "member", f"no line of at most 128 visible characters: {name!r:.80}")
+        raise WrongFieldError("out-of-range", "member", f"no line of at most 128 visible characters: {name!r:.80}")
 
 
 def _paths(source: SourceSettings) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,6 +15,7 @@ from streams.config.sources import FilesSource, SourceSettings
 from streams.sources.decoders import decoder_of
 from streams.sources.files import format_of, matching, read_files
 from streams.sources.gather import Gather, GatherRule
+from streams.sources.part_clock import Position
 from streams.sources.records import Decoder, RecordChunk
 from streams.sources.stage import Due, SourceStage
 
@@ -33,21 +35,31 @@ def source_named(settings: Settings, name: str) -> SourceSettings:
     return settings.sources[name]
 
 
-def stage_of(settings: Settings, name: str, decoder: Decoder) -> SourceStage:
-    """Return the stage of a source, at its beginning."""
+def stage_of(
+    settings: Settings, name: str, decoder: Decoder, positions: Mapping[str, Position] | None = None
+) -> SourceStage:
+    """Return the stage of a source at its positions, by default at its beginning."""
     source = source_named(settings, name)
     feed = settings.feeds[source.feed]
     rule = GatherRule(source.feed, feed.kind, int(feed.bin), float(source.lateness))
-    return SourceStage(name, decoder, Gather(rule))
+    return SourceStage(name, decoder, Gather(rule, positions or {}), is_proved=bool(positions))
 
 
-def file_chunks(source: SourceSettings, name: str, files: Sequence[str]) -> tuple[Decoder, Iterator[RecordChunk]]:
-    """Return the decoder and the chunks of files, by default those of the settings. Raises an EbbtideError."""
+class FileInput(NamedTuple):
+    """The files of a source, their decoder, and whether they are tables."""
+
+    names: list[str]
+    decoder: Decoder
+    has_header: bool
+
+
+def file_input(source: SourceSettings, name: str, files: Sequence[str] = ()) -> FileInput:
+    """Return what reads files, by default those of the settings. Raises an EbbtideError."""
     names = matching(files or (source.paths if isinstance(source, FilesSource) else ()))
     if not names:
         raise UsageError(f"sources.{name}.paths: names no files")
     form = (source.format if isinstance(source, FilesSource) else None) or format_of(names)
-    return decoder_of(name, source, form), read_files(names, form == "csv")
+    return FileInput(names, decoder_of(name, source, form), form == "csv")
 
 
 def measured(stage: SourceStage, chunks: Iterable[RecordChunk]) -> Iterator[Due]:
@@ -58,11 +70,11 @@ def measured(stage: SourceStage, chunks: Iterable[RecordChunk]) -> Iterator[Due]
     yield stage.rest()
 
 
-def file_measurements(settings: Settings, name: str, files: Sequence[str] = ()) -> tuple[SourceStage, Iterator[Due]]:
+def file_measurements(settings: Settings, name: str, files: Sequence[str]) -> tuple[SourceStage, Iterator[Due]]:
     """Return the stage of a source of files, and its measurements as they fall due. Raises an EbbtideError."""
-    decoder, chunks = file_chunks(source_named(settings, name), name, files)
-    stage = stage_of(settings, name, decoder)
-    return stage, measured(stage, chunks)
+    found = file_input(source_named(settings, name), name, files)
+    stage = stage_of(settings, name, found.decoder)
+    return stage, measured(stage, read_files(found.names, found.has_header))
 
 
 def summary_of(stages: Iterable[SourceStage]) -> dict[str, int]:

@@ -42,6 +42,12 @@ class PartClock:
         if self.position.newest is not None:
             self.newest = self.position.newest
             self.reached = self._boundary(self.newest)
+        self.pass_done(self.offset)
+
+    def pass_done(self, offset: int) -> None:
+        """Have rows of a record that was not read before the restart in no round that was sent."""
+        if offset >= self.position.done:
+            self.reached = max(self.reached, self.position.sent)
 
     def _boundary(self, ts: float) -> int:
         return int((ts - self.lateness) // self.width) * self.width
@@ -62,6 +68,7 @@ class PartClock:
 
     def send(self, limit: int) -> Position:
         """Forget the rounds up to a limit, which are sent now, and return where reading goes on."""
+        self.reached = max(self.reached, limit)  # a part that was idle was not waited for
         self.open = {number: place for number, place in self.open.items() if number > limit}
         offset, newest = min(self.open.values(), default=(self.offset, self.newest))
         return Position(

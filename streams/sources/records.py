@@ -93,3 +93,10 @@ class RecordChunk(NamedTuple):
     part: str
     records: Sequence[RawRecord]
     last: bool = False
+
+
+class Arrival(NamedTuple):
+    """What has come: chunks of parts, and the parts that have nothing more for now, which are not waited for."""
+
+    chunks: list[RecordChunk]
+    idle: frozenset[str] = frozenset()

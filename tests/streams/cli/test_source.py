@@ -142,5 +142,5 @@ def test_a_row_with_a_cell_too_many_is_rejected(folder: Path) -> None:
     (folder / "x.csv").write_text("\n".join([*rows, "1466089502000,1,9,1"]) + "\n")
     done = ebbtide("detect", "--source", "own", "x.csv", cwd=folder)
     assert b"4 records \xc2\xb7 2 measurements" in done.stderr
-    assert b"1 rejected (bad-value)" in done.stderr
+    assert b"1 rejected (out-of-range)" in done.stderr
     assert b"1 rejected (wrong-type)" in done.stderr

@@ -78,7 +78,7 @@ def test_networks_of_a_list_count_each() -> None:
 def test_what_is_no_number_of_a_network_is_rejected(asn: object) -> None:
     """It is another thing than a number that is no network: the mapping is wrong."""
     found = decoded(PLAIN, line({"t": 1, "a": asn}))
-    assert ([rejected.reason for rejected in found.rejected], found.rows) == (["bad-value"], [])
+    assert ([rejected.reason for rejected in found.rejected], found.rows) == (["out-of-range"], [])
 
 
 def test_values_by_a_second_name() -> None:
@@ -99,7 +99,7 @@ def test_large_values_are_exact() -> None:
 def test_bad_values(value: object) -> None:
     """Only numbers from 0 to 2^63; one that is missing has a reason of its own, and is never 0."""
     found = decoded(f'{PLAIN}\nvalue = "v"', line({"t": 1, "a": 1, "v": value}))
-    reason = "missing-field" if value in (None, "") else "bad-value"
+    reason = "missing-field" if value in (None, "") else "out-of-range"
     assert ([rejected.reason for rejected in found.rejected], found.rows) == ([reason], [])
 
 
@@ -107,7 +107,7 @@ def test_a_product_that_is_too_large_is_rejected() -> None:
     """Each factor is a number, the product is not a sensible one."""
     fields = PLAIN + '\nvalue = { path = "v", times = "w" }'
     found = decoded(fields, line({"t": 1, "a": 1, "v": 2**40, "w": 2**40}), line({"t": 1, "a": 1, "v": 2, "w": 3}))
-    assert [(rejected.at, rejected.reason) for rejected in found.rejected] == [(0, "bad-value")]
+    assert [(rejected.at, rejected.reason) for rejected in found.rejected] == [(0, "out-of-range")]
     assert [row.value for row in found.rows] == [6]
 
 

@@ -1,0 +1,192 @@
+"""Runs sources: connects, reads, gathers, sends, and connects again, until a signal or the end of the input."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any, NamedTuple
+
+from aiokafka.errors import KafkaError
+
+from streams.broker import topics
+from streams.broker.async_clients import consuming, transacting
+from streams.config.errors import BrokerError, UsageError
+from streams.config.settings import Settings
+from streams.config.sources import FilesSource, KafkaSource
+from streams.sources.backoff import Backoff
+from streams.sources.decoders import decoder_of
+from streams.sources.files import read_files
+from streams.sources.kafka_reader import KafkaReader, kafka_of
+from streams.sources.lines import file_input, source_named, stage_of
+from streams.sources.part_clock import Position
+from streams.sources.positions import read_positions
+from streams.sources.records import Arrival, RecordChunk, RejectedRecord
+from streams.sources.senders import Batch, DeadRecord, KafkaSender, PrintingSender, RefusedError, Sender
+from streams.sources.stage import Due, SourceStage
+from streams.sources.until import Until
+
+LOG = logging.getLogger("ebbtide.source")
+MOST_DEAD = 500  # records that wait for the next transaction
+
+
+class SourcePorts(NamedTuple):
+    """The clock, random numbers and pauses of a run."""
+
+    now: Callable[[], float] = time.time
+    rng: Random = Random()
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Connected(NamedTuple):
+    """A source that is connected: what reads, decides and sends. `topic`: of its records, or `file`."""
+
+    stage: SourceStage
+    arrivals: AsyncIterator[Arrival]
+    sender: Sender
+    topic: str
+
+
+async def transfer(connected: Connected, until: Until | None) -> None:
+    """Send what a source reads, until its end."""
+    stage, waiting = connected.stage, list[DeadRecord]()
+    async for arrival in connected.arrivals:
+        for chunk in arrival.chunks:
+            waiting += _dead(connected, chunk, stage.process(chunk))
+        due = stage.due(arrival.idle)
+        if due.measurements or len(waiting) >= MOST_DEAD or (waiting and not arrival.chunks):
+            await _send(connected, due, waiting, until)
+            waiting = []
+        if until and until.is_reached(due.limit):
+            return
+    await _send(connected, stage.rest(), waiting, until)
+
+
+async def _send(connected: Connected, due: Due, dead: list[DeadRecord], until: Until | None) -> None:
+    measurements = until.cut(due.measurements) if until else due.measurements
+    await connected.sender.send(Batch(measurements, dead, connected.stage.gather.send(due.limit)))
+
+
+def _dead(connected: Connected, chunk: RecordChunk, rejected: Iterable[RejectedRecord]) -> list[DeadRecord]:
+    """Return the rejected records of a chunk that were not sent before the start."""
+    done = connected.stage.gather.clock(chunk.part).position.done
+    found = [(chunk.records[at], reason, detail) for at, reason, detail in rejected]
+    return [
+        DeadRecord(
+            connected.topic,
+            chunk.part.removeprefix(f"{connected.topic}/"),
+            record.offset,
+            record.value or b"",
+            reason,
+            detail,
+        )
+        for record, reason, detail in found
+        if record.offset >= done
+    ]
+
+
+class SourceRun:
+    """The run of one source by its name. `is_dry`: print, and read and write no positions."""
+
+    def __init__(
+        self, settings: Settings, name: str, is_dry: bool, until: Until | None, ports: SourcePorts | None = None
+    ) -> None:
+        self._settings, self.name, self._is_dry, self._until = settings, name, is_dry, until
+        self._ports = ports or SourcePorts()
+        self._source = source_named(settings, name)
+        self.stages: list[SourceStage] = []
+
+    async def run(self) -> None:
+        """Run until the end of the input. Raises an EbbtideError when to connect again would not help."""
+        backoff = Backoff(self._ports.rng)
+        while True:
+            began, connections = self._ports.now(), len(self.stages)
+            try:
+                await self._once()
+                return
+            except RefusedError:
+                raise
+            except BrokerError as error:
+                if not self.stages:
+                    raise  # at the first attempt the settings may be wrong
+                wait = backoff.next(self._ports.now() - began if len(self.stages) > connections else 0.0)
+                LOG.warning("source %s: %s; connecting again in %.1f s", self.name, error, wait)
+                await self._ports.sleep(wait)
+
+    async def _once(self) -> None:
+        async with AsyncExitStack() as stack:
+            sender, positions = await self._sender(stack)
+            connected = await self._connected(stack, sender, positions)
+            self.stages.append(connected.stage)
+            await transfer(connected, self._until)
+
+    async def _sender(self, stack: AsyncExitStack) -> tuple[Sender, dict[str, Position]]:
+        if self._is_dry:
+            return PrintingSender(), {}
+        kafka = self._settings.kafka
+        partitions = (await asyncio.to_thread(topics.demand, kafka, topics.sourcing(kafka)))[kafka.measurements]
+        producer = await stack.enter_async_context(transacting(kafka, f"{kafka.app_id}-source-{self.name}"))
+        positions = await asyncio.to_thread(read_positions, kafka, self.name)  # when no other can write any more
+        return KafkaSender(kafka, self.name, producer, partitions), positions
+
+    async def _connected(self, stack: AsyncExitStack, sender: Sender, positions: dict[str, Position]) -> Connected:
+        if isinstance(self._source, FilesSource):
+            return self._files(self._source, sender, positions)
+        if not isinstance(self._source, KafkaSource):
+            raise UsageError(f"sources.{self.name}: no reader for this type")
+        return await self._topic(stack, self._source, sender, positions)
+
+    def _files(self, source: FilesSource, sender: Sender, positions: dict[str, Position]) -> Connected:
+        found = file_input(source, self.name)
+        stage = stage_of(self._settings, self.name, found.decoder, positions)
+        return Connected(stage, _arriving(read_files(found.names, found.has_header, positions)), sender, "file")
+
+    async def _topic(
+        self, stack: AsyncExitStack, source: KafkaSource, sender: Sender, positions: dict[str, Position]
+    ) -> Connected:
+        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, source.format), positions)
+        kafka = kafka_of(self._settings.kafka, source)
+        partitions = await asyncio.to_thread(topics.partitions_of, kafka, source.topic)
+        consumer = await stack.enter_async_context(consuming(kafka))
+        idle_after = float(self._settings.worker.idle_after)
+        reader = KafkaReader(consumer, source, self.name, idle_after, self._ports.now)
+        for part in await reader.start(partitions, positions):
+            stage.gather.clock(part)
+        return Connected(stage, reader.arrivals(), sender, source.topic)
+
+
+async def _arriving(chunks: Iterable[RecordChunk]) -> AsyncIterator[Arrival]:
+    for chunk in chunks:
+        yield Arrival([chunk])
+        await asyncio.sleep(0)
+
+
+def run_sources(runs: Sequence[SourceRun]) -> None:
+    """Run sources side by side until all have ended, or a signal stops them. Raises the first EbbtideError."""
+    asyncio.run(_run_all(runs))
+
+
+def _report_unless_kafka(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what nobody has awaited; errors of aiokafka's own futures are raised by its methods, too."""
+    if not isinstance(context.get("exception"), KafkaError):
+        loop.default_exception_handler(context)
+
+
+async def _run_all(runs: Sequence[SourceRun]) -> None:
+    tasks = [asyncio.create_task(run.run()) for run in runs]
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report_unless_kafka)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: [task.cancel() for task in tasks])
+    try:
+        await asyncio.gather(*tasks)
+    except asyncio.CancelledError:
+        LOG.info("stopped")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

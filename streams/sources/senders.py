@@ -1,0 +1,123 @@
+"""Where measurements go: to Kafka, in one transaction with the positions, or to standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from schemas.cloudevents import Headers
+from schemas.deadletter import fitted, source_headers
+from schemas.measurement import Measurement, entity_of
+from streams.broker.async_clients import partition_of
+from streams.broker.topics import MAX_DEAD
+from streams.config.errors import BrokerError
+from streams.config.settings import KafkaSettings
+from streams.sources.lines import encoded
+from streams.sources.part_clock import Position
+from streams.sources.positions import position_messages
+
+ARRAY = 500  # measurements of a message at most
+
+
+class RefusedError(BrokerError):
+    """The broker is there, and to try again would not help."""
+
+
+class DeadRecord(NamedTuple):
+    """A record that fits no mapping, where it came from, and why."""
+
+    topic: str
+    part: str
+    offset: int
+    value: bytes
+    reason: str
+    detail: str
+
+
+class Batch(NamedTuple):
+    """What is sent at once: measurements, records that fit no mapping, and where each part goes on."""
+
+    measurements: list[Measurement]
+    dead: list[DeadRecord]
+    positions: Mapping[str, Position]
+
+
+class Sender(Protocol):
+    """Sends batches; what it has returned from has arrived."""
+
+    async def send(self, batch: Batch) -> None:
+        """Send a batch, all of it or nothing."""
+
+
+class PrintingSender:
+    """Prints measurements as JSON lines."""
+
+    async def send(self, batch: Batch) -> None:
+        """Print the measurements of a batch."""
+        sys.stdout.buffer.writelines(line + b"\n" for line in encoded(batch.measurements))
+        sys.stdout.flush()
+
+
+class KafkaSender:
+    """Sends each batch in a transaction of a producer, keyed by network."""
+
+    def __init__(self, kafka: KafkaSettings, name: str, producer: Any, partitions: int) -> None:  # noqa: ANN401
+        self._kafka, self._name, self._producer = kafka, name, producer
+        self._partition_of = partition_of(kafka, partitions)
+
+    async def send(self, batch: Batch) -> None:
+        """Send and commit. Raises BrokerError; then nothing of the batch is there."""
+        try:
+            await self._transact(batch)
+        except ProducerFenced:
+            raise RefusedError(f"another process runs the source {self._name}: this one ends") from None
+
+    async def _transact(self, batch: Batch) -> None:
+        await self._producer.begin_transaction()
+        try:
+            deliveries = [
+                await self._producer.send(topic, value, key, partition, headers=headers)
+                for topic, key, value, partition, headers in self._messages(batch)
+            ]
+            for failed in await asyncio.gather(*deliveries, return_exceptions=True):
+                if isinstance(failed, BaseException):
+                    raise failed
+        except ProducerFenced:
+            raise
+        except BaseException:
+            with suppress(KafkaError):
+                await self._producer.abort_transaction()
+            raise
+        await self._producer.commit_transaction()
+
+    def _messages(self, batch: Batch) -> Iterator[tuple[str, bytes | None, bytes, int | None, Headers]]:
+        kafka = self._kafka
+        for partition, key, value in arrays(batch.measurements, self._partition_of):
+            yield kafka.measurements, key, value, partition, []
+        for dead in batch.dead:
+            value, more = fitted(dead.value, MAX_DEAD)
+            headers = source_headers(dead.reason, dead.detail, self._name, dead.topic, dead.part, dead.offset)
+            yield kafka.dead, b"", value, None, headers + more
+        for key, value in position_messages(self._name, batch.positions):
+            yield kafka.sources_state, key, value, 0, []
+
+
+def arrays(measurements: Sequence[Measurement], partition_of: Any) -> Iterator[tuple[int, bytes, bytes]]:  # noqa: ANN401
+    """Yield partition, key and value of messages: arrays of measurements whose entities belong to the partition."""
+    groups: dict[int, list[Measurement]] = {}
+    for measurement in measurements:
+        groups.setdefault(partition_of(entity_of(measurement)), []).append(measurement)
+    for partition, group in sorted(groups.items()):
+        for start in range(0, len(group), ARRAY):
+            part = group[start : start + ARRAY]
+            lines = encoded(part)
+            yield (
+                partition,
+                entity_of(part[0]).encode(),
+                lines[0] if len(lines) == 1 else b"[" + b",".join(lines) + b"]",
+            )
