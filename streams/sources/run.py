@@ -26,7 +26,7 @@ from streams.sources.lines import file_input, source_named, stage_of
 from streams.sources.part_clock import Position
 from streams.sources.positions import read_positions
 from streams.sources.records import Arrival, RecordChunk, RejectedRecord
-from streams.sources.senders import Batch, DeadRecord, KafkaSender, PrintingSender, RefusedError, Sender
+from streams.sources.senders import DeadRecord, KafkaSender, PrintingSender, RefusedError, Sender, SourceBatch
 from streams.sources.stage import Due, SourceStage
 from streams.sources.until import Until
 
@@ -68,7 +68,7 @@ async def transfer(connected: Connected, until: Until | None) -> None:
 
 async def _send(connected: Connected, due: Due, dead: list[DeadRecord], until: Until | None) -> None:
     measurements = until.cut(due.measurements) if until else due.measurements
-    await connected.sender.send(Batch(measurements, dead, connected.stage.gather.send(due.limit)))
+    await connected.sender.send(SourceBatch(measurements, dead, connected.stage.gather.send(due.limit)))
 
 
 def _dead(connected: Connected, chunk: RecordChunk, rejected: Iterable[RejectedRecord]) -> list[DeadRecord]:

@@ -39,7 +39,7 @@ class DeadRecord(NamedTuple):
     detail: str
 
 
-class Batch(NamedTuple):
+class SourceBatch(NamedTuple):
     """What is sent at once: measurements, records that fit no mapping, and where each part goes on."""
 
     measurements: list[Measurement]
@@ -50,14 +50,14 @@ class Batch(NamedTuple):
 class Sender(Protocol):
     """Sends batches; what it has returned from has arrived."""
 
-    async def send(self, batch: Batch) -> None:
+    async def send(self, batch: SourceBatch) -> None:
         """Send a batch, all of it or nothing."""
 
 
 class PrintingSender:
     """Prints measurements as JSON lines."""
 
-    async def send(self, batch: Batch) -> None:
+    async def send(self, batch: SourceBatch) -> None:
         """Print the measurements of a batch."""
         sys.stdout.buffer.writelines(line + b"\n" for line in encoded(batch.measurements))
         sys.stdout.flush()
@@ -70,14 +70,14 @@ class KafkaSender:
         self._kafka, self._name, self._producer = kafka, name, producer
         self._partition_of = partition_of(kafka, partitions)
 
-    async def send(self, batch: Batch) -> None:
+    async def send(self, batch: SourceBatch) -> None:
         """Send and commit. Raises BrokerError; then nothing of the batch is there."""
         try:
             await self._transact(batch)
         except ProducerFenced:
             raise RefusedError(f"another process runs the source {self._name}: this one ends") from None
 
-    async def _transact(self, batch: Batch) -> None:
+    async def _transact(self, batch: SourceBatch) -> None:
         await self._producer.begin_transaction()
         try:
             deliveries = [
@@ -95,7 +95,7 @@ class KafkaSender:
             raise
         await self._producer.commit_transaction()
 
-    def _messages(self, batch: Batch) -> Iterator[tuple[str, bytes | None, bytes, int | None, Headers]]:
+    def _messages(self, batch: SourceBatch) -> Iterator[tuple[str, bytes | None, bytes, int | None, Headers]]:
         kafka = self._kafka
         for partition, key, value in arrays(batch.measurements, self._partition_of):
             yield kafka.measurements, key, value, partition, []

@@ -15,7 +15,7 @@ from streams.sources.lines import stage_of
 from streams.sources.part_clock import Position
 from streams.sources.records import Arrival, LineRecord, RecordChunk
 from streams.sources.run import Connected, transfer
-from streams.sources.senders import Batch, arrays
+from streams.sources.senders import SourceBatch, arrays
 from streams.sources.stage import SourceStage
 from streams.sources.until import until_named
 from tests.streams.sources.helpers import START, line, settings
@@ -42,9 +42,9 @@ class KeptBatches:
     """Keeps what is sent."""
 
     def __init__(self) -> None:
-        self.batches: list[Batch] = []
+        self.batches: list[SourceBatch] = []
 
-    async def send(self, batch: Batch) -> None:
+    async def send(self, batch: SourceBatch) -> None:
         """Keep a batch."""
         self.batches.append(batch)
 
@@ -57,7 +57,7 @@ def stage(positions: Mapping[str, Position] | None = None) -> SourceStage:
 
 async def sent(
     arrivals: list[Arrival], until: str | None = None, positions: Mapping[str, Position] | None = None
-) -> list[Batch]:
+) -> list[SourceBatch]:
     """Return what a source sends of arrivals."""
 
     async def arriving() -> AsyncIterator[Arrival]:
@@ -87,11 +87,11 @@ async def test_an_idle_part_is_not_waited_for() -> None:
 
 async def test_dead_letters_come_with_the_positions_and_once() -> None:
     """Also where nothing is measured; after a restart those that were sent are not sent again."""
-    some = [Arrival([RecordChunk("others/3", records(0, 10, 20, -1, 30))]), Arrival([]), Arrival([])]
-    first, *_ = await sent(some)
+    arrivals = [Arrival([RecordChunk("others/3", records(0, 10, 20, -1, 30))]), Arrival([]), Arrival([])]
+    first, *_ = await sent(arrivals)
     assert [(dead.topic, dead.part, dead.offset, dead.value) for dead in first.dead] == [("others", "3", 3, b'"none"')]
     assert first.positions["others/3"].done == 5
-    again = await sent(some, positions=first.positions)
+    again = await sent(arrivals, positions=first.positions)
     assert [batch.dead for batch in again] == [[]]
     assert [m.value for batch in again for m in batch.measurements] == [4]
 
