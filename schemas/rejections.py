@@ -76,6 +76,24 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def json_line(text: bytes) -> bytes:
+    r"""Return a JSON text of one line in which everything unprintable is escaped: no terminal or log acts on it.
+
+    >>> json_line('["\x9b2J"]'.encode())
+    b'["\\u009b2J"]'
+    """
+    shown = text.decode()
+    if shown.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json_escape(c) for c in shown).encode()
+
+
+def json_escape(character: str) -> str:
+    """Return a character as JSON escapes it: a code, or two beyond the first 65,536."""
+    units = character.encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
 def one_line(text: str) -> str:
     """Return the text with everything unprintable escaped, cut to 200 characters."""
     text = printable(text[: DETAIL_LENGTH + 1])

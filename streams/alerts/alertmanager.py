@@ -10,6 +10,7 @@ import orjson
 from schemas.severity import SEVERITIES, SUSPECTED_SEVERITY
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint
+from streams.alerts.escaping import alertmanager_text
 from streams.alerts.message import Context, Message
 from streams.alerts.notice import Notice
 from streams.config.alerts import Alertmanager
@@ -48,8 +49,8 @@ def _alert(notice: Notice, reason: str, static: dict[str, str], link: str | None
     alert: dict[str, Any] = {
         "labels": labels(notice) | static,
         "annotations": {
-            "summary": notice.headline,
-            "description": f"{notice.subject} {notice.id}: {notice.state}, {reason}",
+            "summary": alertmanager_text(notice.headline),
+            "description": alertmanager_text(f"{notice.subject} {notice.id}: {notice.state}, {reason}"),
         },
         "startsAt": notice.started_at,
     }
@@ -73,4 +74,4 @@ def labels(notice: Notice) -> dict[str, str]:
         "country": ",".join(notice.countries),
         "kind": ",".join(notice.kinds),
     }
-    return {name: text for name, text in found.items() if text}
+    return {name: alertmanager_text(text) for name, text in found.items() if text}

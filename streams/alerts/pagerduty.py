@@ -10,6 +10,7 @@ import orjson
 from schemas.severity import SEVERITIES, SUSPECTED_SEVERITY
 from streams.alerts.delivery_types import Job, MessageItem, SharedDigest
 from streams.alerts.endpoint import Endpoint
+from streams.alerts.escaping import pagerduty_details, pagerduty_text
 from streams.alerts.message import Context, Message, cut, summary
 from streams.alerts.notice import Notice
 from streams.config.secret import Secret
@@ -51,12 +52,13 @@ def digest_event(items: Sequence[MessageItem], digest: SharedDigest, context: Co
     is_open = [*(item.notice for item in items if item.action != "ended"), *digest.others]
     notices = sorted(is_open or over, key=_worst_first)
     countries = _joined(country for notice in notices for country in notice.countries)
+    count = f"{len(notices)} {'at once' if is_open else 'are over'}"
     content: dict[str, Any] = {
         "event_action": "trigger" if is_open else "resolve",
         "dedup_key": cut(digest.key, KEY),
         "client": "Ebbtide",
         "payload": {
-            "summary": cut(f"{len(notices)} {'at once' if is_open else 'are over'}: {notices[0].headline}", SUMMARY),
+            "summary": pagerduty_text(f"{count}: {notices[0].headline}", SUMMARY),
             "source": countries or "Ebbtide",
             "severity": _severity(notices[0]),
             "timestamp": max(item.notice.updated_at for item in items),
@@ -82,11 +84,11 @@ def _severity(notice: Notice) -> str:
 
 
 def _joined(names: Iterable[str]) -> str:
-    return cut(", ".join(sorted(set(names))), KEY)
+    return pagerduty_text(", ".join(sorted(set(names))), KEY)
 
 
 def _lines(notices: Sequence[Notice]) -> dict[str, str]:
-    return {notice.id: cut(notice.headline, LINE) for notice in notices[:MAX_ENTRIES]}
+    return {notice.id: pagerduty_text(notice.headline, LINE) for notice in notices[:MAX_ENTRIES]}
 
 
 def dedup_key(notice: Notice) -> str:
@@ -97,20 +99,23 @@ def dedup_key(notice: Notice) -> str:
 def _payload(item: MessageItem) -> dict[str, Any]:
     notice = item.notice
     return {
-        "summary": cut(summary(item), SUMMARY),
-        "source": ", ".join(notice.countries or notice.feeds) or "Ebbtide",
+        "summary": pagerduty_text(summary(item), SUMMARY),
+        "source": pagerduty_text(", ".join(notice.countries or notice.feeds), KEY) or "Ebbtide",
         "severity": _severity(notice),
         "timestamp": notice.updated_at,
-        "component": cut(", ".join(notice.feeds), KEY),
-        "group": cut(", ".join(notice.countries), KEY),
-        "class": cut(", ".join(notice.kinds), KEY),
+        "component": pagerduty_text(", ".join(notice.feeds), KEY),
+        "group": pagerduty_text(", ".join(notice.countries), KEY),
+        "class": pagerduty_text(", ".join(notice.kinds), KEY),
         "custom_details": {"why_now": item.reason, **details(notice)},
     }
 
 
 def details(notice: Notice) -> dict[str, Any]:
     """Return the message with its lists cut, since an event may have 512 kB."""
-    return {name: value[:MAX_ENTRIES] if isinstance(value, list) else value for name, value in _flat(notice.message)}
+    fields = [
+        (name, value[:MAX_ENTRIES] if isinstance(value, list) else value) for name, value in _flat(notice.message)
+    ]
+    return {pagerduty_text(name, KEY): pagerduty_details(value) for name, value in fields}
 
 
 def _flat(message: dict[str, Any]) -> list[tuple[str, Any]]:

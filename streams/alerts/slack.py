@@ -9,13 +9,14 @@ import orjson
 
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint
+from streams.alerts.escaping import slack_text
 from streams.alerts.message import Context, Message, summary
 from streams.config.secret import Secret
 
 HEADER, SECTION, TEXT, URL, FIELD = 150, 3000, 4000, 3000, 1900  # characters
 LINE = 280  # characters of a notice in a digest
 SIGNS = {"opened": "🔴", "changed": "🟠", "ended": "🟢"}
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b"}
+_AS_IT_IS = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
 MAX_NAMES = 20  # networks or regions in a field
 
 
@@ -30,41 +31,23 @@ def slack_message(endpoint: Endpoint, items: Sequence[MessageItem], context: Con
 def single(item: MessageItem, context: Context) -> dict[str, Any]:
     """Return the message of one notice."""
     notice, title = item.notice, f"{SIGNS[item.action]} {_title(item)}"
-    blocks = [_header(title), _section(escaped(summary(item), SECTION))]
-    blocks.append({"type": "section", "fields": [_text(text) for text in _fields(item)]})
+    blocks = [_header(title), _section(slack_text(summary(item), SECTION))]
+    blocks.append({"type": "section", "fields": [_plain(text) for text in _fields(item)]})
     link = context.link_to(notice)
     if link is not None and len(link) <= URL:
         button = {"type": "button", "text": _plain("Look"), "url": link}
         blocks.append({"type": "actions", "elements": [button]})
     origin = f"{notice.subject} {notice.id}, revision {notice.revision}, {notice.updated_at}"
-    blocks.append({"type": "context", "elements": [_text(escaped(origin, LINE))]})
-    return {"text": escaped(f"{title}: {summary(item)}", TEXT), "blocks": blocks}
+    blocks.append({"type": "context", "elements": [_plain(slack_text(origin, LINE))]})
+    return {"text": slack_text(f"{title}: {summary(item)}", TEXT), **_AS_IT_IS, "blocks": blocks}
 
 
 def digest(items: Sequence[MessageItem]) -> dict[str, Any]:
     """Return the message of several notices: a line each, packed into as few sections as possible."""
     title = f"{len(items)} notifications at once"
-    lines = [f"{SIGNS[item.action]} {escaped(summary(item), LINE)}" for item in items]
+    lines = [f"{SIGNS[item.action]} {slack_text(summary(item), LINE)}" for item in items]
     blocks = [_header(title), *(_section(text) for text in _packed(lines))]
-    return {"text": escaped(f"{title}: {summary(items[0])}", TEXT), "blocks": blocks}
-
-
-def escaped(text: str, length: int) -> str:
-    """Return a text that Slack shows as it is, without links and mentions, cut to a length between characters.
-
-    >>> escaped("<!channel> & all", 100)
-    '&lt;!channel&gt; &amp; all'
-    """
-    whole = [_ESCAPES.get(character, character) for character in text]
-    if sum(map(len, whole)) <= length:
-        return "".join(whole)
-    room, kept = length - 1, []
-    for part in whole:
-        room -= len(part)
-        if room < 0:
-            break
-        kept.append(part)
-    return "".join(kept) + "…"
+    return {"text": slack_text(f"{title}: {summary(items[0])}", TEXT), **_AS_IT_IS, "blocks": blocks}
 
 
 def _packed(lines: Sequence[str]) -> Iterator[str]:
@@ -97,7 +80,7 @@ def _fields(item: MessageItem) -> list[str]:
         "Feeds": ", ".join(notice.feeds),
         "Why now": item.reason,
     }
-    return [f"*{name}*\n{escaped(text, FIELD)}" for name, text in fields.items() if text]
+    return [f"{name}: {slack_text(text, FIELD)}" for name, text in fields.items() if text]
 
 
 def _first(names: Sequence[str]) -> str:
@@ -106,15 +89,11 @@ def _first(names: Sequence[str]) -> str:
 
 
 def _header(text: str) -> dict[str, Any]:
-    return {"type": "header", "text": _plain(escaped(text, HEADER))}
+    return {"type": "header", "text": _plain(slack_text(text, HEADER))}
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": _text(text)}
-
-
-def _text(text: str) -> dict[str, Any]:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+    return {"type": "section", "text": _plain(text)}
 
 
 def _plain(text: str) -> dict[str, Any]:

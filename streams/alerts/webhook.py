@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Sequence
 
 from schemas.notification import Digest, Notification, digest_id, encode
+from schemas.rejections import json_line
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint, key_bytes
 from streams.alerts.message import Context, Message
@@ -18,7 +19,7 @@ def webhook_message(endpoint: Endpoint, items: Sequence[MessageItem], context: C
     """Return a notification, or a digest of several. A repeated message has the same body at any time."""
     notifications = [notification(item, context) for item in items]
     content = notifications[0] if len(items) == 1 else digest(notifications, context)
-    body = encode(content)
+    body = json_line(encode(content))
     headers = signed(content.id, int(context.now), body, endpoint.keys)
     return Message(endpoint.url, headers, Secret(body.decode()), body.decode())
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from schemas.rejections import json_line, printable
 from streams.cli.tables import summary
 from streams.config.errors import UsageError
 from streams.config.loader import load_or_default
@@ -94,13 +95,13 @@ def worker_of(arguments: Namespace) -> tuple[str, Secret | None]:
 
 
 def print_rows(rows: Iterable[bytes]) -> None:
-    """Write JSON texts to standard output, one a line."""
-    sys.stdout.buffer.writelines(row + b"\n" for row in rows)
+    """Write JSON texts to standard output, one a line. Names in them may hold a terminal's control codes."""
+    sys.stdout.buffer.writelines(json_line(row) + b"\n" for row in rows)
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Write texts to standard output, one a line."""
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    """Write texts to standard output, one a line. Names in them may hold a terminal's control codes."""
+    sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
 
 
 def print_summary(counts: dict[str, int]) -> None:

@@ -79,9 +79,12 @@ def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None, warn: W
 
     `warn` gets a line on each thing for which rows may be old or missing, as the worker says.
     """
-    query, warned = cast("str | None", f"?limit={MAX_LIMIT}"), set[str]()
+    query, warned, asked = cast("str | None", f"?limit={MAX_LIMIT}"), set[str](), set[str]()
     try:
         while query is not None:
+            if query in asked or not query.startswith("?"):
+                raise msgspec.ValidationError("`next` leads nowhere new")
+            asked.add(query)
             page = ask(url, f"/api/v1/{name}{query}", token)
             rows = msgspec.convert(page[name], list[kind])  # type: ignore[valid-type]
             query = msgspec.convert(page.get("next"), str | None) if rows else None

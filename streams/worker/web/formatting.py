@@ -6,11 +6,26 @@ from babel import Locale
 from markupsafe import Markup
 
 from schemas.outage import Outage, lost
-from schemas.rejections import one_line
+from schemas.rejections import one_line, printable
 from schemas.times import format_time
 
 NO_BREAK = "\xa0"
+_HARMLESS = (NO_BREAK, "\u200c", "\u200d")  # the joiners shape letters of Persian and of Indian scripts
 _ENGLISH = Locale("en")
+
+
+def visible(value: object) -> object:
+    r"""Return what an expression of a template shows; in a text everything that cannot be seen is escaped.
+
+    Controls, and marks of direction that would reorder the text around them, are shown as codes. What holds such text
+    twice, as `Markup`, has passed here already.
+
+    >>> visible("a\u202eb")
+    'a\\u202eb'
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c in _HARMLESS else printable(c) for c in value)
 
 
 def number(value: float | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from schemas.outage import RUNNING
-from streams.worker.web.formatting import FILTERS
+from streams.worker.web.formatting import FILTERS, visible
 from streams.worker.web.overview import feed_state
 
 FOLDER = Path(__file__).parent
@@ -22,6 +22,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=visible,
     )
     environment.filters.update(FILTERS)
     environment.globals.update(every=EVERY, feed_state=feed_state, running=RUNNING)
