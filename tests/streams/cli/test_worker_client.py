@@ -15,7 +15,10 @@ import pytest
 from streams.cli.main import main
 
 TOKEN = "t0ken-of-the-worker"
-LISTS = {"/api/v1/outages": {"outages": [], "next": None}, "/api/v1/incidents": {"incidents": [], "next": None}}
+LISTS: dict[str, dict[str, object]] = {
+    "/api/v1/outages": {"outages": [], "next": None},
+    "/api/v1/incidents": {"incidents": [], "next": None},
+}
 COMMANDS = [["outages"], ["incidents"], ["explain", "asn/1"]]
 
 
