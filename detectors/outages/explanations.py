@@ -29,8 +29,7 @@ class Explanations(NamedTuple):
 
     `normal`: noise alone. `clock`: a pattern that comes an hour early or late. `holiday`: a day like the quietest one.
     `weekend`: a day of the weekend never seen before; None where it is none. `series`: all of these together, as far as
-    the series itself shows. `together`: what the neighbours leave open of that; it is the evidence that decides. A feed
-    of members has no season: its other causes are None.
+    the series itself shows. `together`: what the neighbours leave open of that; it is the evidence that decides.
     """
 
     normal: float
@@ -38,6 +37,21 @@ class Explanations(NamedTuple):
     holiday: float | None
     weekend: float | None
     series: float | None
+    together: float
+
+
+class MemberExplanations(NamedTuple):
+    """Evidence (nats) that a network has fallen, were only this allowed for; a small one explains the losses.
+
+    `normal`: members are lost each for itself, as often as is usual. `joint`: and together, as often as the network's
+    are. `shake`: and as those of other networks are in this bin; it is what the losses of late are worth. `away`: what
+    members lost together are worth that stay away, 0 where there are none. `together`: the evidence that decides.
+    """
+
+    normal: float
+    joint: float
+    shake: float
+    away: float
     together: float
 
 
@@ -58,17 +72,18 @@ class Watch:
     """Explains each bin of some rows. `latest`: of the bin scored last, by row; none while an outage is followed.
 
     `rows`: returns the rows. The sums of an explanation go on while bins lie below what is expected; they begin anew
-    from the sums that decide.
+    from the sums that decide. `members`: sums of `normal` and `joint` (2 × RHOS), in a feed of members.
     """
 
     def __init__(self, rows: Callable[[], Collection[int]]) -> None:
-        self.latest: dict[int, Explanations] = {}
-        self._rows = rows
+        self.latest: dict[int, Explanations | MemberExplanations] = {}
+        self.members: dict[int, Singles] = {}
+        self.rows = rows
         self._falls: dict[int, list[Fall]] = {}
 
     def take(self, part: slice, now: LevelBin) -> None:
         """Explain the watched rows of a chunk, before the sums take the bin in."""
-        for row in self._rows():
+        for row in self.rows():
             if part.start <= row < part.stop:
                 self.latest.pop(row, None)
                 if now.counts[row - part.start]:

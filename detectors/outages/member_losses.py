@@ -173,16 +173,19 @@ def together(lost: Floats, up: Floats) -> Floats:
     return np.asarray(lost * np.minimum(share, 1))
 
 
-def usual(c: MemberColumns, rows: Ints, closed: MemberBin, churn: FeedChurn) -> NormalLosses:
+def usual(
+    c: MemberColumns, rows: Ints, closed: MemberBin, churn: FeedChurn, shake: NormalLosses | None = None
+) -> NormalLosses:
     """Return what is normal in this bin for these rows: from their own past, the feed's, and what others lose now.
 
     The row's own rate and tie are drawn towards the feed's: gamma priors of shape 1, for the tie less in a large
-    network. Half a standard deviation is added to the tie, since networks differ.
+    network. Half a standard deviation is added to the tie, since networks differ. `shake`: what
+    others lose, where that is assumed.
     """
     member_bins, losses, joint, late = (
         numbers[rows].astype(np.float64) for numbers in (c.member_bins, c.losses, c.joint_losses, c.late_turnover)
     )
-    shake = others(rows, closed, churn)
+    shake = shake or others(rows, closed, churn)
     pairs = churn.tie_of(closed.before[rows]) / churn.tie + np.maximum(joint, 0)
     tie = (pairs + np.sqrt(pairs) / 2) / (1 / churn.tie + losses)
     chance = np.maximum(np.maximum(shake.chance, late / 2), own_rate(losses, member_bins, churn.rate))
@@ -256,9 +259,11 @@ def strongest(nats: Singles) -> Singles:
     return found
 
 
-def weigh(c: MemberColumns, rows: Ints, closed: MemberBin, churn: FeedChurn) -> Floats:
-    """Return the evidence of this bin's losses in these rows (rows × RHOS, nats)."""
-    seen, normal = closed.seen, usual(c, rows, closed, churn)
+def weigh(
+    c: MemberColumns, rows: Ints, closed: MemberBin, churn: FeedChurn, normal: NormalLosses | None = None
+) -> Floats:
+    """Return the evidence of this bin's losses in these rows (rows × RHOS, nats), against `normal` or what is usual."""
+    seen, normal = closed.seen, normal or usual(c, rows, closed, churn)
     named = np.maximum(seen.size[rows], c.named[rows])
     columns = seen.lost[rows], closed.before[rows], named, normal.chance, normal.tie
     return np.concatenate([_weighed(churn.fresh, *(column[part] for column in columns)) for part in blocks(len(rows))])

@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints
 
-from . import feed_fault, member_churn, member_losses, members_away, recovery
+from . import feed_fault, member_churn, member_explanations, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .feed_fault import CommonFall
@@ -67,6 +67,8 @@ class PresenceModel:
         expected = _expected(c, closed, np.flatnonzero(followed))
         enough = measured & ~followed & (expected >= FEWEST) & (expected - seen.value >= FEWEST)
         nats = _evidence(store, returns, width, scored)
+        if state.watch:
+            member_explanations.take(state.watch, store, closed, churn, returns, width)
         if returns.momentary:
             doubtful = ((c.group_age + 1.0) * width < BRIEF) & (seen.value > GONE * expected)
             nats = np.where(doubtful, np.minimum(nats, state.threshold - DOUBT), nats)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from detectors.outages.detector import Deviation
 from detectors.outages.evidence import threshold
-from detectors.outages.explanations import Explanations
+from detectors.outages.explanations import Explanations, MemberExplanations
 from detectors.outages.feed_fault import CommonFall
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.time_scales import TimeScales
@@ -42,7 +42,7 @@ class HistoryBin(NamedTuple):
     learnt: int
     first_day: bool
     changes: tuple[Change, ...]
-    explanations: Explanations | None = None
+    explanations: Explanations | MemberExplanations | None = None
     common: CommonFall | None = None
 
 
@@ -104,12 +104,10 @@ class HistoryRecorder:
             history.bins.append(closed._replace(explanations=self._explanations(row, closed), common=common))
             history.followed = self._feed.detector.is_followed(row)
 
-    def _explanations(self, row: int, closed: HistoryBin) -> Explanations | None:
+    def _explanations(self, row: int, closed: HistoryBin) -> Explanations | MemberExplanations | None:
         if closed.evidence is None:
             return None
         found = self._watch.latest.get(row)
-        if self._feed.detector.rule.kind == "presence":
-            return Explanations(closed.evidence, None, None, None, None, closed.evidence)
         return found._replace(together=closed.evidence) if found else None
 
     def _find(self) -> list[tuple[Facets, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from detectors.outages.cusum import FAINT
-from detectors.outages.explanations import Explanations
+from detectors.outages.explanations import Explanations, MemberExplanations
 from streams.evaluation.bin_history import HistoryBin
 from streams.evaluation.explain_clock import UNKNOWN, clock
 
@@ -16,6 +16,8 @@ CAUSES = {
     "holiday": "holiday",
     "weekend": "first weekend",
 }
+#: The same of members that are lost.
+MEMBER_CAUSES = {"normal": "normal", "joint": "usual joint losses", "shake": "others lose too"}
 INTRODUCTION = (
     "Other explanations: the evidence of an outage (nats) were only this one allowed for. Below 2 it explains the bin."
 )
@@ -23,7 +25,12 @@ HEADING = (
     f"    {'bin (UTC)':19}  {'normal':>8}  {'clock change':>12}  {'holiday':>8}  {'first weekend':>13}  "
     f"{'all these':>9}  {'neighbours':>10}  {'evidence':>8}  {'feed fell':>13}  explained by"
 )
+MEMBER_HEADING = (
+    f"    {'bin (UTC)':19}  {'normal':>8}  {'usual joint losses':>18}  {'others lose too':>15}  {'stay away':>9}  "
+    f"{'evidence':>8}  {'feed fell':>13}  explained by"
+)
 OUTAGE, DOUBT, TOGETHER, FAULT = "outage", "in doubt", "these together", "feed fault"
+BACK = "few are missing"
 
 
 def explained_by(closed: HistoryBin, threshold: float) -> str | None:
@@ -35,10 +42,19 @@ def explained_by(closed: HistoryBin, threshold: float) -> str | None:
         return None
     if parts.together >= threshold:
         return OUTAGE
+    if isinstance(parts, MemberExplanations):
+        return _members_explained_by(parts)
     if parts.normal < FAINT:
         return CAUSES["normal"]
     nats, cause = min((nats, cause) for cause in CAUSES if (nats := getattr(parts, cause)) is not None)
     return CAUSES[cause] if nats < FAINT else TOGETHER if parts.together < FAINT else DOUBT
+
+
+def _members_explained_by(parts: MemberExplanations) -> str:
+    """Return the first cause that is enough: each allows for those before it."""
+    if parts.together >= FAINT:
+        return DOUBT
+    return next((name for cause, name in MEMBER_CAUSES.items() if getattr(parts, cause) < FAINT), BACK)
 
 
 def causes_table(bins: Sequence[HistoryBin], threshold: float) -> Iterator[str]:
@@ -46,19 +62,24 @@ def causes_table(bins: Sequence[HistoryBin], threshold: float) -> Iterator[str]:
     rows = [closed for closed in bins if closed.explanations and explained_by(closed, threshold) != CAUSES["normal"]]
     if rows:
         yield INTRODUCTION
-        yield HEADING
+        members = any(isinstance(closed.explanations, MemberExplanations) for closed in rows)
+        yield MEMBER_HEADING if members else HEADING
         yield from (_row(closed, threshold) for closed in rows)
 
 
 def _row(closed: HistoryBin, threshold: float) -> str:
-    parts, common = closed.explanations, closed.common
-    shown = (None,) * 5 if parts is None else parts[:5]
-    cells = "  ".join(f"{_nats(nats):>{width}}" for nats, width in zip(shown, (8, 12, 8, 13, 9), strict=True))
+    common = closed.common
     fell = UNKNOWN if common is None else f"{common.fell} of {common.scored}"
-    return (
-        f"    {clock(closed.start):19}  {cells}  {_nats(neighbours(parts)):>10}  "
-        f"{_nats(parts and parts.together):>8}  {fell:>13}  {explained_by(closed, threshold)}"
-    )
+    cells = "  ".join(f"{_nats(nats):>{width}}" for nats, width in _cells(closed.explanations))
+    return f"    {clock(closed.start):19}  {cells}  {fell:>13}  {explained_by(closed, threshold)}"
+
+
+def _cells(parts: Explanations | MemberExplanations | None) -> Iterator[tuple[float | None, int]]:
+    """Return the numbers of a row, and how wide each is written."""
+    if isinstance(parts, MemberExplanations):
+        return zip(parts, (8, 18, 15, 9, 8), strict=True)
+    shown = (None,) * 7 if parts is None else (*parts[:5], neighbours(parts), parts.together)
+    return zip(shown, (8, 12, 8, 13, 9, 10, 8), strict=True)
 
 
 def _nats(nats: float | None) -> str:
@@ -72,7 +93,7 @@ def neighbours(parts: Explanations | None) -> float | None:
 
 def causes_sentences(bins: Sequence[HistoryBin], threshold: float) -> Iterator[str]:
     """Yield which cause explains how many bins, and the evidence that they would give without it."""
-    for cause in (*list(CAUSES.values())[1:], TOGETHER):
+    for cause in (*list(CAUSES.values())[1:], TOGETHER, *list(MEMBER_CAUSES.values())[1:], BACK):
         alike = [closed for closed in bins if explained_by(closed, threshold) == cause]
         most = max((closed.explanations.normal for closed in alike if closed.explanations), default=0.0)
         if alike:
@@ -81,14 +102,28 @@ def causes_sentences(bins: Sequence[HistoryBin], threshold: float) -> Iterator[s
 
 
 def _named(cause: str) -> str:
-    return "clock change, holiday and first weekend together" if cause == TOGETHER else f"a {cause}"
+    return _NAMED.get(cause, f"a {cause}")
+
+
+_NAMED = {
+    TOGETHER: "clock change, holiday and first weekend together",
+    MEMBER_CAUSES["joint"]: "members of the network that are lost together as usual",
+    MEMBER_CAUSES["shake"]: "what other networks of the feed lose as well",
+    BACK: "members that are back, so that too few are missing",
+}
+
+
+def _parts_json(parts: Explanations | MemberExplanations | None) -> dict[str, float | None] | None:
+    if isinstance(parts, Explanations):
+        return parts._asdict() | {"neighbours": neighbours(parts)}
+    return None if parts is None else parts._asdict()
 
 
 def causes_json(closed: HistoryBin, threshold: float) -> dict[str, object]:
     """Return the explanations of a bin for JSON: nats by cause, and the fall of the feed."""
     parts, common = closed.explanations, closed.common
     return {
-        "explanations": None if parts is None else parts._asdict() | {"neighbours": neighbours(parts)},
+        "explanations": _parts_json(parts),
         "feed_fall": None if common is None else {**common._asdict(), "nats": common.nats},
         "explained_by": explained_by(closed, threshold),
     }

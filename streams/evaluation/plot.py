@@ -13,7 +13,7 @@ import numpy as np
 from detectors.types import Floats
 from streams.config.errors import EbbtideError
 from streams.evaluation.explain import View
-from streams.evaluation.explain_causes import CAUSES
+from streams.evaluation.explain_causes import CAUSES, MEMBER_CAUSES
 from streams.evaluation.explain_clock import clock
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SIGMAS = 2  # half the width of the band, in spreads
 MEASURED, EXPECTED, EVIDENCE, OUTAGE = "#0b5394", "#e69138", "#674ea7", "#cc0000"
 CAUSE_COLORS = {"normal": "#666666", "clock": "#3d85c6", "holiday": "#38761d", "weekend": "#b45f06"}
+CAUSE_COLORS |= {"joint": "#3d85c6", "shake": "#38761d"}
+NAMES = CAUSES | MEMBER_CAUSES
 FEED_FAULT = "#a64d79"
 STYLE = {"svg.hashsalt": "ebbtide", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25}
 
@@ -109,7 +111,7 @@ def _draw_evidence(view: View, axes: Axes, number: int) -> None:
         f"threshold {threshold:.1f}", (1, threshold), (-4, 3), ("axes fraction", "data"), "offset points",
         ha="right", color=OUTAGE,
     )  # fmt: skip
-    most = max(np.nanmax(np.append(evidence, 0)), *(_draw_cause(view, axes, cause, number) for cause in CAUSES))
+    most = max(np.nanmax(np.append(evidence, 0)), *(_draw_cause(view, axes, cause, number) for cause in NAMES))
     _shade_feed_faults(view, axes, number)
     if most > 2 * threshold:
         _compress_above(axes, threshold)
@@ -130,11 +132,11 @@ def _compress_above(axes: Axes, threshold: float) -> None:
 
 def _draw_cause(view: View, axes: Axes, cause: str, number: int) -> float:
     """Draw the evidence were only this cause allowed for, and return the most of it."""
-    found = {closed.start: closed.explanations and getattr(closed.explanations, cause) for closed in view.bins}
+    found = {closed.start: getattr(closed.explanations, cause, None) for closed in view.bins}
     nats = _numbers(view, found)
     if np.isnan(nats).all():
         return 0.0
-    label, color = f"only {CAUSES[cause]}", CAUSE_COLORS[cause]
+    label, color = f"only {NAMES[cause]}", CAUSE_COLORS[cause]
     axes.stairs(nats, _edges(view), baseline=None, color=color, linewidth=1, label=label, gid=f"{cause}-{number}")
     return float(np.nanmax(nats))
 

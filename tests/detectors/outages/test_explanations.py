@@ -24,7 +24,9 @@ def explained(
     for seen in bins(values, HOUR, group=group):
         detector.grow(len(seen.value) - detector.rows)
         detector.close(seen)
-        found.append(watch.latest.get(0))
+        parts = watch.latest.get(0)
+        assert parts is None or isinstance(parts, Explanations)
+        found.append(parts)
         evidence.append(float(np.nan_to_num(detector.deviations().evidence[0])))
     return found, np.array(evidence)
 

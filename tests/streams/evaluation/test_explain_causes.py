@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pytest
 
+from detectors.outages.explanations import Explanations
 from streams.evaluation.explain import ExplainAnswer, Question, explain, report
 from streams.evaluation.explain_json import json_lines
 from streams.evaluation.plot import render
@@ -102,7 +103,7 @@ def test_the_table_says_what_explains_the_bin(case: tuple[str, Shown]) -> None:
     row = [line for line in shown.text.splitlines() if line.startswith("    2") and line.endswith(f"  {name}")]
     assert row
     parts = moment.explanations
-    assert parts is not None
+    assert isinstance(parts, Explanations)
     assert parts.normal > 12, "noise alone does not explain it"
     if name in ("outage", "feed fault"):
         assert min(parts.normal, parts.clock or 0, parts.holiday or 0, parts.together) > 12

@@ -1,0 +1,51 @@
+"""Presence: the competing explanations of lost members, for the rows that somebody watches. See docs/explain.md."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from detectors.types import Floats, Singles
+
+from .evidence import RHOS
+from .explanations import MemberExplanations, Watch
+from .member_losses import FAINTEST, SPELL, FeedChurn, MemberBin, NormalLosses, relaxed, usual, weigh
+from .members_away import FeedReturns, worth
+from .series_state import SeriesStore
+
+APART = 1e-4  # tie of members that are lost each for itself: the least that is ever assumed
+
+
+def take(
+    watch: Watch, store: SeriesStore, closed: MemberBin, churn: FeedChurn, returns: FeedReturns, width: int
+) -> None:
+    """Explain the watched rows, after the sums that decide have taken the bin in. Bins are `width` seconds wide."""
+    groups = dict(zip(*(column.tolist() for column in worth(store.members, returns, width)), strict=True))
+    for row in watch.rows():
+        watch.latest.pop(row, None)
+        if store.phases.phase[row] > 1:
+            watch.members.pop(row, None)
+        elif closed.measured[row]:
+            sums = watch.members.get(row, np.zeros((2, len(RHOS)), np.float32))
+            sums = watch.members[row] = _after(sums, store, row, closed, churn, width)
+            normal, joint = sums.max(axis=1).tolist()
+            shake, away = float(store.falls.evidence[row].max()), groups.get(row, 0.0)
+            watch.latest[row] = MemberExplanations(normal, joint, shake, away, max(shake, away))
+
+
+def _after(sums: Singles, store: SeriesStore, row: int, closed: MemberBin, churn: FeedChurn, width: int) -> Singles:
+    """Return the sums under `normal` and `joint` (2 × RHOS, nats) after a bin: they fade as those that decide."""
+    left = relaxed(sums, np.array([row, row]), store.members, closed) * np.float32(math.exp(-width / SPELL))
+    left = np.where(left < FAINTEST, 0, left)
+    if closed.seen.lost[row] > 0:
+        left = np.maximum(left + _competing(store, row, closed, churn), 0)
+    return np.asarray(left, np.float32)
+
+
+def _competing(store: SeriesStore, row: int, closed: MemberBin, churn: FeedChurn) -> Floats:
+    """Return what the losses of a bin are worth under `normal` and `joint` (2 × RHOS, nats)."""
+    rows, calm = np.array([row]), NormalLosses(np.zeros(1), np.zeros(1))
+    joint = usual(store.members, rows, closed, churn, calm)
+    alone = NormalLosses(joint.chance, np.full(1, APART))
+    return np.concatenate([weigh(store.members, rows, closed, churn, losses) for losses in (alone, joint)])
