@@ -12,11 +12,31 @@ from prometheus_client import make_wsgi_app
 
 from streams.alerts.metrics import AlertMetrics
 
+MOST = 32  # connections at a time
+
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """Serves each request in a daemon thread, so no request delays the exit."""
+    """Serves each connection in a daemon thread, so none delays the exit; one too many is closed at once."""
 
     daemon_threads = True
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **named)
+        self._free = threading.BoundedSemaphore(MOST)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Start a thread for a connection, if one is free."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Serve a connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
 
 class _Handler(WSGIRequestHandler):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import time
 import urllib.error
 import urllib.request
 
 from prometheus_client import CollectorRegistry
 
-from streams.alerts.http_pages import serve
+from streams.alerts.http_pages import MOST, serve
 from streams.alerts.metrics import AlertMetrics
 from streams.config.ports import free_port
 
@@ -28,3 +30,21 @@ def test_alive_ready_and_metrics() -> None:
     metrics.ready.set(1)
     assert get("/readyz")[0] == 200
     assert 'ebbtide_alerts_delivered_total{receiver="noc",result="dead"} 0.0' in get("/metrics")[1]
+
+
+def test_connections_are_capped() -> None:
+    """So many that send nothing are kept, the next is closed at once, and one after they have left is answered."""
+    port = free_port()
+    serve(AlertMetrics(CollectorRegistry(), ("noc",), ("incidents",)), "127.0.0.1", port)
+    idle = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(MOST)]
+    with socket.create_connection(("127.0.0.1", port), 30) as refused:
+        assert refused.recv(1) == b""
+    for connection in idle:
+        connection.close()
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+                assert answer.status == 200
+            break
+        except OSError:  # a thread has not seen yet that its peer has left
+            time.sleep(0.01)
