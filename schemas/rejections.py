@@ -22,6 +22,7 @@ Reason: TypeAlias = Literal[
     "no-key",
     "wrong-partition",
     "unusable",
+    "too-many-series",
 ]
 
 #: Every reason and its meaning in one line. The documentation lists them, and a metric has them as label.
@@ -41,6 +42,7 @@ REASONS: Final[dict[Reason, str]] = {
     "no-key": "the message has no key, so that its network may be in any partition",
     "wrong-partition": "the key of the entity belongs to another partition, and `kafka.keys` is `strict`",
     "unusable": "the feed's kind needs a field that is not there, such as `member` or `up`",
+    "too-many-series": "its series, service or member would be new, and the feed has as many as its `limits` allow",
 }
 assert tuple(REASONS) == get_args(Reason)
 

@@ -9,6 +9,7 @@ import numpy as np
 from detectors.bins import padded
 from detectors.types import Floats
 
+MANY = 10_000  # events of a bin below which none is dropped
 MemberEvent = tuple[int, str, float, bool]  # row, member, event time, up
 
 
@@ -33,6 +34,8 @@ class Members:
 
     def __init__(self) -> None:
         self.events: dict[int, list[MemberEvent]] = {}
+        self.size = 0  # members of all rows, without those that are in events only
+        self._thinned: dict[int, int] = {}  # events of a bin when they were thinned last
         self.since: dict[int, dict[str, tuple[bool, float]]] = {}  # row: member: (up, time of the newest event)
         self.up = np.zeros(0)
         self.count = np.zeros(0)
@@ -62,14 +65,32 @@ class Members:
             back[row] += was_up is False and is_up
         return MemberCounts(self.up[:rows].copy(), self.count[:rows].copy(), lost, back)
 
+    def thin(self, start: int) -> None:
+        """Drop events of an open bin without an effect when they have doubled: memory follows members, not events."""
+        events = self.events.get(start, [])
+        if len(events) > MANY + 2 * self._thinned.get(start, 0):
+            self.events[start] = effective(events, start)
+            self._thinned[start] = len(self.events[start])
+
+    def has(self, row: int, member: str) -> bool:
+        """Return whether a member of a row is known from closed bins."""
+        return member in self.since.get(row, ())
+
+    def awaited(self) -> set[tuple[int, str]]:
+        """Return the rows and members of events in open bins that are not known yet."""
+        pairs = {event[:2] for events in self.events.values() for event in events}
+        return {pair for pair in pairs if not self.has(*pair)}
+
     def _due(self, start: int) -> list[MemberEvent]:
         """Return the events of this bin, and of earlier ones that never closed, by event time."""
         due = [event for bin_ in sorted(self.events) if bin_ <= start for event in self.events.pop(bin_)]
+        self._thinned = {bin_: count for bin_, count in self._thinned.items() if bin_ > start}
         return sorted(due, key=lambda event: event[2])
 
     def put(self, row: int, members: dict[str, tuple[bool, float]]) -> None:
         """Set the members of a row: name to (up, time of the newest event)."""
         self.up, self.count = padded(self.up, row + 1), padded(self.count, row + 1)
+        self.size += len(members) - len(self.since.get(row, ()))
         self.since[row] = members
         self.up[row], self.count[row] = sum(up for up, _ in members.values()), len(members)
 
@@ -77,7 +98,9 @@ class Members:
         """Drop all members of a row and their pending events."""
         for start, pending in self.events.items():
             self.events[start] = [event for event in pending if event[0] != row]
-        if self.since.pop(row, None):
+        gone = self.since.pop(row, None)
+        if gone:
+            self.size -= len(gone)
             self.up[row] = self.count[row] = 0.0
 
     def forget_down(self, row: int, before: int) -> None:
@@ -85,6 +108,7 @@ class Members:
         members = self.since.get(row, {})
         for member in [name for name, (up, at) in members.items() if not up and at < before]:
             del members[member]
+            self.size -= 1
             self.count[row] -= 1.0
 
     def _was_up(self, row: int, member: str, up: bool) -> bool | None:
@@ -100,5 +124,23 @@ class Members:
         if ts < newest:
             return
         members[member] = (up, ts)
+        self.size += was_up is None
         self.count[row] += was_up is None
         self.up[row] += int(up) - int(was_up or False)
+
+
+def effective(events: list[MemberEvent], start: int) -> list[MemberEvent]:
+    """Return the events of a bin that have an effect, in order of arrival.
+
+    Of a member, the first event within the bin says whether it was up before, and the last whether it is up. Of those
+    before the bin, which came late, the last counts.
+    """
+    first, last, late = dict[tuple[int, str], int](), dict[tuple[int, str], int](), dict[tuple[int, str], int]()
+    for at in sorted(range(len(events)), key=lambda at: events[at][2]):
+        row, member, ts, _ = events[at]
+        if ts < start:
+            late[row, member] = at
+        else:
+            first.setdefault((row, member), at)
+            last[row, member] = at
+    return [events[at] for at in sorted({*first.values(), *last.values(), *late.values()})]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -84,10 +84,18 @@ def known_variables(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     }
     for table, kinds in _MANY.items():
         for name in inner(values, table):
-            for field in (field for kind in kinds for field in msgspec.structs.fields(kind)):
-                path = (*table.split("."), name, field.name)
+            for keys in (keys for kind in kinds for keys in _keys(kind)):
+                path = (*table.split("."), name, *keys)
                 found[re.sub("[^A-Za-z0-9]", "_", "_".join(path))] = path
     return {PREFIX + name.upper(): path for name, path in found.items()}
+
+
+def _keys(kind: type[msgspec.Struct]) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of a table, and behind the name of a table in it those of that one."""
+    for name, hint in get_type_hints(kind).items():
+        yield (name,)
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            yield from ((name, *keys) for keys in _keys(hint))
 
 
 def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 
 from streams.config.durations import UNITS
+from streams.config.limits import LimitsSettings
 from streams.config.secret import Secret
 from streams.config.settings import ExpectedSettings, FeedSettings, Settings
 from streams.config.sources import SOURCE_TYPES, Fields, FieldSource
@@ -47,6 +48,7 @@ def sections() -> dict[str, type[msgspec.Struct]]:
     return {
         **plain,
         "[feeds.NAME]": FeedSettings,
+        "[feeds.NAME.limits]": LimitsSettings,
         **{f'[sources.NAME] type = "{tag}"': kind for tag, kind in SOURCE_TYPES.items()},
         "[sources.NAME.fields]": Fields,
         "[sources.NAME.fields.FIELD]": FieldSource,

@@ -18,6 +18,7 @@ from streams.config.alerts import AlertsSettings, AnyReceiver
 from streams.config.area_spec import combination
 from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
+from streams.config.limits import FIXED, Limits, LimitsSettings, Memory, limits_of
 from streams.config.secret import Secret, one_of
 from streams.config.sources import AnySource, check_source
 from streams.config.types import Duration as Duration
@@ -58,6 +59,7 @@ class FeedSettings(Section, frozen=True):
         tuple[str, ...],
         Meta(description="sums that are watched as well, such as `country` or `region+access`; see areas.md"),
     ] = ()
+    limits: Annotated[LimitsSettings, Meta(description="table `[feeds.NAME.limits]`")] = LimitsSettings()
 
     def __post_init__(self) -> None:
         names = [combination(text).name for text in self.areas]
@@ -95,6 +97,14 @@ class WorkerSettings(Section, frozen=True):
         Duration, Meta(description="silence of a feed after which its open outages end as `expired`")
     ] = Duration(86_400)
     max_records: Annotated[Natural, Meta(description="messages that are processed at once")] = 8000
+    memory: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            description="memory that a worker may take, in MiB: the default `limits` of all feeds fit into it, also "
+            "when it has all partitions alone",
+        ),
+    ] = 2048
     data_dir: Annotated[str, Meta(description="folder for Faust's files; nothing in it needs to be kept")] = "var"
 
 
@@ -241,6 +251,16 @@ class Settings(Section, frozen=True):
         """Return bin width, lateness and `max_ahead` of a feed (s)."""
         settings = self.feeds[feed]
         return TimeRule(int(settings.bin), float(settings.lateness), float(self.worker.max_ahead))
+
+    def limits(self, feed: str) -> Limits:
+        """Return how many series, members, services and areas a feed may have in all partitions together.
+
+        They are a function of the settings alone, so `ebbtide detect` and all workers have the same.
+        """
+        settings, ahead = self.feeds[feed], float(self.worker.max_ahead)
+        part = ((self.worker.memory - self.web.history_mb) * 2**20 - FIXED) / len(self.feeds)
+        open_bins = int((max(ahead, 2 * settings.bin) + settings.lateness) // settings.bin) + 2
+        return limits_of(settings.limits, Memory(part, settings.kind, bool(settings.areas), open_bins))
 
     def stalled_after(self, feed: str) -> float:
         """Return the silence (s) after which a feed counts as stopped: two bins and the lateness."""

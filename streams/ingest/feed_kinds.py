@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import Arrivals
+from detectors.bins import Arrivals, distinct
 from detectors.kinds import FeedKind
 from detectors.outages.presence import Members
 from detectors.types import Ints, Kind
@@ -49,3 +49,5 @@ def add_events(members: Members, starts: Ints, rows: Ints, measurements: Iterabl
     """Add an event of a member to the bin of its start for each measurement of a presence feed."""
     for start, row, m in zip(starts.tolist(), rows.tolist(), measurements, strict=True):
         members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
+    for start in distinct(starts):
+        members.thin(start)

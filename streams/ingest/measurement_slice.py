@@ -9,6 +9,7 @@ import numpy as np
 
 from detectors.types import Flags, Ints
 from schemas.measurement import Measurement
+from streams.ingest.batch import Batch, MeasurementOrigin
 from streams.ingest.columns import Columns
 
 
@@ -16,18 +17,22 @@ class MeasurementSlice(NamedTuple):
     """`n` measurements of one feed in order of arrival.
 
     `columns`: event times, values and codes, each of shape (n,). `positions`: int64 (n,), the position of each in its
-    batch. `place`: int64 (n,), the index of each in `pool`, which holds all other fields.
+    batch. `place`: int64 (n,), the index of each in `pool`, which holds all other fields. `origins`: where each in the
+    pool came from, if not from the message at its position.
     """
 
     pool: Sequence[Measurement]
     place: Ints
     positions: Ints
     columns: Columns
+    origins: Sequence[MeasurementOrigin] = ()
 
     @classmethod
-    def of(cls, measurements: Sequence[Measurement], positions: Ints) -> MeasurementSlice:
+    def of(
+        cls, measurements: Sequence[Measurement], positions: Ints, origins: Sequence[MeasurementOrigin] = ()
+    ) -> MeasurementSlice:
         """Return a slice of measurements whose feed and series have no code yet."""
-        return cls(measurements, np.arange(len(measurements)), positions, Columns.bare(measurements))
+        return cls(measurements, np.arange(len(measurements)), positions, Columns.bare(measurements), origins)
 
     @property
     def size(self) -> int:
@@ -45,7 +50,14 @@ class MeasurementSlice(NamedTuple):
 
     def where(self, keep: slice | Flags) -> MeasurementSlice:
         """Return the measurements that flags or a slice select, in order."""
-        return MeasurementSlice(self.pool, self.place[keep], self.positions[keep], self.columns.at(keep))
+        return self._replace(place=self.place[keep], positions=self.positions[keep], columns=self.columns.at(keep))
+
+    def origin(self, index: int, batch: Batch | None) -> MeasurementOrigin:
+        """Return where a measurement came from; `batch` may be None where all have origins of their own."""
+        if self.origins:
+            return self.origins[int(self.place[index])]
+        assert batch is not None
+        return batch.origin(int(self.positions[index]))
 
     def cut(self, start: int, stop: int) -> MeasurementSlice:
         """Return the measurements from `start` up to `stop`."""

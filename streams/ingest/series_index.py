@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from functools import cache, lru_cache
 from operator import attrgetter
@@ -22,6 +23,7 @@ KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
 ASN_KEY = attrgetter("asn", "access", "direction", "service")  # a place is no part of an ASN's series
 FACETS = ("access", "direction", "service")
 NEVER = np.iinfo(np.int64).max
+SPARE = 65_536  # keys and codes beyond four a series that are kept: a series has as many as countries are named with it
 FRIDAY = 4
 
 
@@ -39,10 +41,14 @@ class SeriesIndex:
 
     `born`, `last_seen`: int64 (rows,), start of the first and newest bin with a measurement (Unix s). `group`: int64
     (rows,), code of the country. `side`: int64 (rows,), code of the access, 0 for none. `hashes`: int64 (rows,), hash
-    of the entity in this process, by which `rows_of_entity` finds its rows.
+    of the entity in this process, by which `rows_of_entity` finds its rows. `lot`: the partition that an entity counts
+    in; `taken`: series by lot; `services`: series by lot and name of a service.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lot: Callable[[str], int] = lambda _: 0) -> None:
+        self.lot = lot
+        self.taken: Counter[int] = Counter()
+        self.services: Counter[tuple[int, str]] = Counter()
         self.home: Callable[[str], str | None] = lambda _: None  # country of an entity whose measurements name none
         self.rows: list[Series | None] = []
         self.keys: dict[Key, int] = {}
@@ -63,21 +69,38 @@ class SeriesIndex:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def look_up(self, measurements: list[Measurement]) -> Ints:
-        """Return the row of each measurement as int64 (n,); new series get a freed row or one at the end."""
+    def find(self, measurements: list[Measurement]) -> list[int | None]:
+        """Return the row of each measurement whose key is known, None for all others."""
         # Most feeds measure either ASNs or areas; measurements unlike the first are looked up singly.
         key = KEY if measurements and measurements[0].asn is None else ASN_KEY
-        rows = list(map(self.keys.get, map(key, measurements)))
+        return list(map(self.keys.get, map(key, measurements)))
+
+    def look_up(self, measurements: list[Measurement], found: list[int | None] | None = None) -> Ints:
+        """Return the row of each measurement as int64 (n,); new series get a freed row or one at the end.
+
+        `found`: what `find` returned of them.
+        """
+        rows = self.find(measurements) if found is None else found
         if None in rows:
             self._meet([m for row, m in zip(rows, measurements, strict=True) if row is None])
-            rows = list(map(self.keys.__getitem__, map(self._key, measurements)))
+            rows = [self.keys[self._key(m)] if row is None else row for row, m in zip(rows, measurements, strict=True)]
         return np.array(rows, dtype=np.int64)
 
-    def rows_of(self, codes: Ints, select: Callable[[Ints], list[Measurement]]) -> Ints:
-        """Return the row of each code (see `streams.ingest.columns`); `select` returns measurements by their index."""
-        rows = self.codes.find(codes)
+    def row_of(self, measurement: Measurement) -> int | None:
+        """Return the row of a measurement's series, None for a new one; the country that it names is no part of it."""
+        row = self.keys.get(self._key(measurement))
+        return self.by_series.get(self.identity(self.named(measurement))) if row is None else row
+
+    def rows_of(self, codes: Ints, select: Callable[[Ints], list[Measurement]], found: Ints | None = None) -> Ints:
+        """Return the row of each code (see `streams.ingest.columns`); `select` returns measurements by their index.
+
+        `found`: what `codes.find` returned of them.
+        """
+        rows = self.codes.find(codes) if found is None else found
         new = np.flatnonzero(rows < 0)
         if len(new):
+            if len(self.codes.codes) > 4 * len(self.rows) + SPARE:
+                self.codes.clear()
             measurements = select(new)
             rows[new] = self.look_up(measurements)
             self.codes.learn(codes[new], rows[new])
@@ -118,6 +141,7 @@ class SeriesIndex:
         """Free rows for other series."""
         gone = set(rows.tolist())
         self.edition += 1
+        self._count([self.rows[row] for row in gone], -1)
         self.codes.forget(rows)
         self.moves.forget(gone)
         self.keys = {key: row for key, row in self.keys.items() if row not in gone}
@@ -132,17 +156,20 @@ class SeriesIndex:
     def _key(measurement: Measurement) -> Key:
         return KEY(measurement) if measurement.asn is None else ASN_KEY(measurement)
 
-    def _named(self, measurement: Measurement) -> Series:
+    def named(self, measurement: Measurement) -> Series:
+        """Return the series that a measurement belongs to, with its country."""
         return at_home(series_of(measurement), self.home)
 
     def _meet(self, measurements: list[Measurement]) -> None:
         """Add rows for measurements whose keys are new; new series get their rows at once."""
+        if len(self.keys) > 4 * len(self.rows) + SPARE:
+            self.keys = {}
         new: dict[Identity, Series] = {}
         waiting: dict[Key, Identity] = {}
         for measurement in measurements:
             key = self._key(measurement)
             if key not in waiting:
-                series = self._named(measurement)
+                series = self.named(measurement)
                 waiting[key] = name = self.identity(series)
                 if name not in self.by_series and name not in new:
                     new[name] = series
@@ -189,6 +216,18 @@ class SeriesIndex:
         self.side[rows] = [0 if series is None else self._access(series.facets) for series in many]
         self.hashes[rows] = [0 if series is None else hash(series.entity) for series in many]
         self.by_series.update({self.identity(s): row for row, s in enumerate(many, first) if s is not None})
+        self._count(many, 1)
+
+    def _count(self, many: Iterable[Series | None], by: int) -> None:
+        """Count series that begin (1) or end (-1) in their lots."""
+        for series in many:
+            if series is not None:
+                lot, service = self.lot(series.entity), service_of(series)
+                self.taken[lot] += by
+                if service is not None:
+                    self.services[lot, service] += by
+                    if not self.services[lot, service]:
+                        del self.services[lot, service]
 
     def rows_of_entity(self, entity: str) -> tuple[Ints, list[Series | None]]:
         """Return the rows that may be of an entity, and their series: a few are free, or of another with this hash."""
@@ -233,6 +272,11 @@ def series_of(measurement: Measurement) -> Series:
     country, region = measurement.country, measurement.region
     country = region[:2] if country is None and region is not None else country
     return Series(entity_of(measurement), facets, country, region if measurement.asn is None else None)
+
+
+def service_of(series: Series) -> str | None:
+    """Return the service in the facets of a series."""
+    return next((value for name, value in series.facets if name == "service"), None)
 
 
 @lru_cache(maxsize=1024)

@@ -81,31 +81,34 @@ class Admission:
                 yield self._claim(part.cut(leap, stop), batch), []
             part = part.cut(stop, len(ts))
 
-    def advance_watermark(self, part: MeasurementSlice) -> Iterator[Advance]:
-        """Advance the watermark by measurements in step, one day of it after the other: series are forgotten daily."""
+    def advance_watermark(self, part: MeasurementSlice, span: int = DAY) -> Iterator[Advance]:
+        """Advance the watermark by measurements in step, one `span` of it (s) after the other.
+
+        Series are forgotten when a span ends, before the next measurement is looked at.
+        """
         ts = part.columns.ts
         if not len(ts):
             return
         before = ts[0] if self.watermark.newest is None else self.watermark.newest
-        if self._day(np.array(before)) == self._day(ts.max(initial=before)):
+        if self._span(np.array(before), span) == self._span(ts.max(initial=before), span):
             yield Advance(part, *self.watermark.admit(ts))
             return
-        days = self._day(np.maximum.accumulate(np.concatenate(([before], ts))))
-        bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(ts)]
+        spans = self._span(np.maximum.accumulate(np.concatenate(([before], ts))), span)
+        bounds = [0, *(np.flatnonzero(np.diff(spans)) + 1).tolist(), len(ts)]
         for start, stop in pairwise(bounds):
             if start < stop:
-                span = part.cut(start, stop)
-                yield Advance(span, *self.watermark.admit(span.columns.ts))
+                piece = part.cut(start, stop)
+                yield Advance(piece, *self.watermark.admit(piece.columns.ts))
 
     def follow_clock(self, newest: float) -> MeasurementSlice:
         """Advance the watermark to an event time reached elsewhere; return the pending measurements it confirms."""
-        confirmed = [m for m, _ in self.leap_guard.confirm(newest)] if self.watermark.newest is not None else []
-        self.watermark.advance(max([newest, *(float(m.ts) for m in confirmed)]))
-        return MeasurementSlice.of(confirmed, np.zeros(len(confirmed), dtype=np.int64))
+        confirmed = self.leap_guard.confirm(newest) if self.watermark.newest is not None else []
+        self.watermark.advance(max([newest, *(float(m.ts) for m, _ in confirmed)]))
+        return _believed(confirmed, 0)
 
-    def _day(self, newest: Floats) -> Ints:
-        """Return the day up to which bins may close, for each newest event time (Unix seconds, any shape)."""
-        return self.watermark.rule.closed_until(newest) // DAY
+    def _span(self, newest: Floats, span: int) -> Ints:
+        """Return the span up to which bins may close, for each newest event time (Unix seconds, any shape)."""
+        return self.watermark.rule.closed_until(newest) // span
 
     def _claim(self, leap: MeasurementSlice, batch: Batch) -> MeasurementSlice:
         """Keep one measurement that leaps ahead of all others pending; return those that are believed now."""
@@ -121,7 +124,8 @@ class Admission:
 
 def _believed(pending: list[Pending], position: int) -> MeasurementSlice:
     """Return pending measurements as if they arrived at this position."""
-    return MeasurementSlice.of([m for m, _ in pending], np.full(len(pending), position))
+    measurements, origins = [m for m, _ in pending], [origin for _, origin in pending]
+    return MeasurementSlice.of(measurements, np.full(len(pending), position, dtype=np.int64), origins)
 
 
 def _rejections(part: MeasurementSlice, flags: Flags, batch: Batch, reason: Reason, detail: str) -> list[Rejected]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,11 @@ from detectors.kinds import FEED_KINDS
 from detectors.outages.bin_columns import bin_columns
 from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
-from detectors.types import DAY, Change, ClosedBin, Ints, Rule
+from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
 from schemas.bin_report import Doubts, Levels
 from streams.config.area_spec import Combination
+from streams.config.limits import UNLIMITED, Limits
 from streams.config.reference_data import ReferenceData
 from streams.ingest.batch import Batch, Rejected
 from streams.ingest.feed_kinds import add_events, arrivals_of
@@ -24,7 +26,9 @@ from streams.ingest.series_index import Series, SeriesIndex, series_of
 from streams.pipeline.admission import Admission, Advance, reject_unusable
 from streams.pipeline.areas.cells import Cells, Partial, Verdict
 from streams.pipeline.gap import Gap
+from streams.pipeline.room import Arrived, Level, LimitName, Room
 
+HOUR = 3600  # seconds; at the end of each hour room is made for new series
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
 
 
@@ -37,6 +41,7 @@ class FeedRules(NamedTuple):
     forget_after: float
     expire_after: float
     areas: tuple[Combination, ...] = ()
+    limits: Limits = UNLIMITED
 
 
 class Closing(NamedTuple):
@@ -67,10 +72,12 @@ class Step(NamedTuple):
 class Feed:
     """State of one feed in one shard: columns by row, never an object per series."""
 
-    def __init__(self, rules: FeedRules, reference: ReferenceData | None = None) -> None:
+    def __init__(
+        self, rules: FeedRules, reference: ReferenceData | None = None, lot: Callable[[str], int] = lambda _: 0
+    ) -> None:
         self.rules, self.reference = rules, reference or ReferenceData()
         self.kind = FEED_KINDS[rules.detector.kind]
-        self.index = SeriesIndex()
+        self.index = SeriesIndex(lot)
         self.index.home = self.reference.register.country_of
         self.bins = OpenBins(rules.detector.kind)
         self.members = Members()
@@ -81,9 +88,11 @@ class Feed:
         self.forgot = False  # whether rows were freed since then
         self.spoke: set[int] = set()  # starts of bins with a measurement since `Shard.spoke` was called last
         self.gap = Gap()
-        self.cells = Cells(rules.detector, rules.areas) if rules.areas else None
+        self.cells = Cells(rules.detector, rules.areas, lot) if rules.areas else None
         if self.cells:
             self.cells.index.home = self.index.home
+        cells = [Level(self.cells.index, self.cells.bins, self.cells.members)] if self.cells else []
+        self.room = Room(self.kind, rules.limits, [Level(self.index, self.bins, self.members), *cells])
         self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # receives parts of areas
         self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
         self.doubts: Callable[[], list[Doubts]] = list  # of the bin that has closed
@@ -106,10 +115,14 @@ class Feed:
         binned = late = 0
         for in_step, refuted in self.admission.in_step(part, batch):
             rejected += refuted
-            for advance in self.admission.advance_watermark(in_step):
-                closed += self._process_day(advance)
+            span = HOUR if self.room.is_tight(in_step.size) else DAY
+            for advance in self.admission.advance_watermark(in_step, span):
+                refused = self._take(advance, batch)
+                due = self._closable(self.watermark.due(), ())
+                closed += [self._close(advance.trigger(start + self.rules.time.width), start) for start in due]
+                rejected += refused
                 missed = int(advance.late.sum())
-                binned, late = binned + advance.part.size - missed, late + missed
+                binned, late = binned + advance.part.size - missed - len(refused), late + missed
         return Step(closed, rejected, binned, late)
 
     def advance(self, newest: float, spoke: Collection[int] | None = None) -> Step:
@@ -118,32 +131,49 @@ class Feed:
         `newest`: event time reached elsewhere (Unix seconds). `spoke`: starts of the bins in which the feed has
         measurements elsewhere, where silence here is real (None: all).
         """
-        confirmed = self.admission.follow_clock(newest)
+        confirmed, refused = self.admission.follow_clock(newest), list[Rejected]()
         if confirmed.size:
-            self._bin(confirmed)
+            zeros = np.zeros(confirmed.size, dtype=np.int64)
+            refused = self._take(Advance(confirmed, zeros, zeros > 0), None)
         due = self._closable(self.watermark.due(), spoke)
         closed = [self._close(0, start, elsewhere=spoke is None or start in spoke) for start in due]
-        return Step(closed, [], confirmed.size, 0)
+        return Step(closed, refused, confirmed.size - len(refused), 0)
 
-    def _process_day(self, advance: Advance) -> list[Closing]:
-        """Bin measurements, correct members by late ones, and close the bins that are due."""
+    def _take(self, advance: Advance, batch: Batch | None) -> list[Rejected]:
+        """Bin measurements and correct members by late ones; return dead letters of those there is no room for."""
         part, late = advance.part, advance.late
-        has_late = bool(late.any())
-        on_time = part.where(~late) if has_late else part
-        if on_time.size:
-            self._bin(on_time)
-        if has_late and self.kind.tracks_members:
-            self._correct(part.where(late), advance.closable[late])
-        width = self.rules.time.width
-        due = self._closable(self.watermark.due(), ())
-        return [self._close(advance.trigger(start + width), start) for start in due]
+        starts, rows = self.rules.time.bin_of(part.columns.ts), self.index.codes.find(part.columns.code)
+        cells = self.cells.index.find(part.measurements) if self.cells else []
+        usable = np.ones(part.size, dtype=np.bool_)
+        refused: list[Rejected] = []
+        if not self.room.is_ample([int((rows < 0).sum()), *([cells.count(None)] if self.cells else [])], part.size):
+            limits = self.room.refused(Arrived(part.measurements, starts, late, advance.closable))
+            usable = np.array([limit is None for limit in limits], dtype=np.bool_)
+            refused = self._refusals(part, ~usable & ~late, limits, batch)
+        on_time = usable & ~late
+        if on_time.all():
+            self._bin(part, starts, rows, cells)
+        elif on_time.any():
+            self._bin(part.where(on_time), starts[on_time], rows[on_time], list(compress(cells, on_time.tolist())))
+        if self.kind.tracks_members and late.any():
+            self._correct(part.where(late & usable), advance.closable[late & usable])
+        return refused
 
-    def _bin(self, part: MeasurementSlice) -> None:
-        """Add measurements to the open bins of their event times."""
-        rows, starts = self.index.rows_of(part.columns.code, part.select), self.rules.time.bin_of(part.columns.ts)
+    def _refusals(
+        self, part: MeasurementSlice, flags: Flags, limits: Sequence[LimitName | None], batch: Batch | None
+    ) -> list[Rejected]:
+        """Return dead letters of the measurements flagged."""
+        return [
+            Rejected(part.origin(at, batch), "too-many-series", f"the feed has as many as limits.{limits[at]} allows")
+            for at in np.flatnonzero(flags).tolist()
+        ]
+
+    def _bin(self, part: MeasurementSlice, starts: Ints, found: Ints, cells: list[int | None]) -> None:
+        """Add measurements to the open bins of these starts. `found`, `cells`: rows as far as they are known."""
+        rows = self.index.rows_of(part.columns.code, part.select, found)
         self.index.touch(rows, starts)
         self.index.moves.note(part.columns.code, rows, starts, self.index.group)
-        if self.gap.is_open and part.size:
+        if self.gap.is_open:
             self.gap = self.gap.closed(self._last_bin_missed(float(part.columns.ts[0])))
         self.spoke.update(distinct(starts))
         arrivals = arrivals_of(self.kind, rows, part)
@@ -151,7 +181,7 @@ class Feed:
         if self.kind.tracks_members:
             add_events(self.members, starts, rows, part.measurements)
         if self.cells:
-            self.cells.add(part.measurements, starts, arrivals)
+            self.cells.add(part.measurements, starts, arrivals, cells)
 
     def _last_bin_missed(self, ts: float) -> int:
         """Return the last bin of which measurements may be missing: the first one after a gap had this event time."""
@@ -168,6 +198,7 @@ class Feed:
             row = self.index.by_series.get((series.entity, series.facets))
             if row is not None and self.index.born[row] < start:
                 self.members.add(start, (row, str(m.member), float(m.ts), bool(m.up)))
+            self.members.thin(start)
             if self.cells:
                 self.cells.correct(start, m)
 
@@ -191,11 +222,39 @@ class Feed:
             silence_is_zero = self.rules.silence_is_zero and bool((observed.present == observed.alive).all())
             cutoff = int(start - self.rules.forget_after) if last_of_day else None
             verdict = Verdict(silence_is_zero, fault, self.admission.active)
-            named += self.partials(self.cells.close(start, verdict, cutoff))
+            named += self.partials(self.cells.close(start, verdict, cutoff, self._surplus_cells(start)))
         closing = Closing(position, start + width, named, self.levels(start), fault, empty, self.doubts())
         if last_of_day:
             self._forget(start)
+        if self._ends_hour(start):
+            self._make_room(start)
         return closing
+
+    def _ends_hour(self, start: int) -> bool:
+        return start // HOUR != (start + self.rules.time.width) // HOUR
+
+    def _surplus_cells(self, start: int) -> list[int]:
+        """Return the idle cells to forget as their limit is reached."""
+        if not self._ends_hour(start) or self.room.levels[-1].series < self.rules.limits.series:
+            return []
+        return self.room.idle(self.room.levels[-1], start + self.rules.time.width, self._busy_cells())
+
+    def _busy_cells(self) -> set[int]:
+        """Return the cells of networks with an open outage."""
+        if not self.cells or not self.detector.ongoing:
+            return set()
+        down = {(s.entity, s.facets) for row in self.detector.ongoing if (s := self.index.rows[row])}
+        return {row for (entity, facets), row in self.cells.index.by_series.items() if (entity, facets[:-1]) in down}
+
+    def _make_room(self, start: int) -> None:
+        """Forget what has been idle longest, if a limit is reached; nothing with an open outage."""
+        end = start + self.rules.time.width
+        self._free(self.room.idle(self.room.levels[0], end, self.detector.ongoing))
+        for number, level in enumerate(self.room.levels):
+            if self.room.is_crowded(level):
+                busy = self._busy_cells() if number else self.detector.ongoing
+                for row in sorted(set(level.members.since).difference(busy)):
+                    level.members.forget_down(row, int(end - self.rules.limits.idle))
 
     def _closable(self, due: range, spoke: Collection[int] | None) -> Iterator[int]:
         """Yield the starts of the due bins whose closing can change anything, each once the bin before has closed.
@@ -248,11 +307,14 @@ class Feed:
         rows = len(self.index)
         cutoff = int(start - self.rules.forget_after)
         old = (self.index.last_seen[:rows] < cutoff) & (self.index.born[:rows] <= start)
-        gone = [row for row in np.flatnonzero(old).tolist() if row not in self.detector.ongoing]
-        for row in gone:
-            self.members.forget(row)
+        self._free([row for row in np.flatnonzero(old).tolist() if row not in self.detector.ongoing])
         for row in sorted(set(self.members.since) - set(self.detector.ongoing)):
             self.members.forget_down(row, cutoff)
+
+    def _free(self, gone: list[int]) -> None:
+        """Free the rows of series that have no open outage."""
+        for row in gone:
+            self.members.forget(row)
         if gone:
             self.forgot = True
             self.index.forget(np.array(gone))

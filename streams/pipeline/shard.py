@@ -19,7 +19,7 @@ from streams.config.settings import Settings
 from streams.ingest.batch import Batch, Rejected
 from streams.ingest.columns import SHIFT, Reader
 from streams.ingest.measurement_slice import MeasurementSlice
-from streams.ingest.placement import Home
+from streams.ingest.placement import Home, placement
 from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline import expected_levels as levels
 from streams.pipeline.areas.area_sums import Areas, Patience, SeriesChanges
@@ -55,7 +55,7 @@ class Shard:
     `areas`: sums over this shard alone, by feed; empty where `take_area_sums` takes the parts of each feed, for a stage
     that sums them over all shards. `reporter`: the name in the bin reports. `reference`: calendar and metadata. `home`:
     the shard's partition and where entities belong; None where nobody knows. `stray`: the newest entity that belongs
-    elsewhere.
+    elsewhere. `lot`: the partition that an entity counts in, where this shard has the measurements of all partitions.
     """
 
     settings: Settings
@@ -68,19 +68,36 @@ class Shard:
     reporter: str = SHARD.format(0)
     home: Home | None = None
     stray: str | None = None
+    lot: Callable[[str], int] | None = None
 
     def __post_init__(self) -> None:
         calendar = self.reference.calendar
-        self.feeds = {name: Feed(feed_rules(self.settings, name), self.reference) for name in self.settings.feeds}
+        lot, partitions = self._lots()
+        self.feeds = {
+            name: Feed(feed_rules(self.settings, name, partitions), self.reference, lot) for name in self.settings.feeds
+        }
         self.reader = Reader(self._plain())
         self.counts = {name: Counts() for name in self.settings.feeds}
         for name, feed in self.feeds.items():
             if self.take_area_sums:
                 feed.partials = partial(self._pass_on, name)
             elif feed.rules.areas:
-                patience = Patience(feed.rules.forget_after, feed.rules.expire_after)
+                limits = feed.rules.limits
+                patience = Patience(feed.rules.forget_after, feed.rules.expire_after, limits.areas, limits.idle)
                 self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas, calendar)
                 feed.partials = self.areas[name].alone
+
+    def _lots(self) -> tuple[Callable[[str], int], int]:
+        """Return the partition that an entity counts in, and how many partitions share the limits of a feed.
+
+        A shard of all measurements counts those of each partition for itself, so its limits are reached as in a worker.
+        """
+        kafka = self.settings.kafka
+        if self.lot:
+            return self.lot, kafka.partitions
+        if kafka.partitioner == "any":
+            return lambda _: 0, 1
+        return placement(kafka.partitioner, kafka.partitions).of, kafka.partitions
 
     def _plain(self) -> list[str]:
         return [name for name, feed in self.feeds.items() if feed.is_columnar]
@@ -130,17 +147,18 @@ class Shard:
         refused = [Rejected(batch.origin(at), "wrong-partition", text(entity_of(stray))) for at, stray in pairs]
         return part.where(~astray), refused
 
-    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> list[BinReport]:
-        """Advance the watermark of a feed to its newest event time elsewhere and return reports of the bins that close.
+    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> Emitted:
+        """Advance the watermark of a feed to its newest event time elsewhere; return reports of the bins that close.
 
-        The caller knows that this partition has no unread measurements. `spoke`: starts of the bins in which the feed
-        was measured elsewhere (None: all).
+        Dead letters are of measurements that waited for it and have no room. The caller knows that this partition has
+        no unread measurements. `spoke`: starts of the bins in which the feed was measured elsewhere (None: all).
         """
         if feed not in self.feeds:
-            return []
-        step = self.feeds[feed].advance(newest, spoke)
-        self.counts[feed].binned += step.binned
-        return [self._report(feed, closing) for closing in step.closed]
+            return Emitted()
+        step, counts = self.feeds[feed].advance(newest, spoke), self.counts[feed]
+        counts.binned += step.binned
+        counts.rejected += len(step.rejected)
+        return Emitted(bin_reports=[self._report(feed, closing) for closing in step.closed], dead_letters=step.rejected)
 
     def scored(self) -> Iterator[Scored]:
         """Yield the series and the detector of each feed, and of its areas."""
@@ -209,8 +227,8 @@ class Shard:
         counts.rejected += rejected
 
 
-def feed_rules(settings: Settings, name: str) -> FeedRules:
-    """Return a feed's parameters out of the settings."""
+def feed_rules(settings: Settings, name: str, partitions: int = 1) -> FeedRules:
+    """Return a feed's parameters out of the settings, with the limits of each of so many partitions."""
     return FeedRules(
         detector=settings.rule(name),
         time=settings.time_rule(name),
@@ -218,6 +236,7 @@ def feed_rules(settings: Settings, name: str) -> FeedRules:
         forget_after=float(settings.worker.forget_after),
         expire_after=float(settings.worker.expire_after),
         areas=tuple(map(combination, settings.feeds[name].areas)),
+        limits=settings.limits(name).part(partitions),
     )
 
 

@@ -89,6 +89,15 @@ class AreaStage(Stage):
         """Return how many areas of a feed this stage has."""
         return sum(len(site.summed.index.by_series) for site in self._of(feed))
 
+    def left_out(self, feed: str) -> int:
+        """Return how many areas of a feed have no place, as there are as many as the limit allows."""
+        return sum(site.summed.left_out for site in self._of(feed))
+
+    def used(self, feed: str) -> float | None:
+        """Return the share of the limit of areas that is in use; None where the feed has no areas here."""
+        shares = [len(site.summed.index.by_series) / site.summed.most for site in self._of(feed)]
+        return max(shares, default=None)
+
     def waiting(self, feed: str) -> int:
         """Return how many bins of a feed wait for a shard."""
         return max((len(site.gathering.waiting) for site in self._of(feed)), default=0)
@@ -172,13 +181,17 @@ class AreaStage(Stage):
 
 def _sites(settings: Settings, number: int, calendar: Calendar) -> list[Site]:
     """Return the combinations that have their place in this partition."""
-    patience = Patience(float(settings.worker.forget_after), float(settings.worker.expire_after))
     return [
-        Site(feed, areas.name, Gathering(), Areas(settings.rule(feed), patience, (areas,), calendar))
+        Site(feed, areas.name, Gathering(), Areas(settings.rule(feed), _patience(settings, feed), (areas,), calendar))
         for feed, rules in settings.feeds.items()
         for areas in map(combination, rules.areas)
         if place_of(feed, areas.name, settings.kafka.partitions) == number
     ]
+
+
+def _patience(settings: Settings, feed: str) -> Patience:
+    worker, limits = settings.worker, settings.limits(feed)
+    return Patience(float(worker.forget_after), float(worker.expire_after), limits.areas, limits.idle)
 
 
 def _measure(settings: Settings, feed: str) -> dict[str, Any]:

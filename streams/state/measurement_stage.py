@@ -51,6 +51,7 @@ class MeasurementStage(Stage):
             take_area_sums=self._add_area_sums,
             reporter=self.reporter,
             home=home_of(self.settings.kafka, self.number),
+            lot=lambda _: 0,
         )
         self.keys = KeyWatch(self.shard.home)
         self.shard.report_levels()
@@ -109,18 +110,26 @@ class MeasurementStage(Stage):
         The bins of all feeds close in the order of their ends, as if the feeds had come side by side. Feeds without
         data here, and feeds that are overdue, are reported as silent; for that, the partition need not be idle.
         """
-        before, silences = self.totals(), self._silences(lag, now)
-        reports: list[BinReport] = []
-        if self._may_advance(lag, now):
-            self.unsaved = True
-            behind = [(feed, newest) for feed, newest in sorted(self.clock.items()) if self._is_behind(feed)]
-            for feed, newest in behind:
-                reports += self.shard.advance(feed, newest, self.active_bins[feed])
-            reports.sort(key=lambda report: report.end)
+        silences = self._silences(lag, now)
+        emitted = self._advance() if self._may_advance(lag, now) else Emitted()
         overdue = self._overdue(lag, now)
         self.overdue.announced |= dict(overdue)
-        silences += [silence(self.reporter, feed, end) for feed, end in overdue]
-        return self._noted(Emitted(bin_reports=[*reports, *silences], counts=self.totals() - before), now)
+        emitted.bin_reports += [*silences, *(silence(self.reporter, feed, end) for feed, end in overdue)]
+        return self._noted(emitted, now)
+
+    def _advance(self) -> Emitted:
+        """Advance the feeds that are behind the clock."""
+        self.unsaved = True
+        before, emitted = self.totals(), Emitted()
+        behind = [(feed, newest) for feed, newest in sorted(self.clock.items()) if self._is_behind(feed)]
+        for feed, newest in behind:
+            came = self.shard.advance(feed, newest, self.active_bins[feed])
+            emitted.bin_reports += came.bin_reports
+            emitted.dead_letters += came.dead_letters
+        emitted.bin_reports.sort(key=lambda report: report.end)
+        self.tally.dead.update(letter.reason for letter in emitted.dead_letters)
+        emitted.counts = self.totals() - before
+        return emitted
 
     def _noted(self, emitted: Emitted, now: float) -> Emitted:
         """Return what was emitted with the area sums that the shard made meanwhile; note outages and closed bins."""

@@ -82,6 +82,7 @@ def _head(feed: Feed) -> dict[str, Any]:
         "active": feed.admission.active,
         "silent_since": feed.silent_since,
         "scalars": feed.detector.scalars,
+        "limits": feed.rules.limits._asdict(),
         "countries": list(feed.index.countries),
         **({"moves": _moves(feed)} if feed.index.moves.waiting else {}),
         **({"gap": list(feed.gap)} if feed.gap.first is not None else {}),

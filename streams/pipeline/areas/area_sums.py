@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -24,22 +26,28 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class Patience(NamedTuple):
-    """Seconds after which an area that has no cells is forgotten, and after which a silent feed is given up."""
+    """Seconds after which an area that has no cells is forgotten, and after which a silent feed is given up.
+
+    `most`: areas of a combination; when there are as many, one without cells is forgotten after `idle` seconds.
+    """
 
     forget_after: float
     expire_after: float
+    most: int = sys.maxsize
+    idle: float = math.inf
 
 
 class Summed:
     """The areas of one combination: a row per area, with a baseline of its own.
 
-    `rank`: what the row is summed from. `base`, `trials`: of the last bin in which the area had cells.
+    `rank`: what the row is summed from. `base`, `trials`: of the last bin in which the area had cells. `most`: rows at
+    most; `left_out`: how many areas of the newest bin have none.
     """
 
     COLUMNS = ("rank", "base", "trials")
 
-    def __init__(self, rule: Rule, calendar: Calendar = NOTHING) -> None:
-        self.calendar = calendar
+    def __init__(self, rule: Rule, calendar: Calendar = NOTHING, most: int = sys.maxsize) -> None:
+        self.calendar, self.most, self.left_out = calendar, most, 0
         self.index = SeriesIndex()
         self.detector = Detector(rule)
         self.rank: Ints = np.zeros(0, dtype=np.int64)
@@ -97,7 +105,9 @@ class Summed:
             key = identity(area)
             if area.rank == best[key] > 0 and key not in self.index.by_series:
                 new[key] = min(new.get(key, area), area, key=_country)
-        for _, area in sorted(new.items()):
+        room = max(self.most - len(self.index.by_series), 0)
+        self.left_out = max(len(new) - room, 0)
+        for _, area in sorted(new.items())[:room]:
             row = self.index.append(area.series)
             self.grow(len(self.index))
             self.rank[row] = area.rank
@@ -141,7 +151,7 @@ class Areas:
         self, rule: Rule, patience: Patience, combinations: Sequence[Combination], calendar: Calendar = NOTHING
     ) -> None:
         self.rule, self.patience = rule, patience
-        self.summed = {combination.name: Summed(rule, calendar) for combination in combinations}
+        self.summed = {combination.name: Summed(rule, calendar, patience.most) for combination in combinations}
         self.closed: int | None = None
         self.silent_since: int | None = None
 
@@ -158,7 +168,9 @@ class Areas:
             changes += summed.expire(start) if over else []
             changes += summed.close(start, [part.sums[name] for part in parts], _doubted(parts))
             if start // DAY != (start + self.rule.width) // DAY:
-                summed.forget(int(start - self.patience.forget_after))
+                is_full = len(summed.index.by_series) >= summed.most
+                patience = self.patience.idle if is_full else self.patience.forget_after
+                summed.forget(int(start - patience))
         return changes
 
     def _given_up(self, start: int, spoke: bool) -> bool:

@@ -48,17 +48,13 @@ class Verdict(NamedTuple):
 class CellIndex(SeriesIndex):
     """Rows by network, place and facets: unlike a series, a cell of a network lies in one region. `given`: new rows."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, lot: Callable[[str], int] = lambda _: 0) -> None:
+        super().__init__(lot)
         self.given: set[int] = set()
 
-    def look_up(self, measurements: list[Measurement]) -> Ints:
-        """Return the row of each measurement; new cells get a row."""
-        rows = list(map(self.keys.get, map(KEY, measurements)))
-        if None in rows:
-            self._meet([m for row, m in zip(rows, measurements, strict=True) if row is None])
-            rows = list(map(self.keys.__getitem__, map(KEY, measurements)))
-        return np.array(rows, dtype=np.int64)
+    def find(self, measurements: list[Measurement]) -> list[int | None]:
+        """Return the row of each measurement whose key is known, None for all others."""
+        return list(map(self.keys.get, map(KEY, measurements)))
 
     def add(self, many: list[Series]) -> list[int]:
         """Give each of these new cells a row, and note it."""
@@ -70,7 +66,8 @@ class CellIndex(SeriesIndex):
     def _key(measurement: Measurement) -> Key:
         return KEY(measurement)
 
-    def _named(self, measurement: Measurement) -> Series:
+    def named(self, measurement: Measurement) -> Series:
+        """Return the cell that a measurement belongs to, with its country."""
         return cell_of(measurement, self.home)
 
 
@@ -126,19 +123,23 @@ class AreaMap:
 class Cells:
     """All cells of one feed in one shard. `since`: start of the first bin that closed here."""
 
-    def __init__(self, rule: Rule, combinations: Sequence[Combination]) -> None:
+    def __init__(
+        self, rule: Rule, combinations: Sequence[Combination], lot: Callable[[str], int] = lambda _: 0
+    ) -> None:
         self.rule, self.combinations = rule, combinations
         self.kind = FEED_KINDS[rule.kind]
-        self.index = CellIndex()
+        self.index = CellIndex(lot)
         self.bins = OpenBins(rule.kind)
         self.members = Members()
         self.panel = Panel(rule)
         self.since: int | None = None
         self._maps = [AreaMap(combination) for combination in combinations]
 
-    def add(self, measurements: list[Measurement], starts: Ints, arrivals: Arrivals) -> None:
-        """Bin measurements, as the feed bins those of its series."""
-        rows = self.index.look_up(measurements)
+    def add(
+        self, measurements: list[Measurement], starts: Ints, arrivals: Arrivals, found: list[int | None] | None = None
+    ) -> None:
+        """Bin measurements, as the feed bins those of its series. `found`: what the index found of them."""
+        rows = self.index.look_up(measurements, found)
         self.index.touch(rows, starts)
         self.bins.add(starts, replace(arrivals, rows=rows), len(self.index))
         if self.kind.tracks_members:
@@ -150,13 +151,15 @@ class Cells:
         row = self.index.by_series.get((cell.entity, cell.facets))
         if row is not None and self.index.born[row] < start:
             self.members.add(start, (row, str(late.member), float(late.ts), bool(late.up)))
+            self.members.thin(start)
 
-    def close(self, start: int, verdict: Verdict, cutoff: int | None) -> Partial:
-        """Close a bin. `cutoff`: free the cells that were not measured since then (None: none)."""
+    def close(self, start: int, verdict: Verdict, cutoff: int | None, surplus: Sequence[int] = ()) -> Partial:
+        """Close a bin. Free the cells that were not measured since the `cutoff` (None: none), and those of `surplus`."""
         rows = len(self.index)
         self.since = start if self.since is None else self.since
         born, closing = self.index.born[:rows], self.bins.take(start, rows)
         old = (born <= start) & (self.index.last_seen[:rows] < (0 if cutoff is None else cutoff))
+        old[list(surplus)] = True
         alive = (born <= start) & ~old
         is_known = verdict.silence_is_zero or self.kind.tracks_members
         present = alive if is_known else closing.seen[:rows] & alive

@@ -101,8 +101,8 @@ def test_unknown_feeds_leave_no_state() -> None:
 def test_advance_of_a_feed_that_is_not_there_or_has_seen_nothing() -> None:
     """The clock of an unknown or silent feed closes nothing."""
     shard = Shard(helpers.settings(("count",)))
-    assert shard.advance("nobody", LATER) == []
-    assert shard.advance("count", LATER) == []
+    assert shard.advance("nobody", LATER).bin_reports == []
+    assert shard.advance("count", LATER).bin_reports == []
     assert shard.newest() == {}
 
 
