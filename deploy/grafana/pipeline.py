@@ -85,10 +85,16 @@ def _state() -> list[AnyPanel]:
         graph("Snapshots", "Bytes of snapshots written to Kafka.", "Bps", (8, 8)).with_target(
             over_time(_rate("snapshot_bytes", "instance"), "{{instance}}")
         ),
-        graph("Memory", "Resident memory of each worker.", "bytes", (12, 8)).with_target(
+        graph(
+            "Limits",
+            "Share of each limit of a feed in use, in the partition that uses most. From 1 on, what is new is refused.",
+            "percentunit",
+            (8, 8),
+        ).with_target(over_time(f"max by (feed, limit) (ebbtide_limit_used_ratio{{{JOB}}})", "{{feed}} {{limit}}")),
+        graph("Memory", "Resident memory of each worker.", "bytes", (8, 8)).with_target(
             over_time(f"process_resident_memory_bytes{{{JOB}}}", "{{instance}}")
         ),
-        graph("Processor", "Cores that each worker uses.", "short", (12, 8)).with_target(
+        graph("Processor", "Cores that each worker uses.", "short", (8, 8)).with_target(
             over_time(f"rate(process_cpu_seconds_total{{{JOB}}}{EACH})", "{{instance}}")
         ),
     ]

@@ -84,7 +84,8 @@ def limits_of(settings: LimitsSettings, memory: Memory) -> Limits:
     """Return the limits of a feed: those in its settings, else those that its part of the memory has room for."""
     idle = settings.idle if settings.idle is not None else (7 if FEED_KINDS[memory.kind].tracks_members else 1) * DAY
     series, members = _defaults(memory)
-    return Limits(settings.series or series, settings.members or members, settings.services, settings.areas, idle)
+    numbers = settings.series or series, settings.members or members, settings.services, settings.areas
+    return Limits(*numbers, float(idle))
 
 
 def _defaults(memory: Memory) -> tuple[int, int]:

@@ -101,10 +101,10 @@ class Room:
         bins = (opened for level in self.levels for opened in level.bins.bins.values())
         return max((len(opened.members) for opened in bins), default=0)
 
-    def used(self) -> dict[LimitName, float]:
+    def used(self) -> dict[str, float]:
         """Return the share of each limit that is in use, in the partition that uses most."""
         services = Counter(lot for lot, _ in self.levels[0].index.services)
-        found: dict[LimitName, float] = {
+        found = {
             "series": self._series() / self.limits.series,
             "services": max(services.values(), default=0) / self.limits.services,
         }

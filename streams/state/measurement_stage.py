@@ -22,6 +22,7 @@ from streams.pipeline.process import Tally, process
 from streams.pipeline.shard import Scored, Shard
 from streams.state import shard_rows
 from streams.state.key_watch import KeyWatch, bad_keys, home_of
+from streams.state.limit_watch import LimitWatch, changes
 from streams.state.open_outages import OpenOutages
 from streams.state.shard_restore import restore
 from streams.state.snapshot_store import Loaded
@@ -38,6 +39,7 @@ class MeasurementStage(Stage):
         active_bins: By feed, starts of bins that are open here and in which it was measured elsewhere.
         idle_since: Wall time of the last batch, or of the last look at which messages were unread (s).
         keys: When producers last sent messages without a key, or entities of other partitions.
+        limits: When measurements were last refused as their feed has no room.
         unusable: Names of rows in the snapshot that mean nothing under the present settings.
     """
 
@@ -53,7 +55,8 @@ class MeasurementStage(Stage):
             home=home_of(self.settings.kafka, self.number),
             lot=lambda _: 0,
         )
-        self.keys = KeyWatch(self.shard.home)
+        self.keys, self.limits = KeyWatch(self.shard.home), LimitWatch()
+        self._lines: list[str] = []  # for the log
         self.shard.report_levels()
         self.tally = Tally()
         self.clock: dict[str, float] = {}
@@ -134,6 +137,8 @@ class MeasurementStage(Stage):
     def _noted(self, emitted: Emitted, now: float) -> Emitted:
         """Return what was emitted with the area sums that the shard made meanwhile; note outages and closed bins."""
         emitted.area_sums, self._area_sums = self._area_sums, []
+        emitted.unreadable += [*self._lines, *self.limits.note(emitted.counts, now)]
+        self._lines = []
         if self.closed_at is None and any(feed.closings for feed in self.shard.feeds.values()):
             self.closed_at = now
         self.open_outages.note(emitted.outages)
@@ -209,6 +214,7 @@ class MeasurementStage(Stage):
 
     def _restore(self, loaded: Loaded) -> None:
         self.unusable = restore(self.shard, loaded.values, loaded.rows)
+        self._lines = changes(self.shard, loaded.values["feeds"])
         self.open_outages.restore(loaded.rows["running"], self._can_end)
         self.clock.update(loaded.values.get("heard", {}))
         self.active_bins.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.broker.transport import OpenTransaction
+from streams.state.limit_watch import nearly_reached
 from streams.worker.agents import Worker
 from streams.worker.health import long_transactions
 
@@ -17,13 +18,32 @@ def notices(worker: Worker) -> list[str]:
     since, stages = worker.clock() - RECENT, sorted(worker.partitions.items())
     keyless = [number for number, stage in stages if (at := stage.keys.no_key_at) is not None and at >= since]
     strays = [stage.keys.stray for _, stage in stages if (at := stage.keys.stray_at) is not None and at >= since]
-    return found + _no_key(keyless) + _strays(strays)
+    full = [number for number, stage in stages if (at := stage.limits.refused_at) is not None and at >= since]
+    nearly = [(number, *limit) for number, stage in stages for limit in nearly_reached(stage.shard)]
+    return found + _no_key(keyless) + _strays(strays) + _no_room(full) + _limits(nearly)
 
 
 def _no_key(partitions: Sequence[int]) -> list[str]:
     if not partitions:
         return []
     return [f"Messages without a key came in partitions {partitions}; they are dead letters."]
+
+
+def _no_room(partitions: Sequence[int]) -> list[str]:
+    if not partitions:
+        return []
+    return [f"Measurements of new series in partitions {partitions} are dead letters: a feed has reached a limit."]
+
+
+def _limits(nearly: Sequence[tuple[int, str, str, float]]) -> list[str]:
+    """Return a sentence on each limit of a feed that is nearly reached, with the partition that uses most of it."""
+    most: dict[tuple[str, str], tuple[float, int]] = {}
+    for number, feed, limit, share in nearly:
+        most[feed, limit] = max(most.get((feed, limit), (0.0, -1)), (share, number))
+    return [
+        f"Feed {feed} uses {share:.0%} of limits.{limit} in partition {number}; what is new beyond it is refused."
+        for (feed, limit), (share, number) in most.items()
+    ]
 
 
 def _strays(strays: Sequence[str]) -> list[str]:

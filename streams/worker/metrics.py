@@ -45,7 +45,7 @@ class Metrics:
         self._pipeline()
         self._state()
         flow = (self.binned, self.late, self.misplaced, self.outages, self.delay)
-        now = (self.series, self.ongoing, self.open_bins)
+        now = (self.series, self.ongoing, self.open_bins, self.areas_left_out)
         areas = (self.findings_late, self.feed_unawaited, self.partials_late, self.area_series, self.area_bins_waiting)
         for by_feed in (*flow, *now, *areas, self.fault, self.faults, self.suspected_faults):
             for feed in feeds:
@@ -91,6 +91,10 @@ class Metrics:
         self.series = self._gauge("series", "Series in the state.", "feed")
         self.area_series = self._gauge("area_series", "Areas summed in this worker.", "feed")
         self.area_bins_waiting = self._gauge("area_bins_waiting", "Bins of areas that wait for a partition.", "feed")
+        self.limit_used = self._gauge(
+            "limit_used_ratio", "Share of a limit in use, in the partition that uses most.", "feed", "limit"
+        )
+        self.areas_left_out = self._gauge("areas_left_out", "Areas that are not watched: there are too many.", "feed")
         self.open_bins = self._gauge("open_bins", "Bins that have not closed.", "feed")
         self.pending = self._gauge("measurements_held", "Measurements far ahead in time that wait for confirmation.")
         self.ongoing = self._gauge("ongoing_outages", "Outages suspected, open or recovering.", "feed")

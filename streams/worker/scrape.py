@@ -102,7 +102,18 @@ def _refresh_feeds(worker: Worker) -> None:
         metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
         metrics.area_series.labels(name).set(sum(stage.series(name) for stage in stages))
         metrics.area_bins_waiting.labels(name).set(max((stage.waiting(name) for stage in stages), default=0))
+        metrics.areas_left_out.labels(name).set(sum(stage.left_out(name) for stage in stages))
+        for limit, share in limits_used(worker, name).items():
+            metrics.limit_used.labels(name, limit).set(share)
         metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))
+
+
+def limits_used(worker: Worker, feed: str) -> dict[str, float]:
+    """Return the share of each limit that a feed uses here, in the partition that uses most."""
+    shares = [partition.shard.feeds[feed].room.used() for partition in worker.partitions.values()]
+    areas = [share for stage in worker.summing.stages.values() if (share := stage.used(feed)) is not None]
+    found = {name: max(share[name] for share in shares) for name in (shares[0] if shares else ())}
+    return found | ({"areas": max(areas)} if areas else {})
 
 
 def _refresh_incidents(worker: Worker) -> None:

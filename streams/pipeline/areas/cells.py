@@ -154,7 +154,7 @@ class Cells:
             self.members.thin(start)
 
     def close(self, start: int, verdict: Verdict, cutoff: int | None, surplus: Sequence[int] = ()) -> Partial:
-        """Close a bin. Free the cells that were not measured since the `cutoff` (None: none), and those of `surplus`."""
+        """Close a bin. Free the cells not measured since the `cutoff` (None: none), and those of `surplus`."""
         rows = len(self.index)
         self.since = start if self.since is None else self.since
         born, closing = self.index.born[:rows], self.bins.take(start, rows)
