@@ -101,9 +101,10 @@ audit: $(STAMP)  ## known weaknesses of what is locked
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-build.lock -r requirements-dev.lock
 
 SECONDS := 600
-fuzz: $(STAMP)  ## all decoders for ten minutes; SECONDS=60
+fuzz: $(STAMP)  ## all decoders and the whole pipeline, ten minutes each; SECONDS=60
 	$(BIN)/python -m pip install --quiet --group fuzz
 	mkdir -p var/fuzz
+	$(BIN)/python -m tests.fuzz.pipeline --seconds $(SECONDS)
 	$(BIN)/python -m tests.fuzz -max_total_time=$(SECONDS) -artifact_prefix=var/fuzz/ var/fuzz tests/fuzz/corpus
 
 screenshot: $(STAMP)  ## docs/page.png

@@ -237,7 +237,7 @@ class Feed:
         """Return the idle cells to forget as their limit is reached."""
         if not self._ends_hour(start) or self.room.levels[-1].series < self.rules.limits.series:
             return []
-        return self.room.idle(self.room.levels[-1], start + self.rules.time.width, self._busy_cells())
+        return self.room.idle(self.room.levels[-1], start, self._busy_cells())
 
     def _busy_cells(self) -> set[int]:
         """Return the cells of networks with an open outage."""
@@ -249,7 +249,7 @@ class Feed:
     def _make_room(self, start: int) -> None:
         """Forget what has been idle longest, if a limit is reached; nothing with an open outage."""
         end = start + self.rules.time.width
-        self._free(self.room.idle(self.room.levels[0], end, self.detector.ongoing))
+        self._free(self.room.idle(self.room.levels[0], start, self.detector.ongoing))
         for number, level in enumerate(self.room.levels):
             if self.room.is_crowded(level):
                 busy = self._busy_cells() if number else self.detector.ongoing

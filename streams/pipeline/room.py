@@ -79,10 +79,8 @@ class Room:
 
         `unknown`: of each level, how many of them have a series that may be new.
         """
-        services = len(self.levels[0].index.services) + unknown[0]
-        fits = not any(unknown) or (
-            services <= self.limits.services and self._series() + max(unknown) <= self.limits.series
-        )
+        services, new = max(len(level.index.services) for level in self.levels), max(unknown)
+        fits = new == 0 or (services + new <= self.limits.services and self._series() + new <= self.limits.series)
         return fits and self._named() + count <= self.limits.members
 
     def _series(self) -> int:
@@ -103,16 +101,13 @@ class Room:
 
     def used(self) -> dict[str, float]:
         """Return the share of each limit that is in use, in the partition that uses most."""
-        services = Counter(lot for lot, _ in self.levels[0].index.services)
-        found = {
+        services = Counter((number, lot) for number, level in enumerate(self.levels) for lot, _ in level.index.services)
+        members = max(level.members.size for level in self.levels) if self.kind.tracks_members else self._named()
+        return {
             "series": self._series() / self.limits.series,
             "services": max(services.values(), default=0) / self.limits.services,
+            "members": max(members, 0) / self.limits.members,
         }
-        if self.kind.tracks_members:
-            found["members"] = max(level.members.size for level in self.levels) / self.limits.members
-        elif self.kind.names_members:
-            found["members"] = self._named() / self.limits.members
-        return found
 
     def refused(self, arrived: Arrived) -> list[LimitName | None]:
         """Return for each measurement the limit that it would exceed, None where there is room.
@@ -124,17 +119,17 @@ class Room:
         untils = [until if late else None for until, late in zip(arrived.until.tolist(), arrived.late, strict=True)]
         return [_refused(walks, m, start, until) for (m, start), until in zip(measured, untils, strict=True)]
 
-    def idle(self, level: Level, now: int, busy: Collection[int]) -> list[int]:
-        """Return the rows to forget when a bin closes that ends at `now`: idle for longest, until `FULL` is in use.
+    def idle(self, level: Level, start: int, busy: Collection[int]) -> list[int]:
+        """Return the rows to forget when the bin of that start closes: idle for longest, until `FULL` is in use.
 
-        `busy`: rows that are kept. There are none before the limit is reached.
+        There are none before the limit is reached. `busy`: rows that are kept.
         """
         if level.series < self.limits.series:
             return []
         index, most = level.index, int(FULL * self.limits.series)
         surplus = {lot: count - most for lot, count in index.taken.items() if count >= self.limits.series}
-        silent = np.flatnonzero(index.last_seen[: len(index)] <= now - self.limits.idle).tolist()
-        named = ((row, index.rows[row]) for row in silent if row not in busy and index.born[row] < now)
+        silent = np.flatnonzero(index.last_seen[: len(index)] <= start - self.limits.idle).tolist()
+        named = ((row, index.rows[row]) for row in silent if row not in busy and index.born[row] <= start)
         oldest = sorted((int(index.last_seen[row]), *s[:2], row) for row, s in named if s is not None)
         by_lot: dict[int, list[int]] = {}
         for _, entity, _, row in oldest:

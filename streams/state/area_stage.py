@@ -93,10 +93,9 @@ class AreaStage(Stage):
         """Return how many areas of a feed have no place, as there are as many as the limit allows."""
         return sum(site.summed.left_out for site in self._of(feed))
 
-    def used(self, feed: str) -> float | None:
-        """Return the share of the limit of areas that is in use; None where the feed has no areas here."""
-        shares = [len(site.summed.index.by_series) / site.summed.most for site in self._of(feed)]
-        return max(shares, default=None)
+    def used(self, feed: str) -> float:
+        """Return the share of the limit of areas that is in use by the combination that has most here."""
+        return max((len(site.summed.index.by_series) / site.summed.most for site in self._of(feed)), default=0.0)
 
     def waiting(self, feed: str) -> int:
         """Return how many bins of a feed wait for a shard."""

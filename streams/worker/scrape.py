@@ -110,10 +110,11 @@ def _refresh_feeds(worker: Worker) -> None:
 
 def limits_used(worker: Worker, feed: str) -> dict[str, float]:
     """Return the share of each limit that a feed uses here, in the partition that uses most."""
-    shares = [partition.shard.feeds[feed].room.used() for partition in worker.partitions.values()]
-    areas = [share for stage in worker.summing.stages.values() if (share := stage.used(feed)) is not None]
-    found = {name: max(share[name] for share in shares) for name in (shares[0] if shares else ())}
-    return found | ({"areas": max(areas)} if areas else {})
+    found = dict.fromkeys(("series", "services", "members", "areas"), 0.0)
+    stages = [{"areas": stage.used(feed)} for stage in worker.summing.stages.values()]
+    for shares in (*stages, *(stage.shard.feeds[feed].room.used() for stage in worker.partitions.values())):
+        found |= {limit: max(found[limit], share) for limit, share in shares.items()}
+    return found
 
 
 def _refresh_incidents(worker: Worker) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.outages.presence import MemberEvent, Members
+from detectors.outages.presence import MANY, MemberEvent, Members, effective
 
 WIDTH = 60
 EVENTS = st.lists(
@@ -91,6 +91,39 @@ def test_late_events_put_right_who_is_up_and_are_nobodys_loss(events: list[tuple
     for start, expected in zip(range(0, 7 * WIDTH, WIDTH), late_account(events), strict=True):
         shown = zip(*(column.astype(int).tolist() for column in members.close(start, 3)), strict=True)
         assert list(shown) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(LATE, st.sampled_from([1, 2, 5]))
+def test_events_without_an_effect_may_be_dropped_at_any_time(
+    events: list[tuple[int, str, int, bool, int]], every: int
+) -> None:
+    """Counts and members are the same with and without them, and as many events are kept as members allow."""
+    plain, thin = Members(), Members()
+    for number, (row, member, ts, up, late) in enumerate(
+        sorted(events, key=lambda event: event[2] // WIDTH + event[4])
+    ):
+        start = (ts // WIDTH + late) * WIDTH
+        for members in (plain, thin):
+            members.add(start, (row, member, float(ts), up))
+        if number % every == 0:
+            thin.events[start] = effective(thin.events[start], start)
+            pairs = {event[:2] for event in thin.events[start]}
+            assert len(thin.events[start]) <= 3 * len(pairs)
+    for start in range(0, 7 * WIDTH, WIDTH):
+        shown, expected = thin.close(start, 3), plain.close(start, 3)
+        assert [column.tolist() for column in shown] == [column.tolist() for column in expected]
+        assert thin.since == plain.since
+        assert thin.size == sum(map(len, thin.since.values()))
+
+
+def test_events_are_dropped_when_there_are_many() -> None:
+    """One member that comes and goes a hundred thousand times in a bin takes the memory of some thousands."""
+    members = Members()
+    for number in range(100_000):
+        members.add(0, (0, "a", float(number % WIDTH), number % 2 == 0))
+        members.thin(0)
+    assert len(members.events[0]) <= MANY + 10
 
 
 def test_a_late_return_is_seen_in_the_next_bin() -> None:

@@ -64,11 +64,30 @@ def test_the_page_names_missing_keys_and_stray_networks_for_a_while() -> None:
     keys = [(None, None), (4990.0, None), (4200.0, 4990.0), (4000.0, 4000.0)]
     stages = {
         number: SimpleNamespace(
-            keys=SimpleNamespace(no_key_at=no_key, stray_at=stray, stray=f"asn/{number} belongs there")
+            keys=SimpleNamespace(no_key_at=no_key, stray_at=stray, stray=f"asn/{number} belongs there"),
+            limits=SimpleNamespace(refused_at=None),
+            shard=SimpleNamespace(feeds={}),
         )
         for number, (no_key, stray) in enumerate(keys)
     }
     assert notices(worker_with(0, None, stages)) == [
         "Messages without a key came in partitions [1, 2]; they are dead letters.",
         "A producer chooses partitions by another hash, so a network may be counted in halves: asn/2 belongs there.",
+    ]
+
+
+def test_the_page_names_limits_that_are_nearly_reached_and_where_something_was_refused() -> None:
+    """A sentence for each limit of a feed, with the partition that uses most; refusals for a quarter of an hour."""
+    shares = [{"series": 0.79, "services": 0.1}, {"series": 0.8}, {"series": 0.934}]
+    stages = {
+        number: SimpleNamespace(
+            keys=SimpleNamespace(no_key_at=None, stray_at=None, stray=""),
+            limits=SimpleNamespace(refused_at=at),
+            shard=SimpleNamespace(feeds={"bgp": SimpleNamespace(room=SimpleNamespace(used=used.copy))}),
+        )
+        for number, (used, at) in enumerate(zip(shares, (None, 4000.0, 4990.0), strict=True))
+    }
+    assert notices(worker_with(0, None, stages)) == [
+        "Measurements of new series in partitions [2] are dead letters: a feed has reached a limit.",
+        "Feed bgp uses 93% of limits.series in partition 2; what is new beyond it is refused.",
     ]
