@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: power demo help test check lint lock audit fuzz bench bench-detect bench-sources recovery soak idle latency incident-latency scaling calibration constants drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: power demo help test check lint lock audit fuzz bench bench-detect bench-sources recovery soak idle latency incident-latency scaling limits calibration constants drill scoreboard situations schemas dashboards screenshot clean
 
 # The demo needs no tools of development: it has a small environment of its own.
 DEMO := .venv-demo
@@ -51,9 +51,9 @@ $(RIVALS)/installed: tests/benchmarks/rivals.txt
 		else echo "make: Bytewax and Quix Streams cannot be installed here, the benchmark runs without them" >&2; : > $@; fi
 
 # Each needs the machine for itself; see docs/scaling.md.
-recovery soak idle latency incident-latency scaling: export OMP_NUM_THREADS = 1
-recovery soak idle latency incident-latency scaling: export OPENBLAS_NUM_THREADS = 1
-recovery soak idle latency incident-latency scaling: $(STAMP)  ## at full size, each for itself: docs/scaling.md; OPTIONS=…
+recovery soak idle latency incident-latency scaling limits: export OMP_NUM_THREADS = 1
+recovery soak idle latency incident-latency scaling limits: export OPENBLAS_NUM_THREADS = 1
+recovery soak idle latency incident-latency scaling limits: $(STAMP)  ## at full size, each for itself: docs/scaling.md; OPTIONS=…
 	$(BIN)/python -m tests.benchmarks.$(subst -,_,$@) $(OPTIONS)
 
 scoreboard: $(STAMP)  ## detection beside other rules, on recorded and simulated cases

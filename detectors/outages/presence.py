@@ -9,7 +9,7 @@ import numpy as np
 from detectors.bins import padded
 from detectors.types import Floats
 
-MANY = 10_000  # events of a bin below which none is dropped
+MANY = 50_000  # events of a bin below which none is dropped
 MemberEvent = tuple[int, str, float, bool]  # row, member, event time, up
 
 
@@ -66,9 +66,12 @@ class Members:
         return MemberCounts(self.up[:rows].copy(), self.count[:rows].copy(), lost, back)
 
     def thin(self, start: int) -> None:
-        """Drop events of an open bin without an effect when they have doubled: memory follows members, not events."""
+        """Drop events of an open bin without an effect when they have doubled: memory follows members, not events.
+
+        It is not worth while as long as there are few for each member.
+        """
         events = self.events.get(start, [])
-        if len(events) > MANY + 2 * self._thinned.get(start, 0):
+        if len(events) > MANY + 2 * max(self._thinned.get(start, 0), 2 * self.size):
             self.events[start] = effective(events, start)
             self._thinned[start] = len(self.events[start])
 
@@ -124,9 +127,11 @@ class Members:
         if ts < newest:
             return
         members[member] = (up, ts)
-        self.size += was_up is None
-        self.count[row] += was_up is None
-        self.up[row] += int(up) - int(was_up or False)
+        if was_up is None:
+            self.size += 1
+            self.count[row] += 1.0
+        if up != (was_up or False):
+            self.up[row] += 1.0 if up else -1.0
 
 
 def effective(events: list[MemberEvent], start: int) -> list[MemberEvent]:

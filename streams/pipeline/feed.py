@@ -146,7 +146,8 @@ class Feed:
         cells = self.cells.index.find(part.measurements) if self.cells else []
         usable = np.ones(part.size, dtype=np.bool_)
         refused: list[Rejected] = []
-        if not self.room.is_ample([int((rows < 0).sum()), *([cells.count(None)] if self.cells else [])], part.size):
+        unknown = [int((rows < 0).sum()), *([cells.count(None)] if self.cells else [])]
+        if not self.room.is_ample(unknown, lambda: {m.service for m in part.measurements}, part.size):
             limits = self.room.refused(Arrived(part.measurements, starts, late, advance.closable))
             usable = np.array([limit is None for limit in limits], dtype=np.bool_)
             refused = self._refusals(part, ~usable & ~late, limits, batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
@@ -74,14 +74,18 @@ class Room:
         """Return whether so many measurements may reach a limit at which something idle is forgotten."""
         return self._series() + count >= self.limits.series or self._tracked() + count >= self.limits.members
 
-    def is_ample(self, unknown: Sequence[int], count: int) -> bool:
+    def is_ample(self, unknown: Sequence[int], services: Callable[[], Collection[str | None]], count: int) -> bool:
         """Return whether there is room for so many measurements, whatever they are.
 
-        `unknown`: of each level, how many of them have a series that may be new.
+        `unknown`: of each level, how many of them have a series that may be new. `services`: returns their names.
         """
-        services, new = max(len(level.index.services) for level in self.levels), max(unknown)
-        fits = new == 0 or (services + new <= self.limits.services and self._series() + new <= self.limits.series)
+        new = max(unknown)
+        fits = new == 0 or (self._series() + new <= self.limits.series and self._has_services(new, services))
         return fits and self._named() + count <= self.limits.members
+
+    def _has_services(self, new: int, services: Callable[[], Collection[str | None]]) -> bool:
+        room = self.limits.services - max(len(level.index.services) for level in self.levels)
+        return new <= room or len(set(services()) - {None}) <= room
 
     def _series(self) -> int:
         return max(level.series for level in self.levels)
