@@ -8,7 +8,7 @@ from streams.cli.common import feed_settings_of, print_lines, print_summary, wit
 from streams.config.errors import UsageError
 from streams.config.settings import Settings
 from streams.sources.lines import source_named, summary_of
-from streams.sources.run import SourceRun, run_sources
+from streams.sources.run import run_sources
 from streams.sources.until import until_named
 
 
@@ -31,9 +31,8 @@ def run(arguments: Namespace) -> None:
         raise UsageError("names no source: `ebbtide source --list` prints those of the settings")
     for name in arguments.names:
         source_named(settings, name)
-    runs = [SourceRun(settings, name, arguments.dry_run, arguments.until) for name in arguments.names]
-    run_sources(runs)
-    print_summary(summary_of([stage for source_run in runs for stage in source_run.stages]))
+    stages = run_sources(settings, arguments.names, arguments.dry_run, arguments.until)
+    print_summary(summary_of(stages))
 
 
 def described(settings: Settings) -> list[str]:

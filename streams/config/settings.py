@@ -214,6 +214,15 @@ class MetricsSettings(Section, frozen=True):
     max_places: Annotated[Limit, Meta(description="pairs of country and signal whose outages are counted")] = 1000
 
 
+class SourceMetricsSettings(Section, frozen=True):
+    """Where the metrics of `ebbtide source` are."""
+
+    bind: Annotated[str, Meta(description="address that the metrics of `ebbtide source` listen on")] = "127.0.0.1"
+    port: Annotated[
+        Port, Meta(description="port that they listen on, another for each process on a machine; 0: no metrics")
+    ] = 6068
+
+
 class Settings(Section, frozen=True):
     """All settings of a run, section by section."""
 
@@ -226,6 +235,7 @@ class Settings(Section, frozen=True):
     calendar: tuple[ExpectedSettings, ...] = ()
     alerts: AlertsSettings = AlertsSettings()
     feeds: dict[Name, FeedSettings] = msgspec.field(default_factory=dict)
+    source_metrics: SourceMetricsSettings = SourceMetricsSettings()
     sources: dict[Name, AnySource] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -181,6 +181,9 @@ class KafkaSource(SourceSettings, tag="kafka", frozen=True, kw_only=True):
         Meta(description="where the first run begins; later ones go on where the last has ended"),
     ] = "earliest"
     format: Annotated[Name, Meta(description="`json`, or the name of a plug-in")] = "json"
+    silent_after: Annotated[
+        Duration, Meta(description="time without a record after which EbbtideSourceSilent alerts")
+    ] = Duration(300)
 
 
 class Goflow2Source(KafkaSource, tag="goflow2", frozen=True):

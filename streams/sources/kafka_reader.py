@@ -51,6 +51,7 @@ class KafkaReader:
         self._idle_after, self._now = idle_after, now
         self._active_at: dict[str, float] = {}
         self._partitions: set[int] = set()
+        self._read_to: dict[int, int] = {}
         self.lost = 0
 
     async def start(self, partitions: int, positions: Mapping[str, Position]) -> list[str]:
@@ -87,10 +88,18 @@ class KafkaReader:
             except OffsetOutOfRangeError as error:
                 raise BrokerError(f"source {self._name}: records were deleted before they were read: {error}") from None
             chunks = [RecordChunk(part_of(tp), records) for tp, records in found.items()]
+            self._read_to.update((tp.partition, records[-1].offset + 1) for tp, records in found.items())
             self._active_at.update((chunk.part, self._now()) for chunk in chunks)
             yield Arrival(chunks, await self._idle())
             if (self._consumer.partitions_for_topic(self._source.topic) or self._partitions) != self._partitions:
                 raise BrokerError(f"source {self._name}: the partitions of {self._source.topic} have changed")
+
+    def lag(self) -> int:
+        """Return the records that are not read yet, as far as the broker has said."""
+        ends = {
+            number: self._consumer.highwater(TopicPartition(self._source.topic, number)) for number in self._partitions
+        }
+        return sum(max(0, (end or 0) - self._read_to.get(number, end or 0)) for number, end in ends.items())
 
     async def _idle(self) -> frozenset[str]:
         """Return the parts that are read to their end and silent since `idle_after`."""

@@ -12,10 +12,12 @@ from random import Random
 from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
 
 from streams.broker import topics
 from streams.broker.async_clients import consuming, transacting
 from streams.config.errors import BrokerError, UsageError
+from streams.config.ports import demand_port
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, KafkaSource
 from streams.sources.backoff import Backoff
@@ -23,6 +25,7 @@ from streams.sources.decoders import decoder_of
 from streams.sources.files import read_files
 from streams.sources.kafka_reader import KafkaReader, kafka_of
 from streams.sources.lines import file_input, source_named, stage_of
+from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.part_clock import Position
 from streams.sources.positions import read_positions
 from streams.sources.records import Arrival, RecordChunk, RejectedRecord
@@ -49,10 +52,13 @@ class Connected(NamedTuple):
     arrivals: AsyncIterator[Arrival]
     sender: Sender
     topic: str
+    lag: Callable[[], int] = lambda: 0
 
 
-async def transfer(connected: Connected, until: Until | None) -> None:
-    """Send what a source reads, until its end."""
+async def transfer(
+    connected: Connected, until: Until | None, report: Callable[[Connected], None] = lambda _: None
+) -> None:
+    """Send what a source reads, until its end. `report` is called after each arrival."""
     stage, waiting = connected.stage, list[DeadRecord]()
     async for arrival in connected.arrivals:
         for chunk in arrival.chunks:
@@ -61,9 +67,11 @@ async def transfer(connected: Connected, until: Until | None) -> None:
         if due.measurements or len(waiting) >= MOST_DEAD or (waiting and not arrival.chunks):
             await _send(connected, due, waiting, until)
             waiting = []
+        report(connected)
         if until and until.is_reached(due.limit):
             return
     await _send(connected, stage.rest(), waiting, until)
+    report(connected)
 
 
 async def _send(connected: Connected, due: Due, dead: list[DeadRecord], until: Until | None) -> None:
@@ -93,10 +101,16 @@ class SourceRun:
     """The run of one source by its name. `is_dry`: print, and read and write no positions."""
 
     def __init__(
-        self, settings: Settings, name: str, is_dry: bool, until: Until | None, ports: SourcePorts | None = None
+        self,
+        settings: Settings,
+        name: str,
+        is_dry: bool,
+        until: Until | None,
+        ports: SourcePorts,
+        metrics: SourceMetrics,
     ) -> None:
         self._settings, self.name, self._is_dry, self._until = settings, name, is_dry, until
-        self._ports = ports or SourcePorts()
+        self._ports, self._recorder = ports, SourceRecorder(metrics, name)
         self._source = source_named(settings, name)
         self.stages: list[SourceStage] = []
 
@@ -113,6 +127,7 @@ class SourceRun:
             except BrokerError as error:
                 if not self.stages:
                     raise  # at the first attempt the settings may be wrong
+                self._recorder.disconnected()
                 wait = backoff.next(self._ports.now() - began if len(self.stages) > connections else 0.0)
                 LOG.warning("source %s: %s; connecting again in %.1f s", self.name, error, wait)
                 await self._ports.sleep(wait)
@@ -122,7 +137,10 @@ class SourceRun:
             sender, positions = await self._sender(stack)
             connected = await self._connected(stack, sender, positions)
             self.stages.append(connected.stage)
-            await transfer(connected, self._until)
+            await transfer(connected, self._until, self._report)
+
+    def _report(self, connected: Connected) -> None:
+        self._recorder.progress(connected.stage.tally, connected.lag(), self._ports.now())
 
     async def _sender(self, stack: AsyncExitStack) -> tuple[Sender, dict[str, Position]]:
         if self._is_dry:
@@ -143,6 +161,7 @@ class SourceRun:
     def _files(self, source: FilesSource, sender: Sender, positions: dict[str, Position]) -> Connected:
         found = file_input(source, self.name)
         stage = stage_of(self._settings, self.name, found.decoder, positions)
+        self._recorder.connected(0, self._ports.now())
         return Connected(stage, _arriving(read_files(found.names, found.has_header, positions)), sender, "file")
 
     async def _topic(
@@ -156,7 +175,8 @@ class SourceRun:
         reader = KafkaReader(consumer, source, self.name, idle_after, self._ports.now)
         for part in await reader.start(partitions, positions):
             stage.gather.clock(part)
-        return Connected(stage, reader.arrivals(), sender, source.topic)
+        self._recorder.connected(reader.lost, self._ports.now())
+        return Connected(stage, reader.arrivals(), sender, source.topic, reader.lag)
 
 
 async def _arriving(chunks: Iterable[RecordChunk]) -> AsyncIterator[Arrival]:
@@ -165,9 +185,21 @@ async def _arriving(chunks: Iterable[RecordChunk]) -> AsyncIterator[Arrival]:
         await asyncio.sleep(0)
 
 
-def run_sources(runs: Sequence[SourceRun]) -> None:
-    """Run sources side by side until all have ended, or a signal stops them. Raises the first EbbtideError."""
+def run_sources(settings: Settings, names: Sequence[str], is_dry: bool, until: Until | None) -> list[SourceStage]:
+    """Run sources side by side until all have ended, or a signal stops them; return their stages.
+
+    Raises the first EbbtideError. A dry run serves no metrics.
+    """
+    bind, port = settings.source_metrics.bind, settings.source_metrics.port
+    sources = {name: source_named(settings, name) for name in names}
+    silent_after = {n: float(found.silent_after) for n, found in sources.items() if isinstance(found, KafkaSource)}
+    metrics = SourceMetrics(CollectorRegistry(), tuple(names), silent_after)
+    if port and not is_dry:
+        demand_port(bind, port, "source_metrics.bind, source_metrics.port")
+        metrics.serve(bind, port)
+    runs = [SourceRun(settings, name, is_dry, until, SourcePorts(), metrics) for name in names]
     asyncio.run(_run_all(runs))
+    return [stage for run in runs for stage in run.stages]
 
 
 def _report_unless_kafka(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ class SourceCluster:
         self.settings_file.write_text(FEED + source.replace("TOPIC", self.topic))
         names = {f"EBBTIDE_KAFKA_{key.upper()}": f"{name}.{key}" for key in TOPIC_KEYS}
         extra = {"EBBTIDE_KAFKA_PARTITIONS": "2", "EBBTIDE_KAFKA_APP_ID": name, "EBBTIDE_WORKER_IDLE_AFTER": "1h"}
+        extra["EBBTIDE_SOURCE_METRICS_PORT"] = "0"
         self.cluster = Cluster(address, name, directory, self.settings_file, **names, **extra)
         self.kafka = self.cluster.kafka
         with topics.connected(self.kafka) as admin:

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from random import Random
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas.decode import decode
 from streams.sources.backoff import Backoff
 from streams.sources.json_decoder import JsonDecoder
 from streams.sources.lines import stage_of
+from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.part_clock import Position
 from streams.sources.records import Arrival, LineRecord, RecordChunk
 from streams.sources.run import Connected, transfer
@@ -102,6 +104,33 @@ async def test_until_ends_the_run(until: str, values: list[int]) -> None:
     arrivals = [Arrival([RecordChunk("others/0", records(60.0 * n, first=n))]) for n in range(9)]
     batches = await sent(arrivals, until)
     assert [m.value for batch in batches for m in batch.measurements] == values
+
+
+async def test_what_happens_is_recorded() -> None:
+    """Counts grow by what was counted since the connection, also over a second one; silence does not move the time."""
+    metrics = SourceMetrics(CollectorRegistry(), ("s",), {"s": 300.0})
+    recorder, clock = SourceRecorder(metrics, "s"), iter((100.0, 101.0, 102.0, 103.0))
+
+    async def arriving() -> AsyncIterator[Arrival]:
+        for chunks in ([RecordChunk("others/0", records(0, -1, 100))], [], []):
+            yield Arrival(chunks)
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"ebbtide_source_{name}", {"source": "s", **labels})
+
+    assert value("up") == 0
+    for connection in (1, 2):
+        recorder.connected(lost=5, now=50.0)
+        connected = Connected(stage(), arriving(), KeptBatches(), "others", lambda: 7)
+        await transfer(connected, None, lambda it: recorder.progress(it.stage.tally, it.lag(), next(clock, 200.0)))
+        assert value("records_total") == 3 * connection
+        assert value("measurements_total") == 2 * connection
+        assert value("rejected_total", reason="not-json") == 0
+        assert value("rejected_total", reason="wrong-type") == connection
+        assert (value("lag_records"), value("lost_records_total")) == (7, 5 * connection)
+        assert value("last_data_timestamp_seconds") == (100.0 if connection == 1 else 200.0)
+        recorder.disconnected()
+        assert (value("up"), value("reconnects_total")) == (0, connection)
 
 
 def test_arrays_hold_what_belongs_to_a_partition() -> None:

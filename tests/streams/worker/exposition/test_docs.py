@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.rejections import REASONS
 from streams.alerts.metrics import AlertMetrics
 from streams.config.settings import MetricsSettings
+from streams.sources.metrics import SourceMetrics
 from tests import prometheus
 from tests.benchmarks import scrape
 from tests.streams.worker.exposition.made import WATCHED, Full, full
@@ -80,6 +81,16 @@ def test_the_table_of_the_delivery_is_what_it_exports(delivery: str) -> None:
     """Same names, types, labels and numbers of series."""
     rows = dict(documented("Those of `ebbtide alerts`", {"receivers": 2, "topics": 1}))
     assert rows == dict(exported(delivery))
+
+
+def test_the_table_of_sources_is_what_they_export() -> None:
+    """Same names, types, labels and numbers of series; promtool finds nothing to complain about."""
+    metrics = SourceMetrics(CollectorRegistry(), ("a", "b"), {"a": 1.0, "b": 2.0})
+    for name in ("a", "b"):
+        metrics.last_data.labels(name).set(1.0)
+    page = generate_latest(metrics.registry)
+    assert dict(documented("Those of `ebbtide source`", {"sources": 2})) == dict(exported(page.decode()))
+    assert prometheus.run("promtool", "check", "metrics", given=page) == ""
 
 
 def test_promtool_finds_nothing_to_complain_about(worker: Full, delivery: str) -> None:
