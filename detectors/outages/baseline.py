@@ -22,6 +22,7 @@ from .time_scales import TimeScales
 LEAST = np.float32(0.01)  # of a seasonal factor
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
+QUIET_WEEKEND = np.float32(0.1)  # share of its level that a weekend may leave where others rest as well
 OWN_REST = 0.75  # of what a holiday may lack, what stays open to a row that has one of its own: measured on law `mixed`
 ECHO, LASTING = np.float32(0.95), np.float32(0.98)  # what is longer is wander
 FRIDAY, SATURDAY = 4, 5
@@ -104,14 +105,15 @@ def predict(
     blur = variance * np.float32(min(1.0, width / 3600))
     # What this weekday adds to the trusted hour moves with the clock as well.
     clock = (trust + fine * (1 - trust)) * (profile.low - profile.day)
-    rest = _rest(profile, usual, weeks, c.rest_day > 0, blur) - finer
+    own = shrunk(weeks.clip(-np.inf, 0), blur)
+    rest = np.minimum(own, _holiday(profile, usual, c.rest_day > 0, blur)) - finer
     unseen = _unseen_weekend(at, profile.fresh, group)
     weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
     base = np.maximum(level, SLIDE * (c.long_level * ~young))
     alone = allowed = Allowances(base, factor, clock, rest, weekend, kind.hidden(c, expected, quantum_square))
     others = witnesses(value / expected.clip(EMPTY, np.inf) - 1, sigma)
     if others is not None:
-        allowed = _left_open(alone, others)
+        allowed = _left_open(alone, own - finer, unseen, others)
     low, weekend = allowed.lowest(kind), allowed.weekend
     return Prediction(
         expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen, weekend,
@@ -119,13 +121,19 @@ def predict(
     )  # fmt: skip
 
 
-def _left_open(alone: Allowances, others: Neighbours) -> Allowances:
-    """Return what the neighbours of the same moment leave open of the allowances of rows alone."""
+def _left_open(alone: Allowances, own: Singles, unseen: Flags | None, others: Neighbours) -> Allowances:
+    """Return what the neighbours of the same moment leave open of the allowances of rows alone.
+
+    `own`: what this weekday lacked before in the row itself, whatever others do.
+    """
     factor, weekend = alone.factor, alone.weekend
     clock = alone.clock * others.left_open(alone.clock / factor)
     rest = alone.rest.clip(-np.inf, 0) * others.left_open(alone.rest / factor).clip(OWN_REST, 1)
-    if weekend is not None:
+    rest = np.minimum(rest, own)
+    if weekend is not None and unseen is not None:
+        together = unseen & others.rest_together(unseen, weekend - 1)
         weekend = 1 - (1 - weekend) * others.left_open(weekend - 1)
+        weekend = np.where(together, QUIET_WEEKEND, weekend)
     return Allowances(alone.base, factor, clock, rest, weekend, alone.hidden)
 
 
@@ -173,12 +181,10 @@ def _lasting(echo: Singles, swings: Singles, bins: int) -> Singles:
     return np.asarray(np.clip((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain), 0, LASTING))
 
 
-def _rest(profile: ProfileShape, usual: Singles, weeks: Singles, rests: Flags, blur: Singles) -> Singles:
-    """Return what this weekday may lack of the usual factor, or a holiday: 0 or less.
+def _holiday(profile: ProfileShape, usual: Singles, rests: Flags, blur: Singles) -> Singles:
+    """Return what a holiday may lack of the usual factor: 0 or less.
 
-    A holiday is like the day of rest or, where none is known, the quietest weekday, which may be so by chance.
-    `blur`: the relative variance of an hour's mean.
+    It is like the day of rest or, where none is known, the quietest weekday, which may be so by chance. `blur`: the
+    relative variance of an hour's mean.
     """
-    own = shrunk(weeks.clip(-np.inf, 0), blur)
-    blur *= np.float32(4) * ~rests
-    return np.minimum(own, shrunk(profile.quiet - usual, blur), out=own)
+    return shrunk(profile.quiet - usual, blur * (np.float32(4) * ~rests))

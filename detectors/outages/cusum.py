@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.types import Flags, Ints, Share, Singles
 
-from .baseline import Prediction, memory
+from .baseline import QUIET_WEEKEND, Prediction, memory
 from .evidence import RHOS, student
 from .level_kinds import LevelKind
 from .series_state import Bins, Chunk, FallColumns
@@ -64,8 +64,13 @@ def advance(
 
 
 def _full(kind: LevelKind, prediction: Prediction, low: Singles) -> Singles:
-    """Return what darkness is measured against: a first weekend may be quiet, but it is never dark."""
-    return low if prediction.weekend is None else kind.capped(low / prediction.weekend)
+    """Return what darkness is measured against: a first weekend may be quiet, but it is never dark.
+
+    Where others rest as well it may be so quiet that darkness is measured against that.
+    """
+    if prediction.weekend is None:
+        return low
+    return kind.capped(low / np.where(prediction.weekend > QUIET_WEEKEND, prediction.weekend, 1))
 
 
 def _computed(wanted: Flags) -> Ints | slice:

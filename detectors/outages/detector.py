@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
-from . import changed_profile, decide, recovery, slow_openings, suppression, unread_bins
+from . import changed_profile, decide, first_weekend, recovery, slow_openings, suppression, unread_bins
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
 from .explanations import Watch
@@ -224,6 +224,8 @@ class Detector:
         at_fault = model.is_at_fault(state, seen, scored)
         changes = decide.openings(state, seen, scored, at_fault)
         changes += decide.course(state, followed, seen, scored, at_fault)
+        if model.has_season:
+            self._dirty.update(first_weekend.forget(state, changes, seen.group))
         if model.has_season and slow_openings.is_last(seen.start, self.rule.width):
             self._day_ended = True
             changed = changed_profile.end_day(state, seen, scored)

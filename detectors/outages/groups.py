@@ -20,6 +20,7 @@ class Groups:
         codes, self.line = np.unique(group, return_inverse=True)
         order = np.argsort(self.line, kind="stable")
         counts = np.bincount(self.line, minlength=len(codes))
+        self.named = codes != 0
         self.least = np.where(codes == 0, ANYWHERE, FEWEST)
         self.large = counts >= self.least
         taken = np.minimum(counts, SAMPLED)

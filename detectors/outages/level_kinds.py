@@ -191,7 +191,7 @@ class Count(Gauge):
 
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
         """Return the correlation drawn towards none by its error over two weeks."""
-        return shrunk(echo, np.float32(4 / scales.week))
+        return shrunk(echo, np.float32(0.5 / scales.week))
 
     def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
         """Return 0: events are whole."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
-from . import changed_profile, feed_fault, recovery, slow_openings
+from . import changed_profile, feed_fault, first_weekend, recovery, slow_openings
 from .baseline import Prediction, predict
 from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
@@ -57,17 +57,16 @@ class LevelModel:
         group = seen.group[part]
         warm, groups = c.levels.bins_learnt >= scales.warm, state.store.groups(part, group)
 
-        counted = measured & warm & (c.levels.profile_mean > 0) & (c.phases.phase < FOLLOWED)
+        profiled, free = measured & warm & (c.levels.profile_mean > 0), c.phases.phase < FOLLOWED
 
         def witnesses(deviation: Singles, sigma: Singles) -> Neighbours | None:
             if groups is None:
                 return None
             late = Deviations(c.levels.short_lean, sigma * np.float32((2 * scales.short - 1) ** -0.5))
-            return Neighbours(groups, counted, c.falls, Deviations(deviation, sigma), late)
+            return Neighbours(groups, profiled, free, c.falls, Deviations(deviation, sigma), late)
 
         prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses)
         ready = warm & (prediction.lowest_plausible > kind.least)
-        free = c.phases.phase < FOLLOWED
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:
             state.watch.take(part, LevelBin(kind, scales, c, prediction, value, size, counts, cap))
@@ -85,6 +84,8 @@ class LevelModel:
         doubted = measured & prediction.young & ready & ~normal
         if doubted.any():
             note_night(c.levels, value, doubted)
+        if prediction.unseen is not None:
+            first_weekend.note(state, c.levels, part.start, value, group, prediction.unseen & measured & ~free)
 
     def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
         """Learn the profile at the end of each hour, and return the slots that changed."""

@@ -17,6 +17,9 @@ from .series_state import FallColumns
 
 FENCE = 1.5  # interquartile ranges beyond the quartile (Tukey 1977)
 SUSPECTED = 2  # nats of a sum from which on a row is no witness of what is normal
+TOGETHER = 3  # rows that fall on a day of the weekend never seen, from which on it is a quiet weekend of some
+CROWD = 0.05  # share of the rows that these must be
+DARK = -0.9  # deviation below which a row is dark, whatever day it is
 BEYOND = 1.0  # standard deviations beyond its allowance from which on a row has fallen, whatever moves the others
 
 
@@ -30,9 +33,13 @@ class Deviations(NamedTuple):
 class Neighbours:
     """The groups in a bin: which rows count as witnesses, how far each lies from what is expected, and lay of late."""
 
-    def __init__(self, groups: Groups, witness: Flags, falls: FallColumns, bin_: Deviations, late: Deviations) -> None:
-        rows = groups.rows
+    def __init__(
+        self, groups: Groups, seen: Flags, free: Flags, falls: FallColumns, bin_: Deviations, late: Deviations
+    ) -> None:
+        """`seen`: rows with a value and a profile; `free`: no outage is followed."""
+        rows, witness = groups.rows, seen & free
         self.groups = groups
+        self.present = groups.sampled & seen[rows]
         self.witness = groups.sampled & witness[rows] & (falls.evidence[rows].max(axis=2) < SUSPECTED)
         self.seen = [Deviations(deviations.mean[rows], deviations.error[rows]) for deviations in (bin_, late)]
 
@@ -47,6 +54,23 @@ class Neighbours:
             _fence(self.witness, self.groups.least, seen.mean / allowed, seen.error / -allowed) for seen in self.seen
         )
         return np.where(np.isnan(now), np.where(np.isnan(late), np.float32(1), late), now)[self.groups.line]
+
+    def rest_together(self, unseen: Flags, allowance: Singles) -> Flags:
+        """Return the rows in whose country, or in all of whose countries, some fall together beyond an allowance.
+
+        `unseen`: rows on a day of the weekend that they have never seen. Dark rows do not rest, and rows without a
+        country, which may lie anywhere, tell nothing.
+        """
+        rows, mean, error = self.groups.rows, *self.seen[0]
+        counts = self.present & unseen[rows] & self.groups.named[:, None]
+        fell = counts & (mean < allowance[rows] - BEYOND * error) & (mean > DARK)
+        lines = _crowded(fell.sum(axis=1), counts.sum(axis=1)) | _crowded(fell.sum(), counts.sum())
+        return np.asarray((lines & self.groups.named)[self.groups.line])
+
+
+def _crowded(fell: NDArray[np.int64], rows: NDArray[np.int64]) -> Flags:
+    """Return whether those that fell are more than a few outages at once."""
+    return np.asarray((fell >= TOGETHER) & (fell >= CROWD * rows))
 
 
 def _fence(witness: Flags, least: NDArray[np.int64], shown: Singles, error: Singles) -> Singles:

@@ -1,0 +1,82 @@
+"""Firms that rest on weekends never seen before: alone they alarm once, together never; outages beside are found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.outages.detector import Detector
+from detectors.types import DAY, FRIDAYS, Change, Rule
+from tests.detectors.series import START, Matrix, bins, outages, run
+
+HOUR = 3600
+FRIDAY, SATURDAY, MONDAY = 2, 3, 5  # days after a Wednesday
+COUNTRY = 7
+
+
+def level(rows: int, days: int = 24) -> Matrix:
+    """Return hours of a steady level from a Wednesday on, noise of three per cent."""
+    return 100 * (1 + 0.03 * np.random.default_rng(5).standard_normal((24 * days, rows)))
+
+
+def rest(values: Matrix, row: int, share: float, first: int = SATURDAY) -> None:
+    """Let a row lie at a share of its level on the two days of each weekend."""
+    for day in range(first, len(values) // 24, 7):
+        values[24 * day : 24 * (day + 2), row] *= share
+
+
+def opened(values: Matrix, country: int) -> list[Change]:
+    """Return the outages of hourly gauges of a country."""
+    seen = bins(values, HOUR, start=START + 2 * DAY, group=country)
+    return outages(run(Detector(Rule("gauge", HOUR)), seen))
+
+
+def test_a_firm_alone_alarms_on_its_first_weekend_only() -> None:
+    """It rests at two fifths for three weekends; an outage that ended with the first tells what its weekends are."""
+    for country, first in ((0, SATURDAY), (COUNTRY, SATURDAY), (FRIDAYS + COUNTRY, FRIDAY)):
+        values = level(1)
+        rest(values, 0, 0.4, first)
+        (change,) = opened(values, country)
+        assert change.started_at == START + (2 + first) * DAY
+
+
+def test_an_outage_within_a_first_weekend_teaches_nothing() -> None:
+    """Two fifths are left on three Saturdays until the evening: three outages."""
+    values = level(1)
+    for day in (SATURDAY, SATURDAY + 7, SATURDAY + 14):
+        values[24 * day : 24 * day + 18, 0] *= 0.4
+    assert len(opened(values, COUNTRY)) == 3
+
+
+def test_an_outage_longer_than_a_first_weekend_teaches_nothing() -> None:
+    """It lasts from Saturday to Wednesday; a week later the same weekend is an outage again."""
+    values = level(1)
+    values[24 * SATURDAY : 24 * (MONDAY + 2), 0] *= 0.4
+    values[24 * (SATURDAY + 7) : 24 * (MONDAY + 7), 0] *= 0.4
+    assert len(opened(values, COUNTRY)) == 2
+
+
+def test_firms_that_rest_together_are_no_outage() -> None:
+    """Five of forty series of a country rest at a fifth to three fifths; of no country, each may be an outage."""
+    values = level(40)
+    for row, share in enumerate((0.2, 0.3, 0.4, 0.5, 0.6)):
+        rest(values, row, share)
+    assert opened(values, COUNTRY) == []
+    assert {change.row for change in opened(values, 0)} == {0, 1, 2, 3, 4}
+
+
+def test_darkness_is_found_beside_firms_that_rest() -> None:
+    """A sixth series is gone from Saturday noon on; one that loses half while nobody rests is found as well."""
+    values = level(40)
+    for row in range(5):
+        rest(values, row, 0.4)
+    values[24 * SATURDAY + 12 :, 5] = 0
+    values[24 * MONDAY :, 6] *= 0.5
+    assert [change.row for change in opened(values, COUNTRY)] == [5, 6]
+
+
+def test_one_that_falls_on_a_first_saturday_is_found_where_no_others_do() -> None:
+    """A series of forty loses two fifths."""
+    values = level(40)
+    values[24 * SATURDAY + 6 : 24 * SATURDAY + 16, 3] *= 0.6
+    (change,) = opened(values, COUNTRY)
+    assert change.row == 3
