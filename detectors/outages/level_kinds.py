@@ -32,6 +32,7 @@ COARSE = np.float32(0.3)  # share of the level above which a step may be a spike
 OFTEN = np.float32(8)  # 2 ** 3: the step up and down of one spike, and again, before it counts
 HALF = np.float32(0.5)
 DITHER = np.float32(20)  # 2 π²: noise of the standard deviation s hides a bias of rounding by exp(−2 π² s² / q²)
+FAINT = 0.004  # square of a correlation of neighbouring counts that counts as none, but for narrow bins
 EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
 PARTIAL = np.float32(-3)  # evidence that a return is a partial one: what seemed back is not
 PARTIAL_RATIO = np.float32(-5)  # of a ratio: the chance of a failure is less certain
@@ -191,7 +192,7 @@ class Count(Gauge):
 
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
         """Return the correlation drawn towards none by its error over two weeks."""
-        return shrunk(echo, np.float32(0.5 / scales.week))
+        return shrunk(echo, np.float32(min(4 / scales.week, max(0.5 / scales.week, FAINT))))
 
     def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
         """Return 0: events are whole."""
