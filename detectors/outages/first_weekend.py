@@ -1,7 +1,8 @@
 """An outage that begins and ends with the first weekend of a series is how its weekends are: the next is no outage.
 
 A firm that rests seems to lose half of its level on its first Saturday. While the outage lasts, its hours are noted in
-the profile; when it ends with the weekend they stay, else they are forgotten. See docs/detection.md#first-weekends-neighbourspy-first_weekendpy.
+the profile; when it ends with the weekend they stay, else they are forgotten.
+Derived in docs/detection.md#first-weekends-neighbourspy-first_weekendpy.
 """
 
 from __future__ import annotations
