@@ -14,7 +14,7 @@ from streams.config.types import Duration, Natural, Section
 # Measured by `make limits`, see docs/scaling.md. Each has room for what lasts: an outage of a series in ten.
 FIXED = 412 * 2**20  # bytes of a worker without series and recent bins, with the batch at hand
 SERIES = 3_000  # bytes of a series, with its part of a snapshot
-CELL = 1_800  # bytes of what areas are summed from, a network in a place
+CELL = 2_600  # bytes of what areas are summed from, a network in a place
 OPEN = 25  # bytes of a series in an open bin
 MEMBER = 500  # bytes of a member that comes and goes
 NAMED = 250  # bytes of a member in an open bin of a `distinct` feed

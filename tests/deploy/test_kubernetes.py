@@ -55,6 +55,17 @@ def test_a_wrong_field_is_found() -> None:
         kubernetes_validate.validate(wrong, VERSION, strict=True)
 
 
+def test_workers_get_the_memory_that_the_limits_follow_from() -> None:
+    """Kubernetes, systemd and the composition give a worker as much as `worker.memory` says."""
+    memory = settings().worker.memory
+    (worker,) = pods()["StatefulSet/ebbtide-worker"]["spec"]["containers"]
+    assert worker["resources"]["limits"]["memory"] == f"{memory}Mi"
+    unit = (FOLDER.parent / "systemd" / "ebbtide-worker@.service").read_text()
+    assert f"\nMemoryMax={memory}M\n" in unit
+    services = yaml.safe_load((FOLDER.parent / "compose.yaml").read_text())["services"]
+    assert services["worker"]["mem_limit"] == f"{memory}m"
+
+
 def test_all_files_are_applied() -> None:
     """The kustomization names every manifest in the folder, and the settings file."""
     (whole,) = [manifest for manifest in manifests() if manifest["kind"] == "Kustomization"]

@@ -30,6 +30,7 @@ from tests.fuzz.hostile import Message, messages, settings_of
 from tests.streams.helpers import LETTER, letter, same
 
 HOURS = 40
+LOG_APPEND_TIME = 1
 
 
 class Outcome(NamedTuple):
@@ -106,7 +107,7 @@ def _restarted(settings: Settings, stage: MeasurementStage, table: dict[bytes, b
 def _records(lot: Sequence[Message], first: int) -> Run:
     times = np.array([round(message.received * 1000) for message in lot], dtype=np.int64)
     offsets = range(first, first + len(lot))
-    return Run(offsets, times, [message.key for message in lot], [message.value for message in lot])
+    return Run(offsets, times, [message.key for message in lot], [message.value for message in lot], LOG_APPEND_TIME)
 
 
 def _final(counts: Counter[tuple[str, str]]) -> dict[tuple[str, str], int]:
