@@ -26,6 +26,7 @@ from streams.config.settings import Settings
 from streams.ingest.record_run import Run
 from streams.pipeline.emitted import Emitted
 from streams.state.measurement_stage import MeasurementStage
+from tests.fuzz import clocks
 from tests.fuzz.hostile import Message, messages, settings_of
 from tests.streams.helpers import LETTER, letter, same
 
@@ -45,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Try seeds until the time is over, and print how many there were; the first that fails is named and raises."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.pipeline", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long to go on")
+    parser.add_argument(
+        "--clocks", action="store_true", help="also a minority of wrong clocks, which may harm no others"
+    )
     parser.add_argument("--seed", type=int, help="the first seed (default: by the clock)")
     arguments = parser.parse_args(argv)
     first = seed = int(time.time()) if arguments.seed is None else arguments.seed
@@ -52,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     while seed == first or time.monotonic() < end:
         try:
             check(seed)
+            if arguments.clocks:
+                clocks.check(seed)
         except BaseException:
             sys.stderr.write(f"fuzz: seed {seed} fails: python -m tests.fuzz.pipeline --seconds 0 --seed {seed}\n")
             raise
