@@ -150,7 +150,6 @@ def measured_sums(measurements: Counter[str]) -> Counter[tuple[int, int]]:
     return found
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("made", [(GOFLOW2, 3)], indirect=True)
 def test_kills_change_no_measurement(made: SourceCluster) -> None:
     """A source is killed again and again while flows come: each measurement is there as often as without any kill."""
