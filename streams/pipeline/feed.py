@@ -26,7 +26,7 @@ from streams.ingest.series_index import Series, SeriesIndex, series_of
 from streams.pipeline.admission import Admission, Advance, reject_unusable
 from streams.pipeline.areas.cells import Cells, Partial, Verdict
 from streams.pipeline.gap import Gap
-from streams.pipeline.room import Arrived, Level, LimitName, Room
+from streams.pipeline.room import SliceInOrder, Level, LimitName, Room
 
 HOUR = 3600  # seconds; at the end of each hour room is made for new series
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
@@ -148,7 +148,7 @@ class Feed:
         refused: list[Rejected] = []
         unknown = [int((rows < 0).sum()), *([cells.count(None)] if self.cells else [])]
         if not self.room.is_ample(unknown, lambda: {m.service for m in part.measurements}, part.size):
-            limits = self.room.refused(Arrived(part.measurements, starts, late, advance.closable))
+            limits = self.room.refused(SliceInOrder(part.measurements, starts, late, advance.closable))
             usable = np.array([limit is None for limit in limits], dtype=np.bool_)
             refused = self._refusals(part, ~usable & ~late, limits, batch)
         on_time = usable & ~late

@@ -55,7 +55,7 @@ class Level:
         return self.by_lot(chain(rows, (row for row, _ in self.members.awaited())))
 
 
-class Arrived(NamedTuple):
+class SliceInOrder(NamedTuple):
     """`n` measurements in order of arrival: their bins, which are late, and which bin was the next to close; (n,)."""
 
     measurements: Sequence[Measurement]
@@ -113,7 +113,7 @@ class Room:
             "members": max(members, 0) / self.limits.members,
         }
 
-    def refused(self, arrived: Arrived) -> list[LimitName | None]:
+    def refused(self, arrived: SliceInOrder) -> list[LimitName | None]:
         """Return for each measurement the limit that it would exceed, None where there is room.
 
         A late measurement is the first of no series; it may be the first of a member whose state it corrects.
@@ -156,7 +156,7 @@ def _refused(walks: Sequence[Walk], m: Measurement, start: int, until: int | Non
     return reason
 
 
-class Step(NamedTuple):
+class Addition(NamedTuple):
     """What a measurement would add to a level: nothing if it is late, and then of no use.
 
     `who`: the row, or the identity of a series that has none. `bin`: None if it is late.
@@ -185,16 +185,16 @@ class Walk:
         if kind.tracks_members:
             self.pairs[0], self.counts[0] = set(level.members.awaited()), level.tracked()
 
-    def step(self, m: Measurement, start: int, until: int | None) -> Step:
+    def step(self, m: Measurement, start: int, until: int | None) -> Addition:
         """Return what a measurement would add. `until`: of a late one, the start of the next bin to close."""
         index = self.level.index
         row = index.row_of(m)
         series = None if row is not None else index.named(m)
         who = index.identity(series) if series else row or 0
         if until is not None and not self._corrects(who, until):
-            return Step(who)
+            return Addition(who)
         entity = entity_of(m)
-        step = Step(who, index.lot(entity), start if until is None else None, bool(series) and who not in self.born)
+        step = Addition(who, index.lot(entity), start if until is None else None, bool(series) and who not in self.born)
         step = step._replace(service=m.service if step.is_new else None, member=self._new_member(step, m, start))
         return step._replace(refused=self._reason(step, start))
 
@@ -205,14 +205,14 @@ class Walk:
             born = min(born, int(self.level.index.born[who]))
         return self.kind.tracks_members and born < until
 
-    def _new_member(self, step: Step, m: Measurement, start: int) -> str | None:
+    def _new_member(self, step: Addition, m: Measurement, start: int) -> str | None:
         """Return the member of a measurement if it would count anew."""
         if not self.kind.names_members:
             return None
         member = str(m.member)
         if self.kind.tracks_members:
-            known = isinstance(step.who, int) and self.level.members.has(step.who, member)
-            return None if known or (step.who, member) in self.pairs[0] else member
+            is_known = isinstance(step.who, int) and self.level.members.has(step.who, member)
+            return None if is_known or (step.who, member) in self.pairs[0] else member
         if start not in self.pairs:
             self._begin(start)
         return None if (step.who, member) in self.pairs[start] else member
@@ -223,7 +223,7 @@ class Walk:
         self.pairs[start] = set(opened.members) if opened else set()
         self.counts[start] = self.level.by_lot(row for row, _ in opened.members) if opened else Counter()
 
-    def _reason(self, step: Step, start: int) -> LimitName | None:
+    def _reason(self, step: Addition, start: int) -> LimitName | None:
         if step.is_new and self.taken[step.lot] >= self.limits.series:
             return "series"
         is_known = step.service is None or (step.lot, step.service) in self.services
@@ -234,7 +234,7 @@ class Walk:
             return "members"
         return None
 
-    def take(self, step: Step) -> None:
+    def take(self, step: Addition) -> None:
         """Count what a measurement adds."""
         if step.bin is not None:
             self.born[step.who] = min(step.bin, self.born.get(step.who, NEVER))

@@ -76,9 +76,9 @@ def _start(settings: Settings, bins: int, table: Path) -> None:
         stage.save(0.0)
     feed = stage.shard.feeds[FEED]
     members = feed.members.size or max(len(opened.members) for opened in feed.bins.bins.values())
-    what = f"{feed.kind.name}{' with areas' if feed.cells else ''}"
+    title = f"{feed.kind.name}{' with areas' if feed.cells else ''}"
     size = sum(map(len, rows.values())) / 1e6
-    _say(f"{what}: {len(feed.index.by_series):,} series, {members:,} members, {stage.tally.dead.total():,} refused")
+    _say(f"{title}: {len(feed.index.by_series):,} series, {members:,} members, {stage.tally.dead.total():,} refused")
     _say(f"  running: {_memory(before)}, snapshot {size:,.0f} MB")
     table.write_bytes(pickle.dumps((settings.feeds[FEED].kind, settings.feeds[FEED].areas, rows)))
 
