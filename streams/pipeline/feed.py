@@ -26,7 +26,7 @@ from streams.ingest.series_index import Series, SeriesIndex, series_of
 from streams.pipeline.admission import Admission, Advance, reject_unusable
 from streams.pipeline.areas.cells import Cells, Partial, Verdict
 from streams.pipeline.gap import Gap
-from streams.pipeline.room import SliceInOrder, Level, LimitName, Room
+from streams.pipeline.room import Level, LimitName, Room, SliceInOrder
 
 HOUR = 3600  # seconds; at the end of each hour room is made for new series
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
