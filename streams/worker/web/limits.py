@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from aiohttp.web import Application, AppRunner, BaseRequest, RequestHandler, Server, StreamResponse
+from aiohttp.web import Application, AppRunner, BaseRequest, RequestHandler, Response, Server, StreamResponse
 
 from streams.worker.web.security_headers import answered, refused
 
@@ -18,11 +18,15 @@ Answer = Callable[[Any], Awaitable[StreamResponse]]
 
 
 class WebLimits(NamedTuple):
-    """`connections`: most at a time; `head`: seconds to bring the head of a request; `send`: to take the answer."""
+    """`connections`: most at a time; `head`: seconds to bring the head of a request; `send`: to take the answer.
+
+    `unsent`: bytes of all answers that are not taken yet.
+    """
 
     connections: int = 256
     head: float = 10.0
     send: float = 60.0
+    unsent: int = 64 * 2**20
 
 
 LIMITS = WebLimits()
@@ -45,7 +49,7 @@ class LimitedRunner(AppRunner):
 
 
 class LimitedServer(Server):
-    """Closes connections that bring no request in time, and in a crowd those that have waited longest."""
+    """Closes connections that bring no request or take no answer in time, and in a crowd the slowest."""
 
     def __init__(self, made: Server, limits: WebLimits, closed: Callable[[str], None]) -> None:
         super().__init__(self._begin, request_factory=made.request_factory)
@@ -53,22 +57,29 @@ class LimitedServer(Server):
         self._answer: Answer = made.request_handler
         self._closed = closed
         self._waiting: dict[RequestHandler, asyncio.TimerHandle] = {}
+        self._sending: dict[RequestHandler, int] = {}  # bytes of each answer, the oldest first
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
         return _Connection(self, loop=asyncio.get_running_loop(), access_log=None, lingering_time=1.0)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Wait for a request. One connection too many closes the one that has waited longest, perhaps itself."""
+        """Wait for a request. One connection too many closes the slowest, perhaps itself."""
         super().connection_made(handler, transport)
         self.wait_for_request(handler)
         if len(self.connections) > self.limits.connections:
-            self.abort(next(iter(self._waiting)), "crowd")
+            self.abort(self._slowest(handler), "crowd")
+
+    def _slowest(self, newest: RequestHandler) -> RequestHandler:
+        """Return who has waited longest for a request, else who takes an answer for longest, else the newest."""
+        longest = next(iter(self._waiting))
+        return longest if longest is not newest else next(iter(self._sending), newest)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
         super().connection_lost(handler, exc)
         self.stop_waiting(handler)
+        self.end_sending(handler)
 
     def wait_for_request(self, handler: RequestHandler) -> None:
         """Close a connection unless it brings the head of a request in time."""
@@ -81,9 +92,22 @@ class LimitedServer(Server):
         if timer := self._waiting.pop(handler, None):
             timer.cancel()
 
+    def begin_sending(self, handler: RequestHandler, answer: StreamResponse) -> None:
+        """Note an answer. Those that are taken for longest make room for it."""
+        body = answer.body if isinstance(answer, Response) else None
+        size = len(body) if isinstance(body, bytes | bytearray) else 0
+        while self._sending and sum(self._sending.values()) + size > self.limits.unsent:
+            self.abort(next(iter(self._sending)), "crowd")
+        self._sending[handler] = size
+
+    def end_sending(self, handler: RequestHandler) -> None:
+        """Note that an answer is taken."""
+        self._sending.pop(handler, None)
+
     def abort(self, handler: RequestHandler, reason: str) -> None:
         """Close a connection without waiting until its peer has taken what was sent."""
         self.stop_waiting(handler)
+        self.end_sending(handler)
         transport = handler.transport
         handler.force_close()
         if transport is not None:
@@ -110,11 +134,21 @@ class _Connection(RequestHandler):
         """Send an answer, and close the connection when it is not taken in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._server.limits.send):
-                sent = await super().finish_response(request, resp, start_time)
-                self._server.wait_for_request(self)
-                return sent
+                return await self._send(request, resp, start_time)
         self._server.abort(self, "send")
         return resp, True
+
+    async def _send(
+        self, request: BaseRequest, resp: StreamResponse, start_time: float | None
+    ) -> tuple[StreamResponse, bool]:
+        if self.transport is None:  # the peer has gone while the page was made
+            return resp, True
+        self._server.begin_sending(self, resp)
+        sent = await super().finish_response(request, resp, start_time)
+        self._server.end_sending(self)
+        if self.transport is not None:
+            self._server.wait_for_request(self)
+        return sent
 
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -14,13 +15,18 @@ from streams.worker.web.worker_view import WorkerView
 
 Page = Callable[[Request], Awaitable[Response]]
 MAX_PAGES = 64  # that are made or wait at a time
+AT_ONCE = 2  # that are made: each holds a list of all outages, and one thread does the work of all
 
 
 class Turns:
-    """Refuses requests while many others wait for the thread of the pages. `most`: that many are taken at a time."""
+    """Refuses requests while many others wait for the thread of the pages.
 
-    def __init__(self, most: int) -> None:
+    `most`: that many are taken at a time; `at_once`: that many of them are made.
+    """
+
+    def __init__(self, most: int, at_once: int = AT_ONCE) -> None:
         self._most, self._taken = most, 0
+        self._made = asyncio.Semaphore(at_once)
 
     async def take(self, page: Page, request: Request) -> Response:
         """Return the response of a page, or of a refusal."""
@@ -30,7 +36,8 @@ class Turns:
             return refusal
         self._taken += 1
         try:
-            return await page(request)
+            async with self._made:
+                return await page(request)
         finally:
             self._taken -= 1
 

@@ -190,3 +190,80 @@ async def test_too_many_pages_at_a_time_are_refused() -> None:
         go.set()
         assert all(answer.endswith(b"here") for answer in await asyncio.gather(*first))
         assert (await here.ask(request("GET / HTTP/1.1"))).endswith(b"here")
+
+
+async def test_few_pages_are_made_at_once() -> None:
+    """Each holds a copy of what it chooses from, so the others wait without one."""
+    go, turns, begun = asyncio.Event(), Turns(5, at_once=2), list[int]()
+
+    async def slow(request: Request) -> Response:
+        begun.append(1)
+        await go.wait()
+        return Response(text="here")
+
+    async with site(page=lambda request: turns.take(slow, request)) as here:
+        asked = [asyncio.create_task(here.ask(request("GET / HTTP/1.1"))) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        assert len(begun) == 2
+        go.set()
+        assert all(answer.endswith(b"here") for answer in await asyncio.gather(*asked))
+        assert len(begun) == 5
+
+
+async def test_who_leaves_before_the_answer_counts_no_more() -> None:
+    """Peers that are gone when their page is made do not let more connections in than the limit."""
+    go = asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        await go.wait()
+        return Response(text="here")
+
+    async with site(WebLimits(connections=3), slow) as here:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(here.server.host, here.server.port)
+            writer.write(request("GET / HTTP/1.1").encode())
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+        await asyncio.sleep(0.1)
+        go.set()
+        idle = [await asyncio.open_connection(here.server.host, here.server.port) for _ in range(6)]
+        for reader, _ in idle[:3]:
+            assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+        assert here.closed == {"crowd": 3}
+        for _, writer in idle:
+            writer.close()
+
+
+async def slow_readers(here: Site, count: int) -> list[asyncio.StreamWriter]:
+    """Return connections whose answers nobody reads."""
+    found = list[asyncio.StreamWriter]()
+    for _ in range(count):
+        _, writer = await asyncio.open_connection(here.server.host, here.server.port, limit=1024)
+        writer.write(request("GET / HTTP/1.1").encode())
+        await asyncio.sleep(0.1)
+        found.append(writer)
+    return found
+
+
+async def large_page(request: Request) -> Response:
+    """Answer more than the buffers of two sockets take."""
+    return Response(body=bytes(30_000_000))
+
+
+async def test_answers_that_nobody_takes_are_bounded_together() -> None:
+    """The answer that waits for longest is dropped when another would exceed the bytes of all."""
+    async with site(WebLimits(unsent=70_000_000), large_page) as here:
+        writers = await slow_readers(here, 3)
+        assert here.closed == {"crowd": 1}
+        for writer in writers:
+            writer.close()
+
+
+async def test_slow_readers_do_not_keep_others_out() -> None:
+    """When all connections take an answer, a new one closes the one that takes longest."""
+    async with site(WebLimits(connections=2), large_page) as here:
+        writers = await slow_readers(here, 2)
+        assert (await here.ask(request("GET /bad HTTP/1.1"))).startswith(b"HTTP/1.1 500")
+        assert here.closed == {"crowd": 1}
+        for writer in writers:
+            writer.close()
