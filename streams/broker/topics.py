@@ -11,8 +11,10 @@ from kafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     InvalidReplicationFactorError,
+    InvalidTopicError,
     KafkaError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
 )
 
 from streams.broker.clients import opened
@@ -91,7 +93,7 @@ def all_of(kafka: KafkaSettings) -> list[Topic]:
 
 
 class TopicState(NamedTuple):
-    """A topic as it is: its id, empty when the broker has none, and the number of its partitions."""
+    """A topic as it is: its id, empty when the broker has none, and the number of its partitions, 0 when it is gone."""
 
     topic_id: str
     partitions: int
@@ -110,17 +112,17 @@ def connected(kafka: KafkaSettings) -> Iterator[Any]:
 
 
 def described(kafka: KafkaSettings) -> dict[str, TopicState]:
-    """Return each topic of the settings that exists. Raises BrokerError."""
+    """Return what `describe` does. Raises BrokerError."""
     with connected(kafka) as client:
         return describe(client, kafka)
 
 
 def describe(client: Any, kafka: KafkaSettings) -> dict[str, TopicState]:  # noqa: ANN401
-    """Return each topic of the settings that exists, as a connected client sees it."""
+    """Return each topic of the settings on which the broker has a certain answer, as a connected client sees it."""
     return {
         name: TopicState(_id(topic.get("topic_id")), len(topic["partitions"]))
         for name, topic in _answers(client, kafka).items()
-        if not topic["error_code"]
+        if topic["error_code"] in (0, UnknownTopicOrPartitionError.errno)
     }
 
 
@@ -208,6 +210,17 @@ def _create(client: Any, kafka: KafkaSettings, missing: list[Topic]) -> None:  #
         raise BrokerError(f"kafka.replication {kafka.replication}: cannot be had: {few}") from None
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
         raise _lacking(kafka, f"topic {missing[0].name}", "CREATE") from None
+    except InvalidTopicError:
+        raise BrokerError(_collision(missing, client.list_topics())) from None
+
+
+def _collision(missing: Iterable[Topic], there: Collection[str]) -> str:
+    """Return which topic Kafka does not make since one that is there has a name with `.` where it has `_`."""
+    alike = {name.replace(".", "_"): name for name in there}
+    pairs = [(topic.name, alike[key]) for topic in missing if (key := topic.name.replace(".", "_")) in alike]
+    if not pairs:
+        return f"the broker allows none of these names: {', '.join(topic.name for topic in missing)}"
+    return "topic {}: Kafka takes `.` and `_` for the same in names, and {} exists: choose another name".format(*pairs[0])
 
 
 def delete(kafka: KafkaSettings) -> None:

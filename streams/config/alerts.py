@@ -82,7 +82,7 @@ class Alertmanager(Receiver, tag="alertmanager", frozen=True, kw_only=True):
     token: Secret | None = None
     token_file: str | None = None
     repeat: Duration = Duration(60)
-    labels: dict[Annotated[str, Meta(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = msgspec.field(default_factory=dict)
+    labels: dict[Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*\Z")], str] = msgspec.field(default_factory=dict)
 
     @property
     def own_secrets(self) -> tuple[str, ...]:

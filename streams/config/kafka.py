@@ -107,6 +107,7 @@ class KafkaSettings(Section, frozen=True):
     ssl_check_hostname: Annotated[bool, Meta(description="whether the broker's certificate must name its host")] = True
 
     def __post_init__(self) -> None:
+        _check_names(self)
         _check_protocol(self)
         check_secrets(self, ("sasl_password", "ssl_key_password"))
 
@@ -132,6 +133,15 @@ class KafkaSettings(Section, frozen=True):
     def uses_tls(self) -> bool:
         """Whether connections are encrypted."""
         return self.security_protocol.endswith("SSL")
+
+
+def _check_names(kafka: KafkaSettings) -> None:
+    """Raise ValueError when two topics have one name: what is written to one would be read as the other."""
+    keys: dict[str, str] = {}
+    for key in TOPIC_KEYS:
+        name = getattr(kafka, key)
+        if (other := keys.setdefault(name, key)) != key:
+            raise ValueError(f"`{other}` and `{key}` are the same topic, {name}")
 
 
 def _check_protocol(kafka: KafkaSettings) -> None:

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import msgspec
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Prefix = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")]
-WebAddress = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@?#\"'<>]*[^\s@?#\"'<>/]$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")]
+Prefix = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?\Z")]
+WebAddress = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@?#\"'<>]*[^\s@?#\"'<>/]\Z")]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Natural = Annotated[int, msgspec.Meta(ge=1)]
 Part = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Limit = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
-Entity = Annotated[str, msgspec.Meta(pattern=r"^(asn/[1-9][0-9]{0,9}|country/[A-Z]{2}|region/[A-Z]{2}-.{1,61})$")]
+Entity = Annotated[str, msgspec.Meta(pattern=r"^(asn/[1-9][0-9]{0,9}|country/[A-Z]{2}|region/[A-Z]{2}-.{1,61})\Z")]
 
 
 class Duration(float):

@@ -13,7 +13,8 @@ CONNECTION = re.compile(
     r"NodeNotReady|KafkaConnectionError|KafkaTimeoutError|RequestTimedOut|Connect call failed|connect to node|"
     r"update metadata|No node available|disconnected|[Cc]oordinator dead|not started or not valid|"
     r"Bootstrap |Request timed out|Connection (?:lost|failed)|Abort \(|is overlapping|"
-    r"Connection reset|Broken pipe|Metadata refresh|member_id was not recognized|UnknownMemberIdError"
+    r"Connection reset|Broken pipe|Metadata refresh|member_id was not recognized|UnknownMemberIdError|"
+    r"not found in cluster metadata|UnknownTopicOrPartition"
 )
 REPORT_SECONDS, MANY = 60.0, 20  # a few lines a minute are the usual reconnects
 log = logging.getLogger(__name__)

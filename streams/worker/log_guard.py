@@ -102,7 +102,7 @@ class LogGuard:
 
     def refuse_all(self, text: str) -> None:
         """Refuse everything for good, and say why, once."""
-        if text != self._all:
+        if not self._all:
             self._all = text
             log.error("all partitions are refused: %s", text)
 

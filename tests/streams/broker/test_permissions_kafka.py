@@ -152,6 +152,27 @@ def test_copies_that_cannot_be_had(kafka: ApacheKafka) -> None:
         topics.create(wanted)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "line"),
+    [
+        ("alike_", r"topic alike_measurements: Kafka takes `\.` and `_` for the same in names, and alike\.m\S+ exists"),
+        ("x" * 250, r"the broker allows none of these names: x{250}"),
+    ],
+)
+def test_names_that_cannot_be_had(kafka: ApacheKafka, prefix: str, line: str) -> None:
+    """The line names the topic and the one that is in its way, not the request of twelve topics."""
+    topics.create(load(None, _alike(kafka, "alike.")).kafka)
+    names = load(None, _alike(kafka, "")).kafka
+    wanted = msgspec.structs.replace(names, prefix=prefix).with_whole_names()
+    with pytest.raises(BrokerError, match=f"^{line}"):
+        topics.create(wanted)
+
+
+def _alike(kafka: ApacheKafka, prefix: str) -> dict[str, str]:
+    address = {"EBBTIDE_KAFKA_BOOTSTRAP_SERVERS": kafka.address, "EBBTIDE_KAFKA_PARTITIONS": "1"}
+    return {**address, "EBBTIDE_KAFKA_PREFIX": prefix}
+
+
 def _has_coordinator(admin: KafkaAdminClient) -> bool:
     try:
         admin.describe_groups(["ebbtide"])

@@ -67,6 +67,20 @@ def test_a_prefix_stands_before_each_name_once(tmp_path: Path) -> None:
         load(None, {"EBBTIDE_KAFKA_PREFIX": ".x"})
 
 
+def test_two_topics_have_two_names() -> None:
+    """Rejected messages in the topic of measurements would be read and rejected for ever."""
+    with pytest.raises(SettingsError, match=r"`measurements` and `dead` are the same topic, measurements"):
+        load(None, {"EBBTIDE_KAFKA_DEAD": "measurements"})
+
+
+@pytest.mark.parametrize("name", ["KAFKA_PREFIX", "KAFKA_APP_ID", "KAFKA_OUTAGES", "KAFKA_INSTANCE", "WEB_GRAFANA"])
+def test_a_name_ends_without_a_line_break(name: str) -> None:
+    """A name is one line to its last character: a line break at the end, as of a file's content, is refused."""
+    load(None, {f"EBBTIDE_{name}": "https://a"} if name == "WEB_GRAFANA" else {f"EBBTIDE_{name}": "a"})
+    with pytest.raises(SettingsError, match=rf"EBBTIDE_{name}: Expected `str` matching regex"):
+        load(None, {f"EBBTIDE_{name}": "https://a\n" if name == "WEB_GRAFANA" else "a\n"})
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("90s", 90), ("5m", 300), ("1h30m", 5400), ("8w", 4_838_400), ("250ms", 0.25), ("1.5h", 5400), (0, 0), (2.5, 2.5)],

@@ -30,7 +30,7 @@ facets = {{ access = "mobile" }}
 SECRETS = (WORD, "MfKQ9r8", "0123456789abcdef", "noc.example")
 NO_ADDRESS = (
     "environment variable EBBTIDE_WEB_GRAFANA: Expected `str` matching regex "
-    "'^https?://[^\\\\s@?#\\\\\"\\'<>]*[^\\\\s@?#\\\\\"\\'<>/]$'"
+    "'^https?://[^\\\\s@?#\\\\\"\\'<>]*[^\\\\s@?#\\\\\"\\'<>/]\\\\Z'"
 )
 LOGIN = {
     "EBBTIDE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",

@@ -181,6 +181,35 @@ def test_anew_meanwhile(cluster: Cluster) -> None:
     assert "was made anew while it was read" in refusal(worker)
 
 
+@pytest.mark.parametrize("key", ["measurements", "outages"])
+def test_deleted_meanwhile(cluster: Cluster, key: str) -> None:
+    """A topic deleted while it is read or written is named once, not in a thousand lines; with it nothing is missing
+    after a start.
+    """
+    topic, halves = getattr(cluster.kafka, key), (falling(range(33)), falling(range(33, 48)))
+    sent = [[(0, b"asn/1", value) for value in half] for half in halves]
+    worker, last = cluster.worker(), cluster.send(*sent[0])[-1]
+    worker.wait_applied({0: last})
+    worker.wait_ready()
+    with topics.connected(cluster.kafka) as admin:
+        admin.delete_topics([topic])
+    if key == "outages":
+        last = cluster.send(*sent[1])[-1]
+    assert f"topic {topic} was deleted: create it with `ebbtide topics`" in refusal(worker)
+    assert len(worker.complaints()) <= 3, worker.errors()
+    worker.kill()
+    assert cluster.run("topics").returncode == 0
+    if key == "outages":
+        again = cluster.worker()
+        assert again.wait_applied({0: last})[0]["received"] == sum(map(len, halves))
+        wait_for("the outage that is over", lambda: b'"closed"' in b"".join(values(cluster)))
+
+
+def values(cluster: Cluster) -> list[bytes]:
+    """Return what the topic of outages holds."""
+    return [record.value for record in cluster.records(cluster.kafka.outages)]
+
+
 def test_gap(cluster: Cluster) -> None:
     """Messages deleted before they were read are counted and refused; the setting goes on without them."""
     last = run_once(cluster)
