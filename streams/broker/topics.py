@@ -220,7 +220,8 @@ def _collision(missing: Iterable[Topic], there: Collection[str]) -> str:
     pairs = [(topic.name, alike[key]) for topic in missing if (key := topic.name.replace(".", "_")) in alike]
     if not pairs:
         return f"the broker allows none of these names: {', '.join(topic.name for topic in missing)}"
-    return "topic {}: Kafka takes `.` and `_` for the same in names, and {} exists: choose another name".format(*pairs[0])
+    name, other = pairs[0]
+    return f"topic {name}: Kafka takes `.` and `_` for the same in names, and {other} exists: choose another name"
 
 
 def delete(kafka: KafkaSettings) -> None:
