@@ -33,7 +33,7 @@ class TimeRule:
 
 @dataclass(slots=True)
 class Watermark:
-    """The newest event time seen (None: nothing yet) and the start of the bin that closes next."""
+    """The newest event time reached (None: none yet) and the start of the bin that closes next."""
 
     rule: TimeRule
     newest: float | None = None
@@ -45,12 +45,16 @@ class Watermark:
         steps = np.diff(np.maximum.accumulate(np.concatenate(([seen], ts)))) > self.rule.max_step
         return int(np.argmax(steps)) if steps.any() else len(ts)
 
-    def admit(self, ts: Floats) -> tuple[Ints, Flags]:
-        """Take event times in order of arrival: (end of closable bins as each arrived, which are late)."""
+    def admit(self, ts: Floats, received: Floats | float = np.inf) -> tuple[Ints, Flags]:
+        """Take event times in order of arrival: (end of closable bins as each arrived, which are late).
+
+        `received`: when each came (Unix s), shape as `ts`, or one time for all. No clock moves time past its receipt.
+        """
+        reached = np.minimum(ts, received)
         if self.newest is None:
-            self.newest = float(ts[0])
-            self.next_close = int(self.rule.closed_until(ts[:1])[0])
-        newest = np.maximum(np.maximum.accumulate(ts), self.newest)
+            self.newest = float(reached[0])
+            self.next_close = int(self.rule.closed_until(reached[:1])[0])
+        newest = np.maximum(np.maximum.accumulate(reached), self.newest)
         closed = self.rule.closed_until(newest)
         self.newest = float(newest[-1])
         return closed, self.rule.bin_of(ts) < closed

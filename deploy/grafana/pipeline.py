@@ -68,6 +68,14 @@ def _flow() -> list[AnyPanel]:
             over_time(_rate("dead_letters", "reason"), "dead: {{reason}}", "dead")
         ),
         delay,
+        graph(
+            "Late share",
+            "Share of the measurements of each feed that came after their bin had closed.",
+            "percentunit",
+            (12, 8),
+        )
+        .thresholds(steps((None, GREEN), (0.05, RED)))
+        .with_target(over_time("feed:ebbtide_measurements_late:ratio_rate5m", "{{feed}}")),
     ]
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
@@ -26,6 +27,7 @@ RESET = "reset"  # metadata of the offsets that `ebbtide state reset` commits
 ALERTS_GROUP = "{}-alerts"  # of an `app_id`
 #: What to do when a topic has got more partitions.
 REPARTITION = "keys have moved, so the state fits no more; docs/state.md says how to go on"
+TIMESTAMPS = "message.timestamp.type"
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
 MAX_DEAD = MAX_MESSAGE - 65_536  # bytes of a dead letter without its headers
 
@@ -55,7 +57,7 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         "delete.retention.ms": "600000",
     }
     return [
-        Topic(kafka.measurements, kafka.partitions, {}),
+        Topic(kafka.measurements, kafka.partitions, {TIMESTAMPS: "LogAppendTime"}),
         Topic(kafka.clock, kafka.partitions, {"retention.ms": "86400000"}),
         Topic(kafka.partials, kafka.partitions, {}),
         Topic(changelog(kafka), kafka.partitions, hot),
@@ -273,6 +275,23 @@ def demand_idle(kafka: KafkaSettings, group: str) -> None:
             f"group {group} has workers ({groups[group]}): stop them first; one that was killed counts "
             f"for kafka.session_timeout, {float(kafka.session_timeout):g} s"
         )
+
+
+def timestamp_warning(kafka: KafkaSettings) -> str | None:
+    """Return a line when producers set the timestamps of the measurements; None when the broker does, or is silent."""
+    name = kafka.measurements
+    try:
+        with connected(kafka) as client:
+            found = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)], config_filter="all")
+    except (BrokerError, KafkaError):  # no permission to describe configurations
+        return None
+    kind = found.get("topic", {}).get(name, {}).get(TIMESTAMPS, {}).get("value", "LogAppendTime")
+    if kind == "LogAppendTime":
+        return None
+    return (
+        f"topic {name} has {TIMESTAMPS}={kind}: producers set when a message was received, so only the worker's own "
+        f"clock bounds a forged time; set {TIMESTAMPS}=LogAppendTime"
+    )
 
 
 def _new(topics: list[Topic], replication: int) -> dict[str, dict[str, Any]]:

@@ -31,6 +31,7 @@ def run(arguments: Namespace) -> None:
         _take_over(claim, installation.of_alerts(kafka))
     if not arguments.check:
         installation.record_first(claim)
+    print_lines(filter(None, [topics.timestamp_warning(kafka)]))
     print_lines([f"all topics are there, {partitions} partitions of {kafka.measurements}"])
 
 

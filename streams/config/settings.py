@@ -24,6 +24,8 @@ from streams.config.sources import AnySource, check_source
 from streams.config.types import Duration as Duration
 from streams.config.types import Entity, Limit, Name, Natural, Port, Section, WebAddress, check_secrets
 
+LEAST_AHEAD = 60.0  # seconds that a clock may be ahead where the lateness is less
+
 
 class DetectionSettings(Section, frozen=True):
     """How sensitive detection is, and when a lower level becomes the new normal."""
@@ -78,11 +80,12 @@ class WorkerSettings(Section, frozen=True):
     """How long the worker waits, how often it writes, and how long it remembers."""
 
     max_ahead: Annotated[
-        Duration,
+        Duration | None,
         Meta(
-            description="how far the time of a measurement may be ahead of its receipt, and of all other measurements"
+            description="how far the time of a measurement may be ahead of its receipt, and of all other measurements "
+            "(default: the feed's lateness, at least a minute)"
         ),
-    ] = Duration(600)
+    ] = None
     idle_after: Annotated[
         Duration,
         Meta(description="how long a partition must have nothing to read before it follows the clock of the others"),
@@ -259,15 +262,16 @@ class Settings(Section, frozen=True):
 
     def time_rule(self, feed: str) -> TimeRule:
         """Return bin width, lateness and `max_ahead` of a feed (s)."""
-        settings = self.feeds[feed]
-        return TimeRule(int(settings.bin), float(settings.lateness), float(self.worker.max_ahead))
+        settings, ahead = self.feeds[feed], self.worker.max_ahead
+        guard = max(float(settings.lateness), LEAST_AHEAD) if ahead is None else float(ahead)
+        return TimeRule(int(settings.bin), float(settings.lateness), guard)
 
     def limits(self, feed: str) -> Limits:
         """Return how many series, members, services and areas a feed may have in all partitions together.
 
         They are a function of the settings alone, so `ebbtide detect` and all workers have the same.
         """
-        settings, ahead = self.feeds[feed], float(self.worker.max_ahead)
+        settings, ahead = self.feeds[feed], self.time_rule(feed).max_ahead
         part = ((self.worker.memory - self.web.history_mb) * 2**20 - FIXED) / len(self.feeds)
         open_bins = int((max(ahead, 2 * settings.bin) + settings.lateness) // settings.bin) + 2
         return limits_of(settings.limits, Memory(part, settings.kind, bool(settings.areas), open_bins))

@@ -19,6 +19,7 @@ CHECKED = 21  # where the bytes begin that a batch's checksum covers; the first 
 CODEC = 0b111  # the bits of the attributes that name the codec
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 CRC_IN_C = google_crc32c.implementation == "c"
+LOG_APPEND_TIME = 1  # the type of a timestamp that the broker set
 OFFSET, TIMESTAMP, KEY, VALUE = map(attrgetter, ("offset", "timestamp", "key", "value"))
 
 

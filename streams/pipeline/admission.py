@@ -81,24 +81,25 @@ class Admission:
                 yield self._claim(part.cut(leap, stop), batch), []
             part = part.cut(stop, len(ts))
 
-    def advance_watermark(self, part: MeasurementSlice, span: int = DAY) -> Iterator[Advance]:
+    def advance_watermark(self, part: MeasurementSlice, batch: Batch, span: int = DAY) -> Iterator[Advance]:
         """Advance the watermark by measurements in step, one `span` of it (s) after the other.
 
-        Series are forgotten when a span ends, before the next measurement is looked at.
+        No measurement moves it past its receipt. Series are forgotten when a span ends, before the next measurement is
+        looked at.
         """
-        ts = part.columns.ts
-        if not len(ts):
+        if not part.size:
             return
+        ts = np.minimum(part.columns.ts, batch.received_at(part.positions))
         before = ts[0] if self.watermark.newest is None else self.watermark.newest
         if self._span(np.array(before), span) == self._span(ts.max(initial=before), span):
-            yield Advance(part, *self.watermark.admit(ts))
+            yield Advance(part, *self.watermark.admit(part.columns.ts, ts))
             return
         spans = self._span(np.maximum.accumulate(np.concatenate(([before], ts))), span)
         bounds = [0, *(np.flatnonzero(np.diff(spans)) + 1).tolist(), len(ts)]
         for start, stop in pairwise(bounds):
             if start < stop:
                 piece = part.cut(start, stop)
-                yield Advance(piece, *self.watermark.admit(piece.columns.ts))
+                yield Advance(piece, *self.watermark.admit(piece.columns.ts, ts[start:stop]))
 
     def follow_clock(self, newest: float) -> MeasurementSlice:
         """Advance the watermark to an event time reached elsewhere; return the pending measurements it confirms."""

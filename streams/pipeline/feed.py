@@ -86,7 +86,7 @@ class Feed:
         self.silent_since: int | None = None
         self.closings = 0  # bins closed since the last snapshot
         self.forgot = False  # whether rows were freed since then
-        self.spoke: set[int] = set()  # starts of bins with a measurement since `Shard.spoke` was called last
+        self.spoke: set[int] = set()  # starts of bins with a measurement since `pop_spoke` was called last
         self.gap = Gap()
         self.cells = Cells(rules.detector, rules.areas, lot) if rules.areas else None
         if self.cells:
@@ -108,6 +108,12 @@ class Feed:
         """Whether columns suffice of most measurements, so that they need not become objects."""
         return self.kind.is_plain and self.cells is None
 
+    def pop_spoke(self) -> set[int]:
+        """Return the starts of bins with a measurement since the last call; a bin ahead of event time waits for it."""
+        newest, spoke = self.watermark.newest, self.spoke
+        self.spoke = {start for start in spoke if newest is None or start > newest}
+        return spoke - self.spoke
+
     def process(self, part: MeasurementSlice, batch: Batch) -> Step:
         """Bin measurements in order of arrival, and close the bins that are due."""
         part, rejected = reject_unusable(self.kind, self.rules.time, part, batch)
@@ -116,7 +122,7 @@ class Feed:
         for in_step, refuted in self.admission.in_step(part, batch):
             rejected += refuted
             span = HOUR if self.room.is_tight(in_step.size) else DAY
-            for advance in self.admission.advance_watermark(in_step, span):
+            for advance in self.admission.advance_watermark(in_step, batch, span):
                 refused = self._take(advance, batch)
                 due = self._closable(self.watermark.due(), ())
                 closed += [self._close(advance.trigger(start + self.rules.time.width), start) for start in due]

@@ -174,10 +174,10 @@ class Shard:
 
     def activity(self) -> dict[str, FeedActivity]:
         """Return the bins in which each feed was measured since the last call, and its newest event time."""
-        newest = self.newest()
-        found = {name: FeedActivity(feed.spoke, newest[name]) for name, feed in self.feeds.items() if feed.spoke}
-        for name in found:
-            self.feeds[name].spoke = set()
+        found = {}
+        for name, newest in self.newest().items():
+            if spoke := self.feeds[name].pop_spoke():
+                found[name] = FeedActivity(spoke, newest)
         return found
 
     def pending(self) -> int:

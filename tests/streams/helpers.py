@@ -52,7 +52,8 @@ def records(
     """Return messages as the records of one batch; `offsets`: all of them, or the first of those in a row."""
     offsets = range(offsets, offsets + len(values)) if isinstance(offsets, int) else offsets
     timestamps = np.full(len(values), round(received * 1000), dtype=np.int64)
-    return record_run.Run(offsets, timestamps, list(keys or [b"asn/1"] * len(values)), list(values))
+    keys = list(keys or [b"asn/1"] * len(values))
+    return record_run.Run(offsets, timestamps, keys, list(values), record_run.LOG_APPEND_TIME)
 
 
 class Ran(NamedTuple):

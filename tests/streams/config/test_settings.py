@@ -21,7 +21,7 @@ def test_good_settings_and_defaults(tmp_path: Path) -> None:
     settings = load(tmp_path / "e.toml", {})
     assert (settings.kafka.partitions, settings.worker.max_ahead, settings.worker.idle_after) == (
         2,
-        Duration(600),
+        None,
         Duration(60),
     )
     assert settings.worker.forget_after == Duration(8 * 7 * 86_400)
