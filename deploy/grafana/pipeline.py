@@ -46,6 +46,7 @@ def _health() -> list[AnyPanel]:
 
 
 def _flow() -> list[AnyPanel]:
+    late_rate = _rate("measurements_late", "feed")
     late = graph(
         "Late and rejected", "Measurements of bins that had closed, and dead letters by reason.", "cps", (12, 8)
     )
@@ -75,7 +76,9 @@ def _flow() -> list[AnyPanel]:
             (12, 8),
         )
         .thresholds(steps((None, GREEN), (0.05, RED)))
-        .with_target(over_time("feed:ebbtide_measurements_late:ratio_rate5m", "{{feed}}")),
+        .with_target(
+            over_time(f"{late_rate} / ({late_rate} + {_rate('measurements_binned', 'feed')} > 0)", "{{feed}}")
+        ),
     ]
 
 

@@ -58,13 +58,17 @@ class Neighbours:
     def rest_together(self, unseen: Flags, allowance: Singles) -> Flags:
         """Return the rows in whose country, or in all of whose countries, some fall together beyond an allowance.
 
-        `unseen`: rows on a day of the weekend that they have never seen. Dark rows do not rest, and rows without a
-        country, which may lie anywhere, tell nothing.
+        `unseen`: rows on a day of the weekend that they have never seen. Dark rows do not rest, and where more go dark
+        than half as many as fall, nobody does: it is a shutdown. Rows without a country may lie anywhere: they tell
+        nothing.
         """
         rows, mean, error = self.groups.rows, *self.seen[0]
         counts = self.present & unseen[rows] & self.groups.named[:, None]
-        fell = counts & (mean < allowance[rows] - BEYOND * error) & (mean > DARK)
-        lines = _crowded(fell.sum(axis=1), counts.sum(axis=1)) | _crowded(fell.sum(), counts.sum())
+        fell = counts & (mean < allowance[rows] - BEYOND * error)
+        lit = fell & (mean > DARK)
+        dark = fell.sum(axis=1) - lit.sum(axis=1)
+        lines = _crowded(lit.sum(axis=1), counts.sum(axis=1)) | _crowded(lit.sum(), counts.sum())
+        lines = lines & (2 * dark <= lit.sum(axis=1))
         return np.asarray((lines & self.groups.named)[self.groups.line])
 
 

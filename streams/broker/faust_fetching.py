@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -55,7 +56,7 @@ class RunRecords(NamedRecords):
         records.__class__ = cls
 
     def _consumer_record(self, tp: TP, record: Run) -> Run:
-        return record.since(self.next_fetch_offset)
+        return record.since(self.next_fetch_offset).received_by(time.time())
 
 
 class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]

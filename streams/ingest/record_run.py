@@ -81,6 +81,12 @@ class Run(NamedTuple):
         span = slice(start, stop)
         return Run(self.offsets[span], self.timestamps[span], self.keys[span], self.values[span], self.timestamp_type)
 
+    def received_by(self, now: float) -> Run:
+        """Return the records with times of receipt until now (Unix s): one that a producer set may lie ahead."""
+        if self.timestamp_type == LOG_APPEND_TIME:
+            return self
+        return self._replace(timestamps=np.minimum(self.timestamps, int(now * 1000)))
+
     def since(self, offset: int) -> Run:
         """Return the records from an offset on."""
         below = sum(number < offset for number in self.offsets) if self.offsets[0] < offset else 0

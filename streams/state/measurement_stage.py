@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from detectors.types import Floats
 from schemas.bin_report import BinReport
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
-from streams.ingest.record_run import LOG_APPEND_TIME, Run
+from streams.ingest.record_run import Run
 from streams.pipeline.areas.absence import Absence
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.partials import AreaSumSource, nothing, pieces_of
@@ -32,15 +29,6 @@ from streams.state.snapshot_store import Loaded
 from streams.state.stage import Stage
 
 Totals = Counter[tuple[str, str]]
-
-
-def receipts(records: Run, now: float) -> Floats:
-    """Return when each record came, float64 (n,) in Unix seconds: by the broker's clock, or at most `now`.
-
-    A time that a producer set is no proof of receipt.
-    """
-    received = records.timestamps / 1000.0
-    return received if records.timestamp_type == LOG_APPEND_TIME else np.minimum(received, now)
 
 
 class MeasurementStage(Stage):
@@ -87,7 +75,7 @@ class MeasurementStage(Stage):
         before, fresh, emitted = self.totals(), self._fresh(records), Emitted()
         self.tally.skipped += len(records.values) - len(fresh.values)
         if fresh.values:
-            received, refused = receipts(fresh, now), bad_keys(fresh.keys)
+            received, refused = fresh.timestamps / 1000.0, bad_keys(fresh.keys)
             emitted = process(self.shard, self.tally, fresh.values, fresh.offsets, received, refused)
         emitted.activity = self.shard.activity()
         emitted.counts = self.totals() - before

@@ -80,3 +80,12 @@ def test_one_that_falls_on_a_first_saturday_is_found_where_no_others_do() -> Non
     values[24 * SATURDAY + 6 : 24 * SATURDAY + 16, 3] *= 0.6
     (change,) = opened(values, COUNTRY)
     assert change.row == 3
+
+
+def test_a_shutdown_on_a_first_saturday_is_no_rest() -> None:
+    """Four series of a country lose half while six others go dark: all ten are found."""
+    values = level(40)
+    hours = slice(24 * SATURDAY + 6, 24 * SATURDAY + 18)
+    values[hours, :4] *= 0.5
+    values[hours, 4:10] = 0
+    assert {change.row for change in opened(values, COUNTRY)} == set(range(10))

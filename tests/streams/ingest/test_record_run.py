@@ -7,6 +7,7 @@ import struct
 import weakref
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
@@ -145,3 +146,10 @@ def test_offsets_without_holes_are_a_range() -> None:
     assert found.offsets == range(4)
     assert found.cut(1, 3).offsets == range(1, 3)
     assert found.since(3).values == [b"vvv"]
+
+
+def test_no_producer_has_a_record_received_ahead_of_now() -> None:
+    """The broker's time is believed; one that a producer set is bounded by the clock of this machine."""
+    run = Run(range(3), np.array([1000, 5000, 9000]), [None] * 3, [b""] * 3)
+    assert run.received_by(6.0).timestamps.tolist() == [1000, 5000, 6000]
+    assert run._replace(timestamp_type=1).received_by(6.0).timestamps.tolist() == [1000, 5000, 9000]
