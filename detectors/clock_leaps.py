@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
@@ -12,6 +13,7 @@ from detectors.types import Floats
 
 Item = TypeVar("Item")
 WITNESSES = 5  # claims that a pending stretch needs when few entities are back
+ROOM = 1_000  # claims that may wait, beside two of each active entity
 
 
 class Claim(NamedTuple, Generic[Item]):
@@ -35,6 +37,8 @@ class LeapGuard(Generic[Item]):
     max_step: float
     lateness: float
     pending: list[Claim[Item]] = field(default_factory=list)
+    _who: set[Hashable] = field(default_factory=set)
+    _span: tuple[float, float] = (math.inf, -math.inf)  # the earliest and the latest claim
 
     def first_claim(self, ts: Floats, newest: float | None) -> int:
         """Return the index of the first measurement that decides on the pending claims, or the length if none does.
@@ -51,15 +55,31 @@ class LeapGuard(Generic[Item]):
         """Return the items in order with a measurement of this event time, and those that it refutes."""
         believed = [claim.item for claim in self.pending if claim.ts <= at + self.lateness]
         refuted = [claim.item for claim in self.pending if claim.ts > at + self.lateness]
-        self.pending.clear()
+        self.restore([])
         return believed, refuted
+
+    def has_room(self, ts: float, who: Hashable, active: int) -> bool:
+        """Return whether another claim may wait: one that says nothing new does not when many do.
+
+        A new entity, or a second earlier or later than all others, is something new.
+        """
+        earliest, latest = self._span
+        is_new = who not in self._who or ts >= latest + 1 or ts <= earliest - 1
+        return is_new or len(self.pending) < ROOM + 2 * active
+
+    def restore(self, claims: Iterable[Claim[Item]]) -> None:
+        """Replace the pending claims."""
+        self.pending[:], self._span = [], (math.inf, -math.inf)
+        self._who.clear()
+        for claim in claims:
+            self._add(claim)
 
     def claim(self, claim: Claim[Item], active: int) -> list[Item]:
         """Add a claim and return the items that are believed now, oldest arrival first.
 
         `active`: how many entities were measured in the bin closed last.
         """
-        self.pending.append(claim)
+        self._add(claim)
         believed: list[Item] = []
         while self._agreed(active):
             believed += [released.item for released in self._release()]
@@ -68,15 +88,20 @@ class LeapGuard(Generic[Item]):
     def confirm(self, newest: float) -> list[Item]:
         """Return the items in step with the event time that the feed has reached elsewhere, and release them."""
         confirmed = [claim.item for claim in self.pending if claim.ts <= newest + self.max_step]
-        self.pending[:] = [claim for claim in self.pending if claim.ts > newest + self.max_step]
+        if confirmed:
+            self.restore([claim for claim in self.pending if claim.ts > newest + self.max_step])
         return confirmed
+
+    def _add(self, claim: Claim[Item]) -> None:
+        self.pending.append(claim)
+        self._who.add(claim.who)
+        self._span = min(self._span[0], claim.ts), max(self._span[1], claim.ts)
 
     def _agreed(self, active: int) -> bool:
         if len(self.pending) < 2:
             return False
-        times = [claim.ts for claim in self.pending]
-        stretch = len(times) >= WITNESSES and max(times) - min(times) >= self.max_step
-        return stretch or 2 * len({claim.who for claim in self.pending}) >= active
+        stretch = len(self.pending) >= WITNESSES and self._span[1] - self._span[0] >= self.max_step
+        return stretch or 2 * len(self._who) >= active
 
     def _release(self) -> list[Claim[Item]]:
         """Move time to the earliest claim and release those in step with it."""
@@ -87,5 +112,5 @@ class LeapGuard(Generic[Item]):
             in_step = claim.ts <= newest + self.max_step
             (released if in_step else rest).append(claim)
             newest = max(newest, claim.ts) if in_step else newest
-        self.pending[:] = rest
+        self.restore(rest)
         return released

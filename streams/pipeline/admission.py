@@ -19,6 +19,7 @@ from streams.ingest.feed_kinds import DEFECTS
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import KEY
 
+PIECE = 1_024  # measurements that are looked at together where some leap ahead: each of these cuts off the rest
 Pending = tuple[Measurement, MeasurementOrigin]  # a measurement ahead of its time, and where it came from
 
 
@@ -67,6 +68,14 @@ class Admission:
 
         The caller advances the watermark by each slice before it asks for the next one.
         """
+        size = PIECE if self._is_disputed(part) else max(part.size, 1)
+        for start in range(0, part.size, size):
+            yield from self._in_step(part.cut(start, min(start + size, part.size)), batch)
+
+    def _is_disputed(self, part: MeasurementSlice) -> bool:
+        return bool(self.leap_guard.pending) or self.watermark.first_leap(part.columns.ts) < part.size
+
+    def _in_step(self, part: MeasurementSlice, batch: Batch) -> Iterator[tuple[MeasurementSlice, list[Rejected]]]:
         while part.size:
             ts = part.columns.ts
             leap = self.watermark.first_leap(ts)
@@ -78,7 +87,7 @@ class Admission:
                 yield self._settle(part.cut(decider, stop))
             elif leap < len(ts):
                 stop += 1
-                yield self._claim(part.cut(leap, stop), batch), []
+                yield self._claim(part.cut(leap, stop), batch)
             part = part.cut(stop, len(ts))
 
     def advance_watermark(self, part: MeasurementSlice, batch: Batch, span: int = DAY) -> Iterator[Advance]:
@@ -111,11 +120,16 @@ class Admission:
         """Return the span up to which bins may close, for each newest event time (Unix seconds, any shape)."""
         return self.watermark.rule.closed_until(newest) // span
 
-    def _claim(self, leap: MeasurementSlice, batch: Batch) -> MeasurementSlice:
-        """Keep one measurement that leaps ahead of all others pending; return those that are believed now."""
+    def _claim(self, leap: MeasurementSlice, batch: Batch) -> tuple[MeasurementSlice, list[Rejected]]:
+        """Keep one measurement that leaps ahead of all others pending, or reject it as too many are.
+
+        Return those that are believed now, and what is rejected.
+        """
         position, measurement = int(leap.positions[0]), leap.measurements[0]
         claim = Claim(float(measurement.ts), KEY(measurement), (measurement, batch.origin(position)))
-        return _believed(self.leap_guard.claim(claim, self.active), position)
+        if not self.leap_guard.has_room(claim.ts, claim.who, self.active):
+            return _believed([], position), [_too_far(batch.origin(position))]
+        return _believed(self.leap_guard.claim(claim, self.active), position), []
 
     def _settle(self, decider: MeasurementSlice) -> tuple[MeasurementSlice, list[Rejected]]:
         """Return the pending measurements that are in order with a measurement just admitted, and reject the rest."""

@@ -19,6 +19,7 @@ from streams.ingest.batch import MeasurementOrigin
 from streams.ingest.series_index import KEY, Series, SeriesIndex
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.areas.cells import Cells
+from streams.pipeline.admission import Pending
 from streams.pipeline.feed import Feed
 from streams.pipeline.gap import Gap
 from streams.pipeline.shard import Counts, Shard
@@ -93,10 +94,13 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
     feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
     feed.admission.active, feed.silent_since = head["active"], head["silent_since"]
     feed.gap = Gap(*head.get("gap", ()))
-    for pending in rows["held"].values["held"]:
-        measurement = convert(pending["measurement"], Measurement)
-        origin = MeasurementOrigin(pending["offset"], base64.b64decode(pending["payload"]))
-        feed.admission.leap_guard.pending.append(Claim(float(measurement.ts), KEY(measurement), (measurement, origin)))
+    feed.admission.leap_guard.restore(map(_claim, rows["held"].values["held"]))
+
+
+def _claim(pending: Mapping[str, Any]) -> Claim[Pending]:
+    measurement = convert(pending["measurement"], Measurement)
+    origin = MeasurementOrigin(pending["offset"], base64.b64decode(pending["payload"]))
+    return Claim(float(measurement.ts), KEY(measurement), (measurement, origin))
 
 
 def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.clock_leaps import Claim, LeapGuard
+from detectors.clock_leaps import ROOM, Claim, LeapGuard
 
 STEP, LATENESS = 600.0, 60.0
 
@@ -81,3 +81,14 @@ def test_a_clock_heard_elsewhere_confirms_what_is_in_step_with_it() -> None:
     leaps.claim(Claim(9000.0, "b", "b"), active=50)
     assert leaps.confirm(4400.0) == ["a"]
     assert [claim.item for claim in leaps.pending] == ["b"]
+
+
+def test_only_what_says_something_new_waits_beyond_the_room() -> None:
+    """Another entity does, and a time a second away from all others; repeated claims do not."""
+    leaps = guard()
+    leaps.restore(Claim(5000.0, who, who) for who in ["a"] * (ROOM + 5) + ["b"] * 95)
+    assert not leaps.has_room(5000.5, "a", active=50)
+    assert leaps.has_room(5000.5, "a", active=51)
+    assert leaps.has_room(5000.0, "c", active=50)
+    assert leaps.has_room(5001.0, "a", active=50)
+    assert leaps.has_room(4999.0, "b", active=50)

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 import pytest
 
+from detectors.clock_leaps import ROOM
 from detectors.types import Kind
 from streams.config.limits import LimitsSettings
 from streams.config.settings import Duration, FeedSettings, KafkaSettings, Settings
@@ -15,7 +16,7 @@ from streams.ingest.placement import placement
 from streams.pipeline.shard import Shard
 from streams.state.measurement_stage import MeasurementStage
 from tests.fuzz import pipeline
-from tests.streams.helpers import DAY, HOUR, START, Run, message, records, run
+from tests.streams.helpers import DAY, HOUR, START, Run, interrupted, message, records, run, same
 
 ALONE = KafkaSettings(partitions=1)
 
@@ -171,6 +172,26 @@ def test_what_waited_for_its_time_is_refused_whole() -> None:
     done.take(hour(5, range(1, 4)))
     done.take(hour(6, range(1, 4)))
     assert [payload for _, _, payload in done.dead] == [early]
+
+
+def test_what_waits_for_its_time_is_bounded() -> None:
+    """After a pause one network measures three thousand times: few wait, each other is a dead letter.
+
+    Neither cuts nor a start anew change what comes of them, and time goes on when the others are back.
+    """
+    flood = [message("count", START + 9 * HOUR, 1, value=1)] * 3000
+    values = [*hour(0, range(1, 41)), *hour(1, range(1, 41)), *hour(2, range(1, 41)), *flood]
+    done = run(settings(), values)
+    active = done.shard.feeds["count"].admission.active
+    assert (active, done.shard.pending()) == (40, ROOM + 2 * active)
+    assert Counter(reason for _, reason, _ in done.dead) == {"too-far-ahead": 3000 - ROOM - 2 * active}
+    back = [*values, *hour(9, range(1, 41)), *hour(10, range(1, 41))]
+    whole, cut = run(settings(), back), run(settings(), back, range(1, len(back), 97))
+    assert whole.dead == cut.dead
+    assert whole.shard.pending() == 0
+    _, again = interrupted(settings(), back, [1500, 2500, 3130])
+    assert same(whole.shard, cut.shard)
+    assert same(whole.shard, again)
 
 
 def test_limits_are_in_the_snapshot_and_a_change_is_said() -> None:
