@@ -68,7 +68,7 @@ class Admission:
 
         The caller advances the watermark by each slice before it asks for the next one.
         """
-        size = PIECE if self._is_disputed(part) else max(part.size, 1)
+        size = PIECE if part.size and self._is_disputed(part) else max(part.size, 1)
         for start in range(0, part.size, size):
             yield from self._in_step(part.cut(start, min(start + size, part.size)), batch)
 
