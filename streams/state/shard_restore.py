@@ -17,9 +17,9 @@ from detectors.outages.series_state import DAILY, LATER
 from schemas.measurement import Measurement
 from streams.ingest.batch import MeasurementOrigin
 from streams.ingest.series_index import KEY, Series, SeriesIndex
+from streams.pipeline.admission import Pending
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.areas.cells import Cells
-from streams.pipeline.admission import Pending
 from streams.pipeline.feed import Feed
 from streams.pipeline.gap import Gap
 from streams.pipeline.shard import Counts, Shard
