@@ -137,7 +137,8 @@ def _record(claim: TopicClaim) -> None:
     try:
         _demand_free(mine, found[: found.index(mine)] if mine in found else found)
     except InstallationError:
-        _write(claim, {installation.key(mine.app_id): None})
+        if mine in found:  # else another of the same name has written over it, and keeps its record
+            _write(claim, {installation.key(mine.app_id): None})
         raise
 
 
