@@ -49,6 +49,7 @@ class SeriesIndex:
         self.lot = lot
         self.taken: Counter[int] = Counter()
         self.services: Counter[tuple[int, str]] = Counter()
+        self.service_counts: Counter[int] = Counter()  # names of services by lot
         self.home: Callable[[str], str | None] = lambda _: None  # country of an entity whose measurements name none
         self.rows: list[Series | None] = []
         self.keys: dict[Key, int] = {}
@@ -225,9 +226,11 @@ class SeriesIndex:
                 lot, service = self.lot(series.entity), service_of(series)
                 self.taken[lot] += by
                 if service is not None:
+                    before = len(self.services)
                     self.services[lot, service] += by
                     if not self.services[lot, service]:
                         del self.services[lot, service]
+                    self.service_counts[lot] += len(self.services) - before
 
     def rows_of_entity(self, entity: str) -> tuple[Ints, list[Series | None]]:
         """Return the rows that may be of an entity, and their series: a few are free, or of another with this hash."""

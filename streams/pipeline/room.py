@@ -105,11 +105,11 @@ class Room:
 
     def used(self) -> dict[str, float]:
         """Return the share of each limit that is in use, in the partition that uses most."""
-        services = Counter((number, lot) for number, level in enumerate(self.levels) for lot, _ in level.index.services)
+        services = max((count for level in self.levels for count in level.index.service_counts.values()), default=0)
         members = max(level.members.size for level in self.levels) if self.kind.tracks_members else self._named()
         return {
             "series": self._series() / self.limits.series,
-            "services": max(services.values(), default=0) / self.limits.services,
+            "services": services / self.limits.services,
             "members": max(members, 0) / self.limits.members,
         }
 
@@ -178,7 +178,7 @@ class Walk:
         self.kind, self.limits, self.level = kind, limits, level
         self.taken = Counter(level.index.taken)
         self.services = set(level.index.services)
-        self.named = Counter(lot for lot, _ in self.services)  # services by lot
+        self.named = Counter(level.index.service_counts)  # services by lot
         self.born: dict[int | Identity, int] = {}  # the first bin of each series that was measured
         self.pairs: dict[int, set[Pair]] = {}  # members that are not known yet by bin, or all under 0
         self.counts: dict[int, Counter[int]] = {}  # members by bin, or all under 0, and by lot

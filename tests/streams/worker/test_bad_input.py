@@ -160,7 +160,8 @@ def test_metrics_keep_the_rules(worker: Worker) -> None:
                 labels.setdefault(name, set()).add(value)
     assert labels["feed"] == {"hits", "share", "probes"}
     assert labels["partition"] == {"0"}
-    assert labels.keys() <= {"feed", "partition", "reason", "le", "version", "generation", "list", "severity"} | {
+    labelled = {"feed", "partition", "reason", "le", "version", "generation", "list", "severity", "limit"}
+    assert labels.keys() <= labelled | {
         "implementation",
         "major",
         "minor",
@@ -172,7 +173,7 @@ def test_pages_answer_on_loopback_alone(worker: Worker) -> None:
     """Alive, ready, outages and status as JSON; an unknown page is none; nothing listens beyond 127.0.0.1."""
     assert worker.get("/healthz") == (200, b'{"status":"alive"}')
     assert worker.get("/readyz") == (200, b'{"ready":true,"reason":null}')
-    assert json.loads(worker.get("/api/v1/outages")[1]) == {"outages": [], "next": None}
+    assert json.loads(worker.get("/api/v1/outages")[1]) == {"outages": [], "next": None, "warnings": []}
     assert json.loads(worker.get("/api/v1/status")[1])["ready"] is True
     assert worker.get("/nothing")[0] == 404
     assert b"<h1>Nothing " in worker.get("/")[1]

@@ -112,7 +112,7 @@ def test_a_worker_reads_the_calendar_before_it_starts_and_follows_it(cluster: Cl
     _send(cluster, b"{}")
     later = add(cluster, now, "asn/2", "added later")
     wait_for("a line about what is no entry", lambda: "not a calendar entry" in worker.errors())
-    first, fell = int(now) - 30_000, int(time.time()) // 60 * 60 + 60
+    first, fell = int(now) - 30_000, int(time.time()) // 60 * 60 - 420
     calm = [record for asn in range(1, 12) for record in levels(first, fell if asn <= 3 else fell + 360, asn, 100.0)]
     down = [record for asn in (1, 2, 3) for record in levels(fell, fell + 360, asn, 1.0)]
     everything = sorted([*calm, *down], key=lambda record: json.loads(record[2] or b"")["ts"])

@@ -39,6 +39,7 @@ def crowded(facets: int) -> Worker:
     incident = scrape.incident(0, range(facets), scope=Scope(["IR"], [], [1]))
     worker = scrape.worker_of(settings, [stage], [incident])
     worker.recent_bins.watch(0, FEED, stage.shard.feeds[FEED])
+    stage.shard.home = None  # what the crowd learns from has no keys
     stage.shard.feeds[FEED].index.extend([_series(number) for number in range(facets)])
     learn(stage, crowd, 30)
     _lay_bins(worker, facets)
