@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from kafka import KafkaProducer
 
+from schemas.calendar import Only, Period, encode, entry_of
 from schemas.times import format_time
 from streams.broker.security import client_options
 from tests.ebbtide import Cluster, wait_for
@@ -106,11 +108,11 @@ def _same(cluster: Cluster, entry_id: str) -> list[str]:
 def test_a_worker_reads_the_calendar_before_it_starts_and_follows_it(cluster: Cluster) -> None:
     """An entry from before and one added later both count; a message that is no entry is one line in the log."""
     now = time.time()
-    before = add(cluster, now, "asn/1", "from before")
+    before = written(cluster, now, "asn/1", "from before")
     worker = cluster.worker()
     worker.wait_ready()
     _send(cluster, b"{}")
-    later = add(cluster, now, "asn/2", "added later")
+    later = written(cluster, now, "asn/2", "added later")
     wait_for("a line about what is no entry", lambda: "not a calendar entry" in worker.errors())
     first, fell = int(now) - 30_000, int(time.time()) // 60 * 60 - 420
     calm = [record for asn in range(1, 12) for record in levels(first, fell if asn <= 3 else fell + 360, asn, 100.0)]
@@ -124,10 +126,18 @@ def test_a_worker_reads_the_calendar_before_it_starts_and_follows_it(cluster: Cl
     assert worker.errors().count("not a calendar entry") == 1
 
 
-def _send(cluster: Cluster, value: bytes) -> None:
+def written(cluster: Cluster, now: float, entity: str, note: str) -> str:
+    """Write an entry of a day around now, added an hour ago, and return its id."""
+    entry = entry_of(int(now) - DAY / 2, int(now) + DAY / 2, [entity], Only(), note)
+    entry = msgspec.structs.replace(entry, periods=[Period(format_time(int(now) - 3600))])
+    _send(cluster, encode(entry), entry.entry_id.encode())
+    return entry.entry_id
+
+
+def _send(cluster: Cluster, value: bytes, key: bytes = b"0") -> None:
     producer = KafkaProducer(**client_options(cluster.kafka))
     try:
-        producer.send(cluster.kafka.calendar, key=b"0", value=value).get(30)
+        producer.send(cluster.kafka.calendar, key=key, value=value).get(30)
     finally:
         producer.close()
 
