@@ -57,7 +57,7 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         "delete.retention.ms": "600000",
     }
     return [
-        Topic(kafka.measurements, kafka.partitions, {TIMESTAMPS: "LogAppendTime"}),
+        _measurements(kafka),
         Topic(kafka.clock, kafka.partitions, {"retention.ms": "86400000"}),
         Topic(kafka.partials, kafka.partitions, {}),
         Topic(changelog(kafka), kafka.partitions, hot),
@@ -65,8 +65,16 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         Topic(kafka.outages, kafka.partitions, compacted),
         Topic(kafka.incidents, kafka.partitions, compacted),
         Topic(kafka.calendar, 1, compacted),
-        Topic(kafka.dead, kafka.partitions, large),
+        _dead(kafka),
     ]
+
+
+def _measurements(kafka: KafkaSettings) -> Topic:
+    return Topic(kafka.measurements, kafka.partitions, {TIMESTAMPS: "LogAppendTime"})
+
+
+def _dead(kafka: KafkaSettings) -> Topic:
+    return Topic(kafka.dead, kafka.partitions, {"max.message.bytes": str(MAX_MESSAGE)})
 
 
 def alerting(kafka: KafkaSettings) -> list[Topic]:
@@ -83,8 +91,8 @@ def alerting(kafka: KafkaSettings) -> list[Topic]:
 def sourcing(kafka: KafkaSettings) -> list[Topic]:
     """Return all topics that `ebbtide source` reads or writes."""
     return [
-        Topic(kafka.measurements, kafka.partitions, {}),
-        Topic(kafka.dead, kafka.partitions, {"max.message.bytes": str(MAX_MESSAGE)}),
+        _measurements(kafka),
+        _dead(kafka),
         Topic(kafka.sources_state, 1, {"cleanup.policy": "compact"}),
     ]
 
