@@ -22,7 +22,7 @@ from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.placement import Home, placement
 from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline import expected_levels as levels
-from streams.pipeline.areas.area_sums import Areas, Patience, SeriesChanges
+from streams.pipeline.areas.area_sums import Areas, SeriesChanges, patience_of
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.doubtful_series import doubts_of
 from streams.pipeline.emitted import Emitted, FeedActivity
@@ -82,8 +82,7 @@ class Shard:
             if self.take_area_sums:
                 feed.partials = partial(self._pass_on, name)
             elif feed.rules.areas:
-                limits = feed.rules.limits
-                patience = Patience(feed.rules.forget_after, feed.rules.expire_after, limits.areas, limits.idle)
+                patience = patience_of(self.settings, name)
                 self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas, calendar)
                 feed.partials = self.areas[name].alone
 

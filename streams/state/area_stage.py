@@ -18,7 +18,7 @@ from streams.config.settings import Settings
 from streams.ingest.record_run import Run
 from streams.ingest.series_index import FACETS
 from streams.pipeline import expected_levels
-from streams.pipeline.areas.area_sums import Areas, Patience, Summed
+from streams.pipeline.areas.area_sums import Areas, Summed, patience_of
 from streams.pipeline.areas.gathering import Gathering
 from streams.pipeline.areas.partials import fits, place_of
 from streams.pipeline.doubtful_series import doubts_of
@@ -181,16 +181,11 @@ class AreaStage(Stage):
 def _sites(settings: Settings, number: int, calendar: Calendar) -> list[Site]:
     """Return the combinations that have their place in this partition."""
     return [
-        Site(feed, areas.name, Gathering(), Areas(settings.rule(feed), _patience(settings, feed), (areas,), calendar))
+        Site(feed, areas.name, Gathering(), Areas(settings.rule(feed), patience_of(settings, feed), (areas,), calendar))
         for feed, rules in settings.feeds.items()
         for areas in map(combination, rules.areas)
         if place_of(feed, areas.name, settings.kafka.partitions) == number
     ]
-
-
-def _patience(settings: Settings, feed: str) -> Patience:
-    worker, limits = settings.worker, settings.limits(feed)
-    return Patience(float(worker.forget_after), float(worker.expire_after), limits.areas, limits.idle)
 
 
 def _measure(settings: Settings, feed: str) -> dict[str, Any]:

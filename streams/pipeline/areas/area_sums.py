@@ -17,6 +17,7 @@ from detectors.outages.detector import Detector
 from detectors.types import DAY, Change, ClosedBin, Floats, Ints, Rule
 from streams.config.area_spec import Area, Combination
 from streams.config.calendar import NOTHING, Calendar
+from streams.config.settings import Settings
 from streams.ingest.series_index import Series, SeriesIndex
 from streams.pipeline.areas.cells import AreaSums, Partial
 
@@ -35,6 +36,12 @@ class Patience(NamedTuple):
     expire_after: float
     most: int = sys.maxsize
     idle: float = math.inf
+
+
+def patience_of(settings: Settings, feed: str) -> Patience:
+    """Return how long the areas of a feed are waited for, out of the settings."""
+    worker, limits = settings.worker, settings.limits(feed)
+    return Patience(float(worker.forget_after), float(worker.expire_after), limits.areas, limits.idle)
 
 
 class Summed:
