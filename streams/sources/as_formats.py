@@ -125,9 +125,7 @@ def _caida(entries: Iterable[CaidaOrganization | CaidaNetwork]) -> list[Read]:
             organizations[entry.organization_id] = entry
         else:
             networks.append(entry)
-    unknown = CaidaOrganization("")
-    found = [(network, organizations.get(network.organization_id, unknown)) for network in networks]
-    return [_later(network.asn, network.name, owner.country, owner.name, None) for network, owner in found]
+    return [_owned(network, organizations.get(network.organization_id)) for network in networks]
 
 
 def apnic_json(text: str) -> list[Read]:
@@ -157,9 +155,13 @@ def peeringdb_dump(text: str) -> list[Read]:
 
 
 def _peeringdb(networks: Iterable[PeeringdbNetwork], owners: Mapping[int, PeeringdbOrganization]) -> list[Read]:
-    unknown = PeeringdbOrganization(0)
-    found = [(network, owners.get(network.org_id or 0, unknown)) for network in networks]
-    return [_later(network.asn, network.name, owner.country, owner.name, None) for network, owner in found]
+    return [_owned(network, owners.get(network.org_id or 0)) for network in networks]
+
+
+def _owned(network: CaidaNetwork | PeeringdbNetwork, owner: CaidaOrganization | PeeringdbOrganization | None) -> Read:
+    """Return the row of a network with the country and the name of its owner, if that is known."""
+    country, operator = (owner.country, owner.name) if owner else (None, None)
+    return _later(network.asn, network.name, country, operator, None)
 
 
 def _later(asn: int | str, name: str | None, country: str | None, operator: str | None, users: Number) -> Read:
