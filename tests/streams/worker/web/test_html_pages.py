@@ -1,4 +1,4 @@
-"""The HTML pages: their content, escaping, bounds and security headers."""
+"""The HTML pages: their content, escaping and bounds."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 import dataclasses
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, make_mocked_request
+from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Request, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,8 +26,7 @@ from streams.worker.web.html_pages import html_pages
 from streams.worker.web.page_models import Item, drawn
 from streams.worker.web.page_state import PageState, copied
 from streams.worker.web.worker_view import WorkerView
-from tests.streams.worker.web.server import WorkerServer
-from tests.streams.worker.web.site import START, Dark, application, read, story
+from tests.streams.worker.web.site import START, Dark, read, story
 
 DASHBOARDS = Path(__file__).parents[4] / "deploy" / "grafana" / "dashboards"
 VIEW = read(story())
@@ -387,45 +386,3 @@ def test_bins_that_are_not_kept_are_not_drawn() -> None:
     assert "no bins kept" in text
     gone = dataclasses.replace(VIEW, histories=lambda outages: [lambda: None for _ in outages])
     assert page(gone, "/").text.count("no bins kept") == 16
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[TestClient[Any, Any]]:
-    """Yield a client of the pages."""
-    async with TestClient(WorkerServer(application(VIEW))) as asking:
-        yield asking
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/", 200),
-        ("/outages/0123456789abcdef", 404),
-        ("/incidents?state=dark", 400),
-        ("/style.css", 200),
-        ("/none", 404),
-    ],
-)
-async def test_responses_have_security_headers(client: TestClient[Any, Any], path: str, status: int) -> None:
-    """No other origins, nothing inline, no frames, no guessing of types, no referrer."""
-    async with client.get(path) as answer:
-        assert answer.status == status
-        policy = answer.headers["Content-Security-Policy"]
-        assert policy.startswith("default-src 'none'")
-        assert "unsafe" not in policy
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert "aiohttp" not in answer.headers["Server"]
-
-
-async def test_errors_are_pages_in_html(client: TestClient[Any, Any]) -> None:
-    """The page says what is wrong and links back to the overview."""
-    async with client.get("/outages?asn=many") as answer:
-        text = await answer.text()
-    assert answer.status == 400
-    assert "`asn[0]`: expected `int`" in text
-    async with client.get("/incidents/%3Cscript%3E") as answer:
-        text = await answer.text()
-    assert answer.status == 404
-    assert "&lt;script&gt;" in text
-    assert "<script>" not in text

@@ -146,7 +146,7 @@ async def test_an_answer_that_nobody_takes_is_dropped() -> None:
 
 
 async def test_a_crowd_does_not_keep_others_out() -> None:
-    """One connection too many closes the one that has waited longest; who brings a request at once is answered."""
+    """One connection too many closes whichever has waited longest; who brings a request at once is answered."""
     async with site(WebLimits(connections=3)) as here:
         idle = [await asyncio.open_connection(here.server.host, here.server.port) for _ in range(3)]
         assert (await here.ask(request("GET / HTTP/1.1"))).endswith(b"here")
@@ -157,75 +157,74 @@ async def test_a_crowd_does_not_keep_others_out() -> None:
             writer.close()
 
 
-async def test_connections_are_capped_while_pages_are_made() -> None:
-    """When all that are open have brought a request, it is the new one that is closed."""
-    go = asyncio.Event()
+class Gate:
+    """A page that is made once the gate is open. `begun`: how often it was begun."""
 
-    async def slow(request: Request) -> Response:
-        await go.wait()
+    def __init__(self) -> None:
+        self.open, self.begun = asyncio.Event(), 0
+
+    async def page(self, request: Request) -> Response:
+        """Wait for the gate, and answer."""
+        self.begun += 1
+        await self.open.wait()
         return Response(text="here")
 
-    async with site(WebLimits(connections=2), slow) as here:
+    async def until(self, count: int) -> None:
+        """Wait until the page was begun so often."""
+        async with asyncio.timeout(PATIENCE):
+            while self.begun < count:
+                await asyncio.sleep(0.01)
+
+
+async def test_connections_are_capped_while_pages_are_made() -> None:
+    """When all that are open have brought a request, it is the new one that is closed."""
+    gate = Gate()
+    async with site(WebLimits(connections=2), gate.page) as here:
         busy = [asyncio.create_task(here.ask(request("GET / HTTP/1.1"))) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        await gate.until(2)
         assert await here.ask(request("GET / HTTP/1.1")) == b""
-        go.set()
+        gate.open.set()
         assert all(answer.endswith(b"here") for answer in await asyncio.gather(*busy))
 
 
 async def test_too_many_pages_at_a_time_are_refused() -> None:
     """The others are made; one after them is made again."""
-    go, turns = asyncio.Event(), Turns(2)
-
-    async def slow(request: Request) -> Response:
-        await go.wait()
-        return Response(text="here")
-
-    async with site(page=lambda request: turns.take(slow, request)) as here:
+    gate, turns = Gate(), Turns(2)
+    async with site(page=lambda request: turns.take(gate.page, request)) as here:
         first = [asyncio.create_task(here.ask(request("GET / HTTP/1.1"))) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        await gate.until(2)
         refused = await here.ask(request("GET / HTTP/1.1"))
         assert b" 503 " in refused
         assert b"Retry-After: 1" in refused
-        go.set()
+        gate.open.set()
         assert all(answer.endswith(b"here") for answer in await asyncio.gather(*first))
         assert (await here.ask(request("GET / HTTP/1.1"))).endswith(b"here")
 
 
 async def test_few_pages_are_made_at_once() -> None:
     """Each holds a copy of what it chooses from, so the others wait without one."""
-    go, turns, begun = asyncio.Event(), Turns(5, at_once=2), list[int]()
-
-    async def slow(request: Request) -> Response:
-        begun.append(1)
-        await go.wait()
-        return Response(text="here")
-
-    async with site(page=lambda request: turns.take(slow, request)) as here:
+    gate, turns = Gate(), Turns(5, at_once=2)
+    async with site(page=lambda request: turns.take(gate.page, request)) as here:
         asked = [asyncio.create_task(here.ask(request("GET / HTTP/1.1"))) for _ in range(5)]
-        await asyncio.sleep(0.1)
-        assert len(begun) == 2
-        go.set()
+        await gate.until(2)
+        await asyncio.sleep(0.1)  # for the others, which must not be begun
+        assert gate.begun == 2
+        gate.open.set()
         assert all(answer.endswith(b"here") for answer in await asyncio.gather(*asked))
-        assert len(begun) == 5
+        assert gate.begun == 5
 
 
 async def test_who_leaves_before_the_answer_counts_no_more() -> None:
     """Peers that are gone when their page is made do not let more connections in than the limit."""
-    go = asyncio.Event()
-
-    async def slow(request: Request) -> Response:
-        await go.wait()
-        return Response(text="here")
-
-    async with site(WebLimits(connections=3), slow) as here:
-        for _ in range(3):
+    gate = Gate()
+    async with site(WebLimits(connections=3), gate.page) as here:
+        for number in range(3):
             _, writer = await asyncio.open_connection(here.server.host, here.server.port)
             writer.write(request("GET / HTTP/1.1").encode())
-            await asyncio.sleep(0.05)
+            await gate.until(number + 1)
             writer.transport.abort()
         await asyncio.sleep(0.1)
-        go.set()
+        gate.open.set()
         idle = [await asyncio.open_connection(here.server.host, here.server.port) for _ in range(6)]
         for reader, _ in idle[:3]:
             assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
@@ -260,7 +259,7 @@ async def test_answers_that_nobody_takes_are_bounded_together() -> None:
 
 
 async def test_slow_readers_do_not_keep_others_out() -> None:
-    """When all connections take an answer, a new one closes the one that takes longest."""
+    """When all connections take an answer, a new one closes whichever takes longest."""
     async with site(WebLimits(connections=2), large_page) as here:
         writers = await slow_readers(here, 2)
         assert (await here.ask(request("GET /bad HTTP/1.1"))).startswith(b"HTTP/1.1 500")
