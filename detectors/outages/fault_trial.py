@@ -16,7 +16,7 @@ from .evidence import RHOS
 
 
 def note(state: DetectorState, rows: Ints, seen: ClosedBin, scored: ScoredBin, at_fault: bool) -> Flags:
-    """Add a bin to the sums of outages under a suspected fault; return those that may not be real yet, of all `rows`.
+    """Add a bin to the sums of outages under a suspected fault; return whether each of `rows` has one that is unproven.
 
     A bin of the fault takes all evidence away, as what all series show is none.
     """

@@ -25,7 +25,7 @@ def component(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def always_there(kind: type[msgspec.Struct]) -> list[str]:
-    """The fields of a type that each message has, on the wire: all but those that are absent where there is nothing."""
+    """The fields of a type that each message has, on the wire: all but what is absent where there is nothing."""
     return [field.encode_name for field in msgspec.structs.fields(kind) if field.default is not msgspec.UNSET]
 
 

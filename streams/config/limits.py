@@ -81,7 +81,7 @@ class Memory(NamedTuple):
 
 
 def limits_of(settings: LimitsSettings, memory: Memory) -> Limits:
-    """Return the limits of a feed: those in its settings, else those that its part of the memory has room for."""
+    """Return the limits of a feed: from its settings, else from the room in its part of the memory."""
     idle = settings.idle if settings.idle is not None else (7 if FEED_KINDS[memory.kind].tracks_members else 1) * DAY
     series, members = _defaults(memory)
     numbers = settings.series or series, settings.members or members, settings.services, settings.areas

@@ -123,7 +123,7 @@ class Admission:
     def _claim(self, leap: MeasurementSlice, batch: Batch) -> tuple[MeasurementSlice, list[Rejected]]:
         """Keep one measurement that leaps ahead of all others pending, or reject it as too many are.
 
-        Return those that are believed now, and what is rejected.
+        Return what is believed now, and what is rejected.
         """
         position, measurement = int(leap.positions[0]), leap.measurements[0]
         claim = Claim(float(measurement.ts), KEY(measurement), (measurement, batch.origin(position)))

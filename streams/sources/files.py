@@ -20,7 +20,7 @@ _DELIMITERS = ",;\t|"
 
 
 def matching(paths: Iterable[str]) -> list[str]:
-    """Return the files that paths name; those that match `*` or `?` sorted. Raises InputError when there is none."""
+    """Return the files that paths name; matches of `*` or `?` sorted. Raises InputError when there is none."""
     found = [name for path in paths for name in _matching(path)]
     return list(dict.fromkeys(found))
 

@@ -78,7 +78,7 @@ class Gather:
         return bins[start].add
 
     def limit(self, idle: Collection[str] = ()) -> int:
-        """Return the round that all parts have reached, but for those that are finished or idle; 0 for none."""
+        """Return the round that all parts have reached, but for finished and idle ones; 0 for none."""
         away = {*idle, *self.finished}
         return min((clock.reached for part, clock in self.clocks.items() if part not in away), default=0)
 

@@ -1,4 +1,4 @@
-"""A minority of wrong clocks, drawn from a seed: what others measure is binned, and nothing false is told of them."""
+"""A minority of wrong clocks, drawn from a seed: others are binned, and no false outage of them is reported."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The web server of a worker: bounds on connections, on the time of a request's head and on that of an answer.
 
-Every answer passes here, also those that aiohttp makes before it looks for a page.
+Every answer passes here, also what aiohttp answers before it looks for a page.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class LimitedServer(Server):
             timer.cancel()
 
     def begin_sending(self, handler: RequestHandler, answer: StreamResponse) -> None:
-        """Note an answer. Those that are taken for longest make room for it."""
+        """Note an answer. The answers taken for longest make room for it."""
         body = answer.body if isinstance(answer, Response) else None
         size = len(body) if isinstance(body, bytes | bytearray) else 0
         while self._sending and sum(self._sending.values()) + size > self.limits.unsent:

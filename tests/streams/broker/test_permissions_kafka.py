@@ -160,7 +160,7 @@ def test_copies_that_cannot_be_had(kafka: ApacheKafka) -> None:
     ],
 )
 def test_names_that_cannot_be_had(kafka: ApacheKafka, prefix: str, line: str) -> None:
-    """The line names the topic and the one that is in its way, not the request of twelve topics."""
+    """The line names the topic and the other in its way, not the request of twelve topics."""
     topics.create(load(None, _alike(kafka, "alike.")).kafka)
     names = load(None, _alike(kafka, "")).kafka
     wanted = msgspec.structs.replace(names, prefix=prefix).with_whole_names()

@@ -54,7 +54,7 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
 
 
 def test_a_prefix_stands_before_each_name_once(tmp_path: Path) -> None:
-    """Before the topics, also those that are named, and before `app_id`, of which groups and the changelog are made."""
+    """It stands before named topics too, and before `app_id`, of which groups and the changelog are made."""
     (tmp_path / "e.toml").write_text('[kafka]\nprefix = "staging."\noutages = "out"\n', encoding="utf-8")
     kafka = load(tmp_path / "e.toml", {}).kafka
     assert (kafka.app_id, kafka.outages, kafka.alerts_dead) == ("staging.ebbtide", "staging.out", "staging.alerts.dead")

@@ -100,7 +100,7 @@ def test_services_are_limited_by_name() -> None:
 
 @pytest.mark.parametrize("kind", ["presence", "distinct"])
 def test_members_are_limited(kind: Kind) -> None:
-    """Six members fit, those that were there first; they go on, and others are refused in each hour."""
+    """The first six members fit and go on; others are refused in each hour."""
     values = [
         message(kind, START + number * HOUR + at, 1 + at % 2, member=f"m{at}", up=True)
         for number in range(3)

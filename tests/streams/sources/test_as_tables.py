@@ -1,6 +1,6 @@
 """Tables about networks as CAIDA, APNIC and PeeringDB publish them, and the table of metadata made of them.
 
-The contents are made up; their form is the one that the publishers document.
+The contents are made up; their form is that of the publishers' documentation.
 """
 
 from __future__ import annotations

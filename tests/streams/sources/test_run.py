@@ -88,7 +88,7 @@ async def test_an_idle_part_is_not_waited_for() -> None:
 
 
 async def test_dead_letters_come_with_the_positions_and_once() -> None:
-    """Also where nothing is measured; after a restart those that were sent are not sent again."""
+    """Also where nothing is measured; after a restart what was sent is not sent again."""
     arrivals = [Arrival([RecordChunk("others/3", records(0, 10, 20, -1, 30))]), Arrival([]), Arrival([])]
     first, *_ = await sent(arrivals)
     assert [(dead.topic, dead.part, dead.offset, dead.value) for dead in first.dead] == [("others", "3", 3, b'"none"')]

@@ -243,7 +243,7 @@ def falling(bins: range) -> list[bytes]:
 
 
 def with_gap(cluster: Cluster, before: list[bytes], after: list[bytes]) -> list[Outage]:
-    """Return the outages of a stage that is told of a gap between messages, without a broker."""
+    """Return the outages of a stage that takes note of a gap between messages, without a broker."""
     stage = MeasurementStage(load(cluster.feeds, {}), 0, {}, 0.0)
     found = stage.process(records(before), 0.0).outages
     stage.note_gap()
@@ -251,7 +251,7 @@ def with_gap(cluster: Cluster, before: list[bytes], after: list[bytes]) -> list[
 
 
 def test_gap_while_an_outage_is_open(cluster: Cluster) -> None:
-    """The outage says how many of its bins are unknown, with the bytes of a stage that is told of the same gap."""
+    """The outage says how many of its bins are unknown, with the bytes of a stage that takes note of the same gap."""
     before, gone, after = falling(range(33)), falling(range(33, 37)), falling(range(37, 48))
     worker, last = cluster.worker(), cluster.send(*((0, b"asn/1", value) for value in before))[-1]
     worker.wait_applied({0: last})
