@@ -32,6 +32,7 @@ class Crew:
         self.furthest: dict[int, int] = {}  # most messages that a state ever included, by partition
         self.moved = time.monotonic()
         self.fallen = 0
+        self.last_words = ""  # of the last worker that ended by itself
 
     @property
     def applied(self) -> int:
@@ -98,7 +99,10 @@ class Crew:
     def _replace(self, number: int, worker: Worker) -> None:
         self.fallen += 1
         words = worker.errors().strip().splitlines()[-LAST_WORDS:]
-        self.tell(f"worker {number} ended by itself, code {worker.process.returncode}: {' / '.join(words)[-600:]}")
+        self.last_words = (
+            f"worker {number} ended by itself, code {worker.process.returncode}: {' / '.join(words)[-600:]}"
+        )
+        self.tell(self.last_words)
         del self.live[number]
         self.tell(f"worker {self.start()} starts in its place")
 
@@ -119,7 +123,7 @@ class Crew:
 
     def _state(self) -> str:
         state = {number: worker.get("/readyz")[1].decode() for number, worker in self.live.items()}
-        return f"applied {self.furthest}, workers {state}"
+        return f"applied {self.furthest}, workers {state}; {self.fallen} ended by themselves. {self.last_words}"
 
 
 def _status(worker: Worker) -> dict[int, dict[str, Any]]:

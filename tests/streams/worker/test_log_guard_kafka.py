@@ -16,6 +16,7 @@ from kafka.admin import NewPartitions
 from schemas.outage import Outage, encode
 from streams.broker import changelog as changelogs
 from streams.broker import topics
+from streams.config.errors import BrokerError
 from streams.config.loader import load
 from streams.state.measurement_stage import MeasurementStage
 from tests.drill.snapshot_log import NOTHING, SnapshotLog
@@ -76,13 +77,22 @@ def changelog(cluster: Cluster) -> str:
 
 
 def delete_before(cluster: Cluster, topic: str, offset: int, partition: int = 0) -> None:
-    """Delete the records of a partition before an offset."""
+    """Delete the records of a partition before an offset, as retention does."""
     if topic == changelog(cluster):
-        SnapshotLog(cluster).configure(
-            cleanup_policy="delete"
-        )  # as retention does; Kafka refuses it for compacted topics
-    with topics.connected(cluster.kafka) as admin:
-        admin.delete_records({TopicPartition(topic, partition): offset})
+        SnapshotLog(cluster).configure(cleanup_policy="delete")  # Kafka deletes no records of compacted topics
+    wait_for("records that are deleted", lambda: _are_deleted(cluster, TopicPartition(topic, partition), offset))
+
+
+def _are_deleted(cluster: Cluster, tp: TopicPartition, offset: int) -> bool:
+    """Try to delete the records; the partition's broker may not know the topic's new policy yet."""
+    try:
+        with topics.connected(cluster.kafka) as admin:
+            admin.delete_records({tp: offset})
+    except BrokerError as error:
+        if "PolicyViolationError" not in str(error):
+            raise
+        return False
+    return True
 
 
 def recreate(cluster: Cluster, topic: str) -> None:
