@@ -17,6 +17,11 @@ from streams.state.row_codec import pack, unpack
 PIECE = 800_000  # bytes; a broker accepts messages of 1 MB by default
 
 
+def is_head(key: bytes) -> bool:
+    """Return whether a key is that of a head, which must not be written before its rows are."""
+    return key.endswith(b"/head/")
+
+
 class Loaded(NamedTuple):
     """A snapshot: plain values, among them `offset`, and the bytes of each named row."""
 

@@ -192,5 +192,6 @@ class Worker:
         return open_transaction(self.app, TP(self.settings.kafka.measurements, number))
 
 
-async def _deliver_nothing() -> None:
+async def _deliver_nothing(_: Callable[[], bool]) -> bool:
     """Stand for the delivery of rows to a table without a changelog."""
+    return True

@@ -22,6 +22,7 @@ from streams.broker.topics import MAX_MESSAGE, TABLE
 from streams.broker.transport import batch_topic
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
+from streams.state.snapshot_store import is_head
 from streams.worker.agents import Worker
 from streams.worker.exposition.state_metrics import StateMetrics
 from streams.worker.metrics import Metrics
@@ -44,6 +45,7 @@ def build(settings: Settings, partitions: int, data_dir: str, reference: Referen
     """
     app = _app(settings, partitions, data_dir)
     table = app.Table(TABLE, partitions=partitions, key_type=bytes, value_type=bytes)  # raw bytes, no serializer
+    table.is_head = is_head
     metrics = Metrics(CollectorRegistry(), tuple(settings.feeds), tuple(REASONS))
     app.watchdog = Watchdog(float(settings.kafka.session_timeout) / 2)
     publisher = Publisher(app, settings, app.watchdog.check)

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 class Services(NamedTuple):
     """What all stage runners of a worker share. `clock` returns wall time since any fixed instant (s); `check_watchdog`
-    ends the process when its partitions may belong to another worker. `deliver` waits until the broker has all rows.
+    ends the process when its partitions may belong to another worker. `deliver` waits until the broker has all
+    rows, and returns False when the partition is another's by then.
     """
 
     metrics: Metrics
@@ -34,7 +35,7 @@ class Services(NamedTuple):
     clock: Callable[[], float]
     check_watchdog: Callable[[], None]
     guard: LogGuard
-    deliver: Callable[[], Awaitable[None]]
+    deliver: Callable[[Callable[[], bool]], Awaitable[bool]]
 
 
 class StageRunner(Generic[S]):
@@ -144,9 +145,8 @@ class StageRunner(Generic[S]):
         """Wait for the deliveries of what the stage emitted, write a snapshot, acknowledge what it includes."""
         batches = self._unacknowledged.pop(stage.number, [])
         await self.services.publisher.settle(stage.name)
-        if not self._owns(stage):
+        if not self._may_write(stage):
             return
-        self.services.check_watchdog()
         size = stage.save(self.services.clock())
         self._saving.add(stage.number)
         try:
@@ -162,10 +162,13 @@ class StageRunner(Generic[S]):
     async def _delivered(self, stage: S) -> bool:
         """Wait until the broker has the rows of a snapshot. When it refuses one, the partition is refused."""
         try:
-            await self.services.deliver()
+            return await self.services.deliver(lambda: self._may_write(stage))
         except KafkaError as error:
             if not is_refusal(error):
                 raise
             self.services.guard.refuse_partition(stage.number, error)
             return False
-        return True
+
+    def _may_write(self, stage: S) -> bool:
+        self.services.check_watchdog()
+        return self._owns(stage)

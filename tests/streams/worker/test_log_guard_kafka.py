@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from hashlib import sha512
 from pathlib import Path
 
 import orjson
@@ -19,7 +20,7 @@ from streams.broker import topics
 from streams.config.errors import BrokerError
 from streams.config.loader import load
 from streams.state.measurement_stage import MeasurementStage
-from tests.drill.snapshot_log import NOTHING, SnapshotLog
+from tests.drill.snapshot_log import SnapshotLog
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
 from tests.streams.helpers import records
@@ -27,6 +28,7 @@ from tests.streams.two_partitions import messages, two_partitions
 
 pytestmark = pytest.mark.kafka
 LINES = 300
+SHORT = 8000  # bytes: longer than the head, shorter than the row of as many members
 START = 1_466_121_600
 OTHERS = (b"areas:", b"incidents:")  # rows of the other stages begin so
 
@@ -39,14 +41,20 @@ def cluster(kafka: ApacheKafka, tmp_path: Path, request: pytest.FixtureRequest) 
         yield made
 
 
-def message(second: int) -> bytes:
+def message(second: int, member: str = "a") -> bytes:
     """Return a measurement of one second."""
-    return orjson.dumps({"feed": "atlas", "ts": START + second, "asn": 1, "member": "a", "up": True})
+    return orjson.dumps({"feed": "atlas", "ts": START + second, "asn": 1, "member": member, "up": True})
 
 
-def send(cluster: Cluster, first: int, count: int = LINES) -> int:
-    """Send that many measurements, from a second on, and return the last offset."""
-    return cluster.send(*((0, b"asn/1", message(second)) for second in range(first, first + count)))[-1]
+def send(cluster: Cluster, first: int, count: int = LINES, name: Callable[[int], str] = lambda _: "a") -> int:
+    """Send that many measurements, from a second on, and return the last offset. `name` names their members."""
+    sent = ((0, b"asn/1", message(second, name(second))) for second in range(first, first + count))
+    return cluster.send(*sent)[-1]
+
+
+def long_name(second: int) -> str:
+    """Return a name that makes the row of the members long, however it is compressed."""
+    return sha512(b"%d" % second).hexdigest()
 
 
 def run_once(cluster: Cluster) -> int:
@@ -104,9 +112,11 @@ def recreate(cluster: Cluster, topic: str) -> None:
 
 
 def test_refused_snapshot(cluster: Cluster) -> None:
-    """A changelog that takes no row of that size: no offset is committed, and with room nothing is missing."""
-    SnapshotLog(cluster).limit(NOTHING)
-    worker, last = cluster.worker(), send(cluster, 0)
+    """A changelog that takes the short rows and the head, but not the row of the members: no offset is committed, and
+    with room nothing is missing.
+    """
+    SnapshotLog(cluster).limit(SHORT)
+    worker, last = cluster.worker(), send(cluster, 0, name=long_name)
     worker.wait_applied({0: last})
     assert "snapshot was not written (MessageSizeTooLargeError" in refusal(worker)
     assert cluster.committed() == {}
