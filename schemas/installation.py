@@ -1,4 +1,4 @@
-"""Which installation writes which topics: records in the topic `calendar`, beside its entries."""
+"""Which installation writes which topics: records in a topic `TOPIC.owner` beside each, and in `alerts.state`."""
 
 from __future__ import annotations
 

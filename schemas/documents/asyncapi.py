@@ -24,6 +24,7 @@ _TITLES: Final = {
     "alerts.dead": "Revisions that could not be delivered to a receiver, with the reason.",
     "partials": "What each shard adds to the areas of a feed in a bin; for workers only.",
     "clock": "The newest event time of each feed, sent to every partition.",
+    "{topic}.owner": "Whose a topic is, so that no other installation writes it by mistake.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
 _REPORTER_KEY: Final = {"type": "string", "pattern": "^(shard/[0-9]+|areas/[a-z+]+)$", "description": "The reporter."}
@@ -35,6 +36,10 @@ _INSTALLATION_KEY: Final = {
     "type": "string",
     "pattern": "^installation/",
     "description": "`installation/` and the app_id.",
+}
+_OWNED: Final = {
+    "enum": ["outages", "incidents", "findings", "partials", "clock"],
+    "description": "A topic that one installation writes alone.",
 }
 _RECEIVER_KEY: Final = {
     "type": "string",
@@ -72,11 +77,12 @@ def _channels() -> dict[str, Any]:
         "outages": _channel("outages", "outage", _COMPACT),
         "incidents": _channel("incidents", "incident", _COMPACT),
         "findings": _channel("findings", "finding", _KEEP),
-        "calendar": _channel("calendar", "calendar", _COMPACT, "installation"),
+        "calendar": _channel("calendar", "calendar", _COMPACT),
         "alertStates": _channel("alerts.state", "alertState", _COMPACT, "installation"),
         "undelivered": _channel("alerts.dead", "undelivered", _KEEP),
         "partials": _channel("partials", "partial", _KEEP),
         "clock": _channel("clock", "clock", _KEEP),
+        "owners": _channel("{topic}.owner", "installation", _COMPACT) | {"parameters": {"topic": _OWNED}},
     }
 
 
@@ -107,6 +113,8 @@ def _operations() -> dict[str, Any]:
         "receivePartials": _operation("receive", "partials"),
         "sendClock": _operation("send", "clock"),
         "receiveClock": _operation("receive", "clock"),
+        "sendOwners": _operation("send", "owners"),
+        "receiveOwners": _operation("receive", "owners"),
     }
 
 

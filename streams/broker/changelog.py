@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -23,24 +23,33 @@ def read(kafka: KafkaSettings, partitions: int, tick: Callable[[int], None]) -> 
 
 
 def read_tables(kafka: KafkaSettings, topic: str, partitions: int, tick: Callable[[int], None]) -> Tables:
-    """Return the content of each partition of a compacted topic, in the order of the newest record of each key.
+    """Return the content of each partition of a compacted topic. Raises BrokerError when the end is not reached."""
+    found = read_parts(kafka, [(topic, number) for number in range(partitions)], tick)
+    return {number: table for (_, number), table in found.items()}
 
-    Raises BrokerError when the end is not reached.
+
+def read_parts(
+    kafka: KafkaSettings, wanted: Iterable[tuple[str, int]], tick: Callable[[int], None] = lambda _: None
+) -> dict[tuple[str, int], dict[bytes, bytes]]:
+    """Return the content of partitions of compacted topics, each in the order of the newest record of each key.
+
+    Raises BrokerError when the end of one is not reached.
     """
-    tables: Tables = {number: {} for number in range(partitions)}
+    parts = [TopicPartition(*part) for part in wanted]
+    tables: dict[tuple[str, int], dict[bytes, bytes]] = {(tp.topic, tp.partition): {} for tp in parts}
     with reading(kafka) as consumer:
-        parts = [TopicPartition(topic, number) for number in tables]
         consumer.assign(parts)
         consumer.seek_to_beginning(*parts)
         ends, records = consumer.end_offsets(parts), 0
         deadline = time.monotonic() + PATIENCE
         while any(consumer.position(tp) < ends[tp] for tp in parts):
             for record in (record for batch in consumer.poll(500).values() for record in batch):
-                _apply(tables[record.partition], record.key, record.value)
+                _apply(tables[record.topic, record.partition], record.key, record.value)
                 records, deadline = records + 1, time.monotonic() + PATIENCE
             tick(records)
             if time.monotonic() > deadline:
-                raise BrokerError(f"topic {topic} at {kafka.address} cannot be read to its end")
+                names = ", ".join(sorted({tp.topic for tp in parts if consumer.position(tp) < ends[tp]}))
+                raise BrokerError(f"topic {names} at {kafka.address} cannot be read to its end")
     return tables
 
 

@@ -26,8 +26,8 @@ lend()
 class Send(Protocol):
     """Sends one message; a value of None deletes the key from a compacted topic."""
 
-    def __call__(self, key: bytes, value: bytes | None, partition: int | None = None) -> None:
-        """Send it."""
+    def __call__(self, key: bytes, value: bytes | None, partition: int | None = None, topic: str = ...) -> None:
+        """Send it; a topic that is given takes the place of the one for all."""
 
 
 def opened(kafka: KafkaSettings, kind: Callable[..., Any], **options: Any) -> Any:  # noqa: ANN401
@@ -60,7 +60,7 @@ def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:
     producer = opened(kafka, KafkaProducer, acks="all", **options)
     futures: list[Any] = []
 
-    def send(key: bytes, value: bytes | None, partition: int | None = None) -> None:
+    def send(key: bytes, value: bytes | None, partition: int | None = None, topic: str = topic) -> None:
         futures.append(producer.send(topic, key=key, value=value, partition=partition))
 
     try:

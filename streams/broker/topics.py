@@ -20,6 +20,7 @@ from kafka.errors import (
 
 from streams.broker.clients import opened
 from streams.config.errors import BrokerError, StateInUseError
+from streams.config.kafka import OWNED, owner_of
 from streams.config.settings import KafkaSettings
 
 TABLE = "snapshots"
@@ -65,8 +66,13 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         Topic(kafka.outages, kafka.partitions, compacted),
         Topic(kafka.incidents, kafka.partitions, compacted),
         Topic(kafka.calendar, 1, compacted),
+        *(Topic(name, 1, compacted) for name in _owners(kafka)),
         _dead(kafka),
     ]
+
+
+def _owners(kafka: KafkaSettings) -> list[str]:
+    return [owner_of(getattr(kafka, key)) for key in OWNED]
 
 
 def _measurements(kafka: KafkaSettings) -> Topic:
@@ -183,7 +189,7 @@ def demand_permissions(kafka: KafkaSettings) -> None:
 def _demand_topics(kafka: KafkaSettings, found: Mapping[str, Collection[str]]) -> None:
     """Raise BrokerError unless what the broker allows on each topic is enough."""
     both = (kafka.clock, kafka.partials, kafka.findings, changelog(kafka), kafka.outages, kafka.incidents)
-    needs = [(name, "READ") for name in (kafka.measurements, kafka.calendar, *both)]
+    needs = [(name, "READ") for name in (kafka.measurements, kafka.calendar, *_owners(kafka), *both)]
     for name, permission in (*needs, *((name, "WRITE") for name in (*both, kafka.dead))):
         allowed = found.get(name, ())
         if "DESCRIBE" in allowed and permission not in allowed:  # without it the broker has not said what is allowed

@@ -25,6 +25,14 @@ TOPIC_KEYS = (
     "sources_state",
 )
 
+#: Keys of the topics that two installations cannot share: measurements, the calendar and dead letters they can.
+OWNED = ("outages", "incidents", "findings", "partials", "clock")
+
+
+def owner_of(topic: str) -> str:
+    """Return the name of the topic with the record of whose a topic is."""
+    return f"{topic}.owner"
+
 
 class KafkaSettings(Section, frozen=True):
     """The Kafka cluster: its brokers, topics and credentials."""
@@ -39,6 +47,13 @@ class KafkaSettings(Section, frozen=True):
             "other prefixes share a cluster and nothing else"
         ),
     ] = ""
+    shared: Annotated[
+        tuple[Literal["measurements", "calendar", "dead"], ...],
+        Meta(
+            description="topics that other installations use too: their names are whole, and the prefix does not stand "
+            'before them; such as `["measurements"]`, so that two installations watch the same measurements'
+        ),
+    ] = ()
     app_id: Annotated[
         Name, Meta(description="name of the workers' consumer group, and prefix of its changelog's name")
     ] = "ebbtide"
@@ -112,12 +127,11 @@ class KafkaSettings(Section, frozen=True):
         check_secrets(self, ("sasl_password", "ssl_key_password"))
 
     def with_whole_names(self) -> KafkaSettings:
-        """Return the settings with the prefix before `app_id` and the name of each topic.
+        """Return the settings with the prefix before `app_id` and the name of each topic that is not shared.
 
         All other names are made of these: the changelog, the groups, and the members of a group.
         """
-        names = {key: f"{self.prefix}{getattr(self, key)}" for key in ("app_id", *TOPIC_KEYS)}
-        return msgspec.structs.replace(self, **names)
+        return msgspec.structs.replace(self, **_whole_names(self))
 
     @property
     def address(self) -> str:
@@ -135,13 +149,20 @@ class KafkaSettings(Section, frozen=True):
         return self.security_protocol.endswith("SSL")
 
 
+def _whole_names(kafka: KafkaSettings) -> dict[str, str]:
+    """Return `app_id` and the names of the topics as Kafka has them, by key."""
+    return {
+        key: f"{'' if key in kafka.shared else kafka.prefix}{getattr(kafka, key)}" for key in ("app_id", *TOPIC_KEYS)
+    }
+
+
 def _check_names(kafka: KafkaSettings) -> None:
     """Raise ValueError when two topics have one name: what is written to one would be read as the other."""
-    keys: dict[str, str] = {}
-    for key in TOPIC_KEYS:
-        name = getattr(kafka, key)
+    keys, names = dict[str, str](), _whole_names(kafka)
+    owners = [(f"owner of `{key}`", owner_of(names[key])) for key in OWNED]
+    for key, name in [*((f"`{key}`", names[key]) for key in TOPIC_KEYS), *owners]:
         if (other := keys.setdefault(name, key)) != key:
-            raise ValueError(f"`{other}` and `{key}` are the same topic, {name}")
+            raise ValueError(f"{other} and {key} are the same topic, {name}")
 
 
 def _check_protocol(kafka: KafkaSettings) -> None:

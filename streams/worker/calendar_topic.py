@@ -14,7 +14,6 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from msgspec import DecodeError
 
-from schemas import installation
 from schemas.calendar import CalendarEntry, decode_entry, encode
 from schemas.rejections import one_line
 from streams.broker.clients import PATIENCE, reading, sending
@@ -35,13 +34,8 @@ class Reading:
     following: dict[int, int] = field(default_factory=dict)
 
     def add(self, record: Any) -> CalendarEntry | None:  # noqa: ANN401
-        """Add a record and return its entry; None when it has none.
-
-        The record of an installation is left out, any other that is no entry is noted as a fault.
-        """
+        """Add a record and return its entry; None when it has none, which is noted as a fault."""
         self.following[record.partition] = record.offset + 1
-        if (record.key or b"").startswith(installation.KEY):
-            return None
         try:
             entry = decode_entry(record.value or b"")
             if (record.key or b"") != entry.entry_id.encode():

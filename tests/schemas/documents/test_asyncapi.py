@@ -13,6 +13,7 @@ from schemas.documents.generate import FOLDER
 from schemas.incident import decode_incident
 from schemas.outage import decode_outage
 from schemas.rejections import REASONS
+from streams.config.kafka import OWNED
 from tests.schemas.examples import INCIDENT, OUTAGE
 
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "asyncapi.json").read_bytes())
@@ -51,12 +52,16 @@ def test_every_topic_is_there() -> None:
         "alerts.state",
         "alerts.dead",
         "clock",
+        "{topic}.owner",
     }
+    assert CHANNELS["{topic}.owner"]["parameters"]["topic"]["enum"] == list(OWNED)
 
 
 def test_what_has_revisions_is_compacted() -> None:
     """The newest revision of each outage and incident stays; what is between is not kept."""
-    assert [policy(topic) for topic in ("outages", "incidents", "calendar", "alerts.state")] == [["compact"]] * 4
+    assert [policy(topic) for topic in ("outages", "incidents", "calendar", "alerts.state", "{topic}.owner")] == [
+        ["compact"]
+    ] * 5
     passing = ("measurements", "measurements.dead", "findings", "partials", "clock")
     assert [policy(topic) for topic in passing] == [["delete"]] * 5
 

@@ -11,15 +11,17 @@ import msgspec
 import pytest
 
 from schemas import installation as records
-from streams.broker import topics
+from streams.broker import installation, topics
 from streams.config.kafka import TOPIC_KEYS, KafkaSettings
-from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, wait_for
+from streams.config.loader import load
+from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, Worker, ebbtide, wait_for
 from tests.kafka import ApacheKafka
 from tests.streams.alerts.helpers import KEY
 from tests.streams.alerts.servers import Receiver
 
 pytestmark = pytest.mark.kafka
 NAMES = {f"EBBTIDE_KAFKA_{key.upper()}": getattr(KafkaSettings(), key) for key in ("app_id", *TOPIC_KEYS)}
+SHARED = "two.measurements"
 LAST = 10_549  # offset of the recording's last measurement
 RECEIVER = """
 [[alerts.routes]]
@@ -67,11 +69,8 @@ def _is_record(key: bytes | None) -> bool:
     return (key or b"").startswith(records.KEY)
 
 
-def run_recording(cluster: Cluster, incidents: int) -> None:
+def run_recording(cluster: Cluster, worker: Worker, incidents: int) -> None:
     """Have a worker apply the recording, send so many revisions of incidents and stop, then deliver the alerts."""
-    worker = cluster.worker()
-    worker.wait_ready()
-    assert cluster.run("replay", MEASUREMENTS).returncode == 0
     worker.wait_applied({0: LAST})
     wait_for("all incidents", lambda: len(cluster.records(cluster.kafka.incidents)) >= incidents)
     assert (worker.stop(), worker.complaints()) == (0, [])
@@ -80,8 +79,8 @@ def run_recording(cluster: Cluster, incidents: int) -> None:
 
 
 def test_two_installations_with_prefixes(kafka: ApacheKafka, tmp_path: Path, stack: ExitStack) -> None:
-    """Each writes the bytes of `detect` into topics of its own, commits in groups of its own, and alerts once; what the
-    second does changes nothing of the first.
+    """They read the same measurements. Each writes the bytes of `detect` into topics of its own, commits in groups of
+    its own, and alerts once; what the second does changes nothing of the first.
     """
     noc = {name: stack.enter_context(Receiver()) for name in ("north", "south")}
     clusters = {
@@ -91,21 +90,25 @@ def test_two_installations_with_prefixes(kafka: ApacheKafka, tmp_path: Path, sta
             tmp_path / name,
             RECEIVER.format(url=noc[name].url, key=KEY),
             EBBTIDE_KAFKA_PREFIX=f"two-{name}.",
+            EBBTIDE_KAFKA_MEASUREMENTS=SHARED,
+            EBBTIDE_KAFKA_SHARED="measurements",
         )
         for name in noc
     }
+    north = clusters["north"].worker()
     outages, incidents = detected(), detected("--incidents")
-    run_recording(clusters["north"], len(incidents))
+    assert clusters["south"].run("replay", MEASUREMENTS).returncode == 0
+    run_recording(clusters["north"], north, len(incidents))
     before, sent = contents(clusters["north"]), list(noc["north"].got)
-    assert contents(clusters["south"]) == {}
+    assert list(contents(clusters["south"])) == [SHARED]
     assert sent and noc["south"].got == []
-    run_recording(clusters["south"], len(incidents))
+    run_recording(clusters["south"], clusters["south"].worker(), len(incidents))
     assert contents(clusters["north"]) == before and noc["north"].got == sent
     assert len(noc["south"].got) == len(sent)
 
     for name, cluster in clusters.items():
         found = contents(cluster)
-        assert all(topic.startswith(f"two-{name}.") for topic in found)
+        assert all(topic.startswith(f"two-{name}.") for topic in found if topic != SHARED)
         assert found[f"two-{name}.outages"] == outages != []
         assert found[f"two-{name}.incidents"] == incidents != []
         with topics.connected(cluster.kafka) as admin:
@@ -113,7 +116,7 @@ def test_two_installations_with_prefixes(kafka: ApacheKafka, tmp_path: Path, sta
         assert {f"two-{name}.ebbtide", f"two-{name}.ebbtide-alerts"} <= groups
         assert cluster.committed() == {0: LAST + 1}
         checked = cluster.run("settings", "check").stdout.decode()
-        assert f"kafka.prefix: group two-{name}.ebbtide, topics two-{name}.measurements, " in checked
+        assert f"kafka.prefix: group two-{name}.ebbtide, topics {SHARED}, two-{name}.outages, " in checked
 
 
 def feed(path: Path, name: str) -> Path:
@@ -123,8 +126,8 @@ def feed(path: Path, name: str) -> Path:
 
 
 def test_another_installation_is_refused(kafka: ApacheKafka, tmp_path: Path, stack: ExitStack) -> None:
-    """Another `app_id` without a prefix: one line, exit code 1, no topic made; until it takes over, which it cannot
-    while the first runs. A restart, and changed settings with a feed in common, are the same installation.
+    """Another `app_id` without a prefix, and another calendar: one line, exit code 1, no topic made; until it takes
+    over, which it cannot while the first runs. Then the first is refused, until it takes over in its turn.
     """
     with Receiver() as noc:
         more = RECEIVER.format(url=noc.url, key=KEY)
@@ -132,7 +135,7 @@ def test_another_installation_is_refused(kafka: ApacheKafka, tmp_path: Path, sta
         worker = first.worker()
         worker.wait_ready()
         assert first.run("alerts", "--once").returncode == 0
-        (record,) = [record for record in first.records("refused.calendar") if _is_record(record.key)]
+        (record,) = first.records("refused.clock.owner")
         assert json.loads(record.value) == {
             "schema": 1,
             "app_id": "refused.ebbtide",
@@ -141,13 +144,13 @@ def test_another_installation_is_refused(kafka: ApacheKafka, tmp_path: Path, sta
         }
 
         second = first.environment
-        first.environment = {**second, "EBBTIDE_KAFKA_APP_ID": "copy"}
+        first.environment = {**second, "EBBTIDE_KAFKA_APP_ID": "copy", "EBBTIDE_KAFKA_CALENDAR": "copied"}
         kept = topics.existing(first.kafka)
         taken = b"belongs to the installation refused.ebbtide, not to refused.copy: set `kafka.prefix`, or take over"
         lines = {name: _refused(first, *name.split()) for name in ("topics", "topics --check", "alerts --once")}
         assert all(taken in line for line in lines.values()), lines
         assert b"topic refused.alerts.state" in lines["alerts --once"]
-        copy = msgspec.structs.replace(first.kafka, app_id="refused.copy")
+        copy = msgspec.structs.replace(first.kafka, app_id="refused.copy", calendar="refused.copied")
         assert (topics.existing(first.kafka), topics.changelog(copy)) == (kept, "refused.copy-snapshots-changelog")
         assert topics.changelog(copy) not in topics.existing(copy)
         assert b"group refused.ebbtide has workers" in _refused(first, "topics", "--claim")
@@ -158,10 +161,9 @@ def test_another_installation_is_refused(kafka: ApacheKafka, tmp_path: Path, sta
 
         claimed = first.run("topics", "--claim")
         assert (claimed.returncode, claimed.stdout.count(b"taken over from refused.ebbtide: ")) == (0, 2), claimed
-        taker = first.worker()
-        taker.wait_ready()
+        taker = msgspec.structs.replace(first.settings, kafka=copy)
+        assert installation.record(installation.of_workers(taker)) == ""
         assert first.run("alerts", "--once").returncode == 0
-        assert taker.stop() == 0
         first.environment = second
         assert b"belongs to the installation refused.copy, not to refused.ebbtide" in _refused(first, "worker")
         assert first.run("topics", "--claim").returncode == 0
@@ -172,34 +174,27 @@ def test_another_installation_is_refused(kafka: ApacheKafka, tmp_path: Path, sta
 
 def test_other_feeds(kafka: ApacheKafka, tmp_path: Path, stack: ExitStack) -> None:
     """A copy of the settings with a feed more or less is said, with none in common it is refused."""
+    said = []
     cluster = installed(kafka, stack, tmp_path / "feeds", EBBTIDE_KAFKA_PREFIX="feeds.")
     both = tmp_path / "both.toml"
     both.write_text(
         cluster.feeds.read_text(encoding="utf-8") + '\n[feeds.more]\nsignal = "bgp"\nkind = "gauge"\nbin = "5m"\n',
         encoding="utf-8",
     )
-    said = {}
-    only = cluster.feeds
-    for name, file in {"one": only, "both": both, "again": both, "less": only}.items():
-        cluster.feeds = file
-        worker = cluster.worker()
-        worker.wait_ready()
-        assert worker.stop() == 0
-        said[name] = worker.errors().splitlines()
-    assert said == {
-        "one": [],
-        "both": ["ebbtide: other feeds than at the start before (new: more)"],
-        "again": [],
-        "less": ["ebbtide: other feeds than at the start before (gone, with their state: more)"],
-    }
+    for file in (cluster.feeds, both, both):
+        claim = installation.of_workers(load(file, cluster.environment))
+        said.append(installation.record(claim))
+    assert said == ["", "other feeds than at the start before (new: more)", ""]
+    worker = cluster.worker()
+    worker.wait_ready()
+    assert worker.stop() == 0
+    assert worker.errors() == "ebbtide: other feeds than at the start before (gone, with their state: more)\n"
     cluster.feeds = feed(tmp_path / "other.toml", "probes")
     line = b"kafka.app_id feeds.ebbtide is an installation with the feeds atlas, and none of probes: set `kafka.prefix`"
     assert line in _refused(cluster, "worker")
     assert line in _refused(cluster, "topics")
     assert cluster.run("topics", "--claim").returncode == 0
-    worker = cluster.worker()
-    worker.wait_ready()
-    assert worker.stop() == 0
+    assert installation.record(installation.of_workers(load(cluster.feeds, cluster.environment))) == ""
 
 
 def _refused(cluster: Cluster, command: str, *arguments: str) -> bytes:

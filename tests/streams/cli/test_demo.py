@@ -16,7 +16,7 @@ from kafka import KafkaAdminClient
 from streams.broker import clients, topics
 from streams.cli.demo_run import environment, own
 from streams.cli.tables import HEADER
-from streams.config.kafka import TOPIC_KEYS
+from streams.config.kafka import OWNED, TOPIC_KEYS, owner_of
 from streams.config.loader import load
 from streams.config.settings import KafkaSettings, Settings
 from tests.ebbtide import FEEDS, MEASUREMENTS, PATIENCE_SECONDS, PROGRAM, ebbtide, env, wait_for
@@ -176,7 +176,8 @@ def test_every_topic_of_a_demo_is_its_own(tmp_path: Path) -> None:
     for kafka in (settings.kafka, load(tmp_path / "ebbtide.toml", environment(settings, Path())).kafka):
         names = {topic.name for topic in topics.all_of(kafka)}
         assert all(name.startswith(settings.kafka.app_id) for name in names)
-        assert names == {getattr(kafka, key) for key in TOPIC_KEYS} | {topics.changelog(kafka)}
+        owners = {owner_of(getattr(kafka, key)) for key in OWNED}
+        assert names == {getattr(kafka, key) for key in TOPIC_KEYS} | {topics.changelog(kafka)} | owners
 
 
 @pytest.mark.parametrize(

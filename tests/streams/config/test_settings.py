@@ -63,6 +63,11 @@ def test_a_prefix_stands_before_each_name_once(tmp_path: Path) -> None:
     assert all(topic.name.startswith("staging.") for topic in topics.all_of(kafka))
     other = load(tmp_path / "e.toml", {"EBBTIDE_KAFKA_PREFIX": ""}).kafka
     assert (other.app_id, other.outages) == ("ebbtide", "out")
+    shared = load(tmp_path / "e.toml", {"EBBTIDE_KAFKA_SHARED": "measurements, dead"}).kafka
+    assert (shared.measurements, shared.dead) == ("measurements", "measurements.dead")
+    assert (shared.calendar, shared.outages, shared.app_id) == ("staging.calendar", "staging.out", "staging.ebbtide")
+    with pytest.raises(SettingsError, match=r"kafka\.shared\.0: Invalid enum value 'outages'"):
+        load(None, {"EBBTIDE_KAFKA_SHARED": "outages"})
     with pytest.raises(SettingsError, match=r"EBBTIDE_KAFKA_PREFIX: Expected `str` matching regex"):
         load(None, {"EBBTIDE_KAFKA_PREFIX": ".x"})
 
@@ -71,6 +76,12 @@ def test_two_topics_have_two_names() -> None:
     """Rejected messages in the topic of measurements would be read and rejected for ever."""
     with pytest.raises(SettingsError, match=r"`measurements` and `dead` are the same topic, measurements"):
         load(None, {"EBBTIDE_KAFKA_DEAD": "measurements"})
+    with pytest.raises(SettingsError, match=r"`calendar` and owner of `outages` are the same topic, outages\.owner"):
+        load(None, {"EBBTIDE_KAFKA_CALENDAR": "outages.owner"})
+    whole = {"EBBTIDE_KAFKA_PREFIX": "a.", "EBBTIDE_KAFKA_MEASUREMENTS": "a.outages"}
+    load(None, whole)
+    with pytest.raises(SettingsError, match=r"`measurements` and `outages` are the same topic, a\.outages"):
+        load(None, {**whole, "EBBTIDE_KAFKA_SHARED": "measurements"})
 
 
 @pytest.mark.parametrize("name", ["KAFKA_PREFIX", "KAFKA_APP_ID", "KAFKA_OUTAGES", "KAFKA_INSTANCE", "WEB_GRAFANA"])
