@@ -14,7 +14,7 @@ from streams.config.alerts import Alertmanager, PagerDuty, Slack, Webhook
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, SettingsError
 from streams.config.settings import FeedSettings, Settings, from_builtins, inner
-from streams.config.sources import SOURCE_TYPES
+from streams.config.source_types import SOURCE_TYPES
 
 PREFIX = "EBBTIDE_"
 # Tables of tables with names of the operator's, and what each may be.

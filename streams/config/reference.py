@@ -13,7 +13,8 @@ from streams.config.durations import UNITS
 from streams.config.limits import LimitsSettings
 from streams.config.secret import Secret
 from streams.config.settings import ExpectedSettings, FeedSettings, Settings
-from streams.config.sources import SOURCE_TYPES, Fields, FieldSource
+from streams.config.source_types import SOURCE_TYPES
+from streams.config.sources import Fields, FieldSource
 from streams.config.types import Duration
 
 HEAD = """# Settings

@@ -20,7 +20,8 @@ from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.limits import FIXED, Limits, LimitsSettings, Memory, limits_of
 from streams.config.secret import Secret, one_of
-from streams.config.sources import AnySource, check_source
+from streams.config.source_types import AnySource
+from streams.config.sources import check_source
 from streams.config.types import Duration as Duration
 from streams.config.types import Entity, Limit, Name, Natural, Port, Section, WebAddress, check_secrets
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -140,6 +140,16 @@ class SourceSettings(Section, tag_field="type", frozen=True):
     ] = Duration(10)
 
     @property
+    def waits(self) -> float:
+        """How long a bin waits (s) after event time has passed its end."""
+        return float(self.lateness)
+
+    @property
+    def terms(self) -> str | None:
+        """The terms of use of the data, in a line; None for data of the operator's own."""
+        return None
+
+    @property
     def preset(self) -> Fields:
         """The fields that the type gives."""
         return Fields()
@@ -155,6 +165,14 @@ class SourceSettings(Section, tag_field="type", frozen=True):
         return self.keep
 
 
+class WatchedSource(SourceSettings, frozen=True, kw_only=True):
+    """What all sources have that never end."""
+
+    silent_after: Annotated[
+        Duration, Meta(description="time without a record after which EbbtideSourceSilent alerts")
+    ] = Duration(300)
+
+
 class FilesSource(SourceSettings, tag="files", frozen=True):
     """Files: CSV with a header, or JSON lines; plain or gzip."""
 
@@ -168,7 +186,7 @@ class FilesSource(SourceSettings, tag="files", frozen=True):
     ] = None
 
 
-class KafkaSource(SourceSettings, tag="kafka", frozen=True, kw_only=True):
+class KafkaSource(WatchedSource, tag="kafka", frozen=True, kw_only=True):
     """A Kafka topic of others: JSON, an object, an array of objects, or several objects a message."""
 
     topic: Annotated[Name, Meta(description="the topic")]
@@ -181,9 +199,6 @@ class KafkaSource(SourceSettings, tag="kafka", frozen=True, kw_only=True):
         Meta(description="where the first run begins; later ones go on where the last has ended"),
     ] = "earliest"
     format: Annotated[Name, Meta(description="`json`, or the name of a plug-in")] = "json"
-    silent_after: Annotated[
-        Duration, Meta(description="time without a record after which EbbtideSourceSilent alerts")
-    ] = Duration(300)
 
 
 class Goflow2Source(KafkaSource, tag="goflow2", frozen=True):
@@ -219,16 +234,6 @@ class PmacctSource(KafkaSource, tag="pmacct", frozen=True):
     def kept(self) -> Keep:
         """Purges only, not the events around them."""
         return self.keep or {"event_type": "purge"}
-
-
-AnySource: TypeAlias = FilesSource | KafkaSource | Goflow2Source | PmacctSource
-#: Each type of source, by the name that the settings give it.
-SOURCE_TYPES: Final[dict[str, Any]] = {
-    "files": FilesSource,
-    "kafka": KafkaSource,
-    "goflow2": Goflow2Source,
-    "pmacct": PmacctSource,
-}
 
 
 _ONLY_FOR: Final = {"of": ("ratio",), "member": ("distinct", "presence"), "up": ("presence",)}

@@ -41,7 +41,7 @@ def stage_of(
     """Return the stage of a source at its positions, by default at its beginning."""
     source = source_named(settings, name)
     feed = settings.feeds[source.feed]
-    rule = GatherRule(source.feed, feed.kind, int(feed.bin), float(source.lateness))
+    rule = GatherRule(source.feed, feed.kind, int(feed.bin), source.waits)
     return SourceStage(name, decoder, Gather(rule, positions or {}), is_proved=bool(positions))
 
 
@@ -86,8 +86,14 @@ def summary_of(stages: Iterable[SourceStage]) -> dict[str, int]:
         "left out": sum(tally.left_out for tally in tallies),
         "bad networks": sum(tally.bad_networks for tally in tallies),
     }
+    more = {
+        "unknown": sum(tally.unknown for tally in tallies),
+        "duplicates": sum(tally.duplicates for tally in tallies),
+        "s of gaps": sum(tally.gap_seconds for tally in tallies),
+    }
     reasons = sorted(set(chain.from_iterable(tally.rejected for tally in tallies)))
     return {
         **counts,
+        **{name: number for name, number in more.items() if number},
         **{f"rejected ({reason})": sum(tally.rejected[reason] for tally in tallies) for reason in reasons},
     }

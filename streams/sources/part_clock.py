@@ -7,18 +7,24 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from streams.sources.records import Gap
 
-class Position(msgspec.Struct, frozen=True, kw_only=True):
+GAPS = 50  # newest gaps that a position keeps
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where reading goes on after a restart; all is a function of the records before `done`.
 
     `offset`: first record to read again. `newest`: event time (Unix seconds) reached before it; None for none.
     `sent`: rounds up to this one (see `PartClock`) are sent, as far as they are of records before `done`.
+    `gaps`: newest times of which nothing could be known.
     """
 
     offset: int = 0
     newest: float | None = None
     sent: int = 0
     done: int = 0
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(slots=True)
@@ -36,9 +42,10 @@ class PartClock:
     reached: int = 0
     offset: int = 0
     open: dict[int, tuple[int, float]] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
 
     def __post_init__(self) -> None:
-        self.offset = self.position.offset
+        self.offset, self.gaps = self.position.offset, self.position.gaps
         if self.position.newest is not None:
             self.newest = self.position.newest
             self.reached = self._boundary(self.newest)
@@ -76,4 +83,5 @@ class PartClock:
             newest=None if newest == -math.inf else newest,
             sent=max(limit, self.position.sent),
             done=max(self.offset, self.position.done),
+            gaps=self.gaps[-GAPS:],
         )

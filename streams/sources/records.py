@@ -87,12 +87,28 @@ class Decoder(Protocol):
         """Return the rows of a chunk. Never raises for what is in a record."""
 
 
+#: Start and end (Unix seconds) of a time of which nothing can be known any more.
+Gap: TypeAlias = tuple[int, int]
+
+
+class Remarks(NamedTuple):
+    """What a reader has to say beside the records.
+
+    `unknown`: values that the service does not know, such as NaN. `duplicates`: records that came again.
+    """
+
+    gaps: tuple[Gap, ...] = ()
+    unknown: int = 0
+    duplicates: int = 0
+
+
 class RecordChunk(NamedTuple):
     """Records of one part (a partition, a file) in order. `last`: no more will come of this part."""
 
     part: str
     records: Sequence[RawRecord]
     last: bool = False
+    remarks: Remarks = Remarks()
 
 
 class Arrival(NamedTuple):

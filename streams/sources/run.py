@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
-from random import Random
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaError
@@ -17,16 +15,20 @@ from prometheus_client import CollectorRegistry
 from streams.broker import topics
 from streams.broker.async_clients import consuming, transacting
 from streams.config.errors import BrokerError, UsageError
+from streams.config.network_sources import NetworkSource
 from streams.config.ports import demand_port
 from streams.config.settings import Settings
-from streams.config.sources import FilesSource, KafkaSource
+from streams.config.sources import FilesSource, KafkaSource, WatchedSource
 from streams.sources.backoff import Backoff
 from streams.sources.decoders import decoder_of
 from streams.sources.files import read_files
 from streams.sources.kafka_reader import KafkaReader, kafka_of
 from streams.sources.lines import file_input, source_named, stage_of
+from streams.sources.link import ConnectionLostError, linked
 from streams.sources.metrics import SourceMetrics, SourceRecorder
+from streams.sources.network import network_reader
 from streams.sources.part_clock import Position
+from streams.sources.ports import SourcePorts
 from streams.sources.positions import read_positions
 from streams.sources.records import Arrival, RecordChunk, RejectedRecord
 from streams.sources.senders import DeadRecord, KafkaSender, PrintingSender, RefusedError, Sender, SourceBatch
@@ -35,14 +37,6 @@ from streams.sources.until import Until
 
 LOG = logging.getLogger("ebbtide.source")
 MOST_DEAD = 500  # records that wait for the next transaction
-
-
-class SourcePorts(NamedTuple):
-    """The clock, random numbers and pauses of a run."""
-
-    now: Callable[[], float] = time.time
-    rng: Random = Random()
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Connected(NamedTuple):
@@ -56,7 +50,7 @@ class Connected(NamedTuple):
 
 
 async def transfer(
-    connected: Connected, until: Until | None, report: Callable[[Connected], None] = lambda _: None
+    connected: Connected, until: Until | None, report: Callable[[Connected], object] = lambda _: None
 ) -> None:
     """Send what a source reads, until its end. `report` is called after each arrival."""
     stage, waiting = connected.stage, list[DeadRecord]()
@@ -110,41 +104,53 @@ class SourceRun:
         metrics: SourceMetrics,
     ) -> None:
         self._settings, self.name, self._is_dry, self._until = settings, name, is_dry, until
-        self._ports, self._recorder = ports, SourceRecorder(metrics, name)
-        self._source = source_named(settings, name)
+        self._source, self._printing = source_named(settings, name), PrintingSender()
+        self._ports, self._recorder = ports, SourceRecorder(metrics, name, self._source.feed)
+        self._data_from, self._data_to = 0.0, 0.0  # times of the first and the last data of a connection
         self.stages: list[SourceStage] = []
 
     async def run(self) -> None:
         """Run until the end of the input. Raises an EbbtideError when to connect again would not help."""
+        if self._source.terms:
+            LOG.warning("source %s: %s", self.name, self._source.terms)
         backoff = Backoff(self._ports.rng)
         while True:
-            began, connections = self._ports.now(), len(self.stages)
+            self._data_from = self._data_to = self._ports.now()
             try:
                 await self._once()
                 return
             except RefusedError:
                 raise
-            except BrokerError as error:
+            except (BrokerError, ConnectionLostError) as error:
                 if not self.stages:
                     raise  # at the first attempt the settings may be wrong
-                self._recorder.disconnected()
-                wait = backoff.next(self._ports.now() - began if len(self.stages) > connections else 0.0)
-                LOG.warning("source %s: %s; connecting again in %.1f s", self.name, error, wait)
-                await self._ports.sleep(wait)
+                await self._pause(error, backoff)
+
+    async def _pause(self, error: BrokerError | ConnectionLostError, backoff: Backoff) -> None:
+        reason, asked = (error.reason, error.retry_after) if isinstance(error, ConnectionLostError) else ("broker", 0.0)
+        self._recorder.disconnected(reason)
+        wait = max(asked, backoff.next(self._data_to - self._data_from))
+        LOG.warning("source %s: %s; connecting again in %.1f s", self.name, error, wait)
+        await self._ports.sleep(wait)
 
     async def _once(self) -> None:
         async with AsyncExitStack() as stack:
             sender, positions = await self._sender(stack)
             connected = await self._connected(stack, sender, positions)
-            self.stages.append(connected.stage)
             await transfer(connected, self._until, self._report)
 
     def _report(self, connected: Connected) -> None:
-        self._recorder.progress(connected.stage.tally, connected.lag(), self._ports.now())
+        now = self._ports.now()
+        if self._recorder.progress(connected.stage, connected.lag(), now):
+            self._data_to = now
+
+    def _is_connected(self, stage: SourceStage, lost: int = 0) -> None:
+        self.stages.append(stage)
+        self._recorder.connected(lost, self._ports.now())
 
     async def _sender(self, stack: AsyncExitStack) -> tuple[Sender, dict[str, Position]]:
         if self._is_dry:
-            return PrintingSender(), {}
+            return self._printing, self._printing.positions
         kafka = self._settings.kafka
         partitions = (await asyncio.to_thread(topics.demand, kafka, topics.sourcing(kafka)))[kafka.measurements]
         producer = await stack.enter_async_context(transacting(kafka, f"{kafka.app_id}-source-{self.name}"))
@@ -154,6 +160,8 @@ class SourceRun:
     async def _connected(self, stack: AsyncExitStack, sender: Sender, positions: dict[str, Position]) -> Connected:
         if isinstance(self._source, FilesSource):
             return self._files(self._source, sender, positions)
+        if isinstance(self._source, NetworkSource):
+            return await self._network(stack, self._source, sender, positions)
         if not isinstance(self._source, KafkaSource):
             raise UsageError(f"sources.{self.name}: no reader for this type")
         return await self._topic(stack, self._source, sender, positions)
@@ -161,7 +169,7 @@ class SourceRun:
     def _files(self, source: FilesSource, sender: Sender, positions: dict[str, Position]) -> Connected:
         found = file_input(source, self.name)
         stage = stage_of(self._settings, self.name, found.decoder, positions)
-        self._recorder.connected(0, self._ports.now())
+        self._is_connected(stage)
         return Connected(stage, _arriving(read_files(found.names, found.has_header, positions)), sender, "file")
 
     async def _topic(
@@ -175,8 +183,27 @@ class SourceRun:
         reader = KafkaReader(consumer, source, self.name, idle_after, self._ports.now)
         for part in await reader.start(partitions, positions):
             stage.gather.clock(part)
-        self._recorder.connected(reader.lost, self._ports.now())
+        self._is_connected(stage, reader.lost)
         return Connected(stage, reader.arrivals(), sender, source.topic, reader.lag)
+
+    async def _network(
+        self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, positions: dict[str, Position]
+    ) -> Connected:
+        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, "json"), positions)
+        link = await stack.enter_async_context(linked(source, self.name, self._ports))
+        feed = self._settings.feeds[source.feed]
+        arrivals = network_reader(source, feed, link, positions).arrivals()
+        return Connected(stage, self._noting(arrivals, stage), sender, str(source.__struct_config__.tag))
+
+    async def _noting(self, arrivals: AsyncIterator[Arrival], stage: SourceStage) -> AsyncIterator[Arrival]:
+        """Yield what arrives. The first arrival shows that the source is connected."""
+        is_first = True
+        async with aclosing(arrivals):  # type: ignore[type-var]
+            async for arrival in arrivals:
+                if is_first:
+                    self._is_connected(stage)
+                is_first = False
+                yield arrival
 
 
 async def _arriving(chunks: Iterable[RecordChunk]) -> AsyncIterator[Arrival]:
@@ -192,8 +219,8 @@ def run_sources(settings: Settings, names: Sequence[str], is_dry: bool, until: U
     """
     bind, port = settings.source_metrics.bind, settings.source_metrics.port
     sources = {name: source_named(settings, name) for name in names}
-    silent_after = {n: float(found.silent_after) for n, found in sources.items() if isinstance(found, KafkaSource)}
-    metrics = SourceMetrics(CollectorRegistry(), tuple(names), silent_after)
+    silent_after = {n: float(found.silent_after) for n, found in sources.items() if isinstance(found, WatchedSource)}
+    metrics = SourceMetrics(CollectorRegistry(), {n: found.feed for n, found in sources.items()}, silent_after)
     if port and not is_dry:
         demand_port(bind, port, "source_metrics.bind, source_metrics.port")
         metrics.serve(bind, port)

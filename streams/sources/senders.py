@@ -55,10 +55,14 @@ class Sender(Protocol):
 
 
 class PrintingSender:
-    """Prints measurements as JSON lines."""
+    """Prints measurements as JSON lines. `positions`: where each part goes on, for the next connection."""
+
+    def __init__(self) -> None:
+        self.positions: dict[str, Position] = {}
 
     async def send(self, batch: SourceBatch) -> None:
         """Print the measurements of a batch."""
+        self.positions.update(batch.positions)
         sys.stdout.buffer.writelines(line + b"\n" for line in encoded(batch.measurements))
         sys.stdout.flush()
 

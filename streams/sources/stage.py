@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ class SourceTally:
     """Counts since the start: records, objects in them, those left out by `keep`, rows, and what was made of them.
 
     `rejected`: by reason. `bad_networks`: networks that are 0, reserved or private. `without_network`: objects that
-    name no other.
+    name no other. `unknown`: values that the service does not know. `duplicates`: records that came again.
+    `gap_seconds`: length of the times of which nothing can be known.
     """
 
     records: int = 0
@@ -42,6 +44,9 @@ class SourceTally:
     measurements: int = 0
     bad_networks: int = 0
     without_network: int = 0
+    unknown: int = 0
+    duplicates: int = 0
+    gap_seconds: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
     def add(self, chunk: RecordChunk, decoded: DecodedRecords) -> None:
@@ -52,6 +57,9 @@ class SourceTally:
         self.rows += len(decoded.rows)
         self.bad_networks += decoded.bad_networks
         self.without_network += decoded.without_network
+        self.unknown += chunk.remarks.unknown
+        self.duplicates += chunk.remarks.duplicates
+        self.gap_seconds += sum(end - begin for begin, end in chunk.remarks.gaps)
         self.rejected.update(rejected.reason for rejected in decoded.rejected)
 
 
@@ -73,6 +81,7 @@ class SourceStage:
         if not self.is_proved:
             self._prove(chunk, decoded)
         self.gather.add(chunk.part, chunk.records, decoded.rows)
+        self.gather.clock(chunk.part).gaps += chunk.remarks.gaps
         if chunk.last:
             self.gather.finished.add(chunk.part)
         return decoded.rejected
@@ -106,6 +115,12 @@ class SourceStage:
             f"sources.{self.name}.fields.asn: none of the first {first:,} records names a network: "
             "all are 0, reserved or private"
         )
+
+    @property
+    def newest(self) -> float | None:
+        """The newest event time (Unix seconds); None before the first row."""
+        newest = max((clock.newest for clock in self.gather.clocks.values()), default=-math.inf)
+        return None if newest == -math.inf else newest
 
     def due(self, idle: Collection[str] = ()) -> Due:
         """Return the round that all parts have reached, and the measurements up to it."""

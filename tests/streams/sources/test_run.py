@@ -108,8 +108,8 @@ async def test_until_ends_the_run(until: str, values: list[int]) -> None:
 
 async def test_what_happens_is_recorded() -> None:
     """Counts grow by what was counted since the connection, also over a second one; silence does not move the time."""
-    metrics = SourceMetrics(CollectorRegistry(), ("s",), {"s": 300.0})
-    recorder, clock = SourceRecorder(metrics, "s"), iter((100.0, 101.0, 102.0, 103.0))
+    metrics = SourceMetrics(CollectorRegistry(), {"s": "f"}, {"s": 300.0})
+    recorder, clock = SourceRecorder(metrics, "s", "f"), iter((100.0, 101.0, 102.0, 103.0))
 
     async def arriving() -> AsyncIterator[Arrival]:
         for chunks in ([RecordChunk("others/0", records(0, -1, 100))], [], []):
@@ -118,19 +118,20 @@ async def test_what_happens_is_recorded() -> None:
     def value(name: str, **labels: str) -> float | None:
         return metrics.registry.get_sample_value(f"ebbtide_source_{name}", {"source": "s", **labels})
 
-    assert value("up") == 0
+    assert value("up", feed="f") == 0
     for connection in (1, 2):
         recorder.connected(lost=5, now=50.0)
         connected = Connected(stage(), arriving(), KeptBatches(), "others", lambda: 7)
-        await transfer(connected, None, lambda it: recorder.progress(it.stage.tally, it.lag(), next(clock, 200.0)))
+        await transfer(connected, None, lambda it: recorder.progress(it.stage, it.lag(), next(clock, 200.0)))
         assert value("records_total") == 3 * connection
         assert value("measurements_total") == 2 * connection
         assert value("rejected_total", reason="not-json") == 0
         assert value("rejected_total", reason="wrong-type") == connection
         assert (value("lag_records"), value("lost_records_total")) == (7, 5 * connection)
         assert value("last_data_timestamp_seconds") == (100.0 if connection == 1 else 200.0)
-        recorder.disconnected()
-        assert (value("up"), value("reconnects_total")) == (0, connection)
+        recorder.disconnected("silent")
+        assert value("up", feed="f") == 0
+        assert [value("reconnects_total", reason=reason) for reason in ("silent", "closed")] == [connection, 0]
 
 
 def test_arrays_hold_what_belongs_to_a_partition() -> None:

@@ -1,0 +1,17 @@
+"""Each type of source, by the name that the settings give it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from streams.config.network_sources import AtlasSource
+from streams.config.sources import FilesSource, Goflow2Source, KafkaSource, PmacctSource
+
+AnySource: TypeAlias = FilesSource | KafkaSource | Goflow2Source | PmacctSource | AtlasSource
+SOURCE_TYPES: Final[dict[str, Any]] = {
+    "files": FilesSource,
+    "kafka": KafkaSource,
+    "goflow2": Goflow2Source,
+    "pmacct": PmacctSource,
+    "atlas": AtlasSource,
+}

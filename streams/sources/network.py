@@ -1,0 +1,29 @@
+"""Which reader reads which type of source over the network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
+
+from streams.config.network_sources import AtlasSource, NetworkSource
+from streams.config.settings import FeedSettings
+from streams.sources import atlas
+from streams.sources.link import Link
+from streams.sources.part_clock import Position
+from streams.sources.records import Arrival
+
+
+class NetworkReader(Protocol):
+    """One connection to a service of others."""
+
+    def arrivals(self) -> AsyncGenerator[Arrival, None]:
+        """Yield what comes, first an arrival that shows that the service answers. Raises ConnectionLostError."""
+
+
+def network_reader(
+    source: NetworkSource, feed: FeedSettings, link: Link, positions: Mapping[str, Position]
+) -> NetworkReader:
+    """Return what reads a source from its position."""
+    if isinstance(source, AtlasSource):
+        return atlas.AtlasReader(source, link, positions.get(atlas.PART))
+    raise NotImplementedError(type(source).__name__)
