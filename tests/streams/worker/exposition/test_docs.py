@@ -85,9 +85,10 @@ def test_the_table_of_the_delivery_is_what_it_exports(delivery: str) -> None:
 
 def test_the_table_of_sources_is_what_they_export() -> None:
     """Same names, types, labels and numbers of series; promtool finds nothing to complain about."""
-    metrics = SourceMetrics(CollectorRegistry(), ("a", "b"), {"a": 1.0, "b": 2.0})
+    metrics = SourceMetrics(CollectorRegistry(), {"a": "f", "b": "g"}, {"a": 1.0, "b": 2.0})
     for name in ("a", "b"):
         metrics.last_data.labels(name).set(1.0)
+        metrics.event_time.labels(name).set(1.0)
     page = generate_latest(metrics.registry)
     assert dict(documented("Those of `ebbtide source`", {"sources": 2})) == dict(exported(page.decode()))
     assert prometheus.run("promtool", "check", "metrics", given=page) == ""
