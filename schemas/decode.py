@@ -55,7 +55,10 @@ def decode(values: Sequence[bytes | None]) -> Decoded:
 
 def decode_validated(text: bytes) -> Measurement:
     """Return the measurement of a text that is valid already and has a number as `ts`; checks no rule again."""
-    return cast("Measurement", _decoder.decode(text))
+    try:
+        return cast("Measurement", _decoder.decode(text))
+    except msgspec.ValidationError:  # such as a country in lower case
+        return validate(text)[0][0]
 
 
 def decode_parts(values: Sequence[bytes | None], first: int = 0) -> Iterator[Decoded]:

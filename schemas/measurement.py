@@ -82,16 +82,6 @@ def entity_of(measurement: Measurement) -> str:
     raise ValueError("a measurement needs one of asn, region, country")
 
 
-def entity_named(text: str) -> str:
-    """Return the entity that a text names: an ASN, with or without `AS`, is `asn/N`; other text stays as it is.
-
-    >>> entity_named("AS43754"), entity_named("43754"), entity_named("country/IR")
-    ('asn/43754', 'asn/43754', 'country/IR')
-    """
-    number = re.fullmatch(r"(?:AS)?([0-9]+)", text, re.IGNORECASE)
-    return f"asn/{number[1]}" if number else text
-
-
 def is_name(text: str) -> bool:
     r"""Whether a service or a member is one line of visible characters in Unicode's form NFC, of any length.
 

@@ -19,6 +19,19 @@ PATTERN: Final = (
     r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$"
 )
 _RFC_3339: Final = re.compile(PATTERN)
+#: What people and programs write: a blank for `T`, no seconds, an offset without colon or minutes, or none.
+_WRITTEN: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\.[0-9]+)?)? ?"
+    r"(?:([Zz]|UTC)|([+-][0-9]{2}):?([0-9]{2})?)?)?"
+)
+#: The same of a measurement, which has an offset; for `re` and, with the same meaning, for ECMA 262.
+EVENT_PATTERN: Final = (
+    r"^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)? ?"
+    r"(?:[Zz]|UTC|[+-][0-9]{2}:?(?:[0-9]{2})?)|[0-9]+(?:\.[0-9]+)?)$"
+)
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+#: Numbers of 13 digits before the point are milliseconds: of September 2001 to November 2286.
+MILLISECONDS: Final = (1_000_000_000_000, 10_000_000_000_000)
 
 
 @lru_cache(maxsize=65_536)
@@ -27,6 +40,42 @@ def parse_time(text: str) -> float:
 
     A leap second (`:60`) is the second after `:59`. Remembered, since measurements share their times.
     """
+    return _parsed(text)
+
+
+@lru_cache(maxsize=65_536)
+def event_time(text: str) -> float:
+    """Return the Unix seconds of a measurement's time in any form that names one instant. Raises ValueError.
+
+    >>> event_time("2016-06-16T15:05:00+0000") == event_time("2016-06-16 15:05Z") == event_time("1466089500000")
+    True
+    """
+    try:
+        return _parsed(text)
+    except ValueError:
+        found = _WRITTEN.fullmatch(text)
+        if found is None and not _NUMBER.fullmatch(text):
+            raise
+        if found and not (found[4] or found[5]):
+            raise ValueError(f"a time without an offset: {text[:64]!r}: add Z if it is UTC") from None
+        return time_named(text)
+
+
+def unix_seconds(number: float) -> float:
+    """Return Unix seconds, also of a number of 13 digits, which is in milliseconds. Raises ValueError.
+
+    >>> unix_seconds(1466089500), unix_seconds(1466089500250)
+    (1466089500, 1466089500.25)
+    """
+    if 0 <= number < END_OF_TIME:
+        return number
+    if MILLISECONDS[0] <= number < MILLISECONDS[1]:
+        return number / 1000
+    micro = ", as microseconds and nanoseconds do: divide it" if number >= MILLISECONDS[1] else ""
+    raise ValueError(f"{number} lies outside the years 1970 to 9999{micro}")
+
+
+def _parsed(text: str) -> float:
     match = _RFC_3339.fullmatch(text)
     if match is None:
         raise ValueError(f"not an RFC 3339 time with an offset: {text[:64]!r}")
@@ -40,15 +89,19 @@ def parse_time(text: str) -> float:
 
 
 def time_named(text: str) -> float:
-    """Return the Unix seconds of a time: RFC 3339 (UTC where no offset is given), or Unix seconds. Raises ValueError.
+    """Return the Unix seconds of a time: RFC 3339, UTC where no offset is given; a day; or a number. Raises ValueError.
 
-    >>> time_named("2016-06-16 15:05") == time_named("2016-06-16T15:05:00Z") == time_named("1466089500")
+    >>> time_named("2016-06-16 15:05") == time_named("2016-06-16T15:05:00+0000") == time_named("1466089500000")
     True
     """
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
-        return float(text)
-    parts = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(\D.*)?", text)
-    return parse_time(f"{parts[1]}T{parts[2]}{parts[3] or ':00'}{parts[4] or 'Z'}" if parts else text)
+    if _NUMBER.fullmatch(text):
+        return unix_seconds(float(text))
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        return _parsed(text)
+    day, minute, second, _, hours, minutes = found.groups()
+    offset = f"{hours}:{minutes or '00'}" if hours else "Z"
+    return _parsed(f"{day}T{minute or '00:00'}{second or ':00'}{offset}")
 
 
 def _offset(sign: str | None, hours: str, minutes: str) -> int:

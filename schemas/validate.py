@@ -7,9 +7,11 @@ from typing import Final
 
 import msgspec
 
-from schemas.measurement import VALID_REGIONS, Measurement, is_name, is_plain, is_region
-from schemas.rejections import RejectedError, reason_of
-from schemas.times import END_OF_TIME, parse_time
+from schemas.entities import region_name
+from schemas.measurement import VALID_REGIONS, Measurement, is_name, is_plain
+from schemas.rejections import RejectedError
+from schemas.repair import repaired
+from schemas.times import END_OF_TIME, event_time
 
 MAX_BYTES: Final = 1 << 20
 MAX_ELEMENTS: Final = 10_000
@@ -98,20 +100,20 @@ def _element(text: bytes) -> Measurement:
         measurement = _decoder.decode(text)
     except UnicodeDecodeError as error:
         raise RejectedError("not-utf8", f"{error.reason} at byte {error.start}") from None
-    except msgspec.DecodeError as error:
-        raise RejectedError(reason_of(error), str(error)) from None
+    except msgspec.DecodeError:
+        measurement = repaired(text)
     _check(measurement)
     return measurement
 
 
 def _check(m: Measurement) -> None:
-    """Check the rules that span fields or need more than a bound; replaces a `ts` that is a text by Unix seconds."""
+    """Check the rules that span fields or need more than a bound; replaces a text as `ts`, and lower-case regions."""
     if isinstance(m.ts, str):
         m.ts = _moment(m.ts)
     if m.asn is None and m.region is None and m.country is None:
         raise RejectedError("no-entity", "one of asn, region, country must be there")
-    if m.region is not None and not is_region(m.region):
-        raise RejectedError("out-of-range", f"region must be CC-name, at most 64 printable characters: {m.region!r}")
+    if m.region is not None and m.region not in VALID_REGIONS:
+        m.region = _region(m.region)
     for field, name in (("service", m.service), ("member", m.member)):
         if name is not None and not is_name(name):
             raise RejectedError("out-of-range", f"{field} must be visible characters, in Unicode's form NFC: {name!r}")
@@ -120,12 +122,20 @@ def _check(m: Measurement) -> None:
         raise RejectedError("out-of-range", f"of must be at least value: {m.of} < {m.value}")
 
 
+def _region(text: str) -> str:
+    try:
+        return region_name(text)
+    except ValueError:
+        fault = f"region must be CC-name, at most 64 printable characters, such as IR-30: {text!r}"
+        raise RejectedError("out-of-range", fault) from None
+
+
 def _moment(text: str) -> float:
     """Return the Unix seconds of an event time; RejectedError outside the years 1970 to 9999."""
     try:
-        seconds = parse_time(text)
+        seconds = event_time(text)
     except ValueError as error:
-        raise RejectedError("bad-time", str(error)) from None
+        raise RejectedError("bad-time", f"ts: {error}") from None
     if not 0 <= seconds < END_OF_TIME:
         raise RejectedError("bad-time", f"outside the years 1970 to 9999: {text!r}")
     return seconds

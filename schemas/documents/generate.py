@@ -18,13 +18,14 @@ from schemas.clock import Clock
 from schemas.documents import asyncapi, descriptions, openapi
 from schemas.documents.alert_descriptions import ALERT_STATE, DIGEST, NOTIFICATION
 from schemas.documents.component import MEMBER, REGION, SERVICE, always_there, component, described
+from schemas.entities import ANY_REGION_PATTERN, COUNTRY_PATTERN, NETWORK_PATTERN
 from schemas.incident import Confidence, Incident, Joined, Scope
 from schemas.installation import Installation
 from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
 from schemas.outage import SCHEMA, Drop, Outage
 from schemas.partial import AreaSumPart
-from schemas.times import END_OF_TIME, PATTERN
+from schemas.times import END_OF_TIME, EVENT_PATTERN, MILLISECONDS
 from schemas.validate import MAX_ELEMENTS
 
 FOLDER: Final = Path(__file__).parents[1] / "json"
@@ -35,9 +36,14 @@ _MAX_FLOAT: Final = sys.float_info.max
 _TS: Final = {
     "anyOf": [
         {"type": "number", "minimum": 0, "exclusiveMaximum": END_OF_TIME},
-        {"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": 64},
+        {"type": "number", "minimum": MILLISECONDS[0], "exclusiveMaximum": MILLISECONDS[1]},
+        {"type": "string", "pattern": EVENT_PATTERN, "maxLength": 64},
     ]
 }
+#: Other forms that are taken since they can mean one thing only: see `schemas.repair`.
+_NETWORK_TEXT: Final = {"type": "string", "pattern": NETWORK_PATTERN}
+_COUNTRY: Final = {"anyOf": [{"type": "string", "pattern": COUNTRY_PATTERN, "maxLength": 2}, {"type": "null"}]}
+_REGION: Final = {"anyOf": [{"type": "string", "maxLength": 64, "pattern": ANY_REGION_PATTERN}, {"type": "null"}]}
 _ENTITY: Final = [
     {"required": [field], "properties": {field: {"not": {"type": "null"}}}} for field in ("asn", "region", "country")
 ]
@@ -133,7 +139,9 @@ def _measurement() -> dict[str, Any]:
     schema = described(component(Measurement), descriptions.MEASUREMENT)
     fields = schema["properties"]
     fields["ts"] |= _TS
-    fields["region"] |= REGION
+    fields["asn"]["anyOf"].insert(1, _NETWORK_TEXT)
+    fields["country"] |= _COUNTRY
+    fields["region"] |= _REGION
     fields["service"] |= SERVICE
     fields["member"] |= MEMBER
     fields["value"]["maximum"] = fields["of"]["maximum"] = _MAX_FLOAT

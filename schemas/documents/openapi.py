@@ -8,8 +8,8 @@ from typing import Any, Final
 from schemas import api
 from schemas.documents import descriptions
 from schemas.documents.component import REGION, always_there, components, described
+from schemas.entities import ANY_REGION_PATTERN, COUNTRY_PATTERN, ENTITY_PATTERN, NETWORK_PATTERN
 from schemas.incident import Incident
-from schemas.measurement import REGION_PATTERN
 from schemas.outage import SCHEMA, Outage
 from schemas.times import PATTERN
 
@@ -34,13 +34,26 @@ _WHEN: Final[dict[str, Any]] = {
     "anyOf": [
         {"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": 64},
         {"type": "string", "pattern": r"^[0-9]{1,11}(\.[0-9]{1,6})?$"},
+        {"type": "string", "pattern": "^[1-9][0-9]{12}$", "description": "milliseconds"},
     ]
 }
 _ID: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_ASN: Final = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 4_294_967_295},
+        {"type": "string", "pattern": NETWORK_PATTERN},
+    ]
+}
+_COUNTRY: Final = {"type": "string", "pattern": COUNTRY_PATTERN}
 _NAMES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "asn": {"type": "integer", "minimum": 1, "maximum": 4_294_967_295},
-    "region": {"type": "string", "maxLength": 64, "pattern": REGION_PATTERN},
-    "country": {"type": "string", "pattern": "^[A-Z]{2}$"},
+    "asn": _ASN,
+    "region": {"type": "string", "maxLength": 64, "pattern": ANY_REGION_PATTERN},
+    "country": _COUNTRY,
+}
+_ITEMS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "asn": _ASN,
+    "country": _COUNTRY,
+    "entity": {"type": "string", "maxLength": 80, "pattern": ENTITY_PATTERN},
 }
 _NEWEST: Final = "Current ones and those that ended recently at this worker, newest start first."
 _WRONG: Final = "A parameter is wrong; in plain text: the request is longer than 8 KiB."
@@ -130,6 +143,8 @@ def _parameter(name: str, schema: dict[str, Any], cursor: str) -> dict[str, Any]
     """A parameter that may be left out; null, which stands for that in the type, is nothing that one can send."""
     description, default = schema.pop("description"), schema.pop("default", None)
     rule = {"from": _WHEN, "to": _WHEN, "cursor": {"type": "string", "pattern": cursor}}.get(name, schema)
+    if name in _ITEMS and "items" in rule:
+        rule = {**rule, "items": dict(_ITEMS[name])}
     rule = {**rule, **({"default": default} if default else {})}
     return {"name": name, "in": "query", "description": description, "schema": rule}
 

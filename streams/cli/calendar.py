@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.calendar import CalendarEntry, Only, Period, demand_entity, encode, entry_of, named
+from schemas.calendar import CalendarEntry, Only, Period, encode, entry_of, named
+from schemas.entities import EXAMPLES, entity_named
 from schemas.rejections import one_line
-from schemas.times import format_time, parse_time
+from schemas.times import format_time, parse_time, time_named
 from streams.cli.calendar_ics import ImportDefaults, ImportWindow, read_ics
 from streams.cli.common import print_lines, print_rows, settings_of, with_reason
 from streams.config.bounded_file import read_bounded
@@ -126,12 +127,7 @@ def _facets(arguments: Namespace) -> Only:
         raise UsageError(f"facets: {error}") from None
 
 
-def _entity(text: str) -> str:
-    demand_entity(text)
-    return text
-
-
-_time = with_reason(parse_time)
+_time = with_reason(time_named)
 
 
 def _add_subject(parser: ArgumentParser, *, needed: bool) -> None:
@@ -140,9 +136,9 @@ def _add_subject(parser: ArgumentParser, *, needed: bool) -> None:
         action="append",
         default=[],
         required=needed,
-        type=with_reason(_entity),
+        type=with_reason(entity_named),
         metavar="ENTITY",
-        help="such as asn/43754, region/IR-30 or country/KZ; may be repeated",
+        help=f"such as {EXAMPLES}; may be repeated",
     )
     parser.add_argument("--access", choices=("mobile", "fixed"), help="only of this access")
     parser.add_argument("--direction", choices=("domestic", "international"), help="only of this direction")

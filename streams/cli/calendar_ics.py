@@ -15,7 +15,8 @@ import msgspec
 from dateutil.rrule import rrulestr
 from icalendar.tools import to_datetime
 
-from schemas.calendar import MAX_NOTE, CalendarEntry, Only, demand_entity, entry_of
+from schemas.calendar import MAX_NOTE, CalendarEntry, Only, entry_of
+from schemas.entities import entity_named
 from schemas.rejections import one_line
 from streams.cli.time_limit import TimeLimit
 from streams.config.errors import InputError
@@ -191,9 +192,7 @@ def _subject(event: icalendar.Event, defaults: ImportDefaults) -> tuple[list[str
     words = [str(word).strip() for word in event.categories]
     facets = {found[1]: found[2] for word in (*words, *own) if (found := FACET.fullmatch(word))}
     entities = [word for word in own if not FACET.fullmatch(word)]
-    for entity in entities:
-        demand_entity(entity)
-    entities += [word for word in words if _is_entity(word)]
+    entities = [*map(entity_named, entities), *map(entity_named, filter(_is_entity, words))]
     if not entities and not defaults.entities:
         raise ValueError(f"names no entity: give {ENTITIES}, a category such as country/KZ, or --entity")
     return entities or list(defaults.entities), msgspec.convert(facets, Only) if facets else defaults.facets
@@ -205,12 +204,12 @@ def _texts(event: icalendar.Event, name: str) -> list[str]:
     return [str(text) for text in (value if isinstance(value, list) else [value])]
 
 
-def _is_entity(text: str) -> bool:
+def _is_entity(category: str) -> bool:
+    """Return whether a category names an entity; `IT` alone may be a department."""
     try:
-        demand_entity(text)
+        return bool(entity_named(category)) and ("/" in category or category[:2].upper() == "AS")
     except ValueError:
         return False
-    return True
 
 
 def _note(event: icalendar.Event) -> str:

@@ -6,7 +6,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from schemas.measurement import entity_named
+from schemas.entities import EXAMPLES, entity_named
 from schemas.times import time_named
 from streams.cli.common import (
     add_files,
@@ -29,9 +29,7 @@ from streams.pipeline.process import Tally
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument(
-        "entity", type=entity_named, metavar="ENTITY", help="such as asn/43754 (or AS43754) or country/IR"
-    )
+    parser.add_argument("entity", type=with_reason(entity_named), metavar="ENTITY", help=f"such as {EXAMPLES}")
     add_files(parser).required = False  # not nargs="*", which argparse takes as empty when an option stands before
     parser.add_argument("--feed", help="only this feed (default: every feed that measures the entity)")
     at = "time in UTC (default: the newest outage, else the end)"

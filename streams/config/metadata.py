@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.calendar import demand_entity
+from schemas.entities import country_code, entity_named, network_number
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError
 
@@ -77,16 +76,18 @@ def _row(file: Path, line: int, cells: Mapping[str, str | None]) -> MetadataRow:
     entity, name, country, operator, weight = (
         (cells.get(column) or "").strip() for column in ("entity", "name", "country", "operator", "weight")
     )
-    number = re.fullmatch(r"(?:AS)?([0-9]{1,10})", (cells.get("asn") or "").strip(), re.IGNORECASE)
-    entity = entity or (f"asn/{int(number[1])}" if number else "")
+    column = "entity" if entity else "asn"
+    given = entity or (cells.get("asn") or "").strip()
     try:
-        demand_entity(entity)
+        entity = entity_named(given) if entity else f"asn/{network_number(given)}"
     except ValueError:
-        column = "entity" if cells.get("entity") else "asn"
-        given = (cells.get(column) or "")[:80]
-        raise InputError(f"{file}:{line}: {column}: {given!r} is none, such as asn/43754 or region/IR-30") from None
-    if country and not re.fullmatch("[A-Z]{2}", country):
-        raise InputError(f"{file}:{line}: country: {country[:80]!r} is no ISO 3166-1 code of two capital letters")
+        raise InputError(
+            f"{file}:{line}: {column}: {given[:80]!r} is none, such as asn/43754 or region/IR-30"
+        ) from None
+    try:
+        country = country_code(country) if country else ""
+    except ValueError:
+        raise InputError(f"{file}:{line}: country: {country[:80]!r} is no ISO 3166-1 code of two letters") from None
     return MetadataRow(entity, name, country, operator, _weight(file, line, weight))
 
 

@@ -16,6 +16,7 @@ from schemas.api import MAX_BINS
 from schemas.calendar import CalendarEntry, Only, entry_of
 from streams.config.alerts import AlertsSettings, AnyReceiver
 from streams.config.area_spec import combination
+from streams.config.canonical import canonical
 from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.limits import FIXED, Limits, LimitsSettings, Memory, limits_of
@@ -288,6 +289,7 @@ def from_builtins(values: object) -> Settings:
 
     Raises msgspec.ValidationError, which names the key.
     """
+    values = canonical(values)
     for path, kind in (("feeds", FeedSettings), ("alerts.receivers", AnyReceiver), ("sources", AnySource)):
         for name, table in inner(values, path).items():
             _check_table(f"{path}.{name}", table, kind)

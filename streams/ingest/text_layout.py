@@ -15,6 +15,7 @@ from schemas.validate import validate
 
 LONGEST = 504  # bytes of a text that has a layout here
 WORD = 8  # digits that are read at once
+_SECONDS = 12  # digits of a time in seconds
 EXACT = 15  # digits that a double holds exactly, so that dividing by a power of ten rounds once, as a parser does
 DIGITS_GONE = bytes.maketrans(b"123456789", b"000000000")
 
@@ -60,7 +61,7 @@ def layout_of(text: bytes, plain: Collection[str]) -> TextLayout | None:
     if not numbers.keys() <= set(_NUMBERS) or not all(map(_is_exact, numbers.values())):
         return None
     sort = (measurement.feed, measurement.access, measurement.direction, measurement.service, measurement.country)
-    if "ts" not in numbers or not _is_network(numbers.get("asn")) or any(map(_has_digit, sort)):
+    if not _is_seconds(numbers.get("ts")) or not _is_network(numbers.get("asn")) or any(map(_has_digit, sort)):
         return None
     return TextLayout(text.translate(DIGITS_GONE), sort, numbers["ts"], numbers["asn"], numbers.get("value"))
 
@@ -69,7 +70,9 @@ def _good(text: bytes) -> Measurement | None:
     if text[:1] != b"{" or text[-1:] != b"}":
         return None
     good, _ = validate(text)
-    return good[0] if good else None
+    if not good or (good[0].region is not None and good[0].region.encode() not in text):
+        return None  # a region in lower case is another name, which only `validate` corrects
+    return good[0]
 
 
 def _pairs(text: bytes) -> list[tuple[str, Number | None]]:
@@ -93,6 +96,11 @@ def _number(match: re.Match[bytes]) -> Number | None:
 
 def _is_exact(number: Number) -> bool:
     return number.whole + number.behind <= EXACT and number.behind <= WORD
+
+
+def _is_seconds(number: Number | None) -> bool:
+    """Return whether a time is in seconds, whatever its digits; one of 13 digits is in milliseconds."""
+    return number is not None and number.whole <= _SECONDS
 
 
 def _is_network(number: Number | None) -> bool:

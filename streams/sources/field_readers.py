@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from schemas.entities import LAST_ASN, network_number
 from streams.config.sources import FieldSource
 from streams.sources.item_type import Getter
 from streams.sources.records import RawRecord
 from streams.sources.units import ReadTime, per_second, reader_of
 
 MOST = 2**63  # a larger number is no observation
-LAST_ASN = 4_294_967_295
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "up"}), frozenset({"false", "0", "no", "down"})
 
 
@@ -209,8 +209,8 @@ def asn_of(value: Any, name: str) -> int:  # noqa: ANN401
     """Return a number of 32 bits from a number or a text such as `AS64500`; 0 for nothing. Raises WrongFieldError."""
     if value is None or value == "":
         return 0
-    text = "" if isinstance(value, bool) else str(value)
-    digits = text[2:] if text[:2].upper() == "AS" else text
-    if digits.isascii() and digits.isdecimal() and int(digits[:11]) <= LAST_ASN:
-        return int(digits)
-    raise WrongFieldError("out-of-range", "asn", f"{name}: no number of a network: {value!r:.80}")
+    text = "" if isinstance(value, bool | float) else str(value)
+    try:
+        return 0 if text.isascii() and text.isdecimal() and not text.strip("0") else network_number(text)
+    except ValueError:
+        raise WrongFieldError("out-of-range", "asn", f"{name}: no number of a network: {value!r:.80}") from None

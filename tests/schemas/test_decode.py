@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from schemas.decode import RejectedValue, decode
+from schemas.documents.generate import FOLDER
 from schemas.measurement import entity_of
 from schemas.validate import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS
 from tests.schemas.examples import MEASUREMENTS, message
@@ -75,7 +78,7 @@ def test_arrays_are_opened_in_order() -> None:
         (message(feed=7), "wrong-type"),
         (message(ts=True), "wrong-type"),
         (message(ts=None), "wrong-type"),
-        (message(asn="44244"), "wrong-type"),
+        (message(asn=["44244"]), "wrong-type"),
         (message(asn=1.5), "wrong-type"),
         (message(value="3"), "wrong-type"),
         (message(value=None), "wrong-type"),
@@ -86,7 +89,11 @@ def test_arrays_are_opened_in_order() -> None:
         (b'{"feed": "bgp", "asn": 44244}', "missing-field"),
         (message(access="wifi"), "out-of-range"),
         (message(direction="sideways"), "out-of-range"),
-        (message(country="ir"), "out-of-range"),
+        (message(country="i1"), "out-of-range"),
+        (message(asn="AS0"), "out-of-range"),
+        (message(asn="AS4294967296"), "out-of-range"),
+        (message(asn="1.65536"), "out-of-range"),
+        (message(asn="AS64500,AS64501"), "out-of-range"),
         (message(country="IRN"), "out-of-range"),
         (message(region="30"), "out-of-range"),
         (message(region="IR-"), "out-of-range"),
@@ -116,7 +123,9 @@ def test_arrays_are_opened_in_order() -> None:
         (message(ts=-0.5), "bad-time"),
         (message(ts=253_402_300_800), "bad-time"),
         (b'{"feed": "bgp", "ts": 1e999, "asn": 1}', "bad-time"),
-        (message(ts="2019-12-25 06:05:00Z"), "bad-time"),
+        (message(ts="25/12/2019 06:05:00Z"), "bad-time"),
+        (message(ts="2019-12-25"), "bad-time"),
+        (message(ts=1_577_254_200_000_000), "bad-time"),
         (message(ts="2019-12-25T06:05:00"), "bad-time"),
         (message(ts="2019-02-30T06:05:00Z"), "bad-time"),
         (message(ts="1969-12-31T23:59:59Z"), "bad-time"),
@@ -171,6 +180,50 @@ def test_a_string_time_becomes_a_number() -> None:
     """A time with fraction and offset is Unix seconds after decoding; so is every `ts`."""
     decoded = decode([message(ts="2019-12-25T09:35:00.25+03:30"), message(ts=12), message(ts=12.5)])
     assert [m.ts for m in decoded.measurements] == [1577253900.25, 12, 12.5]
+
+
+CANONICAL = message(asn=64500, country="IR", region="IR-30", ts=1577253900)
+#: Fields of `CANONICAL` in another form.
+OTHER_FORMS: list[Any] = [
+    *({"asn": text} for text in ("AS64500", "as64500", "64500", "asn/64500", "0.64500", "AS0.64500")),
+    *({"country": "ir"}, {"country": "Ir"}, {"region": "ir-30"}),
+    *({"ts": 1577253900000}, {"ts": "1577253900"}, {"ts": "1577253900000"}, {"ts": "2019-12-25 06:05Z"}),
+    *({"ts": f"2019-12-25T09:35:00{offset}"} for offset in ("+0330", "+03:30", " +0330")),
+    *({"ts": f"2019-12-25T06:05:00{offset}"} for offset in ("+0000", "+00", "UTC", " UTC")),
+    {"asn": "AS64500", "country": "ir", "ts": 1577253900000},
+]
+
+
+@pytest.mark.parametrize("fields", OTHER_FORMS)
+def test_other_forms_that_mean_one_thing(fields: dict[str, object]) -> None:
+    """They are the measurement of the canonical form: alone, among others, in an array, and by what the schema says."""
+    text = json.dumps({**json.loads(CANONICAL), **fields}).encode()
+    (wanted,) = decode([CANONICAL]).measurements
+    decoded = decode([GOOD, text, b"[" + text + b"," + text + b"]", GOOD])
+    assert decoded.dead == []
+    assert [m == wanted for m in decoded.measurements] == [False, True, True, True, False]
+    assert Draft202012Validator(json.loads((FOLDER / "measurement.schema.json").read_bytes())).is_valid(
+        json.loads(text)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [
+        ({"asn": 1.1}, 'such as "AS64500"'),
+        ({"asn": "AS64500 AS64501"}, 'such as "AS64500"'),
+        ({"country": "IRN"}, 'two letters such as "IR"'),
+        ({"ts": "2019-12-25T06:05:00"}, "add Z if it is UTC"),
+        ({"ts": 1_577_254_200_000_000}, "as microseconds and nanoseconds do: divide it"),
+        ({"value": "3"}, "without quotes"),
+        ({"up": 1}, "send true or false"),
+        ({"access": "wifi"}, 'send "mobile" or "fixed"'),
+        ({"region": "Tehran"}, "such as IR-30"),
+    ],
+)
+def test_a_dead_letter_says_what_to_change(fields: dict[str, object], advice: str) -> None:
+    """What could mean several things, or nothing, is refused with the form to send."""
+    assert advice in dead_of(message(**fields)).detail
 
 
 def test_only_the_bad_element_of_an_array_is_dead() -> None:

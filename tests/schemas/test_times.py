@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.times import END_OF_TIME, format_time, parse_time, time_named
+from schemas.times import END_OF_TIME, event_time, format_time, parse_time, time_named
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,18 @@ def test_parse_agrees_with_datetime(local: datetime, offset: int) -> None:
 def test_times_are_understood(text: str) -> None:
     """RFC 3339 with or without an offset or seconds, and Unix seconds, name the same instant."""
     assert time_named(text) == 1_466_089_500
+
+
+@pytest.mark.parametrize(
+    "text", ["2016-06-16 15:05:00+0000", "2016-06-16T15:05:00 UTC", "2016-06-16T17:05+02", "1466089500000"]
+)
+def test_measurements_may_write_times_otherwise(text: str) -> None:
+    """A blank, an offset without colon or minutes, and milliseconds name the same instant for people and programs."""
+    assert time_named(text) == event_time(text) == 1_466_089_500
+
+
+@pytest.mark.parametrize("text", ["2016-06-16 15:05", "2016-06-16", "yesterday", "1466089500000000"])
+def test_measurements_say_their_offset(text: str) -> None:
+    """A time without one could be any local time; a number of 16 digits is no second and no millisecond."""
+    with pytest.raises(ValueError, match=r"add Z if it is UTC|time|divide it"):
+        event_time(text)

@@ -12,6 +12,7 @@ from aiohttp.web import Request, Response
 
 from schemas.api import IncidentPage, IncidentQuery, OutagePage, OutageQuery, Query, SeriesAnswer, SeriesQuery
 from schemas.documents.openapi import document
+from schemas.entities import entity_named
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.rejections import one_line
@@ -128,12 +129,20 @@ async def _incident_annotations(view: WorkerView, request: Request) -> Response:
 
 async def _series(view: WorkerView, request: Request) -> Response:
     query = _query(request, SeriesQuery)
-    entity = f"{request.match_info['kind']}/{request.match_info['name']}"
+    entity = _named(f"{request.match_info['kind']}/{request.match_info['name']}")
     page = await aside(page_of_series, view.rows_of_entity(entity), entity, query)
     if not page.is_measured:
         return problem(404, f"nothing of {one_line(entity)} is measured here. {view.elsewhere(entity)}".rstrip())
     following = None if page.next is None else reference(query, page.next)
     return await aside(_series_answer, view.settings, entity, page.histories, following)
+
+
+def _named(text: str) -> str:
+    """Return the entity of a path; what is none stays, for the answer that nothing of it is measured."""
+    try:
+        return entity_named(text)
+    except ValueError:
+        return text
 
 
 def _series_answer(

@@ -14,8 +14,7 @@ import msgspec
 from schemas.api import IncidentQuery, OutageQuery, Query
 from schemas.incident import Incident
 from schemas.outage import Outage
-from schemas.times import parse_time
-from streams.worker.web.query import time_of
+from schemas.times import parse_time, time_named
 
 T = TypeVar("T", Outage, Incident)
 Key = tuple[int, str]
@@ -99,8 +98,8 @@ def _any(wanted: Sequence[object], *values: object) -> bool:
 
 
 def _page(items: Iterable[T], query: Query, matches: Callable[[T], bool]) -> Page[T]:
-    since = time_of(query.since) if query.since else None
-    until = time_of(query.until) if query.until else None
+    since = time_named(query.since) if query.since else None
+    until = time_named(query.until) if query.until else None
     return newest_first((item for item in items if matches(item) and _overlaps(item, since, until)), query)
 
 

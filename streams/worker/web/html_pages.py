@@ -13,7 +13,6 @@ from aiohttp.web import Request, Response
 from schemas import incident, outage
 from schemas.api import Cursor, IncidentQuery, OutageQuery, Query, SeriesQuery
 from schemas.incident import Incident
-from schemas.measurement import entity_named
 from schemas.outage import Outage
 from schemas.rejections import one_line
 from streams.worker.web.aside import aside
@@ -174,7 +173,7 @@ def _members(state: PageState, found: Incident, query: MemberQuery) -> Page[Outa
 
 async def _series(view: WorkerView, request: Request) -> Response:
     query = query_of(EntityQuery, _given(request))
-    entity = entity_named(query.entity)
+    entity = query.entity
     state, found = await aside(PageState, copied(view)), view.rows_of_entity(entity)
     page = await aside(page_of_series, found, entity, SeriesQuery(limit=SHOWN, cursor=query.cursor))
     outages = await aside(_newest_of, state, entity)

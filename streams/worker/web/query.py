@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
+from schemas.entities import country_code, entity_named, network_number
 from schemas.rejections import one_line
-from schemas.times import parse_time
+from schemas.times import time_named
 from streams.config.errors import EbbtideError
 
 Q = TypeVar("Q", bound=msgspec.Struct)
+_READERS: Mapping[str, Callable[[str], str]] = {
+    "asn": lambda text: str(network_number(text)),
+    "country": country_code,
+    "entity": entity_named,
+}
 
 
 class BadQueryError(EbbtideError):
@@ -36,7 +42,16 @@ def _values(kind: type[msgspec.Struct], given: Mapping[str, Sequence[str]]) -> d
     for name, texts in given.items():
         if name not in many and len(texts) > 1:
             raise BadQueryError(f"`{one_line(name)}` is given {len(texts)} times, once is enough")
-    return {name: list(texts) if name in many else texts[0] for name, texts in given.items()}
+    read = {name: [_read(name, text) for text in texts] for name, texts in given.items()}
+    return {name: texts if name in many else texts[0] for name, texts in read.items()}
+
+
+def _read(name: str, text: str) -> str:
+    """Return an entity in the form of messages; what is none stays, for the check of the type."""
+    try:
+        return _READERS[name](text) if name in _READERS else text
+    except ValueError:
+        return text
 
 
 def _explain(message: str) -> str:
@@ -52,18 +67,6 @@ def _explain(message: str) -> str:
 
 def _demand_time(name: str, text: str) -> None:
     try:
-        time_of(text)
+        time_named(text)
     except ValueError:
         raise BadQueryError(f"`{name}`: expected RFC 3339 or Unix seconds, got {one_line(text)!r}") from None
-
-
-def time_of(text: str) -> float:
-    """Return a time in RFC 3339 or Unix seconds as Unix seconds. Raises ValueError.
-
-    >>> time_of("2016-06-16T15:05:00Z") == time_of("1466089500")
-    True
-    """
-    whole, dot, fraction = text.partition(".")
-    if text.isascii() and whole.isdigit() and (fraction.isdigit() if dot else True):
-        return float(text)
-    return parse_time(text)

@@ -115,7 +115,7 @@ def test_what_is_cancelled_is_left() -> None:
         ("SUMMARY:Exams\nCATEGORIES:asn/1\n", "has no DTSTART"),
         ("SUMMARY:Exams\nCATEGORIES:asn/1\nDTSTART:20270101T000000Z\n", "has neither DTEND nor DURATION"),
         (f"{EXAM.replace('T08', 'T04')}CATEGORIES:asn/1\n", "ends before it begins"),
-        (f"{EXAM}X-EBBTIDE-ENTITIES:KZ\n", "'KZ' is none"),
+        (f"{EXAM}X-EBBTIDE-ENTITIES:KZT\n", "'KZT' is no entity"),
         (f"{EXAM}CATEGORIES:asn/1,access=wifi\n", "Invalid enum value 'wifi'"),
         (f"{EXAM}CATEGORIES:asn/1\nRRULE:FREQ=SECONDLY\n", "repeats every minute or second"),
         (f"{EXAM}CATEGORIES:asn/1\nRRULE:FREQ=DAILY;UNTIL=20270101\n", "UNTIL values must be specified in UTC"),

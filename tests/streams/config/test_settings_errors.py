@@ -115,9 +115,9 @@ TABLE = [
     Wrong("e.toml:23: calendar.1.facets.access: Invalid enum value 'wifi'", '"mobile"', '"wifi"'),
     Wrong("e.toml:23: calendar.1.facets.acess: no such setting", "access", "acess"),
     Wrong(
-        "e.toml:19: calendar.1: `entities`: 'KZ' is none, such as asn/43754, region/IR-30 or country/KZ",
+        "e.toml:19: calendar.1: `entities`: 'KZT' is none, such as asn/43754, region/IR-30 or country/KZ",
         "country/KZ",
-        "KZ",
+        "KZT",
     ),
     Wrong("e.toml:22: calendar.1.entitys: no such setting", 'entities = ["country', 'entitys = ["country'),
     # alerts

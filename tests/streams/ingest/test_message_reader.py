@@ -113,6 +113,25 @@ def test_most_are_never_decoded(monkeypatch: pytest.MonkeyPatch, odd: bytes | No
     assert decoding.seen == ([odd] if odd is not None else [])
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_by_layout"),
+    [
+        ({"country": "ir"}, True),
+        ({"region": "ir-30"}, False),
+        ({"asn": "AS64500"}, False),
+        ({"ts": 1577254200000}, False),
+        ({"ts": "2019-12-25T06:05:00+0000"}, False),
+    ],
+)
+def test_other_forms_are_read_by_layout_or_decoded(fields: dict[str, object], is_by_layout: bool) -> None:
+    """Both give the canonical measurement, again and again, with other digits too."""
+    reader = Reader(PLAIN)
+    values: list[bytes | None] = [message(**fields, value=at) for at in range(100)]
+    found = [check(run, reader) for run in (values, values, [shuffled(value, 1) for value in values])]
+    assert isinstance(found[1].measurements, Pool) == is_by_layout
+    assert {m.region or m.country for m in found[1].measurements} <= {"IR", "IR-30", None}
+
+
 class _Counted:
     """Decodes, and remembers what."""
 

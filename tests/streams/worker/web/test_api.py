@@ -98,6 +98,7 @@ async def test_filters_of_outages(ask: Asking, query: str, entities: set[str]) -
     [
         ("country=IR", 1), ("country=AZ&state=ended", 1), ("state=ended&country=IR", 0), ("asn=41", 1),
         ("kind=partial", 1),
+        ("country=ir", 1), ("asn=AS41", 1), ("asn=0.41", 1), ("entity=ir", 1), ("entity=as41&entity=ir-30", 1),
         ("entity=country/IR", 1), ("entity=asn/41&entity=region/IR-30", 1), ("feed=traffic", 2), ("kind=feed-fault", 0),
     ],
 )  # fmt: skip
@@ -132,6 +133,7 @@ async def test_an_outage_and_an_incident_by_id(ask: Asking) -> None:
 async def test_series_have_measured_and_expected_levels(ask: Asking) -> None:
     """Of each feed and facets, the newest bins: before the fall within the band, after it far below."""
     series = (await ask("/api/v1/series/asn/1")).body["series"]
+    assert (await ask("/api/v1/series/asn/AS1")).body["series"] == series
     assert [(found["feed"], found["facets"], found["unit"]) for found in series] == [
         ("reach", {}, ""),
         ("traffic", {"access": "mobile"}, "Mbit/s"),
