@@ -12,9 +12,9 @@ EACH = "[$__rate_interval]"
 
 def pipeline() -> dashboard.Dashboard:
     """Return the dashboard."""
-    text = "Throughput, lag, delays, dead letters, memory and recovery of the workers, and the delivery of alerts."
+    text = "Throughput, lag, delays, dead letters, memory and recovery of the workers, alerts delivered, and sources."
     builder = board("ebbtide-pipeline", "Ebbtide pipeline", text, [datasource(), job()])
-    for content in (*_health(), *_flow(), *_state(), *_delivery()):
+    for content in (*_health(), *_flow(), *_state(), *_delivery(), *_sources()):
         builder = builder.with_panel(content)
     return builder
 
@@ -127,5 +127,32 @@ def _delivery() -> list[AnyPanel]:
             over_time(
                 f"sum by (receiver, reason) (rate(ebbtide_alerts_failures_total{EACH}))", "{{receiver}} {{reason}}"
             )
+        ),
+    ]
+
+
+def _sources() -> list[AnyPanel]:
+    """Return the panels of `ebbtide source`, which has a job of its own."""
+    age = "Time since the newest record of each source."
+    unknown = "Networks and bins of which a source says nothing, since their exporters are silent."
+    return [
+        graph("Source records", "Records read, and those that fit no mapping.", "cps", (8, 8))
+        .with_target(over_time(f"sum by (source) (rate(ebbtide_source_records_total{EACH}))", "{{source}}", "records"))
+        .with_target(
+            over_time(
+                f"sum by (source, reason) (rate(ebbtide_source_rejected_total{EACH}))",
+                "{{source}} rejected: {{reason}}",
+                "rejected",
+            )
+        ),
+        graph("Source silence", age, "s", (8, 8)).with_target(
+            over_time("time() - max by (source) (ebbtide_source_last_data_timestamp_seconds)", "{{source}}")
+        ),
+        graph("Source gaps", unknown, "cps", (8, 8))
+        .with_target(
+            over_time(f"sum by (source) (rate(ebbtide_source_unmeasured_total{EACH}))", "{{source}}", "unmeasured")
+        )
+        .with_target(
+            over_time("sum by (source) (ebbtide_source_silent_exporters)", "{{source}} silent exporters", "silent")
         ),
     ]

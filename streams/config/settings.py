@@ -251,6 +251,8 @@ class Settings(Section, frozen=True):
                 check_source(source, self.feeds[source.feed].kind)
             except ValueError as error:
                 raise ValueError(f"sources.{name}: {error}") from None
+            if source.says_zero(self.feeds[source.feed].kind) and self.feeds[source.feed].absent == "zero":
+                raise ValueError(f'sources.{name} says zero itself: feeds.{source.feed}: `absent` is "missing"')
 
     def rule(self, feed: str) -> Rule:
         """Return the parameters of a feed's detector."""
@@ -294,7 +296,15 @@ def from_builtins(values: object) -> Settings:
         for name, table in inner(values, path).items():
             _check_table(f"{path}.{name}", table, kind)
     settings = msgspec.convert(values, Settings, strict=True, dec_hook=_custom)
-    return msgspec.structs.replace(settings, kafka=settings.kafka.with_whole_names())
+    return msgspec.structs.replace(settings, kafka=settings.kafka.with_whole_names(), feeds=_feeds(settings))
+
+
+def _feeds(settings: Settings) -> dict[str, FeedSettings]:
+    """Return the feeds; silence means unknown in those whose sources say zero themselves."""
+    sources = settings.sources.values()
+    fed = {source.feed for source in sources if source.says_zero(settings.feeds[source.feed].kind)}
+    replace = msgspec.structs.replace
+    return {name: replace(feed, absent="missing") if name in fed else feed for name, feed in settings.feeds.items()}
 
 
 def inner(values: object, path: str) -> dict[str, object]:

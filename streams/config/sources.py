@@ -97,6 +97,14 @@ class Fields(Section, frozen=True):
         None
     )
 
+    exporter: Annotated[
+        Origin,
+        Meta(
+            description="for `count`: who measured, such as a router; the source then says zero itself, and nothing of "
+            "networks whose exporter is silent"
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         for name, source in self.given().items():
             if name != "ts" and (source.unit or source.kafka_timestamp):
@@ -134,6 +142,13 @@ class SourceSettings(Section, tag_field="type", frozen=True):
         Keep,
         Meta(description="table `[sources.NAME.keep]`: path and wanted value or values; other records are left out"),
     ] = msgspec.field(default_factory=dict)
+    forget_exporter_after: Annotated[
+        Duration,
+        Meta(
+            description="silence after which an exporter counts as removed: what only it saw is forgotten, and what "
+            "others see too is what they see"
+        ),
+    ] = Duration(7 * 86_400)
     lateness: Annotated[
         Duration,
         Meta(description="how long a bin waits for late records before it is sent; what is later follows in parts"),
@@ -163,6 +178,10 @@ class SourceSettings(Section, tag_field="type", frozen=True):
     def kept(self) -> Keep:
         """The values in effect that records must have."""
         return self.keep
+
+    def says_zero(self, kind: Kind) -> bool:
+        """Return whether the source says zero itself in a feed of this kind; its silence then means unknown."""
+        return kind == "count" and self.mapping.exporter is not None
 
 
 class WatchedSource(SourceSettings, frozen=True, kw_only=True):
@@ -208,11 +227,12 @@ class Goflow2Source(KafkaSource, tag="goflow2", frozen=True):
 
     @property
     def preset(self) -> Fields:
-        """The start of the flow, both networks, and bytes scaled by the sampling rate."""
+        """The start of the flow, both networks, bytes scaled by the sampling rate, and the exporter."""
         return Fields(
             ts=FieldSource(path="time_flow_start_ns", unit="ns"),
             asn=("src_as", "dst_as"),
             value=FieldSource(path="bytes", times="sampling_rate", zero=1),
+            exporter="sampler_address",
         )
 
 
@@ -223,11 +243,12 @@ class PmacctSource(KafkaSource, tag="pmacct", frozen=True):
 
     @property
     def preset(self) -> Fields:
-        """The time of the bin in UTC, both networks, and bytes."""
+        """The time of the bin in UTC, both networks, bytes, and the exporter where `aggregate` has `peer_src_ip`."""
         return Fields(
             ts=FieldSource(path="stamp_inserted", unit="%Y-%m-%d %H:%M:%S", zone="UTC"),
             asn=("as_src", "as_dst"),
             value="bytes",
+            exporter="peer_ip_src",
         )
 
     @property
@@ -251,3 +272,5 @@ def check_source(source: SourceSettings, kind: Kind) -> None:
     for name, kinds in _ONLY_FOR.items():
         if name in given and kind not in kinds:
             raise ValueError(f"`fields.{name}` has no effect in a feed of kind `{kind}`")
+    if source.fields.exporter is not None and kind != "count":
+        raise ValueError(f"`fields.exporter` has no effect in a feed of kind `{kind}`")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeAlias
 
 from detectors.types import Kind
 from schemas.measurement import Measurement
-from streams.sources.records import Row, Series
+from streams.sources.records import NOBODY, Row, Series
 
 #: Parts of a whole number that a fraction is rounded to, so that sums are the same in any order.
 PARTS = 1 << 36
 #: Feed name and start of the bin (Unix seconds) to its measurements.
 Made: TypeAlias = Iterator[Measurement]
+#: Each exporter to the sum of what it saw, in parts.
+ExporterSums: TypeAlias = dict[str, int]
 
 
 class BinCells(Protocol):
@@ -52,7 +55,8 @@ def _exact(number: float) -> int:
     return number * PARTS if isinstance(number, int) else round(number * PARTS)
 
 
-def _number(parts: int) -> int | float:
+def number_of(parts: int) -> int | float:
+    """Return a number of parts."""
     return parts // PARTS if parts % PARTS == 0 else parts / PARTS
 
 
@@ -62,25 +66,42 @@ def in_order(series: Series) -> tuple[tuple[bool, Any], ...]:
 
 
 class CountCells:
-    """Sums of values."""
+    """Sums of values, by exporter."""
 
     def __init__(self) -> None:
-        self._whole: dict[Series, int] = {}
-        self._parts: dict[Series, int] = {}
+        self._whole: defaultdict[str | None, dict[Series, int]] = defaultdict(dict)
+        self._parts: defaultdict[str | None, dict[Series, int]] = defaultdict(dict)
 
     def add(self, row: Row) -> None:
         """Add the value."""
         value = row.value
         if isinstance(value, int):
-            self._whole[row.series] = self._whole.get(row.series, 0) + value
+            sums = self._whole[row.exporter]
+            sums[row.series] = sums.get(row.series, 0) + value
         else:
-            self._parts[row.series] = self._parts.get(row.series, 0) + _exact(value)
+            sums = self._parts[row.exporter]
+            sums[row.series] = sums.get(row.series, 0) + _exact(value)
+
+    def exporters(self) -> frozenset[str]:
+        """Return who measured; a text that is empty for who has no name."""
+        return frozenset(name or "" for name in (*self._whole, *self._parts))
+
+    def by_series(self) -> dict[Series, ExporterSums]:
+        """Return the sums of each series."""
+        found: dict[Series, ExporterSums] = {}
+        for scale, sums in ((PARTS, self._whole), (1, self._parts)):
+            for name, inner in sums.items():
+                for series, value in inner.items():
+                    of_series = found.setdefault(series, {})
+                    of_series[name or ""] = of_series.get(name or "", 0) + value * scale
+        found.pop(NOBODY, None)
+        return found
 
     def measurements(self, feed: str, start: int) -> Made:
         """Return the sum of each series."""
-        for series in sorted({**self._whole, **self._parts}, key=in_order):
-            value = _number(self._whole.get(series, 0) * PARTS + self._parts.get(series, 0))
-            yield measurement(feed, start, series, value=value)
+        found = self.by_series()
+        for series in sorted(found, key=in_order):
+            yield measurement(feed, start, series, value=number_of(sum(found[series].values())))
 
 
 class RatioCells:
@@ -98,7 +119,7 @@ class RatioCells:
         """Return both sums of each series."""
         for series in sorted(self._sums, key=in_order):
             value, of = self._sums[series]
-            yield measurement(feed, start, series, value=_number(value), of=_number(of))
+            yield measurement(feed, start, series, value=number_of(value), of=number_of(of))
 
 
 class GaugeCells:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from detectors.types import Kind
 from schemas.measurement import Measurement
-from streams.sources.cells import BinCells, cells_of
+from streams.sources.cells import BinCells, CountCells, cells_of
+from streams.sources.coverage import Coverage
 from streams.sources.part_clock import PartClock, Position
 from streams.sources.records import RawRecord, Row
 
@@ -26,7 +27,8 @@ class GatherRule(NamedTuple):
 class Gather:
     """The open rounds of a source, each with its bins. `positions`: where each part goes on.
 
-    `finished`: parts of which no more will come.
+    `finished`: parts of which no more will come. `coverage`: of a source that says zero itself; its rounds are sent
+    when the next one is complete.
     """
 
     rule: GatherRule
@@ -34,6 +36,7 @@ class Gather:
     clocks: dict[str, PartClock] = field(default_factory=dict)
     rounds: dict[int, dict[int, BinCells]] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)
+    coverage: Coverage | None = None
 
     def clock(self, part: str) -> PartClock:
         """Return the clock of a part, which begins at its position."""
@@ -78,18 +81,27 @@ class Gather:
         return bins[start].add
 
     def limit(self, idle: Collection[str] = ()) -> int:
-        """Return the round that all parts have reached, but for finished and idle ones; 0 for none."""
+        """Return the round to send, which all parts have reached, but for finished and idle ones; 0 for none."""
         away = {*idle, *self.finished}
-        return min((clock.reached for part, clock in self.clocks.items() if part not in away), default=0)
+        reached = min((clock.reached for part, clock in self.clocks.items() if part not in away), default=0)
+        return max(0, reached - self.rule.width) if self.coverage else reached
 
     def due(self, limit: int) -> list[Measurement]:
         """Return the measurements of all rounds up to a limit, in order, and forget them."""
         numbers = sorted(number for number in self.rounds if number <= limit)
-        return [measurement for number in numbers for measurement in self._made(self.rounds.pop(number))]
+        return [measurement for number in numbers for measurement in self._made(number, self.rounds.pop(number))]
 
-    def _made(self, bins: Mapping[int, BinCells]) -> Iterator[Measurement]:
-        for start, cells in sorted(bins.items()):
-            yield from cells.measurements(self.rule.feed, start)
+    def _made(self, number: int, bins: dict[int, BinCells]) -> Iterator[Measurement]:
+        if self.coverage:
+            return self.coverage.close(number, cast("dict[int, CountCells]", bins), self._exporters_after(number))
+        return (m for start, cells in sorted(bins.items()) for m in cells.measurements(self.rule.feed, start))
+
+    def _exporters_after(self, number: int) -> Collection[str] | None:
+        """Return the exporters of the bin that begins when a round ends; None when no round follows."""
+        if not self.rounds:
+            return None
+        cells = self.rounds.get(number + self.rule.width, {}).get(number)
+        return cells.exporters() if isinstance(cells, CountCells) else ()
 
     def last(self) -> int:
         """Return the last round that is open; 0 when there is none."""

@@ -18,7 +18,7 @@ from streams.sources.field_readers import Column, Errors, WrongFieldError
 from streams.sources.item_type import ItemType, item_type
 from streams.sources.items import ItemDecoder, Items, keeper
 from streams.sources.networks import is_public
-from streams.sources.records import DecodedRecords, RawRecord, RejectedRecord, Row
+from streams.sources.records import NOBODY, DecodedRecords, RawRecord, RejectedRecord, Row
 
 FACETS = ("country", "region", "access", "direction", "service")
 Place: TypeAlias = tuple[str | None, ...]
@@ -36,6 +36,7 @@ class _Columns(NamedTuple):
     of: Column | None
     member: Column | None
     up: Column | None
+    exporter: Column | None
 
 
 class JsonDecoder:
@@ -66,20 +67,21 @@ class JsonDecoder:
     def _rows(self, items: Items, errors: Errors) -> tuple[list[Row], int, int]:
         """Return the rows, the number of networks that are none, and of objects that have no other."""
         compiled, args, size = self._columns, (items.objects, items.records, errors), len(items.objects)
-        value, of, member, up = (
-            column(*args) if column else [default] * size
-            for column, default in ((compiled.value, 1), (compiled.of, 1), (compiled.member, None), (compiled.up, None))
-        )
+        value, of = (column(*args) if column else [1] * size for column in (compiled.value, compiled.of))
+        others = (compiled.member, compiled.up, compiled.exporter)
+        member, up, exporter = (column(*args) if column else [None] * size for column in others)
         if compiled.of:
             _check_each(_check_trials, zip(value, of, strict=True), errors)
         if compiled.member:
             _check_each(_check_member, zip(member), errors)
         networks = [column(*args) for column in compiled.networks]
-        columns: list[Any] = [items.at, compiled.ts(*args), self._places(args), value, of, member, up, *networks]
+        columns: list[Any] = [items.at, compiled.ts(*args), self._places(args), value, of, member, up, exporter]
         if errors:
             flags = [at not in errors for at in range(size)]
-            columns = [list(compress(column, flags)) for column in columns]
-        return _of_networks(*columns) if networks else (_of_places(*columns), 0, 0)
+            columns, networks = ([list(compress(column, flags)) for column in found] for found in (columns, networks))
+        if not networks:
+            return _of_places(*columns), 0, 0
+        return _of_networks(columns, networks, compiled.exporter is not None)
 
     def _places(self, args: tuple[Sequence[Any], Sequence[RawRecord], Errors]) -> list[Place]:
         """Return country, region and facets of each object."""
@@ -100,19 +102,24 @@ def _of_places(index: Any, ts: Any, places: Any, *others: Any) -> list[Row]:  # 
     return list(map(Row, index, ts, series, *others))
 
 
-def _of_networks(*columns: list[Any]) -> tuple[list[Row], int, int]:
-    """Return a row for each network of each object, each network of an object once."""
-    index, times, places, value, of, member, up, *networks = columns
+def _of_networks(
+    columns: Sequence[list[Any]], networks: Sequence[list[int]], has_exporter: bool
+) -> tuple[list[Row], int, int]:
+    """Return a row for each network of each object, each network of an object once.
+
+    `has_exporter`: an object without a network is a row of nobody, since its exporter is at work.
+    """
     wrong = {asn for column in networks for asn in set(column) if not is_public(asn)}
     rows: list[Row] = []
     bad = without = 0
-    others = zip(index, times, places, value, of, member, up, zip(*networks, strict=True), strict=True)
-    for at, ts, place, number, trials, name, came, asns in others:
+    for at, ts, place, number, trials, name, came, by, asns in zip(*columns, zip(*networks, strict=True), strict=True):
         found = [asn for asn in asns if asn not in wrong]
         bad += len(asns) - len(found)
         without += not found
         for asn in found if len(found) < 2 else dict.fromkeys(found):
-            rows.append(Row(at, ts, (asn, *place), number, trials, name, came))  # noqa: PERF401
+            rows.append(Row(at, ts, (asn, *place), number, trials, name, came, by))  # noqa: PERF401
+        if has_exporter and not found:
+            rows.append(Row(at, ts, NOBODY, 0, exporter=by))
     return rows, bad, without
 
 
@@ -150,7 +157,9 @@ def _paths(source: SourceSettings) -> list[str]:
 def _compiled(source: SourceSettings, item: ItemType) -> _Columns:
     given, get = source.mapping.given(), item.getters
     numbers = {name: readers.number_column(name, given[name], get) for name in ("value", "of") if name in given}
-    texts = {name: readers.text_column(name, given[name], get) for name in (*FACETS, "member") if name in given}
+    texts = {
+        name: readers.text_column(name, given[name], get) for name in (*FACETS, "member", "exporter") if name in given
+    }
     return _Columns(
         ts=readers.time_column(given["ts"], get),
         networks=readers.network_columns(given["asn"], get) if "asn" in given else [],
@@ -159,6 +168,7 @@ def _compiled(source: SourceSettings, item: ItemType) -> _Columns:
         of=numbers.get("of"),
         member=texts.get("member"),
         up=readers.state_column(given["up"], get) if "up" in given else None,
+        exporter=texts.get("exporter"),
     )
 
 

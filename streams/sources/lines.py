@@ -9,13 +9,14 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.measurement import Measurement
-from streams.config.errors import UsageError
+from streams.config.errors import StateError, UsageError
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, SourceSettings
+from streams.sources.coverage import Coverage, CoverageRule
 from streams.sources.decoders import decoder_of
 from streams.sources.files import format_of, matching, read_files
 from streams.sources.gather import Gather, GatherRule
-from streams.sources.part_clock import Position
+from streams.sources.positions import SavedSource
 from streams.sources.records import Decoder, RecordChunk
 from streams.sources.stage import Due, SourceStage
 
@@ -36,13 +37,28 @@ def source_named(settings: Settings, name: str) -> SourceSettings:
 
 
 def stage_of(
-    settings: Settings, name: str, decoder: Decoder, positions: Mapping[str, Position] | None = None
+    settings: Settings,
+    name: str,
+    decoder: Decoder,
+    saved: SavedSource = SavedSource(),  # noqa: B008 (frozen)
 ) -> SourceStage:
-    """Return the stage of a source at its positions, by default at its beginning."""
+    """Return the stage of a source where it goes on, by default at its beginning. Raises StateError."""
     source = source_named(settings, name)
     feed = settings.feeds[source.feed]
     rule = GatherRule(source.feed, feed.kind, int(feed.bin), source.waits)
-    return SourceStage(name, decoder, Gather(rule, positions or {}), is_proved=bool(positions))
+    coverage = _coverage(settings, name, saved.coverage) if source.says_zero(feed.kind) else None
+    gather = Gather(rule, saved.positions, coverage=coverage)
+    return SourceStage(name, decoder, gather, is_proved=bool(saved.positions))
+
+
+def _coverage(settings: Settings, name: str, saved: Mapping[str, bytes]) -> Coverage:
+    source = settings.sources[name]
+    feed, most = settings.feeds[source.feed], settings.limits(source.feed).series
+    forget = float(settings.worker.forget_after), float(source.forget_exporter_after)
+    try:
+        return Coverage.restored(CoverageRule(source.feed, int(feed.bin), most, *forget), saved)
+    except msgspec.DecodeError as error:
+        raise StateError(f"topic {settings.kafka.sources_state}, source {name}: no coverage: {error}") from None
 
 
 class FileInput(NamedTuple):
@@ -87,6 +103,8 @@ def summary_of(stages: Iterable[SourceStage]) -> dict[str, int]:
         "bad networks": sum(tally.bad_networks for tally in tallies),
     }
     more = {
+        "zero": sum(tally.zeros for tally in tallies),
+        "not measured": sum(tally.unmeasured for tally in tallies),
         "unknown": sum(tally.unknown for tally in tallies),
         "duplicates": sum(tally.duplicates for tally in tallies),
         "s of gaps": sum(tally.gap_seconds for tally in tallies),

@@ -39,6 +39,11 @@ class SourceMetrics:
         self.unknown = self._counter("unknown", "Values that the service does not know.")
         self.duplicates = self._counter("duplicates", "Records that came again.")
         self.gap_seconds = self._counter("gap_seconds", "Length of the times of which nothing can be known.")
+        self.exporters = self._gauge("exporters", "Exporters that the source knows.")
+        self.silent_exporters = self._gauge("silent_exporters", "Exporters that did not measure the newest bin whole.")
+        self.zeros = self._counter("zeros", "Measurements of 0: healthy exporters report nothing of a network.")
+        self.unmeasured = self._counter("unmeasured", "Networks and bins whose exporters are silent.")
+        self.exporter_gap_seconds = self._counter("exporter_gap_seconds", "Silence of all exporters together.")
         self.reconnects = self._counter("reconnects", "Connections that broke.", "reason")
         self.lost = self._counter("lost_records", "Records that the broker deleted before they were read.")
         self._start(feeds, silent_after)
@@ -48,7 +53,9 @@ class SourceMetrics:
         plain = (self.lag, self.records, self.measurements, self.left_out, self.bad_networks, self.lost)
         for name, feed in feeds.items():
             self.up.labels(name, feed)
-            for metric in (*plain, self.unknown, self.duplicates, self.gap_seconds):
+            for metric in (*plain, self.unknown, self.duplicates, self.gap_seconds, self.exporters):
+                metric.labels(name)
+            for metric in (self.silent_exporters, self.zeros, self.unmeasured, self.exporter_gap_seconds):
                 metric.labels(name)
             for reason in REASONS:
                 self.reconnects.labels(name, reason)
@@ -101,6 +108,9 @@ class SourceRecorder:
         metrics.lag.labels(name).set(lag)
         for counter, field in self._counters():
             counter.labels(name).inc(getattr(tally, field) - getattr(before, field))
+        if (coverage := stage.gather.coverage) is not None:
+            metrics.exporters.labels(name).set(len(coverage.exporters))
+            metrics.silent_exporters.labels(name).set(len(coverage.silent))
         for reason, number in tally.rejected.items():
             metrics.rejected.labels(name, reason).inc(number - before.rejected[reason])
         self._before = deepcopy(tally)
@@ -109,4 +119,5 @@ class SourceRecorder:
     def _counters(self) -> tuple[tuple[Counter, str], ...]:
         """Return the counters, each with the field of the tally that it shows."""
         fields = ("records", "measurements", "left_out", "bad_networks", "unknown", "duplicates", "gap_seconds")
-        return tuple((getattr(self._metrics, field), field) for field in fields)
+        of_exporters = ("zeros", "unmeasured", "exporter_gap_seconds")
+        return tuple((getattr(self._metrics, field), field) for field in (*fields, *of_exporters))

@@ -9,6 +9,8 @@ import msgspec
 
 #: asn, country, region, access, direction, service: what tells one series of a feed from another.
 Series: TypeAlias = tuple[int | None, str | None, str | None, str | None, str | None, str | None]
+#: The series of a row that shows only that its exporter is at work.
+NOBODY: Series = (None, None, None, None, None, None)
 
 
 class RawRecord(Protocol):
@@ -46,7 +48,7 @@ class LineRecord(msgspec.Struct, gc=False, frozen=True):
 
 
 class Row(msgspec.Struct, gc=False):
-    """One observation of one series. `index`: of its record in the chunk. `ts`: Unix seconds."""
+    """An observation of a series. `index`: of its record in the chunk. `ts`: Unix seconds. `exporter`: who saw it."""
 
     index: int
     ts: float
@@ -55,6 +57,7 @@ class Row(msgspec.Struct, gc=False):
     of: int | float = 1
     member: str | None = None
     up: bool | None = None
+    exporter: str | None = None
 
 
 class RejectedRecord(NamedTuple):

@@ -27,9 +27,8 @@ from streams.sources.lines import file_input, source_named, stage_of
 from streams.sources.link import ConnectionLostError, linked
 from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.network import network_reader
-from streams.sources.part_clock import Position
 from streams.sources.ports import SourcePorts
-from streams.sources.positions import read_positions
+from streams.sources.positions import SavedSource, read_saved
 from streams.sources.records import Arrival, RecordChunk, RejectedRecord
 from streams.sources.senders import DeadRecord, KafkaSender, PrintingSender, RefusedError, Sender, SourceBatch
 from streams.sources.stage import Due, SourceStage
@@ -70,7 +69,9 @@ async def transfer(
 
 async def _send(connected: Connected, due: Due, dead: list[DeadRecord], until: Until | None) -> None:
     measurements = until.cut(due.measurements) if until else due.measurements
-    await connected.sender.send(SourceBatch(measurements, dead, connected.stage.gather.send(due.limit)))
+    gather = connected.stage.gather
+    saved = gather.coverage.rows() if gather.coverage else {}
+    await connected.sender.send(SourceBatch(measurements, dead, gather.send(due.limit), saved))
 
 
 def _dead(connected: Connected, chunk: RecordChunk, rejected: Iterable[RejectedRecord]) -> list[DeadRecord]:
@@ -135,64 +136,65 @@ class SourceRun:
 
     async def _once(self) -> None:
         async with AsyncExitStack() as stack:
-            sender, positions = await self._sender(stack)
-            connected = await self._connected(stack, sender, positions)
+            sender, saved = await self._sender(stack)
+            connected = await self._connected(stack, sender, saved)
             await transfer(connected, self._until, self._report)
 
     def _report(self, connected: Connected) -> None:
         now = self._ports.now()
         if self._recorder.progress(connected.stage, connected.lag(), now):
             self._data_to = now
+        if (coverage := connected.stage.gather.coverage) is not None:
+            for notice in coverage.taken_notices():
+                LOG.warning("source %s: %s", self.name, notice)
 
     def _is_connected(self, stage: SourceStage, lost: int = 0) -> None:
         self.stages.append(stage)
         self._recorder.connected(lost, self._ports.now())
 
-    async def _sender(self, stack: AsyncExitStack) -> tuple[Sender, dict[str, Position]]:
+    async def _sender(self, stack: AsyncExitStack) -> tuple[Sender, SavedSource]:
         if self._is_dry:
-            return self._printing, self._printing.positions
+            return self._printing, self._printing.saved
         kafka = self._settings.kafka
         partitions = (await asyncio.to_thread(topics.demand, kafka, topics.sourcing(kafka)))[kafka.measurements]
         producer = await stack.enter_async_context(transacting(kafka, f"{kafka.app_id}-source-{self.name}"))
-        positions = await asyncio.to_thread(read_positions, kafka, self.name)  # when no other can write any more
-        return KafkaSender(kafka, self.name, producer, partitions), positions
+        saved = await asyncio.to_thread(read_saved, kafka, self.name)  # when no other can write any more
+        return KafkaSender(kafka, self.name, producer, partitions), saved
 
-    async def _connected(self, stack: AsyncExitStack, sender: Sender, positions: dict[str, Position]) -> Connected:
+    async def _connected(self, stack: AsyncExitStack, sender: Sender, saved: SavedSource) -> Connected:
         if isinstance(self._source, FilesSource):
-            return self._files(self._source, sender, positions)
+            return self._files(self._source, sender, saved)
         if isinstance(self._source, NetworkSource):
-            return await self._network(stack, self._source, sender, positions)
+            return await self._network(stack, self._source, sender, saved)
         if not isinstance(self._source, KafkaSource):
             raise UsageError(f"sources.{self.name}: no reader for this type")
-        return await self._topic(stack, self._source, sender, positions)
+        return await self._topic(stack, self._source, sender, saved)
 
-    def _files(self, source: FilesSource, sender: Sender, positions: dict[str, Position]) -> Connected:
+    def _files(self, source: FilesSource, sender: Sender, saved: SavedSource) -> Connected:
         found = file_input(source, self.name)
-        stage = stage_of(self._settings, self.name, found.decoder, positions)
+        stage = stage_of(self._settings, self.name, found.decoder, saved)
         self._is_connected(stage)
-        return Connected(stage, _arriving(read_files(found.names, found.has_header, positions)), sender, "file")
+        return Connected(stage, _arriving(read_files(found.names, found.has_header, saved.positions)), sender, "file")
 
-    async def _topic(
-        self, stack: AsyncExitStack, source: KafkaSource, sender: Sender, positions: dict[str, Position]
-    ) -> Connected:
-        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, source.format), positions)
+    async def _topic(self, stack: AsyncExitStack, source: KafkaSource, sender: Sender, saved: SavedSource) -> Connected:
+        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, source.format), saved)
         kafka = kafka_of(self._settings.kafka, source)
         partitions = await asyncio.to_thread(topics.partitions_of, kafka, source.topic)
         consumer = await stack.enter_async_context(consuming(kafka))
         idle_after = float(self._settings.worker.idle_after)
         reader = KafkaReader(consumer, source, self.name, idle_after, self._ports.now)
-        for part in await reader.start(partitions, positions):
+        for part in await reader.start(partitions, saved.positions):
             stage.gather.clock(part)
         self._is_connected(stage, reader.lost)
         return Connected(stage, reader.arrivals(), sender, source.topic, reader.lag)
 
     async def _network(
-        self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, positions: dict[str, Position]
+        self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, saved: SavedSource
     ) -> Connected:
-        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, "json"), positions)
+        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, "json"), saved)
         link = await stack.enter_async_context(linked(source, self.name, self._ports))
         feed = self._settings.feeds[source.feed]
-        arrivals = network_reader(source, feed, link, positions).arrivals()
+        arrivals = network_reader(source, feed, link, saved.positions).arrivals()
         return Connected(stage, self._noting(arrivals, stage), sender, str(source.__struct_config__.tag))
 
     async def _noting(self, arrivals: AsyncIterator[Arrival], stage: SourceStage) -> AsyncIterator[Arrival]:

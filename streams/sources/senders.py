@@ -19,7 +19,7 @@ from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 from streams.sources.lines import encoded
 from streams.sources.part_clock import Position
-from streams.sources.positions import position_messages
+from streams.sources.positions import SavedSource, saved_messages
 
 ARRAY = 500  # measurements of a message at most
 
@@ -40,11 +40,12 @@ class DeadRecord(NamedTuple):
 
 
 class SourceBatch(NamedTuple):
-    """What is sent at once: measurements, records that fit no mapping, and where each part goes on."""
+    """What is sent at once: measurements, records that fit no mapping, positions of parts, rows of the coverage."""
 
     measurements: list[Measurement]
     dead: list[DeadRecord]
     positions: Mapping[str, Position]
+    coverage: Mapping[str, bytes | None] = {}
 
 
 class Sender(Protocol):
@@ -55,14 +56,14 @@ class Sender(Protocol):
 
 
 class PrintingSender:
-    """Prints measurements as JSON lines. `positions`: where each part goes on, for the next connection."""
+    """Prints measurements as JSON lines. `saved`: where to go on, for the next connection."""
 
     def __init__(self) -> None:
-        self.positions: dict[str, Position] = {}
+        self.saved = SavedSource()
 
     async def send(self, batch: SourceBatch) -> None:
         """Print the measurements of a batch."""
-        self.positions.update(batch.positions)
+        self.saved = self.saved.after(batch.positions, batch.coverage)
         sys.stdout.buffer.writelines(line + b"\n" for line in encoded(batch.measurements))
         sys.stdout.flush()
 
@@ -99,7 +100,7 @@ class KafkaSender:
             raise
         await self._producer.commit_transaction()
 
-    def _messages(self, batch: SourceBatch) -> Iterator[tuple[str, bytes | None, bytes, int | None, Headers]]:
+    def _messages(self, batch: SourceBatch) -> Iterator[tuple[str, bytes | None, bytes | None, int | None, Headers]]:
         kafka = self._kafka
         for partition, key, value in arrays(batch.measurements, self._partition_of):
             yield kafka.measurements, key, value, partition, []
@@ -107,8 +108,8 @@ class KafkaSender:
             value, more = fitted(dead.value, MAX_DEAD)
             headers = source_headers(dead.reason, dead.detail, self._name, dead.topic, dead.part, dead.offset)
             yield kafka.dead, b"", value, None, headers + more
-        for key, value in position_messages(self._name, batch.positions):
-            yield kafka.sources_state, key, value, 0, []
+        for row, saved in saved_messages(self._name, batch.positions, batch.coverage):
+            yield kafka.sources_state, row, saved, 0, []
 
 
 def arrays(measurements: Sequence[Measurement], partition_of: Any) -> Iterator[tuple[int, bytes, bytes]]:  # noqa: ANN401

@@ -12,7 +12,7 @@ from schemas.measurement import Measurement
 from schemas.rejections import one_line
 from streams.config.errors import EbbtideError
 from streams.sources.gather import Gather
-from streams.sources.records import DecodedRecords, Decoder, RecordChunk, RejectedRecord
+from streams.sources.records import NOBODY, DecodedRecords, Decoder, RecordChunk, RejectedRecord
 
 FIRST = 1000  # records after which a mapping must have proved right
 
@@ -34,7 +34,8 @@ class SourceTally:
 
     `rejected`: by reason. `bad_networks`: networks that are 0, reserved or private. `without_network`: objects that
     name no other. `unknown`: values that the service does not know. `duplicates`: records that came again.
-    `gap_seconds`: length of the times of which nothing can be known.
+    `gap_seconds`: length of the times of which nothing can be known. `zeros`, `unmeasured`, `exporter_gap_seconds`: see
+    `CoverageTally`.
     """
 
     records: int = 0
@@ -46,6 +47,9 @@ class SourceTally:
     without_network: int = 0
     unknown: int = 0
     duplicates: int = 0
+    zeros: int = 0
+    unmeasured: int = 0
+    exporter_gap_seconds: int = 0
     gap_seconds: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -54,7 +58,7 @@ class SourceTally:
         self.records += len(chunk.records)
         self.objects += decoded.objects
         self.left_out += decoded.left_out
-        self.rows += len(decoded.rows)
+        self.rows += sum(row.series != NOBODY for row in decoded.rows)
         self.bad_networks += decoded.bad_networks
         self.without_network += decoded.without_network
         self.unknown += chunk.remarks.unknown
@@ -133,4 +137,8 @@ class SourceStage:
     def _due(self, limit: int) -> Due:
         found = self.gather.due(limit)
         self.tally.measurements += len(found)
+        if (coverage := self.gather.coverage) is not None:
+            counts = coverage.tally
+            self.tally.zeros, self.tally.unmeasured = counts.zeros, counts.unmeasured
+            self.tally.exporter_gap_seconds = counts.gap_seconds
         return Due(limit, found)

@@ -23,6 +23,7 @@ from streams.sources.lines import stage_of
 from streams.sources.link import linked
 from streams.sources.metrics import SourceMetrics
 from streams.sources.part_clock import Position
+from streams.sources.positions import SavedSource
 from streams.sources.run import SourceRun
 from streams.sources.until import until_named
 from tests.ebbtide import PROGRAM
@@ -214,7 +215,7 @@ async def test_a_gap_beyond_the_history_is_recorded(tmp_path: Path) -> None:
         source = settings.sources["atlas"]
         assert isinstance(source, AtlasSource)
         position = Position(offset=MIDNIGHT - 500, sent=MIDNIGHT - 600, done=MIDNIGHT - 500)
-        stage = stage_of(settings, "atlas", decoder_of("atlas", source, "json"), {PART: position})
+        stage = stage_of(settings, "atlas", decoder_of("atlas", source, "json"), SavedSource({PART: position}))
         async with linked(source, "atlas", fake.clock.ports()) as link:
             arrivals = AtlasReader(source, link, position).arrivals()
             arrival = await anext(arrivals)

@@ -15,6 +15,7 @@ from streams.sources.json_decoder import JsonDecoder
 from streams.sources.lines import stage_of
 from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.part_clock import Position
+from streams.sources.positions import SavedSource
 from streams.sources.records import Arrival, LineRecord, RecordChunk
 from streams.sources.run import Connected, transfer
 from streams.sources.senders import SourceBatch, arrays
@@ -54,7 +55,7 @@ class KeptBatches:
 def stage(positions: Mapping[str, Position] | None = None) -> SourceStage:
     """Return the stage of a source."""
     given = settings(FIELDS)
-    return stage_of(given, "s", JsonDecoder(given.sources["s"]), positions)
+    return stage_of(given, "s", JsonDecoder(given.sources["s"]), SavedSource(positions or {}))
 
 
 async def sent(
