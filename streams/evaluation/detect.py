@@ -17,7 +17,8 @@ from streams.pipeline.shard import Shard
 def detect(shard: Shard, tally: Tally, files: Iterable[str], now: Callable[[], float]) -> Iterator[Emitted]:
     """Yield the result of each chunk of the files' measurements, in order.
 
-    `now` returns the time of receipt (Unix seconds): measurements too far ahead of it are dead letters.
+    `now` returns the time (Unix seconds): measurements too far ahead of it are dead letters. It says nothing on when
+    they were received, so the entities agree on the time.
     Raises InputError when a file cannot be read.
     """
     yield from detect_chunks(shard, tally, read_chunks(files), now)
@@ -26,11 +27,12 @@ def detect(shard: Shard, tally: Tally, files: Iterable[str], now: Callable[[], f
 def detect_chunks(
     shard: Shard, tally: Tally, chunks: Iterable[list[bytes]], now: Callable[[], float]
 ) -> Iterator[Emitted]:
-    """Yield the result of each chunk of messages, in order. `now` as for `detect`."""
+    """Yield the result of each chunk of messages, in order, and of the end. `now` as for `detect`."""
     offset = 0
     for values in chunks:
-        yield process(shard, tally, values, range(offset, offset + len(values)), now())
+        yield process(shard, tally, values, range(offset, offset + len(values)), now(), is_proven=False)
         offset += len(values)
+    yield shard.finish()
 
 
 def outage_lines(emitted: Emitted) -> list[bytes]:

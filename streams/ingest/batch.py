@@ -39,7 +39,8 @@ class Batch:
     """`n` measurements from `m` messages, in order of arrival.
 
     `source`: for each measurement the index of its message in `values` and `offsets`. `columns`: columns of shape (n,).
-    `received`: Unix seconds at which each message arrived, shape (m,), or one time for all.
+    `received`: Unix seconds at which each message arrived, shape (m,), or one time for all. `is_proven`: whether these
+    times are the broker's word or our own; a producer's prove nothing.
     """
 
     measurements: Sequence[Measurement]
@@ -48,6 +49,7 @@ class Batch:
     offsets: Sequence[int]
     received: Sequence[float] | Floats | float
     columns: Columns
+    is_proven: bool = True
 
     def origin(self, position: int) -> MeasurementOrigin:
         """Return the origin of the measurement at a position; of an array, only the bytes of its element."""
@@ -64,6 +66,13 @@ class Batch:
         received = np.asarray(self.received, dtype=np.float64)
         whole = isinstance(self.source, range)
         return received[positions] if whole else received[np.asarray(self.source)[positions]]
+
+    def offsets_at(self, positions: Ints) -> Ints:
+        """Return the offset of the message of each of these measurements."""
+        source = positions if isinstance(self.source, range) else np.asarray(self.source)[positions]
+        if isinstance(self.offsets, range):
+            return source + self.offsets.start
+        return np.asarray(self.offsets, dtype=np.int64)[source]
 
 
 @lru_cache(maxsize=1)  # all elements of an array may be dead letters

@@ -11,13 +11,14 @@ import numpy as np
 from detectors.clock_leaps import Claim, LeapGuard
 from detectors.kinds import FeedKind
 from detectors.types import DAY, Flags, Floats, Ints
-from detectors.watermark import TimeRule, Watermark
+from detectors.watermark import NOTHING, TimeRule, Watermark
 from schemas.measurement import Measurement
 from schemas.rejections import Reason
 from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
 from streams.ingest.feed_kinds import DEFECTS
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import KEY
+from streams.pipeline.believed_time import BelievedTime
 
 PIECE = 1_024  # measurements that are looked at together where some leap ahead: each of these cuts off the rest
 Pending = tuple[Measurement, MeasurementOrigin]  # a measurement ahead of its time, and where it came from
@@ -60,6 +61,7 @@ class Admission:
 
     def __init__(self, rule: TimeRule) -> None:
         self.watermark = Watermark(rule)
+        self.believed = BelievedTime(rule)
         self.leap_guard: LeapGuard[Pending] = LeapGuard(rule.max_step, rule.lateness)
         self.active = 0  # entities that were measured in the newest closed bin that was not empty
 
@@ -79,7 +81,7 @@ class Admission:
         while part.size:
             ts = part.columns.ts
             leap = self.watermark.first_leap(ts)
-            decider = self.leap_guard.first_claim(ts[:leap], self.watermark.newest)
+            decider = self.leap_guard.first_claim(ts[:leap], self.watermark.front)
             stop = min(decider + 1, leap)
             if stop:
                 yield part.cut(0, stop), []
@@ -98,17 +100,17 @@ class Admission:
         """
         if not part.size:
             return
-        ts = np.minimum(part.columns.ts, batch.received_at(part.positions))
-        before = ts[0] if self.watermark.newest is None else self.watermark.newest
-        if self._span(np.array(before), span) == self._span(ts.max(initial=before), span):
-            yield Advance(part, *self.watermark.admit(part.columns.ts, ts))
+        reached = self.believed.reached(part, batch, self.watermark)
+        before = float(reached[0] if self.watermark.newest is None else self.watermark.newest)
+        if self._span(np.array(before), span) == self._span(reached.max(initial=before), span):
+            yield Advance(part, *self.watermark.admit(part.columns.ts, reached))
             return
-        spans = self._span(np.maximum.accumulate(np.concatenate(([before], ts))), span)
-        bounds = [0, *(np.flatnonzero(np.diff(spans)) + 1).tolist(), len(ts)]
+        spans = self._span(np.maximum.accumulate(np.concatenate(([before], reached))), span)
+        bounds = [0, *np.flatnonzero(np.diff(spans)).tolist(), part.size]
         for start, stop in pairwise(bounds):
             if start < stop:
                 piece = part.cut(start, stop)
-                yield Advance(piece, *self.watermark.admit(piece.columns.ts, ts[start:stop]))
+                yield Advance(piece, *self.watermark.admit(piece.columns.ts, reached[start:stop]))
 
     def follow_clock(self, newest: float) -> MeasurementSlice:
         """Advance the watermark to an event time reached elsewhere; return the pending measurements it confirms."""
@@ -118,7 +120,7 @@ class Admission:
 
     def _span(self, newest: Floats, span: int) -> Ints:
         """Return the span up to which bins may close, for each newest event time (Unix seconds, any shape)."""
-        return self.watermark.rule.closed_until(newest) // span
+        return self.watermark.rule.closed_until(np.maximum(newest, NOTHING)) // span
 
     def _claim(self, leap: MeasurementSlice, batch: Batch) -> tuple[MeasurementSlice, list[Rejected]]:
         """Keep one measurement that leaps ahead of all others pending, or reject it as too many are.

@@ -145,6 +145,13 @@ class Feed:
         closed = [self._close(0, start, elsewhere=spoke is None or start in spoke) for start in due]
         return Step(closed, refused, confirmed.size - len(refused), 0)
 
+    def finish(self) -> Step:
+        """Close the bins that the newest measurement has passed, as there is nobody left to agree with it."""
+        if self.watermark.front is not None:
+            self.watermark.advance(self.watermark.front)
+        due = self._closable(self.watermark.due(), ())
+        return Step([self._close(0, start) for start in due], [], 0, 0)
+
     def _take(self, advance: Advance, batch: Batch | None) -> list[Rejected]:
         """Bin measurements and correct members by late ones; return dead letters of those there is no room for."""
         part, late = advance.part, advance.late

@@ -36,11 +36,13 @@ def process(
     offsets: Sequence[int],
     received: Sequence[float] | Floats | float,
     bad_keys: Mapping[int, Reason] | None = None,
+    *,
+    is_proven: bool = True,
 ) -> Emitted:
     """Return what came of messages, in order of offsets; dead letters are in that order, too.
 
     `received`: when each message came in (Unix seconds), or one time for all. `bad_keys`: indices of messages with a
-    bad key, and what is wrong with it.
+    bad key, and what is wrong with it. `is_proven`: see `Batch`.
     """
     undecoded: list[Rejected] = []
     if bad_keys:
@@ -50,7 +52,7 @@ def process(
         received = received if isinstance(received, float | int) else [received[i] for i in keep]
     messages = read(values, shard.reader)
     undecoded += [_undecoded(letter, offsets) for letter in messages.dead]
-    batch = Batch(messages.measurements, messages.source, values, offsets, received, messages.columns)
+    batch = Batch(messages.measurements, messages.source, values, offsets, received, messages.columns, is_proven)
     emitted = shard.apply(batch)
     emitted.dead_letters = sorted(undecoded + emitted.dead_letters, key=lambda letter: letter.origin.offset)
     tally.add(batch, emitted.dead_letters, len(undecoded))

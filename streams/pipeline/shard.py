@@ -159,6 +159,19 @@ class Shard:
         counts.rejected += len(step.rejected)
         return Emitted(bin_reports=[self._report(feed, closing) for closing in step.closed], dead_letters=step.rejected)
 
+    def finish(self) -> Emitted:
+        """Close the bins that the newest measurement of each feed has passed: nobody is left to agree with it.
+
+        The caller knows that there are no unread measurements.
+        """
+        closed = [(name, closing) for name in self.disputed() for closing in self.feeds[name].finish().closed]
+        closed.sort(key=lambda of_feed: of_feed[1].end)
+        return Emitted(bin_reports=[self._report(name, closing) for name, closing in closed])
+
+    def disputed(self) -> list[str]:
+        """Return the feeds whose entities do not agree yet on the newest event time."""
+        return [name for name, feed in self.feeds.items() if feed.watermark.is_disputed]
+
     def scored(self) -> Iterator[Scored]:
         """Yield the series and the detector of each feed, and of its areas."""
         for name, feed in self.feeds.items():
@@ -171,11 +184,14 @@ class Shard:
         """Return the newest event time of each feed that has seen anything (Unix seconds)."""
         return {name: feed.watermark.newest for name, feed in self.feeds.items() if feed.watermark.newest is not None}
 
-    def activity(self) -> dict[str, FeedActivity]:
-        """Return the bins in which each feed was measured since the last call, and its newest event time."""
+    def activity(self, moved: Collection[str] = ()) -> dict[str, FeedActivity]:
+        """Return the bins in which each feed was measured since the last call, and its newest event time.
+
+        Feeds without such bins are left out unless they have `moved`.
+        """
         found = {}
         for name, newest in self.newest().items():
-            if spoke := self.feeds[name].pop_spoke():
+            if (spoke := self.feeds[name].pop_spoke()) or name in moved:
                 found[name] = FeedActivity(spoke, newest)
         return found
 

@@ -11,7 +11,7 @@ from schemas.outage import Outage
 from schemas.partial import AreaSumPart
 from streams.config.area_spec import combination
 from streams.config.reference_data import ReferenceData
-from streams.ingest.record_run import Run
+from streams.ingest.record_run import LOG_APPEND_TIME, Run
 from streams.pipeline.areas.absence import Absence
 from streams.pipeline.areas.cells import Partial
 from streams.pipeline.areas.partials import AreaSumSource, nothing, pieces_of
@@ -76,7 +76,10 @@ class MeasurementStage(Stage):
         self.tally.skipped += len(records.values) - len(fresh.values)
         if fresh.values:
             received, refused = fresh.timestamps / 1000.0, bad_keys(fresh.keys)
-            emitted = process(self.shard, self.tally, fresh.values, fresh.offsets, received, refused)
+            is_proven = fresh.timestamp_type == LOG_APPEND_TIME
+            emitted = process(
+                self.shard, self.tally, fresh.values, fresh.offsets, received, refused, is_proven=is_proven
+            )
         emitted.activity = self.shard.activity()
         emitted.counts = self.totals() - before
         emitted.unreadable += self.keys.note(emitted.counts, self.shard.stray, now)
@@ -113,8 +116,8 @@ class MeasurementStage(Stage):
         The bins of all feeds close in the order of their ends, as if the feeds had come side by side. Feeds without
         data here, and feeds that are overdue, are reported as silent; for that, the partition need not be idle.
         """
-        silences = self._silences(lag, now)
         emitted = self._advance() if self._may_advance(lag, now) else Emitted()
+        silences = self._silences(lag, now)
         overdue = self._overdue(lag, now)
         self.overdue.announced |= dict(overdue)
         emitted.bin_reports += [*silences, *(silence(self.reporter, feed, end) for feed, end in overdue)]
@@ -124,11 +127,14 @@ class MeasurementStage(Stage):
         """Advance the feeds that are behind the clock."""
         self.unsaved = True
         before, emitted = self.totals(), Emitted()
+        disputed = self.shard.disputed()
+        emitted.bin_reports += self.shard.finish().bin_reports
         behind = [(feed, newest) for feed, newest in sorted(self.clock.items()) if self._is_behind(feed)]
         for feed, newest in behind:
             came = self.shard.advance(feed, newest, self.active_bins[feed])
             emitted.bin_reports += came.bin_reports
             emitted.dead_letters += came.dead_letters
+        emitted.activity = self.shard.activity(disputed)
         emitted.bin_reports.sort(key=lambda report: report.end)
         self.tally.dead.update(letter.reason for letter in emitted.dead_letters)
         emitted.counts = self.totals() - before
@@ -193,7 +199,7 @@ class MeasurementStage(Stage):
     def _may_advance(self, lag: int | None, now: float) -> bool:
         """Return whether the clock decides here: all is read, the partition is idle, and a feed is behind its clock."""
         idle = now - self.idle_since >= self.settings.worker.idle_after
-        return lag == 0 and idle and any(self._is_behind(feed) for feed in self.clock)
+        return lag == 0 and idle and (any(self._is_behind(feed) for feed in self.clock) or bool(self.shard.disputed()))
 
     def _is_behind(self, feed: str) -> bool:
         newest = self.shard.newest().get(feed)

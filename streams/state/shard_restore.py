@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import convert
 
 from detectors.bins import OpenBin, OpenBins
+from detectors.clock_agreement import Agreement
 from detectors.clock_leaps import Claim
 from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import Ongoing, from_stored
@@ -94,7 +95,17 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
     feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
     feed.admission.active, feed.silent_since = head["active"], head["silent_since"]
     feed.gap = Gap(*head.get("gap", ()))
+    _restore_clock(feed, head, rows["held"])
     feed.admission.leap_guard.restore(map(_claim, rows["held"].values["held"]))
+
+
+def _restore_clock(feed: Feed, head: Mapping[str, Any], row: Packed) -> None:
+    """Restore the time that is believed; older versions believed the newest measurement."""
+    feed.watermark.front, feed.watermark.is_founding = head.get("front", head["newest"]), head.get("founding", False)
+    if "agreement" in head:
+        agreement = feed.admission.believed.agreement = Agreement(feed.rules.time, **head["agreement"])
+        for name in Agreement.COLUMNS:
+            getattr(agreement, name)[row.columns["slot"]] = row.columns[name]
 
 
 def _claim(pending: Mapping[str, Any]) -> Claim[Pending]:

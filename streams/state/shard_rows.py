@@ -22,6 +22,7 @@ from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from detectors.bins import OpenBin, OpenBins
+from detectors.clock_agreement import Agreement
 from detectors.clock_leaps import Claim
 from detectors.outages import outage_lifecycle
 from detectors.outages.areas import Panel
@@ -80,6 +81,7 @@ def _head(feed: Feed) -> dict[str, Any]:
         "newest": feed.watermark.newest,
         "next_close": feed.watermark.next_close,
         "active": feed.admission.active,
+        **_clock(feed),
         "silent_since": feed.silent_since,
         "scalars": feed.detector.scalars,
         "limits": feed.rules.limits._asdict(),
@@ -88,6 +90,26 @@ def _head(feed: Feed) -> dict[str, Any]:
         **({"gap": list(feed.gap)} if feed.gap.first is not None else {}),
         **({"since": feed.cells.since} if feed.cells else {}),
     }
+
+
+def _clock(feed: Feed) -> dict[str, Any]:
+    """Return how far entities agree on the time, where they decide."""
+    mark, agreement = feed.watermark, feed.admission.believed.agreement
+    if agreement is None:
+        return {"front": mark.front} if mark.front != mark.newest else {}
+    scalars = {name: getattr(agreement, name) for name in Agreement.SCALARS}
+    known = {name: value for name, value in scalars.items() if value != -np.inf}
+    return {"front": mark.front, "founding": mark.is_founding, "agreement": known}
+
+
+def _agreement(feed: Feed) -> dict[str, NDArray[Any]]:
+    """Return the slots in use of what entities agree on."""
+    agreement = feed.admission.believed.agreement
+    if agreement is None:
+        return {}
+    slots = np.flatnonzero((agreement.first > -np.inf) | agreement.before)
+    columns = {name: getattr(agreement, name)[slots] for name in Agreement.COLUMNS}
+    return {"slot": slots.astype(np.int16), **columns}
 
 
 def _moves(feed: Feed) -> list[tuple[int, int, str]]:
@@ -111,7 +133,7 @@ def _feed_rows(feed: Feed, whole: bool) -> Rows:
     yield from _series_rows(feed.index, whole)
     yield from _seen_rows(feed.index)
     yield from _bin_rows(feed.bins, len(feed.index))
-    yield "held", pack({"held": [_pending(claim) for claim in feed.admission.leap_guard.pending]}, {})
+    yield "held", pack({"held": [_pending(claim) for claim in feed.admission.leap_guard.pending]}, _agreement(feed))
     if feed.kind.tracks_members:
         yield from _member_rows(feed.members, len(feed.index))
     yield from _detector_rows(feed, whole)

@@ -9,18 +9,22 @@ import random
 import sys
 from typing import NamedTuple
 
+import numpy as np
 import orjson
 import pytest
 
 from detectors.types import Kind
 from streams.pipeline.process import process
 from streams.pipeline.shard import Shard
+from streams.state.measurement_stage import MeasurementStage
+from streams.state.shard_rows import dump
 from tests.streams import helpers
-from tests.streams.helpers import START, Run, letter, message
+from tests.streams.helpers import START, Run, letter, message, same, taken_over
 
 WIDTH, LATENESS, NETWORKS, BINS = 300, 120, 201, 16
 SKEWS = (0, 60, 100, 150, 300, 500, 3600)
 SHARES = (1 / NETWORKS, 0.1, 0.4)
+Sent = tuple[float, int, float]  # time of receipt, ASN, event time
 
 
 class Scene(NamedTuple):
@@ -40,22 +44,26 @@ class Scene(NamedTuple):
 
     def run(self, seed: int = 1) -> Run:
         """Return what came of a run: each measurement takes up to a minute to arrive."""
+        done, sent = Run(Shard(helpers.settings((self.kind,), WIDTH, LATENESS))), self.sent(seed)
+        for first in range(0, len(sent), 500):
+            _take(done, sent[first : first + 500], self)
+        return done
+
+    def sent(self, seed: int = 1) -> list[Sent]:
+        """Return what is measured, in order of arrival."""
         rng, wrong, sent = random.Random(seed), self.wrong(), []
         for number in range(BINS):
             for asn in range(1, NETWORKS + 1):
                 at = START + number * WIDTH + rng.uniform(0, WIDTH)
                 sent.append((at + rng.uniform(0, 60), asn, at + (self.skew if asn in wrong else 0)))
-        done = Run(Shard(helpers.settings((self.kind,), WIDTH, LATENESS)))
-        sent.sort()
-        for first in range(0, len(sent), 500):
-            _take(done, sent[first : first + 500], self)
-        return done
+        return sorted(sent)
 
 
-def _take(done: Run, sent: list[tuple[float, int, float]], scene: Scene) -> None:
+def _take(done: Run, sent: list[Sent], scene: Scene) -> None:
     values = [message(scene.kind, round(ts, 3), asn, value=20, **_member(scene.kind)) for _, asn, ts in sent]
     received = [at if scene.is_live else at + 10**8 for at, _, _ in sent]
-    emitted = process(done.shard, done.tally, values, range(done.offset, done.offset + len(values)), received)
+    offsets = range(done.offset, done.offset + len(values))
+    emitted = process(done.shard, done.tally, values, offsets, received, is_proven=scene.is_live)
     done.offset += len(values)
     done.outages += [orjson.dumps(outage.entity) for outage in emitted.outages]
     done.dead += [letter(rejected) for rejected in emitted.dead_letters]
@@ -65,28 +73,64 @@ def _member(kind: Kind) -> dict[str, str]:
     return {"member": "a"} if kind == "distinct" else {}
 
 
-@pytest.mark.parametrize("kind", ["count", "gauge", "distinct"])
+@pytest.mark.parametrize(("kind", "is_live"), [("count", True), ("gauge", True), ("distinct", True), ("count", False)])
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("skew", SKEWS)
-def test_a_fast_clock_harms_only_itself(kind: Kind, share: float, skew: float) -> None:
+def test_a_fast_clock_harms_only_itself(kind: Kind, share: float, skew: float, is_live: bool) -> None:
     """Nothing of the others is late or dead, none of them is reported, and time goes on with them."""
-    scene = Scene(share, skew, kind)
-    done = scene.run()
+    done = (scene := Scene(share, skew, kind, is_live)).run()
     assert done.shard.counts[kind].late == 0
     assert {orjson.loads(payload)["asn"] for _, _, payload in done.dead} <= scene.wrong()
     assert done.outages == []
     assert done.shard.feeds[kind].watermark.next_close >= START + (BINS - 2) * WIDTH
 
 
+@pytest.mark.parametrize("is_live", [True, False])
 @pytest.mark.parametrize("skew", [0, 60, 119])
-def test_a_single_network_is_followed(skew: float) -> None:
+def test_a_single_network_is_followed(skew: float, is_live: bool) -> None:
     """Though its clock is ahead by nearly the lateness: nobody else is there."""
     done = Run(Shard(helpers.settings(("count",), WIDTH, LATENESS)))
     for number in range(BINS):
         at = START + number * WIDTH + 10
-        _take(done, [(at, 1, at + skew)], Scene(1, skew))
+        _take(done, [(at, 1, at + skew)], Scene(1, skew, is_live=is_live))
     assert (done.dead, done.shard.counts["count"].late) == ([], 0)
     assert done.shard.feeds["count"].watermark.next_close >= START + (BINS - 2) * WIDTH
+
+
+@pytest.mark.parametrize("skew", [0, 500])
+def test_what_is_read_later_does_not_depend_on_batches_or_restarts(skew: float) -> None:
+    """The same state as of one batch after another, byte by byte; at the end all is closed that others have passed."""
+    scene = Scene(0.4, skew, is_live=False)
+    whole, parts, sent = scene.run(), Run(Shard(helpers.settings(("count",), WIDTH, LATENESS))), scene.sent()
+    rng, at = random.Random(2), 0
+    while at < len(sent):
+        size = rng.choice([1, 7, 40, 400])
+        _take(parts, sent[at : at + size], scene)
+        at += size
+        parts = taken_over(parts, dump(parts.shard, whole=True))
+    assert same(whole.shard, parts.shard)
+    mark = whole.shard.feeds["count"].watermark
+    closed = mark.next_close
+    assert [report.end for report in whole.shard.finish().bin_reports] == list(
+        range(closed + WIDTH, mark.next_close + WIDTH, WIDTH)
+    )
+    assert mark.next_close == mark.rule.closed_until(np.array(max(ts for _, _, ts in sent)))
+
+
+def test_the_worker_closes_when_idle_what_nobody_is_left_to_agree_with() -> None:
+    """A topic with the time of producers: the newest bins close once all is read and nothing came for a while."""
+    settings = helpers.settings(("count",), WIDTH, LATENESS)
+    stage = MeasurementStage(settings, 0, {}, 0.0)
+    values = [message("count", START + 60 * n, 1 + n % 3) for n in range(38)]
+    produced = helpers.records(values)._replace(timestamp_type=0)
+    stage.process(produced, 0.0)
+    mark = stage.shard.feeds["count"].watermark
+    assert mark.is_disputed
+    assert stage.may_follow(0, 60.0)
+    emitted = stage.follow_clock(0, 60.0)
+    assert (emitted.activity["count"].newest, mark.newest) == (START + 60 * 37, START + 60 * 37)
+    assert [report.end for report in emitted.bin_reports][-1] == mark.next_close == START + 7 * WIDTH
+    assert not stage.may_follow(0, 60.0)
 
 
 if __name__ == "__main__":
