@@ -17,8 +17,9 @@ from schemas.calendar import CalendarEntry, Only, Period, encode, entry_of, name
 from schemas.entities import EXAMPLES, entity_named
 from schemas.rejections import one_line
 from schemas.times import format_time, parse_time, time_named
-from streams.cli.calendar_ics import ImportDefaults, ImportWindow, read_ics
+from streams.cli.calendar_ics import ImportDefaults, read_ics
 from streams.cli.common import print_lines, print_rows, settings_of, with_reason
+from streams.cli.ics_recurrence import ImportWindow
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, UsageError
 from streams.config.settings import Settings
@@ -109,7 +110,7 @@ def _import(arguments: Namespace, settings: Settings, now: float) -> None:
     given = ImportDefaults(arguments.entity, _facets(arguments), arguments.timezone)
     found = read_ics(read_bounded(arguments.file, MAX_FILE), str(arguments.file), ImportWindow(moment, until), given)
     print_lines(map(_line, found.entries) if arguments.dry_run else _put(settings, found.entries, now))
-    sys.stderr.writelines(f"ebbtide: {fault}\n" for fault in found.faults)
+    sys.stderr.writelines(f"ebbtide: {line}\n" for line in [*found.remarks, *found.faults])
     if found.faults:
         raise InputError(f"{arguments.file}: {len(found.faults)} events could not be imported")
 

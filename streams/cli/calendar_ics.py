@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import icalendar
 import msgspec
-from dateutil.rrule import rrulestr
-from icalendar.tools import to_datetime
 
 from schemas.calendar import MAX_NOTE, CalendarEntry, Only, entry_of
 from schemas.entities import entity_named
 from schemas.rejections import one_line
+from streams.cli.ics_recurrence import ImportWindow, Moment, occurrences, with_duration_texts
 from streams.cli.time_limit import TimeLimit
 from streams.config.errors import InputError
 
 MAX_SECONDS = 30.0  # for a file
-MAX_REPETITIONS = 1000  # of an event in the window
-TOO_FREQUENT = {"SECONDLY", "MINUTELY"}
-TOO_FINE = ("BYSECOND", "BYMINUTE")
 FACET = re.compile(r"(access|direction|service)=(.+)")
 ENTITIES = "X-EBBTIDE-ENTITIES"
-Moment: TypeAlias = datetime | date
-
-
-class ImportWindow(NamedTuple):
-    """Which events are imported: those that end after `since` and start before `until`."""
-
-    since: datetime
-    until: datetime
 
 
 class ImportDefaults(NamedTuple):
@@ -46,10 +33,11 @@ class ImportDefaults(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """Entries in the order of the file, and one line for each event that has a fault."""
+    """Entries in the order of the file, one line for each event that has a fault, and one for each time left out."""
 
     entries: list[CalendarEntry]
     faults: list[str]
+    remarks: list[str]
 
 
 def read_ics(content: bytes, name: str, window: ImportWindow, defaults: ImportDefaults) -> Imported:
@@ -57,12 +45,14 @@ def read_ics(content: bytes, name: str, window: ImportWindow, defaults: ImportDe
     limit = TimeLimit(MAX_SECONDS)
     calendars = _calendars(content, name, limit)
     events = [(calendar, event) for calendar in calendars for event in calendar.events]
-    moved, found = _moved(event for _, event in events), Imported([], [])
+    moved, found = _moved(event for _, event in events), Imported([], [], [])
     for calendar, event in events:
         try:
             with limit:
                 zone = _zone(defaults.zone or calendar.get("X-WR-TIMEZONE"))
-                found.entries.extend(_entries(event, moved[event.uid], zone, window, defaults))
+                entries, remarks = _entries(event, moved[event.uid], zone, window, defaults)
+                found.entries.extend(entries)
+                found.remarks.extend(f"{name}: event {_title(event)} {remark}" for remark in remarks)
         except TimeoutError as error:
             raise InputError(f"{name}: event {_title(event)}: its repetition {error}, nothing is imported") from None
         except (ValueError, TypeError, AttributeError, OverflowError, msgspec.ValidationError) as error:
@@ -73,7 +63,9 @@ def read_ics(content: bytes, name: str, window: ImportWindow, defaults: ImportDe
 def _calendars(content: bytes, name: str, limit: TimeLimit) -> list[icalendar.Calendar]:
     try:
         with limit:
-            calendars: list[icalendar.Calendar] = icalendar.Calendar.from_ical(content, multiple=True)
+            calendars: list[icalendar.Calendar] = icalendar.Calendar.from_ical(
+                with_duration_texts(content), multiple=True
+            )
     except TimeoutError as error:
         raise InputError(f"{name}: reading it {error}") from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
@@ -106,84 +98,17 @@ def _zone(name: object) -> ZoneInfo:
 
 def _entries(
     event: icalendar.Event, moved: set[Moment], zone: ZoneInfo, window: ImportWindow, defaults: ImportDefaults
-) -> list[CalendarEntry]:
-    """Return the entries of one event, none when it is cancelled or over. Raises ValueError for a fault."""
+) -> tuple[list[CalendarEntry], list[str]]:
+    """Return entries and remarks of one event, none when it is cancelled or over. Raises ValueError."""
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
-        return []
-    first = _first(event)
-    length = _length(event, first)
+        return [], []
+    found = occurrences(event, zone, window, moved)
     entities, facets = _subject(event, defaults)
     note = _note(event)
-    found = []
-    for moment in _starts(event, first, moved, zone, window, length):
-        start, end = _instant(moment, zone), _instant(moment + length, zone)
-        if end > window.since and start < window.until:
-            found.append(entry_of(start.timestamp(), end.timestamp(), entities, facets, note))
-    return found
-
-
-def _first(event: icalendar.Event) -> Moment:
-    first: Moment | None = event.DTSTART
-    if first is None:
-        raise ValueError("has no DTSTART")
-    return first
-
-
-def _length(event: icalendar.Event, first: Moment) -> timedelta:
-    """Return how long the event lasts: one day when it starts with a whole day and has no end. Raises ValueError."""
-    if event.DTEND is None and event.DURATION is None and isinstance(first, datetime):
-        raise ValueError("has neither DTEND nor DURATION")
-    length: timedelta = event.duration if event.DTEND is None else event.DTEND - first
-    if length <= timedelta(0):
-        raise ValueError("ends before it begins")
-    return length
-
-
-def _instant(moment: Moment, zone: ZoneInfo) -> datetime:
-    """Return a moment in UTC. A day begins at midnight in the zone, and a time without a zone is of the zone."""
-    time = to_datetime(moment)
-    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
-
-
-def _starts(
-    event: icalendar.Event,
-    first: Moment,
-    moved: set[Moment],
-    zone: ZoneInfo,
-    window: ImportWindow,
-    length: timedelta,
-) -> Iterator[Moment]:
-    """Yield each start of the event that may lie in the window, in order. Raises ValueError."""
-    if any(TOO_FREQUENT & {str(frequency).upper() for frequency in rule.get("FREQ", ())} for rule in event.rrules):
-        raise ValueError("repeats every minute or second")
-    if any(len(rule.get(part, ())) > 1 for rule in event.rrules for part in TOO_FINE):
-        raise ValueError("repeats several times an hour")
-    if any(end is not None for _, end in event.rdates):
-        raise ValueError("RDATE gives periods, which are not supported")
-    left_out = {*moved, *event.exdates} if event.RECURRENCE_ID is None else set[Moment]()
-    found = {first, *(moment for moment, _ in event.rdates)}
-    is_day = not isinstance(first, datetime)
-    for rule in event.rrules:
-        for time in _by_rule(rule.to_ical().decode(), to_datetime(first), zone, window, length):
-            found.add(time.date() if is_day else time)
-    yield from sorted(found - left_out, key=lambda moment: _instant(moment, zone))
-
-
-def _by_rule(rule: str, first: datetime, zone: ZoneInfo, window: ImportWindow, length: timedelta) -> Iterator[datetime]:
-    """Yield the repetitions of a rule in the window, in the event's own zone: noon stays noon in summer."""
-    repetitions = rrulestr(rule, dtstart=first)
-    for count, time in enumerate(repetitions.xafter(_like(first, window.since, zone) - length - timedelta(days=1))):
-        if _instant(time, zone) >= window.until:
-            return
-        if count >= MAX_REPETITIONS:
-            last = f"{window.until:%Y-%m-%d}"
-            raise ValueError(f"repeats more than {MAX_REPETITIONS} times before {last}: give an earlier --until")
-        yield time
-
-
-def _like(first: datetime, time: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant `time` with the zone of `first`, or without any where `first` has none."""
-    return time.astimezone(first.tzinfo) if first.tzinfo else time.astimezone(zone).replace(tzinfo=None)
+    entries = [entry_of(start.timestamp(), end.timestamp(), entities, facets, note) for start, end in found.periods]
+    return entries, [
+        f"skips {time:%Y-%m-%d %H:%M}, which clocks in {time.tzinfo or zone} skip" for time in found.skipped
+    ]
 
 
 def _subject(event: icalendar.Event, defaults: ImportDefaults) -> tuple[list[str], Only]:

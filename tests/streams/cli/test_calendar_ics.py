@@ -9,7 +9,8 @@ import pytest
 
 from schemas.calendar import Only
 from streams.cli import calendar_ics
-from streams.cli.calendar_ics import ImportDefaults, Imported, ImportWindow, read_ics
+from streams.cli.calendar_ics import ImportDefaults, Imported, read_ics
+from streams.cli.ics_recurrence import ImportWindow
 from streams.cli.time_limit import TimeLimit
 from streams.config.errors import InputError
 
@@ -105,7 +106,7 @@ def test_an_endless_event_is_bounded() -> None:
 
 def test_what_is_cancelled_is_left() -> None:
     """It is no entry, and no fault."""
-    assert read(f"{WHOLE_DAY}STATUS:CANCELLED\n") == Imported([], [])
+    assert read(f"{WHOLE_DAY}STATUS:CANCELLED\n") == Imported([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,6 @@ def test_what_is_cancelled_is_left() -> None:
         (f"{EXAM}X-EBBTIDE-ENTITIES:KZT\n", "'KZT' is no entity"),
         (f"{EXAM}CATEGORIES:asn/1,access=wifi\n", "Invalid enum value 'wifi'"),
         (f"{EXAM}CATEGORIES:asn/1\nRRULE:FREQ=SECONDLY\n", "repeats every minute or second"),
-        (f"{EXAM}CATEGORIES:asn/1\nRRULE:FREQ=DAILY;UNTIL=20270101\n", "UNTIL values must be specified in UTC"),
         (f"{EXAM}CATEGORIES:asn/1\nRECURRENCE-ID:none\n", "RECURRENCE-ID"),
         (f"{EXAM}CATEGORIES:asn/1\n" + 2 * "RECURRENCE-ID:20270101T000000Z\n", "Multiple RECURRENCE-ID defined"),
     ],
@@ -175,3 +175,70 @@ def test_the_limit_is_of_all_events_together() -> None:
                 sum(range(100_000))
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) is before
+
+
+SPRING = "DTSTART;TZID=Europe/Amsterdam:20270327T{0}\nCATEGORIES:country/NL\nRRULE:FREQ=DAILY;COUNT=3\n"
+
+
+def test_days_are_of_the_calendar_and_hours_are_exact() -> None:
+    """One day over a change of clocks has 23 hours; 24 hours are 24 hours, and so is what DTEND gives."""
+    event = "DTSTART;TZID=Europe/Amsterdam:20270328T010000\nCATEGORIES:country/NL\n"
+    ends = [
+        times(read(event + length))[0][1][8:16]
+        for length in (
+            "DURATION:P1D\n",
+            "DURATION:PT24H\n",
+            "DURATION:P1DT1H\n",
+            "DTEND;TZID=Europe/Amsterdam:20270329T010000\n",
+        )
+    ]
+    assert ends == ["28T23:00", "29T00:00", "29T00:00", "28T23:00"]
+
+
+def test_a_length_by_its_end_is_the_same_each_time() -> None:
+    """From 01:00 to 04:00 are three hours, on the day on which the clock goes from two to three as well."""
+    event = SPRING.format("010000") + "DTEND;TZID=Europe/Amsterdam:20270327T040000\n"
+    assert [(start[8:13], end[8:13]) for start, end in times(read(event))] == [
+        ("27T00", "27T03"),
+        ("28T00", "28T03"),
+        ("28T23", "29T02"),
+    ]
+
+
+def test_a_time_that_clocks_skip_is_no_repetition() -> None:
+    """RFC 5545 has it left out and not counted; a remark says so. The first time is read with the old offset."""
+    found = read(f"SUMMARY:Works\n{SPRING.format('023000')}DURATION:PT1H\n")
+    assert [entry.starts[5:16] for entry in found.entries] == ["03-27T01:30", "03-29T00:30", "03-30T00:30"]
+    assert found.remarks == ["x.ics: event 'Works' skips 2027-03-28 02:30, which clocks in Europe/Amsterdam skip"]
+    first = read(f"{SPRING.format('023000')}DURATION:PT1H\n".replace("0327", "0328"))
+    assert [entry.starts[5:16] for entry in first.entries] == ["03-28T01:30", "03-29T00:30", "03-30T00:30"]
+
+
+@pytest.mark.parametrize(
+    "until", ["20261203", "20261203T010000", "20261202T230000Z", "20261203T005959", "20261203T120000Z"]
+)
+def test_until_in_every_form(until: str) -> None:
+    """A day is meant with all its hours, a time without a zone is of the event's zone."""
+    event = "DTSTART;TZID=Europe/Kyiv:20261201T010000\nDURATION:PT2H\nCATEGORIES:country/UA\n"
+    event += f"RRULE:FREQ=DAILY;UNTIL={until}\n"
+    assert len(times(read(event))) == (2 if until.endswith("5959") else 3)
+
+
+def test_until_of_whole_days() -> None:
+    """Three whole days, whether the last is given as a day or as a time."""
+    for until in ("20270103", "20270103T000000Z"):
+        assert len(times(read(f"{WHOLE_DAY}RRULE:FREQ=DAILY;UNTIL={until}\n"))) == 3
+
+
+def test_a_day_that_ends_on_itself_is_one_day() -> None:
+    """As many programs write it."""
+    ((start, end),) = times(read(f"{WHOLE_DAY}DTEND;VALUE=DATE:20270101\n"))
+    assert (start, end) == ("2027-01-01T00:00:00Z", "2027-01-02T00:00:00Z")
+
+
+def test_exceptions_in_other_zones_and_as_days() -> None:
+    """The repeated hour of autumn is left out by its instant, another day as a whole."""
+    event = SPRING.format("023000").replace("20270327", "20261024").replace("=3", "=4") + "DURATION:PT1H\n"
+    left = "EXDATE:20261025T003000Z\nEXDATE;VALUE=DATE:20261026\n"
+    span = ImportWindow(datetime(2026, 10, 1, tzinfo=UTC), SPAN.until)
+    assert [start[8:16] for start, _ in times(read(event + left, span=span))] == ["24T00:30", "27T01:30"]
