@@ -6,12 +6,21 @@ import os
 from collections.abc import Iterator
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from tests.kafka import SHORT_LIVED, ApacheKafka, KafkaUnavailableError, install
 from tests.shared_kafka import shared_kafka
 
 NO_JAVA = "no Java: the Apache Kafka tests were skipped"
+# No test measures time. CI tries the same examples each time, so that a commit is judged by what it changes.
+hypothesis.settings.register_profile(
+    "ebbtide",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=os.environ.get("EBBTIDE_REQUIRE_KAFKA") == "1",
+)
+hypothesis.settings.load_profile("ebbtide")
 STARTING = ("kafka", "embedded", "long")  # markers of tests that start processes
 
 

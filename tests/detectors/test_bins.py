@@ -68,7 +68,7 @@ def account(kind: Kind, ones: list[Arrival]) -> dict[tuple[int, int], tuple[floa
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ONES, st.lists(st.integers(1, 80), max_size=5))
 def test_bins_hold_what_an_account_of_each_measurement_holds(kind: Kind, ones: list[Arrival], cuts: list[int]) -> None:
     """Exactly, to the last bit of the sums, in any batches."""

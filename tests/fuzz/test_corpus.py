@@ -37,7 +37,7 @@ def spoilt(draw: st.DrawFn) -> bytes:
     return base[:at] + other[start : start + 200] + base[end:]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(spoilt())
 def test_inputs_near_the_corpus_hold(data: bytes) -> None:
     """Neither do those that Hypothesis makes of them."""

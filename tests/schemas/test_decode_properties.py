@@ -41,7 +41,7 @@ def test_a_run_is_its_values(values: list[bytes | None]) -> None:
     assert together.dead == apart.dead
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.sampled_from([GOOD, message(), b"x", None, b"[1]", b"[]", message(asn=None)]), min_size=1, max_size=4)
 )

@@ -69,11 +69,13 @@ class Grouping:
     def add(self, report: BinReport) -> None:
         """Add a bin report. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
         outages = list(map(outage_revision_of, report.outages))
+        settled = self.watermarks.settled_until
         turn = self.watermarks.admit(report)
         if turn is None:
             return
+        joins = turn.due in self.waiting and turn.due >= settled  # no incident has gone past an instant that waits
         feed, instant = report.feed, self.waiting.setdefault(turn.due, Instant())
-        instant.end = max(instant.end, turn.end)
+        instant.end = max(instant.end, report.end if joins else turn.end)
         self.late[feed] += turn.is_late
         bins, status = instant.bins.setdefault(feed, {}), BinStatus(report.fault, report.empty)
         bins[report.end] = status | bins[report.end] if report.end in bins else status

@@ -159,11 +159,16 @@ class ReporterWatermarks:
         return max(self.ends[shard][feed] + width + lateness, newest - patience)
 
     def _oldest_awaited(self, feed: str) -> float:
-        """Return when the oldest bin is due that areas can report by now: all shards of the feed have done so."""
-        ends = [self.ends[shard][feed] for shard in self.expected.shards if feed in self.ends.get(shard, {})]
-        common = min(ends, default=-1)
+        """Return when the oldest bin is due that areas can report by now: all shards have that are waited for."""
+        common = min((self.ends[shard][feed] for shard in self._reporting(feed)), default=-1)
         bins = self.awaited[feed].items()
         return min((due for end, due in bins if end <= common and due >= self.settled_until), default=inf)
+
+    def _reporting(self, feed: str) -> Iterator[str]:
+        """Yield the shards in which a feed is not silent."""
+        for shard in self.expected.shards:
+            if feed in self.ends.get(shard, {}) and feed not in self.silent.get(shard, ()):
+                yield shard
 
     def _turn(self, report: BinReport) -> Turn:
         reporter, feed = report.reporter, report.feed

@@ -38,7 +38,7 @@ def course(kind: Kind, parts: list[tuple[int, float]], seed: int, after: int | N
     return changes + detector.expire(START + HOUR * len(values))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(["gauge", "count"]), PARTS, st.integers(0, 3), st.sampled_from([None, 24 * HOUR]))
 def test_every_course_is_well_formed(kind: Kind, parts: list[tuple[int, float]], seed: int, after: int | None) -> None:
     """Revisions count up, states follow their order, and no outage comes back after its last word."""

@@ -34,7 +34,7 @@ def account(events: list[tuple[int, str, int, bool]]) -> list[list[tuple[int, in
     return bins
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS)
 def test_members_are_counted_as_an_account_of_each_event_counts_them(
     events: list[tuple[int, str, int, bool]],
@@ -81,7 +81,7 @@ def _counts(events: list[tuple[int, str, int, bool, int]], start: int) -> tuple[
     return sum(after.values()), len(after), lost, back
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LATE)
 def test_late_events_put_right_who_is_up_and_are_nobodys_loss(events: list[tuple[int, str, int, bool, int]]) -> None:
     """The newest event by event time decides who is up, however late it came; only a bin's own events are counted."""
@@ -93,7 +93,7 @@ def test_late_events_put_right_who_is_up_and_are_nobodys_loss(events: list[tuple
         assert list(shown) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LATE, st.sampled_from([1, 2, 5]))
 def test_events_without_an_effect_may_be_dropped_at_any_time(
     events: list[tuple[int, str, int, bool, int]], every: int

@@ -32,7 +32,7 @@ STEPS: dict[str, Callable[[Program], object]] = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.permutations([0, 0, 0, 1, 1, 1, 2, 2, 2]),
     st.lists(st.sampled_from(sorted(STEPS)), min_size=20, max_size=60),

@@ -128,7 +128,7 @@ def test_a_refused_storm_is_given_up_as_a_whole() -> None:
 STEPS = ("read", "read", "read", "send", "send", "send and die", "commit", "die")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.permutations([number for number in range(4) for _ in range(3)]), st.lists(st.sampled_from(STEPS), max_size=60)
 )

@@ -136,7 +136,7 @@ NOTICES = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(NOTICES, min_size=1, max_size=3), st.sampled_from([1, 100]))
 def test_slack_stays_within_its_limits(notices: list[Notice], times: int) -> None:
     """Blocks and their texts keep to the limits, contain no link or mention, and name each notice of a digest."""
@@ -158,7 +158,7 @@ def test_slack_stays_within_its_limits(notices: list[Notice], times: int) -> Non
         assert sum(text.count("🔴") for text in sections) >= len(items)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(NOTICES, st.sampled_from(["opened", "changed", "ended"]))
 def test_pagerduty_stays_within_its_limits(notice: Notice, action: str) -> None:
     """An event has a summary, a key and a source, and at most 512 kB."""

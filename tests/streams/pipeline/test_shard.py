@@ -17,7 +17,7 @@ from tests.streams.helpers import DAY, HOUR, KINDS, LATER, START, Run, message, 
 
 SEEDS = st.integers(0, 10_000)
 CUTS = st.lists(st.integers(0, 1500), max_size=30)
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=12)
 
 
 def everything(done: Run) -> tuple[object, ...]:

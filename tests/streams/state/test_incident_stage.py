@@ -118,7 +118,7 @@ class Fragile(dict[bytes, bytes]):
         super().__setitem__(key, value)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_crash_between_any_two_steps_changes_nothing(
     messages: list[bytes], undisturbed: list[bytes], data: st.DataObject
@@ -141,7 +141,7 @@ def test_a_crash_between_any_two_steps_changes_nothing(
     assert list(dict.fromkeys(sent)) == undisturbed
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_late_findings_count_where_they_stand_in_the_topic(interrupted: list[bytes], data: st.DataObject) -> None:
     """However they are cut into batches, and whenever the stage starts again, they give the same revisions."""

@@ -22,7 +22,7 @@ SERIES = 50_000
 WIDTH = 300
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 1500), min_size=1, max_size=6), st.sampled_from([0, 2 * HOUR]))
 def test_a_snapshot_at_any_point_continues_with_the_same_bytes(seed: int, cuts: list[int], forget: int) -> None:
     """Rows are gathered as a worker does, changed ones only; after each cut a new shard takes over."""

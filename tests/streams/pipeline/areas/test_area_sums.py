@@ -24,7 +24,7 @@ from tests.streams.area_helpers import gauges, placed, revisions, sums_of
 from tests.streams.helpers import DAY, HOUR, KINDS, START, interrupted, message, run, same
 
 DAYS = 24 * 4
-FEW = settings(max_examples=8, deadline=None)
+FEW = settings(max_examples=8)
 SEEDS, CUTS = st.integers(0, 10_000), st.lists(st.integers(1, 1500), min_size=1, max_size=5)
 
 

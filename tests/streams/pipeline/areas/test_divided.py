@@ -29,7 +29,7 @@ def newest(outages: list[bytes]) -> dict[tuple[str, int], bytes]:
     return found
 
 
-@example(max_examples=8, deadline=None)
+@example(max_examples=8)
 @given(st.integers(0, 10_000), HOMES, st.sampled_from([1, 2, 4]), st.sampled_from([170, 600, 100_000]))
 def test_any_split_finds_what_one_finds(seed: int, homes: list[int], partitions: int, every: int) -> None:
     """Networks of every kind of feed spread at random, partitions without any among them: byte by byte the same."""

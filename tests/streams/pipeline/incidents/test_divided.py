@@ -65,13 +65,23 @@ def detected(settings: Settings, messages: Sequence[tuple[int, bytes]]) -> list[
     return [line.rstrip(b"\n") for line in lines[0]]
 
 
-@example(max_examples=6, deadline=None)
+@example(max_examples=6)
 @given(st.integers(0, 10_000), HOMES, st.sampled_from([1, 2, 4]), st.sampled_from([170, 100_000]))
 def test_any_split_makes_the_incidents_of_one(seed: int, homes: list[int], partitions: int, every: int) -> None:
     """Networks spread at random: byte by byte the same, in the same order."""
     settings, messages = divided.settings(partitions, KINDS), placed(seed)
     logs = split(messages, homes_of(homes, partitions), partitions)
     assert Grouped(settings, logs).run(every).revisions == detected(settings, messages)
+
+
+@pytest.mark.parametrize(
+    ("seed", "homes", "partitions"), [(3, [0] * NETWORKS, 4), (3, [*[0] * 7, 2], 2), (3, [*[0] * 7, 3], 4)]
+)
+def test_empty_and_sparse_partitions(seed: int, homes: list[int], partitions: int) -> None:
+    """Incidents wait for areas whatever silent partitions said last, and keep the time of the report."""
+    settings, messages = divided.settings(partitions, KINDS), placed(seed)
+    logs = split(messages, homes_of(homes, partitions), partitions)
+    assert Grouped(settings, logs).run(170).revisions == detected(settings, messages)
 
 
 @pytest.mark.parametrize("partitions", [1, 3])

@@ -45,7 +45,7 @@ def interleaved(data: st.DataObject, reports: Sequence[Sequence[BinReport]]) -> 
     return order
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_the_order_of_shards_does_not_matter(
     reports: list[list[BinReport]], expected: list[bytes], data: st.DataObject
@@ -54,7 +54,7 @@ def test_the_order_of_shards_does_not_matter(
     assert incidents(SETTINGS, 3, interleaved(data, reports)) == expected
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_what_shards_repeat_after_a_crash_changes_nothing(
     reports: list[list[BinReport]], expected: list[bytes], data: st.DataObject

@@ -117,7 +117,7 @@ def named(text: str) -> WorkerView:
 PLAIN = [reader.tags for reader in every_page(named("plain"))]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=64)))
 def test_names_stay_text(text: str) -> None:
     """Whatever a name holds, the pages have the same tags and attributes as with a plain one."""
