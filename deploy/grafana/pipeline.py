@@ -79,6 +79,14 @@ def _flow() -> list[AnyPanel]:
         .with_target(
             over_time(f"{late_rate} / ({late_rate} + {_rate('measurements_binned', 'feed')} > 0)", "{{feed}}")
         ),
+        graph(
+            "Unreadable events",
+            "Records of the topics of outages and incidents that are neither, as each worker has met since its start.",
+            "short",
+            (12, 8),
+        )
+        .thresholds(steps((None, GREEN), (1, RED)))
+        .with_target(over_time(f"max by (instance) (ebbtide_events_unreadable_total{{{JOB}}})", "{{instance}}")),
     ]
 
 

@@ -37,6 +37,8 @@ def read_parts(
     """
     parts = [TopicPartition(*part) for part in wanted]
     tables: dict[tuple[str, int], dict[bytes, bytes]] = {(tp.topic, tp.partition): {} for tp in parts}
+    if not parts:
+        return tables
     with reading(kafka) as consumer:
         consumer.assign(parts)
         consumer.seek_to_beginning(*parts)

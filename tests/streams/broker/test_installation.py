@@ -24,7 +24,7 @@ FEED = {"signal": "bgp", "kind": "gauge", "bin": "5m"}
 MINE = Installation(app_id="a", topics=["clock", "outages"], feeds=["bgp", "ndt"])
 
 
-def settings(prefix: str = "", **kafka: str) -> Settings:
+def settings(prefix: str = "", **kafka: object) -> Settings:
     """Return settings with a feed."""
     return from_builtins({"kafka": {"prefix": prefix, **kafka}, "feeds": {"bgp": FEED}})
 
@@ -167,3 +167,9 @@ def test_changed_feeds_are_said_once() -> None:
         said = [installation.record(installation.of_workers(wider)) for _ in range(2)]
     assert said == ["other feeds than at the start before (new: ndt)", ""]
     assert {b"".join(rows.values()) for rows in owners.rows.values()} == {encode(installation.of_workers(wider).mine)}
+
+
+def test_a_cluster_without_topics_is_free() -> None:
+    """Nothing is read where nothing is."""
+    with patch.object(installation, "existing", lambda _: {"measurements": 4}):
+        installation.demand_own(installation.of_workers(settings(bootstrap_servers=("127.0.0.1:1",))))
