@@ -26,7 +26,7 @@ _MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
 MAX_SETTINGS = 1 << 20  # bytes
 DEFAULT_SETTINGS = Path("ebbtide.toml")
 # A password of digits is still a text, and one that looks like TOML is not TOML.
-_LITERAL = ("_SASL_USERNAME", "_SASL_PASSWORD", "_SSL_KEY_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
+_LITERAL = ("_USERNAME", "_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
 
 _LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS", "_PATHS", "_SHARED")
 _ONE_OF = "EBBTIDE_KAFKA_KEYS"  # no list, as the keys of receivers are

@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from streams.config.secret import Secret
 from streams.config.sources import Fields, WatchedSource
-from streams.config.types import Duration, WebAddress
+from streams.config.types import Duration, WebAddress, check_secrets
 
 StreamAddress = Annotated[str, Meta(pattern=r"^wss?://[^\s@#\"'<>]+\Z")]
 RIPE_TERMS: Final = "RIPE Atlas, RIPE NCC: terms at https://atlas.ripe.net/about/terms-and-conditions"
@@ -63,3 +64,45 @@ class AtlasSource(NetworkSource, tag="atlas", frozen=True):
     def preset(self) -> Fields:
         """What `sources/atlas_events.py` makes of an event."""
         return Fields(ts="timestamp", asn="asn_v4", country="country_code", member="probe", up="up")
+
+
+class PrometheusSource(NetworkSource, tag="prometheus", frozen=True, kw_only=True):
+    """Range queries of Prometheus, or of what answers as it does; labels are fields; see sources/prometheus.md."""
+
+    url: Annotated[WebAddress, Meta(description="address of the server, without `/api/v1`")]
+    query: Annotated[str, Meta(min_length=1, description="PromQL of the value at the end of each step")]
+    of: Annotated[str | None, Meta(description="for a `ratio`: PromQL of the trials, with the same labels")] = None
+    step: Annotated[Duration, Meta(description="step, whole seconds; the bin of the feed or a part of it")] = Duration(
+        60
+    )
+    token: Annotated[Secret | None, Meta(description="token (`Authorization: Bearer …`)")] = None
+    token_file: Annotated[str | None, Meta(description="file with the token")] = None
+    username: Annotated[str | None, Meta(description="user name, in place of a token")] = None
+    password: Annotated[Secret | None, Meta(description="password of the user")] = None
+    password_file: Annotated[str | None, Meta(description="file with the password")] = None
+    ca_file: Annotated[str | None, Meta(description="certificates to trust (default: those of the system)")] = None
+    cert_file: Annotated[str | None, Meta(description="certificate to show the server")] = None
+    key_file: Annotated[str | None, Meta(description="key of the certificate, if it is in a separate file")] = None
+    lateness: Annotated[Duration, Meta(description="how long after its end a step is asked for")] = Duration(30)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_secrets(self, ("token", "password"))
+        check_step(self.step)
+        if self.username is not None and (self.token or self.token_file) is not None:
+            raise ValueError("`username` and `token`: give one of them")
+        if self.username is None and (self.password or self.password_file) is not None:
+            raise ValueError("a password without `username` has no effect")
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("`key_file` without `cert_file` has no effect")
+
+    @property
+    def preset(self) -> Fields:
+        """What `sources/prometheus.py` puts beside the labels."""
+        return Fields(ts="__time__", value="__value__", of=None if self.of is None else "__of__")
+
+
+def check_step(step: Duration) -> None:
+    """Raise ValueError for a step that is not a whole number of seconds."""
+    if step < 1 or not float(step).is_integer():
+        raise ValueError(f"`step` is a whole number of seconds, at least 1, got {float(step):g} s")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from streams.config.network_sources import AtlasSource
+from streams.config.network_sources import AtlasSource, PrometheusSource
 from streams.config.sources import FilesSource, Goflow2Source, KafkaSource, PmacctSource
 
-AnySource: TypeAlias = FilesSource | KafkaSource | Goflow2Source | PmacctSource | AtlasSource
+AnySource: TypeAlias = FilesSource | KafkaSource | Goflow2Source | PmacctSource | AtlasSource | PrometheusSource
 SOURCE_TYPES: Final[dict[str, Any]] = {
     "files": FilesSource,
     "kafka": KafkaSource,
     "goflow2": Goflow2Source,
     "pmacct": PmacctSource,
     "atlas": AtlasSource,
+    "prometheus": PrometheusSource,
 }

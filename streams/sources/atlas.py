@@ -31,7 +31,7 @@ class AtlasReader:
         self._events = InOrder(float(source.lateness), released=position.offset if position else 0)
         self._places: dict[int, ProbePlace] = {}
         self._reported = 0
-        oldest = int(link.ports.now() - float(source.backfill))
+        oldest = int((link.began if position is None else link.ports.now()) - float(source.backfill))
         self._at = oldest if position is None else max(position.offset, oldest)
         self._gap: Gap | None = None if position is None or position.offset >= oldest else (position.offset, oldest)
         self._is_new = position is None

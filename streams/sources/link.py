@@ -12,6 +12,7 @@ import aiohttp
 from streams.config.errors import EbbtideError
 from streams.config.network_sources import NetworkSource
 from streams.http_client import AGENT, seconds_asked
+from streams.sources.credentials import session_options
 from streams.sources.ports import SourcePorts
 
 MOST_BYTES = 256 * 2**20  # of an answer
@@ -32,10 +33,10 @@ class ConnectionLostError(EbbtideError):
 
 
 class Link:
-    """Connections of one source. `timeout`: seconds for a request."""
+    """Connections of one source. `timeout`: seconds for a request. `began`: when the run began (Unix seconds)."""
 
-    def __init__(self, session: aiohttp.ClientSession, ports: SourcePorts, timeout: float) -> None:
-        self._session, self.ports, self._timeout = session, ports, timeout
+    def __init__(self, session: aiohttp.ClientSession, ports: SourcePorts, timeout: float, began: float) -> None:
+        self._session, self.ports, self._timeout, self.began = session, ports, timeout, began
         self._sockets: list[aiohttp.ClientWebSocketResponse] = []
 
     async def get(self, url: str, query: Mapping[str, str] | None = None) -> bytes:
@@ -140,11 +141,13 @@ def _plain(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def linked(source: NetworkSource, name: str, ports: SourcePorts) -> AsyncIterator[Link]:
+async def linked(source: NetworkSource, name: str, ports: SourcePorts, began: float) -> AsyncIterator[Link]:
     """Yield a link with connections of its own, closed at the end. Raises SettingsError for credentials."""
     limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
-    async with aiohttp.ClientSession(timeout=limits, headers={"User-Agent": AGENT}) as session:
-        link = Link(session, ports, float(source.timeout))
+    options = session_options(source, name)
+    options["headers"] = {"User-Agent": AGENT, **options.get("headers", {})}
+    async with aiohttp.ClientSession(timeout=limits, **options) as session:
+        link = Link(session, ports, float(source.timeout), began)
         try:
             yield link
         finally:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
-from streams.config.network_sources import AtlasSource, NetworkSource
-from streams.config.settings import FeedSettings
-from streams.sources import atlas
+from streams.config.network_sources import AtlasSource, NetworkSource, PrometheusSource
+from streams.sources import atlas, poll
 from streams.sources.link import Link
 from streams.sources.part_clock import Position
+from streams.sources.prometheus import PrometheusService
 from streams.sources.records import Arrival
 
 
@@ -20,10 +20,14 @@ class NetworkReader(Protocol):
         """Yield what comes, first an arrival that shows that the service answers. Raises ConnectionLostError."""
 
 
-def network_reader(
-    source: NetworkSource, feed: FeedSettings, link: Link, positions: Mapping[str, Position]
-) -> NetworkReader:
+def network_reader(source: NetworkSource, link: Link, positions: Mapping[str, Position]) -> NetworkReader:
     """Return what reads a source from its position."""
     if isinstance(source, AtlasSource):
         return atlas.AtlasReader(source, link, positions.get(atlas.PART))
+    return poll.PollReader(_service(source), source, link, positions.get(poll.PART))
+
+
+def _service(source: NetworkSource) -> poll.RangeService:
+    if isinstance(source, PrometheusSource):
+        return PrometheusService(source)
     raise NotImplementedError(type(source).__name__)

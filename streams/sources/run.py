@@ -107,6 +107,7 @@ class SourceRun:
         self._settings, self.name, self._is_dry, self._until = settings, name, is_dry, until
         self._source, self._printing = source_named(settings, name), PrintingSender()
         self._ports, self._recorder = ports, SourceRecorder(metrics, name, self._source.feed)
+        self._began = ports.now()
         self._data_from, self._data_to = 0.0, 0.0  # times of the first and the last data of a connection
         self.stages: list[SourceStage] = []
 
@@ -192,9 +193,8 @@ class SourceRun:
         self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, saved: SavedSource
     ) -> Connected:
         stage = stage_of(self._settings, self.name, decoder_of(self.name, source, "json"), saved)
-        link = await stack.enter_async_context(linked(source, self.name, self._ports))
-        feed = self._settings.feeds[source.feed]
-        arrivals = network_reader(source, feed, link, saved.positions).arrivals()
+        link = await stack.enter_async_context(linked(source, self.name, self._ports, self._began))
+        arrivals = network_reader(source, link, saved.positions).arrivals()
         return Connected(stage, self._noting(arrivals, stage), sender, str(source.__struct_config__.tag))
 
     async def _noting(self, arrivals: AsyncIterator[Arrival], stage: SourceStage) -> AsyncIterator[Arrival]:

@@ -216,7 +216,7 @@ async def test_a_gap_beyond_the_history_is_recorded(tmp_path: Path) -> None:
         assert isinstance(source, AtlasSource)
         position = Position(offset=MIDNIGHT - 500, sent=MIDNIGHT - 600, done=MIDNIGHT - 500)
         stage = stage_of(settings, "atlas", decoder_of("atlas", source, "json"), SavedSource({PART: position}))
-        async with linked(source, "atlas", fake.clock.ports()) as link:
+        async with linked(source, "atlas", fake.clock.ports(), NOON) as link:
             arrivals = AtlasReader(source, link, position).arrivals()
             arrival = await anext(arrivals)
             await arrivals.aclose()

@@ -24,7 +24,7 @@ from tests.streams.sources.virtual_clock import VirtualClock
 @asynccontextmanager
 async def link_to(clock: VirtualClock) -> AsyncIterator[Link]:
     """Yield a link with the clock of a test."""
-    async with linked(AtlasSource(feed="f"), "s", clock.ports()) as link:
+    async with linked(AtlasSource(feed="f"), "s", clock.ports(), START) as link:
         yield link
 
 
