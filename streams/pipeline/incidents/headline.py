@@ -18,7 +18,18 @@ _WITH_THE_ENDS = ("Islands", "Republic", "Territories", "Emirates")
 _THE = {"Bahamas", "Comoros", "Gambia", "Maldives", "Netherlands", "Philippines"}
 MAX_PLACES = 3  # named in a sentence; more are counted
 MAX_SERVICES = 5
+NO_COUNTRY = re.compile("AA|Q[M-Z]|X[A-JL-Z]|ZZ")  # codes that ISO 3166-1 leaves to users; Kosovo's XK is agreed upon
 HALF = 0.5  # share of a country from which the country is named in place of its regions
+
+
+def territory(code: str) -> str | None:
+    """Return the English name of a country; None of a code that names none.
+
+    >>> territory("GB"), territory("XK"), territory("XA")
+    ('United Kingdom', 'Kosovo', None)
+    """
+    name = None if NO_COUNTRY.fullmatch(code) else _ENGLISH.territories.get(code)
+    return None if name is None else str(name)
 
 
 def country_name(code: str) -> str:
@@ -27,7 +38,7 @@ def country_name(code: str) -> str:
     >>> country_name("GB"), country_name("MM"), country_name("XX")
     ('the United Kingdom', 'Myanmar', 'XX')
     """
-    name = re.sub(r" \([^)]*\)$", "", str(_ENGLISH.territories.get(code, code)))
+    name = re.sub(r" \([^)]*\)$", "", territory(code) or code)
     name = name.replace(" SAR China", "").replace(" & ", " and ").replace(" - ", "-")
     needs = name in _THE or name.startswith(_WITH_THE) or name.endswith(_WITH_THE_ENDS)
     return f"the {name}" if needs else name

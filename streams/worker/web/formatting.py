@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from babel import Locale
 from markupsafe import Markup
 
 from schemas.outage import Outage, lost
 from schemas.rejections import one_line, printable
 from schemas.times import format_time
+from streams.pipeline.incidents.headline import territory
 
 NO_BREAK = "\xa0"
 _HARMLESS = (NO_BREAK, "\u200c", "\u200d")  # the joiners shape letters of Persian and of Indian scripts
-_ENGLISH = Locale("en")
 
 
 def visible(value: object) -> object:
@@ -81,8 +80,8 @@ def entity(name: str) -> str:
     kind, _, rest = name.partition("/")
     if kind == "asn":
         return f"AS{rest}"
-    country = _ENGLISH.territories.get(rest) if kind == "country" else None
-    return str(country) if country else one_line(f"{kind} {rest}")
+    country = territory(rest) if kind == "country" else None
+    return country if country else one_line(f"{kind} {rest}")
 
 
 def who(outage: Outage) -> str:
