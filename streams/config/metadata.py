@@ -120,7 +120,7 @@ class Register:
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file
-        self.seen = _stamp(file)
+        self.seen = file_stamp(file)
         self.now = read_metadata(file)
 
     @property
@@ -150,15 +150,15 @@ class Register:
 
     def is_stale(self) -> bool:
         """Return whether the file has changed since the last attempt to read it."""
-        return _stamp(self.file) != self.seen
+        return file_stamp(self.file) != self.seen
 
     def renew(self) -> None:
         """Read the file again. Raises InputError when it is broken; the metadata then stay as they are."""
-        self.seen = _stamp(self.file)
+        self.seen = file_stamp(self.file)
         self.now = read_metadata(self.file)
 
 
-def _stamp(file: Path | None) -> tuple[int, int, int] | None:
+def file_stamp(file: Path | None) -> tuple[int, int, int] | None:
     """Return time, size and inode of a file, which differ when it changes; None when there is no file."""
     try:
         found = file.stat() if file else None

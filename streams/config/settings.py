@@ -251,6 +251,9 @@ class Settings(Section, frozen=True):
                 check_source(source, self.feeds[source.feed].kind)
             except ValueError as error:
                 raise ValueError(f"sources.{name}: {error}") from None
+            country = source.mapping.given().get("country")
+            if country is not None and country.metadata and self.metadata.file is None:
+                raise ValueError(f"sources.{name}: `fields.country`: `metadata` needs a `file` in [metadata]")
             if source.says_zero(self.feeds[source.feed].kind) and self.feeds[source.feed].absent == "zero":
                 raise ValueError(f'sources.{name} says zero itself: feeds.{source.feed}: `absent` is "missing"')
 

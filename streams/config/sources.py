@@ -34,15 +34,25 @@ class FieldSource(Section, frozen=True):
     zone: Annotated[
         str | None, Meta(description="for `ts` with a form of strptime: time zone of a text without one")
     ] = None
+    prefixes: Annotated[
+        str | None,
+        Meta(description="for `asn`: the value is an address, whose network this table of prefixes names"),
+    ] = None
+    metadata: Annotated[bool, Meta(description="for `country`: that of the network, by the file of `[metadata]`")] = (
+        False
+    )
     times: Annotated[Path | None, Meta(description="for `value` and `of`: a second name; both are multiplied")] = None
     zero: Annotated[
         Annotated[float, Meta(ge=0)] | None, Meta(description="with `times`: what a factor of 0 counts as")
     ] = None
 
     def __post_init__(self) -> None:
-        origins = (self.path, self.const, self.key or None, self.header, self.kafka_timestamp or None)
+        flags = (self.key or None, self.kafka_timestamp or None, self.metadata or None)
+        origins = (self.path, self.const, self.header, *flags)
         if sum(origin is not None for origin in origins) != 1:
-            raise ValueError("a field needs exactly one of `path`, `const`, `key`, `header`, `kafka_timestamp`")
+            raise ValueError(
+                "a field needs exactly one of `path`, `const`, `key`, `header`, `kafka_timestamp`, `metadata`"
+            )
         if self.zero is not None and self.times is None:
             raise ValueError("`zero` has no effect without `times`")
         if self.times is not None and not isinstance(self.path, str):
@@ -109,6 +119,8 @@ class Fields(Section, frozen=True):
         for name, source in self.given().items():
             if name != "ts" and (source.unit or source.kafka_timestamp):
                 raise ValueError(f"`{name}`: `unit` and `kafka_timestamp` are for `ts` only")
+            if (name != "asn" and source.prefixes) or (name != "country" and source.metadata):
+                raise ValueError(f"`{name}`: `prefixes` is for `asn` only, `metadata` for `country` only")
             if name not in ("value", "of") and source.times is not None:
                 raise ValueError(f"`{name}`: `times` is for `value` and `of` only")
             if name != "asn" and len(source.paths) > 1:
@@ -269,6 +281,8 @@ def check_source(source: SourceSettings, kind: Kind) -> None:
             raise ValueError(f"`fields` has no `{name}`, which a feed of kind `{kind}` needs")
     if not {"asn", "country", "region"} & set(given):
         raise ValueError("`fields` has none of `asn`, `country` and `region`")
+    if "country" in given and given["country"].metadata and "asn" not in given:
+        raise ValueError("`fields.country`: `metadata` needs `fields.asn`")
     for name, kinds in _ONLY_FOR.items():
         if name in given and kind not in kinds:
             raise ValueError(f"`fields.{name}` has no effect in a feed of kind `{kind}`")

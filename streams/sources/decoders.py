@@ -8,6 +8,7 @@ from typing import cast
 
 from streams.config.errors import SettingsError
 from streams.config.sources import SourceSettings
+from streams.sources.enrichment import Enrichment
 from streams.sources.json_decoder import JsonDecoder
 from streams.sources.records import Decoder
 
@@ -15,10 +16,10 @@ GROUP = "ebbtide.sources"
 FORMATS = ("csv", "json")
 
 
-def decoder_of(name: str, source: SourceSettings, form: str) -> Decoder:
+def decoder_of(name: str, source: SourceSettings, form: str, enrichment: Enrichment | None = None) -> Decoder:
     """Return the decoder of a format. Raises SettingsError, which names the source, when there is none."""
     if form in FORMATS:
-        return JsonDecoder(source, is_flat=form == "csv")
+        return JsonDecoder(source, form == "csv", enrichment)
     plugins = {plugin.name: plugin for plugin in entry_points(group=GROUP)}
     if form not in plugins:
         there = ", ".join(sorted({*FORMATS, *plugins}))

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from schemas.entities import LAST_ASN, network_number
 from streams.config.sources import FieldSource
+from streams.sources.enrichment import PrefixRegister
 from streams.sources.item_type import Getter
 from streams.sources.records import RawRecord
 from streams.sources.units import ReadTime, per_second, reader_of
@@ -43,7 +44,7 @@ def raw_column(source: FieldSource, getters: Mapping[str, Getter]) -> Callable[.
         return lambda items, records: [_text(dict(record.headers).get(name)) for record in records]
     if source.kafka_timestamp:
         return lambda items, records: [_seconds(record.timestamp) for record in records]
-    if source.const is not None:
+    if source.const is not None or source.metadata:  # the country of the metadata follows when the network is read
         constant = source.const
         return lambda items, records: [constant] * len(items)
     get = getters[source.paths[0]]
@@ -189,9 +190,16 @@ def state_column(source: FieldSource, getters: Mapping[str, Getter]) -> Column:
     return lambda items, records, errors: _converted(raw(items, records), convert, errors)
 
 
-def network_columns(source: FieldSource, getters: Mapping[str, Getter]) -> list[Column]:
-    """Return a column of numbers for each network of a record; 0 where none stands."""
+def network_columns(
+    source: FieldSource, getters: Mapping[str, Getter], prefixes: PrefixRegister | None = None
+) -> list[Column]:
+    """Return a column of numbers for each network of a record; 0 where none stands.
+
+    `prefixes`: the values are addresses, whose networks it names.
+    """
     origins = [FieldSource(path=path) for path in source.paths] or [source]
+    if prefixes is not None:
+        return [_address_column(raw_column(origin, getters), place(origin), prefixes) for origin in origins]
     return [_network_column(raw_column(origin, getters), place(origin)) for origin in origins]
 
 
@@ -203,6 +211,18 @@ def _network_column(raw: Callable[..., list[Any]], name: str) -> Column:
         return _converted(values, lambda value: asn_of(value, name), errors)
 
     return read
+
+
+def _address_column(raw: Callable[..., list[Any]], name: str, prefixes: PrefixRegister) -> Column:
+    def convert(value: Any) -> int:  # noqa: ANN401
+        if value is None or value == "":
+            return 0
+        try:
+            return prefixes.network_of(str(value))
+        except ValueError:
+            raise WrongFieldError("out-of-range", "asn", f"{name}: no address: {value!r:.80}") from None
+
+    return lambda items, records, errors: _converted(raw(items, records), convert, errors)
 
 
 def asn_of(value: Any, name: str) -> int:  # noqa: ANN401

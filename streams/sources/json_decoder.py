@@ -14,6 +14,7 @@ from schemas.measurement import Measurement, is_name
 from schemas.rejections import one_line
 from streams.config.sources import SourceSettings
 from streams.sources import field_readers as readers
+from streams.sources.enrichment import Enrichment
 from streams.sources.field_readers import Column, Errors, WrongFieldError
 from streams.sources.item_type import ItemType, item_type
 from streams.sources.items import ItemDecoder, Items, keeper
@@ -40,11 +41,16 @@ class _Columns(NamedTuple):
 
 
 class JsonDecoder:
-    """Decodes as the settings of a source say. `is_flat`: names with dots are columns of a table."""
+    """Decodes as the settings of a source say. `is_flat`: names with dots are columns of a table.
 
-    def __init__(self, source: SourceSettings, is_flat: bool = False) -> None:
+    `enrichment`: what to look up in tables, by default those that the settings name, without metadata.
+    """
+
+    def __init__(self, source: SourceSettings, is_flat: bool = False, enrichment: Enrichment | None = None) -> None:
         item = item_type(_paths(source), is_flat)
-        self._columns = _compiled(source, item)
+        found = enrichment or Enrichment(source)
+        self._columns = _compiled(source, item, found)
+        self._country_of = found.country_of if found.metadata else None
         self._items = ItemDecoder(item)
         self._keep = keeper(source.kept, item)
 
@@ -81,7 +87,10 @@ class JsonDecoder:
             columns, networks = ([list(compress(column, flags)) for column in found] for found in (columns, networks))
         if not networks:
             return _of_places(*columns), 0, 0
-        return _of_networks(columns, networks, compiled.exporter is not None)
+        rows = _of_networks(columns, networks, compiled.exporter is not None)
+        if self._country_of:
+            _set_countries(rows[0], self._country_of)
+        return rows
 
     def _places(self, args: tuple[Sequence[Any], Sequence[RawRecord], Errors]) -> list[Place]:
         """Return country, region and facets of each object."""
@@ -100,6 +109,13 @@ class JsonDecoder:
 def _of_places(index: Any, ts: Any, places: Any, *others: Any) -> list[Row]:  # noqa: ANN401
     series = [(None, *place) for place in places]
     return list(map(Row, index, ts, series, *others))
+
+
+def _set_countries(rows: list[Row], country_of: Callable[[int], str | None]) -> None:
+    for row in rows:
+        asn, _, *place = row.series
+        if asn is not None:
+            row.series = (asn, country_of(asn), *place)  # type: ignore[assignment]
 
 
 def _of_networks(
@@ -154,7 +170,7 @@ def _paths(source: SourceSettings) -> list[str]:
     return list(dict.fromkeys([*paths, *source.kept]))
 
 
-def _compiled(source: SourceSettings, item: ItemType) -> _Columns:
+def _compiled(source: SourceSettings, item: ItemType, enrichment: Enrichment) -> _Columns:
     given, get = source.mapping.given(), item.getters
     numbers = {name: readers.number_column(name, given[name], get) for name in ("value", "of") if name in given}
     texts = {
@@ -162,7 +178,7 @@ def _compiled(source: SourceSettings, item: ItemType) -> _Columns:
     }
     return _Columns(
         ts=readers.time_column(given["ts"], get),
-        networks=readers.network_columns(given["asn"], get) if "asn" in given else [],
+        networks=readers.network_columns(given["asn"], get, enrichment.prefixes) if "asn" in given else [],
         facets=tuple(map(texts.get, FACETS)),
         value=numbers.get("value"),
         of=numbers.get("of"),

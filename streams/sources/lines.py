@@ -14,6 +14,7 @@ from streams.config.settings import Settings
 from streams.config.sources import FilesSource, SourceSettings
 from streams.sources.coverage import Coverage, CoverageRule
 from streams.sources.decoders import decoder_of
+from streams.sources.enrichment import Enrichment, enrichment_of
 from streams.sources.files import format_of, matching, read_files
 from streams.sources.gather import Gather, GatherRule
 from streams.sources.positions import SavedSource
@@ -69,13 +70,15 @@ class FileInput(NamedTuple):
     has_header: bool
 
 
-def file_input(source: SourceSettings, name: str, files: Sequence[str] = ()) -> FileInput:
+def file_input(
+    source: SourceSettings, name: str, files: Sequence[str] = (), enrichment: Enrichment | None = None
+) -> FileInput:
     """Return what reads files, by default those of the settings. Raises an EbbtideError."""
     names = matching(files or (source.paths if isinstance(source, FilesSource) else ()))
     if not names:
         raise UsageError(f"sources.{name}.paths: names no files")
     form = (source.format if isinstance(source, FilesSource) else None) or format_of(names)
-    return FileInput(names, decoder_of(name, source, form), form == "csv")
+    return FileInput(names, decoder_of(name, source, form, enrichment), form == "csv")
 
 
 def measured(stage: SourceStage, chunks: Iterable[RecordChunk]) -> Iterator[Due]:
@@ -88,7 +91,7 @@ def measured(stage: SourceStage, chunks: Iterable[RecordChunk]) -> Iterator[Due]
 
 def file_measurements(settings: Settings, name: str, files: Sequence[str]) -> tuple[SourceStage, Iterator[Due]]:
     """Return the stage of a source of files, and its measurements as they fall due. Raises an EbbtideError."""
-    found = file_input(source_named(settings, name), name, files)
+    found = file_input(source_named(settings, name), name, files, enrichment_of(settings, name))
     stage = stage_of(settings, name, found.decoder)
     return stage, measured(stage, read_files(found.names, found.has_header))
 

@@ -21,6 +21,7 @@ from streams.config.settings import Settings
 from streams.config.sources import FilesSource, KafkaSource, WatchedSource
 from streams.sources.backoff import Backoff
 from streams.sources.decoders import decoder_of
+from streams.sources.enrichment import enrichment_of
 from streams.sources.files import read_files
 from streams.sources.kafka_reader import KafkaReader, kafka_of
 from streams.sources.lines import file_input, source_named, stage_of
@@ -35,6 +36,7 @@ from streams.sources.stage import Due, SourceStage
 from streams.sources.until import Until
 
 LOG = logging.getLogger("ebbtide.source")
+RENEW = 60.0  # seconds after which tables are looked at again
 MOST_DEAD = 500  # records that wait for the next transaction
 
 
@@ -107,7 +109,8 @@ class SourceRun:
         self._settings, self.name, self._is_dry, self._until = settings, name, is_dry, until
         self._source, self._printing = source_named(settings, name), PrintingSender()
         self._ports, self._recorder = ports, SourceRecorder(metrics, name, self._source.feed)
-        self._began = ports.now()
+        self._began = self._renewed_at = ports.now()
+        self._enrichment = enrichment_of(settings, name)
         self._data_from, self._data_to = 0.0, 0.0  # times of the first and the last data of a connection
         self.stages: list[SourceStage] = []
 
@@ -145,6 +148,10 @@ class SourceRun:
         now = self._ports.now()
         if self._recorder.progress(connected.stage, connected.lag(), now):
             self._data_to = now
+        if now - self._renewed_at >= RENEW:
+            self._renewed_at = now
+            for line in self._enrichment.renewed():
+                LOG.warning("source %s: %s", self.name, line)
         if (coverage := connected.stage.gather.coverage) is not None:
             for notice in coverage.taken_notices():
                 LOG.warning("source %s: %s", self.name, notice)
@@ -172,13 +179,15 @@ class SourceRun:
         return await self._topic(stack, self._source, sender, saved)
 
     def _files(self, source: FilesSource, sender: Sender, saved: SavedSource) -> Connected:
-        found = file_input(source, self.name)
+        found = file_input(source, self.name, enrichment=self._enrichment)
         stage = stage_of(self._settings, self.name, found.decoder, saved)
         self._is_connected(stage)
         return Connected(stage, _arriving(read_files(found.names, found.has_header, saved.positions)), sender, "file")
 
     async def _topic(self, stack: AsyncExitStack, source: KafkaSource, sender: Sender, saved: SavedSource) -> Connected:
-        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, source.format), saved)
+        stage = stage_of(
+            self._settings, self.name, decoder_of(self.name, source, source.format, self._enrichment), saved
+        )
         kafka = kafka_of(self._settings.kafka, source)
         partitions = await asyncio.to_thread(topics.partitions_of, kafka, source.topic)
         consumer = await stack.enter_async_context(consuming(kafka))
@@ -192,7 +201,7 @@ class SourceRun:
     async def _network(
         self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, saved: SavedSource
     ) -> Connected:
-        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, "json"), saved)
+        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, "json", self._enrichment), saved)
         link = await stack.enter_async_context(linked(source, self.name, self._ports, self._began))
         arrivals = network_reader(source, link, saved.positions).arrivals()
         return Connected(stage, self._noting(arrivals, stage), sender, str(source.__struct_config__.tag))
