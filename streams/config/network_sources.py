@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from schemas.measurement import Country
 from streams.config.secret import Secret
-from streams.config.sources import Fields, WatchedSource
-from streams.config.types import Duration, WebAddress, check_secrets
+from streams.config.sources import Fields, FieldSource, WatchedSource
+from streams.config.types import Duration, Name, WebAddress, check_secrets
 
 StreamAddress = Annotated[str, Meta(pattern=r"^wss?://[^\s@#\"'<>]+\Z")]
+IODA_TERMS: Final = "IODA, Georgia Tech: no licence is given; ask ioda-info@cc.gatech.edu before you publish or sell"
+OONI_TERMS: Final = "OONI, CC BY-NC-SA 4.0: no commercial use, https://ooni.org/about/data-policy"
 RIPE_TERMS: Final = "RIPE Atlas, RIPE NCC: terms at https://atlas.ripe.net/about/terms-and-conditions"
 
 
@@ -106,3 +109,81 @@ def check_step(step: Duration) -> None:
     """Raise ValueError for a step that is not a whole number of seconds."""
     if step < 1 or not float(step).is_integer():
         raise ValueError(f"`step` is a whole number of seconds, at least 1, got {float(step):g} s")
+
+
+class IodaSource(NetworkSource, tag="ioda", frozen=True, kw_only=True):
+    """Raw signals of IODA; a feed of kind `gauge` for each data source; see sources/ioda.md."""
+
+    api: Annotated[WebAddress, Meta(description="address of the API")] = "https://api.ioda.inetintel.cc.gatech.edu/v2"
+    datasource: Annotated[Name, Meta(description="`bgp`, `ping-slash24`, `merit-nt`, `gtr` or another of IODA")]
+    entities: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^(country/[A-Z]{2}|asn/[1-9][0-9]{0,9})\Z")], ...],
+        Meta(min_length=1, description="countries such as `country/TR`, or networks such as `asn/9121`"),
+    ]
+    step: Annotated[Duration, Meta(description="step of the data source: 5m for `bgp`, 10m for `ping-slash24`")] = (
+        Duration(300)
+    )
+    lateness: Annotated[
+        Duration, Meta(description="how long after its end a step is asked for; until then it grows")
+    ] = Duration(1800)
+    silent_after: Annotated[
+        Duration, Meta(description="time without a record after which EbbtideSourceSilent alerts")
+    ] = Duration(7200)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_step(self.step)
+        if len(set(self.kinds)) > 1:
+            raise ValueError("`entities` are countries or networks, not both: make two sources")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What each entity is: `country` or `asn`."""
+        return tuple(entity.partition("/")[0] for entity in self.entities)
+
+    @property
+    def terms(self) -> str:
+        """The terms of use."""
+        return IODA_TERMS
+
+    @property
+    def preset(self) -> Fields:
+        """What `sources/ioda.py` makes of a value."""
+        return Fields(ts="time", value="value", **{self.kinds[0]: self.kinds[0]})
+
+
+OoniTest = Literal["signal", "whatsapp", "telegram", "facebook_messenger"]
+
+
+class OoniSource(NetworkSource, tag="ooni", frozen=True, kw_only=True):
+    """Tests of services by OONI, in a feed of kind `ratio`; see sources/ooni.md."""
+
+    bucket: Annotated[WebAddress, Meta(description="address of the bucket")] = (
+        "https://ooni-data-eu-fra.s3.eu-central-1.amazonaws.com"
+    )
+    countries: Annotated[tuple[Country, ...], Meta(min_length=1, description="countries whose tests are read")]
+    tests: Annotated[tuple[OoniTest, ...], Meta(min_length=1, description="tests that are read")] = (
+        "signal",
+        "whatsapp",
+        "telegram",
+        "facebook_messenger",
+    )
+    lateness: Annotated[Duration, Meta(description="how long after its end an hour is read")] = Duration(7200)
+    silent_after: Annotated[
+        Duration, Meta(description="time without a record after which EbbtideSourceSilent alerts")
+    ] = Duration(14_400)
+
+    @property
+    def terms(self) -> str:
+        """The terms of use."""
+        return OONI_TERMS
+
+    @property
+    def forbids_commerce(self) -> bool:
+        """They forbid it."""
+        return True
+
+    @property
+    def preset(self) -> Fields:
+        """What `sources/ooni.py` makes of a trial."""
+        return Fields(ts="time", asn="asn", country="country", service="service", value="ok", of=FieldSource(const=1))

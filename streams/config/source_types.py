@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from streams.config.network_sources import AtlasSource, PrometheusSource
+from streams.config.network_sources import AtlasSource, IodaSource, OoniSource, PrometheusSource
 from streams.config.sources import FilesSource, Goflow2Source, KafkaSource, PmacctSource
 
-AnySource: TypeAlias = FilesSource | KafkaSource | Goflow2Source | PmacctSource | AtlasSource | PrometheusSource
+AnySource: TypeAlias = (
+    FilesSource | KafkaSource | Goflow2Source | PmacctSource | AtlasSource | PrometheusSource | IodaSource | OoniSource
+)
 SOURCE_TYPES: Final[dict[str, Any]] = {
     "files": FilesSource,
     "kafka": KafkaSource,
@@ -15,4 +17,6 @@ SOURCE_TYPES: Final[dict[str, Any]] = {
     "pmacct": PmacctSource,
     "atlas": AtlasSource,
     "prometheus": PrometheusSource,
+    "ioda": IodaSource,
+    "ooni": OoniSource,
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
-from streams.config.network_sources import AtlasSource, NetworkSource, PrometheusSource
+from streams.config.network_sources import AtlasSource, IodaSource, NetworkSource, OoniSource, PrometheusSource
 from streams.sources import atlas, poll
+from streams.sources.ioda import IodaService
 from streams.sources.link import Link
+from streams.sources.ooni import OoniService
 from streams.sources.part_clock import Position
 from streams.sources.prometheus import PrometheusService
 from streams.sources.records import Arrival
@@ -30,4 +32,8 @@ def network_reader(source: NetworkSource, link: Link, positions: Mapping[str, Po
 def _service(source: NetworkSource) -> poll.RangeService:
     if isinstance(source, PrometheusSource):
         return PrometheusService(source)
+    if isinstance(source, IodaSource):
+        return IodaService(source)
+    if isinstance(source, OoniSource):
+        return OoniService(source)
     raise NotImplementedError(type(source).__name__)
