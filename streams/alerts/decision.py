@@ -42,7 +42,7 @@ def _end_reason(notice: Notice) -> str | None:
     if notice.merged_into is not None:
         return f"part of the older incident {notice.merged_into}, which tells what follows"
     if notice.phase == "over":
-        ends = {"expired": "its feeds stopped, so its end is unknown", "retracted": _why_retracted(notice)}
+        ends = {"expired": "nothing measures it any more, so its end is unknown", "retracted": _why_retracted(notice)}
         return ends.get(notice.state, "over" if notice.state in ("ended", "closed") else notice.state)
     return None if notice.suppressed_by is None else f"suppressed by {notice.suppressed_by}"
 

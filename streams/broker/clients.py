@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from kafka import KafkaConsumer, KafkaProducer, net
 from kafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError, SaslAuthenticationFailedError
 
+from schemas.cloudevents import Headers
 from schemas.rejections import one_line
 from streams.broker.codecs import lend
 from streams.broker.security import client_options
@@ -26,7 +27,14 @@ lend()
 class Send(Protocol):
     """Sends one message; a value of None deletes the key from a compacted topic."""
 
-    def __call__(self, key: bytes, value: bytes | None, partition: int | None = None, topic: str = ...) -> None:
+    def __call__(
+        self,
+        key: bytes,
+        value: bytes | None,
+        partition: int | None = None,
+        topic: str = ...,
+        headers: Headers | None = None,
+    ) -> None:
         """Send it; a topic that is given takes the place of the one for all."""
 
 
@@ -60,8 +68,14 @@ def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:
     producer = opened(kafka, KafkaProducer, acks="all", **options)
     futures: list[Any] = []
 
-    def send(key: bytes, value: bytes | None, partition: int | None = None, topic: str = topic) -> None:
-        futures.append(producer.send(topic, key=key, value=value, partition=partition))
+    def send(
+        key: bytes,
+        value: bytes | None,
+        partition: int | None = None,
+        topic: str = topic,
+        headers: Headers | None = None,
+    ) -> None:
+        futures.append(producer.send(topic, key=key, value=value, partition=partition, headers=headers or []))
 
     try:
         yield send

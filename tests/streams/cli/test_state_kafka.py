@@ -11,11 +11,18 @@ from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
+from msgspec.structs import replace
 
+from schemas.incident import decode_incident
+from schemas.incident import encode as encode_incident
+from schemas.outage import decode_outage, encode
+from streams.broker.clients import sending
 from streams.cli.main import main
+from streams.cli.state_expiry import WHY
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, env, wait_for
 from tests.halves import halves
 from tests.kafka import ApacheKafka
+from tests.schemas.examples import INCIDENT, OUTAGE
 
 pytestmark = pytest.mark.kafka
 
@@ -106,3 +113,37 @@ def test_a_file_fits_its_topic_under_any_group_and_no_other_topic(cluster: Clust
     assert moved.committed() == {0: 1}
     for empty in (other, wider):
         assert empty.all_records(f"{empty.kafka.app_id}-snapshots-changelog") == []
+
+
+def test_what_an_old_group_leaves_open_is_ended(cluster: Cluster) -> None:
+    """In each partition, outages and incidents that go on get a last revision beside their earlier ones, those that are
+    over and records that are neither are left alone; a second time nothing is left to end.
+    """
+    outage, incident = decode_outage(OUTAGE), decode_incident(INCIDENT)
+    suspected = replace(outage, outage_id="0" * 16, state="suspected")
+    doubted = replace(incident, incident_id="0" * 16, state="suspected", headline="Suspected; ongoing.")
+    closed = replace(outage, outage_id="1" * 16, state="closed", ended_at=outage.updated_at)
+    names = cluster.kafka
+    with sending(names, names.outages) as send:
+        for of in (outage, suspected, closed):
+            send(of.outage_id.encode(), encode(of), 0)
+        for also in (incident, doubted):
+            send(also.incident_id.encode(), encode_incident(also), 0, names.incidents)
+        send(b"2" * 16, b"{", 0)
+    assert state(cluster, "expire", "--yes") == "ended 2 outages and 2 incidents, whose ends are unknown\n"
+
+    written = cluster.records(names.outages)[4:]
+    last, dropped = (decode_outage(record.value) for record in written)
+    assert [record.key.decode() for record in written] == [outage.outage_id, suspected.outage_id]
+    assert dict(written[0].headers)["ce_id"] == f"{outage.outage_id}/{outage.revision + 1}".encode()
+    changed = {"revision": 4, "state": "expired", "value": None, "explain": {**outage.explain, "reason": WHY}}
+    assert (last, dropped.state) == (replace(outage, **changed), "retracted")
+    over, doubtful = (decode_incident(record.value) for record in cluster.records(names.incidents)[2:])
+    assert over == replace(
+        incident,
+        revision=8,
+        state="expired",
+        headline=f"Mobile Internet to the outside is mostly down in IR-12 and IR-30, Iran; {WHY}.",
+    )
+    assert (doubtful.state, doubtful.headline) == ("retracted", f"Suspected; {WHY}.")
+    assert state(cluster, "expire", "--yes") == "ended 0 outages and 0 incidents, whose ends are unknown\n"

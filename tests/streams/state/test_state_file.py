@@ -91,8 +91,10 @@ def test_a_right_checksum_does_not_excuse_a_wrong_content(old: bytes, new: bytes
         (["reset"], "add --yes to confirm"),
         (["reset", "a.state", "--yes"], "state reset takes no file"),
         (["export"], "state export takes a FILE"),
-        (["import", "a.state", "--yes"], "--force goes with state import, --yes with state reset"),
-        (["export", "a.state", "--force"], "--force goes with state import, --yes with state reset"),
+        (["expire"], "state expire ends all outages and incidents that go on: add --yes to confirm"),
+        (["expire", "a.state", "--yes"], "state expire takes no file"),
+        (["import", "a.state", "--yes"], "--force goes with state import, --yes with state reset and expire"),
+        (["export", "a.state", "--force"], "--force goes with state import, --yes with state reset and expire"),
     ],
 )
 def test_wrong_use_is_told_before_any_broker_is_asked(
