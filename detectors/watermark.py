@@ -71,14 +71,14 @@ class Watermark:
         """
         reached = ts if reached is None else reached
         newest = np.maximum.accumulate(reached)
-        known = len(ts) - int(np.count_nonzero(newest > -np.inf))
+        first = len(ts) - int(np.count_nonzero(newest > -np.inf))
         if self.newest is None or self.is_founding:
-            self._found(ts[: known + 1] if known or self.is_founding else reached[:1])
+            self._found(ts[: first + 1] if first or self.is_founding else reached[:1])
         if self.newest is not None and not self.is_founding:
-            newest, known = np.maximum(newest, self.newest), 0
+            newest, first = np.maximum(newest, self.newest), 0
         closed = np.full(len(ts), NOTHING, dtype=np.int64)
-        closed[known:] = self.rule.closed_until(newest[known:])
-        if known < len(ts):
+        closed[first:] = self.rule.closed_until(newest[first:])
+        if first < len(ts):
             self.newest, self.is_founding = float(newest[-1]), False
             self.measure(self.newest)
         return closed, self.rule.bin_of(ts) < closed

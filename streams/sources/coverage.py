@@ -53,7 +53,7 @@ class CoverageTally:
 
 
 @dataclass(slots=True)
-class Coverage:
+class ExporterCoverage:
     """Which exporters are healthy and which series each of them sees. `closed`: start of the newest closed bin."""
 
     rule: CoverageRule
@@ -67,7 +67,7 @@ class Coverage:
     _is_changed: bool = False
 
     @classmethod
-    def restored(cls, rule: CoverageRule, saved: Mapping[str, bytes]) -> Coverage:
+    def restored(cls, rule: CoverageRule, saved: Mapping[str, bytes]) -> ExporterCoverage:
         """Return what was saved. Raises msgspec.DecodeError."""
         rows = CoverageRows.decoded(saved)
         return cls(rule, rows.exporters, {row.series: row.seen for row in rows.series}, rows.closed)

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 from detectors.types import Kind
 from schemas.measurement import Measurement
 from streams.sources.cells import BinCells, CountCells, cells_of
-from streams.sources.coverage import Coverage
+from streams.sources.coverage import ExporterCoverage
 from streams.sources.part_clock import PartClock, Position
 from streams.sources.records import RawRecord, Row
 
@@ -36,7 +36,7 @@ class Gather:
     clocks: dict[str, PartClock] = field(default_factory=dict)
     rounds: dict[int, dict[int, BinCells]] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)
-    coverage: Coverage | None = None
+    coverage: ExporterCoverage | None = None
 
     def clock(self, part: str) -> PartClock:
         """Return the clock of a part, which begins at its position."""

@@ -12,7 +12,7 @@ from schemas.measurement import Measurement
 from streams.config.errors import StateError, UsageError
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, SourceSettings
-from streams.sources.coverage import Coverage, CoverageRule
+from streams.sources.coverage import ExporterCoverage, CoverageRule
 from streams.sources.decoders import decoder_of
 from streams.sources.enrichment import Enrichment, enrichment_of
 from streams.sources.files import format_of, matching, read_files
@@ -52,12 +52,12 @@ def stage_of(
     return SourceStage(name, decoder, gather, is_proved=bool(saved.positions))
 
 
-def _coverage(settings: Settings, name: str, saved: Mapping[str, bytes]) -> Coverage:
+def _coverage(settings: Settings, name: str, saved: Mapping[str, bytes]) -> ExporterCoverage:
     source = settings.sources[name]
     feed, most = settings.feeds[source.feed], settings.limits(source.feed).series
     forget = float(settings.worker.forget_after), float(source.forget_exporter_after)
     try:
-        return Coverage.restored(CoverageRule(source.feed, int(feed.bin), most, *forget), saved)
+        return ExporterCoverage.restored(CoverageRule(source.feed, int(feed.bin), most, *forget), saved)
     except msgspec.DecodeError as error:
         raise StateError(f"topic {settings.kafka.sources_state}, source {name}: no coverage: {error}") from None
 

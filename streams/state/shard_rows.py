@@ -98,8 +98,8 @@ def _clock(feed: Feed) -> dict[str, Any]:
     if agreement is None:
         return {"front": mark.front} if mark.front != mark.newest else {}
     scalars = {name: getattr(agreement, name) for name in Agreement.SCALARS}
-    known = {name: value for name, value in scalars.items() if value != -np.inf}
-    return {"front": mark.front, "founding": mark.is_founding, "agreement": known}
+    believed = {name: value for name, value in scalars.items() if value != -np.inf}
+    return {"front": mark.front, "founding": mark.is_founding, "agreement": believed}
 
 
 def _agreement(feed: Feed) -> dict[str, NDArray[Any]]:
