@@ -12,7 +12,7 @@ from schemas.measurement import Measurement
 from streams.config.errors import StateError, UsageError
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, SourceSettings
-from streams.sources.coverage import ExporterCoverage, CoverageRule
+from streams.sources.coverage import CoverageRule, ExporterCoverage
 from streams.sources.decoders import decoder_of
 from streams.sources.enrichment import Enrichment, enrichment_of
 from streams.sources.files import format_of, matching, read_files
