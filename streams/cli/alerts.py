@@ -44,7 +44,7 @@ def check(endpoints: dict[str, Endpoint], wants_reach: bool) -> None:
     """Print the receivers, by name, kind and host. Raises UnreachableReceiverError when one does not answer."""
     unreachable = []
     for name, endpoint in endpoints.items():
-        fault = _fault(endpoint) if wants_reach else None
+        fault = fault_of(endpoint) if wants_reach else None
         unreachable += [name] if fault else []
         kind, host = type(endpoint.receiver).__name__.lower(), urlsplit(endpoint.url.reveal()).hostname
         sys.stdout.write(f"{name}: {kind} at {host}{f': {fault}' if fault else ', reached' if wants_reach else ''}\n")
@@ -52,7 +52,7 @@ def check(endpoints: dict[str, Endpoint], wants_reach: bool) -> None:
         raise UnreachableReceiverError(f"cannot be reached: {', '.join(unreachable)}")
 
 
-def _fault(endpoint: Endpoint) -> str | None:
+def fault_of(endpoint: Endpoint) -> str | None:
     """Return why a receiver cannot be reached; None when it can."""
     try:
         reach(endpoint.url.reveal(), request_policy(endpoint))

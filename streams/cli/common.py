@@ -91,7 +91,16 @@ def feed_settings_of(arguments: Namespace) -> Settings:
 def worker_of(arguments: Namespace) -> tuple[str, Secret | None]:
     """Return the URL of the worker to ask (`--worker`, else the one of the settings) and its token."""
     web = settings_of(arguments).web
-    return arguments.worker or f"http://{web.bind}:{web.port}", token_of(web)
+    return worker_url(arguments.worker or f"{web.bind}:{web.port}"), token_of(web)
+
+
+def worker_url(address: str) -> str:
+    """Return the URL of an address in which `http://` may be left out.
+
+    >>> worker_url("localhost:6066"), worker_url("https://ebbtide.example/")
+    ('http://localhost:6066', 'https://ebbtide.example/')
+    """
+    return address if "://" in address else f"http://{address}"
 
 
 def print_rows(rows: Iterable[bytes]) -> None:
@@ -102,6 +111,11 @@ def print_rows(rows: Iterable[bytes]) -> None:
 def print_lines(lines: Iterable[str]) -> None:
     """Write texts to standard output, one a line. Names in them may hold a terminal's control codes."""
     sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
+
+
+def print_note(text: str) -> None:
+    """Write a line to standard error that is no result: a warning, or what was done on the way."""
+    sys.stderr.write(f"ebbtide: {printable(text)}\n")
 
 
 def print_summary(counts: dict[str, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from schemas.entities import EXAMPLES, entity_named
@@ -17,13 +18,15 @@ from streams.cli.common import (
     print_summary,
     settings_of,
     with_reason,
+    worker_url,
 )
+from streams.cli.detect import in_order
 from streams.cli.explain_worker import explain_worker, found_in_worker
 from streams.config.errors import UsageError
 from streams.config.settings import token_of
 from streams.evaluation.explain import Question, explain, report
 from streams.evaluation.explain_json import json_lines
-from streams.evaluation.plot import demand_matplotlib, write_svg
+from streams.evaluation.plot import demand_matplotlib, form_of, write_plot
 from streams.pipeline.process import Tally
 
 
@@ -31,11 +34,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("entity", type=with_reason(entity_named), metavar="ENTITY", help=f"such as {EXAMPLES}")
     add_files(parser).required = False  # not nargs="*", which argparse takes as empty when an option stands before
+    parser.add_argument("--as-is", action="store_true", help="do not sort files that are not in order of time")
     parser.add_argument("--feed", help="only this feed (default: every feed that measures the entity)")
     at = "time in UTC (default: the newest outage, else the end)"
     parser.add_argument("--at", type=with_reason(time_named), metavar="TIME", help=at)
     parser.add_argument("--bins", type=natural, default=12, metavar="N", help="bins before and after (default: 12)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the bins as well (needs matplotlib)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the bins into FILE.svg or FILE.png")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--worker", metavar="URL", help="ask the worker there, such as http://127.0.0.1:6066")
 
@@ -52,7 +56,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _explain_worker(arguments: Namespace, question: Question) -> None:
-    found = found_in_worker(arguments.worker, question, token_of(settings_of(arguments).web))
+    found = found_in_worker(worker_url(arguments.worker), question, token_of(settings_of(arguments).web))
     if arguments.json:
         print_rows(found.rows())
     else:
@@ -62,6 +66,7 @@ def _explain_worker(arguments: Namespace, question: Question) -> None:
 def _explain_files(arguments: Namespace, question: Question) -> None:
     if arguments.plot:
         demand_matplotlib()
+        form_of(arguments.plot)
     counts: dict[str, int] = {}
     with counter("measurements") as show:
 
@@ -69,11 +74,16 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
             counts.update({"measurements in": tally.received, "dead": tally.dead.total()})
             show(tally.received)
 
-        answer = explain(settings_of(arguments), question, arguments.files, time.time, tick)
+        settings = settings_of(arguments)
+
+        def read(files: Sequence[str]) -> Iterable[list[bytes]]:
+            return in_order(files, settings, arguments.as_is)
+
+        answer = explain(settings, question, arguments.files, time.time, tick, read)
     if arguments.json:
         print_rows(json_lines(answer, question))
     else:
         print_lines(report(answer, question))
     if arguments.plot:
-        write_svg(arguments.plot, answer.views, question.entity)
+        write_plot(arguments.plot, answer.views, question.entity, form_of(arguments.plot))
     print_summary(counts)

@@ -19,6 +19,8 @@ INTERRUPTED = 130
 # What is imported is only the module of the command that runs: all of them take a second.
 COMMANDS: Mapping[str, str] = {
     "demo": "Run a broker, a worker and a recorded day, and print the outages in it.",
+    "init": "Write a first settings file, from few questions or from --feed.",
+    "check": "Check settings, metadata, receivers, sources, broker and topics, and name all faults at once.",
     "worker": "Read measurements from Kafka and send outages, until interrupted.",
     "alerts": "Send incidents to people and programs, until interrupted.",
     "replay": "Send files of measurements to Kafka.",

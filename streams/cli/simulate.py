@@ -12,6 +12,8 @@ from streams.evaluation import cases
 from streams.evaluation.simulate.situations import SCENARIOS
 from streams.evaluation.simulate.writer import write
 
+_FILES = (cases.MEASUREMENTS, cases.LABELS, cases.FEEDS, cases.TRUTH)
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
@@ -19,6 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="name the scenarios and say what happens in each")
     parser.add_argument("--seed", type=natural, default=1, metavar="N", help="another draw of the same (default: 1)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder to write (default: the scenario's name)")
+    parser.add_argument("--force", action="store_true", help="overwrite what is in the folder")
     parser.add_argument("--kafka", action="store_true", help="also send the measurements to Kafka")
     parser.add_argument("--speed", type=positive, metavar="N", help="with --kafka: N times its time (default: full)")
 
@@ -31,6 +34,8 @@ def run(arguments: Namespace) -> None:
     if arguments.scenario is None or (arguments.speed and not arguments.kafka):
         raise UsageError("simulate needs SCENARIO, or --list; --speed needs --kafka")
     folder = arguments.output or Path(arguments.scenario)
+    if not arguments.force and (there := next((name for name in _FILES if (folder / name).exists()), None)):
+        raise UsageError(f"{folder / there} is there already: give another --output, or --force to overwrite it")
     print_summary({f"measurements in {folder}": write(SCENARIOS[arguments.scenario], arguments.seed, folder)})
     if arguments.kafka:
         replay.send(arguments, [str(folder / cases.MEASUREMENTS)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class EbbtideError(Exception):
     """A failure. The message says what failed and where."""
@@ -16,7 +18,11 @@ class UsageError(EbbtideError):
 
 
 class SettingsError(UsageError):
-    """A settings file or an environment variable has a wrong or unknown key."""
+    """A settings file or an environment variable has a wrong or unknown key. `keys`: the path of the setting."""
+
+    def __init__(self, text: str, keys: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.keys = keys
 
 
 class InputError(EbbtideError):

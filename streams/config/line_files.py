@@ -44,6 +44,16 @@ def read_chunks(names: Iterable[str], size: int = LINES) -> Iterator[list[bytes]
         yield chunk
 
 
+def place_of(names: Iterable[str], content: bytes) -> str | None:
+    """Return `file:line` of the first line that holds the content; None when it is in none, or in standard input."""
+    for name in names:
+        with nullcontext() if name == STDIN else _open(name) as file:
+            for number, line in enumerate(file or (), 1):
+                if content in line:
+                    return f"{name}:{number}"
+    return None
+
+
 @contextmanager
 def _open(name: str) -> Iterator[IO[bytes]]:
     """Open a file once, since it may be a pipe; standard input is left open."""

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
@@ -36,11 +36,39 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return checked settings. Raises SettingsError with one line that names the file, line and key."""
     text = _read(path) if path else ""
     values = _parse(text, path)
-    overlaid = _overlay(values, environ)
+    return _checked(values, text, path, _overlay(values, environ))
+
+
+class PlainValues(NamedTuple):
+    """The text of a file, its values with those of the environment, and the variable that set each of them."""
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+    overlaid: dict[str, str]
+
+    def settings(self) -> Settings:
+        """Return the settings. Raises SettingsError for the first fault."""
+        return _checked(self.values, self.text, self.path, self.overlaid)
+
+
+def read_values(path: Path, environ: Mapping[str, str]) -> tuple[PlainValues, list[str]]:
+    """Return the plain values of a file and of the environment, and a line on each variable that is no setting."""
+    text = _read(path)
+    values, overlaid, faults = _parse(text, path), dict[str, str](), list[str]()
+    for name in sorted(environ):
+        try:
+            overlaid |= _overlay(values, {name: environ[name]})
+        except SettingsError as error:
+            faults.append(str(error))
+    return PlainValues(path, text, values, overlaid), faults
+
+
+def _checked(values: dict[str, Any], text: str, path: Path | None, overlaid: Mapping[str, str]) -> Settings:
     try:
         return from_builtins(values)
     except (msgspec.ValidationError, ValueError) as error:
-        raise SettingsError(_explain(str(error), text, path, overlaid)) from None
+        raise _explained(str(error), text, path, overlaid) from None
 
 
 def load_or_default(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -132,7 +160,7 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401
         return text
 
 
-def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, str]) -> str:
+def _explained(message: str, text: str, path: Path | None, overlaid: Mapping[str, str]) -> SettingsError:
     """Return a validation error as `file:line: key: fault`, or with the variable that is at fault."""
     fault, _, where = message.partition(" - at `$")
     keys = [key for key in re.split(r"[.\[\]`]+", where) if key]
@@ -140,10 +168,10 @@ def _explain(message: str, text: str, path: Path | None, overlaid: Mapping[str, 
     if unknown:
         keys, fault = [*keys, unknown[1]], "no such setting"
     if ".".join(keys) in overlaid:
-        return f"environment variable {overlaid['.'.join(keys)]}: {fault}"
+        return SettingsError(f"environment variable {overlaid['.'.join(keys)]}: {fault}", keys)
     line = _line_of(text, keys)
     place = f"{path or 'settings'}:{line}" if line else str(path or "settings")
-    return f"{place}: {'.'.join(keys) + ': ' if keys else ''}{fault}"
+    return SettingsError(f"{place}: {'.'.join(keys) + ': ' if keys else ''}{fault}", keys)
 
 
 def _line_of(text: str, keys: list[str]) -> int | None:

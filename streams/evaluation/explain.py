@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from schemas.incident import Incident
 from schemas.rejections import one_line
 from streams.config.errors import EbbtideError, UsageError
+from streams.config.line_files import read_chunks
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import FeedSettings, Settings
 from streams.evaluation.bin_history import History, HistoryBin, HistoryRecorder
-from streams.evaluation.detect import detect, grouped
+from streams.evaluation.detect import detect_chunks, grouped
 from streams.evaluation.explain_causes import causes_sentences, causes_table
 from streams.evaluation.explain_clock import clock
 from streams.evaluation.explain_incidents import incident_sentences, lasts, of_entity, span_of
@@ -64,6 +65,7 @@ def explain(
     files: Sequence[str],
     now: Callable[[], float],
     tick: Callable[[Tally], None],
+    read: Callable[[Sequence[str]], Iterable[list[bytes]]] = read_chunks,
 ) -> ExplainAnswer:
     """Run the pipeline on files and return the bins asked for, a view per series, in order of feed and facets.
 
@@ -75,7 +77,7 @@ def explain(
     names = _feeds(settings, question.feed)
     watches = [HistoryRecorder(name, source, question.entity) for name in names for source in _watched(shard, name)]
     newest: dict[str, Incident] = {}
-    for revisions in grouped(shard, detect(shard, tally, files, now)):
+    for revisions in grouped(shard, detect_chunks(shard, tally, read(files), now)):
         newest.update({revision.incident_id: revision for revision in revisions})
         tick(tally)
     histories = [history for watch in watches for _, history in sorted(watch.histories.items())]

@@ -41,10 +41,18 @@ def demand_matplotlib() -> None:
         raise PlotError("--plot needs matplotlib: pip install 'ebbtide[plot]'") from None
 
 
-def write_svg(path: Path, views: Sequence[View], entity: str) -> None:
+def form_of(path: Path) -> str:
+    """Return `svg` or `png`, by the end of a file's name. Raises PlotError for another."""
+    form = path.suffix.lower().removeprefix(".")
+    if form not in ("svg", "png"):
+        raise PlotError(f"{path}: a plot is FILE.svg or FILE.png")
+    return form
+
+
+def write_plot(path: Path, views: Sequence[View], entity: str, form: str = "svg") -> None:
     """Write the picture of some series; the same bins give the same bytes. Raises PlotError."""
     demand_matplotlib()
-    drawn = render(views, entity, "svg")
+    drawn = render(views, entity, form)
     try:
         path.write_bytes(drawn)
     except OSError as error:

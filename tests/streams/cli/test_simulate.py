@@ -34,6 +34,17 @@ def test_a_scenario_is_a_case_with_its_truth(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr() == ("", f"{written:,} measurements in {folder}\n")
 
 
+@pytest.mark.usefixtures("short")
+def test_what_is_there_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder with a recording stays as it is, unless `--force` says otherwise."""
+    (tmp_path / cases.LABELS).write_text("mine")
+    arguments = ["simulate", "xinjiang-2015", "--output", str(tmp_path)]
+    assert main.main(arguments) == 2
+    assert "labels.csv is there already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [cases.LABELS]
+    assert main.main([*arguments, "--force"]) == 0
+
+
 @pytest.mark.kafka
 @pytest.mark.usefixtures("short")
 def test_a_scenario_goes_to_kafka(kafka: ApacheKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None
     assert cluster.committed() == {0: last + 1}
     state(cluster, "export", again)
     assert again.read_bytes() == first.read_bytes()
-    state(cluster, "import", first, "--force")
+    state(cluster, "import", "--force", first)
 
     second = cluster.worker()
     assert cluster.run("replay", tail).returncode == 0

@@ -15,7 +15,7 @@ import pytest
 from streams.cli.main import main
 from streams.config.loader import load
 from streams.evaluation.explain import Question, View, explain
-from streams.evaluation.plot import PlotError, render, write_svg
+from streams.evaluation.plot import PlotError, render, write_plot
 from tests.streams.helpers import HOUR, START, message, settings
 
 RECORDING = Path(__file__).parents[2] / "data" / "atlas-2016-06-16"
@@ -63,9 +63,9 @@ def test_picture_holds_the_series_and_its_outage(tmp_path: Path, capsys: pytest.
 
 def test_same_bins_give_the_same_bytes(views: Sequence[View], tmp_path: Path) -> None:
     """Drawn twice, with the user's own style changed in between: the same file, without a date."""
-    write_svg(tmp_path / "one.svg", views, "asn/43754")
+    write_plot(tmp_path / "one.svg", views, "asn/43754")
     with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "axes.facecolor": "black"}):
-        write_svg(tmp_path / "two.svg", views, "asn/43754")
+        write_plot(tmp_path / "two.svg", views, "asn/43754")
         assert mpl.rcParams["lines.linewidth"] == 9, "the user's style is left as it was"
     drawn = (tmp_path / "one.svg").read_bytes()
     assert drawn == (tmp_path / "two.svg").read_bytes()
@@ -95,6 +95,6 @@ def test_without_matplotlib_the_command_says_what_to_install(
 def test_what_cannot_be_written_or_drawn_is_named(views: Sequence[View], tmp_path: Path) -> None:
     """A folder in place of a file, and a time at which nothing closed."""
     with pytest.raises(PlotError, match="cannot be written: Is a directory"):
-        write_svg(tmp_path, views, "asn/43754")
+        write_plot(tmp_path, views, "asn/43754")
     with pytest.raises(PlotError, match="nothing to draw: asn/1 has no closed bin there"):
-        write_svg(tmp_path / "one.svg", [views[0]._replace(bins=[])], "asn/1")
+        write_plot(tmp_path / "one.svg", [views[0]._replace(bins=[])], "asn/1")

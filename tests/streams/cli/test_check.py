@@ -1,0 +1,113 @@
+"""`ebbtide init` and `ebbtide check`: the first settings, and all faults of settings at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streams.config.loader import load
+from tests.ebbtide import Cluster, ebbtide
+from tests.kafka import ApacheKafka
+
+BAD = """\
+[kafkaa]
+x = 1
+[kafka]
+bootstrap_server = ["a:1"]
+[feeds.reach]
+signal = "reach"
+kind = "ration"
+bin = "5 minuts"
+[feeds.other]
+kind = "gauge"
+bin = "5m"
+[[alerts.routes]]
+receivers = ["noc"]
+severities = ["majr"]
+[alerts.receivers.noc]
+type = "slack"
+url_file = "nowhere"
+[metadata]
+file = "none.csv"
+"""
+
+
+def test_the_first_settings_are_right(tmp_path: Path) -> None:
+    """`init` writes feeds with comments, `check` finds nothing wrong; a file that is there stays."""
+    arguments = ("init", "--feed", "reach:ratio:5m", "--feed", "bgp:gauge:1h", "--broker", "kafka:9092")
+    assert ebbtide(*arguments, cwd=tmp_path).returncode == 0
+    settings = load(tmp_path / "ebbtide.toml", {})
+    assert [(name, feed.kind, feed.bin) for name, feed in settings.feeds.items()] == [
+        ("reach", "ratio", 300),
+        ("bgp", "gauge", 3600),
+    ]
+    assert settings.kafka.address == "kafka:9092"
+    done = ebbtide("check", "--offline", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"feeds: reach (ratio), bgp (gauge)" in done.stdout
+    again = ebbtide(*arguments, cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (
+        2,
+        b"ebbtide: ebbtide.toml is there already: --force overwrites it\n",
+    )
+    assert b"one of gauge, count" in ebbtide("init", "--feed", "a:b:5m", cwd=tmp_path).stderr
+
+
+def test_check_names_all_faults_at_once(tmp_path: Path) -> None:
+    """Each with its line, the valid values and what was meant; of the file, the environment, and files it names."""
+    (tmp_path / "bad.toml").write_text(BAD)
+    done = ebbtide(
+        *("check", "--offline", "--settings", "bad.toml"),
+        cwd=tmp_path,
+        environment={"EBBTIDE_WEB_PRT": "1", "EBBTIDE_KAFKA_PARTITIONER": "murmur3"},
+    )
+    assert done.returncode == 1
+    assert [line.removeprefix("ebbtide: ") for line in done.stderr.decode().splitlines()] == [
+        "environment variable EBBTIDE_WEB_PRT: no such setting",
+        "environment variable EBBTIDE_KAFKA_PARTITIONER: Invalid enum value 'murmur3': did you mean `murmur2`?; "
+        "valid are any, crc32, fnv1a, murmur2",
+        "bad.toml:1: kafkaa: no such setting: did you mean `kafka`?",
+        "bad.toml:4: kafka.bootstrap_server: no such setting: did you mean `bootstrap_servers`?",
+        "bad.toml:7: feeds.reach.kind: Invalid enum value 'ration': did you mean `ratio`?; "
+        "valid are count, distinct, gauge, presence, ratio",
+        'bad.toml:8: feeds.reach.bin: expected a duration such as "5m" or "1h30m", got \'5 minuts\'',
+        "bad.toml:9: feeds.other: Object missing required field `signal`",
+        "bad.toml:14: alerts.routes.0.severities.0: Invalid enum value 'majr': did you mean `major`?; "
+        "valid are major, partial, total",
+        "none.csv: cannot be read: No such file or directory",
+        "alerts.receivers.noc.url_file nowhere: cannot be read: No such file or directory",
+        "bad.toml: 10 faults",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "cannot be read"),
+        ("", "is empty: `ebbtide init` writes a first one"),
+        ("# nothing\n", "is empty"),
+        ("x", "is not TOML"),
+    ],
+)
+def test_no_settings_are_a_fault(tmp_path: Path, content: str | None, fault: str) -> None:
+    """A file that is missing, empty or no TOML is an error, not the defaults."""
+    if content is not None:
+        (tmp_path / "ebbtide.toml").write_text(content)
+    done = ebbtide("check", "--offline", cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert fault in done.stderr.decode()
+
+
+@pytest.mark.kafka
+def test_check_reads_the_broker(kafka: ApacheKafka, tmp_path: Path) -> None:
+    """All topics are there; of another prefix, each that is missing is named."""
+    cluster = Cluster(kafka.address, "check-command", tmp_path)
+    done = ebbtide("check", "--settings", cluster.feeds, environment=cluster.environment)
+    assert done.returncode == 0, done.stderr
+    assert b"all topics are there, 1 partitions of check-command.measurements" in done.stdout
+    missing = {**cluster.environment, "EBBTIDE_KAFKA_PREFIX": "nobody."}
+    done = ebbtide("check", "--settings", cluster.feeds, environment=missing)
+    assert done.returncode == 1
+    assert b"topic nobody.check-command.outages does not exist" in done.stderr
+    assert done.stderr.count(b"does not exist") > 10
