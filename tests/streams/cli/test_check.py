@@ -38,7 +38,7 @@ def test_the_first_settings_are_right(tmp_path: Path) -> None:
     arguments = ("init", "--feed", "reach:ratio:5m", "--feed", "bgp:gauge:1h", "--broker", "kafka:9092")
     assert ebbtide(*arguments, cwd=tmp_path).returncode == 0
     settings = load(tmp_path / "ebbtide.toml", {})
-    assert [(name, feed.kind, feed.bin) for name, feed in settings.feeds.items()] == [
+    assert [(name, str(feed.kind), int(feed.bin)) for name, feed in settings.feeds.items()] == [
         ("reach", "ratio", 300),
         ("bgp", "gauge", 3600),
     ]

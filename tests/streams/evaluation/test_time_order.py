@@ -40,7 +40,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     (tmp_path / "ebbtide.toml").write_text(SETTINGS)
     ordered, grouped = tmp_path / "ordered.jsonl", tmp_path / "grouped.jsonl"
     ordered.write_bytes(b"\n".join(lines()))
-    grouped.write_bytes(b"\n".join(sorted(lines(), key=lambda line: json.loads(line)["asn"])))
+    grouped.write_bytes(b"\n".join(sorted(lines(), key=lambda line: int(json.loads(bytes(line))["asn"]))))
     return ordered, grouped
 
 
