@@ -19,7 +19,7 @@ from tests.deploy.commands import commands
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 FILE = DEPLOY / "compose.yaml"
-OURS = ("topics", "worker", "alerts")
+OURS = ("topics", "worker", "alerts", "source")
 
 
 @pytest.fixture(scope="module")

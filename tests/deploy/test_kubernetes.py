@@ -67,9 +67,9 @@ def test_workers_get_the_memory_that_the_limits_follow_from() -> None:
 
 
 def test_all_files_are_applied() -> None:
-    """The kustomization names every manifest in the folder, and the settings file."""
+    """The kustomization names every manifest in the folder, and the settings file; a source is for overlays."""
     (whole,) = [manifest for manifest in manifests() if manifest["kind"] == "Kustomization"]
-    beside = {file.name for file in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    beside = {file.name for file in FOLDER.glob("*.yaml")} - {"kustomization.yaml", "source.yaml"}
     assert set(whole["resources"]) == beside
     assert whole["configMapGenerator"][0]["files"] == ["ebbtide.toml"]
 
@@ -84,7 +84,7 @@ def test_the_kustomization_renders() -> None:
             kubernetes_validate.validate(manifest, VERSION, strict=True)
     (config,) = [manifest["metadata"]["name"] for manifest in found if manifest["kind"] == "ConfigMap"]
     assert config != "ebbtide-settings"
-    assert rendered.count(f"name: {config}") == 1 + len(pods())
+    assert rendered.count(f"name: {config}") == len(pods())  # but for the source, which stands in overlays
 
 
 @pytest.mark.parametrize("name", pods())
@@ -178,7 +178,7 @@ def test_prometheus_scrapes_the_jobs_that_the_rules_know() -> None:
         assert (endpoint["port"], endpoint["path"]) == ("web", "/metrics")
         (named,) = [rule["replacement"] for rule in endpoint["relabelings"] if rule["targetLabel"] == "job"]
         jobs[named] = monitor["selector"]["matchLabels"]["app.kubernetes.io/component"]
-    assert jobs == {"ebbtide": "worker", "ebbtide-alerts": "alerts"}
+    assert jobs == {"ebbtide": "worker", "ebbtide-alerts": "alerts", "ebbtide-sources": "source"}
     scraped = rules.read(rules.PROMETHEUS / "prometheus.yml")["scrape_configs"]
     assert jobs.keys() == {config["job_name"] for config in scraped}
 

@@ -55,6 +55,7 @@ def test_the_unit_is_exposed_to_little(unit: str, installed: dict[str, Path]) ->
 def test_the_unit_runs_a_command_that_there_is(unit: str) -> None:
     """With the settings file, and with more time to stop than the program takes."""
     program, command, *options = setting(unit, "ExecStart").split()
-    assert (program, options) == ("/opt/ebbtide/bin/ebbtide", ["--settings", "/etc/ebbtide/ebbtide.toml"])
+    name = ["%i"] if "source" in unit else []
+    assert (program, options) == ("/opt/ebbtide/bin/ebbtide", ["--settings", "/etc/ebbtide/ebbtide.toml", *name])
     assert command in commands()
     assert int(setting(unit, "TimeoutStopSec")) > 10
