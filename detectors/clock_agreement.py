@@ -33,11 +33,23 @@ class Agreement:
     `latest`: event time of the newest arrival (Unix s). `first`: of the first one in this round, -inf if there is none.
     `before`: who measured in the round before. `agreed`: what half have reached. `front`: the newest event time.
     `messages`: how many this round has; `look`: after how many of them the next look comes; `stride`: messages from
-    look to look. `last`: offset of the last message. `sample`: bits of the hash that must be zero.
+    look to look. `disorder`: by how much (s) a measurement of this round was older than one before it at most, and
+    `disorder_before` of the round before. `last`: offset of the last message. `sample`: bits of the hash that must be
+    zero.
     """
 
     COLUMNS: ClassVar = ("latest", "first", "before")
-    SCALARS: ClassVar = ("agreed", "front", "messages", "look", "stride", "last", "sample")
+    SCALARS: ClassVar = (
+        "disorder",
+        "disorder_before",
+        "agreed",
+        "front",
+        "messages",
+        "look",
+        "stride",
+        "last",
+        "sample",
+    )
 
     rule: TimeRule
     latest: Floats = field(default_factory=_nowhere)
@@ -48,8 +60,15 @@ class Agreement:
     messages: int = 0
     look: int = 1
     stride: int = 1
+    disorder: float = 0.0
+    disorder_before: float = 0.0
     last: int = -1
     sample: int = 0
+
+    @property
+    def is_orderly(self) -> bool:
+        """Whether all clocks agree, or nobody knows yet: then nothing would be late by the newest of them."""
+        return max(self.disorder, self.disorder_before) <= self.rule.lateness or not self.before.any()
 
     def take(self, entity: Ints, ts: Floats, message: Ints, newest: float) -> Floats:
         """Take measurements in order of arrival and return what is agreed as each of them has come, shape (n,).
@@ -78,14 +97,17 @@ class Agreement:
 
     def _note(self, hashed: np.ndarray[tuple[int], np.dtype[np.uint64]], ts: Floats) -> None:
         """Note who measured."""
+        if not len(ts):
+            return
+        newest = np.maximum.accumulate(ts)
+        np.maximum(newest, self.front, out=newest)
+        self.front = float(newest[-1])
+        self.disorder = max(self.disorder, float((newest - ts).max()))
         if self.sample:
             asked = (hashed >> np.uint64(20)) & np.uint64(self.sample) == 0
             hashed, ts = hashed[asked], ts[asked]
-        if not len(ts):
-            return
         slots = (hashed >> np.uint64(52)).view(np.int64)
         self.latest[slots] = ts
-        self.front = max(self.front, float(ts.max()))
         new = np.flatnonzero(self.first[slots] == -np.inf)[::-1]  # the first of a slot is written last
         self.first[slots[new]] = ts[new]
 
@@ -113,6 +135,7 @@ class Agreement:
 
     def _end_round(self, present: Flags, many: int) -> None:
         self.before = present
+        self.disorder, self.disorder_before = 0.0, self.disorder
         self.stride = max(1, self.messages // LOOKS)
         self.first.fill(-np.inf)
         self.messages, self.look = 0, self.stride

@@ -12,16 +12,17 @@ import numpy as np
 from detectors.types import Floats
 
 Item = TypeVar("Item")
-WITNESSES = 5  # claims that a pending stretch needs when few entities are back
+WITNESSES = 5  # messages that a pending stretch needs when few entities are back
 ROOM = 1_000  # claims that may wait, beside two of each active entity
 
 
 class Claim(NamedTuple, Generic[Item]):
-    """An event time (s), who measured, and the item that came with it."""
+    """An event time (s), who measured, the item that came with it, and the offset of the message that had it."""
 
     ts: float
     who: Hashable
     item: Item
+    message: int
 
 
 @dataclass(slots=True)
@@ -30,14 +31,15 @@ class LeapGuard(Generic[Item]):
 
     The next measurement in step with the rest refutes a lone clock that runs ahead, unless that measurement is late
     itself: a slow clock is no evidence. A claim within `lateness` of such a measurement was only out of order. After a
-    real pause all are ahead: time moves on to the earliest claim once half of the entities active before it agree (two
-    claims at least), or once claims span `max_step` and nothing has refuted them.
+    real pause all are ahead: time moves on to the earliest claim once half of the entities active before it agree in
+    two messages at least, or once claims of `WITNESSES` messages span `max_step` and nothing has refuted them.
     """
 
     max_step: float
     lateness: float
     pending: list[Claim[Item]] = field(default_factory=list)
     _who: set[Hashable] = field(default_factory=set)
+    _messages: set[int] = field(default_factory=set)
     _span: tuple[float, float] = (math.inf, -math.inf)  # the earliest and the latest claim
 
     def first_claim(self, ts: Floats, newest: float | None) -> int:
@@ -71,6 +73,7 @@ class LeapGuard(Generic[Item]):
         """Replace the pending claims."""
         self.pending[:], self._span = [], (math.inf, -math.inf)
         self._who.clear()
+        self._messages.clear()
         for claim in claims:
             self._add(claim)
 
@@ -95,12 +98,13 @@ class LeapGuard(Generic[Item]):
     def _add(self, claim: Claim[Item]) -> None:
         self.pending.append(claim)
         self._who.add(claim.who)
+        self._messages.add(claim.message)
         self._span = min(self._span[0], claim.ts), max(self._span[1], claim.ts)
 
     def _agreed(self, active: int) -> bool:
-        if len(self.pending) < 2:
+        if len(self._messages) < 2:
             return False
-        stretch = len(self.pending) >= WITNESSES and self._span[1] - self._span[0] >= self.max_step
+        stretch = len(self._messages) >= WITNESSES and self._span[1] - self._span[0] >= self.max_step
         return stretch or 2 * len(self._who) >= active
 
     def _release(self) -> list[Claim[Item]]:

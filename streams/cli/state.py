@@ -31,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="with export and import").required = False
     parser.add_argument("--force", action="store_true", help="with import: replace the state that is there")
     parser.add_argument("--yes", action="store_true", help="with reset and expire: it is meant")
+    parser.add_argument("--feed", metavar="NAME", help="with reset: delete the state of this feed only")
 
 
 def run(arguments: Namespace) -> None:
@@ -43,6 +44,9 @@ def run(arguments: Namespace) -> None:
 
 
 def _done(arguments: Namespace, settings: Settings, tick: Callable[[int], None]) -> str:
+    if arguments.action == "reset" and arguments.feed is not None:
+        had = state_transfer.reset_feed(settings, arguments.feed, tick)
+        return f"deleted the state of feed {arguments.feed} in {had} partitions of group {settings.kafka.app_id}"
     if arguments.action == "reset":
         rows = state_transfer.reset(settings.kafka, tick)
         return f"deleted {rows} rows of group {settings.kafka.app_id} and its offsets"
@@ -59,8 +63,9 @@ def _check(arguments: Namespace) -> None:
     action = arguments.action
     if (arguments.file is None) != (action in CONFIRMED):
         raise UsageError(f"state {action} takes {'no file' if arguments.file else 'a FILE'}")
-    if (arguments.force and action != "import") or (arguments.yes and action not in CONFIRMED):
-        raise UsageError("--force goes with state import, --yes with state reset and expire")
+    feed = arguments.feed is not None and action != "reset"
+    if (arguments.force and action != "import") or (arguments.yes and action not in CONFIRMED) or feed:
+        raise UsageError("--force goes with state import, --yes with state reset and expire, --feed with reset")
     if action in CONFIRMED and not arguments.yes:
         raise UsageError(f"state {action} {CONFIRMED[action]}: add --yes to confirm")
 

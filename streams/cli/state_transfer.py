@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
+from msgspec.structs import replace
 
 from streams.broker import topics
 from streams.broker.changelog import Changelog, Tables, read, writing
 from streams.broker.clients import reading
-from streams.config.errors import BrokerError, StateError
+from streams.config.errors import BrokerError, StateError, UsageError
 from streams.config.settings import KafkaSettings, Settings
 from streams.state import state_file
 from streams.state.all_stages import STAGES
@@ -132,6 +133,39 @@ def reset(kafka: KafkaSettings, tick: Tick) -> int:
             _replace(log, number, None)
     topics.demand_idle(kafka, kafka.app_id)
     return rows
+
+
+def reset_feed(settings: Settings, feed: str, tick: Tick) -> int:
+    """Delete the state of one feed and keep all else, offsets too; return the number of partitions that had any.
+
+    Raises EbbtideError, before anything is written, if there is no such feed, a worker is alive, or no state.
+    """
+    if feed not in settings.feeds:
+        raise UsageError(f"no feed {feed!r} in the settings: they have {', '.join(sorted(settings.feeds))}")
+    kafka, partitions = settings.kafka, topics.check(settings.kafka)
+    topics.demand_idle(kafka, kafka.app_id)
+    tables = read(kafka, partitions, tick)
+    if not any(tables.values()):
+        raise StateError(f"group {kafka.app_id} has no state")
+    for number, table in tables.items():
+        without_feed(settings, feed, number, dict(table))
+    with writing(kafka, tables) as logs:
+        had = sum(without_feed(settings, feed, number, log) for number, log in logs.items())
+    topics.demand_idle(kafka, kafka.app_id)
+    return had
+
+
+def without_feed(settings: Settings, feed: str, number: int, table: MutableMapping[bytes, bytes]) -> bool:
+    """Delete a feed from the snapshots of a partition; return whether it was there. Raises StateError.
+
+    They are read as under settings that do not name the feed, and saved so.
+    """
+    others = replace(settings, feeds={name: of for name, of in settings.feeds.items() if name != feed})
+    had = any(key.startswith(f"{number}/{feed}/".encode()) for key in table)
+    for stage in (kind(others, number, table, 0.0) for kind in STAGES):
+        if stage.store.places:
+            stage.save(0.0)
+    return had
 
 
 def _ends(kafka: KafkaSettings, partitions: int) -> dict[TopicPartition, int]:

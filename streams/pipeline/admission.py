@@ -106,7 +106,7 @@ class Admission:
             yield Advance(part, *self.watermark.admit(part.columns.ts, reached))
             return
         spans = self._span(np.maximum.accumulate(np.concatenate(([before], reached))), span)
-        bounds = [0, *np.flatnonzero(np.diff(spans)).tolist(), part.size]
+        bounds = [0, *(np.flatnonzero(np.diff(spans)) + 1).tolist(), part.size]
         for start, stop in pairwise(bounds):
             if start < stop:
                 piece = part.cut(start, stop)
@@ -128,7 +128,7 @@ class Admission:
         Return what is believed now, and what is rejected.
         """
         position, measurement = int(leap.positions[0]), leap.measurements[0]
-        claim = Claim(float(measurement.ts), KEY(measurement), (measurement, batch.origin(position)))
+        claim = claim_of(measurement, batch.origin(position))
         if not self.leap_guard.has_room(claim.ts, claim.who, self.active):
             return _believed([], position), [_too_far(batch.origin(position))]
         return _believed(self.leap_guard.claim(claim, self.active), position), []
@@ -137,6 +137,11 @@ class Admission:
         """Return the pending measurements that are in order with a measurement just admitted, and reject the rest."""
         believed, refuted = self.leap_guard.settle(float(decider.columns.ts[0]))
         return _believed(believed, int(decider.positions[0])), [_too_far(origin) for _, origin in refuted]
+
+
+def claim_of(measurement: Measurement, origin: MeasurementOrigin) -> Claim[Pending]:
+    """Return the claim on the time that a measurement makes."""
+    return Claim(float(measurement.ts), KEY(measurement), (measurement, origin), origin.offset)
 
 
 def _believed(pending: list[Pending], position: int) -> MeasurementSlice:

@@ -145,10 +145,18 @@ class Feed:
         closed = [self._close(0, start, elsewhere=spoke is None or start in spoke) for start in due]
         return Step(closed, refused, confirmed.size - len(refused), 0)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether bins may close once nothing more is to come, as nobody is left to agree with the newest measurement.
+
+        Where clocks disagree, they may not.
+        """
+        agreement = self.admission.believed.agreement
+        return self.watermark.is_disputed and (agreement is None or agreement.is_orderly)
+
     def finish(self) -> Step:
-        """Close the bins that the newest measurement has passed, as there is nobody left to agree with it."""
-        if self.watermark.front is not None:
-            self.watermark.advance(self.watermark.front)
+        """Close the bins that the newest measurement has passed."""
+        self.watermark.advance(self.watermark.front or 0.0)
         due = self._closable(self.watermark.due(), ())
         return Step([self._close(0, start) for start in due], [], 0, 0)
 

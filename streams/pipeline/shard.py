@@ -160,17 +160,17 @@ class Shard:
         return Emitted(bin_reports=[self._report(feed, closing) for closing in step.closed], dead_letters=step.rejected)
 
     def finish(self) -> Emitted:
-        """Close the bins that the newest measurement of each feed has passed: nobody is left to agree with it.
+        """Close the bins of unfinished feeds that their newest measurement has passed.
 
         The caller knows that there are no unread measurements.
         """
-        closed = [(name, closing) for name in self.disputed() for closing in self.feeds[name].finish().closed]
+        closed = [(name, closing) for name in self.unfinished() for closing in self.feeds[name].finish().closed]
         closed.sort(key=lambda of_feed: of_feed[1].end)
         return Emitted(bin_reports=[self._report(name, closing) for name, closing in closed])
 
-    def disputed(self) -> list[str]:
-        """Return the feeds whose entities do not agree yet on the newest event time."""
-        return [name for name, feed in self.feeds.items() if feed.watermark.is_disputed]
+    def unfinished(self) -> list[str]:
+        """Return the feeds of which `finish` would close bins."""
+        return [name for name, feed in self.feeds.items() if feed.is_unfinished]
 
     def scored(self) -> Iterator[Scored]:
         """Yield the series and the detector of each feed, and of its areas."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.bin_report import BinReport
@@ -127,14 +127,14 @@ class MeasurementStage(Stage):
         """Advance the feeds that are behind the clock."""
         self.unsaved = True
         before, emitted = self.totals(), Emitted()
-        disputed = self.shard.disputed()
+        unfinished = self.shard.unfinished()
         emitted.bin_reports += self.shard.finish().bin_reports
         behind = [(feed, newest) for feed, newest in sorted(self.clock.items()) if self._is_behind(feed)]
         for feed, newest in behind:
             came = self.shard.advance(feed, newest, self.active_bins[feed])
             emitted.bin_reports += came.bin_reports
             emitted.dead_letters += came.dead_letters
-        emitted.activity = self.shard.activity(disputed)
+        emitted.activity = self.shard.activity(unfinished)
         emitted.bin_reports.sort(key=lambda report: report.end)
         self.tally.dead.update(letter.reason for letter in emitted.dead_letters)
         emitted.counts = self.totals() - before
@@ -199,7 +199,9 @@ class MeasurementStage(Stage):
     def _may_advance(self, lag: int | None, now: float) -> bool:
         """Return whether the clock decides here: all is read, the partition is idle, and a feed is behind its clock."""
         idle = now - self.idle_since >= self.settings.worker.idle_after
-        return lag == 0 and idle and (any(self._is_behind(feed) for feed in self.clock) or bool(self.shard.disputed()))
+        return (
+            lag == 0 and idle and (any(self._is_behind(feed) for feed in self.clock) or bool(self.shard.unfinished()))
+        )
 
     def _is_behind(self, feed: str) -> bool:
         newest = self.shard.newest().get(feed)
@@ -222,9 +224,14 @@ class MeasurementStage(Stage):
         self.unusable = restore(self.shard, loaded.values, loaded.rows)
         self._lines = changes(self.shard, loaded.values["feeds"])
         self.open_outages.restore(loaded.rows["running"], self._can_end)
-        self.clock.update(loaded.values.get("heard", {}))
-        self.active_bins.update({feed: set(starts) for feed, starts in loaded.values.get("spoke", {}).items()})
-        self.absence.announced.update(loaded.values.get("told", {}))
+        self.clock.update(self._of_feeds(loaded.values.get("heard", {})))
+        spoke = self._of_feeds(loaded.values.get("spoke", {}))
+        self.active_bins.update({feed: set(starts) for feed, starts in spoke.items()})
+        self.absence.announced.update(self._of_feeds(loaded.values.get("told", {})))
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]
         self.tally.dead.update(tally["dead"])
+
+    def _of_feeds(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those by feed that the settings name."""
+        return {feed: value for feed, value in values.items() if feed in self.settings.feeds}

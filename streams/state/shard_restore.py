@@ -17,8 +17,8 @@ from detectors.outages.presence import Members
 from detectors.outages.series_state import DAILY, LATER
 from schemas.measurement import Measurement
 from streams.ingest.batch import MeasurementOrigin
-from streams.ingest.series_index import KEY, Series, SeriesIndex
-from streams.pipeline.admission import Pending
+from streams.ingest.series_index import Series, SeriesIndex
+from streams.pipeline.admission import Pending, claim_of
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.areas.cells import Cells
 from streams.pipeline.feed import Feed
@@ -109,9 +109,8 @@ def _restore_clock(feed: Feed, head: Mapping[str, Any], row: Packed) -> None:
 
 
 def _claim(pending: Mapping[str, Any]) -> Claim[Pending]:
-    measurement = convert(pending["measurement"], Measurement)
     origin = MeasurementOrigin(pending["offset"], base64.b64decode(pending["payload"]))
-    return Claim(float(measurement.ts), KEY(measurement), (measurement, origin))
+    return claim_of(convert(pending["measurement"], Measurement), origin)
 
 
 def _restore_cells(cells: Cells, rows: Mapping[str, Packed]) -> None:

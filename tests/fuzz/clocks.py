@@ -12,6 +12,7 @@ from streams.state.measurement_stage import MeasurementStage
 from tests.streams.helpers import START, message
 
 NETWORKS, WIDTH, EVERY, MINUTES = 9, 300, 60, 240
+CREATE_TIME, LOG_APPEND_TIME = 0, 1
 OFFSETS = (-1e8, -86_400, -3600, -500, -150, 150, 300, 500, 3600, 86_400, 1e8)  # seconds
 
 
@@ -21,13 +22,15 @@ def check(seed: int) -> None:
     wrong = {asn: rng.choice(OFFSETS) * rng.uniform(0.8, 1.2) for asn in rng.sample(range(1, 10), rng.randrange(5))}
     feed = FeedSettings(signal="test", kind=rng.choice(("count", "gauge")), bin=Duration(WIDTH))
     settings = Settings(feeds={"feed": feed}, kafka=KafkaSettings(partitions=1))
+    timestamps = rng.choice((CREATE_TIME, LOG_APPEND_TIME))
     stage, outages, honest = MeasurementStage(settings, 0, {}, 0.0), set[str](), 0
     for minute in range(0, MINUTES, 5):
         values, times = _minutes(rng, minute, wrong)
         honest += 5 * (NETWORKS - len(wrong))
         offsets = range(stage.applied + 1, stage.applied + 1 + len(values))
-        run = Run(offsets, np.array(times, dtype=np.int64), [b"asn/1"] * len(values), values, 1)
+        run = Run(offsets, np.array(times, dtype=np.int64), [b"asn/1"] * len(values), values, timestamps)
         outages |= {outage.entity for outage in stage.process(run, 0.0).outages}
+    outages |= {outage.entity for outage in stage.follow_clock(0, 1e6).outages}
     counts = stage.shard.counts["feed"]
     assert counts.binned >= honest, (seed, wrong, counts)
     assert not outages & {f"asn/{asn}" for asn in range(1, 10) if asn not in wrong}, (seed, wrong, outages)

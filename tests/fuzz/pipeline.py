@@ -1,7 +1,8 @@
 """`python -m tests.fuzz.pipeline --seconds 600`: hostile producers against the whole pipeline, seed after seed.
 
 What must hold, whatever comes: nothing raises; every measurement has exactly one outcome; no limit is exceeded; nothing
-that is published is longer than a line or not finite; neither cuts into batches nor restarts change anything.
+that is published is longer than a line or not finite; neither cuts into batches nor restarts change anything; wrong
+clocks of a minority harm no others.
 """
 
 from __future__ import annotations
@@ -46,9 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Try seeds until the time is over, and print how many there were; the first that fails is named and raises."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.pipeline", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long to go on")
-    parser.add_argument(
-        "--clocks", action="store_true", help="also a minority of wrong clocks, which may harm no others"
-    )
     parser.add_argument("--seed", type=int, help="the first seed (default: by the clock)")
     arguments = parser.parse_args(argv)
     first = seed = int(time.time()) if arguments.seed is None else arguments.seed
@@ -56,8 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     while seed == first or time.monotonic() < end:
         try:
             check(seed)
-            if arguments.clocks:
-                clocks.check(seed)
+            clocks.check(seed)
         except BaseException:
             sys.stderr.write(f"fuzz: seed {seed} fails: python -m tests.fuzz.pipeline --seconds 0 --seed {seed}\n")
             raise
