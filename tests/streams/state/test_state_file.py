@@ -93,8 +93,14 @@ def test_a_right_checksum_does_not_excuse_a_wrong_content(old: bytes, new: bytes
         (["export"], "state export takes a FILE"),
         (["expire"], "state expire ends all outages and incidents that go on: add --yes to confirm"),
         (["expire", "a.state", "--yes"], "state expire takes no file"),
-        (["import", "a.state", "--yes"], "--force goes with state import, --yes with state reset and expire, --feed with reset"),
-        (["export", "a.state", "--force"], "--force goes with state import, --yes with state reset and expire, --feed with reset"),
+        (
+            ["import", "a.state", "--yes"],
+            "--force goes with state import, --yes with state reset and expire, --feed with reset",
+        ),
+        (
+            ["export", "a.state", "--force"],
+            "--force goes with state import, --yes with state reset and expire, --feed with reset",
+        ),
         (["expire", "--yes", "--feed", "a"], "--feed with reset"),
     ],
 )
