@@ -229,7 +229,7 @@ class KafkaSource(WatchedSource, tag="kafka", frozen=True, kw_only=True):
         Literal["earliest", "latest"],
         Meta(description="where the first run begins; later ones go on where the last has ended"),
     ] = "earliest"
-    format: Annotated[Name, Meta(description="`json`, or the name of a plug-in")] = "json"
+    format: Annotated[Name, Meta(description="`json`, for goflow2 also `protobuf`, or the name of a plug-in")] = "json"
 
 
 class Goflow2Source(KafkaSource, tag="goflow2", frozen=True):

@@ -7,9 +7,10 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from streams.config.errors import SettingsError
-from streams.config.sources import SourceSettings
+from streams.config.sources import Goflow2Source, SourceSettings
 from streams.sources.enrichment import Enrichment
 from streams.sources.json_decoder import JsonDecoder
+from streams.sources.protobuf_decoder import ProtobufDecoder
 from streams.sources.records import Decoder
 
 GROUP = "ebbtide.sources"
@@ -20,6 +21,10 @@ def decoder_of(name: str, source: SourceSettings, form: str, enrichment: Enrichm
     """Return the decoder of a format. Raises SettingsError, which names the source, when there is none."""
     if form in FORMATS:
         return JsonDecoder(source, form == "csv", enrichment)
+    if form == "protobuf":
+        if not isinstance(source, Goflow2Source):
+            raise SettingsError(f"sources.{name}.format: 'protobuf' is for goflow2 only")
+        return ProtobufDecoder(JsonDecoder(source, enrichment=enrichment))
     plugins = {plugin.name: plugin for plugin in entry_points(group=GROUP)}
     if form not in plugins:
         there = ", ".join(sorted({*FORMATS, *plugins}))

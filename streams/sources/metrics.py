@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created
 from streams.sources.link import REASONS
 from streams.sources.stage import SourceStage, SourceTally
 
-REJECTED = ("not-json", "wrong-type", "missing-field", "bad-time", "out-of-range")
+REJECTED = ("not-json", "not-protobuf", "wrong-type", "missing-field", "bad-time", "out-of-range")
 
 
 class SourceMetrics:
