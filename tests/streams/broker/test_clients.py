@@ -44,9 +44,11 @@ class Client:
         self.options = options
         return self
 
-    def send(self, topic: str, key: bytes, value: bytes | None, partition: int | None) -> Future:
+    def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None, headers: list[tuple[str, bytes]]
+    ) -> Future:
         """Take a message; one of the key `lost` never arrives."""
-        self.sent.append((topic, key, value, partition))
+        self.sent.append((topic, key, value, partition, *headers))
         return Future(KafkaTimeoutError("late") if key == b"lost" else None)
 
     def flush(self) -> None:
@@ -72,8 +74,13 @@ def test_what_is_sent_has_arrived_at_the_end(client: Client) -> None:
     with sending(KAFKA, "calendar", max_request_size=7) as send:
         send(b"a", b"1")
         send(b"b", None, partition=2)
+        send(b"c", b"3", topic="outages", headers=[("ce_id", b"c/1")])
         assert not client.flushed
-    assert client.sent == [("calendar", b"a", b"1", None), ("calendar", b"b", None, 2)]
+    assert client.sent == [
+        ("calendar", b"a", b"1", None),
+        ("calendar", b"b", None, 2),
+        ("outages", b"c", b"3", None, ("ce_id", b"c/1")),
+    ]
     assert client.flushed
     assert client.closed
     assert (client.options["acks"], client.options["max_request_size"]) == ("all", 7)
