@@ -12,7 +12,9 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from schemas.entities import country_code
 from schemas.rejections import json_line, printable
+from schemas.times import format_time, time_named
 from streams.cli.tables import summary
 from streams.config.errors import UsageError
 from streams.config.loader import load_or_default
@@ -32,8 +34,31 @@ def add_files(parser: ArgumentParser) -> Action:
 def add_worker_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the commands that print what a worker knows."""
     parser.add_argument("--worker", metavar="URL", help="the worker's web server (default: as in the settings)")
+    parser.add_argument(
+        "--country",
+        action="append",
+        default=[],
+        type=with_reason(country_code),
+        metavar="CC",
+        help="only of this country",
+    )
+    parser.add_argument("--feed", action="append", default=[], metavar="NAME", help="only of this feed")
+    since = "what lasted at this time or later, ended or not"
+    parser.add_argument("--since", type=with_reason(time_named), metavar="TIME", help=since)
     parser.add_argument("--all", action="store_true", help="include those that ended recently")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def filters_of(arguments: Namespace) -> list[tuple[str, str]]:
+    """Return the parameters of the API that `--country`, `--feed` and `--since` stand for."""
+    since = [] if arguments.since is None else [("from", format_time(arguments.since))]
+    named = [(name, value) for name in ("country", "feed") for value in getattr(arguments, name)]
+    return [*named, *since]
+
+
+def includes_ended(arguments: Namespace) -> bool:
+    """Return whether `--all` or `--since` ask for what has ended, too."""
+    return bool(arguments.all) or arguments.since is not None
 
 
 def with_reason(parse: Callable[[str], T]) -> Callable[[str], T]:

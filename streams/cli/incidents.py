@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from schemas.incident import OVER, Incident, encode
 from schemas.rejections import printable
-from streams.cli.common import add_worker_arguments, print_lines, print_rows, worker_of
+from streams.cli.common import add_worker_arguments, filters_of, includes_ended, print_lines, print_rows, worker_of
 from streams.cli.tables import minute
 from streams.cli.worker_client import fetch_incidents
 
@@ -20,8 +20,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the incidents that are not over, or all that the worker knows of."""
-    incidents = fetch_incidents(*worker_of(arguments))
-    shown = [incident for incident in incidents if arguments.all or incident.state not in OVER]
+    incidents = fetch_incidents(*worker_of(arguments), filters=filters_of(arguments))
+    shown = [incident for incident in incidents if includes_ended(arguments) or incident.state not in OVER]
     if arguments.json:
         print_rows(map(encode, shown))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from schemas.outage import RUNNING, encode
-from streams.cli.common import add_worker_arguments, print_lines, print_rows, worker_of
+from streams.cli.common import add_worker_arguments, filters_of, includes_ended, print_lines, print_rows, worker_of
 from streams.cli.tables import HEADER, line
 from streams.cli.worker_client import fetch_outages
 
@@ -17,8 +17,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the outages that last now, or all that the worker knows of."""
-    outages = fetch_outages(*worker_of(arguments))
-    shown = [outage for outage in outages if arguments.all or outage.state in RUNNING]
+    outages = fetch_outages(*worker_of(arguments), filters=filters_of(arguments))
+    shown = [outage for outage in outages if includes_ended(arguments) or outage.state in RUNNING]
     if arguments.json:
         print_rows(map(encode, shown))
     else:

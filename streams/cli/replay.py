@@ -80,12 +80,12 @@ def replay(kafka: KafkaSettings, files: Iterable[str], pace: ReplayPace) -> Iter
 
     Every line is sent as it is, valid or not: the worker decides. Raises BrokerError or InputError.
     """
-    replayed, place = Replayed(), _placing(kafka)
+    replayed, place = Replayed(), placing(kafka)
     failed: list[BaseException] = []
     with closing(opened(kafka, KafkaProducer, linger_ms=5, batch_size=262_144)) as producer:
         for lines in read_chunks(files):
             for line in lines:
-                key, ts = _key_and_time(line)
+                key, ts = key_and_time(line)
                 if ts is not None:
                     pace.wait(ts)
                 future = producer.send(kafka.measurements, key=key, value=line, partition=place(key))
@@ -104,13 +104,13 @@ def _raise_first(failed: list[BaseException], kafka: KafkaSettings) -> None:
         raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not delivered: {failed[0]}")
 
 
-def _key_and_time(line: bytes) -> tuple[bytes, float | None]:
+def key_and_time(line: bytes) -> tuple[bytes, float | None]:
     """Return the key of a message, which is the entity of the first measurement in it, and the event time of that."""
     found = decode([line]).measurements
     return (entity_of(found[0]).encode(), float(found[0].ts)) if found else (b"unreadable", None)
 
 
-def _placing(kafka: KafkaSettings) -> Callable[[bytes], int | None]:
+def placing(kafka: KafkaSettings) -> Callable[[bytes], int | None]:
     """Return a function from a key to its partition; None leaves that to the client, which hashes by murmur2."""
     if kafka.partitioner == "murmur2":
         return lambda _: None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -19,6 +20,7 @@ from streams.http_client import Answer, RequestPolicy, UnreachableError, request
 
 T = TypeVar("T")
 Warn = Callable[[str], None]
+Filters = Sequence[tuple[str, str]]  # parameters of the API, with their values
 MAX_BYTES = 256 * 1024 * 1024
 # The operator names the worker, so it may be on a private network.
 POLICY = RequestPolicy(timeout=600.0, allow_private=True, tls=None, idle=5.0, max_answer=MAX_BYTES + 1)
@@ -63,23 +65,28 @@ def _print_warning(text: str) -> None:
     sys.stderr.write(f"ebbtide: {text}\n")
 
 
-def fetch_outages(url: str, token: Secret | None = None, warn: Warn = _print_warning) -> list[Outage]:
-    """Return the outages of a worker, each once. Raises as `_fetch_all` does."""
-    return list({outage.outage_id: outage for outage in _fetch_all(url, "outages", Outage, token, warn)}.values())
+def fetch_outages(
+    url: str, token: Secret | None = None, warn: Warn = _print_warning, filters: Filters = ()
+) -> list[Outage]:
+    """Return the outages of a worker that match the parameters `filters`, each once. Raises as `_fetch_all` does."""
+    found = _fetch_all(url, "outages", Outage, token, warn, filters)
+    return list({outage.outage_id: outage for outage in found}.values())
 
 
-def fetch_incidents(url: str, token: Secret | None = None, warn: Warn = _print_warning) -> list[Incident]:
-    """Return the incidents of a worker, each once. Raises as `_fetch_all` does."""
-    found = _fetch_all(url, "incidents", Incident, token, warn)
+def fetch_incidents(
+    url: str, token: Secret | None = None, warn: Warn = _print_warning, filters: Filters = ()
+) -> list[Incident]:
+    """Return the incidents of a worker that match the parameters `filters`, each once. Raises as `_fetch_all` does."""
+    found = _fetch_all(url, "incidents", Incident, token, warn, filters)
     return list({incident.incident_id: incident for incident in found}.values())
 
 
-def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None, warn: Warn) -> Iterator[T]:
+def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None, warn: Warn, filters: Filters) -> Iterator[T]:
     """Yield the rows of a list, page by page. Raises WorkerUnreachableError, or EbbtideError for another API.
 
     `warn` gets a line on each thing for which rows may be old or missing, as the worker says.
     """
-    query, warned, asked = cast("str | None", f"?limit={MAX_LIMIT}"), set[str](), set[str]()
+    query, warned, asked = cast("str | None", f"?{urlencode([('limit', MAX_LIMIT), *filters])}"), set[str](), set[str]()
     try:
         while query is not None:
             if query in asked or not query.startswith("?"):

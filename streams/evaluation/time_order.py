@@ -39,7 +39,12 @@ def sorted_chunks(files: Iterable[str], size: int = LINES, run_bytes: int = RUN_
     A line without a measurement comes where the one before it comes. Memory holds `run_bytes` of lines; more lines are
     sorted in runs, which are files without a name.
     """
-    runs = [_written(run) for run in _runs(files, run_bytes)]
+    yield from sorted_lines(read_chunks(files), size, run_bytes)
+
+
+def sorted_lines(chunks: Iterable[list[bytes]], size: int = LINES, run_bytes: int = RUN_BYTES) -> Iterator[list[bytes]]:
+    """Yield lines by event time, as `sorted_chunks` those of files."""
+    runs = [_written(run) for run in _runs(chunks, run_bytes)]
     merged = heapq.merge(*map(_read, runs))
     try:
         while chunk := [line for _, _, line in islice(merged, size)]:
@@ -49,9 +54,9 @@ def sorted_chunks(files: Iterable[str], size: int = LINES, run_bytes: int = RUN_
             run.close()
 
 
-def _runs(files: Iterable[str], run_bytes: int) -> Iterator[list[Keyed]]:
+def _runs(chunks: Iterable[list[bytes]], run_bytes: int) -> Iterator[list[Keyed]]:
     run, size = list[Keyed](), 0
-    for keyed in _keyed(files):
+    for keyed in _keyed(chunks):
         run.append(keyed)
         size += len(keyed[2])
         if size >= run_bytes:
@@ -61,9 +66,9 @@ def _runs(files: Iterable[str], run_bytes: int) -> Iterator[list[Keyed]]:
         yield sorted(run)
 
 
-def _keyed(files: Iterable[str]) -> Iterator[Keyed]:
+def _keyed(chunks: Iterable[list[bytes]]) -> Iterator[Keyed]:
     number, last = 0, 0.0
-    for lines in read_chunks(files):
+    for lines in chunks:
         for line, measurement in zip(lines, _first_of_each(lines), strict=True):
             last = last if measurement is None else float(measurement.ts)
             yield last, number, line

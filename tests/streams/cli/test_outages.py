@@ -54,6 +54,21 @@ def test_table_shows_what_is_going_on(capsys: pytest.CaptureFixture[str]) -> Non
     assert "91%" in row
 
 
+def test_filters_are_asked_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
+    """Country, feed and time go to the worker in its own form; `--since` shows what has ended, too."""
+    asked: list[str] = []
+
+    def answer(path: str) -> bytes:
+        asked.append(path)
+        return json.dumps({"outages": [OUTAGE, CLOSED]}).encode()
+
+    with worker(200, answer) as url:
+        arguments = ["--country", "ir", "--country", "KZ", "--feed", "atlas", "--since", "2016-06-16 15:05"]
+        assert main(["outages", "--worker", url.removeprefix("http://"), *arguments]) == 0
+    assert asked == ["/api/v1/outages?limit=1000&country=IR&country=KZ&feed=atlas&from=2016-06-16T15%3A05%3A00Z"]
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
 def test_json_lines_are_the_messages(capsys: pytest.CaptureFixture[str]) -> None:
     """With --json and --all, each line is an outage as it stands in the topic."""
     with worker(200, json.dumps({"outages": [OUTAGE, CLOSED]}).encode()) as url:
