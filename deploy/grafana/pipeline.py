@@ -164,3 +164,34 @@ def _sources() -> list[AnyPanel]:
             over_time("sum by (source) (ebbtide_source_silent_exporters)", "{{source}} silent exporters", "silent")
         ),
     ]
+
+
+def _sources() -> list[AnyPanel]:
+    """Return the panels of `ebbtide source`, which has a job of its own."""
+    rates = (("records", "read"), ("measurements", "measurements"))
+    made = graph("Sources", "Records that each source reads, and measurements that it makes of them.", "cps", (8, 8))
+    for name, legend in rates:
+        expr = f"sum by (source) (rate(ebbtide_source_{name}_total{EACH}))"
+        made = made.with_target(over_time(expr, f"{{{{source}}}} {legend}", name))
+    lost = "Records that fit no mapping, values that a service does not know, and connections that broke, by reason."
+    faults = graph("Sources: what is missing", lost, "cps", (8, 8))
+    for name, by in (("rejected", "source, reason"), ("unknown", "source"), ("reconnects", "source, reason")):
+        legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
+        expr = f"sum by ({by}) (rate(ebbtide_source_{name}_total{EACH})) > 0"
+        faults = faults.with_target(over_time(expr, f"{name}: {legend}", name))
+    age = "Wall time less the newest event time of each source, and how long ago data came."
+    return [
+        made,
+        faults,
+        graph("Sources: age", age, "s", (8, 8))
+        .with_target(
+            over_time(
+                "time() - max by (source) (ebbtide_source_event_timestamp_seconds)", "{{source}} events", "events"
+            )
+        )
+        .with_target(
+            over_time(
+                "time() - max by (source) (ebbtide_source_last_data_timestamp_seconds)", "{{source}} data", "data"
+            )
+        ),
+    ]
