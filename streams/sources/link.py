@@ -76,6 +76,9 @@ class Link:
             wait = seconds_asked(error.headers.get("Retry-After") if error.headers else None, self.ports.now) or 0.0
             reason = "throttled" if error.status == 429 else "status"
             raise ConnectionLostError(reason, f"{place}: answers {error.status}", wait) from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            reason = _plain(error.certificate_error)
+            raise ConnectionLostError("unreachable", f"{place}: its certificate is refused: {reason}") from None
         except aiohttp.ClientConnectorError as error:
             raise ConnectionLostError("unreachable", f"{place}: cannot connect: {_plain(error.os_error)}") from None
         except (aiohttp.ClientError, OSError) as error:

@@ -6,6 +6,7 @@ An answer is bytes, a status, or one of the faults below. What follows the last 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -84,14 +85,14 @@ async def pinged(socket: web.WebSocketResponse) -> None:
 
 
 @asynccontextmanager
-async def serving(handlers: dict[str, Handler]) -> AsyncIterator[str]:
+async def serving(handlers: dict[str, Handler], tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve paths, until the end of `with`, and yield host and port."""
     application = web.Application()
     application.add_routes([web.get(path, handler) for path, handler in handlers.items()])
     runner: Any = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         host, port = runner.addresses[0][:2]
         yield f"{host}:{port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -19,12 +20,14 @@ from prometheus_client import CollectorRegistry
 
 from streams.config.errors import SettingsError
 from streams.config.loader import load
+from streams.sources.link import ConnectionLostError
 from streams.sources.metrics import SourceMetrics
 from streams.sources.run import SourceRun
 from streams.sources.until import until_named
 from tests.ebbtide import PROGRAM
 from tests.prometheus import Server, prometheus, run
-from tests.streams.sources.fake_server import Cut, Step, Throttle, serving
+from tests.secure_kafka import Authority
+from tests.streams.sources.fake_server import Cut, Step, Throttle, serving, stepwise
 from tests.streams.sources.fake_server import answer as reply
 from tests.streams.sources.helpers import START
 from tests.streams.sources.virtual_clock import VirtualClock
@@ -179,6 +182,29 @@ async def test_it_logs_in(more: str, header: str | None, tmp_path: Path) -> None
     async with serving({"/api/v1/query_range": handle}) as address:
         await read(written(tmp_path, f"http://{address}", "10m", more), VirtualClock(START + 600), "1")
     assert set(seen) == {header}
+
+
+async def test_both_sides_show_certificates(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The server demands one; without it, or with a server of another authority, the source ends with one line."""
+    authority = Authority(tmp_path, "authority")
+    served, shown = authority.issue("server", "127.0.0.1"), authority.issue("client")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
+    tls.load_cert_chain(*served)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    trust = f'ca_file = "{authority.file}"'
+    values = stepwise(answer(("3333", 1, "1"), ("3333", 9, "1")))
+    async with serving({"/api/v1/query_range": values}, tls) as address:
+        url, clock = f"https://{address}", VirtualClock(START + 600)
+        certificate = f'{trust}\ncert_file = "{shown[0]}"\nkey_file = "{shown[1]}"'
+        await read(written(tmp_path, url, "10m", certificate), clock, "1")
+        with pytest.raises(ConnectionLostError) as caught:
+            await read(written(tmp_path, url, "10m", trust), clock, "1")
+        with pytest.raises(ConnectionLostError, match="its certificate is refused") as refused:
+            await read(written(tmp_path, url, "10m"), clock, "1")
+    assert json.loads(capfdbinary.readouterr().out)["value"] == 1
+    assert all(str(e.value).startswith(f"{url}/api/v1/query_range: ") for e in (caught, refused))
+    with pytest.raises(SettingsError, match=r"sources.blackbox.ca_file .*none.pem: No such file"):
+        await read(written(tmp_path, url, "10m", 'ca_file = "none.pem"'), clock, "1")
 
 
 @pytest.mark.parametrize(
