@@ -14,7 +14,7 @@ def pipeline() -> dashboard.Dashboard:
     """Return the dashboard."""
     text = "Throughput, lag, delays, dead letters, memory and recovery of the workers, alerts delivered, and sources."
     builder = board("ebbtide-pipeline", "Ebbtide pipeline", text, [datasource(), job()])
-    for content in (*_health(), *_flow(), *_state(), *_delivery(), *_sources()):
+    for content in (*_health(), *_flow(), *_state(), *_delivery(), *_sources(), *_services()):
         builder = builder.with_panel(content)
     return builder
 
@@ -166,32 +166,25 @@ def _sources() -> list[AnyPanel]:
     ]
 
 
-def _sources() -> list[AnyPanel]:
-    """Return the panels of `ebbtide source`, which has a job of its own."""
-    rates = (("records", "read"), ("measurements", "measurements"))
-    made = graph("Sources", "Records that each source reads, and measurements that it makes of them.", "cps", (8, 8))
-    for name, legend in rates:
-        expr = f"sum by (source) (rate(ebbtide_source_{name}_total{EACH}))"
-        made = made.with_target(over_time(expr, f"{{{{source}}}} {legend}", name))
-    lost = "Records that fit no mapping, values that a service does not know, and connections that broke, by reason."
-    faults = graph("Sources: what is missing", lost, "cps", (8, 8))
-    for name, by in (("rejected", "source, reason"), ("unknown", "source"), ("reconnects", "source, reason")):
-        legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
-        expr = f"sum by ({by}) (rate(ebbtide_source_{name}_total{EACH})) > 0"
-        faults = faults.with_target(over_time(expr, f"{name}: {legend}", name))
-    age = "Wall time less the newest event time of each source, and how long ago data came."
+def _services() -> list[AnyPanel]:
+    """Return the panels of sources that read services over the network."""
+    lost = "Connections that broke, by reason, and values that a service does not know."
+    age = "Wall time less the newest event time of each source."
     return [
-        made,
-        faults,
-        graph("Sources: age", age, "s", (8, 8))
+        graph("Source connections", lost, "cps", (12, 8))
         .with_target(
             over_time(
-                "time() - max by (source) (ebbtide_source_event_timestamp_seconds)", "{{source}} events", "events"
+                f"sum by (source, reason) (rate(ebbtide_source_reconnects_total{EACH})) > 0",
+                "{{source}} {{reason}}",
+                "reconnects",
             )
         )
         .with_target(
             over_time(
-                "time() - max by (source) (ebbtide_source_last_data_timestamp_seconds)", "{{source}} data", "data"
+                f"sum by (source) (rate(ebbtide_source_unknown_total{EACH})) > 0", "{{source}} unknown", "unknown"
             )
+        ),
+        graph("Source lag", age, "s", (12, 8)).with_target(
+            over_time("time() - max by (source) (ebbtide_source_event_timestamp_seconds)", "{{source}}")
         ),
     ]
