@@ -19,6 +19,7 @@ from streams.ingest.feed_kinds import DEFECTS
 from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import KEY
 from streams.pipeline.believed_time import BelievedTime
+from streams.pipeline.fast_clocks import FastClocks
 
 PIECE = 1_024  # measurements that are looked at together where some leap ahead: each of these cuts off the rest
 Pending = tuple[Measurement, MeasurementOrigin]  # a measurement ahead of its time, and where it came from
@@ -40,7 +41,7 @@ class Advance(NamedTuple):
 
 
 def reject_unusable(
-    kind: FeedKind, time: TimeRule, part: MeasurementSlice, batch: Batch
+    kind: FeedKind, time: TimeRule, part: MeasurementSlice, batch: Batch, clocks: FastClocks
 ) -> tuple[MeasurementSlice, list[Rejected]]:
     """Return the usable measurements, and dead letters of those that lack a field or are ahead of their receipt."""
     rejected: list[Rejected] = []
@@ -49,7 +50,7 @@ def reject_unusable(
         defective = np.array([is_in(m) for m in part.measurements], dtype=np.bool_)
         rejected += _rejections(part, defective, batch, reason, detail)
         part = part.where(~defective) if rejected else part
-    ahead = part.columns.ts > batch.received_at(part.positions) + time.max_ahead
+    ahead = clocks.note(part, batch.received_at(part.positions)) > time.max_ahead
     if ahead.any():
         rejected += _rejections(part, ahead, batch, "too-far-ahead", "the time is ahead of its receipt")
         part = part.where(~ahead)
@@ -62,6 +63,7 @@ class Admission:
     def __init__(self, rule: TimeRule) -> None:
         self.watermark = Watermark(rule)
         self.believed = BelievedTime(rule)
+        self.fast_clocks = FastClocks()
         self.leap_guard: LeapGuard[Pending] = LeapGuard(rule.max_step, rule.lateness)
         self.active = 0  # entities that were measured in the newest closed bin that was not empty
 

@@ -116,7 +116,7 @@ class Feed:
 
     def process(self, part: MeasurementSlice, batch: Batch) -> Step:
         """Bin measurements in order of arrival, and close the bins that are due."""
-        part, rejected = reject_unusable(self.kind, self.rules.time, part, batch)
+        part, rejected = reject_unusable(self.kind, self.rules.time, part, batch, self.admission.fast_clocks)
         closed: list[Closing] = []
         binned = late = 0
         for in_step, refuted in self.admission.in_step(part, batch):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streams.broker.transport import OpenTransaction
+from streams.pipeline.shard import Shard
 from streams.state.limit_watch import nearly_reached
 from streams.worker.agents import Worker
 from streams.worker.health import long_transactions
@@ -20,7 +21,8 @@ def notices(worker: Worker) -> list[str]:
     strays = [stage.keys.stray for _, stage in stages if (at := stage.keys.stray_at) is not None and at >= since]
     full = [number for number, stage in stages if (at := stage.limits.refused_at) is not None and at >= since]
     nearly = [(number, *limit) for number, stage in stages for limit in nearly_reached(stage.shard)]
-    return found + _no_key(keyless) + _strays(strays) + _no_room(full) + _limits(nearly)
+    ahead = clocks_ahead([stage.shard for _, stage in stages])
+    return found + _no_key(keyless) + _strays(strays) + _no_room(full) + _limits(nearly) + ahead
 
 
 def _no_key(partitions: Sequence[int]) -> list[str]:
@@ -44,6 +46,21 @@ def _limits(nearly: Sequence[tuple[int, str, str, float]]) -> list[str]:
         f"Feed {feed} uses {share:.0%} of limits.{limit} in partition {number}; what is new beyond it is refused."
         for (feed, limit), (share, number) in most.items()
     ]
+
+
+def clocks_ahead(shards: Sequence[Shard]) -> list[str]:
+    """Return a sentence on each feed with clocks that are ahead: whose is most, by how much, and how many others."""
+    found: dict[str, dict[str, float]] = {}
+    for shard in shards:
+        for feed, state in shard.feeds.items():
+            found.setdefault(feed, {}).update(state.admission.fast_clocks.since(state.watermark.newest))
+    return [_of_feed(feed, ahead) for feed, ahead in found.items() if ahead]
+
+
+def _of_feed(feed: str, ahead: Mapping[str, float]) -> str:
+    name, seconds = max(ahead.items(), key=lambda item: (item[1], item[0]))
+    among = f", one of {len(ahead)}," if len(ahead) > 1 else ""
+    return f"In feed {feed} the clock of {name}{among} is ahead of receipt, in the last hour by {seconds:,.0f} s."
 
 
 def _strays(strays: Sequence[str]) -> list[str]:

@@ -1,0 +1,53 @@
+"""Whose clock is ahead: named on the page, with the lead, and never more than a few."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from streams.pipeline.fast_clocks import MOST
+from streams.pipeline.process import process
+from streams.pipeline.shard import Shard
+from streams.worker.input_notices import clocks_ahead
+from tests.streams import helpers
+from tests.streams.helpers import START, Run, message
+
+
+def taken(kind: str, ahead: dict[int, float], **fields: object) -> Shard:
+    """Return a shard that got a measurement of each network a second after it was made by a right clock."""
+    done = Run(Shard(helpers.settings((cast("Any", kind),))))
+    for asn in range(1, 51):
+        value = message(kind, START + asn + ahead.get(asn, 0.0), asn, **fields)
+        process(done.shard, done.tally, [value], [asn], [START + asn + 1.0])
+    return done.shard
+
+
+def test_the_page_names_who_is_ahead() -> None:
+    """Two of fifty, one of them so far that its measurement is a dead letter; a second or ten are nothing."""
+    shard = taken("count", {7: 90.0, 8: 5000.0, 9: 10.0})
+    expected = "In feed count the clock of asn/8, one of 2, is ahead of receipt, in the last hour by 4,999 s."
+    assert clocks_ahead([shard]) == [expected]
+    assert clocks_ahead([taken("count", {})]) == []
+
+
+def test_a_member_is_named() -> None:
+    """A probe of a network, not the network."""
+    shard = taken("presence", {7: 90.0}, member="p1", up=True)
+    assert list(shard.feeds["presence"].admission.fast_clocks.ahead) == ["asn/7, member p1"]
+
+
+def test_names_are_bounded() -> None:
+    """Of fifty clocks ahead the newest are kept, whether they come one by one or together."""
+    ahead = dict.fromkeys(range(1, 51), 100.0)
+    clocks = taken("count", ahead).feeds["count"].admission.fast_clocks
+    assert list(clocks.ahead) == [f"asn/{asn}" for asn in range(51 - MOST, 51)]
+    done = Run(Shard(helpers.settings(("count",))))
+    values = [message("count", START + 100 + asn, asn) for asn in range(1, 51)]
+    process(done.shard, done.tally, values, range(50), float(START))
+    assert len(done.shard.feeds["count"].admission.fast_clocks.ahead) == MOST
+
+
+def test_who_was_ahead_long_ago_is_not_named() -> None:
+    """An hour of the feed later the page is silent."""
+    shard = taken("count", {7: 90.0})
+    process(shard, Run(shard).tally, [message("count", START + 4000, 1)], [99], [START + 4000.0])
+    assert clocks_ahead([shard]) == []
