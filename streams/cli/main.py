@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, cast
 
+from streams.cli.examples import EXIT_CODES, epilog
 from streams.config.errors import EbbtideError
 
 INTERRUPTED = 130
@@ -38,6 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "state": "Export, import or reset what a group of workers has learnt.",
     "calendar": "Add, list, remove or import what is expected to be down.",
     "metadata": "Make the table of metadata from tables about networks that others publish.",
+    "completion": "Print a script by which bash, zsh or fish complete commands and options.",
     "settings": "Check the settings, or print the reference of all settings.",
 }
 
@@ -77,11 +79,15 @@ def _fail(text: str, code: int) -> int:
 
 def parser(commands: Collection[str] = COMMANDS.keys()) -> ArgumentParser:
     """Return the parser of the command line; it knows the names of all commands, and the arguments of those given."""
-    whole = ArgumentParser(prog="ebbtide", description="Says which networks have gone dark, and since when.")
+    whole = ArgumentParser(
+        prog="ebbtide", description="Says which networks have gone dark, and since when.", epilog=EXIT_CODES
+    )
     whole.add_argument("--version", action="version", version=f"ebbtide {version('ebbtide')}")
     names = whole.add_subparsers(required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        subparser = names.add_parser(name, help=text, description=text)
+        subparser = names.add_parser(
+            name, help=text, description=text, epilog=epilog(name), formatter_class=RawDescriptionHelpFormatter
+        )
         if name in commands:
             _complete(subparser, cast(Command, import_module(f"streams.cli.{name}")))
     return whole
