@@ -121,7 +121,7 @@ class AreaMap:
 
 
 class Cells:
-    """All cells of one feed in one shard. `since`: start of the first bin that closed here."""
+    """All cells of one feed in one shard. `since`: start of the first bin with a measurement that closed here."""
 
     def __init__(
         self, rule: Rule, combinations: Sequence[Combination], lot: Callable[[str], int] = lambda _: 0
@@ -156,8 +156,9 @@ class Cells:
     def close(self, start: int, verdict: Verdict, cutoff: int | None, surplus: Sequence[int] = ()) -> Partial:
         """Close a bin. Free the cells not measured since the `cutoff` (None: none), and those of `surplus`."""
         rows = len(self.index)
-        self.since = start if self.since is None else self.since
         born, closing = self.index.born[:rows], self.bins.take(start, rows)
+        if self.since is None and closing.seen[:rows].any():
+            self.since = start
         old = (born <= start) & (self.index.last_seen[:rows] < (0 if cutoff is None else cutoff))
         old[list(surplus)] = True
         alive = (born <= start) & ~old
@@ -165,7 +166,8 @@ class Cells:
         present = alive if is_known else closing.seen[:rows] & alive
         columns = bin_columns(self.kind, closing, self.members, start, rows)
         seen = ClosedBin(start, *columns[:2], present, alive, *columns[2:], self.index.group[:rows])
-        sums = self.panel.close(seen, born < self.since + self.panel.warm * self.rule.width)
+        since = start if self.since is None else self.since
+        sums = self.panel.close(seen, born < since + self.panel.warm * self.rule.width)
         partial = self._partial(start, verdict, sums, born <= start)
         self._forget(np.flatnonzero(old), cutoff)
         return partial
