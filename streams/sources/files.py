@@ -1,4 +1,4 @@
-"""Reads files: tables with a header, or JSON lines. Each row or line is a record, each file a part."""
+"""Reads files: tables with a header, Parquet, or JSON lines. Each row or line is a record, each file a part."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import orjson
 
 from streams.config.errors import InputError, UsageError
 from streams.config.line_files import read_lines
+from streams.sources.parquet import parquet_rows
 from streams.sources.part_clock import Position
 from streams.sources.records import LineRecord, RecordChunk
 
@@ -56,11 +57,17 @@ def read_files(
     """
     begins = {name: position.offset for name, position in (positions or {}).items()}
     for name in names:
-        values = _rows(name) if has_header else read_lines(name)
+        values = _values(name, has_header)
         records = (LineRecord(value, offset) for offset, value in enumerate(values) if offset >= begins.get(name, 0))
         while found := list(islice(records, RECORDS)):
             yield RecordChunk(name, found)
         yield RecordChunk(name, [], last=True)
+
+
+def _values(name: str, has_header: bool) -> Iterator[bytes]:
+    if name.endswith(".parquet"):
+        return parquet_rows(name)
+    return _rows(name) if has_header else iter(read_lines(name))
 
 
 def _rows(name: str) -> Iterator[bytes]:
