@@ -305,3 +305,16 @@ def test_networks_in_the_wrong_partition_are_told(kafka: ApacheKafka, tmp_path: 
         assert len(cluster.all_records(cluster.kafka.dead)) == refused
     finally:
         cluster.close()
+
+
+def test_one_message_with_forged_times_moves_nothing(cluster: Cluster, detected: list[bytes]) -> None:
+    """Six measurements in an array, days ahead of all others, are dead letters; the rest is as without them."""
+    first = json.loads(LINES[HALF])
+    forged = json.dumps([{**first, "ts": first["ts"] + 86_400 * day} for day in range(1, 7)]).encode()
+    worker = cluster.worker()
+    worker.wait_ready()
+    produce(cluster, [*LINES[:HALF], forged, *LINES[HALF:]])
+    counts = worker.wait_applied({0: len(LINES)})[0]
+    assert (counts["late"], counts["dead"], counts["binned"]) == (0, {"too-far-ahead": 6}, len(LINES))
+    assert worker.stop() == 0
+    assert [record.value for record in cluster.records(cluster.kafka.outages)] == detected
