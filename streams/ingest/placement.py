@@ -74,6 +74,13 @@ class Home(NamedTuple):
         away: Flags = self.placement.of_all(measurements, columns) != self.number
         return away
 
+    @property
+    def outcome(self) -> str:
+        """What becomes of measurements of entities that belong elsewhere, as a phrase."""
+        if self.strict:
+            return 'its measurements are rejected as dead letters, as kafka.keys = "strict"'
+        return "its measurements are used, so a network may be counted in halves"
+
     def text(self, entity: str) -> str:
         """Return a phrase that says where an entity belongs, and where it came."""
         belongs = (

@@ -44,7 +44,7 @@ class KeyWatch:
     Attributes:
         no_key_at: Wall time of the last message without a key (s); None when there was none since the start.
         stray_at: The same of the last measurement of an entity that belongs to another partition.
-        stray: A phrase that names that entity, and where it belongs.
+        stray: A phrase that names that entity, where it belongs, and whether it is used.
     """
 
     def __init__(self, home: Home | None) -> None:
@@ -61,8 +61,8 @@ class KeyWatch:
             self.no_key_at = now
             lines["no-key"] = "messages without a key are dead letters: the key must be the entity, such as asn/64500"
         if stray is not None and self._home and any(name == "misplaced" for name, _ in counts):
-            self.stray_at, self.stray = now, self._home.text(stray)
-            lines["stray"] = f"{self.stray}: a producer chooses partitions by another hash; see kafka.partitioner"
+            self.stray_at, self.stray = now, f"{self._home.text(stray)}: {self._home.outcome}"
+            lines["stray"] = f"{self.stray}; a producer chooses partitions by another hash, see kafka.partitioner"
         due = {subject for subject in lines if now - self._logged.get(subject, -inf) >= LOG_EVERY}
         self._logged.update(dict.fromkeys(due, now))
         return [line for subject, line in lines.items() if subject in due]

@@ -66,7 +66,7 @@ def _of_feed(feed: str, ahead: Mapping[str, float]) -> str:
 def _strays(strays: Sequence[str]) -> list[str]:
     if not strays:
         return []
-    return [f"A producer chooses partitions by another hash, so a network may be counted in halves: {strays[0]}."]
+    return [f"A producer chooses partitions by another hash: {strays[0]}."]
 
 
 def _transaction(number: int, waiting: OpenTransaction) -> str:

@@ -72,7 +72,7 @@ def test_the_page_names_missing_keys_and_stray_networks_for_a_while() -> None:
     }
     assert notices(worker_with(0, None, stages)) == [
         "Messages without a key came in partitions [1, 2]; they are dead letters.",
-        "A producer chooses partitions by another hash, so a network may be counted in halves: asn/2 belongs there.",
+        "A producer chooses partitions by another hash: asn/2 belongs there.",
     ]
 
 
