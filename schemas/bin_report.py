@@ -47,13 +47,28 @@ class Doubts(msgspec.Struct, frozen=True):
             raise ValueError("`entities`, `evidence`, `drop` and `since` are not of one length")
 
 
+class CountryFalls(msgspec.Struct, frozen=True):
+    """How many scored series of each country there are, how many of them fell in the bin, and by how many hundredths of
+    a standard deviation all lie low together. A country is empty where it is unknown.
+    """
+
+    countries: list[Annotated[str, Meta(pattern=r"^([A-Z]{2})?$")]]
+    scored: list[Annotated[int, Meta(ge=0)]]
+    fell: list[Annotated[int, Meta(ge=0)]]
+    sigmas: list[int]
+
+    def __post_init__(self) -> None:
+        if not len(self.countries) == len(self.scored) == len(self.fell) == len(self.sigmas):
+            raise ValueError("`countries`, `scored`, `fell` and `sigmas` are not of one length")
+
+
 class BinReport(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of a reporter's report of a closed bin; `end` is in Unix seconds.
 
     `levels`: of all series of the feed that the reporter scores, once an hour; None in between. `silent`: the reporter
     has nothing unread and no data of the feed since this bin, so it is not waited for until it reports the feed again.
     `fault`: most of its series have fallen in this bin. `empty`: the bin has no measurement. `doubts`: series in doubt
-    by this bin.
+    by this bin. `falls`: what says, added up over all shards, whether the feed is at fault; areas do not have it.
     """
 
     schema: Literal[1] = SCHEMA
@@ -68,6 +83,7 @@ class BinReport(msgspec.Struct, frozen=True, kw_only=True):
     outages: list[Outage] = []
     levels: list[Levels] | None = None
     doubts: list[Doubts] = []
+    falls: CountryFalls | msgspec.UnsetType = msgspec.UNSET
 
 
 _decoder: Final = msgspec.json.Decoder(BinReport)

@@ -33,7 +33,8 @@ class OutageRevision:
     unit, `evidence` in nats. `drops`: time and share lost of each distinct fall. `dated_within`: seconds by which the
     start of a gradual fall may be off. `by_feed`: of one that several feeds show together, what each gives.
     `drop`: the share lost now (None: all of `max_drop`). `summed`: facets that its series is summed over, with the
-    values that the feed measures. `missing`: bins of which measurements were deleted unread.
+    values that the feed measures. `missing`: bins of which measurements were deleted unread. `reporter`: who found it,
+    empty where that is unknown. `bins`: those of its evidence.
     """
 
     outage_id: str
@@ -59,6 +60,8 @@ class OutageRevision:
     drop: float | None = None
     summed: tuple[tuple[str, tuple[str, ...]], ...] = ()
     missing: int = 0
+    reporter: str = ""
+    bins: int = 1
 
     @property
     def still_lost(self) -> float:

@@ -59,7 +59,7 @@ def _place(state: IncidentState, outage: OutageRevision) -> list[str]:
     """Put an outage into its incident, or into one of its own; return the roots of the incidents that changed."""
     home = state.incidents.get(state.roots.get(outage.outage_id, ""))
     previous = home.outages.get(outage.outage_id) if home else None
-    if (previous and previous.revision >= outage.revision) or (home is None and not outage.running):
+    if (previous and not _is_news(previous, outage)) or (home is None and not outage.running):
         return []
     changed = []
     if home and home.is_over:
@@ -71,22 +71,33 @@ def _place(state: IncidentState, outage: OutageRevision) -> list[str]:
         changed, home = [_withdraw(home, outage)], None
     if outage.suspected_fault and outage.is_of_series and _is_corroborated(state, home, outage):
         outage = cleared(outage)
+    elif outage.suspected_fault and outage.is_of_series and home and not home.fault:
+        # What was announced before the fault was a mere suspicion: it is one of the fault now.
+        changed, home = [_withdraw(home, replace(outage, suspected_fault=False))], None
     home = home or _new_home(state, outage)
     state.roots[outage.outage_id] = home.root
     home.outages[outage.outage_id] = outage
     return [*changed, home.root]
 
 
-def _withdraw(fault: TrackedIncident, outage: OutageRevision) -> str:
-    """Retract an outage within a feed's fault, as it is real; return the fault's root."""
-    fault.outages[outage.outage_id] = replace(outage, state="retracted", suspected_fault=True)
-    return fault.root
+def _is_news(previous: OutageRevision, outage: OutageRevision) -> bool:
+    """Whether a revision is newer, or the same with another verdict on whether its feed is at fault."""
+    is_judged = outage.revision == previous.revision and outage.suspected_fault != previous.suspected_fault
+    return outage.revision > previous.revision or (is_judged and outage.running)
+
+
+def _withdraw(incident: TrackedIncident, outage: OutageRevision) -> str:
+    """Retract an outage within an incident, as it is in another one now; return the root."""
+    incident.outages[outage.outage_id] = replace(outage, state="retracted", suspected_fault=bool(incident.fault))
+    return incident.root
 
 
 def _is_corroborated(state: IncidentState, home: TrackedIncident | None, outage: OutageRevision) -> bool:
     """Whether another feed shows this outage, so that it is in an incident of networks, or refutes the feed's fault."""
     if home:
-        return not home.fault
+        return not home.fault and any(
+            other.confirmed and other.entity == outage.entity for other in home.outages.values()
+        )
     return any(incident.refuted and incident.fault == outage.feed for incident in state.incidents.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from . import changed_profile, decide, first_weekend, recovery, slow_openings, s
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
 from .explanations import Watch
-from .feed_fault import CommonFall
+from .feed_fault import Falls
 from .models import MODELS
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .season import SLOTS, Slots
@@ -184,10 +184,10 @@ class Detector:
         self._state.watch = Watch(rows)
         return self._state.watch
 
-    def common_fall(self, seen: ClosedBin) -> CommonFall:
-        """Return how many series fell in the bin closed last, which was `seen`."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self._state.model.common_fall(self._state, seen, self._scored)
+    @property
+    def falls(self) -> Mapping[int, Falls]:
+        """How many series fell in the bin closed last, by the code of their country; without those in warm-up."""
+        return self._scored.falls
 
     def doubtful(self) -> Doubtful:
         """Return the rows in doubt by the bin closed last; none while the feed may be at fault."""

@@ -12,7 +12,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints, Rule
 
 from .evidence import threshold
 from .explanations import Watch
-from .feed_fault import CommonFall
+from .feed_fault import Falls
 from .outage_lifecycle import Ongoing
 from .recovery import CourseStep
 from .series_state import CourseColumns, SeriesStore
@@ -27,7 +27,7 @@ class ScoredBin:
     `value`: of a ratio a share. `expected`; `lowest_plausible`: the expectation that evidence is measured against.
     `noise`: relative variance beyond counting. `precision`: one over the relative variance of a normal bin. `evidence`:
     nats that the row has fallen. `rho_index`: of the rho that explains it best. `measured`. `ready`: has a baseline.
-    `young`: has no season yet.
+    `young`: has no season yet. `falls`: how many fall together, by the code of their country; not an element per row.
     """
 
     def __init__(self, rows: int) -> None:
@@ -35,6 +35,7 @@ class ScoredBin:
         self.value, self.expected, self.lowest_plausible, self.noise, self.precision, self.evidence = columns
         self.rho_index = np.zeros(rows, np.int8)
         self.measured, self.ready, self.young = np.zeros((3, rows), np.bool_)
+        self.falls: dict[int, Falls] = {}
 
 
 class FeedModel(Protocol):
@@ -49,10 +50,10 @@ class FeedModel(Protocol):
         """Learn what is left to learn of a decided bin, and return the slots of the profile that changed."""
 
     def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
-        """Return whether outages of this bin are suspected faults of the feed; count how long the feed is at fault."""
+        """Return whether outages of this bin are suspected faults of the feed; count how long the feed is at fault.
 
-    def common_fall(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> CommonFall:
-        """Return how many series of the feed fall in this bin, for an explanation."""
+        Put what falls together into the scored bin.
+        """
 
     def recover(
         self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin

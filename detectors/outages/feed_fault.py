@@ -6,7 +6,8 @@ Derived in docs/detection.md#feed-faults-feed_faultpy-fault_trialpy. Arrays hold
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,19 @@ PACE = 0.75  # standard deviations a bin that a shallow common fall must exceed 
 GATHERED = 4.5  # standard deviations gathered over bins, that stand for `SURE`
 MOST = 6.0  # standard deviations gathered at most, so that a fault is soon over
 AWAY = 0.3  # of a network's members: so many are missing where the feed, not the members, may be at fault
+
+
+class Falls(NamedTuple):
+    """How many series of a country are scored, how many of them fall in a bin, and by how many standard deviations all
+    lie low together, in hundredths: whole numbers, so that sums are exact.
+    """
+
+    scored: int
+    fell: int
+    sigmas: int
+
+
+ByCountry = Mapping[Any, Falls]  # by the name or code of a country; empty or 0 where it is unknown
 
 
 class CommonFall(NamedTuple):
@@ -39,12 +53,30 @@ class CommonFall(NamedTuple):
         return max(self.sigmas, 0.0) ** 2 / 2
 
 
-def common_fall(falling: Flags, scored: Flags, group: Ints, short: Singles) -> CommonFall:
-    """Return what `suspect` looks at, for an explanation."""
-    down = falling & scored
-    rows = _beside_worst(down, scored, group)
-    sigmas = _total(down, rows, short) / math.sqrt(max(int(rows.sum()), 1))
-    return CommonFall(int(down.sum()), int(scored.sum()), sigmas)
+def falls_by_country(falling: Flags, scored: Flags, group: Ints, short: Singles) -> dict[int, Falls]:
+    """Return what `suspect` looks at, by the code of the country. `short`: standard deviations that each row lies low.
+
+    No outlier counts for more than six.
+    """
+    down, codes = falling & scored, group[scored]
+    low = np.where(down, np.clip(short, 0, 6), np.clip(short, -3, 0))[scored]
+    counts = np.bincount(codes), np.bincount(group[down], minlength=int(codes.max(initial=0)) + 1)
+    sigmas = np.rint(100 * np.bincount(codes, weights=low)).astype(np.int64)
+    found = np.flatnonzero(counts[0]).tolist()
+    return {code: Falls(int(counts[0][code]), int(counts[1][code]), int(sigmas[code])) for code in found}
+
+
+def added(parts: Iterable[Falls]) -> Falls:
+    """Return the sum of falls."""
+    scored, fell, sigmas = (sum(column) for column in zip(Falls(0, 0, 0), *parts, strict=True))
+    return Falls(scored, fell, sigmas)
+
+
+def common_fall(falls: ByCountry) -> CommonFall:
+    """Return how many series fall in the bin."""
+    everything, beside = added(falls.values()), _beside_worst(falls)
+    sigmas = beside.sigmas / 100 / math.sqrt(max(beside.scored, 1))
+    return CommonFall(everything.fell, everything.scored, sigmas)
 
 
 def gather(before: float, fall: CommonFall) -> float:
@@ -52,56 +84,36 @@ def gather(before: float, fall: CommonFall) -> float:
     return min(max(before + fall.sigmas - PACE, 0.0), MOST) if fall.scored >= LEAST else 0.0
 
 
-def suspect(
-    falling: Flags, scored: Flags, group: Ints, short: Singles, going: bool = False, gathered: float = 0.0
-) -> bool:
+def suspect(falls: ByCountry, going: bool = False, gathered: float = 0.0) -> bool:
     """Return whether this bin looks like a fault: half the series fall, and not those of one country alone.
 
-    `short`: standard deviations that each lies below what is expected. What falls beside the country that is hit worst
-    must be half of the series there, too, and more than noise: by Stouffer's sum, of this bin or as `gathered` over
-    bins. A fault `going` on needs half.
+    What falls beside the country that is hit worst must be half of the series there, too, and more than noise: by
+    Stouffer's sum, of this bin or as `gathered` over bins. A fault `going` on needs half.
     """
-    ease, count = STILL if going else 1.0, int(scored.sum())
-    down, located = falling & scored, scored & (group > 0)
-    if count < LEAST or int(down.sum()) < ease * SHARE * count:
+    ease, everything = STILL if going else 1.0, added(falls.values())
+    if everything.scored < LEAST or not _half_fell(everything, ease):
         return False
-    sure = 0.0 if gathered >= GATHERED else ease * SURE
-    if not located.any():
-        return _together(down, scored, short, ease, sure)
-    totals = np.bincount(group[located])
-    hit = np.bincount(group[located & down], minlength=len(totals))
-    countries = int((totals > 0).sum())
-    many = int((hit >= ease * SHARE * np.maximum(totals, 1)).sum()) >= max(2, countries / 2)
-    return countries >= 2 and many and _together(down, _beside_worst(down, scored, group), short, ease, sure)
+    located = [fall for country, fall in falls.items() if country]
+    many = sum(_half_fell(fall, ease) for fall in located) >= max(2, len(located) / 2)
+    beside, sure = _beside_worst(falls), 0.0 if gathered >= GATHERED else ease * SURE
+    together = _half_fell(beside, ease) and beside.sigmas >= 100 * sure * math.sqrt(beside.scored)
+    return together and (many or not located)
 
 
-def _beside_worst(down: Flags, scored: Flags, group: Ints) -> Flags:
-    """Return the scored rows outside the country with the most rows down; all of them where none has a country."""
-    located = scored & (group > 0)
-    if not located.any():
-        return scored
-    return np.asarray(located & (group != int(np.bincount(group[located & down], minlength=1).argmax())))
+def _half_fell(falls: Falls, ease: float) -> bool:
+    return falls.fell >= ease * SHARE * falls.scored
 
 
-def shaken(up: Singles, usual: Singles, scored: Flags, group: Ints, going: bool = False) -> bool:
-    """Return whether this bin of a feed of members looks like a fault: `up` of the `usual` number in each network."""
-    falling, short = missing_members(up, usual)
-    return suspect(falling, scored, group, short, going)
+def _beside_worst(falls: ByCountry) -> Falls:
+    """Return what falls outside the country with the most series down; all where no country is known."""
+    located = [fall for country, fall in falls.items() if country]
+    if not located:
+        return added(falls.values())
+    everything, worst = added(located), max(located, key=lambda fall: (fall.fell, fall.sigmas, -fall.scored))
+    return Falls(*(whole - part for whole, part in zip(everything, worst, strict=True)))
 
 
 def missing_members(up: Singles, usual: Singles) -> tuple[Flags, Singles]:
     """Return the networks that lack so many members that the feed may be at fault, and by how many sigmas each does."""
     missing = 1 - up / np.maximum(usual, 1)
     return missing >= AWAY, missing * np.sqrt(usual)
-
-
-def _together(down: Flags, rows: Flags, short: Singles, ease: float, sure: float) -> bool:
-    """Return whether enough of these rows are down, and so far that it is no chance."""
-    count = int(rows.sum())
-    enough = int((down & rows).sum()) >= ease * SHARE * count
-    return enough and _total(down, rows, short) >= sure * math.sqrt(count)
-
-
-def _total(down: Flags, rows: Flags, short: Singles) -> float:
-    """Return the sum of the standard deviations of these rows, no outlier counted for more than six."""
-    return float(np.where(down, np.clip(short, 0, 6), np.clip(short, -3, 0))[rows].sum())

@@ -14,7 +14,6 @@ from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .explanations import LevelBin
-from .feed_fault import CommonFall
 from .learning import end_hour, forget_first_day, learn, note_night, unlearn
 from .level_kinds import LevelKind
 from .neighbours import Deviations, Neighbours
@@ -108,19 +107,15 @@ class LevelModel:
         if not active.any():
             return bool(s["fault"])
         falling, sigmas = _falling(scored)
-        gathered = feed_fault.gather(s.get("gathered", 0.0), self.common_fall(state, seen, scored))
-        now = seen.doubted or feed_fault.suspect(falling, active, seen.group, sigmas, bool(s["fault"]), gathered)
+        scored.falls = feed_fault.falls_by_country(falling, active, seen.group, sigmas)
+        gathered = feed_fault.gather(s.get("gathered", 0.0), feed_fault.common_fall(scored.falls))
+        now = seen.doubted or feed_fault.suspect(scored.falls, bool(s["fault"]), gathered)
         if s["fault"] and not now:
             _clear(state, scored, s["fault"] + 1)
         s["gathered"] = gathered
         s["fault"] = s["fault"] + 1 if now else 0.0
         s["settling"] = SETTLING if now else max(s["settling"] - 1, 0.0)
         return now
-
-    def common_fall(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> CommonFall:
-        """Return how many series of the feed fell in this bin."""
-        falling, sigmas = _falling(scored)
-        return feed_fault.common_fall(falling, scored.measured & scored.ready, seen.group, sigmas)
 
     def recover(
         self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin

@@ -9,7 +9,6 @@ from detectors.types import ClosedBin, Flags, Floats, Ints
 from . import feed_fault, member_churn, member_explanations, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
-from .feed_fault import CommonFall
 from .member_losses import FEWEST, MemberBin
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
@@ -90,15 +89,10 @@ class PresenceModel:
     def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
         """Count how long the feed is at fault, and return False: what all lose together is no evidence against any."""
         s = state.scalars
-        active = _active(state, scored)
-        shaken = feed_fault.shaken(scored.value, scored.expected, active, seen.group, bool(s["fault"]))
-        s["fault"] = s["fault"] + 1 if shaken else 0.0
-        return False
-
-    def common_fall(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> CommonFall:
-        """Return how many networks of the feed lack members in this bin."""
         falling, sigmas = feed_fault.missing_members(scored.value, scored.expected)
-        return feed_fault.common_fall(falling, _active(state, scored), seen.group, sigmas)
+        scored.falls = feed_fault.falls_by_country(falling, _active(state, scored), seen.group, sigmas)
+        s["fault"] = s["fault"] + 1 if feed_fault.suspect(scored.falls, bool(s["fault"])) else 0.0
+        return False
 
     def recover(
         self, state: DetectorState, course: CourseColumns, rows: Ints, seen: ClosedBin, scored: ScoredBin

@@ -148,6 +148,15 @@ FINDING: Final = {
     "outages": "Revisions of outages that changed when the bin closed.",
     "levels": "What is expected of all series that the reporter scores, once an hour; null in between.",
     "doubts": "Series that may have fallen and show no outage by themselves: evidence from 3 nats on.",
+    "falls": "How many series fell in this bin; added up over all shards, it decides whether the feed is at fault. "
+    "Absent where areas report, and in reports of older versions.",
+}
+
+FALLS: Final = {
+    "countries": "ISO 3166-1 alpha-2 codes in order; empty where the country is unknown.",
+    "scored": "How many series of each country were compared with what is expected.",
+    "fell": "How many of them fell as series of a feed at fault do.",
+    "sigmas": "By how many hundredths of a standard deviation all of them lie low together.",
 }
 
 DOUBTS: Final = {

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from schemas.alertstate import AlertState
-from schemas.bin_report import BinReport, Doubts, Levels
+from schemas.bin_report import BinReport, CountryFalls, Doubts, Levels
 from schemas.calendar import CalendarEntry, Only, Period
 from schemas.clock import Clock
 from schemas.documents import asyncapi, descriptions, openapi
@@ -90,8 +90,9 @@ def _outage() -> dict[str, Any]:
 def _finding() -> dict[str, Any]:
     """Return the schema of a bin report with its parts."""
     schema = described(component(BinReport), descriptions.FINDING)
-    schema["required"] = list(schema["properties"])
+    schema["required"] = always_there(BinReport)
     parts = {
+        "CountryFalls": described(component(CountryFalls), descriptions.FALLS),
         "Outage": _outage(),
         "Levels": described(component(Levels), descriptions.LEVELS),
         "Doubts": described(component(Doubts), descriptions.DOUBTS),

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from detectors.outages.detector import Deviation
 from detectors.outages.evidence import threshold
 from detectors.outages.explanations import Explanations, MemberExplanations
-from detectors.outages.feed_fault import CommonFall
+from detectors.outages.feed_fault import CommonFall, common_fall
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.time_scales import TimeScales
 from detectors.types import Change, ClosedBin, Rule, State
@@ -96,7 +96,7 @@ class HistoryRecorder:
         rows = [(facets, row) for facets, row in self._find() if seen.alive[row]]
         if not rows:
             return
-        shown, common = self._feed.detector.deviations(), self._feed.detector.common_fall(seen)
+        shown, common = self._feed.detector.deviations(), common_fall(self._feed.detector.falls)
         for facets, row in rows:
             mine = tuple(change for change in changes if change.row == row)
             history = self._history(facets)

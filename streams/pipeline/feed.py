@@ -15,7 +15,7 @@ from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
 from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
-from schemas.bin_report import Doubts, Levels
+from schemas.bin_report import CountryFalls, Doubts, Levels
 from streams.config.area_spec import Combination
 from streams.config.limits import UNLIMITED, Limits
 from streams.config.reference_data import ReferenceData
@@ -25,6 +25,7 @@ from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import Series, SeriesIndex, series_of
 from streams.pipeline.admission import Admission, Advance, reject_unusable
 from streams.pipeline.areas.cells import Cells, Partial, Verdict
+from streams.pipeline.common_falls import falls_of
 from streams.pipeline.gap import Gap
 from streams.pipeline.room import Level, LimitName, Room, SliceInOrder
 
@@ -48,7 +49,7 @@ class Closing(NamedTuple):
     """A bin that closed: the position of the measurement that made it, its end, what changed, and levels if due.
 
     A change comes with its series as of then: its row may be another's before the batch ends. `fault`: most series have
-    fallen. `empty`: none was measured. `doubts`: series that may have fallen.
+    fallen. `empty`: none was measured. `doubts`: series that may have fallen. `falls`: how many have, by country.
     """
 
     position: int
@@ -58,6 +59,7 @@ class Closing(NamedTuple):
     fault: bool
     empty: bool
     doubts: list[Doubts]
+    falls: CountryFalls
 
 
 class Step(NamedTuple):
@@ -245,7 +247,8 @@ class Feed:
             cutoff = int(start - self.rules.forget_after) if last_of_day else None
             verdict = Verdict(silence_is_zero, fault, self.admission.active)
             named += self.partials(self.cells.close(start, verdict, cutoff, self._surplus_cells(start)))
-        closing = Closing(position, start + width, named, self.levels(start), fault, empty, self.doubts())
+        falls = falls_of(self.index, self.detector)
+        closing = Closing(position, start + width, named, self.levels(start), fault, empty, self.doubts(), falls)
         if last_of_day:
             self._forget(start)
         if self._ends_hour(start):

@@ -19,7 +19,7 @@ def silence(reporter: str, feed: str, end: int) -> BinReport:
 
 
 def pieces_of(report: BinReport) -> list[BinReport]:
-    """Return a report in pieces: outages first, then doubts, then levels. Equal reports are cut alike."""
+    """Return a report in pieces: outages first, then doubts, then levels; falls in each. Equal ones are cut alike."""
     outages = [report.outages[at : at + OUTAGES] for at in range(0, len(report.outages), OUTAGES)]
     levels: list[list[Levels] | None] = [] if report.levels is None else list(_grouped(_split(report.levels)))
     contents: list[dict[str, Any]] = [

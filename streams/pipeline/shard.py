@@ -228,6 +228,7 @@ class Shard:
             outages=[self._outage(name, series, change) for series, change in closing.changes],
             levels=closing.levels,
             doubts=closing.doubts,
+            falls=closing.falls,
         )
 
     def _outage(self, name: str, series: Series, change: Change) -> Outage:

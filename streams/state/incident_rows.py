@@ -19,14 +19,17 @@ from detectors.incidents.doubts import DoubtState, EndedRun
 from detectors.incidents.fusion import Doubt, DoubtRun
 from detectors.incidents.model import OutageRevision, TrackedIncident
 from detectors.incidents.revision import UNCONFIRMED
+from schemas.bin_report import CountryFalls
 from streams.pipeline.expected_levels import Source, Table
 from streams.pipeline.incidents.feed_faults import BinStatus
 from streams.pipeline.incidents.grouping import Grouping, Instant
+from streams.pipeline.incidents.whole_feeds import FeedVerdict, ShardFalls
 from streams.state.row_codec import Packed, pack, unpack
 
 T = TypeVar("T")
 WaitingRows = list[tuple[float, dict[str, int], list[dict[str, Any]]]]
 BinRows = list[tuple[float, str, int, bool, bool]]
+FallRows = list[tuple[float, str, int, str, CountryFalls, bool]]
 INCIDENT_KEYS = {"outages": "falls", "latest": "told"}  # stored key by attribute
 OUTAGE_KEYS = {"suspected_fault": "held"}
 
@@ -138,9 +141,25 @@ def _book(grouping: Grouping) -> bytes:
         for end, status in statuses.items()
     ]
     doubts = [[at, *source, doubts] for at, instant in instants for source, doubts in sorted(instant.doubts.items())]
+    falls = [
+        [at, feed, end, shard, to_builtins(part.falls), part.fault]
+        for at, instant in instants
+        for feed, ends in instant.falls.items()
+        for end, parts in ends.items()
+        for shard, part in parts.items()
+    ]
+    verdicts = {feed: to_builtins(verdict) for feed, verdict in sorted(grouping.whole_feeds.verdicts.items())}
+    whole = {"falls": falls, "verdicts": verdicts}
     together = {"together": _together(grouping.doubts), "doubts": to_builtins(doubts)}
     earliest = [[at, instant.end] for at, instant in instants]
-    content = {"begun": grouping.state.starts, "waiting": waiting, "earliest": earliest, "bins": bins, **together}
+    content = {
+        "begun": grouping.state.starts,
+        "waiting": waiting,
+        "earliest": earliest,
+        "bins": bins,
+        **whole,
+        **together,
+    }
     return pack(content, {})
 
 
@@ -208,6 +227,12 @@ def _restore_book(grouping: Grouping, row: Packed) -> None:
         grouping.waiting[at].end = end
     for at, feed, end, fault, empty in convert(row.values.get("bins", []), BinRows):
         grouping.waiting[at].bins[feed][end] = BinStatus(fault, empty)
+    for at, feed, end, shard, falls, fault in convert(row.values.get("falls", []), FallRows):
+        parts = grouping.waiting[at].falls.setdefault(feed, {}).setdefault(end, {})
+        parts[shard] = ShardFalls(falls, fault)
+    verdicts = convert(row.values.get("verdicts", {}), dict[str, FeedVerdict])
+    feeds = grouping.settings.feeds
+    grouping.whole_feeds.verdicts.update({feed: verdict for feed, verdict in verdicts.items() if feed in feeds})
     for at, reporter, feed, doubts in row.values.get("doubts", []):
         grouping.waiting[at].doubts[reporter, feed] = convert(doubts, list[Doubt])
     if "together" in row.values:

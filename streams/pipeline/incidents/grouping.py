@@ -26,6 +26,7 @@ from streams.pipeline.findings import AREAS, SHARD
 from streams.pipeline.incidents.feed_faults import BinStatus, feed_faults, is_steady
 from streams.pipeline.incidents.incident_messages import incident_of, outage_revision_of
 from streams.pipeline.incidents.reporter_watermarks import Delay, ExpectedReporters, FeedTimes, ReporterWatermarks
+from streams.pipeline.incidents.whole_feeds import ShardFalls, WholeFeeds
 
 ROUTES = "bgp"  # the signal of feeds that watch routes
 LATE = 1.0  # seconds between an instant and one of earlier bins that comes after it
@@ -35,13 +36,15 @@ LATE = 1.0  # seconds between an instant and one of earlier bins that comes afte
 class Instant:
     """What takes effect at one instant: closed bins by feed and end (Unix seconds), outage revisions, and doubts.
 
-    `end`: the event time at which it takes effect at the earliest (Unix seconds).
+    `end`: the event time at which it takes effect at the earliest (Unix seconds). `falls`: what shards say of the bins
+    of feeds, by feed, end and shard.
     """
 
     bins: dict[str, dict[int, BinStatus]] = field(default_factory=dict)
     outages: list[OutageRevision] = field(default_factory=list)
     doubts: dict[Source, list[Doubt]] = field(default_factory=dict)
     end: float = -inf
+    falls: dict[str, dict[int, dict[str, ShardFalls]]] = field(default_factory=dict)
 
 
 class Grouping:
@@ -59,6 +62,7 @@ class Grouping:
         self.levels = LevelTables()
         self.doubts = DoubtState()
         self.thresholds = {name: _threshold(settings, name) for name in settings.feeds}
+        self.whole_feeds = WholeFeeds(settings, self.state, self.thresholds)
         self.sums = frozenset(_summed(settings))
         self.waiting: dict[float, Instant] = {}
         self.at = self.due = -inf
@@ -68,7 +72,9 @@ class Grouping:
 
     def add(self, report: BinReport) -> None:
         """Add a bin report. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
-        outages = list(map(outage_revision_of, report.outages))
+        by_itself = not report.falls and report.reporter in self.watermarks.expected.shards  # an older version
+        reporter = "" if by_itself else report.reporter
+        outages = [outage_revision_of(outage, reporter) for outage in report.outages]
         settled = self.watermarks.settled_until
         turn = self.watermarks.admit(report)
         if turn is None:
@@ -77,7 +83,10 @@ class Grouping:
         feed, instant = report.feed, self.waiting.setdefault(turn.due, Instant())
         instant.end = max(instant.end, report.end if joins else turn.end)
         self.late[feed] += turn.is_late
-        bins, status = instant.bins.setdefault(feed, {}), BinStatus(report.fault, report.empty)
+        bins, status = instant.bins.setdefault(feed, {}), BinStatus(report.fault and by_itself, report.empty)
+        if report.falls:
+            by_shard = instant.falls.setdefault(feed, {}).setdefault(report.end, {})
+            by_shard[report.reporter] = ShardFalls(report.falls, report.fault)
         bins[report.end] = status | bins[report.end] if report.end in bins else status
         instant.outages += outages
         instant.doubts.setdefault((report.reporter, feed), []).extend(doubts_in(feed, report.doubts))
@@ -111,11 +120,36 @@ class Grouping:
             at = max(instant.end if instant.end > self.at else self.at + LATE, self.state.now)
             revisions += self._advance(at)
             self._move(due, at, instant)
-            outages = [*instant.outages, *feed_faults(self.state, instant.bins, self.newest, at, self.settings)]
+            outages = self._judged(instant)
+            outages += feed_faults(self.state, instant.bins, self.newest, at, self.settings)
             outages += self._together(at, instant)
             if outages:
                 revisions += apply_revisions(self.state, outages, at, self._covered())
         return revisions
+
+    def _judged(self, instant: Instant) -> list[OutageRevision]:
+        """Judge whole feeds by the bins of an instant, and return its outages under suspicion or free of it."""
+        feeds = self.whole_feeds
+        bins = sorted(
+            (feed, end, parts)
+            for feed, ends in instant.falls.items()
+            if feed in self.settings.feeds
+            for end, parts in ends.items()
+        )
+        fresh = [bin_of_feed for bin_of_feed in bins if feeds.is_fresh(*bin_of_feed[:2])]
+        for feed, end, parts in bins:
+            status = instant.bins[feed][end]
+            instant.bins[feed][end] = status._replace(fault=feeds.judge(feed, end, parts, status.fault))
+        instant.doubts = {
+            (reporter, feed): [] if feeds.is_unaware(feed, reporter, instant.end) else doubts
+            for (reporter, feed), doubts in instant.doubts.items()
+        }
+        outages = list(map(feeds.revised, instant.outages))
+        newest = {outage.outage_id: outage for outage in outages}
+        for feed, end, parts in fresh:
+            outages += feeds.announced(feed)
+            outages += feeds.real(feed, end, parts, newest)
+        return outages
 
     def _together(self, at: float, instant: Instant) -> list[OutageRevision]:
         """Return revisions of outages that several feeds show together."""

@@ -17,8 +17,11 @@ from streams.pipeline.incidents.headline import headline
 from streams.pipeline.outage_messages import suppression_of
 
 
-def outage_revision_of(outage: Outage) -> OutageRevision:
-    """Return the fields of an outage that grouping needs. Raises ValueError for an impossible entity or time."""
+def outage_revision_of(outage: Outage, reporter: str = "") -> OutageRevision:
+    """Return the fields of an outage that grouping needs. Raises ValueError for an impossible entity or time.
+
+    `reporter`: who found it; empty where that does not matter.
+    """
     demand_entity(outage.entity)
     return OutageRevision(
         outage_id=outage.outage_id,
@@ -41,6 +44,8 @@ def outage_revision_of(outage: Outage) -> OutageRevision:
         suppressed_by=suppression_of(outage),
         drop=float(outage.drop),
         missing=outage.missing_bins or 0,
+        reporter=reporter,
+        bins=max(int(outage.explain.get("bins", 1)), 1),
         dated_within=_dated_within(outage) if outage.shape == "gradual" else 0.0,
     )
 

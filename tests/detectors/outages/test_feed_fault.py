@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.outages.detector import Detector
-from detectors.outages.feed_fault import shaken, suspect
+from detectors.outages.feed_fault import falls_by_country, missing_members, suspect
 from detectors.types import Rule
 from tests.detectors.series import START, bins, outages, run
 
@@ -43,12 +43,12 @@ def gauges(shares: np.ndarray, seed: int = 1) -> np.ndarray:
 def test_who_is_at_fault(count: int, of: int, groups: list[int], fault: bool) -> None:
     """Half of many, of several countries or unknown ones; never few, never one country."""
     group = np.array((groups * of)[:of])
-    assert suspect(fell(count, of), np.ones(of, np.bool_), group, deep(count, of)) is fault
+    assert suspect(falls_by_country(fell(count, of), np.ones(of, np.bool_), group, deep(count, of))) is fault
 
 
 def test_rows_without_a_baseline_do_not_vote() -> None:
     """Twelve of thirty fell, but only those twelve could be judged."""
-    assert suspect(fell(12, 30), fell(12, 30), np.zeros(30, np.int64), deep(12, 30))
+    assert suspect(falls_by_country(fell(12, 30), fell(12, 30), np.zeros(30, np.int64), deep(12, 30)))
 
 
 @pytest.mark.parametrize(("sigmas", "fault"), [(2.0, False), (4.0, True)])
@@ -57,7 +57,7 @@ def test_a_country_is_down_and_another_is_low_by_chance(sigmas: float, fault: bo
     group = np.array([1] * 10 + [2] * 4 + [3] * 2)
     falling = fell(10, 16) | np.isin(np.arange(16), (10, 11, 14))
     short = np.where(fell(10, 16), 6, np.where(falling, sigmas, 0)).astype(np.float32)
-    assert suspect(falling, np.ones(16, np.bool_), group, short) is fault
+    assert suspect(falls_by_country(falling, np.ones(16, np.bool_), group, short)) is fault
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,15 @@ def test_members_of_many_countries_that_leave_together(countries: tuple[int, ...
     """Six in ten everywhere are the feed's; one in five, or all of one country, are not."""
     usual = np.full(20, 10, np.float32)
     up = np.where(np.isin(COUNTRIES, countries), left * usual, usual).astype(np.float32)
-    assert shaken(up, usual, np.ones(20, np.bool_), COUNTRIES) is fault
+    falling, sigmas = missing_members(up, usual)
+    assert suspect(falls_by_country(falling, np.ones(20, np.bool_), COUNTRIES, sigmas)) is fault
 
 
 def test_a_fault_goes_on_while_a_quarter_fall() -> None:
     """Six of twenty in four countries begin no fault, and do not end one."""
-    assert not suspect(fell(6, 20), np.ones(20, np.bool_), COUNTRIES, deep(6, 20))
-    assert suspect(fell(6, 20), np.ones(20, np.bool_), COUNTRIES, deep(6, 20), going=True)
+    falls = falls_by_country(fell(6, 20), np.ones(20, np.bool_), COUNTRIES, deep(6, 20))
+    assert not suspect(falls)
+    assert suspect(falls, going=True)
 
 
 @pytest.mark.parametrize("back", [1.0, 0.6])

@@ -18,6 +18,7 @@ OUTAGE_KEYS = {
     *("dated_within", "by_feed", "drop", "summed"),
     *("outage_id", "revision", "state", "entity", "country", "region", "facets", "feed", "started_at", "detected_at"),
     *("updated_at", "ended_at", "expected", "max_drop", "drops", "evidence", "held", "suppressed_by", "missing"),
+    *("reporter", "bins"),
 }
 INCIDENT_KEYS = {"root", "opened", "country", "fault", "refuted", "broad", "affected", "falls", "absorbed", "told"}
 NEWER_KEYS = {"confirmed_at"}
