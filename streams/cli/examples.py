@@ -20,7 +20,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "incidents": ("ebbtide incidents --all --json",),
     "score": ("ebbtide score tests/data/atlas-2016-06-16 outages.jsonl",),
     "simulate": ("ebbtide simulate --list", "ebbtide simulate iran-2019 --output iran"),
-    "explain": ("ebbtide explain AS43754 day.jsonl.gz --plot day.png", "ebbtide explain IR --worker localhost:6066"),
+    "explain": ("ebbtide explain AS43754 day.jsonl.gz --plot day.png", "ebbtide explain IR --live"),
     "topics": ("ebbtide topics", "ebbtide topics --check"),
     "state": ("ebbtide state export before.state", "ebbtide state import --force before.state"),
     "calendar": (

@@ -18,12 +18,11 @@ from streams.cli.common import (
     print_summary,
     settings_of,
     with_reason,
-    worker_url,
+    worker_of,
 )
 from streams.cli.detect import in_order
-from streams.cli.explain_worker import explain_worker, found_in_worker
+from streams.cli.explain_worker import WorkerAnswer, explain_worker, found_in_worker
 from streams.config.errors import UsageError
-from streams.config.settings import token_of
 from streams.evaluation.explain import Question, explain, report
 from streams.evaluation.explain_json import json_lines
 from streams.evaluation.plot import demand_matplotlib, form_of, write_plot
@@ -41,22 +40,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--bins", type=natural, default=12, metavar="N", help="bins before and after (default: 12)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the bins into FILE.svg or FILE.png")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--live", action="store_true", help="ask the worker of the settings")
     parser.add_argument("--worker", metavar="URL", help="ask the worker there, such as http://127.0.0.1:6066")
 
 
 def run(arguments: Namespace) -> None:
     """Print the bins and what explains them from files, or the outages and incidents that a running worker has."""
     question = Question(arguments.entity, arguments.feed, arguments.at, arguments.bins)
-    if arguments.worker and not (arguments.files or arguments.plot):
+    is_live = arguments.live or arguments.worker
+    if is_live and not (arguments.files or arguments.plot):
         _explain_worker(arguments, question)
-    elif arguments.files and not arguments.worker:
+    elif arguments.files and not is_live:
         _explain_files(arguments, question)
     else:
-        raise UsageError("explain needs FILE…, or --worker URL without files and without --plot")
+        raise UsageError("explain needs FILE…, or --live or --worker URL without files and without --plot")
+
+
+def _found_live(arguments: Namespace, question: Question) -> WorkerAnswer:
+    url, token = worker_of(arguments)
+    return found_in_worker(url, question, token)
 
 
 def _explain_worker(arguments: Namespace, question: Question) -> None:
-    found = found_in_worker(worker_url(arguments.worker), question, token_of(settings_of(arguments).web))
+    found = _found_live(arguments, question)
     if arguments.json:
         print_rows(found.rows())
     else:

@@ -136,3 +136,13 @@ def test_what_may_be_old_is_said(command: str, capsys: pytest.CaptureFixture[str
     assert len(out.splitlines()) == 1
     said = [warnings[0], "feed x: nothing new\\x1b for 12 min"]
     assert err.splitlines() == [f"ebbtide: {url}: {text}" for text in said]
+
+
+def test_explain_live_asks_the_worker_of_the_settings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No address is needed where the settings have it."""
+    with worker(200, json.dumps({"outages": [OUTAGE], "incidents": []}).encode()) as url:
+        monkeypatch.setenv("EBBTIDE_WEB_PORT", url.rpartition(":")[2])
+        assert main(["explain", "as43754", "--live"]) == 0
+    assert "asn/43754 mobile" in capsys.readouterr().out
