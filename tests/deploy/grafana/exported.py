@@ -6,14 +6,16 @@ from prometheus_client import CollectorRegistry
 
 from streams.alerts.metrics import AlertMetrics
 from streams.config.settings import MetricsSettings
+from streams.sources.metrics import SourceMetrics
 from tests.streams.worker.exposition.made import WATCHED, full
 
 
 def exported() -> set[str]:
-    """Return the names of the samples of a worker with something in all lists, and of `ebbtide alerts`."""
+    """Return the names of the samples of a worker with something in all lists, of `ebbtide alerts` and of `ebbtide source`."""
     worker = {
         sample.name for family in full(MetricsSettings(watch=WATCHED)).families().values() for sample in family.samples
     }
     registry = CollectorRegistry()
     AlertMetrics(registry, ("one",), ("incidents",))
+    SourceMetrics(registry, {"flows": "traffic"}, {"flows": 60.0})
     return worker | {sample.name for family in registry.collect() for sample in family.samples}

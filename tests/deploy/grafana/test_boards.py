@@ -59,14 +59,14 @@ def test_all_queries_choose_the_job_and_rates_fit_the_graph() -> None:
     """Two installations in one Prometheus stay apart, and no rate has an interval of its own."""
     for query in queries():
         selectors = re.findall(r"(ebbtide_[a-z0-9_]+|process_[a-z_]+)(\{[^}]*\})?", query.expr)
-        apart = [name for name, chosen in selectors if 'job=~"$job"' not in chosen and not _is_of_alerts(name)]
+        apart = [name for name, chosen in selectors if 'job=~"$job"' not in chosen and not _is_of_another_job(name)]
         assert apart == [], query
         assert re.findall(r"\[[^]]*\]", query.expr) == ["[$__rate_interval]"] * query.expr.count("["), query
 
 
-def _is_of_alerts(name: str) -> bool:
-    """Whether a metric is of another job."""
-    return name.startswith("ebbtide_alerts_")
+def _is_of_another_job(name: str) -> bool:
+    """Whether a metric is of alerts or of sources."""
+    return name.startswith(("ebbtide_alerts_", "ebbtide_source_"))
 
 
 def test_every_metric_is_exported() -> None:
