@@ -11,11 +11,13 @@ from tests.streams.worker.exposition.made import WATCHED, full
 
 
 def exported() -> set[str]:
-    """Return the names of the samples of a worker with something in all lists, of `ebbtide alerts` and of `ebbtide source`."""
+    """Return the names of the samples of a worker with something in all lists, of alerts, and of sources."""
     worker = {
         sample.name for family in full(MetricsSettings(watch=WATCHED)).families().values() for sample in family.samples
     }
     registry = CollectorRegistry()
     AlertMetrics(registry, ("one",), ("incidents",))
-    SourceMetrics(registry, {"flows": "traffic"}, {"flows": 60.0})
+    sources = SourceMetrics(registry, {"flows": "traffic"}, {"flows": 60.0})
+    for seen in (sources.last_data, sources.event_time):  # unknown, so absent, until something has come
+        seen.labels("flows")
     return worker | {sample.name for family in registry.collect() for sample in family.samples}
