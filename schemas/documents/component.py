@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +33,7 @@ def always_there(kind: type[msgspec.Struct]) -> list[str]:
 def components(kinds: Sequence[type], prefix: str) -> dict[str, dict[str, Any]]:
     """The schemas of types and of those inside them, by name; a reference is the prefix and the name."""
     _, found = msgspec.json.schema_components(kinds, ref_template=prefix + "{name}")
-    schemas: dict[str, dict[str, Any]] = _without_country_list(found)
+    schemas: dict[str, dict[str, Any]] = _readable(found)
     return schemas
 
 
@@ -42,12 +43,15 @@ def described(schema: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any
     return schema | {"properties": fields}
 
 
-def _without_country_list(schema: object) -> Any:  # noqa: ANN401 (JSON of any shape, the same as went in)
-    """The schema with the form of a country's code in place of the list of all."""
+def _readable(schema: object) -> Any:  # noqa: ANN401 (JSON of any shape, the same as went in)
+    """The schema with the form of a country's code in place of the list of all, and docstrings without indentation."""
     if isinstance(schema, list):
-        return [_without_country_list(inner) for inner in schema]
+        return [_readable(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("enum") == list(COUNTRIES):
         return {"type": "string", "pattern": "^[A-Z]{2}$", "minLength": 2, "maxLength": 2}
-    return {key: _without_country_list(inner) for key, inner in schema.items()}
+    readable = {key: _readable(inner) for key, inner in schema.items()}
+    if isinstance(text := readable.get("description"), str):
+        readable["description"] = cleandoc(text)  # versions of msgspec differ in this
+    return readable
