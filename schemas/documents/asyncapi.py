@@ -24,6 +24,7 @@ _TITLES: Final = {
     "alerts.dead": "Revisions that could not be delivered to a receiver, with the reason.",
     "partials": "What each shard adds to the areas of a feed in a bin; for workers only.",
     "clock": "The newest event time of each feed, sent to every partition.",
+    "sources.state": "Where each source goes on, and which exporters see what; for `ebbtide source` only.",
     "{topic}.owner": "Whose a topic is, so that no other installation writes it by mistake.",
 }
 _ENTITY_KEY: Final = {"type": "string", "pattern": "^(asn|region|country)/", "description": "The entity."}
@@ -36,6 +37,11 @@ _INSTALLATION_KEY: Final = {
     "type": "string",
     "pattern": "^installation/",
     "description": "`installation/` and the app_id.",
+}
+_SOURCE_KEY: Final = {
+    "type": "string",
+    "pattern": "^[^/#]+[/#]",
+    "description": "The source, then `/` and a part of it (a partition, a file), or `#` and a row of its exporters.",
 }
 _OWNED: Final = {
     "enum": ["outages", "incidents", "findings", "partials", "clock"],
@@ -82,6 +88,7 @@ def _channels() -> dict[str, Any]:
         "undelivered": _channel("alerts.dead", "undelivered", _KEEP),
         "partials": _channel("partials", "partial", _KEEP),
         "clock": _channel("clock", "clock", _KEEP),
+        "sourceStates": _channel("sources.state", "sourceState", _COMPACT),
         "owners": _channel("{topic}.owner", "installation", _COMPACT) | {"parameters": {"topic": _OWNED}},
     }
 
@@ -113,6 +120,8 @@ def _operations() -> dict[str, Any]:
         "receivePartials": _operation("receive", "partials"),
         "sendClock": _operation("send", "clock"),
         "receiveClock": _operation("receive", "clock"),
+        "sendSourceStates": _operation("send", "sourceStates"),
+        "receiveSourceStates": _operation("receive", "sourceStates"),
         "sendOwners": _operation("send", "owners"),
         "receiveOwners": _operation("receive", "owners"),
     }
@@ -147,6 +156,12 @@ def _messages() -> dict[str, Any]:
         },
         "partial": _message("One shard's part in the areas of a feed, or a piece of it.", _AREAS_KEY, "partial"),
         "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
+        "sourceState": {
+            "summary": "A position, with the gaps before it, or a row of exporters; sent with the measurements before it.",
+            "contentType": "application/json",
+            "payload": {"type": "object", "description": "Changes without notice; empty where a row has ended."},
+            "bindings": _key(_SOURCE_KEY),
+        },
     }
 
 

@@ -49,9 +49,10 @@ def run(arguments: Namespace) -> None:
         found = bad.watched(detect_chunks(shard, tally, messages, time.time))
         for lines in incident_lines(shard, found) if arguments.incidents else map(outage_lines, found):
             sys.stdout.buffer.writelines(lines)
+            if lines:
+                sys.stdout.flush()  # whoever writes the input may go on for days
             revisions += len(lines)
             show(tally.received)
-    sys.stdout.flush()
     print_summary({**(summary_of([stage]) if stage else {}), **_counts(shard, tally, revisions)})
     if tally.received:
         bad.say(sum(count.late for count in shard.counts.values()), _usable(shard))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from io import BufferedReader
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, cast
 
@@ -17,6 +17,7 @@ from streams.config.errors import InputError
 
 LINES = 4000
 MAX_LINE = 16 * 1024 * 1024  # bytes; a message may have 1 MiB, and a longer line means that the file has no lines
+PIECE = 1 << 18  # bytes of standard input that are read at once
 STDIN = "-"
 
 
@@ -25,23 +26,55 @@ def read_lines(name: str) -> Iterator[bytes]:
 
     Raises InputError with a line that names the file.
     """
-    try:
-        with _open(name) as file:
-            for line in iter(partial(file.readline, MAX_LINE), b""):
-                if len(line) == MAX_LINE and not line.endswith(b"\n"):
-                    raise InputError(f"{name}: has a line of more than {MAX_LINE} bytes")
-                if bare := line.strip(b" \t\r\n"):
-                    yield bare
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{name}: cannot be read: {reason}") from None
+    with _readable(name), _open(name) as file:
+        for line in iter(partial(file.readline, MAX_LINE), b""):
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                raise _too_long(name)
+            yield from _bare([line])
 
 
 def read_chunks(names: Iterable[str], size: int = LINES) -> Iterator[list[bytes]]:
-    """Yield the lines of all files, one after the other, in lists of at most `size`."""
-    lines = (line for name in names for line in read_lines(name))
-    while chunk := list(islice(lines, size)):
-        yield chunk
+    """Yield the lines of all files, one after the other, in lists of at most `size`.
+
+    Lines of standard input come as soon as they are there, since whoever writes them may go on for days.
+    """
+    for is_stdin, group in groupby(names, STDIN.__eq__):
+        if is_stdin:
+            yield from (found for piece in _pieces() if (found := _bare(piece)))
+            continue
+        lines = (line for name in group for line in read_lines(name))
+        while chunk := list(islice(lines, size)):
+            yield chunk
+
+
+def _pieces() -> Iterator[list[bytes]]:
+    """Yield the lines of each piece of standard input. Raises InputError."""
+    with _readable(STDIN), _open(STDIN) as file:
+        rest = b""
+        while piece := cast("BufferedReader", file).read1(PIECE):
+            *lines, rest = (rest + piece).split(b"\n")
+            if len(rest) >= MAX_LINE or max(map(len, lines), default=0) >= MAX_LINE:
+                raise _too_long(STDIN)
+            yield lines
+        yield [rest]
+
+
+def _bare(lines: Iterable[bytes]) -> list[bytes]:
+    """Return lines without spaces around them, and without blank ones."""
+    return [bare for line in lines if (bare := line.strip(b" \t\r\n"))]
+
+
+def _too_long(name: str) -> InputError:
+    return InputError(f"{name}: has a line of more than {MAX_LINE} bytes")
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name}: cannot be read: {reason}") from None
 
 
 def place_of(names: Iterable[str], content: bytes) -> str | None:

@@ -8,7 +8,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from streams.config.network_sources import AtlasSource
-from streams.sources.atlas_events import ListedProbe, ProbeEvent, ProbePlace, history_of, message_of, page_of
+from streams.sources.atlas_events import (
+    CONNECTED,
+    DISCONNECTED,
+    ListedProbe,
+    ProbeEvent,
+    ProbePlace,
+    history_of,
+    message_of,
+    page_of,
+)
 from streams.sources.in_order import InOrder
 from streams.sources.link import ConnectionLostError, Link, Stream
 from streams.sources.part_clock import Position
@@ -20,7 +29,6 @@ OVERLAP = 60  # seconds of the stream that the history is read for as well
 WINDOW = 21_600  # seconds of history of a request
 PAGE = 500  # probes
 WAITING = 100_000  # events that may wait while the history is read
-CONNECTED, DISCONNECTED = 1, 2  # states of a probe in the API
 
 
 class AtlasReader:
@@ -56,11 +64,12 @@ class AtlasReader:
     async def _pumping(self, stream: Stream) -> AsyncIterator[asyncio.Queue[ProbeEvent | bytes | ConnectionLostError]]:
         """Yield what comes of the stream, which is read also while the history is; its end is the last entry."""
         waiting: asyncio.Queue[ProbeEvent | bytes | ConnectionLostError] = asyncio.Queue(WAITING)
+        now, silent_after = self._link.ports.now, float(self._source.silent_after)
 
         async def pump() -> None:
             try:
                 while True:
-                    await waiting.put(await stream.receive(float(self._source.silent_after), message_of))
+                    await waiting.put(await stream.receive(silent_after, lambda text: message_of(text, int(now()))))
             except ConnectionLostError as error:
                 await waiting.put(error)
 

@@ -9,6 +9,9 @@ import msgspec
 from schemas.rejections import one_line
 
 
+CONNECTED, DISCONNECTED = 1, 2  # states of a probe
+
+
 class ProbePlace(msgspec.Struct, frozen=True):
     """Where a probe is: network of its IPv4 address and country, as the API says; None where it does not."""
 
@@ -37,14 +40,28 @@ class ProbePage(msgspec.Struct, frozen=True):
     next: str | None = None
 
 
+class _StreamedProbe(ProbePlace, frozen=True):
+    """The probe of a message: where it is, and since when (Unix seconds) it is in a state, which may be the old one."""
+
+    status_id: int | None = None
+    status_since: int | None = None
+
+
 class _Connection(msgspec.Struct, frozen=True):
-    """A message of the stream, or a result of measurement 7000, which has no `probe`."""
+    """A message of the stream, which may have no time, or a result of measurement 7000, which has no `probe`."""
 
     prb_id: int
-    timestamp: int
     event: Literal["connect", "disconnect"]
+    timestamp: int | None = None
     asn: int | None = None
-    probe: ProbePlace | None = None
+    probe: _StreamedProbe | None = None
+
+    def time(self, received: int | None) -> int | None:
+        """Return when it happened: its own time, else that of the probe's state if it is the new one, else receipt."""
+        state = CONNECTED if self.event == "connect" else DISCONNECTED
+        if self.timestamp is None and self.probe and self.probe.status_id in (state, None):
+            return self.probe.status_since or received
+        return received if self.timestamp is None else self.timestamp
 
 
 class ProbeEvent(NamedTuple):
@@ -80,23 +97,32 @@ _PAGE = msgspec.json.Decoder(ProbePage)
 _FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def event_of(value: bytes | msgspec.Raw) -> ProbeEvent | bytes:
-    """Return the event of a JSON object; the bytes themselves, in one line, when there is none."""
+def event_of(value: bytes | msgspec.Raw, received: int | None = None) -> ProbeEvent | bytes:
+    """Return the event of a JSON object; the bytes themselves, in one line, when there is none.
+
+    `received`: when it came (Unix seconds), if it has just happened.
+    """
     try:
         found = _CONNECTION.decode(value)
     except _FAULTS:
-        return one_line(bytes(value).decode(errors="replace")).encode() or b"-"
-    return ProbeEvent(found.timestamp, found.prb_id, found.event == "connect", found.asn, found.probe)
+        return _unread(value)
+    if (ts := found.time(received)) is None:
+        return _unread(value)
+    return ProbeEvent(ts, found.prb_id, found.event == "connect", found.asn, found.probe)
 
 
-def message_of(text: str) -> ProbeEvent | bytes | None:
+def _unread(value: bytes | msgspec.Raw) -> bytes:
+    return one_line(bytes(value).decode(errors="replace")).encode() or b"-"
+
+
+def message_of(text: str, received: int) -> ProbeEvent | bytes | None:
     """Return what a message of the stream says: an event, bytes that are none, or None for what is no data."""
     try:
         name, payload = _MESSAGE.decode(text)
     except _FAULTS:
-        return event_of(text.encode())
+        return event_of(text.encode(), received)
     if name == "atlas_probestatus":
-        return event_of(payload)
+        return event_of(payload, received)
     return one_line(text).encode() if name == "atlas_error" else None
 
 

@@ -52,6 +52,7 @@ def test_every_topic_is_there() -> None:
         "alerts.state",
         "alerts.dead",
         "clock",
+        "sources.state",
         "{topic}.owner",
     }
     assert CHANNELS["{topic}.owner"]["parameters"]["topic"]["enum"] == list(OWNED)
@@ -59,9 +60,8 @@ def test_every_topic_is_there() -> None:
 
 def test_what_has_revisions_is_compacted() -> None:
     """The newest revision of each outage and incident stays; what is between is not kept."""
-    assert [policy(topic) for topic in ("outages", "incidents", "calendar", "alerts.state", "{topic}.owner")] == [
-        ["compact"]
-    ] * 5
+    compacted = ("outages", "incidents", "calendar", "alerts.state", "sources.state", "{topic}.owner")
+    assert [policy(topic) for topic in compacted] == [["compact"]] * 6
     passing = ("measurements", "measurements.dead", "findings", "partials", "clock")
     assert [policy(topic) for topic in passing] == [["delete"]] * 5
 

@@ -49,6 +49,30 @@ def test_a_pipe_is_read_once_from_its_start(tmp_path: Path, zipped: bool) -> Non
     writer.join()
 
 
+def test_lines_of_standard_input_come_as_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that runs for days is read as it prints: each line is there before the next one is written."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as stream:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
+        os.write(writer, b"one\n\ntw")
+        chunks = read_chunks(["-"])
+        assert next(chunks) == [b"one"]
+        os.write(writer, b"o\r\n")
+        assert next(chunks) == [b"two"]
+        os.write(writer, b"three")
+        os.close(writer)
+        assert list(chunks) == [[b"three"]]
+
+
+@pytest.mark.parametrize("content", [b"1234567890\nx\n", b"x\n1234567890"])
+def test_a_long_line_of_standard_input_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """With an end or without one, as in a file."""
+    monkeypatch.setattr(line_files, "MAX_LINE", 10)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(content))))
+    with pytest.raises(InputError, match="^-: has a line of more than 10 bytes$"):
+        list(read_chunks(["-"]))
+
+
 def test_chunks_run_over_files(tmp_path: Path) -> None:
     """All files one after the other, in lists of a size."""
     names = []

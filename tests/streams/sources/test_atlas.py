@@ -18,6 +18,7 @@ from streams.config.loader import load
 from streams.config.network_sources import AtlasSource
 from streams.config.settings import Settings
 from streams.sources.atlas import PART, AtlasReader
+from streams.sources.atlas_events import ProbeEvent, event_of, message_of
 from streams.sources.decoders import decoder_of
 from streams.sources.lines import stage_of
 from streams.sources.link import linked
@@ -226,6 +227,20 @@ async def test_a_gap_beyond_the_history_is_recorded(tmp_path: Path) -> None:
     assert [(e["timestamp"], e["probe"], e["up"]) for e in found] == [(MIDNIGHT - 1, 8, True), (MIDNIGHT - 1, 6, False)]
     assert stage.tally.gap_seconds == 500
     assert stage.gather.send(0)[PART].gaps == ((MIDNIGHT - 500, MIDNIGHT),)
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "expected"),
+    [("disconnect", 2, NOON), ("connect", 1, NOON), ("disconnect", None, NOON), ("disconnect", 1, NOON + 60)],
+)
+def test_a_message_without_a_time_has_that_of_the_new_state(event: str, state: int | None, expected: int) -> None:
+    """The time since which the probe is in its state; where that is still the old one, the time of receipt."""
+    probe = {"id": 7, "asn_v4": 1103, "country_code": "NL", "status_id": state, "status_since": NOON}
+    message = {"prb_id": 7, "event": event, "type": "connection", "asn": 1103, "probe": probe}
+    found = message_of(json.dumps(["atlas_probestatus", message]), NOON + 60)
+    assert isinstance(found, ProbeEvent)
+    assert (found.ts, found.up) == (expected, event == "connect")
+    assert isinstance(event_of(json.dumps({"prb_id": 7, "event": event, "msm_id": 7000}).encode()), bytes)
 
 
 def test_without_internet_one_line_says_so(tmp_path: Path) -> None:
