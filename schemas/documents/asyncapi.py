@@ -157,7 +157,7 @@ def _messages() -> dict[str, Any]:
         "partial": _message("One shard's part in the areas of a feed, or a piece of it.", _AREAS_KEY, "partial"),
         "clock": _message("The newest event time of a feed.", _FEED_KEY, "clock"),
         "sourceState": {
-            "summary": "A position, with the gaps before it, or a row of exporters; sent with the measurements before it.",
+            "summary": "A position, with the gaps before it, or a row of exporters; sent with its measurements.",
             "contentType": "application/json",
             "payload": {"type": "object", "description": "Changes without notice; empty where a row has ended."},
             "bindings": _key(_SOURCE_KEY),

@@ -8,7 +8,6 @@ import msgspec
 
 from schemas.rejections import one_line
 
-
 CONNECTED, DISCONNECTED = 1, 2  # states of a probe
 
 

@@ -69,7 +69,7 @@ def test_a_long_line_of_standard_input_is_one_clear_line(monkeypatch: pytest.Mon
     """With an end or without one, as in a file."""
     monkeypatch.setattr(line_files, "MAX_LINE", 10)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(content))))
-    with pytest.raises(InputError, match="^-: has a line of more than 10 bytes$"):
+    with pytest.raises(InputError, match=r"^-: has a line of more than 10 bytes$"):
         list(read_chunks(["-"]))
 
 
