@@ -32,6 +32,7 @@ class AreaSumPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     weight: Count | None = None
     doubted: bool = False
     spoke: bool = False
+    unread: bool | msgspec.UnsetType = msgspec.UNSET
     entities: Names = []
     countries: Annotated[list[str | None], Meta(max_length=MAX_AREAS)] = []
     facets: dict[str, Names] = {}

@@ -188,6 +188,7 @@ PARTIAL: Final = {
     "weight": "How many series the shard has; null: it has nothing of the feed, in this bin and all before.",
     "doubted": "Whether most of its series fell together, so that the feed may be at fault.",
     "spoke": "Whether anything was measured that is part of an area.",
+    "unread": "Whether measurements of this bin were deleted unread: all areas are unknown in it. Absent: no.",
     "entities": "The entity of each area.",
     "countries": "The country of each area, where its measurements name one.",
     "facets": "The facets of each area, a list for each of them.",

@@ -245,7 +245,7 @@ class Feed:
         if self.cells:
             silence_is_zero = self.rules.silence_is_zero and bool((observed.present == observed.alive).all())
             cutoff = int(start - self.rules.forget_after) if last_of_day else None
-            verdict = Verdict(silence_is_zero, fault, self.admission.active)
+            verdict = Verdict(silence_is_zero, fault, self.admission.active, start in self.gap)
             named += self.partials(self.cells.close(start, verdict, cutoff, self._surplus_cells(start)))
         falls = falls_of(self.index, self.detector)
         closing = Closing(position, start + width, named, self.levels(start), fault, empty, self.doubts(), falls)

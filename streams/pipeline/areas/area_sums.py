@@ -64,8 +64,11 @@ class Summed:
         self.forgot = False  # whether rows were freed since then
         self.observer: Callable[[ClosedBin, list[Change]], None] | None = None  # is shown each bin that closes
 
-    def close(self, start: int, parts: Sequence[AreaSums], doubted: bool) -> SeriesChanges:
-        """Close a bin from the sums of all shards; how areas are spread over shards makes no difference."""
+    def close(self, start: int, parts: Sequence[AreaSums], doubted: bool, unread: bool = False) -> SeriesChanges:
+        """Close a bin from the sums of all shards; how areas are spread over shards makes no difference.
+
+        `unread`: measurements of a shard may have been deleted unread, so that no sum of the bin is known.
+        """
         self.closings += 1
         best = _best(parts)
         displaced = self._displace(start, best)
@@ -76,7 +79,8 @@ class Summed:
         self.index.touch(here, np.full(len(here), start))
         self._turn(sums, here)
         alive, group, side = self.index.born[:count] <= start, self.index.group[:count], self.index.side[:count]
-        seen = replace(observed(self.detector.rule, start, sums, alive, group, doubted), side=side)
+        seen = replace(observed(self.detector.rule, start, sums, alive, group, doubted), side=side, unread=unread)
+        seen = replace(seen, present=seen.present & (not unread))
         changes = self.detector.close(seen, self.calendar.asked(self.index, start, self.detector.rule.width))
         if self.observer:
             self.observer(seen, changes)
@@ -169,11 +173,11 @@ class Areas:
     def close(self, parts: Sequence[Partial]) -> SeriesChanges:
         """Close a bin from the partials of all shards that have data of it."""
         self.closed = start = parts[0].start
-        over = self._given_up(start, any(part.spoke for part in parts))
+        over, unread = self._given_up(start, any(part.spoke for part in parts)), any(part.unread for part in parts)
         changes: SeriesChanges = []
         for name, summed in self.summed.items():
             changes += summed.expire(start) if over else []
-            changes += summed.close(start, [part.sums[name] for part in parts], _doubted(parts))
+            changes += summed.close(start, [part.sums[name] for part in parts], _doubted(parts), unread)
             if start // DAY != (start + self.rule.width) // DAY:
                 is_full = len(summed.index.by_series) >= summed.most
                 patience = self.patience.idle if is_full else self.patience.forget_after

@@ -27,7 +27,8 @@ class Partial(NamedTuple):
     """One shard's part in the areas of a feed in one bin: areas in order, and the limbs of their sums, by combination.
 
     `doubted`: most of this shard's series fell together, so that the feed may be at fault; `weight`: how many it has.
-    `spoke`: whether anything was measured that is part of an area.
+    `spoke`: whether anything was measured that is part of an area. `unread`: whether measurements of the bin may have
+    been deleted unread.
     """
 
     start: int
@@ -35,6 +36,7 @@ class Partial(NamedTuple):
     doubted: bool
     spoke: bool
     sums: dict[str, AreaSums]
+    unread: bool = False
 
 
 class Verdict(NamedTuple):
@@ -43,6 +45,7 @@ class Verdict(NamedTuple):
     silence_is_zero: bool
     doubted: bool
     weight: int
+    unread: bool = False
 
 
 class CellIndex(SeriesIndex):
@@ -184,7 +187,7 @@ class Cells:
             area_map.put(self.index.rows, given)
             found[area_map.combination.name] = area_map.sums(sums, there)
         spoke = any(bool(limbs[PRESENT].any()) for _, limbs in found.values())
-        return Partial(start, verdict.weight, verdict.doubted, spoke, found)
+        return Partial(start, verdict.weight, verdict.doubted, spoke, found, verdict.unread)
 
     def _forget(self, rows: Ints, cutoff: int | None) -> None:
         for row in rows.tolist():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import UNSET
 
 from detectors.exact_sums import LIMBS
 from detectors.outages.areas import Sums
@@ -55,6 +56,7 @@ def pieces_of(source: AreaSumSource, partial: Partial) -> Iterator[AreaSumPart]:
                 weight=partial.weight,
                 doubted=partial.doubted,
                 spoke=partial.spoke,
+                unread=partial.unread or UNSET,
                 **_columns(combination(name).facets, areas[cut], limbs[:, :, cut]),
             )
 
@@ -84,7 +86,8 @@ def partial_of(pieces: Sequence[AreaSumPart]) -> Partial:
     parts = [_areas_of(piece) for piece in pieces]
     areas = [area for group, _ in parts for area in group]
     sums = areas, np.concatenate([limbs for _, limbs in parts], axis=2)
-    return Partial(first.start, first.weight or 0, first.doubted, first.spoke, {first.areas: sums})
+    unread = first.unread is True
+    return Partial(first.start, first.weight or 0, first.doubted, first.spoke, {first.areas: sums}, unread)
 
 
 def _areas_of(piece: AreaSumPart) -> AreaSums:
