@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
+from itertools import islice
 from typing import NamedTuple
 
 from schemas.incident import Incident
 from schemas.outage import Outage
 from streams.worker.web.aside import aside
 from streams.worker.web.filters import ended_at, key
+from streams.worker.web.folding import Fold, folded
 from streams.worker.web.formatting import plural
 from streams.worker.web.page_models import MAX_ITEMS, Item, drawn
 from streams.worker.web.page_state import PageState, copied
@@ -22,13 +24,18 @@ ONGOING = ("open", "recovering", "ongoing", "spreading")
 class Overview(NamedTuple):
     """The first page. `counts`: of ongoing incidents and outages; `suspected`: of those not confirmed yet.
 
+    `folds`: the ongoing outages of each of the incidents, by its id; `members`: the items of those shown, in order.
+    `outages`: the newest of the outages that belong to none of the incidents; `lone`: how many these are in all.
     `faults`: feeds of which a fault goes on. It is listed with the incidents and is none of them.
     `newest`: newest event time of all feeds (Unix seconds), None before the first measurement; `unread`: why outages
     and incidents may be missing, None when all are there.
     """
 
     incidents: Sequence[Item]
+    folds: Mapping[str, Fold]
+    members: Mapping[str, Sequence[Item]]
     outages: Sequence[Item]
+    lone: int
     ended: Sequence[Item]
     counts: tuple[int, int]
     suspected: tuple[int, int]
@@ -70,13 +77,17 @@ async def overview(view: WorkerView) -> Overview:
     """Return the ongoing incidents and outages, newest start first, and those that ended last."""
     state = await aside(PageState, copied(view))
     listed = await aside(_Listed, state)
-    shown = [*listed.ongoing[:MAX_ITEMS], *listed.open[:MAX_ITEMS], *listed.ended]
-    items = await drawn(view, state, shown)
-    incidents, outages = len(listed.ongoing[:MAX_ITEMS]), len(listed.open[:MAX_ITEMS])
+    folds = listed.folded.folds
+    shown = [listed.ongoing, *(fold.shown for fold in folds.values()), listed.folded.lone, listed.ended]
+    items = iter(await drawn(view, state, [item for part in shown for item in part]))
+    incidents, *members, outages, ended = [list(islice(items, len(part))) for part in shown]
     return Overview(
-        incidents=items[:incidents],
-        outages=items[incidents : incidents + outages],
-        ended=items[incidents + outages :],
+        incidents=incidents,
+        folds=folds,
+        members=dict(zip(folds, members, strict=True)),
+        outages=outages,
+        lone=listed.folded.lone_count,
+        ended=ended,
         counts=listed.counts,
         suspected=listed.suspected,
         health=state.health,
@@ -87,15 +98,15 @@ async def overview(view: WorkerView) -> Overview:
 
 
 class _Listed:
-    """What the overview lists, as `Overview` describes it, at most `MAX_ITEMS` each."""
+    """What the overview lists, as `Overview` describes it: at most `MAX_ITEMS` incidents and as many outages."""
 
     def __init__(self, state: PageState) -> None:
         incidents, outages = state.incidents.values(), state.outages.values()
         going = [incident for incident in incidents if incident.state in ONGOING]
         open_ = [outage for outage in outages if outage.state in ONGOING]
         faults = sorted((incident for incident in going if "feed-fault" in incident.kinds), key=key, reverse=True)
-        self.ongoing: list[Outage | Incident] = list(nlargest(MAX_ITEMS, going, key=key))
-        self.open: list[Outage | Incident] = list(nlargest(MAX_ITEMS, open_, key=key))
+        self.ongoing = nlargest(MAX_ITEMS, going, key=key)
+        self.folded = folded(self.ongoing, open_, MAX_ITEMS)
         self.ended = nlargest(MAX_ENDED, _worth_showing(incidents, outages), key=_end)
         self.faults = [feed for fault in faults for feed in fault.feeds]
         self.counts = len(going) - len(faults), len(open_)

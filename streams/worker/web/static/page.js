@@ -8,10 +8,10 @@ function replaceMain(next) {
   const fresh = next.querySelector("main");
   if (!fresh || main.innerHTML === fresh.innerHTML) return;
   const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  const open = Array.from(main.querySelectorAll("details"), (element) => element.open);
+  const open = new Map(Array.from(main.querySelectorAll("details"), (element) => [element.id, element.open]));
   const heading = main.querySelector("h1").textContent;
   main.replaceChildren(...fresh.childNodes);
-  main.querySelectorAll("details").forEach((element, index) => { element.open = open[index]; });
+  main.querySelectorAll("details").forEach((element) => { element.open = open.get(element.id) ?? element.open; });
   if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   document.title = next.title;
   const now = main.querySelector("h1").textContent;

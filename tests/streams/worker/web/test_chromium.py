@@ -91,7 +91,11 @@ def test_the_page_updates_itself_in_place(site: Site, chrome: Chrome) -> None:
     assert chrome.execute_script("return window.same && document.activeElement.textContent") == "Incidents"
     assert chrome.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent") == "1 ongoing incident"
     assert chrome.title == "1 ongoing incident · Ebbtide"
+    chrome.execute_script("document.querySelector('main details').open = true")
     chrome.execute_script("document.querySelector('main .rows a').focus()")
+    site.now = replace(DARK, outages=lambda: DARK.outages()[1:])
+    summary = "return document.querySelector('main details[open] summary').textContent"
+    WebDriverWait(chrome, PATIENCE).until(lambda driver: driver.execute_script(summary).startswith("59 ongoing"))
     focused = "return document.activeElement.getAttribute('href')"
     before = chrome.execute_script(focused)
     site.now = replace(DARK, incidents=list)

@@ -130,20 +130,23 @@ def test_a_headline_is_shown_as_it_is() -> None:
 
 
 def test_the_overview_shows_the_present_state() -> None:
-    """Incidents and outages with the newest start first, then ended ones, then the state of the feeds."""
+    """Incidents with their outages folded under them, then ended ones, then the state of the feeds."""
     shown = page(VIEW, "/")
     text = re.sub(r"\s+", " ", shown.text)
     assert "1 ongoing incident" in text
     order = [
         "Iran: 86 % of normal lost",
-        "AS7 mobile",
+        "14 ongoing outages: 9 networks",
         "AS1 mobile",
+        "AS7 mobile",
+        "Each outage belongs to an incident above.",
         "Recently ended",
         "AS41, Azerbaijan",
         "no data yet",
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
+    assert [tag for tag, names in shown.tags].count("details") == 1
     assert [tag for tag, _ in shown.tags].count("svg") == 1 + 1 + 14 + 1  # the mark, an incident, its outages, one over
     assert "https://grafana.example/ebbtide/d/ebbtide-overview" in shown.links
 
