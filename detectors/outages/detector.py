@@ -86,6 +86,16 @@ class Detector:
         return int((self._scored.ready & self._scored.measured).sum())
 
     @property
+    def judged_from(self) -> int | None:
+        """Start of the bin that can be judged first (Unix seconds), if none is missed before it.
+
+        None before the first bin, and when a series has left warm-up.
+        """
+        store, warm = self._state.store, self._state.scales.warm
+        learnt = int(max(part.bins_learnt.max(initial=0) for part in (store.levels, store.members)))
+        return self._start + (1 + warm - learnt) * self.rule.width if self._start and learnt < warm else None
+
+    @property
     def state(self) -> DetectorState:
         """All that the detector knows, as typed columns and plain values."""
         return self._state

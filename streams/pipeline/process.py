@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from detectors.types import Floats
 from schemas.decode import RejectedValue
-from schemas.rejections import REASONS, Reason
+from schemas.rejections import REASONS, Reason, one_line
 from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
 from streams.ingest.message_reader import read
 from streams.pipeline.emitted import Emitted
@@ -17,16 +17,23 @@ from streams.pipeline.shard import Shard
 
 @dataclass(slots=True)
 class Tally:
-    """Counts measurements by outcome: received = binned + late + dead + pending. A bad message counts as one."""
+    """Counts measurements by outcome: received = binned + late + dead + pending. A bad message counts as one.
+
+    `last_dead`: the newest dead letter, in words; None before the first.
+    """
 
     received: int = 0
     skipped: int = 0
     dead: Counter[str] = field(default_factory=Counter)
+    last_dead: str | None = None
 
     def add(self, batch: Batch, dead_letters: list[Rejected], undecoded: int) -> None:
         """Count a batch and its dead letters, `undecoded` of which never became measurements."""
         self.received += len(batch.measurements) + undecoded
         self.dead.update(letter.reason for letter in dead_letters)
+        if dead_letters:
+            last = dead_letters[-1]
+            self.last_dead = f"offset {last.origin.offset}, {last.reason}: {one_line(last.detail)}"
 
 
 def process(

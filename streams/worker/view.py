@@ -70,6 +70,7 @@ def health(worker: Worker) -> Health:
             series=sum(len(shard.feeds[name].index.by_series) for shard in shards),
             outages=running[name],
             judged=sum(scored.judged for shard in shards for feed, _, scored in shard.scored() if feed == name),
+            judged_from=min(filter(None, (shard.feeds[name].detector.judged_from for shard in shards)), default=None),
         )
         for name in worker.settings.feeds
     ]
@@ -78,6 +79,12 @@ def health(worker: Worker) -> Health:
         _lag(worker),
         feeds,
         [*notices(worker), *_sentences(worker.topic_events.notices()), *delay_notices(worker), *peers(worker)],
+        dead=sum((stage.tally.dead for stage in worker.partitions.values()), Counter[str]()),
+        last_dead=[
+            f"partition {number}, {stage.tally.last_dead}"
+            for number, stage in sorted(worker.partitions.items())
+            if stage.tally.last_dead
+        ],
     )
 
 

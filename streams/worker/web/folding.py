@@ -23,11 +23,11 @@ _RANKS = {kind: rank for rank, kind in enumerate(NOUNS)}
 class Fold(NamedTuple):
     """The outages of one incident. `shown`: the first of them, countries and regions before networks.
 
-    `count`: of all; `words`: what they are, as "1 country, 5 regions, 3 networks".
+    `total`: how many they are; `words`: what they are, as "1 country, 5 regions, 3 networks".
     """
 
     shown: Sequence[Outage]
-    count: int
+    total: int
     words: str
 
 
@@ -43,8 +43,10 @@ class Folded(NamedTuple):
 
 
 def folded(incidents: Sequence[Incident], open_: Sequence[Outage], most: int) -> Folded:
-    """Return ongoing outages under the incidents of a page. `most`: outages shown in all, one
-    of each incident in any case, and half of them alone where both are many."""
+    """Return ongoing outages under the incidents of a page.
+
+    `most`: outages shown in all, but one of each incident in any case; where both are many, half of them stand alone.
+    """
     by_id = {outage.outage_id: outage for outage in open_}
     members: dict[str, list[Outage]] = {}
     for incident in incidents:  # an outage is shown once: under the first incident that has it

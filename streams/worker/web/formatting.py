@@ -39,22 +39,23 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a share as a percentage.
+    r"""Return a share as a percentage that no line breaks.
 
     >>> share(0.969), share(None)
-    ('97 %', 'unknown')
+    ('97\xa0%', 'unknown')
     """
-    return "unknown" if value is None else f"{100 * value:.0f} %"
+    return "unknown" if value is None else f"{100 * value:.0f}{NO_BREAK}%"
 
 
 def span(seconds: float) -> str:
-    """Return a duration in its two largest units.
+    """Return a duration in its two largest units; seconds only below a minute.
 
-    >>> [span(time).replace(NO_BREAK, " ") for time in (59, 3600, 5400, 90_000, 14 * 86_400)]
-    ['59 s', '1 h', '1 h 30 min', '1 d 1 h', '14 d']
+    >>> [span(time).replace(NO_BREAK, " ") for time in (59, 1798, 3600, 5430, 90_000, 14 * 86_400)]
+    ['59 s', '29 min', '1 h', '1 h 30 min', '1 d 1 h', '14 d']
     """
     units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
     left, parts = int(max(seconds, 0)), list[str]()
+    left -= left % 60 if left >= 60 else 0
     for size, name in units:
         count, left = divmod(left, size)
         parts += [f"{count} {name}"] if count or parts else []

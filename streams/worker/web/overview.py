@@ -59,18 +59,21 @@ class Overview(NamedTuple):
                 return plural(count, f"ongoing {word}")
         if self.newest is None:
             return "No measurements yet in this worker"
-        receiving = [feed for feed in self.health.feeds if feed_state(feed) == "receiving"]
+        receiving = [feed for feed in self.health.feeds if feed_state(feed) in ("receiving", "warming up")]
         if not receiving:
             return "All feeds have stopped: the state is unknown"
         sound = [feed for feed in receiving if feed.name not in self.faults]
         if not sound:
             return "All feeds are at fault: the state is unknown"
-        return "Nothing is dark" if any(feed.judged for feed in sound) else "Nothing has been judged yet"
+        count, judged = len(self.health.feeds), len(self.health.feeds) - len(self.unjudged)
+        if not judged:
+            return "Nothing has been judged yet"
+        return "Nothing is dark" if judged == count else f"Nothing is dark in {judged} of {count} feeds"
 
     @property
-    def stopped(self) -> list[str]:
-        """Names of the stalled feeds. The headline does not cover what they measure."""
-        return [feed.name for feed in self.health.feeds if feed_state(feed) == "stalled"]
+    def unjudged(self) -> list[FeedHealth]:
+        """The feeds that are silent, warm up or are at fault. The headline does not cover what they measure."""
+        return [feed for feed in self.health.feeds if feed_state(feed) != "receiving" or feed.name in self.faults]
 
 
 async def overview(view: WorkerView) -> Overview:
@@ -78,7 +81,12 @@ async def overview(view: WorkerView) -> Overview:
     state = await aside(PageState, copied(view))
     listed = await aside(_Listed, state)
     folds = listed.folded.folds
-    shown = [listed.ongoing, *(fold.shown for fold in folds.values()), listed.folded.lone, listed.ended]
+    shown: list[Sequence[Outage | Incident]] = [
+        listed.ongoing,
+        *(fold.shown for fold in folds.values()),
+        listed.folded.lone,
+        listed.ended,
+    ]
     items = iter(await drawn(view, state, [item for part in shown for item in part]))
     incidents, *members, outages, ended = [list(islice(items, len(part))) for part in shown]
     return Overview(
@@ -142,4 +150,6 @@ def feed_state(feed: FeedHealth) -> str:
     """Return the state of a feed in a word or two."""
     if feed.newest is None:
         return "no data yet"
-    return "stalled" if feed.stalled else "receiving"
+    if feed.stalled:
+        return "stalled"
+    return "receiving" if feed.judged else "warming up"

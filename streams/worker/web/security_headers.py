@@ -1,4 +1,4 @@
-"""Adds security headers to every response, and turns exceptions into problems (RFC 9457)."""
+"""Adds security headers to every response, and turns exceptions into problems (RFC 9457), for people into pages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp.web import BaseRequest, HTTPException, StreamResponse
+import msgspec
+from aiohttp.web import BaseRequest, HTTPException, Response, StreamResponse
 
+from schemas.api import Problem
 from schemas.rejections import one_line
-from streams.worker.web.responses import problem
+from streams.worker.web.responses import PROBLEM, problem
+from streams.worker.web.templates import render
 
 Handler = Callable[[Any], Awaitable[StreamResponse]]
 POLICY = (
@@ -31,7 +34,10 @@ log = logging.getLogger(__name__)
 
 
 async def answered(request: BaseRequest, handler: Handler) -> StreamResponse:
-    """Return the response of a handler with the headers. An exception becomes a problem; the log has its cause."""
+    """Return the response of a handler with the headers. An exception becomes a problem; the log has its cause.
+
+    A browser gets a problem as an HTML page.
+    """
     try:
         response = await handler(request)
     except HTTPException as error:
@@ -39,7 +45,18 @@ async def answered(request: BaseRequest, handler: Handler) -> StreamResponse:
     except Exception:
         log.exception("the page %s failed", one_line(request.path))
         response = problem(500, "this page failed; the worker's log says why")
-    return _with_headers(response)
+    return _with_headers(_for_people(request, response) if response.content_type == PROBLEM else response)
+
+
+def _for_people(request: BaseRequest, response: StreamResponse) -> StreamResponse:
+    """Return a problem as an HTML page where the client names HTML as what it takes, as browsers do."""
+    if "text/html" not in request.headers.get("Accept", "").lower() or not isinstance(response, Response):
+        return response
+    assert isinstance(response.body, bytes)
+    fault = msgspec.json.decode(response.body, type=Problem)
+    response.text = render("error", request.path, grafana=None, heading=fault.title, detail=f"{fault.detail}.")
+    response.content_type, response.charset = "text/html", "utf-8"
+    return response
 
 
 def refused(request: BaseRequest, status: int, reason: object) -> StreamResponse:

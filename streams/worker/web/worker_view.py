@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from schemas.incident import Incident
@@ -17,6 +18,7 @@ class FeedHealth(NamedTuple):
 
     `newest`: its newest event time (Unix seconds); `silence`: seconds for which that has not moved. Both are None
     before the first measurement. `judged`: series that the bins closed last compared with what was expected.
+    `judged_from`: while all series warm up, when the first can be judged (Unix seconds); None where unknown.
     """
 
     name: str
@@ -26,19 +28,23 @@ class FeedHealth(NamedTuple):
     series: int
     outages: int
     judged: int = 0
+    judged_from: float | None = None
 
 
 class Health(NamedTuple):
     """The state of the worker.
 
     `not_ready`: the reason it is not ready, None when it is; `lag`: number of unread messages, None when unknown;
-    `notices`: a sentence on each thing that is wrong with what producers send.
+    `notices`: a sentence on each thing that is wrong with what producers send; `dead`: how many dead letters came
+    of its partitions since it took them, by reason, and `last_dead` the newest in each partition, in words.
     """
 
     not_ready: str | None
     lag: int | None
     feeds: list[FeedHealth]
     notices: Sequence[str] = ()
+    dead: Mapping[str, int] = MappingProxyType({})
+    last_dead: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def test_the_page_updates_itself_in_place(site: Site, chrome: Chrome) -> None:
     """Changes appear without a reload; the focus stays, and a screen reader announces the change."""
     site.now = CALM
     chrome.get(site.url)
-    assert heading(chrome) == "Nothing is dark"
+    assert heading(chrome) == "Nothing is dark in 2 of 3 feeds"
     chrome.execute_script("window.same = true; document.querySelector('nav a').focus()")
     site.now = DARK
     wait(chrome, "1 ongoing incident")
@@ -125,7 +125,7 @@ def test_without_scripts_the_page_loads_itself_again(site: Site, tmp_path: Path)
     site.now = CALM
     with browser(tmp_path, scripts=False) as chrome:
         chrome.get(site.url)
-        assert heading(chrome) == "Nothing is dark"
+        assert heading(chrome) == "Nothing is dark in 2 of 3 feeds"
         site.now = DARK
         wait(chrome, "1 ongoing incident")
         assert len(chrome.find_elements(By.CSS_SELECTOR, "main svg path.measured")) == 61

@@ -42,7 +42,7 @@ def test_what_no_incident_has_stands_alone() -> None:
     """An outage of an incident that is not on the page is not lost; one of two incidents stands under the first."""
     outages = [outage(number) for number in range(4)]
     found = folded([incident(1, outages[:2]), incident(2, outages[1:3])], outages, 100)
-    assert [fold.count for fold in found.folds.values()] == [2, 1]
+    assert [fold.total for fold in found.folds.values()] == [2, 1]
     assert found.lone == outages[3:]
     assert found.lone_count == 1
 
@@ -56,7 +56,7 @@ def test_no_outage_is_lost_and_the_page_is_bounded(sizes: list[int], lone: int) 
     parts = [outages[start : start + size] for start, size in zip(starts, sizes, strict=True)]
     incidents = [incident(at, part) for at, part in enumerate(parts)]
     found = folded(incidents, outages, 100)
-    assert sum(fold.count for fold in found.folds.values()) + found.lone_count == total
+    assert sum(fold.total for fold in found.folds.values()) + found.lone_count == total
     shown = len(found.lone) + sum(len(fold.shown) for fold in found.folds.values())
     assert shown <= 100
     assert all(fold.shown for fold in found.folds.values())

@@ -22,11 +22,13 @@ from schemas.incident import Incident
 from schemas.outage import Outage, lost
 from streams.cli.tables import line
 from streams.config.settings import MetricsSettings
+from streams.worker.view import view_of
 from streams.worker.web.html_pages import html_pages
 from streams.worker.web.page_models import Item, drawn
 from streams.worker.web.page_state import PageState, copied
 from streams.worker.web.worker_view import WorkerView
-from tests.streams.worker.web.site import START, Dark, read, story
+from tests.streams.helpers import records
+from tests.streams.worker.web.site import SETTINGS, START, Dark, read, story, worker_of
 
 DASHBOARDS = Path(__file__).parents[4] / "deploy" / "grafana" / "dashboards"
 VIEW = read(story())
@@ -58,7 +60,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Note text."""
-        self.text += data
+        self.text += data.replace("\xa0", " ")
 
 
 def page(view: WorkerView, path: str, pattern: str | None = None, **match: str) -> Reader:
@@ -223,13 +225,55 @@ def test_what_was_deleted_unread_is_shown() -> None:
 def test_a_stopped_feed_is_reported_first() -> None:
     """The headline does not cover what it measures, and in a storm the table of feeds is far below."""
     calm = read(story(darks=()))
-    assert "Stopped" not in page(calm, "/").text
+    assert "What reach measures" not in page(calm, "/").text
     health = calm.health()
     stopped = health._replace(feeds=[feed._replace(stalled=feed.name == "reach") for feed in health.feeds])
     shown = page(dataclasses.replace(calm, health=lambda: stopped), "/")
-    assert "Stopped: reach. The state of what this feed measures is unknown" in shown.text
-    assert shown.text.index("Nothing is dark") < shown.text.index("Stopped") < shown.text.index("No ongoing incident")
-    assert "#feeds" in shown.links
+    text = " ".join(shown.text.split())
+    assert "What reach measures is not known: it is silent for 0 s." in text
+    assert "What atlas measures is not known: it has sent nothing yet." in text
+    assert text.index("What reach") < text.rindex("Nothing is dark in 1 of 3 feeds") < text.index("No ongoing incident")
+
+
+def test_a_feed_in_warm_up_says_from_when_it_is_judged() -> None:
+    """Of bins of an hour six are learnt, so the seventh is judged: the worker says so before, and judges it then."""
+    rows = story(darks=())
+    early, then = rows[: 4 * 75], rows[: 9 * 75]
+    text = " ".join(page(read(early), "/").text.split())
+    assert "What traffic measures is not known: it warms up, judged from 2019-12-24 06:00." in text
+    assert "Nothing has been judged yet" in text
+    assert "What traffic measures" not in page(read(then), "/").text
+
+
+def test_dead_letters_are_on_the_page() -> None:
+    """How many of each reason, and the newest of each partition, as text; where there is none, the page says so."""
+    worker = worker_of(SETTINGS)
+    worker.measuring.at(2).process(records([b"\x1b[2J", b"[1", b'{"feed": "reach"}'], 7), 0.0)
+    found = view_of(worker).health()
+    assert found.dead == {"not-json": 2, "missing-field": 1}
+    (newest,) = found.last_dead
+    assert newest.startswith("partition 2, offset 9, missing-field: ")
+    assert "No dead letter of the partitions here" in page(VIEW, "/").text
+    health = VIEW.health()._replace(dead={"bad-time": 1200, "empty": 1}, last_dead=["partition 0, <b>: `ts`"])
+    text = " ".join(page(dataclasses.replace(VIEW, health=lambda: health), "/").text.split())
+    assert "1,200 bad-time, 1 empty. The newest: partition 0, <b>: `ts`" in text
+
+
+def test_a_share_and_its_word_stay_on_a_line() -> None:
+    """No line breaks within "97 % lost", wherever it stands."""
+    outage = next(found for found in VIEW.outages() if found.state == "open").outage_id
+    for path, pattern, match in [("/", "/", {}), (f"/outages/{outage}", "/outages/{id}", {"id": outage})]:
+        text = made(VIEW, pattern, make_mocked_request("GET", path, match_info=match)).text or ""
+        shares = re.findall(r"[0-9]+(.)%(?:</b>)?(.{1,6})lost", text.replace(VIEW.incidents()[1].headline, ""))
+        assert shares
+        assert all(pair == ("\xa0", "&nbsp;") for pair in shares)
+
+
+def test_the_places_of_an_incident_are_links() -> None:
+    """Its networks and countries lead to their series."""
+    incident = next(found for found in VIEW.incidents() if found.state == "ongoing")
+    shown = page(VIEW, f"/incidents/{incident.incident_id}", "/incidents/{id}", id=incident.incident_id)
+    assert {"../series?entity=asn/1", "../series?entity=country/IR"} <= set(shown.links)
 
 
 def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
@@ -251,7 +295,7 @@ def test_a_storm_is_bounded() -> None:
     assert answer.text is not None
     shown = Reader(answer.text)
     assert len([link for link in shown.links if link.startswith("./outages/")]) == 100
-    assert "outages?state=open&state=recovering" in shown.links
+    assert "./outages?state=open&state=recovering" in shown.links
     assert len(answer.text) < 250_000
     assert len([link for link in page(storm, "/outages?limit=1000").links if link.startswith("./outages/")]) == 100
 

@@ -54,3 +54,24 @@ async def test_errors_are_pages_in_html(client: TestClient[Any, Any]) -> None:
     assert answer.status == 404
     assert "&lt;script&gt;" in text
     assert "<script>" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/none/of/these", 404, "there is no such page"),
+        ("/api/v1/outages?limit=0", 400, "`limit`: expected"),
+        ("/api/v1/outages/%3Cb%3E", 404, "&lt;b&gt;"),
+    ],
+)
+async def test_a_browser_gets_errors_as_pages(client: TestClient[Any, Any], path: str, status: int, words: str) -> None:
+    """Whoever takes HTML gets a page with a way back and the same status; a program gets the problem."""
+    async with client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}) as answer:
+        text = await answer.text()
+    assert (answer.status, answer.content_type) == (status, "text/html")
+    assert words in text
+    assert "Back to the overview" in text
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    async with client.get(path) as answer:
+        assert (answer.status, answer.content_type) == (status, "application/problem+json")
+        assert (await answer.json())["status"] == status
