@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple, get_args
 
+from schemas.decode import decode
 from schemas.rejections import Reason, one_line
 from streams.broker.clients import sending
 from streams.broker.topic_reader import read_records
@@ -72,7 +73,7 @@ def _sent(kafka: KafkaSettings, letters: Iterator[DeadLetter]) -> dict[str, int]
     place, counts = placing(kafka), {"sent again": 0, "still unusable": 0}
     with sending(kafka, kafka.measurements) as send:
         for letter in letters:
-            key, ts = key_and_time(letter.payload)
+            key, ts = key_and_time(decode([letter.payload]))
             usable = ts is not None and "sha256" not in letter.headers and "source" not in letter.headers
             if usable:
                 send(key, letter.payload, place(key))

@@ -54,8 +54,7 @@ def run(arguments: Namespace) -> None:
             revisions += len(lines)
             show(tally.received)
     print_summary({**(summary_of([stage]) if stage else {}), **_counts(shard, tally, revisions)})
-    if tally.received:
-        bad.say(sum(count.late for count in shard.counts.values()), _usable(shard))
+    bad.say_of(shard)
 
 
 def _messages(settings: Settings, arguments: Namespace) -> tuple[SourceStage | None, Iterable[list[bytes]]]:
@@ -73,10 +72,6 @@ def in_order(files: Sequence[str], settings: Settings, as_is: bool) -> Iterable[
         return read_chunks(files)
     BadInput(files).say_order(share, "they are sorted (--as-is: not)")
     return sorted_chunks(files)
-
-
-def _usable(shard: Shard) -> int:
-    return sum(count.binned for count in shard.counts.values()) + shard.pending()
 
 
 def _counts(shard: Shard, tally: Tally, revisions: int) -> dict[str, int]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from schemas.entities import EXAMPLES, entity_named
 from schemas.times import time_named
+from streams.cli.bad_input import BadInput
 from streams.cli.common import (
     add_files,
     counter,
@@ -26,7 +28,9 @@ from streams.config.errors import UsageError
 from streams.evaluation.explain import Question, explain, report
 from streams.evaluation.explain_json import json_lines
 from streams.evaluation.plot import demand_matplotlib, form_of, write_plot
+from streams.pipeline.emitted import Emitted
 from streams.pipeline.process import Tally
+from streams.pipeline.shard import Shard
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -85,7 +89,7 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
         def read(files: Sequence[str]) -> Iterable[list[bytes]]:
             return in_order(files, settings, arguments.as_is)
 
-        answer = explain(settings, question, arguments.files, time.time, tick, read)
+        answer = explain(settings, question, arguments.files, time.time, tick, read, partial(_watched, arguments.files))
     if arguments.json:
         print_rows(json_lines(answer, question))
     else:
@@ -93,3 +97,10 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
     if arguments.plot:
         write_plot(arguments.plot, answer.views, question.entity, form_of(arguments.plot))
     print_summary(counts)
+
+
+def _watched(files: Sequence[str], shard: Shard, steps: Iterable[Emitted]) -> Iterator[Emitted]:
+    """Yield the steps, then print what was wrong with the files. Raises InputError when nothing was usable."""
+    bad = BadInput(files)
+    yield from bad.watched(steps)
+    bad.say_of(shard)

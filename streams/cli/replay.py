@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 from kafka import KafkaProducer
 
-from schemas.decode import decode
+from schemas.decode import Decoded, RejectedValue, decode
 from schemas.measurement import entity_of
 from streams.broker import topics
 from streams.broker.clients import opened
+from streams.cli.bad_input import BadInput
 from streams.cli.common import add_files, counter, positive, print_summary, settings_of
 from streams.config.errors import BrokerError
 from streams.config.line_files import read_chunks
@@ -35,13 +36,17 @@ def run(arguments: Namespace) -> None:
 
 
 def send(arguments: Namespace, files: Sequence[str]) -> None:
-    """Send files to Kafka as `--settings` and `--speed` say; the number of messages goes to standard error."""
+    """Send files to Kafka as `--settings` and `--speed` say; the number of messages goes to standard error.
+
+    Raises InputError when all are sent and no measurement in them is usable.
+    """
     kafka = settings_of(arguments).kafka
     topics.check(kafka)
     with counter("measurements sent") as show:
         for replayed in replay(kafka, files, ReplayPace(arguments.speed, time.time, time.sleep)):
             show(replayed.sent)
     print_summary({"messages sent": replayed.sent})
+    BadInput(files, replayed.first_unusable).say(replayed.usable)
 
 
 @dataclass(slots=True)
@@ -65,10 +70,20 @@ class ReplayPace:
 
 @dataclass(slots=True)
 class Replayed:
-    """Messages sent so far, and the newest offset of each partition that has arrived."""
+    """Messages and usable measurements sent so far, the first value that is unusable whatever the settings are,
+    and the newest offset of each partition that has arrived.
+    """
 
     sent: int = 0
+    usable: int = 0
+    first_unusable: RejectedValue | None = None
     offsets: dict[int, int] = field(default_factory=dict)
+
+    def count(self, found: Decoded) -> None:
+        """Count a message."""
+        self.sent += 1
+        self.usable += len(found.measurements)
+        self.first_unusable = self.first_unusable or next(iter(found.dead), None)
 
     def delivered(self, metadata: Any) -> None:  # noqa: ANN401
         """Note the offset of a delivered message."""
@@ -85,13 +100,14 @@ def replay(kafka: KafkaSettings, files: Iterable[str], pace: ReplayPace) -> Iter
     with closing(opened(kafka, KafkaProducer, linger_ms=5, batch_size=262_144)) as producer:
         for lines in read_chunks(files):
             for line in lines:
-                key, ts = key_and_time(line)
+                found = decode([line])
+                key, ts = key_and_time(found)
                 if ts is not None:
                     pace.wait(ts)
                 future = producer.send(kafka.measurements, key=key, value=line, partition=place(key))
                 future.add_callback(replayed.delivered)
                 future.add_errback(failed.append)
-                replayed.sent += 1
+                replayed.count(found)
             _raise_first(failed, kafka)
             yield replayed
         producer.flush()
@@ -104,9 +120,9 @@ def _raise_first(failed: list[BaseException], kafka: KafkaSettings) -> None:
         raise BrokerError(f"{kafka.address}: topic {kafka.measurements}: a message was not delivered: {failed[0]}")
 
 
-def key_and_time(line: bytes) -> tuple[bytes, float | None]:
+def key_and_time(message: Decoded) -> tuple[bytes, float | None]:
     """Return the key of a message, which is the entity of the first measurement in it, and the event time of that."""
-    found = decode([line]).measurements
+    found = message.measurements
     return (entity_of(found[0]).encode(), float(found[0].ts)) if found else (b"unreadable", None)
 
 

@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from streams.cli.bad_input import BadInput
 from streams.cli.common import counter, not_negative, print_rows
 from streams.config.errors import UsageError
 from streams.evaluation import cases, score
@@ -38,8 +39,9 @@ def run(arguments: Namespace) -> None:
         sys.stdout.write(score.table(list(_run_cases(arguments))))
     elif arguments.cases is None and arguments.events is not None:
         alarms = score.read_events(arguments.events)
-        row = score.judge(cases.read(arguments.case), "events", alarms, arguments.slack)
-        print_rows([score.as_json(row)])
+        case = cases.read(arguments.case)
+        bad_recording(case).say(len(case.spans))
+        print_rows([score.as_json(score.judge(case, "events", alarms, arguments.slack))])
     else:
         raise UsageError("score needs CASE and EVENTS, or --cases FOLDER")
 
@@ -48,5 +50,12 @@ def _run_cases(arguments: Namespace) -> Iterator[score.CaseScore]:
     with counter("cases") as show:
         for count, case in enumerate(map(cases.read, cases.find(arguments.cases)), 1):
             shard = score.pipeline(case, os.environ, arguments.settings)
-            yield score.judge(case, "ebbtide", score.run(shard, case), arguments.slack)
+            bad = bad_recording(case)
+            yield score.judge(case, "ebbtide", score.run(shard, case, bad.watched), arguments.slack)
+            bad.say_of(shard, "score does not sort them")
             show(count)
+
+
+def bad_recording(case: cases.Case) -> BadInput:
+    """Return what is wrong with the recording of a case as such, whatever the settings are."""
+    return BadInput([str(case.folder / cases.MEASUREMENTS)], case.first_unusable)

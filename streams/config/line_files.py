@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ LINES = 4000
 MAX_LINE = 16 * 1024 * 1024  # bytes; a message may have 1 MiB, and a longer line means that the file has no lines
 PIECE = 1 << 18  # bytes of standard input that are read at once
 STDIN = "-"
+BLANK = b" \t\r\n"
 
 
 def read_lines(name: str) -> Iterator[bytes]:
@@ -61,7 +63,7 @@ def _pieces() -> Iterator[list[bytes]]:
 
 def _bare(lines: Iterable[bytes]) -> list[bytes]:
     """Return lines without spaces around them, and without blank ones."""
-    return [bare for line in lines if (bare := line.strip(b" \t\r\n"))]
+    return [bare for line in lines if (bare := line.strip(BLANK))]
 
 
 def _too_long(name: str) -> InputError:
@@ -78,11 +80,12 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def place_of(names: Iterable[str], content: bytes) -> str | None:
-    """Return `file:line` of the first line that holds the content; None when it is in none, or in standard input."""
-    for name in names:
-        with nullcontext() if name == STDIN else _open(name) as file:
-            for number, line in enumerate(file or (), 1):
-                if content in line:
+    """Return `file:line` of the first line that is the content, or an array with it; None if in none, or in a pipe."""
+    for name in filter(os.path.isfile, names):  # the rest of a pipe, or of standard input, may never come
+        with _open(name) as file:
+            for number, line in enumerate(file, 1):
+                bare = line.strip(BLANK)
+                if bare == content or (bare.startswith(b"[") and content in bare):
                     return f"{name}:{number}"
     return None
 

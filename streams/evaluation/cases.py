@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from detectors.evaluation.scoring import Label
-from schemas.decode import decode
+from schemas.decode import RejectedValue, decode
 from schemas.measurement import entity_of
 from schemas.times import parse_time
 from streams.config.errors import InputError
@@ -19,12 +19,15 @@ COLUMNS = ("entity", "start", "end", "confidence")
 
 
 class Case(NamedTuple):
-    """One recording: its labels, and the first and last measurement of each entity (Unix seconds)."""
+    """One recording: its labels, the first and last measurement of each entity (Unix seconds), and the first value
+    in it that is no measurement.
+    """
 
     name: str
     folder: Path
     labels: list[Label]
     spans: Mapping[str, tuple[float, float]]
+    first_unusable: RejectedValue | None = None
 
 
 def find(folder: Path) -> list[Path]:
@@ -37,7 +40,7 @@ def find(folder: Path) -> list[Path]:
 
 def read(folder: Path) -> Case:
     """Return a case. Raises InputError, which names file, line and column."""
-    return Case(folder.resolve().name, folder, _labels(folder / LABELS), _spans(folder / MEASUREMENTS))
+    return Case(folder.resolve().name, folder, _labels(folder / LABELS), *_spans(folder / MEASUREMENTS))
 
 
 def _labels(file: Path) -> list[Label]:
@@ -70,15 +73,14 @@ def _time(file: Path, line: int, column: str, text: str) -> float:
         raise InputError(f"{file}:{line}: {column}: {error}") from None
 
 
-def _spans(file: Path) -> dict[str, tuple[float, float]]:
+def _spans(file: Path) -> tuple[dict[str, tuple[float, float]], RejectedValue | None]:
     spans: dict[str, tuple[float, float]] = {}
-    for entity, at in _observed(file):
-        first, last = spans.get(entity, (at, at))
-        spans[entity] = (min(first, at), max(last, at))
-    return spans
-
-
-def _observed(file: Path) -> Iterator[tuple[str, float]]:
-    """Yield entity and time of each valid measurement."""
+    unusable: RejectedValue | None = None
     for chunk in read_chunks([str(file)]):
-        yield from ((entity_of(m), float(m.ts)) for m in decode(chunk).measurements)
+        found = decode(chunk)
+        unusable = unusable or next(iter(found.dead), None)
+        for measurement in found.measurements:
+            entity, at = entity_of(measurement), float(measurement.ts)
+            first, last = spans.get(entity, (at, at))
+            spans[entity] = (min(first, at), max(last, at))
+    return spans, unusable

@@ -19,6 +19,7 @@ from streams.evaluation.explain_clock import clock
 from streams.evaluation.explain_incidents import incident_sentences, lasts, of_entity, span_of
 from streams.evaluation.explain_text import sentences, table
 from streams.pipeline.areas.area_sums import Summed
+from streams.pipeline.emitted import Emitted
 from streams.pipeline.feed import Feed
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
@@ -66,10 +67,12 @@ def explain(
     now: Callable[[], float],
     tick: Callable[[Tally], None],
     read: Callable[[Sequence[str]], Iterable[list[bytes]]] = read_chunks,
+    watched: Callable[[Shard, Iterable[Emitted]], Iterable[Emitted]] = lambda _, steps: steps,
 ) -> ExplainAnswer:
     """Run the pipeline on files and return the bins asked for, a view per series, in order of feed and facets.
 
-    `now` returns the time of receipt (Unix seconds); `tick` is called with the counts after each chunk. Raises
+    `now` returns the time of receipt (Unix seconds); `tick` is called with the counts after each chunk;
+    `watched` passes the steps on, and may raise at their end. Raises
     UsageError for a feed that is not in the settings, UnknownEntityError when nothing of the entity was measured,
     InputError when a file cannot be read.
     """
@@ -77,7 +80,7 @@ def explain(
     names = _feeds(settings, question.feed)
     watches = [HistoryRecorder(name, source, question.entity) for name in names for source in _watched(shard, name)]
     newest: dict[str, Incident] = {}
-    for revisions in grouped(shard, detect_chunks(shard, tally, read(files), now)):
+    for revisions in grouped(shard, watched(shard, detect_chunks(shard, tally, read(files), now))):
         newest.update({revision.incident_id: revision for revision in revisions})
         tick(tally)
     histories = [history for watch in watches for _, history in sorted(watch.histories.items())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +12,12 @@ import msgspec
 from detectors.evaluation.scoring import Alarm, Score, entity_days, score
 from schemas.times import format_time, parse_time
 from streams.config.errors import InputError
-from streams.config.line_files import read_lines
+from streams.config.line_files import place_of, read_lines
 from streams.config.loader import load
 from streams.config.reference_data import reference_data_of
 from streams.evaluation.cases import FEEDS, MEASUREMENTS, Case
 from streams.evaluation.detect import detect
+from streams.pipeline.emitted import Emitted
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
 
@@ -73,13 +74,12 @@ def pipeline(case: Case, environ: Mapping[str, str], settings: Path | None = Non
     return Shard(loaded, reference=reference_data_of(loaded))
 
 
-def run(shard: Shard, case: Case) -> list[Alarm]:
-    """Return the alarms that the pipeline raises on a case's recording."""
+def run(shard: Shard, case: Case, watched: Callable[[Iterable[Emitted]], Iterable[Emitted]] = iter) -> list[Alarm]:
+    """Return the alarms that the pipeline raises on a case's recording; `watched` passes its steps on."""
     # A recording is never ahead of its receipt, whatever the clock says.
     found = detect(shard, Tally(), [str(case.folder / MEASUREMENTS)], lambda: math.inf)
-    return alarms_of(
-        msgspec.convert(outage, ReportedOutage, from_attributes=True) for emitted in found for outage in emitted.outages
-    )
+    outages = (outage for emitted in watched(found) for outage in emitted.outages)
+    return alarms_of(msgspec.convert(outage, ReportedOutage, from_attributes=True) for outage in outages)
 
 
 def alarms_of(revisions: Iterable[ReportedOutage]) -> list[Alarm]:
@@ -96,7 +96,7 @@ def read_events(name: str) -> list[Alarm]:
             event = msgspec.json.decode(line, type=ReportedOutage)
             _alarm(event)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-            raise InputError(f"{name}: event {number}: {error}") from None
+            raise InputError(f"{place_of([name], line) or f'{name}: event {number}'}: {error}") from None
         events.append(event)
     return alarms_of(events)
 

@@ -13,7 +13,7 @@ from detectors.evaluation.matching import Episode, Matches, match
 from schemas.incident import Incident
 from schemas.times import format_time, parse_time
 from streams.config.errors import InputError
-from streams.config.line_files import read_lines
+from streams.config.line_files import place_of, read_lines
 from streams.evaluation.cases import TRUTH
 
 CONFIRMED = ("ongoing", "spreading", "recovering")
@@ -72,7 +72,7 @@ def _read(name: str, kind: type[Message]) -> Iterator[Message]:
         try:
             yield msgspec.json.decode(line, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{name}: line {number}: {error}") from None
+            raise InputError(f"{place_of([name], line) or f'{name}: event {number}'}: {error}") from None
 
 
 def _detected_episode(incident: Incident) -> Episode:

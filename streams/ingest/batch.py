@@ -33,6 +33,11 @@ class Rejected(NamedTuple):
     reason: str
     detail: str
 
+    @property
+    def payload(self) -> bytes:
+        """The bytes as they came."""
+        return self.origin.payload
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

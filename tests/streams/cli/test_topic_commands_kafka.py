@@ -57,3 +57,12 @@ def test_commands_on_topics(kafka: ApacheKafka, tmp_path: Path) -> None:
         map(json.dumps, map(json.loads, [OUTAGE, INCIDENT]))
     )
     assert cluster.run("tail", "--once").stdout == b""
+
+    (tmp_path / "bad").write_bytes(b"\nnonsense\n")
+    (tmp_path / "good").write_bytes(texts[0] + b"\n")
+    bad = cluster.run("replay", tmp_path / "bad")
+    assert (bad.returncode, bad.stderr.decode().splitlines()[0]) == (1, "1 messages sent")
+    assert bad.stderr.endswith(b"bad: no measurement was usable\n")
+    both = cluster.run("replay", tmp_path / "good", tmp_path / "bad")
+    assert both.returncode == 0
+    assert f"ebbtide: {tmp_path}/bad:2: not-json: " in both.stderr.decode()

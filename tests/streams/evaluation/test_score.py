@@ -148,9 +148,9 @@ def test_bad_labels(case: Path, labels: str | bytes, words: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('{"outage_id": "x"}', "event 1: Object missing required field `entity`"),
-        ("{", "event 1: Input data was truncated"),
-        (json.dumps(event(ended_at="noon")), "event 1: not an RFC 3339 time"),
+        ('{"outage_id": "x"}', "events.jsonl:1: Object missing required field `entity`"),
+        ("{", "events.jsonl:1: Input data was truncated"),
+        (json.dumps(event(ended_at="noon")), "events.jsonl:1: not an RFC 3339 time"),
         (json.dumps(event(started_at=None)), "got `null` - at `$.started_at`"),
     ],
 )
@@ -161,6 +161,25 @@ def test_bad_events(case: Path, line: str, words: str, capsys: pytest.CaptureFix
     error = capsys.readouterr().err
     assert error.startswith("ebbtide: ")
     assert words in error
+
+
+def test_bad_recording(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first message that is no measurement is shown with file and line; without any measurement both ways fail."""
+    file, events = case / "measurements.jsonl.gz", case / "events.jsonl"
+    events.write_text(json.dumps(event()))
+    ways = ["score", str(case), str(events)], ["score", "--cases", str(case)]
+    good = gzip.decompress(file.read_bytes())
+    first, rest = good.split(b"\n", 1)
+    file.write_bytes(gzip.compress(b"\n".join([first, b"nonsense", rest])))
+    for way in ways:
+        assert main.main(way) == 0
+        assert capsys.readouterr().err.startswith(f"ebbtide: {file}:2: not-json: ")
+    file.write_bytes(b"\nnonsense\n")
+    for way in ways:
+        assert main.main(way) == 1
+        place, last = capsys.readouterr().err.splitlines()
+        assert place.startswith(f"ebbtide: {file}:2: not-json: ")
+        assert last == f"ebbtide: {file}: no measurement was usable"
 
 
 @pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "--cases", "c"]])

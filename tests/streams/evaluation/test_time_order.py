@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.decode import decode
+from streams.config.line_files import place_of
 from streams.evaluation.time_order import sorted_chunks
 from tests.ebbtide import ebbtide
 
@@ -97,9 +98,20 @@ def test_bad_files_are_shown(tmp_path: Path) -> None:
     *_, place, last = done.stderr.decode().splitlines()
     assert place.startswith("ebbtide: bad:3: out-of-range: asn: 'x' is no network")
     assert last == "ebbtide: bad: no measurement was usable"
+    explained = ebbtide("explain", "AS64500", "bad", cwd=tmp_path)
+    assert (explained.returncode, explained.stderr.decode().splitlines()) == (1, [place, last])
     both = ebbtide("detect", "good", "bad", cwd=tmp_path)
     assert both.returncode == 0
     assert b"ebbtide: bad:3: out-of-range" in both.stderr
+
+
+def test_the_line_of_a_short_message_is_its_own(tmp_path: Path) -> None:
+    """A line that is the message counts, not an earlier one in which its bytes stand; an array holds several."""
+    file = tmp_path / "file"
+    file.write_bytes(b'{"a": "{"}\n \n{ \n[{"b": 1}, {"c": 2}]\n')
+    assert place_of([str(file)], b"{") == f"{file}:3"
+    assert place_of([str(file)], b'{"c": 2}') == f"{file}:4"
+    assert place_of(["-", str(file)], b'{"b": 2}') is None
 
 
 def test_plots_are_svg_or_png(files: tuple[Path, Path]) -> None:
