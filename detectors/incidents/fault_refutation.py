@@ -10,6 +10,8 @@ from .model import Coverage, IncidentState, OutageRevision, TrackedIncident
 from .rules import simultaneous_within
 
 MIN_ENTITIES = 3  # that two feeds show alike: one or two are down in both by chance
+AGAIN = 2  # times the bins of its evidence, for which an outage of a shard must be down after a fault of the whole feed
+UNSEEN = 8  # times as many bins, where the series of its country do not show it
 
 OutagesByEntity = Mapping[str, Sequence[OutageRevision]]
 

@@ -206,7 +206,7 @@ def _restore_head(grouping: Grouping, values: Mapping[str, Any]) -> None:
     for reporter, ends in values["ends"].items():
         watermarks.ends[reporter] = {feed: end for feed, end in ends.items() if feed in feeds}
     for reporter, pieces in values["pieces"].items():
-        watermarks.pieces[reporter] = {feed: (end, piece) for feed, (end, piece) in pieces.items()}
+        watermarks.pieces[reporter] = {feed: (end, piece) for feed, (end, piece) in pieces.items() if feed in feeds}
     watermarks.complete.update(values["told"])
     watermarks.bounds.update(values.get("bounds", {}))
     for reporter, silent in values.get("silent", {}).items():

@@ -7,11 +7,11 @@ its own outages; those of the others are under suspicion until the bins after th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from detectors.incidents.fault_refutation import cleared
+from detectors.incidents.fault_refutation import AGAIN, UNSEEN, cleared
 from detectors.incidents.model import IncidentState, OutageRevision
 from detectors.outages.feed_fault import SHARE, common_fall, gather, suspect
 from schemas.bin_report import CountryFalls
@@ -21,8 +21,6 @@ from streams.pipeline.findings import AREAS
 from streams.pipeline.incidents.feed_faults import SETTLING
 
 AREA = AREAS.format("")  # how names of reporters begin that sum over all shards
-AGAIN = 2  # times the bins of its evidence, for which an outage must be down after the fault
-UNSEEN = 8  # times as many where its country does not show it
 
 
 class ShardFalls(NamedTuple):
@@ -81,6 +79,10 @@ class FeedVerdict:
     seen: dict[str, int] = field(default_factory=dict)
     suspected: dict[str, SuspectedOutage] = field(default_factory=dict)
 
+    def note_seen(self, reporters: Iterable[str], end: int) -> None:
+        """Note who saw a fault in a bin; one that comes late takes back nothing of a newer one."""
+        self.seen |= {reporter: max(end, self.seen.get(reporter, end)) for reporter in reporters}
+
     def is_judge(self, reporter: str) -> bool:
         """Whether a reporter saw the end of the newest fault itself, so that it judges its own outages."""
         return self.seen.get(_judge(reporter), -1) >= self.until
@@ -100,7 +102,7 @@ class WholeFeeds:
     def judge(self, feed: str, end: int, parts: Mapping[str, ShardFalls], reported: bool) -> bool:
         """Judge a bin and return whether the feed is at fault. `reported`: a shard says so that sends no falls."""
         verdict = self.verdicts.setdefault(feed, FeedVerdict())
-        verdict.seen |= {_judge(reporter): end for reporter in _who_see_it(parts)}
+        verdict.note_seen(map(_judge, _who_see_it(parts)), end)
         if not self.is_fresh(feed, end):
             return reported or verdict.since <= end <= verdict.until
         going = reported or self._falls_together(feed, verdict, parts)

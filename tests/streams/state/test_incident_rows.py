@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from msgspec import structs
+
 from detectors.incidents.model import IncidentRevision, OutageRevision
 from schemas.bin_report import BinReport
 from schemas.outage import Outage, decode_outage
@@ -64,3 +66,16 @@ def test_an_older_snapshot_has_no_time_of_confirmation() -> None:
     incident_rows.restore(again, incident_rows.head(group), {**rows, name: pack(values, {})})
     (incident,) = again.state.incidents.values()
     assert incident.confirmed_at == parse_time(decode_outage(OUTAGE).detected_at)
+
+
+def test_a_feed_that_begins_anew_is_reported_again() -> None:
+    """State that was saved without a feed, as `state reset --feed` does, takes no report of it for one repeated."""
+    group = grouping(SETTINGS, 1)
+    group.add(closing(5, []))
+    without = structs.replace(SETTINGS, feeds={"routes": SETTINGS.feeds["routes"]})
+    for rules in (without, SETTINGS):
+        values, rows = incident_rows.head(group), incident_rows.dump(group, {})
+        group = grouping(rules, 1)
+        incident_rows.restore(group, values, rows)
+    group.add(closing(3, [decode_outage(OUTAGE)]))
+    assert [outage.outage_id for instant in group.waiting.values() for outage in instant.outages]

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from msgspec import UNSET, structs
 
+from detectors.incidents.model import IncidentState
 from detectors.types import Floats, Ints
 from schemas.bin_report import BinReport, CountryFalls, decode_bin_report
 from schemas.bin_report import encode as encode_report
@@ -18,6 +19,7 @@ from schemas.outage import Drop, Outage, decode_outage
 from schemas.times import format_time
 from streams.config.settings import Settings, from_builtins
 from streams.pipeline.findings import SHARD, pieces_of
+from streams.pipeline.incidents.whole_feeds import ShardFalls, WholeFeeds
 from streams.state import incident_rows
 from streams.state.row_codec import pack, unpack
 from tests.schemas.examples import OUTAGE
@@ -201,6 +203,17 @@ def test_a_fault_that_only_a_shard_sees_is_none() -> None:
     reports[20] = structs.replace(mine, fault=True)
     found = incidents(settings("gauge"), 2, reports)
     assert (faults(found), confirmed(found, 0, 30)) == ([], {1})
+
+
+def test_a_bin_that_comes_late_takes_back_nothing() -> None:
+    """A shard that saw the end of a fault judges its own outages, though a report of an earlier bin follows."""
+    rules = settings("gauge")
+    feeds = WholeFeeds(rules, IncidentState(), {})
+    part = ShardFalls(CountryFalls(["AZ", "KZ"], [20, 20], [20, 20], [3000, 3000]), fault=True)
+    for number in (11, 12, 11):
+        assert feeds.judge("flows", START + number * HOUR, {SHARD.format(0): part}, reported=False)
+    assert not feeds.is_unaware("flows", SHARD.format(0), START + 12 * HOUR)
+    assert feeds.is_unaware("flows", SHARD.format(1), START + 12 * HOUR)
 
 
 def test_a_restart_keeps_the_verdict() -> None:
