@@ -84,6 +84,34 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cursor: Annotated[SeriesCursor | None, Meta(description=_CURSOR_MEANS)] = None
 
 
+class FeedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of a feed of incidents."""
+
+    country: Annotated[tuple[Country, ...], Meta(max_length=MAX_VALUES, description="Any of these countries.")] = ()
+
+
+class JsonFeedItem(msgspec.Struct, frozen=True):
+    """An incident. `id` stays the same in all revisions; `date_modified` is the event time of the newest one."""
+
+    id: str
+    url: str
+    title: str
+    content_text: str
+    date_published: Time
+    date_modified: Time
+    tags: Sequence[str]
+
+
+class JsonFeed(msgspec.Struct, frozen=True):
+    """Incidents as JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/), what changed last first, at most 50."""
+
+    version: str
+    title: str
+    home_page_url: str
+    feed_url: str
+    items: Sequence[JsonFeedItem]
+
+
 class OutagePage(msgspec.Struct, frozen=True):
     """Outages, newest start first. `next`: a reference to the next page; null on the last page.
 

@@ -20,6 +20,7 @@ _BODIES: Final = (
     api.SeriesAnswer,
     api.Annotation,
     api.Status,
+    api.JsonFeed,
     api.Problem,
 )
 _MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -105,6 +106,13 @@ def _paths() -> dict[str, Any]:
         "/api/v1/status": _get("status", "What this worker has read.", _ref("Status"), []),
         "/api/v1/openapi.json": _get("openapi", "This document.", {"type": "object"}, []),
     }
+    asked, text = _parameters(api.FeedQuery), "Confirmed incidents for feed readers, what changed last first."
+    feeds = (
+        ("atomFeed", "/feed.atom", {"type": "string"}, "application/atom+xml"),
+        ("jsonFeed", "/feed.json", _ref("JsonFeed"), "application/feed+json"),
+    )
+    for operation, path, schema, media in feeds:
+        paths[path] = _get(operation, text, schema, asked, 503, media=media)
     for kind, name in _NAMES.items():
         parameters = [_in_path("name", name), *_parameters(api.SeriesQuery)]
         paths[f"/api/v1/series/{kind}/{{name}}"] = _get(f"{kind}Series", _SERIES, _ref("SeriesAnswer"), parameters, 404)
@@ -112,7 +120,12 @@ def _paths() -> dict[str, Any]:
 
 
 def _get(
-    name: str, summary: str, schema: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]], *errors: int
+    name: str,
+    summary: str,
+    schema: Mapping[str, Any],
+    parameters: Sequence[Mapping[str, Any]],
+    *errors: int,
+    media: str = "application/json",
 ) -> dict[str, Any]:
     """An operation that answers with a body of this schema, or with a problem."""
     texts = {400: _WRONG, 401: "A token is needed.", 404: "There is none.", 503: "Not known yet."}
@@ -120,7 +133,7 @@ def _get(
         "200": {
             "description": summary,
             "headers": {"ETag": {"schema": {"type": "string"}, "description": "Changes when the body does."}},
-            "content": {"application/json": {"schema": dict(schema)}},
+            "content": {media: {"schema": dict(schema)}},
         },
         "304": {"description": "As it was: `If-None-Match` named its ETag."},
     }

@@ -10,7 +10,16 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp.web import Request, Response
 
-from schemas.api import IncidentPage, IncidentQuery, OutagePage, OutageQuery, Query, SeriesAnswer, SeriesQuery
+from schemas.api import (
+    FeedQuery,
+    IncidentPage,
+    IncidentQuery,
+    OutagePage,
+    OutageQuery,
+    Query,
+    SeriesAnswer,
+    SeriesQuery,
+)
 from schemas.documents.openapi import document
 from schemas.entities import entity_named
 from schemas.incident import Incident
@@ -23,6 +32,7 @@ from streams.worker.web.bins import series_bins
 from streams.worker.web.entity_series import page_of_series
 from streams.worker.web.filters import Page, incidents_of, outages_of, reference
 from streams.worker.web.page_state import newest_revisions
+from streams.worker.web.public_feed import atom_feed, json_feed, newest
 from streams.worker.web.query import BadQueryError, query_of
 from streams.worker.web.recent_bins import SeriesHistory
 from streams.worker.web.responses import as_json, conditional, problem
@@ -45,6 +55,8 @@ def api_pages(view: WorkerView) -> dict[str, Callable[[Request], Awaitable[Respo
         "/api/v1/annotations/outages": _whole(_outage_annotations),
         "/api/v1/annotations/incidents": _whole(_incident_annotations),
         "/api/v1/series/{kind:asn|region|country}/{name:.+}": _series,
+        "/feed.atom": _whole(_atom_feed),
+        "/feed.json": _whole(_json_feed),
         "/api/v1/status": lambda view, request: aside(as_json, view.status()),
         "/api/v1/openapi.json": lambda view, request: aside(lambda: as_json(document())),
     }
@@ -125,6 +137,25 @@ async def _outage_annotations(view: WorkerView, request: Request) -> Response:
 async def _incident_annotations(view: WorkerView, request: Request) -> Response:
     query, incidents = _query(request, IncidentQuery), view.incidents()
     return await aside(lambda: as_json(annotations_of(_incidents_of(incidents, query).found)))
+
+
+async def _atom_feed(view: WorkerView, request: Request) -> Response:
+    query, incidents, address = _query(request, FeedQuery), view.incidents(), view.settings.web.address
+    body = await aside(lambda: atom_feed(_feed_of(incidents, query), address, f"/feed.atom{reference(query)}"))
+    return Response(body=body, content_type="application/atom+xml", charset="utf-8")
+
+
+async def _json_feed(view: WorkerView, request: Request) -> Response:
+    query, incidents, address = _query(request, FeedQuery), view.incidents(), view.settings.web.address
+    response = await aside(
+        lambda: as_json(json_feed(_feed_of(incidents, query), address, f"/feed.json{reference(query)}"))
+    )
+    response.content_type = "application/feed+json"
+    return response
+
+
+def _feed_of(incidents: Sequence[Incident], query: FeedQuery) -> list[Incident]:
+    return newest(newest_revisions(incidents, incident_id).values(), query)
 
 
 async def _series(view: WorkerView, request: Request) -> Response:

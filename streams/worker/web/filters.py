@@ -90,7 +90,8 @@ def reference(query: msgspec.Struct, cursor: str | None = None) -> str:
     """Return the relative reference of a query, or of another page of it."""
     fields = {field.encode_name: getattr(query, field.name) for field in msgspec.structs.fields(query)}
     given = {name: value for name, value in fields.items() if value not in ((), None)}
-    return "?" + urlencode({**given, **({"cursor": cursor} if cursor else {})}, doseq=True)
+    asked = urlencode({**given, **({"cursor": cursor} if cursor else {})}, doseq=True)
+    return f"?{asked}" if asked else ""
 
 
 def _any(wanted: Sequence[object], *values: object) -> bool:

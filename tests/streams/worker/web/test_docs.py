@@ -37,7 +37,7 @@ def shape(value: object) -> object:
 
 def test_all_commands_have_an_answer() -> None:
     """None is left out below."""
-    assert len(EXAMPLES) == TEXT.count("curl ") == TEXT.count("```json") == 4
+    assert len(EXAMPLES) == TEXT.count("curl ") == TEXT.count("```json") == 5
 
 
 @pytest.mark.parametrize(("path", "answer"), EXAMPLES)
