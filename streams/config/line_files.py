@@ -23,8 +23,8 @@ STDIN = "-"
 BLANK = b" \t\r\n"
 
 
-def read_lines(name: str) -> Iterator[bytes]:
-    """Yield the lines of a file, without their ends; blank ones are left out. `-` is standard input.
+def read_lines(name: str, around: bytes = BLANK) -> Iterator[bytes]:
+    """Yield the lines of a file, without the bytes `around` them; blank ones are left out. `-` is standard input.
 
     Raises InputError with a line that names the file.
     """
@@ -32,7 +32,7 @@ def read_lines(name: str) -> Iterator[bytes]:
         for line in iter(partial(file.readline, MAX_LINE), b""):
             if len(line) == MAX_LINE and not line.endswith(b"\n"):
                 raise _too_long(name)
-            yield from _bare([line])
+            yield from _bare([line], around)
 
 
 def read_chunks(names: Iterable[str], size: int = LINES) -> Iterator[list[bytes]]:
@@ -61,9 +61,9 @@ def _pieces() -> Iterator[list[bytes]]:
         yield [rest]
 
 
-def _bare(lines: Iterable[bytes]) -> list[bytes]:
-    """Return lines without spaces around them, and without blank ones."""
-    return [bare for line in lines if (bare := line.strip(BLANK))]
+def _bare(lines: Iterable[bytes], around: bytes = BLANK) -> list[bytes]:
+    """Return lines without the bytes around them, and without blank ones."""
+    return [bare for line in lines if (bare := line.strip(around))]
 
 
 def _too_long(name: str) -> InputError:

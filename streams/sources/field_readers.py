@@ -15,7 +15,7 @@ from streams.config.sources import FieldSource
 from streams.sources.enrichment import PrefixRegister
 from streams.sources.item_type import Getter
 from streams.sources.records import RawRecord
-from streams.sources.units import ReadTime, per_second, reader_of
+from streams.sources.units import FIRST_TIME, ReadTime, per_second, reader_of
 
 MOST = 2**63  # a larger number is no observation
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "up"}), frozenset({"false", "0", "no", "down"})
@@ -85,6 +85,10 @@ def _are_naturals(values: list[Any], most: int) -> bool:
     return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < most
 
 
+def _are_times(values: list[int], divisor: int) -> bool:
+    return min(values) // divisor >= FIRST_TIME and max(values) // divisor < 2**32
+
+
 def time_column(source: FieldSource, getters: Mapping[str, Getter]) -> Column:
     """Return a column of event times in Unix seconds."""
     raw, to_seconds, name = raw_column(source, getters), reader_of(source.unit, source.zone), place(source)
@@ -92,7 +96,7 @@ def time_column(source: FieldSource, getters: Mapping[str, Getter]) -> Column:
 
     def read(items: Sequence[Any], records: Sequence[RawRecord], errors: Errors) -> list[Any]:
         values = raw(items, records)
-        if divisor and values and _are_naturals(values, MOST) and max(values) // divisor < 2**32:
+        if divisor and values and _are_naturals(values, MOST) and _are_times(values, divisor):
             return [value / divisor for value in values]
         return _converted(values, lambda value: _time(to_seconds, name, value), errors)
 
@@ -229,7 +233,11 @@ def asn_of(value: Any, name: str) -> int:  # noqa: ANN401
     """Return a number of 32 bits from a number or a text such as `AS64500`; 0 for nothing. Raises WrongFieldError."""
     if value is None or value == "":
         return 0
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     text = "" if isinstance(value, bool | float) else str(value)
+    if text.endswith(".0"):
+        raise WrongFieldError("out-of-range", "asn", f"{name}: {text:.80} is asdot or a decimal number: write it whole")
     try:
         return 0 if text.isascii() and text.isdecimal() and not text.strip("0") else network_number(text)
     except ValueError:

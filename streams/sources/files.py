@@ -17,6 +17,7 @@ from streams.sources.records import LineRecord, RecordChunk
 
 RECORDS = 2000  # of a chunk
 TABLES = (".csv", ".tsv")
+ENDS = b"\r\n"  # of a row, whose first and last cell may be empty between tabs
 _DELIMITERS = ",;\t|"
 
 
@@ -71,10 +72,10 @@ def _values(name: str, has_header: bool) -> Iterator[bytes]:
 
 
 def _rows(name: str) -> Iterator[bytes]:
-    lines = (line.decode("utf-8-sig", errors="replace") + "\n" for line in read_lines(name))
+    lines = (line.decode("utf-8-sig", errors="replace") + "\n" for line in read_lines(name, ENDS))
     first = next(lines, "")
     delimiter = max(_DELIMITERS, key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter), [])
+    header = [column.strip() for column in next(csv.reader([first], delimiter=delimiter), [])]
     if len(set(header)) < len(header):
         raise InputError(f"{name}:1: two columns have one name")
     table = csv.reader(lines, delimiter=delimiter)
@@ -89,4 +90,4 @@ def _object(header: list[str], cells: list[str]) -> bytes:
     """Return a row as a JSON object; as an array, which no mapping fits, when it has more or fewer cells."""
     if len(cells) != len(header):
         return orjson.dumps(cells)
-    return orjson.dumps({column.strip(): cell.strip() for column, cell in zip(header, cells, strict=True) if cell})
+    return orjson.dumps({column: cell.strip() for column, cell in zip(header, cells, strict=True) if cell.strip()})

@@ -99,11 +99,12 @@ class JsonDecoder:
             return [NOWHERE] * len(args[0])
         has_network = bool(self._columns.networks)
         places = list(zip(*(column(*args) if column else repeat(None) for column in columns), strict=False))
-        faults = {place: fault for place in set(places) if (fault := _fault(place, has_network))}
+        read = {place: _canonical(place, has_network) for place in set(places)}
+        faults = {place: found for place, found in read.items() if isinstance(found, str)}
         for at, place in enumerate(places) if faults else ():
             if place in faults:
                 args[2].setdefault(at, WrongFieldError("out-of-range", "fields", faults[place]))
-        return places
+        return [NOWHERE if place in faults else read[place] for place in places]  # type: ignore[misc]
 
 
 def _of_places(index: Any, ts: Any, places: Any, *others: Any) -> list[Row]:  # noqa: ANN401
@@ -189,9 +190,12 @@ def _compiled(source: SourceSettings, item: ItemType, enrichment: Enrichment) ->
 
 
 @lru_cache(maxsize=65_536)
-def _fault(place: Place, has_network: bool) -> str | None:
-    """Return what a worker would say of country, region and facets; None when they are right."""
+def _canonical(place: Place, has_network: bool) -> Place | str:
+    """Return country, region and facets as a worker reads them, such as `IR` for `ir`; else what it says is wrong."""
     country, region, access, direction, service = place
     probe = Measurement("x", 0, 1 if has_network else None, country, region, access, direction, service)  # type: ignore[arg-type]
-    dead = decode([_ENCODER.encode(probe)]).dead
-    return dead[0].detail if dead else None
+    decoded = decode([_ENCODER.encode(probe)])
+    if decoded.dead:
+        return decoded.dead[0].detail
+    (found,) = decoded.measurements
+    return found.country, found.region, found.access, found.direction, found.service

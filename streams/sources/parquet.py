@@ -21,6 +21,8 @@ def parquet_rows(name: str) -> Iterator[bytes]:
         raise UsageError(f'{name}: Parquet needs pyarrow: pip install "ebbtide[parquet]"') from None
     try:
         with ParquetFile(name) as file:
+            if len(set(file.schema_arrow.names)) < len(file.schema_arrow.names):
+                raise InputError(f"{name}: two columns have one name")
             for batch in file.iter_batches(ROWS):
                 yield from map(_object, batch.to_pylist())
     except (OSError, pa.ArrowException) as error:
@@ -29,4 +31,8 @@ def parquet_rows(name: str) -> Iterator[bytes]:
 
 def _object(row: dict[str, Any]) -> bytes:
     cells = {column: cell for column, cell in row.items() if cell is not None}
-    return orjson.dumps(cells, default=str, option=orjson.OPT_NAIVE_UTC)
+    return orjson.dumps(cells, default=_text, option=orjson.OPT_NAIVE_UTC)
+
+
+def _text(cell: object) -> str:
+    return cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)

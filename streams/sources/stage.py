@@ -69,7 +69,10 @@ class SourceTally:
 
 @dataclass(slots=True)
 class SourceStage:
-    """A source by its name: its decoder, what it gathers, and its counts. `misfits`: rejected of the first records."""
+    """A source by its name: its decoder, what it gathers, and its counts.
+
+    `misfits`: rejected of the first records. `misfit`: the first of them, its place and what is wrong with it.
+    """
 
     name: str
     decoder: Decoder
@@ -77,6 +80,7 @@ class SourceStage:
     tally: SourceTally = field(default_factory=SourceTally)
     is_proved: bool = False
     misfits: int = 0
+    misfit: str = ""
 
     def process(self, chunk: RecordChunk) -> list[RejectedRecord]:
         """Take a chunk in, and return what of it is rejected. Raises MappingError when nothing fits."""
@@ -95,22 +99,15 @@ class SourceStage:
         tally = self.tally
         left = FIRST - (tally.records - len(chunk.records))
         self.misfits += len({rejected.at for rejected in decoded.rejected if rejected.at < left})
+        self.misfit = self.misfit or _first_misfit(chunk, decoded)
         first = min(FIRST, tally.records)
         if first == FIRST or chunk.last:
             if self.misfits * 2 > first:
-                raise MappingError(self._rejections(first, chunk, decoded))
+                share = f"{self.misfits:,} of the first {first:,} records do not fit the mapping"
+                raise MappingError(f"sources.{self.name}.fields: {share}, such as {self.misfit}")
             if first and not tally.rows:
                 raise MappingError(self._no_rows(first))
         self.is_proved = first == FIRST
-
-    def _rejections(self, first: int, chunk: RecordChunk, decoded: DecodedRecords) -> str:
-        share = f"{self.misfits:,} of the first {first:,} records do not fit the mapping"
-        if not decoded.rejected:
-            return f"sources.{self.name}.fields: {share}"
-        at, reason, detail = decoded.rejected[0]
-        record = chunk.records[at]
-        value = one_line((record.value or b"").decode(errors="replace"))
-        return f"sources.{self.name}.fields: {share}, such as {chunk.part}:{record.offset}: {reason}: {detail}: {value}"
 
     def _no_rows(self, first: int) -> str:
         if self.tally.left_out:
@@ -142,3 +139,13 @@ class SourceStage:
             self.tally.zeros, self.tally.unmeasured = counts.zeros, counts.unmeasured
             self.tally.exporter_gap_seconds = counts.gap_seconds
         return Due(limit, found)
+
+
+def _first_misfit(chunk: RecordChunk, decoded: DecodedRecords) -> str:
+    """Return place, reason and text of the first rejected record; an empty text when there is none."""
+    if not decoded.rejected:
+        return ""
+    at, reason, detail = decoded.rejected[0]
+    record = chunk.records[at]
+    value = one_line((record.value or b"").decode(errors="replace"))
+    return f"{chunk.part}:{record.offset}: {reason}: {detail}: {value}"

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from schemas.times import END_OF_TIME, parse_time
 from streams.config.sources import RFC_3339, UNITS
 
+FIRST_TIME = 315_532_800  # 1980; what seems older has another unit
 ReadTime: TypeAlias = Callable[[object], float]
 
 
@@ -32,12 +33,16 @@ def reader_of(unit: str | None, zone: str | None) -> ReadTime:
 
 def _number_reader(divisor: int) -> ReadTime:
     def read(value: object) -> float:
-        seconds = _number(value) / divisor
-        if not 0 <= seconds < END_OF_TIME:
-            raise ValueError(f"outside the years 1970 to 9999: {value!r:.80}")
-        return seconds
+        return _plausible(_number(value) / divisor, value)
 
     return read
+
+
+def _plausible(seconds: float, value: object) -> float:
+    """Return a time. Raises ValueError where it cannot be; all mistakes of s, ms, us and ns are found."""
+    if not FIRST_TIME <= seconds < END_OF_TIME:
+        raise ValueError(f"outside the years 1980 to 9999, is the `unit` another one? {value!r:.80}")
+    return seconds
 
 
 def _number(value: object) -> int | float:
@@ -53,10 +58,7 @@ def _text_reader(parse: Callable[[str], float]) -> ReadTime:
     def read(value: object) -> float:
         if not isinstance(value, str):
             raise ValueError(f"no text: {value!r:.80}")
-        seconds = parse(value)
-        if not 0 <= seconds < END_OF_TIME:
-            raise ValueError(f"outside the years 1970 to 9999: {value!r:.80}")
-        return seconds
+        return _plausible(parse(value), value)
 
     return read
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.broker import clients
-from streams.config.kafka import TOPIC_KEYS
+from streams.config.kafka import OWNED, TOPIC_KEYS
 from tests.ebbtide import FEEDS, MEASUREMENTS, PROGRAM, Cluster, ebbtide, ebbtide_process, env
 from tests.kafka import ApacheKafka, free_ports
 
@@ -175,11 +175,12 @@ def test_topics_are_checked_and_made(kafka: ApacheKafka, tmp_path: Path) -> None
     made = ebbtide("topics", "--settings", FEEDS, environment=environment)
     again = ebbtide("topics", "--settings", FEEDS, environment=environment)
     assert (made.returncode, again.returncode, made.stderr, again.stderr) == (0, 0, b"", b"")
-    assert made.stdout.count(b"created cli.") == len(TOPIC_KEYS)
+    assert made.stdout.count(b"created cli.") == len(TOPIC_KEYS) + len(OWNED)
     assert again.stdout == b"all topics are there, 4 partitions of cli.measurements\n"
     assert ebbtide("topics", "--settings", FEEDS, "--check", environment=environment).returncode == 0
 
     kafka.create_topic("cli.clock2", 3)
+    kafka.create_topic("cli.clock2.owner", 1)
     environment["EBBTIDE_KAFKA_CLOCK"] = "cli.clock2"
     done = ebbtide("worker", "--settings", FEEDS, environment=environment)
     assert_fails(done, 1, "topic cli.clock2 has 3 partitions, cli.measurements has 4")

@@ -129,6 +129,22 @@ def test_a_mapping_that_does_not_fit_stops_the_source(folder: Path, broken: int)
         assert (done.returncode, b"400 rejected (missing-field)" in done.stderr) == (0, True)
 
 
+def test_a_short_file_that_does_not_fit_is_one_line_with_a_record(folder: Path) -> None:
+    """Also where it ends before the first 1,000 records."""
+    (folder / "x.csv").write_text("then,as,probe.id,state\n1466089500000,1,7,1\n1466089500000,1,8,1\n")
+    line = fault(ebbtide("detect", "--source", "own", "x.csv", cwd=folder))
+    assert "2 of the first 2 records do not fit the mapping, such as x.csv:0: missing-field: ts: when is not" in line
+
+
+def test_empty_cells_at_the_ends_of_a_row_are_absent(folder: Path) -> None:
+    """Between tabs, too, which are no spaces around a row; columns are told apart without spaces around them."""
+    (folder / "x.tsv").write_text("note\twhen\tas\tprobe.id\tstate\tend\n\t1466089500000\t1\t7\t1\t\n")
+    done = ebbtide("detect", "--source", "own", "x.tsv", cwd=folder)
+    assert b"1 records \xc2\xb7 1 measurements" in done.stderr
+    (folder / "y.csv").write_text("when,as,probe.id,state, state\n")
+    assert "y.csv:1: two columns have one name" in fault(ebbtide("detect", "--source", "own", "y.csv", cwd=folder))
+
+
 def test_records_without_a_network_stop_the_source(folder: Path) -> None:
     """Flows all of whose networks are 0 give nothing for ever, which is said instead."""
     (folder / "x.jsonl").write_bytes(b'{"when": 1466089500000, "as": 0, "probe": {"id": 1}, "state": 1}\n' * 1200)

@@ -67,3 +67,20 @@ def test_reading_goes_on_at_a_position_and_a_fault_names_the_file(tmp_path: Path
     Path(name).write_bytes(b"PAR1 and nothing more")
     with pytest.raises(InputError, match=r"a.parquet: cannot be read as Parquet: "):
         list(parquet_rows(name))
+
+
+def test_texts_in_bytes_and_networks_with_a_hole(tmp_path: Path) -> None:
+    """Impala writes texts as bytes, and pandas a column of numbers with a hole as decimals."""
+    cells = {"cc": pa.array([b"nl", None], pa.binary()), "asn": [3333.0, float("nan")], "n": pa.array([2**63, 1], "u8")}
+    pq.write_table(pa.table(cells), tmp_path / "a.parquet")
+    assert list(parquet_rows(str(tmp_path / "a.parquet"))) == [
+        b'{"cc":"nl","asn":3333.0,"n":9223372036854775808}',
+        b'{"asn":null,"n":1}',
+    ]
+
+
+def test_two_columns_of_one_name_are_one_line(tmp_path: Path) -> None:
+    """Which of them is meant nobody can know."""
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["v", "v"]), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a.parquet: two columns have one name$"):
+        list(parquet_rows(str(tmp_path / "a.parquet")))
