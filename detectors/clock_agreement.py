@@ -2,10 +2,15 @@
 
 A wrong clock is one of many. So time is what more than half of the entities have reached, of those that measured while
 some of them went a whole bin by their own clocks: others than these have fallen silent, or were never there.
+
+Silence is no disagreement: where most fall silent at once, time follows those that are left, a bin behind them, as long
+as nobody contradicts them. Such a stretch ends with a measurement that is older than others of it by more than the
+lateness.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -18,8 +23,11 @@ SLOTS: Final = 4096  # entities are counted in slots; those that share one count
 MOST: Final = 1024  # slots in use; of more entities a sample is asked
 WITNESSES: Final = 5  # messages that a round takes at least
 SPANNING: Final = 4  # a round ends when its entities have spanned a bin each, one of so many
+HOUR: Final = 3600.0
 LOOKS: Final = 4  # a round is looked at so many times, a longer one less often
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
+
+Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 
 def _nowhere() -> Floats:
@@ -35,10 +43,14 @@ class Agreement:
     `messages`: how many this round has; `look`: after how many of them the next look comes; `stride`: messages from
     look to look. `disorder`: by how much (s) a measurement of this round was older than one before it at most, and
     `disorder_before` of the round before. `last`: offset of the last message. `sample`: bits of the hash that must be
-    zero.
+    zero; `asked`: how many measurements since the last look have them.
+
+    Of the stretch that nobody contradicts: `opened`: event time of the first arrival, inf if there is none, NaN if it
+    was late; `opener`: offset of its message. `top`: the newest event time; `top_before`: that of the messages before
+    the last. `base`: what was agreed at the last look, or when the stretch began.
     """
 
-    COLUMNS: ClassVar = ("latest", "first", "before")
+    COLUMNS: ClassVar = ("latest", "first", "before", "opened", "opener")
     SCALARS: ClassVar = (
         "disorder",
         "disorder_before",
@@ -49,6 +61,10 @@ class Agreement:
         "stride",
         "last",
         "sample",
+        "asked",
+        "top",
+        "top_before",
+        "base",
     )
 
     rule: TimeRule
@@ -64,6 +80,12 @@ class Agreement:
     disorder_before: float = 0.0
     last: int = -1
     sample: int = 0
+    asked: int = 0
+    opened: Floats = field(default_factory=lambda: np.full(SLOTS, np.inf))
+    opener: Floats = field(default_factory=lambda: np.full(SLOTS, -1.0))
+    top: float = -np.inf
+    top_before: float = -np.inf
+    base: float = -np.inf
 
     @property
     def is_orderly(self) -> bool:
@@ -81,38 +103,103 @@ class Agreement:
         is_new[0] = message[0] != self.last
         np.not_equal(message[1:], message[:-1], out=is_new[1:])
         begins = np.flatnonzero(is_new)
-        agreed, at, taken = np.full(len(ts), self.agreed), 0, 0
+        agreed, at, taken = np.empty(len(ts)), 0, 0
         self.last = int(message[-1])
+        if newest > self.agreed:
+            self.base = max(self.base, newest)
         while len(begins) - taken >= self.look - self.messages:
             taken += self.look - self.messages
             stop = int(begins[taken - 1]) + 1
-            self._note(hashed[at:stop], ts[at:stop])
+            agreed[at:stop] = self._note(hashed[at:stop], ts[at:stop], message[at:stop], is_new[at:stop])
             self.messages = self.look
             self._look(max(newest, self.agreed))
-            agreed[stop - 1 :] = self.agreed
+            agreed[stop - 1] = self.base = self.agreed
             at = stop
-        self._note(hashed[at:], ts[at:])
+        agreed[at:] = self._note(hashed[at:], ts[at:], message[at:], is_new[at:])
         self.messages += len(begins) - taken
         return agreed
 
-    def _note(self, hashed: np.ndarray[tuple[int], np.dtype[np.uint64]], ts: Floats) -> None:
-        """Note who measured."""
+    def _note(self, hashed: Hashes, ts: Floats, message: Ints, is_new: Flags) -> Floats:
+        """Note who measured; return what is agreed as each has come."""
         if not len(ts):
-            return
+            return ts
         newest = np.maximum.accumulate(ts)
         np.maximum(newest, self.front, out=newest)
         self.front = float(newest[-1])
         self.disorder = max(self.disorder, float((newest - ts).max()))
+        agreed = self._follow((hashed >> np.uint64(52)).view(np.int64), ts, message, is_new)
         if self.sample:
             asked = (hashed >> np.uint64(20)) & np.uint64(self.sample) == 0
             hashed, ts = hashed[asked], ts[asked]
+        self.asked += len(ts)
         slots = (hashed >> np.uint64(52)).view(np.int64)
         self.latest[slots] = ts
         new = np.flatnonzero(self.first[slots] == -np.inf)[::-1]  # the first of a slot is written last
         self.first[slots[new]] = ts[new]
+        return agreed
+
+    def _follow(self, slots: Ints, ts: Floats, message: Ints, is_new: Flags) -> Floats:
+        """Move time on with those whom nobody contradicts; return what is agreed as each has come."""
+        agreed, at = np.empty(len(ts)), 0
+        for stop in self._contradictions(ts):
+            part = slice(at, stop)
+            if self.top == -np.inf and len(set(slots[part].tolist())) == stop - at:  # none of them went on
+                agreed[part] = self.agreed
+            else:
+                agreed[part] = self._unchallenged(slots[part], ts[part], message[part], is_new[part])
+                self.opened.fill(np.inf)
+                self.opener.fill(-1)
+                self.top = self.top_before = -np.inf
+            self.base, at = self.agreed, stop
+        rest = slice(at, None)
+        agreed[rest] = self._unchallenged(slots[rest], ts[rest], message[rest], is_new[rest])
+        return agreed
+
+    def _contradictions(self, ts: Floats) -> Iterator[int]:
+        """Yield the index of each measurement that contradicts the stretch before it; late ones do not."""
+        newest, lateness = np.maximum(np.maximum.accumulate(ts), self.top), self.rule.lateness
+        if not (ts < newest - lateness).any():
+            return
+        top = self.top
+        for index, time in enumerate(ts.tolist()):
+            if time >= top:
+                top = time
+            elif self.base - lateness <= time < top - lateness:
+                yield index
+                top = time
+
+    def _unchallenged(self, slots: Ints, ts: Floats, message: Ints, is_new: Flags) -> Floats:
+        """Take a part of a stretch: who went on for a bin in it leads time, a bin behind, to what messages before had.
+
+        That needs a clock in step at first. Who sends late measurements catches up, and leads nobody.
+        """
+        if not len(ts):
+            return ts
+        late = ts < self.base - self.rule.lateness
+        tops = np.maximum(np.maximum.accumulate(ts), self.top)
+        decides = late | (ts <= self.base + 2 * self.rule.width + self.rule.lateness)
+        new = np.flatnonzero(decides & (self.opened[slots] == np.inf))[::-1]
+        self.opened[slots[new]] = np.where(late, np.nan, ts)[new]
+        self.opener[slots[new]] = message[new]
+        spans = (ts - self.opened[slots] >= self.wait) & (self.opener[slots] != message)
+        begun = np.maximum.accumulate(np.where(is_new, np.arange(len(ts)), -1))
+        before = np.where(begun < 0, self.top_before, np.concatenate(([self.top], tops[:-1]))[begun])
+        self.top, self.top_before = float(tops[-1]), float(before[-1])
+        reached = np.where(spans, np.minimum(ts - self.wait, before), -np.inf)
+        agreed = np.maximum(np.maximum.accumulate(reached), self.agreed)
+        self.agreed = float(agreed[-1])
+        return agreed
+
+    @property
+    def wait(self) -> float:
+        """How long those must go on who lead time alone (s)."""
+        return min(float(self.rule.width), max(HOUR, self.rule.lateness))
 
     def _look(self, newest: float) -> None:
         """End the round if that is due, and count who has passed the end of the next bin and the lateness."""
+        if not self.asked:  # nobody of the sample is left
+            self.sample >>= 1
+        self.asked = 0
         self.look = self.messages + max(self.stride, self.messages // LOOKS)
         least = self.rule.least(newest)
         if self.front < least:

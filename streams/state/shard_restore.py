@@ -104,7 +104,7 @@ def _restore_clock(feed: Feed, head: Mapping[str, Any], row: Packed) -> None:
     feed.watermark.front, feed.watermark.is_founding = head.get("front", head["newest"]), head.get("founding", False)
     if "agreement" in head:
         agreement = feed.admission.believed.agreement = Agreement(feed.rules.time, **head["agreement"])
-        for name in Agreement.COLUMNS:
+        for name in row.columns.keys() & set(Agreement.COLUMNS):
             getattr(agreement, name)[row.columns["slot"]] = row.columns[name]
 
 

@@ -107,7 +107,7 @@ def _agreement(feed: Feed) -> dict[str, NDArray[Any]]:
     agreement = feed.admission.believed.agreement
     if agreement is None:
         return {}
-    slots = np.flatnonzero((agreement.first > -np.inf) | agreement.before)
+    slots = np.flatnonzero((agreement.first > -np.inf) | agreement.before | (agreement.opened != np.inf))
     columns = {name: getattr(agreement, name)[slots] for name in Agreement.COLUMNS}
     return {"slot": slots.astype(np.int16), **columns}
 

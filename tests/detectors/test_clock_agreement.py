@@ -74,15 +74,35 @@ def test_cuts_change_nothing(seed: int, cuts: list[int]) -> None:
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
 
 
-@pytest.mark.parametrize("left", [[7], list(range(10))])
-def test_those_that_are_left_are_followed(left: list[int]) -> None:
-    """Of forty most fall silent at once: a few bins later time goes on with the rest."""
+@pytest.mark.parametrize("left", [1, 6, 20])
+@pytest.mark.parametrize("many", [40, 200, 3 * MOST])
+def test_those_that_are_left_are_followed(many: int, left: int) -> None:
+    """Most fall silent at once: nobody contradicts the rest, so time goes on with them, a bin behind."""
     agreement = Agreement(RULE)
-    agreed(agreement, rounds(range(40), range(6)))
-    sent = [(entity, ts, message + 999) for entity, ts, message in rounds(left, range(6, 60))]
+    agreed(agreement, rounds(range(1, 1 + many), range(6)))
+    sent = [(entity, ts, message + 99 * many) for entity, ts, message in rounds(range(1, 1 + left), range(6, 20))]
     lags = [ts - time for (_, ts, _), time in zip(sent, agreed(agreement, sent), strict=True)]
-    assert max(lags) <= 40 * 300
-    assert lags[-1] <= 2 * 300
+    assert max(lags) <= 3 * 300
+    assert max(lags[2 * left :]) <= 300 + 1
+
+
+def test_of_those_left_a_wrong_clock_is_outvoted() -> None:
+    """A sample of the many has none of the few that are left: it is widened until it has."""
+    agreement, many = Agreement(RULE), 6 * MOST
+    agreed(agreement, rounds(range(1, 1 + many), range(6)))
+    assert agreement.sample
+    few = rounds(range(1, 8), range(6, 1500), {3: 500.0})
+    time = agreed(agreement, [(entity, ts, message + 99 * many) for entity, ts, message in few])[-1]
+    assert 300 * 1480 <= time <= 300 * 1500
+
+
+def test_a_backlog_of_a_fast_clock_leads_nobody() -> None:
+    """It begins late: who sends that catches up, though nobody measures meanwhile."""
+    agreement = Agreement(RULE)
+    sent = rounds(range(1, 11), range(12))
+    agreed(agreement, sent)
+    backlog = [(99, 300.0 * n + 500, 900 + n) for n in range(6, 12)]
+    assert max(agreed(agreement, backlog)) <= sent[-1][1]
 
 
 def test_one_message_moves_nothing() -> None:

@@ -97,6 +97,19 @@ def test_a_single_network_is_followed(skew: float, is_live: bool) -> None:
     assert done.shard.feeds["count"].watermark.next_close >= START + (BINS - 2) * WIDTH
 
 
+@pytest.mark.parametrize("kind", ["count", "gauge", "distinct"])
+@pytest.mark.parametrize("left", [1, 6, 20])
+def test_a_shutdown_of_all_but_a_few_closes_bins_in_time(kind: Kind, left: int) -> None:
+    """Where producers say the time, silence of most is no disagreement: bins close one later than by the newest."""
+    done, scene = Run(Shard(helpers.settings((kind,), WIDTH, LATENESS))), Scene(0, 0, kind, is_live=False)
+    mark = done.shard.feeds[kind].watermark
+    sent = [one for one in scene.sent() if one[1] <= left or one[0] < START + BINS // 2 * WIDTH]
+    for first in range(0, len(sent), 100):
+        _take(done, sent[first : first + 100], scene)
+    passed = mark.rule.closed_until(np.array(mark.front))
+    assert mark.next_close >= passed - (2 if left == 1 else 1) * WIDTH
+
+
 @pytest.mark.parametrize("skew", [0, 500])
 def test_what_is_read_later_does_not_depend_on_batches_or_restarts(skew: float) -> None:
     """The same state byte by byte. At the end all is closed that the newest has passed, unless clocks disagree."""
