@@ -103,7 +103,7 @@ def test_a_shutdown_of_all_but_a_few_closes_bins_in_time(kind: Kind, left: int) 
     """Where producers say the time, silence of most is no disagreement: bins close one later than by the newest."""
     done, scene = Run(Shard(helpers.settings((kind,), WIDTH, LATENESS))), Scene(0, 0, kind, is_live=False)
     mark = done.shard.feeds[kind].watermark
-    sent = [one for one in scene.sent() if one[1] <= left or one[0] < START + BINS // 2 * WIDTH]
+    sent = [record for record in scene.sent() if record[1] <= left or record[0] < START + BINS // 2 * WIDTH]
     for first in range(0, len(sent), 100):
         _take(done, sent[first : first + 100], scene)
     passed = mark.rule.closed_until(np.array(mark.front))
