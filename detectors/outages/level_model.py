@@ -14,6 +14,7 @@ from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .explanations import LevelBin
+from .feed_spread import LOOKED_AT, FeedSpread, measure
 from .learning import end_hour, forget_first_day, learn, note_night, unlearn
 from .level_kinds import LevelKind
 from .neighbours import Deviations, Neighbours
@@ -64,7 +65,8 @@ class LevelModel:
             late = Deviations(c.levels.short_lean, sigma * np.float32((2 * scales.short - 1) ** -0.5))
             return Neighbours(groups, profiled, free, c.falls, Deviations(deviation, sigma), late)
 
-        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses)
+        feed = FeedSpread.of(state.scalars)
+        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses, feed)
         ready = warm & (prediction.lowest_plausible > kind.least)
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:
@@ -91,6 +93,7 @@ class LevelModel:
         width, slot = state.rule.width, slot_of(seen.start)
         if slot == slot_of(seen.start + width):
             return range(0)
+        _learn_feed(state, scored)
         long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
         if forgot | end_hour(self.kind, width, state.scales, state.store, seen.start, scored.evidence):
@@ -201,6 +204,17 @@ def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction,
     scored.value[part], scored.expected[part], scored.evidence[part] = value, prediction.expected, evidence
     scored.lowest_plausible[part], scored.noise[part] = prediction.lowest_plausible, prediction.noise
     scored.precision[part], scored.young[part] = prediction.precision, prediction.young
+
+
+def _learn_feed(state: DetectorState, scored: ScoredBin) -> None:
+    """Learn how rows of the feed stray, of those that are normal and have a season."""
+    seen = slice(None, None, -(-max(state.store.rows, 1) // LOOKED_AT))
+    usable = scored.measured & ~scored.young & (scored.precision > 0)
+    rows = np.flatnonzero(usable[seen] & (state.store.phases.phase[seen] == NORMAL))
+    if rows.size:
+        levels = state.store.levels
+        roughness, learnt = levels.roughness[seen][rows], levels.bins_learnt[seen][rows]
+        state.scalars.update(measure(state.scales, roughness, scored.precision[seen][rows], learnt)._asdict())
 
 
 def _clear(state: DetectorState, scored: ScoredBin, bins: float) -> None:

@@ -1,0 +1,85 @@
+"""How the series of a feed stray, taken together: a prior for those whose own days are few (empirical Bayes).
+
+Derived in docs/detection.md#sums-cusumpy. Arrays hold an element per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.types import Share, Singles
+
+from .series_state import Bins
+from .time_scales import TimeScales
+
+AFTER = 0.4  # of the bins of a first day, those that its season takes
+ECHO = np.float32(0.95)  # the longest memory from bin to bin; what is longer is wander
+ERROR = np.float32(3)  # variance of a measured memory times bins: simulated, bins of 10 min to 2 h
+LOOKED_AT = 1_024  # rows, evenly spaced
+LEAST = -0.5  # of a measured memory: steps of a season make it less
+FIRST = 8.0  # rows that count for what is usual of any feed
+FEW = 2.0  # rows for which that counts
+USUAL_MEMORY = 0.25  # of a bin, from one to the next
+USUAL_SPREAD = 1.0  # variance of the logarithm of rows' variances
+MOST = 1_000.0  # degrees of freedom of a feed whose rows are all alike
+
+
+class FeedSpread(NamedTuple):
+    """`memory`: mean correlation of neighbouring bins. `variance`: relative, of a typical row. `freedom`: how alike
+    rows are, in degrees of freedom: those of an inverse chi-square law of their variances (Smyth 2004).
+    """
+
+    memory: float = USUAL_MEMORY
+    variance: float = 0.0
+    freedom: float = 0.0
+
+    @classmethod
+    def of(cls, scalars: Mapping[str, float]) -> FeedSpread:
+        """Return what a feed has learnt."""
+        return cls(**{name: scalars[name] for name in cls._fields if name in scalars})
+
+
+def measure(scales: TimeScales, roughness: Singles, precision: Singles, learnt: Bins) -> FeedSpread:
+    """Return the spread of a feed, given half the variance of steps, one over that of a bin, and bins learnt."""
+    count = len(learnt)
+    memory = np.clip(1 - roughness.astype(np.float64) * precision, LEAST, ECHO)
+    usual = max((float(memory.sum()) + FIRST * USUAL_MEMORY) / (count + FIRST), 0.0)
+    own = freedom(scales, learnt, np.float32(usual)).astype(np.float64)
+    logs = -np.log(precision.astype(np.float64))
+    middle = float(logs.mean())
+    apart = (float(((logs - middle) ** 2).sum()) + FEW * USUAL_SPREAD) / (count + FEW)
+    alike = min(2 / max(apart - float((2 / own + 2 / own**2).mean()), 2 / MOST), MOST)
+    # Of a chi-square variance with k degrees of freedom the mean logarithm lies 1 / k too low.
+    return FeedSpread(usual, float(np.exp(middle + float((1 / own).mean()) - 1 / max(alike, 1))), alike)
+
+
+def freedom(scales: TimeScales, learnt: Bins, memory: Share) -> Singles:
+    """Return the degrees of freedom of variances learnt from so many bins, of two weeks at most, with this memory."""
+    least = np.float32((1 - AFTER) * scales.day)
+    bins = (learnt.astype(np.float32) - np.float32(AFTER * scales.day)).clip(least, 2 * scales.week)
+    square = memory * memory
+    return np.asarray(bins * (1 - square) / (1 + square))
+
+
+def plausible_memory(feed: FeedSpread, measured: Singles, learnt: Bins, least: int) -> Singles:
+    """Return how much of a bin the next may remember: what was measured, drawn towards the feed, and its error.
+
+    `least`: bins that count as learnt at least. The memories of rows are a beta law of weight 2 about the feed's.
+    """
+    apart = np.float32(feed.memory * max(float(ECHO) - feed.memory, 0.0) / 3)
+    error = ERROR / np.maximum(learnt, least).astype(np.float32)
+    gain = apart / (apart + error)
+    drawn = (feed.memory + gain * (measured - np.float32(feed.memory))).clip(0, ECHO)
+    return np.asarray((drawn + np.sqrt(gain * error)).clip(0, ECHO), np.float32)
+
+
+def underrated(feed: FeedSpread, precision: Singles, own: Singles) -> Singles:
+    """Return by how much a variance is more than its row shows, 1 or more, given the degrees of freedom of the row.
+
+    What others show makes no row steadier than it shows itself.
+    """
+    more: Singles = (np.float32(feed.freedom * feed.variance) * precision + own) / (np.float32(feed.freedom) + own)
+    return more.clip(1, np.inf)
