@@ -169,7 +169,7 @@ def memory(
     part of a bin's variance that does not average out over the bins of a run.
     """
     roughness, precision = c.roughness[rows], prediction.precision[rows]
-    echo = plausible_memory(prediction.feed, 1 - roughness * precision, c.bins_learnt[rows], scales.warm)
+    echo = plausible_memory(scales, prediction.feed, 1 - roughness * precision, c.bins_learnt[rows])
     lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo) if kind.counts else echo
     wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
     return echo, lasting, wander * precision + np.float32(0.5 / scales.day)

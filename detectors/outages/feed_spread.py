@@ -17,8 +17,8 @@ from .time_scales import TimeScales
 
 AFTER = 0.4  # of the bins of a first day, those that its season takes
 ECHO = np.float32(0.95)  # the longest memory from bin to bin; what is longer is wander
-ERROR = np.float32(3)  # variance of a measured memory times bins: simulated, bins of 10 min to 2 h
-LOOKED_AT = 1_024  # rows, evenly spaced
+ERROR = np.float32(3)  # variance of a measured memory r, times bins / (1 - r²): simulated, bins of 10 min to 2 h
+LOOKED_AT = 256  # rows, evenly spaced
 LEAST = -0.5  # of a measured memory: steps of a season make it less
 FIRST = 8.0  # rows that count for what is usual of any feed
 FEW = 2.0  # rows for which that counts
@@ -43,12 +43,15 @@ class FeedSpread(NamedTuple):
 
 
 def measure(scales: TimeScales, roughness: Singles, precision: Singles, learnt: Bins) -> FeedSpread:
-    """Return the spread of a feed, given half the variance of steps, one over that of a bin, and bins learnt."""
+    """Return the spread of a feed, given half the variance of steps, one over that of a bin, and bins learnt.
+
+    Numbers are sorted before they are added up, so that the order of rows does not matter.
+    """
     count = len(learnt)
-    memory = np.clip(1 - roughness.astype(np.float64) * precision, LEAST, ECHO)
+    memory = np.sort(np.clip(1 - roughness.astype(np.float64) * precision, LEAST, ECHO))
     usual = max((float(memory.sum()) + FIRST * USUAL_MEMORY) / (count + FIRST), 0.0)
-    own = freedom(scales, learnt, np.float32(usual)).astype(np.float64)
-    logs = -np.log(precision.astype(np.float64))
+    own = freedom(scales, np.sort(learnt), np.float32(usual)).astype(np.float64)
+    logs = -np.log(np.sort(precision.astype(np.float64)))
     middle = float(logs.mean())
     apart = (float(((logs - middle) ** 2).sum()) + FEW * USUAL_SPREAD) / (count + FEW)
     alike = min(2 / max(apart - float((2 / own + 2 / own**2).mean()), 2 / MOST), MOST)
@@ -57,23 +60,30 @@ def measure(scales: TimeScales, roughness: Singles, precision: Singles, learnt: 
 
 
 def freedom(scales: TimeScales, learnt: Bins, memory: Share) -> Singles:
-    """Return the degrees of freedom of variances learnt from so many bins, of two weeks at most, with this memory."""
+    """Return the degrees of freedom of variances learnt from so many bins, of two weeks at most, with this memory.
+
+    It takes from those of a first day of hours. Of shorter bins the first day's noise errs on the safe side.
+    """
     least = np.float32((1 - AFTER) * scales.day)
     bins = (learnt.astype(np.float32) - np.float32(AFTER * scales.day)).clip(least, 2 * scales.week)
-    square = memory * memory
-    return np.asarray(bins * (1 - square) / (1 + square))
+    square = memory * memory if scales.hour == 1 else np.float32(0)
+    return np.asarray(bins - bins.clip(0, scales.day) * (2 * square / (1 + square)))
 
 
-def plausible_memory(feed: FeedSpread, measured: Singles, learnt: Bins, least: int) -> Singles:
+def plausible_memory(scales: TimeScales, feed: FeedSpread, measured: Singles, learnt: Bins) -> Singles:
     """Return how much of a bin the next may remember: what was measured, drawn towards the feed, and its error.
 
-    `least`: bins that count as learnt at least. The memories of rows are a beta law of weight 2 about the feed's.
+    The memories of rows are a beta law of weight 2 about the feed's. Of bins shorter than an hour what is measured errs
+    on the safe side.
     """
     apart = np.float32(feed.memory * max(float(ECHO) - feed.memory, 0.0) / 3)
-    error = ERROR / np.maximum(learnt, least).astype(np.float32)
+    square = measured.clip(0, ECHO) ** 2
+    error = ERROR * (1 - square) / np.maximum(learnt, scales.warm).astype(np.float32)
     gain = apart / (apart + error)
     drawn = (feed.memory + gain * (measured - np.float32(feed.memory))).clip(0, ECHO)
-    return np.asarray((drawn + np.sqrt(gain * error)).clip(0, ECHO), np.float32)
+    if scales.hour == 1:
+        drawn = (drawn + np.sqrt(gain * error)).clip(0, ECHO)
+    return np.asarray(drawn, np.float32)
 
 
 def underrated(feed: FeedSpread, precision: Singles, own: Singles) -> Singles:

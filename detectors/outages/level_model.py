@@ -25,6 +25,7 @@ from .series_state import CourseColumns, untouched
 
 CHUNK = 32_768
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
+WEEKDAYS = 7  # slots of the first hour of the day
 FIRST = 0.75  # of a drop, what the bin in which it begins may show
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
 NIGHT = 16 * 3600  # seconds that a night may last; what stays lower for longer shows no season
@@ -93,7 +94,7 @@ class LevelModel:
         width, slot = state.rule.width, slot_of(seen.start)
         if slot == slot_of(seen.start + width):
             return range(0)
-        _learn_feed(state, scored)
+        _learn_feed(state, seen.start, scored)
         long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
         if forgot | end_hour(self.kind, width, state.scales, state.store, seen.start, scored.evidence):
@@ -206,13 +207,14 @@ def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction,
     scored.precision[part], scored.young[part] = prediction.precision, prediction.young
 
 
-def _learn_feed(state: DetectorState, scored: ScoredBin) -> None:
-    """Learn how rows of the feed stray, of those that are normal and have a season."""
-    seen = slice(None, None, -(-max(state.store.rows, 1) // LOOKED_AT))
-    usable = scored.measured & ~scored.young & (scored.precision > 0)
-    rows = np.flatnonzero(usable[seen] & (state.store.phases.phase[seen] == NORMAL))
+def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
+    """Learn how rows of the feed stray, of normal ones with a season: each hour, after a week each day."""
+    seen, levels = slice(None, None, -(-max(state.store.rows, 1) // LOOKED_AT)), state.store.levels
+    if slot_of(start) >= WEEKDAYS and levels.bins_learnt[seen].mean() > state.scales.week:
+        return
+    normal = scored.measured[seen] & ~scored.young[seen] & (state.store.phases.phase[seen] == NORMAL)
+    rows = np.flatnonzero(normal & (scored.precision[seen] > 0))
     if rows.size:
-        levels = state.store.levels
         roughness, learnt = levels.roughness[seen][rows], levels.bins_learnt[seen][rows]
         state.scalars.update(measure(state.scales, roughness, scored.precision[seen][rows], learnt)._asdict())
 

@@ -48,8 +48,8 @@ def test_the_memory_of_a_young_row_is_what_its_feed_leaves_open() -> None:
 
     The longer it shows none, the less.
     """
-    none = plausible_memory(FeedSpread(0.0), np.zeros(4, np.float32), DAYS, HOURLY.warm)
-    some = plausible_memory(FeedSpread(0.45), np.zeros(4, np.float32), DAYS, HOURLY.warm)
+    none = plausible_memory(HOURLY, FeedSpread(0.0), np.zeros(4, np.float32), DAYS)
+    some = plausible_memory(HOURLY, FeedSpread(0.45), np.zeros(4, np.float32), DAYS)
     assert (none == 0).all()
     assert some[0] > 0.4 and some[-1] < 0.1 and list(some) == sorted(some, reverse=True)
 
