@@ -13,7 +13,7 @@ import numpy as np
 from detectors.types import FRIDAYS, Flags, Ints, Share, Singles
 
 from .evidence import EMPTY
-from .feed_spread import FeedSpread, plausible_memory
+from .feed_spread import ECHO, FeedSpread, plausible_memory
 from .level_kinds import STEADY, LevelKind, shrunk
 from .neighbours import Neighbours
 from .season import Around, ProfileShape, shape, slot_of
@@ -169,7 +169,11 @@ def memory(
     part of a bin's variance that does not average out over the bins of a run.
     """
     roughness, precision = c.roughness[rows], prediction.precision[rows]
-    echo = plausible_memory(scales, prediction.feed, 1 - roughness * precision, c.bins_learnt[rows])
+    echo = 1 - roughness * precision
+    if scales.hour > 1:  # shorter bins show more memory than there is: what errs on the safe side needs no error more
+        echo = np.clip(kind.correlation(echo, scales), 0, ECHO)
+    else:
+        echo = plausible_memory(scales, prediction.feed, echo, c.bins_learnt[rows])
     lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo) if kind.counts else echo
     wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
     return echo, lasting, wander * precision + np.float32(0.5 / scales.day)

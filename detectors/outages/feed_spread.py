@@ -73,17 +73,14 @@ def freedom(scales: TimeScales, learnt: Bins, memory: Share) -> Singles:
 def plausible_memory(scales: TimeScales, feed: FeedSpread, measured: Singles, learnt: Bins) -> Singles:
     """Return how much of a bin the next may remember: what was measured, drawn towards the feed, and its error.
 
-    The memories of rows are a beta law of weight 2 about the feed's. Of bins shorter than an hour what is measured errs
-    on the safe side.
+    The memories of rows are a beta law of weight 2 about the feed's.
     """
     apart = np.float32(feed.memory * max(float(ECHO) - feed.memory, 0.0) / 3)
     square = measured.clip(0, ECHO) ** 2
     error = ERROR * (1 - square) / np.maximum(learnt, scales.warm).astype(np.float32)
     gain = apart / (apart + error)
     drawn = (feed.memory + gain * (measured - np.float32(feed.memory))).clip(0, ECHO)
-    if scales.hour == 1:
-        drawn = (drawn + np.sqrt(gain * error)).clip(0, ECHO)
-    return np.asarray(drawn, np.float32)
+    return np.asarray((drawn + np.sqrt(gain * error)).clip(0, ECHO), np.float32)
 
 
 def underrated(feed: FeedSpread, precision: Singles, own: Singles) -> Singles:

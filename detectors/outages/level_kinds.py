@@ -32,6 +32,7 @@ COARSE = np.float32(0.3)  # share of the level above which a step may be a spike
 OFTEN = np.float32(8)  # 2 ** 3: the step up and down of one spike, and again, before it counts
 HALF = np.float32(0.5)
 DITHER = np.float32(20)  # 2 π²: noise of the standard deviation s hides a bias of rounding by exp(−2 π² s² / q²)
+FAINT = 0.004  # square of a correlation of neighbouring counts that counts as none, but for narrow bins
 EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
 PARTIAL = np.float32(-3)  # evidence that a return is a partial one: what seemed back is not
 PARTIAL_RATIO = np.float32(-5)  # of a ratio: the chance of a failure is less certain
@@ -67,6 +68,9 @@ class LevelKind(Protocol):
 
     def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
         """Return the relative variance beyond counting, and the square of the relative quantum (of a gauge)."""
+
+    def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
+        """Return the correlation of neighbouring bins, given the one measured over two weeks."""
 
     def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
         """Return how much lower rounding makes the lowest plausible levels."""
@@ -125,6 +129,10 @@ class Gauge:
         square = quantum.clip(-np.inf, 1) ** 2
         return np.maximum(c.noise.clip(STEADY, np.inf), square / 12), square
 
+    def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
+        """Return the correlation as measured."""
+        return echo
+
     def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
         """Return the quantum: it hides that much of a fall for good, unless noise dithers it."""
         dither = np.minimum(DITHER * c.roughness / np.maximum(quantum_square, EMPTY), 30)
@@ -181,6 +189,10 @@ class Count(Gauge):
     def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
         """Return the noise, larger in a quiet hour: its events come in clusters as large as usual, but fewer."""
         return (c.noise * (c.level / expected.clip(EMPTY, np.inf)).clip(1, np.inf)).clip(QUIET, np.inf), expected
+
+    def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
+        """Return the correlation drawn towards none by its error over two weeks."""
+        return shrunk(echo, np.float32(min(4 / scales.week, max(0.5 / scales.week, FAINT))))
 
     def hidden(self, c: LevelColumns, expected: Singles, quantum_square: Singles) -> Share:
         """Return 0: events are whole."""
