@@ -1,6 +1,6 @@
 """Cumulative sums of evidence, one per depth of fall, and the discount for noise that does not average out.
 
-Derived in docs/detection.md#sums-cusumpy. Arrays hold an element per row.
+Derived in docs/detection.md#sums-cusumpy-feed_spreadpy. Arrays hold an element per row.
 """
 
 from __future__ import annotations

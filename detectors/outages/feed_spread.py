@@ -1,6 +1,6 @@
 """How the series of a feed stray, taken together: a prior for those whose own days are few (empirical Bayes).
 
-Derived in docs/detection.md#sums-cusumpy. Arrays hold an element per row.
+Derived in docs/detection.md#sums-cusumpy-feed_spreadpy. Arrays hold an element per row.
 """
 
 from __future__ import annotations
