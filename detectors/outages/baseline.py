@@ -169,7 +169,7 @@ def memory(
     part of a bin's variance that does not average out over the bins of a run.
     """
     roughness, precision = c.roughness[rows], prediction.precision[rows]
-    echo = 1 - roughness * precision
+    echo: Singles = 1 - roughness * precision
     if scales.hour > 1:  # shorter bins show more memory than there is: what errs on the safe side needs no error more
         echo = np.clip(kind.correlation(echo, scales), 0, ECHO)
     else:
