@@ -12,7 +12,7 @@ from detectors.types import Flags, Ints, Share, Singles
 
 from .baseline import QUIET_WEEKEND, Prediction, memory
 from .evidence import RHOS, student
-from .feed_spread import freedom, underrated
+from .feed_spread import freedom, shared_freedom, underrated
 from .level_kinds import LevelKind
 from .series_state import Bins, Chunk, FallColumns
 from .time_scales import TimeScales
@@ -124,8 +124,9 @@ def _weigh(
     discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
     estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
     known = freedom(scales, c.levels.bins_learnt[rows], echo) / estimated
-    discount *= underrated(prediction.feed, prediction.precision[rows], known)
-    known += np.float32(prediction.feed.freedom)
+    shared = shared_freedom(prediction.feed, prediction.precision[rows], known)
+    discount *= underrated(prediction.feed, prediction.precision[rows], known, shared)
+    known += shared
     full, past = student(now / discount, known), student(old / discount, known)
     most = past * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
     evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)

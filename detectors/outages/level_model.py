@@ -213,10 +213,11 @@ def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
     if slot_of(start) >= WEEKDAYS and levels.bins_learnt[seen].mean() > state.scales.week:
         return
     normal = scored.measured[seen] & ~scored.young[seen] & (state.store.phases.phase[seen] == NORMAL)
-    rows = np.flatnonzero(normal & (scored.precision[seen] > 0))
+    roughness, precision = levels.roughness[seen], scored.precision[seen]
+    rows = np.flatnonzero(normal & (precision > 0) & np.isfinite(roughness) & np.isfinite(precision))
     if rows.size:
-        roughness, learnt = levels.roughness[seen][rows], levels.bins_learnt[seen][rows]
-        state.scalars.update(measure(state.scales, roughness, scored.precision[seen][rows], learnt)._asdict())
+        spread = measure(state.scales, roughness[rows], precision[rows], levels.bins_learnt[seen][rows])
+        state.scalars.update(spread._asdict())
 
 
 def _clear(state: DetectorState, scored: ScoredBin, bins: float) -> None:
