@@ -123,11 +123,11 @@ def _weigh(
     length = c.falls.bins.T.take(rows, axis=1)
     discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
     estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
-    known = freedom(scales, c.levels.bins_learnt[rows], echo) / estimated
-    shared = shared_freedom(prediction.feed, prediction.precision[rows], known)
-    discount *= underrated(prediction.feed, prediction.precision[rows], known, shared)
-    known += shared
-    full, past = student(now / discount, known), student(old / discount, known)
+    degrees = freedom(scales, c.levels.bins_learnt[rows], echo) / estimated
+    shared = shared_freedom(prediction.feed, prediction.precision[rows], degrees)
+    discount *= underrated(prediction.feed, prediction.precision[rows], degrees, shared)
+    degrees += shared
+    full, past = student(now / discount, degrees), student(old / discount, degrees)
     most = past * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
     evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
     return evidence, rho_index

@@ -64,9 +64,9 @@ def test_the_memory_of_a_young_row_is_what_its_feed_leaves_open() -> None:
     The longer it shows none, the less.
     """
     none = plausible_memory(HOURLY, FeedSpread(0.0), np.zeros(4, np.float32), DAYS)
-    some = plausible_memory(HOURLY, FeedSpread(0.45), np.zeros(4, np.float32), DAYS)
+    remembering = plausible_memory(HOURLY, FeedSpread(0.45), np.zeros(4, np.float32), DAYS)
     assert (none == 0).all()
-    assert some[0] > 0.35 and some[-1] < 0.1 and list(some) == sorted(some, reverse=True)
+    assert remembering[0] > 0.35 and remembering[-1] < 0.1 and list(remembering) == sorted(remembering, reverse=True)
 
 
 def test_a_row_that_remembers_among_many_that_do_not_keeps_its_memory() -> None:
@@ -87,10 +87,10 @@ def test_the_order_of_rows_changes_no_bit() -> None:
 
 def test_a_feed_of_one_row_tells_little() -> None:
     """It moves neither memory nor variance of that row by much."""
-    one = np.full(1, 100, np.float32)
-    feed = measure(HOURLY, 1 / one, one, DAYS[:1])
+    lone = np.full(1, 100, np.float32)
+    feed = measure(HOURLY, 1 / lone, lone, DAYS[:1])
     assert feed.memory == pytest.approx(0.25, abs=0.05) and feed.freedom < 5
-    assert _by(feed, one, DAYS[:1])[0] < 1.5
+    assert _by(feed, lone, DAYS[:1])[0] < 1.5
 
 
 def test_a_long_memory_leaves_few_degrees_of_freedom() -> None:
