@@ -174,15 +174,13 @@ def _services() -> list[AnyPanel]:
         graph("Source connections", lost, "cps", (12, 8))
         .with_target(
             over_time(
-                f"sum by (source, reason) (rate(ebbtide_source_reconnects_total{EACH})) > 0",
+                f"sum by (source, reason) (rate(ebbtide_source_reconnects_total{EACH}))",
                 "{{source}} {{reason}}",
                 "reconnects",
             )
         )
         .with_target(
-            over_time(
-                f"sum by (source) (rate(ebbtide_source_unknown_total{EACH})) > 0", "{{source}} unknown", "unknown"
-            )
+            over_time(f"sum by (source) (rate(ebbtide_source_unknown_total{EACH}))", "{{source}} unknown", "unknown")
         ),
         graph("Source lag", age, "s", (12, 8)).with_target(
             over_time("time() - max by (source) (ebbtide_source_event_timestamp_seconds)", "{{source}}")

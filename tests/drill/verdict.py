@@ -27,8 +27,8 @@ class Undisturbed(NamedTuple):
 
 
 def detect(feeds: Path, file: Path) -> Undisturbed:
-    """Run `ebbtide detect` on a file. Raises CalledProcessError when it fails."""
-    command = [*PROGRAM, "detect", "--settings", str(feeds), str(file)]
+    """Run `ebbtide detect` on a file, in the order in which it was sent. Raises CalledProcessError when it fails."""
+    command = [*PROGRAM, "detect", "--as-is", "--settings", str(feeds), str(file)]
     done = subprocess.run(command, capture_output=True, check=True, env=env(None))
     return Undisturbed({key_of(line): line for line in done.stdout.splitlines()}, counts_of(done.stderr.decode()))
 
@@ -36,7 +36,7 @@ def detect(feeds: Path, file: Path) -> Undisturbed:
 def counts_of(summary: str) -> dict[str, int]:
     """Return the counts in the summary of `ebbtide detect`, named like those of the worker's status page."""
     found = {}
-    for part in summary.strip().split(" · "):
+    for part in summary.strip().splitlines()[-1].split(" · "):
         number, _, name = part.partition(" ")
         found[name] = int(number.replace(",", ""))
     dead = sum(number for name, number in found.items() if name.startswith("dead"))

@@ -15,9 +15,15 @@ def exported() -> set[str]:
     worker = {
         sample.name for family in full(MetricsSettings(watch=WATCHED)).families().values() for sample in family.samples
     }
+    others = {sample.name for family in other_programs().collect() for sample in family.samples}
+    return worker | others
+
+
+def other_programs() -> CollectorRegistry:
+    """Return the metrics of alerts, and of a source that has read something."""
     registry = CollectorRegistry()
-    AlertMetrics(registry, ("one",), ("incidents",))
+    AlertMetrics(registry, ("newsroom",), ("incidents",))
     sources = SourceMetrics(registry, {"flows": "traffic"}, {"flows": 60.0})
     for seen in (sources.last_data, sources.event_time):  # unknown, so absent, until something has come
         seen.labels("flows")
-    return worker | {sample.name for family in registry.collect() for sample in family.samples}
+    return registry

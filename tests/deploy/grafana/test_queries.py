@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import start_http_server
 
 from schemas.times import parse_time
-from streams.alerts.metrics import AlertMetrics
 from streams.cli import main
 from streams.cli.child_process import child
 from tests import prometheus
 from tests.deploy.grafana.boards import Query, queries, variables
+from tests.deploy.grafana.exported import other_programs
 from tests.ebbtide import Cluster, wait_for
 from tests.kafka import ApacheKafka, free_ports
 
@@ -40,8 +40,8 @@ CONFIG = """global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: ebbtide
     static_configs: [{{targets: ["127.0.0.1:{worker}"]}}]
-  - job_name: ebbtide-alerts
-    static_configs: [{{targets: ["127.0.0.1:{alerts}"]}}]
+  - job_name: ebbtide-others
+    static_configs: [{{targets: ["127.0.0.1:{others}"]}}]
 """
 
 
@@ -75,21 +75,20 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def server(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus that has scraped a worker before, while and after it read, and the metrics of alerts."""
+    """A Prometheus that has scraped a worker before, while and after it read, and the metrics of alerts and sources."""
     program, folder = prometheus.program("prometheus"), tmp_path_factory.mktemp("grafana")
     feeds, part = situation(folder)
-    registry, (port, alerts) = CollectorRegistry(), free_ports(2)
-    AlertMetrics(registry, ("newsroom",), ("incidents",))
+    port, others = free_ports(2)
     with ExitStack() as stack:
         cluster = Cluster(kafka.address, "grafana", folder, feeds, EBBTIDE_METRICS_WATCH=json.dumps([NETWORK]))
         stack.callback(cluster.close)
         worker = cluster.worker()
         worker.wait_ready()
-        http, thread = start_http_server(alerts, "127.0.0.1", registry)
+        http, thread = start_http_server(others, "127.0.0.1", other_programs())
         stack.callback(thread.join)
         stack.callback(http.shutdown)
         config = folder / "prometheus.yml"
-        config.write_text(CONFIG.format(worker=worker.port, alerts=alerts))
+        config.write_text(CONFIG.format(worker=worker.port, others=others))
         data = f"--storage.tsdb.path={folder / 'data'}"
         command = [program, f"--config.file={config}", data, f"--web.listen-address=127.0.0.1:{port}"]
         stack.enter_context(child(command, folder, "prometheus"))

@@ -76,6 +76,16 @@ def test_the_page_names_missing_keys_and_stray_networks_for_a_while() -> None:
     ]
 
 
+def feed_with(used: dict[str, float]) -> SimpleNamespace:
+    """Return a feed that uses these shares of its limits and whose clocks are right."""
+    clocks = SimpleNamespace(since=lambda _: {})
+    return SimpleNamespace(
+        room=SimpleNamespace(used=used.copy),
+        admission=SimpleNamespace(fast_clocks=clocks),
+        watermark=SimpleNamespace(newest=None),
+    )
+
+
 def test_the_page_names_limits_that_are_nearly_reached_and_where_something_was_refused() -> None:
     """A sentence for each limit of a feed, with the partition that uses most; refusals for a quarter of an hour."""
     shares = [{"series": 0.79, "services": 0.1}, {"series": 0.8}, {"series": 0.934}]
@@ -83,7 +93,7 @@ def test_the_page_names_limits_that_are_nearly_reached_and_where_something_was_r
         number: SimpleNamespace(
             keys=SimpleNamespace(no_key_at=None, stray_at=None, stray=""),
             limits=SimpleNamespace(refused_at=at),
-            shard=SimpleNamespace(feeds={"bgp": SimpleNamespace(room=SimpleNamespace(used=used.copy))}),
+            shard=SimpleNamespace(feeds={"bgp": feed_with(used)}),
         )
         for number, (used, at) in enumerate(zip(shares, (None, 4000.0, 4990.0), strict=True))
     }
