@@ -36,7 +36,8 @@ def detect(feeds: Path, file: Path) -> Undisturbed:
 def counts_of(summary: str) -> dict[str, int]:
     """Return the counts in the summary of `ebbtide detect`, named like those of the worker's status page."""
     found = {}
-    for part in summary.strip().splitlines()[-1].split(" · "):
+    counts = next(line for line in summary.splitlines() if " measurements in " in line)
+    for part in counts.split(" · "):
         number, _, name = part.partition(" ")
         found[name] = int(number.replace(",", ""))
     dead = sum(number for name, number in found.items() if name.startswith("dead"))
