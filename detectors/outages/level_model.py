@@ -210,13 +210,14 @@ def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction,
 def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
     """Learn how rows of the feed stray, of normal ones with a season: each hour, after a week each day."""
     seen, levels = slice(None, None, -(-max(state.store.rows, 1) // LOOKED_AT)), state.store.levels
-    if slot_of(start) >= WEEKDAYS and levels.bins_learnt[seen].mean() > state.scales.week:
+    learnt = levels.bins_learnt[seen]
+    if not learnt.size or (slot_of(start) >= WEEKDAYS and learnt.mean() > state.scales.week):
         return
     normal = scored.measured[seen] & ~scored.young[seen] & (state.store.phases.phase[seen] == NORMAL)
     roughness, precision = levels.roughness[seen], scored.precision[seen]
     rows = np.flatnonzero(normal & (precision > 0) & np.isfinite(roughness) & np.isfinite(precision))
     if rows.size:
-        spread = measure(state.scales, roughness[rows], precision[rows], levels.bins_learnt[seen][rows])
+        spread = measure(state.scales, roughness[rows], precision[rows], learnt[rows])
         state.scalars.update(spread._asdict())
 
 

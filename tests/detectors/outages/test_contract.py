@@ -211,6 +211,14 @@ def a_row_that_does_not_exist_yet_is_left_alone(kind: Kind) -> None:
 
 
 @contract
+def a_feed_without_a_series_is_quiet(kind: Kind) -> None:
+    """Bins of no row, as areas close them before they have networks, change nothing, at any hour of the week."""
+    nothing = chosen(story(kind)[0], np.arange(0))
+    week = [replace(nothing, start=START + hour * HOUR) for hour in range(170)]
+    assert lived(kind, week)[1] == []
+
+
+@contract
 def a_bin_without_a_measurement_teaches_nothing(kind: Kind) -> None:
     """The level, or the members expected up, stay what they were, and so does how many bins were learnt."""
     detector, _ = lived(kind, story(kind)[:50])
