@@ -122,9 +122,7 @@ class AlertService:
         effects = self._dispatcher.record_outcome(name, job, outcome, now, self._ports.rng)
         self._write(name, effects)
         self._ports.metrics.record_outcome(name, outcome, now)
-        if outcome.result == "delivered":
-            LOG.info("receiver %s: delivered: %s", name, ", ".join(f"{item.action} {item.id}" for item in job.items))
-        else:
+        if outcome.result != "delivered":
             LOG.warning("receiver %s: %s: %s", name, outcome.reason, outcome.detail)
 
     def _write(self, name: str, effects: Effects) -> None:

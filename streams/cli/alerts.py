@@ -13,10 +13,8 @@ from streams.alerts.run import load_endpoints, run_alerts, run_dry
 from streams.alerts.sender import HttpSender, request_policy
 from streams.alerts.trial import trial_items
 from streams.cli.common import print_lines, settings_of
-from streams.cli.log_options import add_log_arguments, log_options
 from streams.config.alerts import AlertsSettings
 from streams.config.errors import EbbtideError, UsageError
-from streams.config.log_format import PLAIN
 from streams.http_client import UnreachableError, reach
 
 
@@ -39,7 +37,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("receiver", nargs="?", metavar="RECEIVER", help="with test: its name in the settings")
     parser.add_argument("--dry-run", action="store_true", help="print what would be sent; send and commit nothing")
     parser.add_argument("--once", action="store_true", help="end after the newest record")
-    add_log_arguments(parser)
     parser.add_argument("--reach", action="store_true", help="with check: also connect to each receiver")
 
 
@@ -56,9 +53,7 @@ def run(arguments: Namespace) -> None:
         return
     if is_check:
         check(load_endpoints(settings.alerts), arguments.reach)
-        return
-    log_options(arguments, "warning", PLAIN).install()
-    if arguments.dry_run:
+    elif arguments.dry_run:
         run_dry(settings, arguments.once)
     else:
         run_alerts(settings, arguments.once)

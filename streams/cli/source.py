@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import ArgumentParser, Namespace
 
 from streams.cli.common import feed_settings_of, print_lines, print_summary, with_reason
-from streams.cli.log_options import add_log_arguments, log_options
-from streams.cli.tables import summary
 from streams.config.errors import UsageError
-from streams.config.log_format import PLAIN
 from streams.config.settings import Settings
 from streams.sources.lines import source_named, summary_of
 from streams.sources.run import run_sources
 from streams.sources.until import until_named
 
-LOG = logging.getLogger("ebbtide.source.summary")
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="sources of the settings")
-    add_log_arguments(parser)
     parser.add_argument("--list", action="store_true", help="print the sources of the settings, and read nothing")
     parser.add_argument("--dry-run", action="store_true", help="print measurements as JSON lines, and send nothing")
     text = "end after a number of measurements, or at an event time such as 2016-06-16T15:05:00Z"
@@ -38,14 +31,8 @@ def run(arguments: Namespace) -> None:
         raise UsageError("names no source: `ebbtide source --list` prints those of the settings")
     for name in arguments.names:
         source_named(settings, name)
-    log_options(arguments, "warning", PLAIN).install()
     stages = run_sources(settings, arguments.names, arguments.dry_run, arguments.until)
-    counts = summary_of(stages)
-    if arguments.log_format == "json" and arguments.log_level != "error":
-        LOG.setLevel(logging.INFO)  # it is printed without --verbose, too
-        LOG.info("%s", summary(counts))
-    elif arguments.log_level != "error":
-        print_summary(counts)
+    print_summary(summary_of(stages))
 
 
 def described(settings: Settings) -> list[str]:

@@ -121,7 +121,6 @@ class SourceRun:
         backoff = Backoff(self._ports.rng)
         while True:
             self._data_from = self._data_to = self._ports.now()
-            LOG.info("source %s: connecting", self.name)
             try:
                 await self._once()
                 return

@@ -8,9 +8,7 @@ import logging
 import os
 import sys
 import threading
-import time
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import faust
@@ -23,7 +21,6 @@ from streams.broker.faust_check import check_faust
 from streams.broker.faust_patches import StoppableWorker
 from streams.broker.security import kafka_secrets
 from streams.config.errors import SettingsError, UsageError
-from streams.config.log_format import LogOptions, line_of
 from streams.config.ports import demand_port, free_port
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import Settings, token_of
@@ -34,8 +31,6 @@ from streams.worker.line_limit import LineLimit
 from streams.worker.log_records import without_secrets, without_trace
 from streams.worker.web.access import exposed
 
-LOG = logging.getLogger("ebbtide.worker")
-SHOWN = 20  # feeds in a line
 STOP_SECONDS = 9.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
 KEPT = 1 << 25  # bytes of freed memory that the C library keeps; a fetch has a few million
@@ -44,9 +39,8 @@ KEPT = 1 << 25  # bytes of freed memory that the C library keeps; a fetch has a 
 class Runner(StoppableWorker):
     """Faust's worker without its spinner on standard output. It saves and acknowledges before it stops."""
 
-    def __init__(self, app: faust.App, log: LogOptions) -> None:
-        configuration = log.configuration(has_clients=True)
-        super().__init__(app, loglevel=log.others, logging_config=configuration, quiet=True, redirect_stdouts=False)
+    def __init__(self, app: faust.App, log_level: str) -> None:
+        super().__init__(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
         # The spinner writes control codes, and formats every debug message of every library.
         self.spinner = None
 
@@ -56,18 +50,14 @@ class Runner(StoppableWorker):
         app = self.app
         if not (self.should_stop or app.should_stop or app.rebalancing or app.in_recovery):
             await app.ebbtide.finish()
-        is_first = not self.should_stop
         await super().stop()
-        if is_first:
-            LOG.info("stopped")
 
 
 def _end_anyway() -> None:
     """End the process after `STOP_SECONDS`: a broker that hangs must not delay it, and nothing is lost."""
 
     def give_up() -> None:
-        text = f"not ended after {STOP_SECONDS:g} s: what was not saved will be read again"
-        sys.stderr.write(line_of(text, time.time()))
+        sys.stderr.write(f"ebbtide: not ended after {STOP_SECONDS:g} s: what was not saved will be read again\n")
         sys.stderr.flush()
         os._exit(1)
 
@@ -76,24 +66,19 @@ def _end_anyway() -> None:
     timer.start()
 
 
-def run_worker(settings: Settings, log: LogOptions, file: Path | None) -> None:
-    """Run a worker with the settings of a file until a signal stops it; ends with SystemExit.
-
-    Raises an EbbtideError when it cannot start.
-    """
+def run_worker(settings: Settings, log_level: str) -> None:
+    """Run a worker until a signal stops it. Raises an EbbtideError when it cannot start; ends with SystemExit."""
     if not settings.feeds:
         raise UsageError("the settings name no feeds: a worker has nothing to watch")
     check_faust()
-    _settle_log(settings)
-    log.install()
     raise_file_limit()
     if warning := exposed(settings.web):
-        sys.stderr.write(line_of(warning, time.time()))
+        sys.stderr.write(f"ebbtide: {warning}\n")
     settings = _listening(settings)
     partitions, started = topics.check(settings.kafka), topics.described(settings.kafka)
     topics.demand_permissions(settings.kafka)
     if warning := installation.record(installation.of_workers(settings)):
-        sys.stderr.write(line_of(warning, time.time()))
+        sys.stderr.write(f"ebbtide: {warning}\n")
     # The topic decides how many partitions there are, not the settings.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     data_dir, reference = _directory(settings.worker.data_dir), reference_data_of(settings)
@@ -101,6 +86,7 @@ def run_worker(settings: Settings, log: LogOptions, file: Path | None) -> None:
     app = build(settings, partitions, data_dir, reference)
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
     logging.getLogger("asyncio").addFilter(_not_logged_before)
+    _settle_log(settings)
     settle_memory()
     app.log_guard.resets = {TP(*part): offset for part, offset in topics.offsets_of_reset(settings.kafka).items()}
     app.log_guard.topic_ids = {name: topic.topic_id for name, topic in started.items()}
@@ -108,8 +94,7 @@ def run_worker(settings: Settings, log: LogOptions, file: Path | None) -> None:
     app.watchdog.start()
     calendar_topic.follow(settings.kafka, reference.calendar, found)
     app.ebbtide.topic_events.follow()
-    _say_start(settings, file)
-    Runner(app, log).execute_from_commandline()
+    Runner(app, log_level).execute_from_commandline()
 
 
 def _listening(settings: Settings) -> Settings:
@@ -119,21 +104,8 @@ def _listening(settings: Settings) -> Settings:
     if web.port:
         return settings
     web = msgspec.structs.replace(web, port=free_port(web.bind))
-    sys.stderr.write(line_of(f"web.port 0: the pages are at {web.address}", time.time()))
+    sys.stderr.write(f"ebbtide: web.port 0: the pages are at {web.address}\n")
     return msgspec.structs.replace(settings, web=web)
-
-
-def _say_start(settings: Settings, file: Path | None) -> None:
-    """Log what starts, once all is checked: a worker that cannot start says its error only."""
-    LOG.info("Ebbtide %s, settings: %s", version("ebbtide"), file.resolve() if file else "none but the environment")
-    LOG.info("feeds: %s", _feeds(settings))
-    LOG.info("page: %s", settings.web.address)
-
-
-def _feeds(settings: Settings) -> str:
-    """Return the first feeds with their kinds, and how many more there are."""
-    shown = [f"{name} ({feed.kind})" for name, feed in settings.feeds.items()]
-    return ", ".join([*shown[:SHOWN], *([f"{len(shown) - SHOWN} more"] if len(shown) > SHOWN else [])])
 
 
 def settle_memory() -> None:

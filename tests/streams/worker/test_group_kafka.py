@@ -61,7 +61,7 @@ def test_any_free_port(cluster: Cluster) -> None:
     """With `web.port = 0` a worker says where its pages are."""
     cluster.environment["EBBTIDE_KAFKA_INSTANCE"] = "south"
     worker = cluster.worker(port=0)
-    wait_for("the line that names the port", worker.complaints)
+    wait_for("the line that names the port", worker.errors)
     (line,) = worker.complaints()
     assert line.startswith("ebbtide: web.port 0: the pages are at http://127.0.0.1:")
     worker.url = line.partition(" at ")[2]

@@ -22,7 +22,6 @@ PROBE = """
 import gc
 import streams.worker.run as run_worker
 from streams.worker.topic_events import TopicEvents
-from streams.config.log_format import PLAIN, LogOptions
 from streams.config.settings import FeedSettings, Settings
 seen = []
 class Runner:
@@ -40,7 +39,7 @@ run_worker.calendar_topic.follow = lambda *_: None
 TopicEvents.follow = lambda *_: None
 run_worker.demand_port = lambda *_: None
 feed = FeedSettings(signal="bgp", kind="gauge", bin=300.0)
-run_worker.run_worker(Settings(feeds={"bgp": feed}), LogOptions("ERROR", "ERROR", False, PLAIN), None)
+run_worker.run_worker(Settings(feeds={"bgp": feed}), "WARNING")
 print(seen, gc.get_freeze_count() > 10_000)
 """
 
