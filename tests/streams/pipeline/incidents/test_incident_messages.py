@@ -110,7 +110,7 @@ def test_incidents_are_scored_against_the_truth(case: Path, capsysbinary: pytest
 
 @pytest.mark.parametrize(
     ("truth", "events", "code", "error"),
-    [("{}\n", "", 1, "truth.jsonl: line 1"), ("", "{}\n", 1, "events: line 1"), ("", None, 2, "CASE and EVENTS")],
+    [("{}\n", "", 1, "truth.jsonl:1: "), ("", "{}\n", 1, "events:1: "), ("", None, 2, "CASE and EVENTS")],
 )
 def test_what_cannot_be_scored(
     case: Path, capsys: pytest.CaptureFixture[str], truth: str, events: str | None, code: int, error: str
