@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
@@ -234,6 +235,7 @@ def test_a_second_process_of_a_source_ends_the_first(made: SourceCluster) -> Non
         minute = next(minutes)
         record = {"at": (START + minute * 60) * 1000, "net": {"as": 3333}, "hits": minute + 1}
         made.send((0, json.dumps(record).encode()))
+        time.sleep(0.05)  # a short log: the second process reads all of it
         return minute
 
     first = made.start()
