@@ -142,14 +142,8 @@ class AtlasReader:
         found: list[ListedProbe] = []
         fields = {"fields": "id,asn_v4,country_code,status_since", "page_size": str(PAGE)}
         for number in range(1, 1000):
-            try:
-                page = page_of(
-                    await self._link.get(f"{self._source.api}/probes/", {**query, **fields, "page": str(number)})
-                )
-            except ValueError as error:
-                raise ConnectionLostError(
-                    "garbage", f"{self._source.api}/probes/: no page of probes: {error}"
-                ) from None
+            asked = {**query, **fields, "page": str(number)}
+            page = await self._link.ask(f"{self._source.api}/probes/", page_of, asked, "no page of probes: ")
             found += page.results
             if page.next is None:
                 break

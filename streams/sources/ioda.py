@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streams.config.network_sources import IodaSource
-from streams.sources.link import ConnectionLostError, Link
+from streams.sources.link import Link
 from streams.sources.poll import STEPS, RangeAnswer
 
 _ENCODER = msgspec.json.Encoder()
@@ -68,7 +68,7 @@ class IodaService:
             kind, code = entity.split("/")
             url = f"{self._source.api}/signals/raw/{entity}"
             query = {"from": str(start), "until": str(stop + self.step), "datasource": self._source.datasource}
-            for ts, value in self._read(url, await link.get(url, query)):
+            for ts, value in await link.ask(url, self._read, query, "no answer of IODA: "):
                 if value is None:
                     answer.unknown.append(ts)
                 else:
@@ -76,8 +76,5 @@ class IodaService:
                     answer.objects.setdefault(ts, []).append(_ENCODER.encode(item))
         return answer
 
-    def _read(self, url: str, body: bytes) -> list[tuple[int, float | None]]:
-        try:
-            return list(signals_of(body, self._source.datasource))
-        except ValueError as error:
-            raise ConnectionLostError("garbage", f"{url}: no answer of IODA: {error}") from None
+    def _read(self, body: bytes) -> list[tuple[int, float | None]]:
+        return list(signals_of(body, self._source.datasource))

@@ -43,15 +43,26 @@ class Link:
         """Return the body of an answer. Raises ConnectionLostError, which names the address without its query."""
         request = self._session.get(url, params=query, allow_redirects=False)
         async with self._naming(url), self.ports.timeout(self._timeout), request as answer:
-            self._check(url, answer)
+            if answer.status != 200:
+                raise self._refused(f"{_shown(url)}: answers {answer.status} {answer.reason}", answer)
             return await _body(url, answer)
 
-    def _check(self, url: str, answer: aiohttp.ClientResponse) -> None:
-        if answer.status == 200:
-            return
-        wait = seconds_asked(answer.headers.get("Retry-After"), self.ports.now) or 0.0
-        reason = "throttled" if answer.status == 429 else "status"
-        raise ConnectionLostError(reason, f"{_shown(url)}: answers {answer.status} {answer.reason}", wait)
+    async def ask(
+        self, url: str, read: Callable[[bytes], Read], query: Mapping[str, str] | None = None, fault: str = ""
+    ) -> Read:
+        """Return what `read` makes of an answer; of its ValueError a ConnectionLostError that begins with `fault`."""
+        body = await self.get(url, query)
+        try:
+            return read(body)
+        except ValueError as error:
+            raise ConnectionLostError("garbage", f"{_shown(url)}: {fault}{error}") from None
+
+    def _refused(
+        self, text: str, answer: aiohttp.ClientResponse | aiohttp.WSServerHandshakeError
+    ) -> ConnectionLostError:
+        """Return the error of an answer with another status than was asked for."""
+        wait = seconds_asked(answer.headers.get("Retry-After") if answer.headers else None, self.ports.now) or 0.0
+        return ConnectionLostError("throttled" if answer.status == 429 else "status", text, wait)
 
     async def stream(self, url: str) -> Stream:
         """Return a websocket that is open until the link ends. Raises ConnectionLostError."""
@@ -73,9 +84,7 @@ class Link:
         except TimeoutError:
             raise ConnectionLostError("slow", f"{place}: no answer in {self._timeout:g} s") from None
         except aiohttp.WSServerHandshakeError as error:
-            wait = seconds_asked(error.headers.get("Retry-After") if error.headers else None, self.ports.now) or 0.0
-            reason = "throttled" if error.status == 429 else "status"
-            raise ConnectionLostError(reason, f"{place}: answers {error.status}", wait) from None
+            raise self._refused(f"{place}: answers {error.status}", error) from None
         except aiohttp.ClientConnectorCertificateError as error:
             reason = _plain(error.certificate_error)
             raise ConnectionLostError("unreachable", f"{place}: its certificate is refused: {reason}") from None

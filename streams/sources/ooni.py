@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from streams.config.network_sources import OoniSource
-from streams.sources.link import ConnectionLostError, Link
+from streams.sources.link import Link
 from streams.sources.poll import RangeAnswer
 
 HOUR = 3600
@@ -149,23 +149,13 @@ class OoniService:
         token: str | None = ""
         while token is not None:
             query = {"list-type": "2", "prefix": prefix, **({"continuation-token": token} if token else {})}
-            body = await link.get(f"{self._source.bucket}/", query)
-            try:
-                keys, token = keys_of(body)
-            except ValueError as error:
-                raise ConnectionLostError("garbage", f"{self._source.bucket}/: {error}") from None
+            keys, token = await link.ask(f"{self._source.bucket}/", keys_of, query)
             found += (key for key in keys if key.endswith(".jsonl.gz"))
         return found
 
     async def _add(self, link: Link, key: str, hour: int, answer: RangeAnswer) -> None:
         """Add the trials of a file; a line that is none is passed on, to be rejected."""
-        url = f"{self._source.bucket}/{key}"
-        body = await link.get(url)
-        try:
-            lines = lines_of(body)
-        except ValueError as error:
-            raise ConnectionLostError("garbage", f"{url}: {error}") from None
-        for line in lines:
+        for line in await link.ask(f"{self._source.bucket}/{key}", lines_of):
             try:
                 place, is_ok = trial_of(line)
             except ValueError:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from streams.config.network_sources import PrometheusSource
-from streams.sources.link import ConnectionLostError, Link
+from streams.sources.link import Link
 from streams.sources.poll import STEPS, RangeAnswer
 
 LOG = logging.getLogger("ebbtide.source")
@@ -89,10 +89,8 @@ class PrometheusService:
     async def _values(self, link: Link, query: str, start: int, stop: int) -> Values:
         step, url = self.step, f"{self._source.url}/api/v1/query_range"
         asked = {"query": query, "start": str(start + step), "end": str(stop + step), "step": str(step)}
-        try:
-            values, warnings = values_of(await link.get(url, asked), step)
-        except ValueError as error:
-            raise ConnectionLostError("garbage", f"{url}: no answer of Prometheus: {error}") from None
+        fault = "no answer of Prometheus: "
+        values, warnings = await link.ask(url, lambda body: values_of(body, step), asked, fault)
         for warning in warnings:
             if warning not in self._warned:
                 LOG.warning("%s warns: %s", url, warning)
