@@ -9,6 +9,7 @@ from typing import Any
 from kafka import TopicPartition
 
 from streams.broker.clients import PATIENCE, reading
+from streams.broker.topics import missing_topic
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
@@ -22,7 +23,7 @@ def read_records(
     Raises BrokerError.
     """
     with reading(kafka) as consumer:
-        parts = [tp for topic in topics for tp in _partitions(consumer, kafka, topic)]
+        parts = [tp for topic in topics for tp in partitions_of(consumer, kafka, topic)]
         consumer.assign(parts)
         ends = consumer.end_offsets(parts)
         _seek(consumer, parts, ends, since)
@@ -35,10 +36,11 @@ def read_records(
                 raise BrokerError(f"topic {', '.join(topics)} at {kafka.address} cannot be read to its end")
 
 
-def _partitions(consumer: Any, kafka: KafkaSettings, topic: str) -> list[TopicPartition]:  # noqa: ANN401
+def partitions_of(consumer: Any, kafka: KafkaSettings, topic: str) -> list[TopicPartition]:  # noqa: ANN401
+    """Return the partitions of a topic in order. Raises BrokerError when it does not exist."""
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
-        raise BrokerError(f"topic {topic} does not exist at {kafka.address}: create it with `ebbtide topics`")
+        raise missing_topic(kafka, topic)
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 

@@ -253,8 +253,13 @@ def demand(kafka: KafkaSettings, topics: Iterable[Topic]) -> dict[str, int]:
     there = existing(kafka, topics)
     for topic in topics:
         if topic.name not in there:
-            raise BrokerError(f"topic {topic.name} does not exist at {kafka.address}: create it with `ebbtide topics`")
+            raise missing_topic(kafka, topic.name)
     return there
+
+
+def missing_topic(kafka: KafkaSettings, name: str) -> BrokerError:
+    """Return the error of a topic that does not exist."""
+    return BrokerError(f"topic {name} does not exist at {kafka.address}: create it with `ebbtide topics`")
 
 
 def check(kafka: KafkaSettings) -> int:

@@ -17,6 +17,7 @@ from msgspec import DecodeError
 from schemas.calendar import CalendarEntry, decode_entry, encode
 from schemas.rejections import one_line
 from streams.broker.clients import PATIENCE, reading, sending
+from streams.broker.topic_reader import partitions_of
 from streams.config.calendar import Calendar
 from streams.config.errors import BrokerError, EbbtideError
 from streams.config.settings import KafkaSettings
@@ -66,11 +67,7 @@ def read(kafka: KafkaSettings) -> Reading:
 def _reader(kafka: KafkaSettings, found: Reading) -> Iterator[tuple[Any, list[TopicPartition]]]:
     """Yield a consumer of all partitions, positioned after the records read so far, and the partitions."""
     with reading(kafka) as consumer:
-        numbers = consumer.partitions_for_topic(kafka.calendar)
-        if not numbers:
-            missing = f"topic {kafka.calendar} does not exist at {kafka.address}"
-            raise BrokerError(f"{missing}: create it with `ebbtide topics`")
-        parts = [TopicPartition(kafka.calendar, number) for number in sorted(numbers)]
+        parts = partitions_of(consumer, kafka, kafka.calendar)
         consumer.assign(parts)
         for tp in parts:
             if tp.partition in found.following:
