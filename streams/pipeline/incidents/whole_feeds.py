@@ -16,7 +16,7 @@ from detectors.incidents.model import IncidentState, OutageRevision
 from detectors.outages.feed_fault import SHARE, common_fall, gather, suspect
 from schemas.bin_report import CountryFalls
 from streams.config.settings import Settings
-from streams.pipeline.common_falls import falls_in, summed
+from streams.pipeline.common_falls import summed
 from streams.pipeline.findings import AREAS
 from streams.pipeline.incidents.feed_faults import SETTLING
 
@@ -36,8 +36,7 @@ class ShardFalls(NamedTuple):
 
     def shows(self, country: str) -> bool:
         """Whether one of its series of a country has fallen."""
-        fall = falls_in(self.falls).get(country)
-        return fall is not None and fall.fell > 0
+        return any(name == country and fell for name, fell in zip(self.falls.countries, self.falls.fell, strict=True))
 
 
 @dataclass(slots=True)
@@ -82,6 +81,11 @@ class FeedVerdict:
     def note_seen(self, reporters: Iterable[str], end: int) -> None:
         """Note who saw a fault in a bin; one that comes late takes back nothing of a newer one."""
         self.seen |= {reporter: max(end, self.seen.get(reporter, end)) for reporter in reporters}
+
+    def suspect(self, outage: OutageRevision) -> None:
+        """Put an outage under suspicion."""
+        needed = SETTLING + AGAIN * outage.bins
+        self.suspected[outage.outage_id] = SuspectedOutage(outage.reporter, outage.country or "", needed)
 
     def is_judge(self, reporter: str) -> bool:
         """Whether a reporter saw the end of the newest fault itself, so that it judges its own outages."""
@@ -151,9 +155,7 @@ class WholeFeeds:
             and (in_fault or is_fresh)
             and self.is_unaware(outage.feed, outage.reporter, outage.updated_at)
         ):
-            verdict.suspected[outage.outage_id] = SuspectedOutage(
-                outage.reporter, outage.country or "", _needed(outage)
-            )
+            verdict.suspect(outage)
             return self._under_suspicion(verdict, outage)
         return outage
 
@@ -182,9 +184,7 @@ class WholeFeeds:
             for outage in incident.outages.values():
                 is_mere = outage.feed == feed and outage.state == "suspected" and outage.is_announced
                 if is_mere and not outage.suspected_fault and outage.reporter and not verdict.is_judge(outage.reporter):
-                    verdict.suspected[outage.outage_id] = SuspectedOutage(
-                        outage.reporter, outage.country or "", _needed(outage)
-                    )
+                    verdict.suspect(outage)
                     yield replace(outage, suspected_fault=True)
 
     def real(
@@ -227,7 +227,3 @@ def _shows(trial: SuspectedOutage, parts: Mapping[str, ShardFalls]) -> bool | No
     if trial.reporter.startswith(AREA):
         return any(part.shows(trial.country) for part in parts.values())
     return parts[trial.reporter].shows(trial.country) if trial.reporter in parts else None
-
-
-def _needed(outage: OutageRevision) -> int:
-    return SETTLING + AGAIN * outage.bins
