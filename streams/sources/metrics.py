@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, start_http_server
@@ -11,6 +11,8 @@ from streams.sources.link import REASONS
 from streams.sources.stage import SourceStage, SourceTally
 
 REJECTED = ("not-json", "not-protobuf", "wrong-type", "missing-field", "bad-time", "out-of-range")
+_OF_RECORDS = ("records", "measurements", "left_out", "bad_networks", "unknown", "duplicates", "gap_seconds")
+TALLIED = (*_OF_RECORDS, "zeros", "unmeasured", "exporter_gap_seconds")
 
 
 class SourceMetrics:
@@ -50,12 +52,10 @@ class SourceMetrics:
 
     def _start(self, feeds: Mapping[str, str], silent_after: Mapping[str, float]) -> None:
         """Create every series, so that Prometheus sees its first increase."""
-        plain = (self.lag, self.records, self.measurements, self.left_out, self.bad_networks, self.lost)
+        gauges = (self.lag, self.exporters, self.silent_exporters)
         for name, feed in feeds.items():
             self.up.labels(name, feed)
-            for metric in (*plain, self.unknown, self.duplicates, self.gap_seconds, self.exporters):
-                metric.labels(name)
-            for metric in (self.silent_exporters, self.zeros, self.unmeasured, self.exporter_gap_seconds):
+            for metric in (*gauges, self.lost, *(counter for counter, _ in self.tallied())):
                 metric.labels(name)
             for reason in REASONS:
                 self.reconnects.labels(name, reason)
@@ -63,6 +63,11 @@ class SourceMetrics:
                 self.rejected.labels(name, reason)
         for name, seconds in silent_after.items():
             self.silent_after.labels(name, feeds[name]).set(seconds)
+
+    def tallied(self) -> Iterator[tuple[Counter, str]]:
+        """Yield the counters that show a field of `SourceTally` of the same name, each with that name."""
+        for field in TALLIED:
+            yield getattr(self, field), field
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"ebbtide_source_{name}", text, ("source", *labels), registry=self.registry)
@@ -106,7 +111,7 @@ class SourceRecorder:
         if stage.newest is not None:
             metrics.event_time.labels(name).set(stage.newest)
         metrics.lag.labels(name).set(lag)
-        for counter, field in self._counters():
+        for counter, field in metrics.tallied():
             counter.labels(name).inc(getattr(tally, field) - getattr(before, field))
         if (coverage := stage.gather.coverage) is not None:
             metrics.exporters.labels(name).set(len(coverage.exporters))
@@ -115,9 +120,3 @@ class SourceRecorder:
             metrics.rejected.labels(name, reason).inc(number - before.rejected[reason])
         self._before = deepcopy(tally)
         return has_data
-
-    def _counters(self) -> tuple[tuple[Counter, str], ...]:
-        """Return the counters, each with the field of the tally that it shows."""
-        fields = ("records", "measurements", "left_out", "bad_networks", "unknown", "duplicates", "gap_seconds")
-        of_exporters = ("zeros", "unmeasured", "exporter_gap_seconds")
-        return tuple((getattr(self._metrics, field), field) for field in (*fields, *of_exporters))
