@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+
+from tests import programs
 
 FLAGS = (
     "--headless",
@@ -30,13 +29,9 @@ JAVASCRIPT = "profile.managed_default_content_settings.javascript"
 
 def demand() -> tuple[str, str]:
     """Return the browser and its driver; skip the test, or fail it when EBBTIDE_REQUIRE_CHROMIUM is set, without."""
-    found = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in found:
-        missing = "the pages need chromium and chromedriver (Debian: chromium, chromium-driver)"
-        if os.environ.get("EBBTIDE_REQUIRE_CHROMIUM"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return str(found[0]), str(found[1])
+    missing = "the pages need chromium and chromedriver (Debian: chromium, chromium-driver)"
+    program, driver = programs.demand(("chromium", "chromedriver"), missing, "EBBTIDE_REQUIRE_CHROMIUM")
+    return program, driver
 
 
 @contextmanager

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests import programs
 from tests.ebbtide import wait_for
 from tests.kafka import free_ports
 
@@ -24,13 +21,8 @@ def program(name: str) -> str:
 
     Skips the test where it is missing, and fails it when the environment demands it.
     """
-    path = shutil.which(name)
-    if path is None:
-        text = f"{name} is not installed (Debian's prometheus and prometheus-alertmanager)"
-        if os.environ.get(DEMANDED):
-            pytest.fail(f"{text}, and {DEMANDED} is set")
-        pytest.skip(text)
-    return path
+    missing = f"{name} is not installed (Debian's prometheus and prometheus-alertmanager)"
+    return programs.demand((name,), missing, DEMANDED)[0]
 
 
 def run(name: str, *arguments: object, given: bytes = b"", at: Path | None = None) -> str:

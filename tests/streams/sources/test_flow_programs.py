@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -24,6 +23,7 @@ from typing import Any
 import pytest
 
 from streams.broker import topics
+from tests import programs
 from tests.ebbtide import PROGRAM, Cluster, env, wait_for
 from tests.kafka import ApacheKafka
 from tests.streams.sources.helpers import START
@@ -67,13 +67,9 @@ kafka_history_roundoff[k]: m
 
 def demand() -> tuple[str, str]:
     """Return nfacctd and softflowd; skip the test, or fail it when EBBTIDE_REQUIRE_FLOWS is set, without."""
-    found = [shutil.which(name, path=f"{os.environ.get('PATH')}:/usr/sbin") for name in ("nfacctd", "softflowd")]
-    if None in found:
-        missing = "flows need nfacctd and softflowd (Debian: pmacct, softflowd)"
-        if os.environ.get("EBBTIDE_REQUIRE_FLOWS"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return str(found[0]), str(found[1])
+    missing, path = "flows need nfacctd and softflowd (Debian: pmacct, softflowd)", f"{os.environ['PATH']}:/usr/sbin"
+    collector, exporter = programs.demand(("nfacctd", "softflowd"), missing, "EBBTIDE_REQUIRE_FLOWS", path)
+    return collector, exporter
 
 
 def packet(source: str, port: int, size: int) -> bytes:
