@@ -1,0 +1,110 @@
+"""The HTML pages of lists, of one outage, and of the series of an entity."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from streams.config.settings import MetricsSettings
+from tests.streams.worker.web.pages import VIEW, made, page
+from tests.streams.worker.web.site import START, read, story
+
+DASHBOARDS = Path(__file__).parents[4] / "deploy" / "grafana" / "dashboards"
+
+
+def test_lists_are_asked_by_a_form() -> None:
+    """Empty fields ask for nothing; the answer keeps what was asked, and links to the same as JSON and to more."""
+    shown = page(VIEW, "/outages?country=&asn=41&state=")
+    assert "AS41" in shown.text
+    assert "AS7" not in shown.text
+    assert "./api/v1/outages?asn=41&limit=100" in shown.links
+    more = page(VIEW, "/outages?limit=3&state=open")
+    (link,) = [link for link in more.links if "cursor=" in link]
+    assert "AS5" in page(VIEW, link.removeprefix(".")).text
+
+
+@pytest.mark.parametrize("asked", ["country=az", "country=%20Az", "asn=AS41", "asn=as41%20", "asn=41"])
+def test_a_form_takes_what_people_type(asked: str) -> None:
+    """In small letters, with the letters of an AS, with a space at either end, as a phone's keyboard puts it."""
+    text = page(VIEW, f"/outages?{asked}").text
+    assert "AS41" in text
+    assert "AS7" not in text
+
+
+def test_the_page_of_an_outage_is_complete() -> None:
+    """It has the reason, details, the incident, and the bins as a table."""
+    outage = next(found for found in VIEW.outages() if (found.entity, found.feed) == ("asn/1", "traffic"))
+    shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
+    assert outage.explain["reason"] in shown.text
+    assert "97 % lost: 1.57 measured, 52.6 Mbit/s expected" in shown.text
+    assert "9 networks of Iran" in shown.text
+    assert [tag for tag, _ in shown.tags].count("tr") == 1 + 48
+    assert f"../api/v1/outages/{outage.outage_id}" in shown.links
+
+
+def test_a_suppressed_outage_shows_the_note_of_the_calendar() -> None:
+    """An outage that the calendar suppresses shows the note of the entry."""
+    outage = VIEW.outages()[0]
+    mine = msgspec.structs.replace(outage, suppressed_by="0123", explain={**outage.explain, "calendar": "an exam"})
+    view = dataclasses.replace(VIEW, outages=lambda: [mine])
+    assert "an exam" in page(view, f"/outages/{mine.outage_id}", "/outages/{id}", id=mine.outage_id).text
+
+
+@pytest.mark.parametrize("entity", ["AS3", "3", "asn/3"])
+def test_all_series_of_a_network_are_shown(entity: str) -> None:
+    """Asked for in any way that names it: a picture of each, what goes on, and its outages."""
+    shown = page(VIEW, f"/series?entity={entity}")
+    text = re.sub(r"\s+", " ", shown.text)
+    assert text.index("reach active-probing") < text.index("traffic, mobile traffic") < text.index("97 % lost")
+    assert text.count("outage ongoing") == 2
+    assert [tag for tag, _ in shown.tags].count("svg") == 1 + 2 + 2
+    assert "./api/v1/series/asn/3" in shown.links
+
+
+def test_grafana_is_linked_where_it_has_the_entity() -> None:
+    """Its dashboard shows what is on the watch list; the dashboards are those of `deploy/grafana`."""
+    configured = msgspec.structs.replace(VIEW.settings, metrics=MetricsSettings(watch=("asn/3",)))
+    view = dataclasses.replace(VIEW, settings=configured)
+    link = "https://grafana.example/ebbtide/d/ebbtide-entity?var-entity=asn/3"
+    assert link in page(view, "/series?entity=AS3").links
+    outage = next(outage for outage in VIEW.outages() if outage.entity == "asn/3").outage_id
+    assert link in page(view, f"/outages/{outage}", "/outages/{id}", id=outage).links
+    assert not [link for link in page(view, "/series?entity=AS1").links if "ebbtide-entity" in link]
+    names = [json.loads(file.read_bytes())["uid"] for file in DASHBOARDS.glob("*.json")]
+    assert {"ebbtide-overview", "ebbtide-entity"} <= set(names)
+
+
+def test_an_entity_without_measurements_has_a_page() -> None:
+    """Its name stays text, and no name at all is a wrong question; a young network has nothing expected of it yet."""
+    assert "This worker does not measure it" in page(VIEW, "/series?entity=region/%3Cb%3E").text
+    request = make_mocked_request("GET", "/series?entity=")
+    assert made(VIEW, "/series", request).status == 400
+    young = read(story()[: 50 * 4])
+    assert "warming up" in page(young, "/series?entity=1").text
+
+
+def test_an_ended_outage_shows_its_worst() -> None:
+    """Not the drop at its end, which is zero."""
+    outage = next(found for found in VIEW.outages() if found.state == "closed")
+    shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
+    assert "At worst 100 % lost; at the end: " in shown.text
+    assert "100 % lost at worst" in page(VIEW, "/outages?country=AZ").text
+
+
+def test_bins_that_are_not_kept_are_not_drawn() -> None:
+    """An outage that was over before the oldest bin has no picture, and one of a series that is gone has none."""
+    start, end = "2019-12-24T00:00:00Z", "2019-12-24T01:00:00Z"
+    old = [
+        msgspec.structs.replace(outage, started_at=start, ended_at=end, state="closed") for outage in VIEW.outages()[:1]
+    ]
+    assert START < 1_577_232_000
+    text = page(dataclasses.replace(VIEW, outages=lambda: old, incidents=list), "/").text
+    assert "no bins kept" in text
+    gone = dataclasses.replace(VIEW, histories=lambda outages: [lambda: None for _ in outages])
+    assert page(gone, "/").text.count("no bins kept") == 16
