@@ -3,8 +3,8 @@
 A wrong clock is one of many. So time is what more than half of the entities have reached, of those that measured while
 some of them went a whole bin by their own clocks: others than these have fallen silent, or were never there.
 
-Silence is no disagreement: where most fall silent at once, time follows those that are left, a bin behind them, as long
-as nobody contradicts them. Such a stretch ends with a measurement that is older than others of it by more than the
+Silence is no disagreement: where most fall silent at once, time follows the others, a bin behind them, as long as
+nobody contradicts them. Such a stretch ends with a measurement that is older than others of it by more than the
 lateness.
 """
 

@@ -144,7 +144,7 @@ def _sources() -> list[AnyPanel]:
     age = "Time since the newest record of each source."
     unknown = "Networks and bins of which a source says nothing, since their exporters are silent."
     return [
-        graph("Source records", "Records read, and those that fit no mapping.", "cps", (8, 8))
+        graph("Source records", "Records read, and records that fit no mapping.", "cps", (8, 8))
         .with_target(over_time(f"sum by (source) (rate(ebbtide_source_records_total{EACH}))", "{{source}}", "records"))
         .with_target(
             over_time(

@@ -69,7 +69,7 @@ def _letters(kafka: KafkaSettings) -> Iterator[DeadLetter]:
 
 
 def _sent(kafka: KafkaSettings, letters: Iterator[DeadLetter]) -> dict[str, int]:
-    """Send those that are whole measurements, keyed by their entity, and return how many were and were not."""
+    """Send each letter that is a whole measurement, keyed by its entity, and return how many were and were not."""
     place, counts = placing(kafka), {"sent again": 0, "still unusable": 0}
     with sending(kafka, kafka.measurements) as send:
         for letter in letters:

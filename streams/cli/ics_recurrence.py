@@ -21,7 +21,7 @@ Moment: TypeAlias = datetime | date
 
 
 class ImportWindow(NamedTuple):
-    """Which events are imported: those that end after `since` and start before `until`."""
+    """Which events are imported: all that end after `since` and start before `until`."""
 
     since: datetime
     until: datetime

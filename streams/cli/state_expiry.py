@@ -1,4 +1,4 @@
-"""Ends what goes on in the topics of outages and incidents, for a group whose state will not be used again."""
+"""Ends the ongoing outages and incidents of their topics, for a group whose state will not be used again."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class CoverageRule(NamedTuple):
 
 @dataclass(slots=True)
 class CoverageTally:
-    """Counts: zeros that were said, series and bins of which nothing was said, seconds of silence of all exporters."""
+    """Counts: zeros that were sent, series and bins without a measurement, seconds of silence of all exporters."""
 
     zeros: int = 0
     unmeasured: int = 0

@@ -43,7 +43,7 @@ class _Columns(NamedTuple):
 class JsonDecoder:
     """Decodes as the settings of a source say. `is_flat`: names with dots are columns of a table.
 
-    `enrichment`: what to look up in tables, by default those that the settings name, without metadata.
+    `enrichment`: what to look up in tables, by default the tables that the settings name, without metadata.
     """
 
     def __init__(self, source: SourceSettings, is_flat: bool = False, enrichment: Enrichment | None = None) -> None:

@@ -40,7 +40,7 @@ class SourceMetrics:
         self.rejected = self._counter("rejected", "Objects that fit no mapping.", "reason")
         self.unknown = self._counter("unknown", "Values that the service does not know.")
         self.duplicates = self._counter("duplicates", "Records that came again.")
-        self.gap_seconds = self._counter("gap_seconds", "Length of the times of which nothing can be known.")
+        self.gap_seconds = self._counter("gap_seconds", "Seconds in which nothing can be known.")
         self.exporters = self._gauge("exporters", "Exporters that the source knows.")
         self.silent_exporters = self._gauge("silent_exporters", "Exporters that did not measure the newest bin whole.")
         self.zeros = self._counter("zeros", "Measurements of 0: healthy exporters report nothing of a network.")

@@ -17,7 +17,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `offset`: first record to read again. `newest`: event time (Unix seconds) reached before it; None for none.
     `sent`: rounds up to this one (see `PartClock`) are sent, as far as they are of records before `done`.
-    `gaps`: newest times of which nothing could be known.
+    `gaps`: newest times in which nothing could be known.
     """
 
     offset: int = 0

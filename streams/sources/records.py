@@ -90,7 +90,7 @@ class Decoder(Protocol):
         """Return the rows of a chunk. Never raises for what is in a record."""
 
 
-#: Start and end (Unix seconds) of a time of which nothing can be known any more.
+#: Start and end (Unix seconds) of a time in which nothing can be known any more.
 Gap: TypeAlias = tuple[int, int]
 
 

@@ -34,7 +34,7 @@ class SourceTally:
 
     `rejected`: by reason. `bad_networks`: networks that are 0, reserved or private. `without_network`: objects that
     name no other. `unknown`: values that the service does not know. `duplicates`: records that came again.
-    `gap_seconds`: length of the times of which nothing can be known. `zeros`, `unmeasured`, `exporter_gap_seconds`: see
+    `gap_seconds`: seconds in which nothing can be known. `zeros`, `unmeasured`, `exporter_gap_seconds`: see
     `CoverageTally`.
     """
 

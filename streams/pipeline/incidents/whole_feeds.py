@@ -1,6 +1,6 @@
 """Whether a feed is at fault as a whole, and which outages are under suspicion for it that their shard opened.
 
-A shard knows its own series only: where it has few, or those that fall are elsewhere, it sees no fault. Here the falls
+A shard knows its own series only: where it has few, or the falls are elsewhere, it sees no fault. Here the falls
 of all shards are added up, and the sum is judged as a single shard judges. A shard that sees the fault itself judges
 its own outages; those of the others are under suspicion until the bins after the fault show them.
 """
@@ -190,7 +190,7 @@ class WholeFeeds:
     def real(
         self, feed: str, end: int, parts: Mapping[str, ShardFalls], newest: Mapping[str, OutageRevision]
     ) -> Iterator[OutageRevision]:
-        """Count a bin for the outages under suspicion, and yield those that are real after all.
+        """Count a bin for the outages under suspicion, and yield the outages that are real after all.
 
         `newest`: revisions of this instant by outage id, where there are any.
         """
