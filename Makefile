@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: power demo help test check lint lock audit fuzz bench bench-detect bench-sources recovery soak idle latency incident-latency scaling limits calibration constants drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: power demo docs help test check lint lock audit fuzz bench bench-detect bench-sources recovery soak idle latency incident-latency scaling limits calibration constants drill scoreboard situations schemas dashboards screenshot clean
 
 # The demo needs no tools of development: it has a small environment of its own.
 DEMO := .venv-demo
@@ -106,6 +106,10 @@ fuzz: $(STAMP)  ## all decoders and the whole pipeline, ten minutes each; SECOND
 	mkdir -p var/fuzz
 	$(BIN)/python -m tests.fuzz.pipeline --seconds $(SECONDS)
 	$(BIN)/python -m tests.fuzz -max_total_time=$(SECONDS) -artifact_prefix=var/fuzz/ var/fuzz tests/fuzz/corpus
+
+docs: $(STAMP)  ## the documentation as a site with search, in var/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file deploy/site/mkdocs.yml
+	@echo "make: to read it, python3 -m http.server --directory var/site --bind 127.0.0.1 8000"
 
 screenshot: $(STAMP)  ## docs/page.png
 	$(BIN)/python -m tests.screenshot docs/page.png
