@@ -63,13 +63,15 @@ def _metadata(settings: Settings) -> Iterator[str]:
 
 def _sources(settings: Settings) -> Iterator[str]:
     from streams.config.sources import FilesSource
+    from streams.sources.enrichment import enrichment_of
     from streams.sources.lines import file_input
 
     errors: list[Exception] = []
     for name, source in settings.sources.items():
         try:
+            enrichment = enrichment_of(settings, name)
             if isinstance(source, FilesSource):
-                file_input(source, name)
+                file_input(source, name, enrichment=enrichment)
         except EbbtideError as error:
             errors.append(error)
     if errors:

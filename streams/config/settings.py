@@ -21,8 +21,8 @@ from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.limits import FIXED, Limits, LimitsSettings, Memory, limits_of
 from streams.config.secret import Secret, one_of
+from streams.config.source_checks import SourceCase, check_source
 from streams.config.source_types import AnySource
-from streams.config.sources import check_source
 from streams.config.types import Duration as Duration
 from streams.config.types import Entity, Limit, Name, Natural, Port, Section, WebAddress, check_secrets
 
@@ -246,16 +246,13 @@ class Settings(Section, frozen=True):
     def __post_init__(self) -> None:
         for name, source in self.sources.items():
             if source.feed not in self.feeds:
-                raise ValueError(f"sources.{name}: `feed` {source.feed!r} is not in [feeds]")
+                raise ValueError(f"{source.feed!r} is not in [feeds] - at `$.sources.{name}.feed`")
+            feed = self.feeds[source.feed]
+            has_metadata = self.metadata.file is not None
             try:
-                check_source(source, self.feeds[source.feed].kind)
+                check_source(SourceCase(source, feed.kind, float(feed.bin), feed.absent, has_metadata, self.kafka))
             except ValueError as error:
-                raise ValueError(f"sources.{name}: {error}") from None
-            country = source.mapping.given().get("country")
-            if country is not None and country.metadata and self.metadata.file is None:
-                raise ValueError(f"sources.{name}: `fields.country`: `metadata` needs a `file` in [metadata]")
-            if source.says_zero(self.feeds[source.feed].kind) and self.feeds[source.feed].absent == "zero":
-                raise ValueError(f'sources.{name} says zero itself: feeds.{source.feed}: `absent` is "missing"')
+                raise ValueError(f"{error} - at `$.sources.{name}`") from None
 
     def rule(self, feed: str) -> Rule:
         """Return the parameters of a feed's detector."""

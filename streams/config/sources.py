@@ -267,24 +267,3 @@ class PmacctSource(KafkaSource, tag="pmacct", frozen=True):
     def kept(self) -> Keep:
         """Purges only, not the events around them."""
         return self.keep or {"event_type": "purge"}
-
-
-_ONLY_FOR: Final = {"of": ("ratio",), "member": ("distinct", "presence"), "up": ("presence",)}
-
-
-def check_source(source: SourceSettings, kind: Kind) -> None:
-    """Raise ValueError when the fields do not suffice for the feed's kind."""
-    given = source.mapping.given()
-    needs = {"ratio": ("value", "of"), "distinct": ("member",), "presence": ("member", "up")}.get(kind, ())
-    for name in ("ts", *needs):
-        if name not in given:
-            raise ValueError(f"`fields` has no `{name}`, which a feed of kind `{kind}` needs")
-    if not {"asn", "country", "region"} & set(given):
-        raise ValueError("`fields` has none of `asn`, `country` and `region`")
-    if "country" in given and given["country"].metadata and "asn" not in given:
-        raise ValueError("`fields.country`: `metadata` needs `fields.asn`")
-    for name, kinds in _ONLY_FOR.items():
-        if name in given and kind not in kinds:
-            raise ValueError(f"`fields.{name}` has no effect in a feed of kind `{kind}`")
-    if source.fields.exporter is not None and kind != "count":
-        raise ValueError(f"`fields.exporter` has no effect in a feed of kind `{kind}`")

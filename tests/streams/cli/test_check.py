@@ -28,6 +28,9 @@ severities = ["majr"]
 [alerts.receivers.noc]
 type = "slack"
 url_file = "nowhere"
+[sources.flows]
+type = "goflow2"
+feed = "flow"
 [metadata]
 file = "none.csv"
 """
@@ -75,10 +78,21 @@ def test_check_names_all_faults_at_once(tmp_path: Path) -> None:
         "bad.toml:9: feeds.other: Object missing required field `signal`",
         "bad.toml:14: alerts.routes.0.severities.0: Invalid enum value 'majr': did you mean `major`?; "
         "valid are major, partial, total",
+        "bad.toml:20: sources.flows.feed: 'flow' is not in [feeds]",
         "none.csv: cannot be read: No such file or directory",
         "alerts.receivers.noc.url_file nowhere: cannot be read: No such file or directory",
-        "bad.toml: 10 faults",
+        "bad.toml: 11 faults",
     ]
+
+
+def test_a_table_of_prefixes_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+    """The source would not start; `check` names the file."""
+    fields = '[sources.flows.fields]\nasn = { path = "src", prefixes = "nowhere.txt" }\n'
+    feed = '[feeds.flows]\nsignal = "traffic"\nkind = "count"\nbin = "5m"\n'
+    (tmp_path / "ebbtide.toml").write_text(f'{feed}[sources.flows]\ntype = "goflow2"\nfeed = "flows"\n{fields}')
+    done = ebbtide("check", "--offline", cwd=tmp_path)
+    assert done.returncode == 1
+    assert b"nowhere.txt: cannot be read: No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,17 @@ from streams.sources.records import DecodedRecords, LineRecord, Row
 START = 1_700_000_040  # the start of a minute
 
 
-def settings(fields: str, kind: str = "count", more: str = "", bin_width: str = "1m") -> Settings:
-    """Return settings with one feed `f` and one source `s` of files; `fields` and `more` as in TOML."""
-    text = f'[feeds.f]\nsignal = "traffic"\nkind = "{kind}"\nbin = "{bin_width}"\n'
-    return from_builtins(
-        tomllib.loads(f'{text}[sources.s]\ntype = "files"\nfeed = "f"\n[sources.s.fields]\n{fields}\n{more}')
-    )
+FILES = 'type = "files"'
+TOPIC = 'type = "kafka"\ntopic = "theirs"'
+
+
+def settings(
+    fields: str, kind: str = "count", more: str = "", bin_width: str = "1m", source: str = FILES, kafka: str = ""
+) -> Settings:
+    """Return settings with a feed `f` and a source `s`; `fields`, `more`, `source` and `kafka` are lines of TOML."""
+    feed = f'[feeds.f]\nsignal = "traffic"\nkind = "{kind}"\nbin = "{bin_width}"\n'
+    head = f'[kafka]\n{kafka}\n{feed}[sources.s]\nfeed = "f"\n{source}\n'
+    return from_builtins(tomllib.loads(f"{head}[sources.s.fields]\n{fields}\n{more}"))
 
 
 def line(value: object, offset: int = 0, **more: Any) -> LineRecord:  # noqa: ANN401

@@ -275,7 +275,7 @@ def test_the_feed_of_such_a_source_treats_silence_as_unknown() -> None:
     given: Settings = settings(FIELDS)
     assert not given.feeds["f"].silence_is_zero
     assert settings('ts = "t"\nasn = "a"').feeds["f"].silence_is_zero
-    with pytest.raises(ValueError, match=r"sources.s says zero itself: feeds.f: `absent` is"):
+    with pytest.raises(ValueError, match=r"it says zero itself: feeds.f: `absent` is"):
         settings(FIELDS, kind='count"\nabsent = "zero')
     with pytest.raises(ValueError, match=r"`fields.exporter` has no effect in a feed of kind `gauge`"):
         settings(FIELDS, "gauge")

@@ -8,8 +8,9 @@ import pytest
 
 from streams.config.errors import SettingsError
 from streams.config.settings import from_builtins
+from streams.sources.json_decoder import JsonDecoder
 from streams.sources.records import LineRecord
-from tests.streams.sources.helpers import decoded, line, settings
+from tests.streams.sources.helpers import TOPIC, decoded, line, settings
 
 NOW = 1_466_089_500  # Unix seconds
 
@@ -148,9 +149,10 @@ ts = { kafka_timestamp = true }
 asn = { key = true }
 country = { header = "cc" }"""
     record = LineRecord(b"{}", 0, b"AS3333", (("x", b"y"), ("cc", b"NL")), 1_466_089_500_250)
-    (row,) = decoded(fields, record).rows
+    decoder = JsonDecoder(settings(fields, source=TOPIC).sources["s"])
+    (row,) = decoder.decode([record]).rows
     assert (row.ts, row.series[:2]) == (1_466_089_500.25, (3333, "NL"))
-    without = decoded(fields, LineRecord(b"{}", 0))
+    without = decoder.decode([LineRecord(b"{}", 0)])
     assert [rejected.reason for rejected in without.rejected] == ["missing-field"]
 
 
@@ -291,5 +293,5 @@ def test_a_mapping_that_cannot_be_is_refused_at_once(fields: str, kind: str, fau
 
 def test_a_source_needs_its_feed() -> None:
     """A feed that is not there is named."""
-    with pytest.raises(ValueError, match=r"sources\.s: `feed` 'g' is not in \[feeds\]"):
+    with pytest.raises(ValueError, match=r"'g' is not in \[feeds\] - at `\$\.sources\.s\.feed`"):
         from_builtins({"sources": {"s": {"type": "files", "feed": "g", "fields": {"ts": "t", "asn": "a"}}}})
