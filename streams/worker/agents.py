@@ -108,6 +108,13 @@ class Worker:
         """Return the newest revision of each incident that is not over, if this worker groups them."""
         return [incident for stage in self.grouping.stages.values() for incident in stage.open_incidents.values()]
 
+    def incidents_of_all(self) -> list[Incident]:
+        """Return the incidents that are not over, of any worker: as in their topic, and those here, which are newer."""
+        here, over = self.open_incidents(), {incident.incident_id for incident in self.ended.incidents}
+        there = {incident.incident_id: incident for incident in self.topic_events.incidents.lasting()}
+        newest = {**there, **{incident.incident_id: incident for incident in here}}
+        return [incident for name, incident in newest.items() if name not in over]
+
     def release(self) -> None:
         """Forget all state: what is assigned next is loaded from the snapshots, and what they lack is read again."""
         self.recent_bins.clear()

@@ -51,7 +51,7 @@ def build(settings: Settings, partitions: int, data_dir: str, reference: Referen
     publisher = Publisher(app, settings, app.watchdog.check)
     worker = Worker(settings, app, table, metrics, publisher, time.monotonic, app.watchdog.check, reference)
     app.ebbtide, app.log_guard = worker, worker.guard
-    metrics.state = StateMetrics(settings, worker.scored_stages, worker.open_incidents)
+    metrics.state = StateMetrics(settings, worker.scored_stages, worker.open_incidents, worker.incidents_of_all)
     _add_agents(app, worker)
     _add_signals(app, worker, table)
     add_pages(app.web.web_app, worker)

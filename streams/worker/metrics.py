@@ -47,7 +47,7 @@ class Metrics:
         flow = (self.binned, self.late, self.misplaced, self.outages, self.delay)
         now = (self.series, self.ongoing, self.open_bins, self.areas_left_out)
         areas = (self.findings_late, self.feed_unawaited, self.partials_late, self.area_series, self.area_bins_waiting)
-        for by_feed in (*flow, *now, *areas, self.fault, self.faults, self.suspected_faults):
+        for by_feed in (*flow, *now, *areas, self.faults, self.suspected_faults):
             for feed in feeds:
                 by_feed.labels(feed)
         for reason in reasons:
@@ -101,7 +101,9 @@ class Metrics:
         self.newest = self._gauge("last_event_timestamp_seconds", "Newest event time that moved the watermark.", "feed")
         self.silence = self._gauge("feed_silence_seconds", "Time in which the newest event time has not moved.", "feed")
         self.stalled = self._gauge("feed_stalled", "1 when a feed was silent for two bins and its lateness.", "feed")
-        self.fault = self._gauge("feed_fault", "1 while most series of a feed fall at once.", "feed")
+        self.fault = self._gauge(
+            "feed_fault", "1 while most series of a feed, of all partitions, fall at once.", "feed"
+        )
         self.metadata = self._gauge("metadata_entities", "Networks and regions that the metadata names or weighs.")
         self.broken = self._gauge("metadata_broken", "1 while the metadata file cannot be read.")
         self.findings_waiting = self._gauge("findings_waiting", "Event times whose findings wait for reporters.")
@@ -114,7 +116,9 @@ class Metrics:
         self.feed_unawaited = self._gauge(
             "feed_unawaited_partitions", "Partitions in which a silent feed is not waited for.", "feed"
         )
-        self.suspected_faults = self._gauge("held_outages", "Outages held back: the feed may have a fault.", "feed")
+        self.suspected_faults = self._gauge(
+            "held_outages", "Outages held back: incidents have them as a fault of the feed.", "feed"
+        )
         self.lag = self._gauge("partition_lag_messages", "Messages not read yet.", "partition")
         self.transaction = self._gauge(
             "transaction_open_seconds",

@@ -67,7 +67,7 @@ class _Page(NamedTuple):
 
 def _count_outages(metrics: Metrics, reading: ScrapedState) -> None:
     ongoing = Counter(outage.feed for outage in reading.outages)
-    suspected_faults = Counter(outage.feed for outage in reading.outages if outage.explain.get("held"))
+    suspected_faults = Counter(outage.feed for outage in reading.in_faults())
     for name in reading.feeds:
         metrics.ongoing.labels(name).set(ongoing[name])
         metrics.suspected_faults.labels(name).set(suspected_faults[name])
@@ -105,7 +105,6 @@ def _refresh_feeds(worker: Worker) -> None:
         metrics.areas_left_out.labels(name).set(sum(stage.left_out(name) for stage in stages))
         for limit, share in limits_used(worker, name).items():
             metrics.limit_used.labels(name, limit).set(share)
-        metrics.fault.labels(name).set(any(feed.detector.scalars["fault"] for feed in feeds))
 
 
 def limits_used(worker: Worker, feed: str) -> dict[str, float]:
@@ -123,6 +122,9 @@ def _refresh_incidents(worker: Worker) -> None:
     metrics.incidents_delay.clear()
     for delay in delays(worker):
         metrics.incidents_delay.labels(delay.feed or "all", partition_of(delay.shard)).set(delay.seconds)
+    metrics.fault.clear()  # a worker without the incidents does not know it
     stopped = [grouping.watermarks.stopped() for grouping in groupings]
     for name in worker.settings.feeds:
         metrics.feed_unawaited.labels(name).set(sum(len(shards.get(name, ())) for shards in stopped))
+        if groupings:
+            metrics.fault.labels(name).set(any(grouping.is_at_fault(name) for grouping in groupings))

@@ -62,6 +62,11 @@ class NewestRevisions(Generic[E]):
         newest = sorted(self._over.items(), key=lambda item: item[1].updated_at)[-self._limit :]
         self._over = dict(newest)
 
+    def lasting(self) -> list[E]:
+        """Return what is not over."""
+        with self._lock:
+            return list(self._ongoing.values())
+
     def values(self) -> list[E]:
         """Return all that is kept."""
         with self._lock:

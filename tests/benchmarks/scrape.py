@@ -75,7 +75,7 @@ def worker_of(settings: Settings, partitions: Sequence[MeasurementStage], incide
     worker = Worker(settings, cast("Any", app), {}, metrics, cast("Any", None), lambda: 0.0, lambda: None)
     worker.topic_events.is_whole = True
     worker.partitions = {partition.number: partition for partition in partitions}
-    metrics.state = StateMetrics(settings, lambda: partitions, lambda: incidents)
+    metrics.state = StateMetrics(settings, lambda: partitions, lambda: incidents, lambda: incidents)
     return worker
 
 

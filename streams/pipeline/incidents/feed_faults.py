@@ -54,7 +54,7 @@ def _doubts(
         ends = [end for end, status in statuses.items() if status.fault]
         if ends:
             since, until = min(ends) - width, float(max(ends))
-            yield _extended(doubt, since, until, at) if doubt else _opened(DOUBTED_FEED, feed, since, at, until)
+            yield _extended(doubt, since, until, at) if doubt else opened(DOUBTED_FEED, feed, since, at, until)
         elif doubt and newest[feed] - (doubt.ended_at or 0.0) >= SETTLING * width:
             yield replace(_next(doubt, at), state="retracted")
 
@@ -73,7 +73,7 @@ def _stops(
     for feed, seconds in sorted(behind.items()):
         stop, width = _running(state, feed, STOPPED_FEED), float(settings.feeds[feed].bin)
         if stop is None and feed in silent and len(silent) < len(behind):
-            yield _opened(STOPPED_FEED, feed, float(newest[feed]), at)
+            yield opened(STOPPED_FEED, feed, float(newest[feed]), at)
         elif stop is not None:
             empty_until, back = _return_of(stop, bins.get(feed, {}))
             back = newest[feed] if empty_until is None and seconds <= width else back
@@ -118,6 +118,12 @@ def is_steady(feed: str, settings: Settings) -> bool:
     return feed in settings.feeds and settings.feeds[feed].kind != "presence"
 
 
+def falls_together(state: IncidentState, feed: str) -> bool:
+    """Return whether most series of a feed fall together, of all partitions, and no other feed shows the same."""
+    faults = [incident for incident in state.incidents.values() if incident.fault == feed and not incident.refuted]
+    return any(outage.kind == DOUBTED_FEED and outage.running for fault in faults for outage in fault.outages.values())
+
+
 def _running(state: IncidentState, feed: str, kind: str) -> OutageRevision | None:
     """Return the outage of the whole feed that runs, a stop or a doubt."""
     faults = [incident for incident in state.incidents.values() if incident.fault == feed]
@@ -129,7 +135,7 @@ def _next(outage: OutageRevision, at: float) -> OutageRevision:
     return replace(outage, revision=outage.revision + 1, updated_at=at)
 
 
-def _opened(kind: str, feed: str, since: float, at: float, until: float | None = None) -> OutageRevision:
+def opened(kind: str, feed: str, since: float, at: float, until: float | None = None) -> OutageRevision:
     """Return the first revision for a whole feed. While it runs, `ended_at` is the end of its newest bin."""
     return OutageRevision(
         outage_id=f"{kind}/{feed}/{since:.0f}",

@@ -23,7 +23,7 @@ from streams.config.settings import Settings
 from streams.pipeline.doubtful_series import doubts_in
 from streams.pipeline.expected_levels import LevelTables
 from streams.pipeline.findings import AREAS, SHARD
-from streams.pipeline.incidents.feed_faults import BinStatus, feed_faults, is_steady
+from streams.pipeline.incidents.feed_faults import BinStatus, falls_together, feed_faults, is_steady
 from streams.pipeline.incidents.incident_messages import incident_of, outage_revision_of
 from streams.pipeline.incidents.reporter_watermarks import Delay, ExpectedReporters, FeedTimes, ReporterWatermarks
 from streams.pipeline.incidents.whole_feeds import ShardFalls, WholeFeeds
@@ -108,6 +108,10 @@ class Grouping:
     def delays(self) -> list[Delay]:
         """Return what incidents wait for, if anything waits."""
         return list(self.watermarks.delays()) if self.waiting else []
+
+    def is_at_fault(self, feed: str) -> bool:
+        """Return whether most series of a feed fall together at present, those of all shards, for no other reason."""
+        return falls_together(self.state, feed)
 
     def _messages(self, revisions: Iterable[IncidentRevision]) -> list[Incident]:
         return [incident_of(revision, self.register.names) for revision in revisions]

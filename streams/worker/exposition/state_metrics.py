@@ -13,6 +13,7 @@ from schemas.outage import Outage
 from streams.config.settings import Settings
 from streams.worker.exposition import incidents, outages, watch_list
 from streams.worker.exposition.families import Exported, gauge
+from streams.worker.exposition.membership import incidents_by_outage, split_by_faults
 from streams.worker.exposition.outages import CountrySignal
 from streams.worker.exposition.watch_list import WatchedRows, WatchedStage, WatchList
 
@@ -26,11 +27,15 @@ class StageState(WatchedStage, Protocol):
 
 
 class ScrapedState(NamedTuple):
-    """What the event loop has copied for one scrape. `outages`: with repeated ones; `watched`: of each feed."""
+    """What the event loop has copied for one scrape.
+
+    `outages`: with repeated ones; `incidents`: grouped here; `of_all`: those of all workers; `watched`: of each feed.
+    """
 
     feeds: Sequence[str]
     outages: Sequence[Outage]
     incidents: Sequence[Incident]
+    of_all: Sequence[Incident]
     watched: Sequence[WatchedRows]
     measured: Set[CountrySignal]
 
@@ -38,11 +43,17 @@ class ScrapedState(NamedTuple):
         """Return the outages that have not ended, each once."""
         return {outage.outage_id: outage for outage in self.outages}.values()
 
+    def in_faults(self) -> Iterable[Outage]:
+        """Return the outages that incidents, which judge whole feeds, have under a fault of their feed."""
+        inside, _ = split_by_faults(self.running(), self.of_all)
+        return inside
+
 
 class StateMetrics:
     """Metrics of outages, incidents and watched series, each list up to its limit in `[metrics]`.
 
-    `stages`: returns the stages of the worker; `incidents`: returns the incidents that have not ended.
+    `stages`: returns the stages of the worker; `incidents`: returns the incidents grouped here that have not ended,
+    `of_all` those of all workers.
     """
 
     def __init__(
@@ -50,8 +61,9 @@ class StateMetrics:
         settings: Settings,
         stages: Callable[[], Iterable[StageState]],
         incidents: Callable[[], Sequence[Incident]],
+        of_all: Callable[[], Sequence[Incident]],
     ) -> None:
-        self.settings, self.stages, self.incidents = settings, stages, incidents
+        self.settings, self.stages, self.incidents, self.of_all = settings, stages, incidents, of_all
         self._watch = WatchList(settings.metrics.watch, settings.metrics.max_watched)
 
     def read(self) -> ScrapedState:
@@ -59,12 +71,13 @@ class StateMetrics:
         stages = list(self.stages())
         running = list(chain.from_iterable(stage.open_outages.values() for stage in stages))
         watched = list(self._watch.rows(stages))
-        return ScrapedState(tuple(self.settings.feeds), running, self.incidents(), watched, self._measured(stages))
+        incidents = self.incidents(), self.of_all()
+        return ScrapedState(tuple(self.settings.feeds), running, *incidents, watched, self._measured(stages))
 
     def families(self, reading: ScrapedState) -> Iterator[GaugeMetricFamily]:
         """Yield all families of a copy, in any thread. The last one counts what the limits leave out."""
         limits, open_, running = self.settings.metrics, reading.incidents, list(reading.running())
-        incident_of = {outage: incident.incident_id for incident in open_ for outage in incident.outage_ids}
+        incident_of = {name: home.incident_id for name, home in incidents_by_outage(reading.of_all).items()}
         lists = {
             "places": outages.by_place(running, reading.measured, limits.max_places),
             "outages": outages.worst_outages(running, incident_of, limits.max_outages),

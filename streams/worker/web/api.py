@@ -26,6 +26,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.rejections import one_line
 from streams.config.settings import Settings
+from streams.worker.exposition.membership import incidents_by_outage
 from streams.worker.web.annotations import annotations_of
 from streams.worker.web.aside import aside
 from streams.worker.web.bins import series_bins
@@ -87,12 +88,21 @@ def _query(request: Request, kind: type[Q]) -> Q:
 
 
 async def _outages(view: WorkerView, request: Request) -> Response:
-    return await aside(_outage_page, view.outages(), _query(request, OutageQuery), view.warnings())
+    return await aside(_outage_page, view.outages(), view.incidents(), _query(request, OutageQuery), view.warnings())
 
 
-def _outage_page(outages: Sequence[Outage], query: OutageQuery, warnings: Sequence[str]) -> Response:
+def _outage_page(
+    outages: Sequence[Outage], incidents: Sequence[Incident], query: OutageQuery, warnings: Sequence[str]
+) -> Response:
     page = _outages_of(outages, query)
-    return as_json(OutagePage(page.found, _next(query, page), warnings))
+    return as_json(OutagePage(_with_incidents(page.found, incidents), _next(query, page), warnings))
+
+
+def _with_incidents(outages: Sequence[Outage], incidents: Sequence[Incident]) -> list[Outage]:
+    """Return the outages, each with the id of the incident that goes on and has it."""
+    homes = incidents_by_outage(newest_revisions(incidents, incident_id).values())
+    found = ((outage, homes.get(outage.outage_id)) for outage in outages)
+    return [msgspec.structs.replace(outage, incident_id=home.incident_id) if home else outage for outage, home in found]
 
 
 async def _incidents(view: WorkerView, request: Request) -> Response:
@@ -117,7 +127,12 @@ def _next(query: Query, page: Page[Any]) -> str | None:
 
 
 async def _outage(view: WorkerView, request: Request) -> Response:
-    return await aside(_single, "outage", request.match_info["id"], view.outages(), outage_id)
+    return await aside(_single_outage, request.match_info["id"], view.outages(), view.incidents())
+
+
+def _single_outage(name: str, outages: Sequence[Outage], incidents: Sequence[Incident]) -> Response:
+    found = [outage for outage in outages if outage.outage_id == name]
+    return _single("outage", name, _with_incidents(found, incidents), outage_id)
 
 
 async def _incident(view: WorkerView, request: Request) -> Response:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from schemas.incident import Incident
 from schemas.outage import Outage, lost
+from streams.worker.exposition.membership import is_fault
 from streams.worker.web.filters import key
 
 #: Kinds of entities, the widest first, with the nouns for one and for more of them.
@@ -49,7 +50,7 @@ def folded(incidents: Sequence[Incident], open_: Sequence[Outage], most: int) ->
     """
     by_id = {outage.outage_id: outage for outage in open_}
     members: dict[str, list[Outage]] = {}
-    for incident in incidents:  # an outage is shown once: under the first incident that has it
+    for incident in sorted(incidents, key=is_fault):  # an outage is shown once: under the first incident that has it
         members[incident.incident_id] = [found for name in incident.outage_ids if (found := by_id.pop(name, None))]
     inside = sum(map(len, members.values()))
     lone = nlargest(most - min(inside, most // 2), by_id.values(), key=key)

@@ -15,6 +15,7 @@ from schemas.api import Cursor, IncidentQuery, OutageQuery, Query, SeriesQuery
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.rejections import one_line
+from streams.worker.exposition.membership import incidents_by_outage
 from streams.worker.web.aside import aside
 from streams.worker.web.bins import series_bins
 from streams.worker.web.entity_series import page_of_series
@@ -150,7 +151,9 @@ async def _outage(view: WorkerView, request: Request) -> Response:
 
 
 def _incident_with(state: PageState, name: str) -> Incident | None:
-    return next((incident for incident in state.incidents.values() if name in incident.outage_ids), None)
+    """Return the incident of an outage, one that goes on if there is one."""
+    found = [incident for incident in state.incidents.values() if name in incident.outage_ids]
+    return incidents_by_outage(found).get(name) or next(iter(found), None)
 
 
 async def _incident(view: WorkerView, request: Request) -> Response:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from schemas.incident import Incident
 from schemas.outage import Outage
+from streams.worker.exposition.membership import is_fault, split_by_faults
 from streams.worker.web.aside import aside
 from streams.worker.web.filters import ended_at, key
 from streams.worker.web.folding import Fold, folded
@@ -22,8 +23,9 @@ ONGOING = ("open", "recovering", "ongoing", "spreading")
 
 
 class Overview(NamedTuple):
-    """The first page. `counts`: of ongoing incidents and outages; `suspected`: of those not confirmed yet.
+    """The first page. `counts`: of ongoing incidents and outages, without those of a feed's fault.
 
+    `suspected`: of those not confirmed yet.
     `folds`: the ongoing outages of each of the incidents, by its id; `members`: the items of those shown, in order.
     `outages`: the newest of the outages that belong to none of the incidents; `lone`: how many these are in all.
     `faults`: feeds of which a fault goes on. It is listed with the incidents and is none of them.
@@ -112,12 +114,13 @@ class _Listed:
         incidents, outages = state.incidents.values(), state.outages.values()
         going = [incident for incident in incidents if incident.state in ONGOING]
         open_ = [outage for outage in outages if outage.state in ONGOING]
-        faults = sorted((incident for incident in going if "feed-fault" in incident.kinds), key=key, reverse=True)
+        faults = sorted(filter(is_fault, going), key=key, reverse=True)
+        of_faults, _ = split_by_faults(open_, faults)
         self.ongoing = nlargest(MAX_ITEMS, going, key=key)
         self.folded = folded(self.ongoing, open_, MAX_ITEMS)
         self.ended = nlargest(MAX_ENDED, _worth_showing(incidents, outages), key=_end)
         self.faults = [feed for fault in faults for feed in fault.feeds]
-        self.counts = len(going) - len(faults), len(open_)
+        self.counts = len(going) - len(faults), len(open_) - len(of_faults)
         self.suspected = _count_suspected(incidents), _count_suspected(outages)
 
 

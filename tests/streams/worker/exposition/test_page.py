@@ -6,7 +6,9 @@ import msgspec
 import pytest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from detectors.incidents.model import DOUBTED_FEED, STOPPED_FEED, TrackedIncident
 from streams.config.settings import MetricsSettings
+from streams.pipeline.incidents.feed_faults import opened
 from streams.worker.scrape import read, written
 from tests.benchmarks import scrape
 from tests.benchmarks.messages import FIRST_ASN
@@ -62,21 +64,44 @@ def test_an_outage_that_is_over_is_gone_from_the_next_page(worker: Full) -> None
 
 
 def test_outages_under_a_feed_fault_are_counted(worker: Full) -> None:
-    """The outages as long as the fault is suspected; the incident once, however many revisions it has."""
-    partition = worker.worker.partitions[0]
-    suspected = msgspec.structs.replace(scrape.outage(7, worker.crowd, feed="signal2"), explain={"held": "feed"})
-    fault = msgspec.structs.replace(scrape.incident(1, [7]), kinds=["feed-fault"], feeds=["signal2"])
-    partition.open_outages["held"] = suspected
+    """Those that incidents of any worker have under a fault, whatever their partition thinks, while they run; the
+    incident once, however many revisions it has.
+    """
+    partition, state = worker.worker.partitions[0], worker.worker.metrics.state
+    assert state is not None
+    fault = msgspec.structs.replace(scrape.incident(1, [2007]), kinds=["feed-fault"], feeds=["signal2"])
+    alone = msgspec.structs.replace(scrape.outage(2008, worker.crowd, feed="signal1"), explain={"held": "feed"})
+    partition.open_outages |= {"open": scrape.outage(2007, worker.crowd, feed="signal2"), "doubted": alone}
+    before, state.of_all = state.of_all, lambda: [fault]
     for revision in (1, 2):
         worker.worker.metrics.incident_sent(msgspec.structs.replace(fault, revision=revision))
     counts = {name: dict(_samples(worker, name)) for name in ("ebbtide_held_outages", "ebbtide_feed_faults")}
-    del partition.open_outages["held"]
+    state.of_all = before
+    del partition.open_outages["open"], partition.open_outages["doubted"]
     assert {name: {feed for feed, value in by_feed.items() if value} for name, by_feed in counts.items()} == {
         "ebbtide_held_outages": {"signal2"},
         "ebbtide_feed_faults": {"signal2"},
     }
     assert counts["ebbtide_feed_faults"]["signal2"] == 1
     assert not any(value for _, value in _samples(worker, "ebbtide_held_outages"))
+
+
+def test_a_fault_is_one_of_the_whole_feed(worker: Full) -> None:
+    """A partition that sees a fault by itself shows none; what all fall in together is one, until it is over, and a
+    worker without the incidents says nothing.
+    """
+    stages, mine = worker.worker.grouping.stages, worker.worker.grouping.stages[0]
+    names = dict.fromkeys(worker.settings.feeds, 0.0)
+    worker.worker.partitions[0].shard.feeds["signal1"].detector.scalars["fault"] = 1.0
+    assert dict(_samples(worker, "ebbtide_feed_fault")) == names
+    for kind, refuted, expected in ((DOUBTED_FEED, False, 1.0), (DOUBTED_FEED, True, 0.0), (STOPPED_FEED, False, 0.0)):
+        fault = TrackedIncident("feed-fault/a", 0.0, None, "signal2", refuted)
+        fault.outages["a"] = opened(kind, "signal2", 0.0, 3600.0, 3600.0)
+        mine.grouping.state.incidents[fault.root] = fault
+        assert dict(_samples(worker, "ebbtide_feed_fault")) == {**names, "signal2": expected}
+    del mine.grouping.state.incidents["feed-fault/a"], stages[0]
+    assert _samples(worker, "ebbtide_feed_fault") == []
+    stages[0] = mine
 
 
 def test_a_page_of_400_000_series_has_at_most_5_000_lines() -> None:

@@ -63,9 +63,13 @@ async def ask() -> AsyncIterator[Asking]:
 
 
 async def test_outages_are_the_messages_newest_beginning_first(ask: Asking) -> None:
-    """Each outage is its message in the topic; ongoing ones and recently ended ones are listed."""
+    """Each outage is its message in the topic, with the incident that goes on and has it; ended ones are listed too."""
     found = await ask.outages("/api/v1/outages")
-    outages = [decode_outage(json.dumps(outage).encode()) for outage in found]
+    assert (await ask(f"/api/v1/outages/{found[0]['outage_id']}")).body == found[0]
+    homes = {name: each.incident_id for each in VIEW.incidents() if each.state != "ended" for name in each.outage_ids}
+    assert [outage["incident_id"] for outage in found] == [homes.get(outage["outage_id"]) for outage in found]
+    assert len(homes) > 3
+    outages = [decode_outage(json.dumps({**outage, "incident_id": None}).encode()) for outage in found]
     by_id = attrgetter("outage_id")
     assert sorted(outages, key=by_id) == sorted(VIEW.outages(), key=by_id)
     began = [outage["started_at"] for outage in found]

@@ -45,6 +45,9 @@ def test_what_no_incident_has_stands_alone() -> None:
     assert [fold.total for fold in found.folds.values()] == [2, 1]
     assert found.lone == outages[3:]
     assert found.lone_count == 1
+    fault = msgspec.structs.replace(incident(1, outages[:2]), kinds=["feed-fault"])
+    found = folded([fault, incident(2, outages[1:3])], outages, 100)
+    assert {name[-1]: fold.total for name, fold in found.folds.items()} == {"1": 1, "2": 2}  # it has left the fault
 
 
 @given(st.lists(st.integers(0, 60), max_size=20), st.integers(0, 300))

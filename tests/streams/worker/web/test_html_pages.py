@@ -134,8 +134,24 @@ def test_nothing_is_dark_needs_a_judgement() -> None:
     text = page(dataclasses.replace(calm, incidents=lambda: [fault]), "/").text
     assert "Nothing is dark" in text
     assert "ongoing incident" not in text
+    fallen = [msgspec.structs.replace(each, state="open", ended_at=None) for each in VIEW.outages()[:2]]
+    apart = msgspec.structs.replace(fault, outage_ids=[fallen[0].outage_id])
+    both = dataclasses.replace(calm, incidents=lambda: [apart], outages=lambda: fallen)
+    assert "1 ongoing outage" in page(both, "/").text  # not the one that its feed's fault has
     every = msgspec.structs.replace(fault, feeds=[feed.name for feed in health.feeds])
     assert "All feeds are at fault" in page(dataclasses.replace(calm, incidents=lambda: [every]), "/").text
+
+
+def test_an_outage_that_its_partition_alone_doubts_says_so() -> None:
+    """Its message says that it is suspected, and the incident that it is real: the page says why they differ."""
+    going = next(incident for incident in VIEW.incidents() if incident.state != "ended")
+    first = next(outage for outage in VIEW.outages() if outage.outage_id in going.outage_ids)
+    doubted = msgspec.structs.replace(first, state="suspected", explain={**first.explain, "held": "feed"})
+    fault = msgspec.structs.replace(going, kinds=["feed-fault"])
+    for incident, is_said in ((going, True), (fault, False)):
+        view = dataclasses.replace(VIEW, outages=lambda: [doubted], incidents=lambda incident=incident: [incident])
+        text = page(view, f"/outages/{first.outage_id}", "/outages/{id}", id=first.outage_id).text
+        assert ("Its partition alone suspects a fault" in text) == is_said
 
 
 def test_a_fault_lasts_by_the_clock_on_the_wall() -> None:
