@@ -152,6 +152,7 @@ class SeriesIndex:
             self.free.append(row)
             self.changed.add(row)
         self.born[rows] = NEVER
+        self.group[rows] = self.side[rows] = self.hashes[rows] = 0  # as after a restart: a country counts its rows
 
     @staticmethod
     def _key(measurement: Measurement) -> Key:

@@ -52,6 +52,18 @@ def test_a_freed_row_is_given_to_the_next_new_series() -> None:
     assert len(index) == 3
 
 
+def test_a_freed_row_counts_for_no_country() -> None:
+    """It is as after a restart: baselines compare the rows of a country, and a dead one counted until the next start."""
+    index = SeriesIndex()
+    index.look_up([at(1, country="IR", access="mobile"), at(2, country="IR")])
+    index.forget(np.array([0]))
+    again = SeriesIndex()
+    again.number(index.countries)
+    again.extend(list(index.rows))
+    for name in ("born", "group", "side", "hashes"):
+        assert getattr(again, name).tolist() == getattr(index, name).tolist(), name
+
+
 def test_first_and_newest_bins_of_a_series() -> None:
     """Late ones of an open bin move the first back, never the newest."""
     index = SeriesIndex()
