@@ -9,7 +9,7 @@ from functools import partial
 
 from kafka import TopicPartition
 
-from streams.broker.clients import PATIENCE, reading, sending
+from streams.broker.clients import PATIENCE, reading, transaction
 from streams.broker.topics import MAX_MESSAGE, changelog
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
@@ -87,8 +87,18 @@ class Changelog(MutableMapping[bytes, bytes]):
         return len(self._rows)
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @contextmanager
-def writing(kafka: KafkaSettings, tables: Tables) -> Iterator[dict[int, Changelog]]:
-    """Yield the partitions as tables; on exit all changes are delivered. Raises BrokerError when one is not."""
-    with sending(kafka, changelog(kafka), enable_idempotence=True, max_request_size=MAX_MESSAGE) as send:
+def writing(
+    kafka: KafkaSettings, tables: Tables, before: Callable[[], None] = _nothing
+) -> Iterator[dict[int, Changelog]]:
+    """Yield the partitions as tables; on exit all changes are delivered, of all partitions or of none.
+
+    `before`: called when the brokers have all changes, before they count. Raises BrokerError when one is refused.
+    """
+    name = f"{kafka.app_id}-state"
+    with transaction(kafka, changelog(kafka), name, before, max_request_size=MAX_MESSAGE) as send:
         yield {number: Changelog(rows, partial(send, partition=number)) for number, rows in tables.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, net
@@ -18,6 +18,7 @@ from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
 CONNECT_MS = 8000
+TRANSACTION_MS = 300_000  # after which a broker ends a transaction of which nobody hears any more
 PATIENCE = 60.0  # seconds without a record, or without a delivery, after which the broker is given up
 # kafka-python raises the causes of a failed bootstrap nowhere, it only logs them; `faust_check` checks that it does.
 BOOTSTRAP_LOG = logging.getLogger(net.__name__)
@@ -66,6 +67,18 @@ def reading(kafka: KafkaSettings, **options: Any) -> Iterator[Any]:  # noqa: ANN
 def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:  # noqa: ANN401
     """Yield a function that sends to a topic; on exit all are delivered. Raises BrokerError when one is not."""
     producer = opened(kafka, KafkaProducer, acks="all", **options)
+    try:
+        with _deliveries(producer, topic) as send:
+            yield send
+    except KafkaError as error:
+        raise BrokerError(f"{kafka.address}: topic {topic} was not written: {error}") from None
+    finally:
+        producer.close()
+
+
+@contextmanager
+def _deliveries(producer: Any, topic: str) -> Iterator[Send]:  # noqa: ANN401
+    """Yield a function that sends; on exit wait until all are delivered. Raises KafkaError."""
     futures: list[Any] = []
 
     def send(
@@ -77,15 +90,48 @@ def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:
     ) -> None:
         futures.append(producer.send(topic, key=key, value=value, partition=partition, headers=headers or []))
 
+    yield send
+    producer.flush()
+    for future in futures:
+        future.get(PATIENCE)
+
+
+@contextmanager
+def transaction(
+    kafka: KafkaSettings,
+    topic: str,
+    name: str,
+    before: Callable[[], None],
+    **options: Any,  # noqa: ANN401
+) -> Iterator[Send]:
+    """Yield a function that sends to a topic, all of it or nothing. `name`: its transactional id.
+
+    `before`: called when the brokers have all of it, before it counts. Raises BrokerError when one does not take it.
+    """
+    options |= {"acks": "all", "transactional_id": name, "transaction_timeout_ms": TRANSACTION_MS}
+    producer = opened(kafka, KafkaProducer, **options)
     try:
-        yield send
-        producer.flush()
-        for future in futures:
-            future.get(PATIENCE)
+        producer.init_transactions()
+        producer.begin_transaction()
+        with _aborted_on_error(producer):
+            with _deliveries(producer, topic) as send:
+                yield send
+            before()
+            producer.commit_transaction()
     except KafkaError as error:
-        raise BrokerError(f"{kafka.address}: topic {topic} was not written: {error}") from None
+        raise BrokerError(f"{kafka.address}: nothing of topic {topic} was changed: {error}") from None
     finally:
         producer.close()
+
+
+@contextmanager
+def _aborted_on_error(producer: Any) -> Iterator[None]:  # noqa: ANN401
+    try:
+        yield
+    except BaseException:
+        with suppress(KafkaError):  # without a broker, the transaction ends by its timeout
+            producer.abort_transaction()
+        raise
 
 
 _TIMEOUTS = (KafkaTimeoutError, RequestTimedOutError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def _of_any_topic(values: Mapping[str, Any]) -> dict[str, Any]:
 def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
     """Replace a group's state, which must be empty unless `force` is set, by that of a file. Raises EbbtideError.
 
-    If it is interrupted, each partition has either the old state or the new one, and a worker continues from both.
+    If it fails or is interrupted, the group has the old state or the new one, and a worker continues from either.
     """
     state = state_file.read(path)
     kafka, partitions = settings.kafka, topics.check(settings.kafka)
@@ -84,8 +85,8 @@ def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
     if not force and (any(tables.values()) or _committed(kafka)):
         raise StateError(f"group {kafka.app_id} has state already: --force replaces it")
     # With no offset committed a worker reads from the beginning and skips what its state includes, whichever that is.
-    _forget_offsets(kafka, [stage.topic_of(kafka) for stage in STAGES])
-    with writing(kafka, tables) as logs:
+    forget = partial(_forget_offsets, kafka, [stage.topic_of(kafka) for stage in STAGES])
+    with writing(kafka, tables, forget) as logs:
         for number, log in logs.items():
             _replace(log, number, state.partitions.get(number))
     _commit(kafka, _following(kafka, state))
@@ -126,13 +127,16 @@ def reset(kafka: KafkaSettings, tick: Tick) -> int:
     topics.demand_idle(kafka, kafka.app_id)
     tables = read(kafka, partitions, tick)
     rows = sum(map(len, tables.values()))
-    _forget_offsets(kafka, [kafka.clock, kafka.measurements])
-    _commit(kafka, _ends(kafka, partitions), topics.RESET)
-    with writing(kafka, tables) as logs:
+    with writing(kafka, tables, partial(_begin_anew, kafka, partitions)) as logs:
         for number, log in logs.items():
             _replace(log, number, None)
     topics.demand_idle(kafka, kafka.app_id)
     return rows
+
+
+def _begin_anew(kafka: KafkaSettings, partitions: int) -> None:
+    _forget_offsets(kafka, [kafka.clock, kafka.measurements])
+    _commit(kafka, _ends(kafka, partitions), topics.RESET)
 
 
 def reset_feed(settings: Settings, feed: str, tick: Tick) -> int:

@@ -117,13 +117,14 @@ def _say(text: str) -> None:
 
 def _prepare(scene: Scene, hours: int) -> None:
     """Write the state into the changelog, and the first hour, which it includes, into the log."""
-    tables: dict[int, dict[bytes, bytes]] = {number: {} for number in range(scene.crowd.partitions)}
-    with writing(scene.kafka, tables) as logs:
-        for number, log in logs.items():
-            partition = MeasurementStage(learnt(scene.crowd), number, log, 0.0)
-            learn(partition, scene.crowd, hours)
-            partition.save(0.0)
-            _send(scene, number, 0)
+    for number in range(scene.crowd.partitions):
+        table: dict[bytes, bytes] = {}
+        partition = MeasurementStage(learnt(scene.crowd), number, table, 0.0)
+        learn(partition, scene.crowd, hours)
+        partition.save(0.0)
+        with writing(scene.kafka, {number: {}}) as logs:
+            logs[number].update(table)
+        _send(scene, number, 0)
 
 
 def _send(scene: Scene, partition: int, hour: int) -> None:

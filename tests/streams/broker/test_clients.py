@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 from streams.broker import clients
-from streams.broker.clients import PATIENCE, FirstCause, opened, reading, sending
+from streams.broker.clients import PATIENCE, FirstCause, opened, reading, sending, transaction
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
@@ -37,6 +37,7 @@ class Client:
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}
         self.sent: list[tuple[object, ...]] = []
+        self.steps: list[str] = []  # of transactions
         self.flushed = self.closed = False
 
     def with_options(self, options: dict[str, Any]) -> Client:
@@ -58,6 +59,22 @@ class Client:
     def close(self) -> None:
         """Note it."""
         self.closed = True
+
+    def init_transactions(self) -> None:
+        """Note it."""
+        self.steps.append("init")
+
+    def begin_transaction(self) -> None:
+        """Note it."""
+        self.steps.append("begin")
+
+    def commit_transaction(self) -> None:
+        """Note it."""
+        self.steps.append("commit")
+
+    def abort_transaction(self) -> None:
+        """Note it."""
+        self.steps.append("abort")
 
 
 @pytest.fixture
@@ -93,6 +110,18 @@ def test_what_does_not_arrive_names_broker_and_topic(client: Client) -> None:
         send(b"a", b"1")
         send(b"lost", b"2")
     assert client.closed
+
+
+def test_a_transaction_is_whole_or_nothing(client: Client) -> None:
+    """It is committed once all of it is there and what goes before has run; else it is taken back."""
+    with transaction(KAFKA, "state", "me", lambda: client.steps.append("before")) as send:
+        send(b"a", b"1")
+    assert client.steps == ["init", "begin", "before", "commit"]
+    client.steps.clear()
+    line = r"^one:1,two:2: nothing of topic state was changed: .*late$"
+    with pytest.raises(BrokerError, match=line), transaction(KAFKA, "state", "me", lambda: None) as send:
+        send(b"lost", b"2")
+    assert client.steps == ["init", "begin", "abort"]
 
 
 def test_what_is_refused_while_reading_names_the_broker(client: Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -17,8 +17,11 @@ from schemas.incident import decode_incident
 from schemas.incident import encode as encode_incident
 from schemas.outage import decode_outage, encode
 from streams.broker.clients import sending
+from streams.broker.topics import MAX_MESSAGE, changelog
 from streams.cli.main import main
 from streams.cli.state_expiry import WHY
+from streams.config.errors import BrokerError
+from tests.drill.snapshot_log import SnapshotLog
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, env, wait_for
 from tests.halves import halves
 from tests.kafka import ApacheKafka
@@ -58,8 +61,32 @@ def refused(cluster: Cluster, *arguments: object) -> str:
     return line
 
 
+@contextmanager
+def limited(cluster: Cluster, size: int) -> Iterator[None]:
+    """Have the broker refuse longer batches of the changelog meanwhile; it may need a moment to know that."""
+    log, probe = SnapshotLog(cluster), b"x" * (size + 100)
+
+    def takes(value: bytes | None) -> bool:
+        try:
+            with sending(cluster.kafka, log.topic) as send:
+                send(b"of nobody", value, 0)
+        except BrokerError:
+            return False
+        return True
+
+    log.limit(size)
+    wait_for("a broker that refuses", lambda: not takes(probe))
+    yield
+    log.limit(MAX_MESSAGE)
+    wait_for("a broker that takes", lambda: takes(probe))
+    assert takes(None)
+
+
 def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None:
-    """Half the recording, stop, export, reset, import, the other half: the bytes of `detect`; nothing is read twice."""
+    """Half the recording, stop, export, reset, import, the other half: the bytes of `detect`; nothing is read twice.
+
+    What a broker refuses of a reset or an import changes nothing.
+    """
     detected = ebbtide("detect", "--settings", FEEDS, MEASUREMENTS).stdout.splitlines()
     head, tail = halves(cluster.directory)
     first, again = cluster.directory / "first.state", cluster.directory / "again.state"
@@ -76,7 +103,14 @@ def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None
 
     assert f"partition 0 to offset {last}\n" in state(cluster, "export", first)
     assert "--force replaces it" in refused(cluster, "import", first)
+    unchanged = f"nothing of topic {changelog(cluster.kafka)} was changed: "
+    with limited(cluster, 200):
+        assert unchanged in refused(cluster, "reset", "--yes")
+        state(cluster, "export", again)
+    assert (again.read_bytes(), cluster.committed()) == (first.read_bytes(), {0: last + 1})
     assert state(cluster, "reset", "--yes").startswith("deleted ")
+    with limited(cluster, 1000):  # many rows are shorter, so that the broker has them
+        assert unchanged in refused(cluster, "import", first)
     assert cluster.committed() == {}
     assert none in refused(cluster, "export", again)
 

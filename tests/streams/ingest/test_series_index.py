@@ -53,7 +53,7 @@ def test_a_freed_row_is_given_to_the_next_new_series() -> None:
 
 
 def test_a_freed_row_counts_for_no_country() -> None:
-    """It is as after a restart: baselines compare the rows of a country, and a dead one counted until the next start."""
+    """It is as after a restart: baselines compare the rows of a country, and a dead one counted among them."""
     index = SeriesIndex()
     index.look_up([at(1, country="IR", access="mobile"), at(2, country="IR")])
     index.forget(np.array([0]))
