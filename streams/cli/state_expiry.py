@@ -17,6 +17,7 @@ from streams.broker import installation, topics
 from streams.broker.changelog import read_tables
 from streams.broker.clients import sending
 from streams.config.settings import Settings
+from streams.pipeline.incidents.headline import given_up
 
 WHY = "no longer watched, so its end is unknown"
 
@@ -46,7 +47,7 @@ def last_of_outage(outage: Outage) -> Outage:
 def last_of_incident(incident: Incident) -> Incident:
     """Return the last revision of an incident that goes on."""
     state: incidents.State = "retracted" if incident.state == "suspected" else "expired"
-    headline = f"{incident.headline.removesuffix('.').replace('; ongoing', '')}; {WHY}."
+    headline = given_up(incident.headline, WHY)
     return replace(incident, revision=incident.revision + 1, state=state, headline=headline)
 
 

@@ -19,6 +19,11 @@ _THE = {"Bahamas", "Comoros", "Gambia", "Maldives", "Netherlands", "Philippines"
 MAX_PLACES = 3  # named in a sentence; more are counted
 MAX_SERVICES = 5
 NO_COUNTRY = re.compile("AA|Q[M-Z]|X[A-JL-Z]|ZZ")  # codes that ISO 3166-1 leaves to users; Kosovo's XK is agreed upon
+_PAST = {" is ": " was ", " may be ": " may have been ", "Nothing comes": "Nothing came"}
+_STATES = "|".join(["at fault", "coming back in", *(f"{severity.predicate} in" for severity in SEVERITIES.values())])
+_PRESENT = re.compile(rf" (?:is|may be) (?=(?:{_STATES})\b)|^Nothing comes(?= from the feed )")
+_SINCE = re.compile(r", since ([-0-9: ]+) UTC")
+_GOES_ON = re.compile(r"; ongoing|; spreading(?:, [0-9,]+ (?:regions|networks) by now)?")
 HALF = 0.5  # share of a country from which the country is named in place of its regions
 
 
@@ -55,6 +60,19 @@ def headline(revision: IncidentRevision, names: Mapping[str, str]) -> str:
     event = f"{_subject(revision)} {_verb(revision)} in {_where(revision, names)}"
     details = f"{_how_much(revision)}, {_when(revision)}; {_how_sure(revision)}{_course(revision)}"
     return f"{event}: {details}{_incomplete(revision)}{_expected(revision)}."
+
+
+def given_up(text: str, why: str) -> str:
+    """Return the headline of an incident that goes on as one of the past. `why`: it is not known how it went on.
+
+    >>> given_up("The Internet is down in Iran: 90 % of normal lost, since 2019-11-16 11:00 UTC; ongoing.", "given up")
+    'The Internet was down in Iran: 90 % of normal lost, from 2019-11-16 11:00 UTC on; given up.'
+    """
+    past = _PRESENT.sub(lambda found: _PAST[found[0]], text, count=1)
+    past = _SINCE.sub(r", from \1 UTC on", past, count=1)
+    if _GOES_ON.search(past):
+        return _GOES_ON.sub(lambda _: f"; {why}", past, count=1)
+    return f"{past.removesuffix('.')}; {why}."
 
 
 def listed(words: Sequence[str]) -> str:

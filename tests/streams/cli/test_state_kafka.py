@@ -177,7 +177,7 @@ def test_what_an_old_group_leaves_open_is_ended(cluster: Cluster) -> None:
         incident,
         revision=8,
         state="expired",
-        headline=f"Mobile Internet to the outside is mostly down in IR-12 and IR-30, Iran; {WHY}.",
+        headline=f"Mobile Internet to the outside was mostly down in IR-12 and IR-30, Iran; {WHY}.",
     )
     assert (doubtful.state, doubtful.headline) == ("retracted", f"Suspected; {WHY}.")
     assert state(cluster, "expire", "--yes") == "ended 0 outages and 0 incidents, whose ends are unknown\n"

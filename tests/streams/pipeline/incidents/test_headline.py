@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from detectors.incidents.model import Facets, IncidentKind, IncidentRevision
-from detectors.types import Suppression
+from detectors.incidents.model import Facets, IncidentKind, IncidentPhase, IncidentRevision
+from detectors.types import Severity, Suppression
 from schemas.incident import encode
 from schemas.times import parse_time
-from streams.pipeline.incidents.headline import country_name, headline, listed
+from streams.pipeline.incidents.headline import country_name, given_up, headline, listed
 from streams.pipeline.incidents.incident_messages import incident_of
 
 CALLS: Facets = (("service", "skype"), ("service", "whatsapp"))
@@ -221,6 +221,31 @@ def test_names_of_countries(code: str, name: str) -> None:
 def test_lists() -> None:
     """Words in a sentence."""
     assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize("state", ["ongoing", "spreading", "suspected"])
+@pytest.mark.parametrize("base", [MOBILE, INCIDENT, replace(INCIDENT, countries=(), asns=tuple(range(1, 1235)))])
+@pytest.mark.parametrize("severity", ["partial", "major", "total"])
+def test_what_is_given_up_is_past(state: IncidentPhase, base: IncidentRevision, severity: Severity) -> None:
+    """The headline of one that goes on becomes that of one that expired, but for the reason."""
+    going = replace(base, state=state, severity=severity, is_sure=state != "suspected", incomplete=("reach",))
+    over = headline(replace(going, state="expired"), {})
+    assert given_up(headline(going, {}), "its feeds stopped, so its end is unknown") == over
+
+
+def test_what_recovers_or_is_a_fault_is_given_up_too() -> None:
+    """All of it is past, the fault of a feed too; what was said of names stays."""
+    coming = headline(replace(INCIDENT, state="recovering", is_sure=True), {"asn/43754": "It is down in the sea"})
+    assert given_up(coming, "given up") == (
+        "The Internet was coming back in AS43754 (It is down in the sea), Iran: 100 % of normal lost at worst, "
+        "from 2019-12-25 05:00 UTC on; shown by atlas and probing; given up."
+    )
+    fault = replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=())
+    assert given_up(headline(fault, {}), "given up") == (
+        "The feed bgp was at fault, from 2019-12-25 05:00 UTC on: 1 series of it fell at once; no outage; given up."
+    )
+    stop = given_up(headline(replace(fault, outage_ids=()), {}), "given up")
+    assert stop == "Nothing came from the feed bgp, from 2019-12-25 05:00 UTC on; no outage; given up."
 
 
 def test_measurements_that_were_deleted_unread_are_named() -> None:
