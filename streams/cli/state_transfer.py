@@ -20,6 +20,7 @@ from streams.config.errors import BrokerError, StateError, UsageError
 from streams.config.settings import KafkaSettings, Settings
 from streams.state import state_file
 from streams.state.all_stages import STAGES
+from streams.state.incident_stage import IncidentStage
 from streams.state.row_codec import pack, unpack
 from streams.state.snapshot_store import SnapshotStore
 from streams.state.state_file import HEAD, Header, State, by_folder
@@ -167,6 +168,8 @@ def without_feed(settings: Settings, feed: str, number: int, table: MutableMappi
     others = replace(settings, feeds={name: of for name, of in settings.feeds.items() if name != feed})
     had = any(key.startswith(f"{number}/{feed}/".encode()) for key in table)
     for stage in (kind(others, number, table, 0.0) for kind in STAGES):
+        if isinstance(stage, IncidentStage):
+            stage.grouping.forget(feed)
         if stage.store.places:
             stage.save(0.0)
     return had

@@ -103,10 +103,17 @@ class SeriesIndex:
             if len(self.codes.codes) > 4 * len(self.rows) + SPARE:
                 self.codes.clear()
             measurements = select(new)
+            self._number(codes[new], measurements)
             rows[new] = self.look_up(measurements)
             self.codes.learn(codes[new], rows[new])
             self.moves.learn(codes[new], [self._code(measurement.country) for measurement in measurements])
         return rows
+
+    def _number(self, codes: Ints, measurements: list[Measurement]) -> None:
+        """Number the countries in the order in which they are named, however batches are cut."""
+        for at in sorted({*np.unique(codes, return_index=True)[1].tolist(), *np.flatnonzero(codes < 0).tolist()}):
+            self._code(self.named(measurements[at]).country)
+            self._code(measurements[at].country)
 
     def forget_codes(self) -> None:
         """Forget all codes, since they are numbered anew."""

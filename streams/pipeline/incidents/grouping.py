@@ -46,6 +46,16 @@ class Instant:
     end: float = -inf
     falls: dict[str, dict[int, dict[str, ShardFalls]]] = field(default_factory=dict)
 
+    def without(self, feed: str) -> Instant:
+        """Return the instant without what one feed has said."""
+        return Instant(
+            {name: bins for name, bins in self.bins.items() if name != feed},
+            [outage for outage in self.outages if outage.feed != feed],
+            {source: doubts for source, doubts in self.doubts.items() if source[1] != feed},
+            self.end,
+            {name: parts for name, parts in self.falls.items() if name != feed},
+        )
+
 
 class Grouping:
     """Groups the outages that shards and areas report. Reports wait until all that is due before them has come.
@@ -108,6 +118,18 @@ class Grouping:
     def delays(self) -> list[Delay]:
         """Return what incidents wait for, if anything waits."""
         return list(self.watermarks.delays()) if self.waiting else []
+
+    def forget(self, feed: str) -> None:
+        """Forget what a feed has said that is deleted; incidents go back to the time of the others if it was ahead."""
+        self.waiting = {due: rest for due, instant in self.waiting.items() if (rest := instant.without(feed)).bins}
+        self.doubts.doubts = {source: doubts for source, doubts in self.doubts.doubts.items() if source[1] != feed}
+        self.watermarks.go_back()
+        newest_due = self.watermarks.newest_due()
+        if self.due > newest_due:
+            self.due, self.at = newest_due, min(self.at, self.watermarks.bound())
+            self.state.now = max(0.0, min(self.state.now, self.at))
+            for country, starts in self.state.starts.items():
+                self.state.starts[country] = {root: at for root, at in starts.items() if at <= self.state.now}
 
     def is_at_fault(self, feed: str) -> bool:
         """Return whether most series of a feed fall together at present, those of all shards, for no other reason."""

@@ -115,6 +115,22 @@ class ReporterWatermarks:
             self._move(shard)
         self.settled_until = self.settled()
 
+    def newest_due(self) -> float:
+        """Return when the newest bin was due that was reported; -inf before the first."""
+        return max(map(self._newest_due, self.ends), default=-inf)
+
+    def go_back(self) -> None:
+        """Go back where a feed that is here no more was ahead of all that are."""
+        for shard, ends in self.ends.items():
+            times = [(end + self._times(feed).width, self._times(feed).lateness) for feed, end in ends.items()]
+            if self.complete.get(shard, -inf) > max((end + late for end, late in times), default=-inf):
+                self.complete.pop(shard, None)
+                self.bounds.pop(shard, None)
+                self._move(shard)
+        if self.settled_until > max(self.complete.values(), default=-inf):
+            self.settled_until = -inf
+            self.settled_until = self.settled()
+
     def delays(self) -> Iterator[Delay]:
         """Yield the feeds that are behind others and waited for."""
         newest = max(map(self._newest_due, self.expected.shards), default=-inf)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from schemas.bin_report import encode
 from streams.cli.state_transfer import reset_feed, without_feed
 from streams.config.errors import UsageError
+from streams.state.incident_stage import IncidentStage
 from streams.state.measurement_stage import MeasurementStage
 from tests.streams import helpers
+from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, two_feeds
 from tests.streams.helpers import KINDS, START
 
 
@@ -34,6 +38,30 @@ def test_one_feed_begins_anew_and_the_others_go_on() -> None:
     later = [helpers.message("count", START, 1)]
     again.process(helpers.records(later, len(values)), 0.0)
     assert again.shard.newest()["count"] == START
+
+
+def test_incidents_go_back_to_the_time_of_the_other_feeds() -> None:
+    """A feed a year ahead, which the others are not waited for: once it is deleted, what follows is as without it."""
+    settings, cut = replace(SETTINGS, kafka=replace(SETTINGS.kafka, partitions=1)), 58 * HOUR + START
+    (reports,) = by_shard(settings, two_feeds(), 1)
+    routes = [report for report in reports if report.feed == "routes"]
+    ahead = [replace(report, feed="ping", end=START + number * HOUR) for number, report in enumerate(routes[:24], 9000)]
+    table = dict[bytes, bytes]()
+    stage = IncidentStage(settings, 0, table, 0.0)
+    before = [report for report in routes if report.end <= cut]
+    stage.process(helpers.records([encode(report) for report in [*before, *ahead]]), 0.0)
+    assert stage.grouping.watermarks.settled_until > START + 8000 * HOUR
+    stage.save(0.0)
+    without_feed(settings, "ping", 0, table)
+
+    again, only = IncidentStage(settings, 0, table, 0.0), IncidentStage(settings, 0, {}, 0.0)
+    only.process(helpers.records([encode(report) for report in before]), 0.0)
+    rest = [encode(report) for report in routes if report.end > cut]
+    found = again.process(helpers.records(rest, again.applied + 1), 0.0).incidents
+    assert len(found) > 2
+    assert found == only.process(helpers.records(rest, only.applied + 1), 0.0).incidents
+    assert again.grouping.due == only.grouping.due
+    assert again.grouping.late == only.grouping.late
 
 
 def test_a_feed_that_the_settings_lack_is_one_line() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from detectors.types import Ints
 from schemas.measurement import Measurement
 from streams.ingest.series_index import NEVER, SeriesIndex, series_of
 
@@ -62,6 +65,21 @@ def test_a_freed_row_counts_for_no_country() -> None:
     again.extend(list(index.rows))
     for name in ("born", "group", "side", "hashes"):
         assert getattr(again, name).tolist() == getattr(index, name).tolist(), name
+
+
+@pytest.mark.parametrize("cuts", [(3,), (1, 2), (1, 1, 1)])
+def test_countries_are_numbered_in_order_of_arrival(cuts: tuple[int, ...]) -> None:
+    """A known network that names a new one, a new network of another, of the region's: however they are cut."""
+    index, named = SeriesIndex(), [at(1, country="XX"), at(2, country="KZ"), at(None, region="AZ-BA")]
+    index.rows_of(np.array([7]), lambda _: [at(1, country="IR")])
+    for first, count in zip(np.cumsum([0, *cuts]), cuts, strict=False):
+        select = partial(_chosen, named[first : first + count])
+        index.rows_of(np.arange(first, first + count) + 8, select)
+    assert list(index.countries) == ["IR", "XX", "KZ", "AZ"]
+
+
+def _chosen(measurements: list[Measurement], places: Ints) -> list[Measurement]:
+    return [measurements[place] for place in places.tolist()]
 
 
 def test_first_and_newest_bins_of_a_series() -> None:
