@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -149,7 +150,7 @@ def test_an_outage_that_its_partition_alone_doubts_says_so() -> None:
     doubted = msgspec.structs.replace(first, state="suspected", explain={**first.explain, "held": "feed"})
     fault = msgspec.structs.replace(going, kinds=["feed-fault"])
     for incident, is_said in ((going, True), (fault, False)):
-        view = dataclasses.replace(VIEW, outages=lambda: [doubted], incidents=lambda incident=incident: [incident])
+        view = dataclasses.replace(VIEW, outages=lambda: [doubted], incidents=partial(list, [incident]))
         text = page(view, f"/outages/{first.outage_id}", "/outages/{id}", id=first.outage_id).text
         assert ("Its partition alone suspects a fault" in text) == is_said
 
