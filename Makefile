@@ -85,8 +85,9 @@ bench-detect: export OPENBLAS_NUM_THREADS = 1
 bench-detect: $(STAMP)  ## what a series and bin costs
 	$(BIN)/python -m tests.calibration.bench
 
-bench-sources: $(STAMP)  ## flows of goflow2 a CPU second
+bench-sources: $(STAMP)  ## flows of goflow2 and routes a CPU second
 	$(BIN)/python -m tests.benchmarks.sources
+	$(BIN)/python -m tests.benchmarks.routes
 
 # What is locked: what an operator installs, what builds it, and what the checks need. With hashes, for all platforms.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header

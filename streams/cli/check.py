@@ -62,6 +62,7 @@ def _metadata(settings: Settings) -> Iterator[str]:
 
 
 def _sources(settings: Settings) -> Iterator[str]:
+    from streams.config.route_sources import MrtSource
     from streams.config.sources import FilesSource
     from streams.sources.enrichment import enrichment_of
     from streams.sources.lines import file_input
@@ -70,7 +71,7 @@ def _sources(settings: Settings) -> Iterator[str]:
     for name, source in settings.sources.items():
         try:
             enrichment = enrichment_of(settings, name)
-            if isinstance(source, FilesSource):
+            if isinstance(source, FilesSource | MrtSource):
                 file_input(source, name, enrichment=enrichment)
         except EbbtideError as error:
             errors.append(error)

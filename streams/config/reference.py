@@ -13,6 +13,7 @@ from streams.config.durations import UNITS
 from streams.config.limits import LimitsSettings
 from streams.config.secret import Secret
 from streams.config.settings import ExpectedSettings, FeedSettings, Settings
+from streams.config.route_sources import RouteRules
 from streams.config.source_types import SOURCE_TYPES
 from streams.config.sources import Fields, FieldSource
 from streams.config.types import Duration
@@ -51,6 +52,7 @@ def sections() -> dict[str, type[msgspec.Struct]]:
         "[feeds.NAME]": FeedSettings,
         "[feeds.NAME.limits]": LimitsSettings,
         **{f'[sources.NAME] type = "{tag}"': kind for tag, kind in SOURCE_TYPES.items()},
+        "[sources.NAME.routes]": RouteRules,
         "[sources.NAME.fields]": Fields,
         "[sources.NAME.fields.FIELD]": FieldSource,
         "[[calendar]]": ExpectedSettings,

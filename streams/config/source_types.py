@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from streams.config.network_sources import AtlasSource, IodaSource, OoniSource, PrometheusSource
+from streams.config.route_sources import MrtSource
 from streams.config.sources import FilesSource, Goflow2Source, KafkaSource, PmacctSource
 
 AnySource: TypeAlias = (
-    FilesSource | KafkaSource | Goflow2Source | PmacctSource | AtlasSource | PrometheusSource | IodaSource | OoniSource
+    FilesSource
+    | KafkaSource
+    | Goflow2Source
+    | PmacctSource
+    | AtlasSource
+    | PrometheusSource
+    | IodaSource
+    | OoniSource
+    | MrtSource
 )
 SOURCE_TYPES: Final[dict[str, Any]] = {
     "files": FilesSource,
@@ -19,4 +28,5 @@ SOURCE_TYPES: Final[dict[str, Any]] = {
     "prometheus": PrometheusSource,
     "ioda": IodaSource,
     "ooni": OoniSource,
+    "mrt": MrtSource,
 }

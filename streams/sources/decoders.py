@@ -12,15 +12,19 @@ from streams.sources.enrichment import Enrichment
 from streams.sources.json_decoder import JsonDecoder
 from streams.sources.protobuf_decoder import ProtobufDecoder
 from streams.sources.records import Decoder
+from streams.sources.route_bins import RouteDecoder
 
 GROUP = "ebbtide.sources"
 FORMATS = ("csv", "json")
+ROUTES = "routes"  # values that a table of routes makes
 
 
 def decoder_of(name: str, source: SourceSettings, form: str, enrichment: Enrichment | None = None) -> Decoder:
     """Return the decoder of a format. Raises SettingsError, which names the source, when there is none."""
     if form in FORMATS:
         return JsonDecoder(source, form == "csv", enrichment)
+    if form == ROUTES:
+        return RouteDecoder(JsonDecoder(source, enrichment=enrichment))
     if form == "protobuf":
         if not isinstance(source, Goflow2Source):
             raise SettingsError(f"sources.{name}.format: 'protobuf' is for goflow2 only")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -10,17 +11,22 @@ import msgspec
 
 from schemas.measurement import Measurement
 from streams.config.errors import StateError, UsageError
+from streams.config.route_sources import MrtSource
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, SourceSettings
 from streams.sources.coverage import CoverageRule, ExporterCoverage
-from streams.sources.decoders import decoder_of
+from streams.sources.decoders import ROUTES, decoder_of
 from streams.sources.enrichment import Enrichment, enrichment_of
 from streams.sources.files import format_of, matching, read_files
 from streams.sources.gather import Gather, GatherRule
+from streams.sources.mrt_files import read_mrt
+from streams.sources.part_clock import Position
 from streams.sources.positions import SavedSource
 from streams.sources.records import Decoder, RecordChunk
+from streams.sources.route_bins import BinRule, RouteBins
 from streams.sources.stage import Due, SourceStage
 
+RouteSources = MrtSource
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -74,11 +80,30 @@ def file_input(
     source: SourceSettings, name: str, files: Sequence[str] = (), enrichment: Enrichment | None = None
 ) -> FileInput:
     """Return what reads files, by default those of the settings. Raises an EbbtideError."""
-    names = matching(files or (source.paths if isinstance(source, FilesSource) else ()))
+    names = matching(files or (source.paths if isinstance(source, FilesSource | MrtSource) else ()))
     if not names:
         raise UsageError(f"sources.{name}.paths: names no files")
+    if isinstance(source, RouteSources):
+        return FileInput(names, decoder_of(name, source, ROUTES, enrichment), False)
     form = (source.format if isinstance(source, FilesSource) else None) or format_of(names)
     return FileInput(names, decoder_of(name, source, form, enrichment), form == "csv")
+
+
+def file_chunks(
+    settings: Settings, name: str, found: FileInput, positions: Mapping[str, Position] | None = None
+) -> Iterator[RecordChunk]:
+    """Return the records of files from their positions. Raises InputError, which names the file."""
+    if (bins := route_bins_of(settings, name)) is not None:
+        return read_mrt(found.names, bins, positions)
+    return read_files(found.names, found.has_header, positions)
+
+
+def route_bins_of(settings: Settings, name: str) -> RouteBins | None:
+    """Return an empty table of routes; None for a source that reads none."""
+    source = source_named(settings, name)
+    if not isinstance(source, RouteSources):
+        return None
+    return RouteBins(source.routes, BinRule(int(settings.feeds[source.feed].bin), float(settings.worker.forget_after)))
 
 
 def measured(stage: SourceStage, chunks: Iterable[RecordChunk]) -> Iterator[Due]:
@@ -93,7 +118,7 @@ def file_measurements(settings: Settings, name: str, files: Sequence[str]) -> tu
     """Return the stage of a source of files, and its measurements as they fall due. Raises an EbbtideError."""
     found = file_input(source_named(settings, name), name, files, enrichment_of(settings, name))
     stage = stage_of(settings, name, found.decoder)
-    return stage, measured(stage, read_files(found.names, found.has_header))
+    return stage, measured(stage, file_chunks(settings, name, found))
 
 
 def summary_of(stages: Iterable[SourceStage]) -> dict[str, int]:
@@ -112,9 +137,13 @@ def summary_of(stages: Iterable[SourceStage]) -> dict[str, int]:
         "duplicates": sum(tally.duplicates for tally in tallies),
         "s of gaps": sum(tally.gap_seconds for tally in tallies),
     }
+    routes = Counter[str]()
+    for tally in tallies:
+        routes.update(tally.routes)
     reasons = sorted(set(chain.from_iterable(tally.rejected for tally in tallies)))
     return {
         **counts,
         **{name: number for name, number in more.items() if number},
+        **{f"routes ({event})": number for event, number in sorted(routes.items()) if number},
         **{f"rejected ({reason})": sum(tally.rejected[reason] for tally in tallies) for reason in reasons},
     }

@@ -8,9 +8,10 @@ from copy import deepcopy
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, start_http_server
 
 from streams.sources.link import REASONS
+from streams.sources.route_table import EVENTS
 from streams.sources.stage import SourceStage, SourceTally
 
-REJECTED = ("not-json", "not-protobuf", "wrong-type", "missing-field", "bad-time", "out-of-range")
+REJECTED = ("not-json", "not-protobuf", "not-bgp", "wrong-type", "missing-field", "bad-time", "out-of-range")
 _OF_RECORDS = ("records", "measurements", "left_out", "bad_networks", "unknown", "duplicates", "gap_seconds")
 TALLIED = (*_OF_RECORDS, "zeros", "unmeasured", "exporter_gap_seconds")
 
@@ -47,6 +48,7 @@ class SourceMetrics:
         self.unmeasured = self._counter("unmeasured", "Networks and bins whose exporters are silent.")
         self.exporter_gap_seconds = self._counter("exporter_gap_seconds", "Silence of all exporters together.")
         self.reconnects = self._counter("reconnects", "Connections that broke.", "reason")
+        self.routes = self._counter("routes", "Routes that peers announce and withdraw, or that are left out.", "event")
         self.lost = self._counter("lost_records", "Records that the broker deleted before they were read.")
         self._start(feeds, silent_after)
 
@@ -61,6 +63,8 @@ class SourceMetrics:
                 self.reconnects.labels(name, reason)
             for reason in REJECTED:
                 self.rejected.labels(name, reason)
+            for event in EVENTS:
+                self.routes.labels(name, event)
         for name, seconds in silent_after.items():
             self.silent_after.labels(name, feeds[name]).set(seconds)
 
@@ -105,7 +109,7 @@ class SourceRecorder:
         `now`: wall time (s).
         """
         metrics, name, before, tally = self._metrics, self._name, self._before, stage.tally
-        has_data = tally.records > before.records
+        has_data = tally.records > before.records or tally.routes != before.routes
         if has_data:
             metrics.last_data.labels(name).set(now)
         if stage.newest is not None:
@@ -118,5 +122,7 @@ class SourceRecorder:
             metrics.silent_exporters.labels(name).set(len(coverage.silent))
         for reason, number in tally.rejected.items():
             metrics.rejected.labels(name, reason).inc(number - before.rejected[reason])
+        for event, number in tally.routes.items():
+            metrics.routes.labels(name, event).inc(number - before.routes[event])
         self._before = deepcopy(tally)
         return has_data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -98,11 +98,13 @@ class Remarks(NamedTuple):
     """What a reader has to say beside the records.
 
     `unknown`: values that the service does not know, such as NaN. `duplicates`: records that came again.
+    `routes`: events of routes, by what they are.
     """
 
     gaps: tuple[Gap, ...] = ()
     unknown: int = 0
     duplicates: int = 0
+    routes: Mapping[str, int] = {}
 
 
 class RecordChunk(NamedTuple):

@@ -17,14 +17,14 @@ from streams.broker.async_clients import consuming, transacting
 from streams.config.errors import BrokerError, UsageError
 from streams.config.network_sources import NetworkSource
 from streams.config.ports import demand_port
+from streams.config.route_sources import MrtSource
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, KafkaSource, WatchedSource
 from streams.sources.backoff import Backoff
 from streams.sources.decoders import decoder_of
 from streams.sources.enrichment import enrichment_of
-from streams.sources.files import read_files
 from streams.sources.kafka_reader import KafkaReader, kafka_of
-from streams.sources.lines import file_input, source_named, stage_of
+from streams.sources.lines import file_chunks, file_input, source_named, stage_of
 from streams.sources.link import ConnectionLostError, linked
 from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.network import network_reader
@@ -170,7 +170,7 @@ class SourceRun:
         return KafkaSender(kafka, self.name, producer, partitions), saved
 
     async def _connected(self, stack: AsyncExitStack, sender: Sender, saved: SavedSource) -> Connected:
-        if isinstance(self._source, FilesSource):
+        if isinstance(self._source, FilesSource | MrtSource):
             return self._files(self._source, sender, saved)
         if isinstance(self._source, NetworkSource):
             return await self._network(stack, self._source, sender, saved)
@@ -178,11 +178,12 @@ class SourceRun:
             raise UsageError(f"sources.{self.name}: no reader for this type")
         return await self._topic(stack, self._source, sender, saved)
 
-    def _files(self, source: FilesSource, sender: Sender, saved: SavedSource) -> Connected:
+    def _files(self, source: FilesSource | MrtSource, sender: Sender, saved: SavedSource) -> Connected:
         found = file_input(source, self.name, enrichment=self._enrichment)
         stage = stage_of(self._settings, self.name, found.decoder, saved)
         self._is_connected(stage)
-        return Connected(stage, _arriving(read_files(found.names, found.has_header, saved.positions)), sender, "file")
+        chunks = file_chunks(self._settings, self.name, found, saved.positions)
+        return Connected(stage, _arriving(chunks), sender, "file")
 
     async def _topic(self, stack: AsyncExitStack, source: KafkaSource, sender: Sender, saved: SavedSource) -> Connected:
         stage = stage_of(
