@@ -11,9 +11,9 @@ import msgspec
 
 from streams.config.durations import UNITS
 from streams.config.limits import LimitsSettings
+from streams.config.route_sources import RouteRules
 from streams.config.secret import Secret
 from streams.config.settings import ExpectedSettings, FeedSettings, Settings
-from streams.config.route_sources import RouteRules
 from streams.config.source_types import SOURCE_TYPES
 from streams.config.sources import Fields, FieldSource
 from streams.config.types import Duration
