@@ -6,7 +6,6 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from detectors.types import Kind
 from streams.config.sources import Fields, SourceSettings
 from streams.config.types import Duration, Section
 
@@ -58,8 +57,3 @@ class MrtSource(SourceSettings, tag="mrt", frozen=True):
     def preset(self) -> Fields:
         """What is made of a network in a bin."""
         return ROUTE_FIELDS
-
-    @property
-    def only_kind(self) -> Kind:
-        """A number of prefixes is a level."""
-        return "gauge"

@@ -10,6 +10,7 @@ from detectors.types import Kind
 from schemas.decode import decode
 from streams.config.kafka import KafkaSettings
 from streams.config.network_sources import IodaSource, PrometheusSource
+from streams.config.route_sources import MrtSource
 from streams.config.sources import FieldSource, KafkaSource, SourceSettings
 
 _NEEDS: Final = {"ratio": ("value", "of"), "distinct": ("member",), "presence": ("member", "up")}
@@ -46,6 +47,12 @@ def _check_fields_suffice(case: SourceCase) -> None:
             raise ValueError(f"`fields` has no `{name}`, which a feed of kind `{case.kind}` needs")
     if not set(_PLACES) & set(case.given):
         raise ValueError("`fields` has none of `asn`, `country` and `region`")
+
+
+def _check_kind(case: SourceCase) -> None:
+    """A number of prefixes is a level."""
+    if isinstance(case.source, MrtSource) and case.kind != "gauge":
+        raise ValueError(f"needs a feed of kind `gauge`, got `{case.kind}`")
 
 
 def _check_metadata(case: SourceCase) -> None:
@@ -109,6 +116,7 @@ def _check_topic(case: SourceCase) -> None:
 
 
 _CHECKS: Final[tuple[Callable[[SourceCase], None], ...]] = (
+    _check_kind,
     _check_fields_suffice,
     _check_metadata,
     _check_fields_have_effect,

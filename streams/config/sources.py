@@ -191,11 +191,6 @@ class SourceSettings(Section, tag_field="type", frozen=True):
         """The values in effect that records must have."""
         return self.keep
 
-    @property
-    def only_kind(self) -> Kind | None:
-        """The one kind of feed that the source can be of; None for any."""
-        return None
-
     def says_zero(self, kind: Kind) -> bool:
         """Return whether the source says zero itself in a feed of this kind; its silence then means unknown."""
         return kind == "count" and self.mapping.exporter is not None
