@@ -16,6 +16,7 @@ from deploy.grafana.overview import overview
 from deploy.grafana.pipeline import pipeline
 
 FOLDER = Path(__file__).parent
+LEAST = "9.3.0"  # of Grafana: tests/deploy/grafana/least.schema.json has what it knows
 FILES: dict[str, Callable[[], dashboard.Dashboard]] = {
     "dashboards/overview.json": overview,
     "dashboards/entity.json": entity,
@@ -25,8 +26,10 @@ FILES: dict[str, Callable[[], dashboard.Dashboard]] = {
 
 
 def text_of(made: dashboard.Dashboard) -> str:
-    """Return the content of a dashboard's file."""
-    return json.dumps(made.build(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+    """Return the content of a dashboard's file. It says which Grafana it needs, as an exported one does."""
+    needs = [{"type": "grafana", "id": "grafana", "name": "Grafana", "version": LEAST}]
+    content = json.loads(json.dumps(made.build(), cls=JSONEncoder)) | {"__requires": needs}
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
 def main(arguments: list[str]) -> int:

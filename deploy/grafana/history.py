@@ -8,9 +8,18 @@ from grafana_foundation_sdk.builders import dashboard, table
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana.parts import Made, board, column, grid
+from deploy.grafana.parts import SEVERITIES, Made, board, coloured, column, grid, share
 
 KIND = "yesoreyeram-infinity-datasource"
+TIME = column(unit="dateTimeAsIso", custom_width=165)
+SHOWN = {
+    "severity": coloured(SEVERITIES, custom_width=90),
+    "started_at": TIME,
+    "ended_at": TIME,
+    "headline": column(custom_minWidth=480),
+    "affected_share": share(custom_width=120),
+    "max_drop": share(custom_width=100),
+}
 SOURCE = models.DataSourceRef(type_val=KIND, uid="${infinity}")
 
 
@@ -40,15 +49,19 @@ def history() -> dashboard.Dashboard:
     """Return the dashboard."""
     source = dashboard.DatasourceVariable("infinity").label("JSON API").type(KIND)
     builder = board("ebbtide-history", "Ebbtide history", "Recent incidents and outages.", [source])
-    incidents = {"started_at": "timestamp", "confirmed_at": "timestamp", "state": "string"}
-    incidents |= {"severity": "string", "headline": "string"}
-    outages = {"started_at": "timestamp", "entity": "string", "state": "string", "max_drop": "number", "feed": "string"}
+    incidents = {"severity": "string", "started_at": "timestamp", "headline": "string", "state": "string"}
+    incidents |= {"affected_share": "number", "ended_at": "timestamp"}
+    outages = {"severity": "string", "started_at": "timestamp", "entity": "string", "max_drop": "number"}
+    outages |= {"state": "string", "feed": "string", "ended_at": "timestamp"}
     text = "The newest revision of each, including those that ended recently."
-    outage_table = _table("Outages", text, "outages", outages)
-    outage_table = outage_table.override_by_name("max_drop", column(unit="percentunit", decimals=0))
-    return builder.with_panel(_table("Incidents", text, "incidents", incidents)).with_panel(outage_table)
+    for title, columns in {"Incidents": incidents, "Outages": outages}.items():
+        builder = builder.with_panel(_table(title, text, title.lower(), columns))
+    return builder
 
 
 def _table(title: str, text: str, path: str, columns: dict[str, str]) -> table.Panel:
     query = Rows(f"/api/v1/{path}", path, columns)
-    return grid(title, text, (24, 12)).datasource(SOURCE).with_target(Made(query))
+    found = grid(title, text, (24, 12)).datasource(SOURCE).with_target(Made(query))
+    for name, shown in SHOWN.items():
+        found = found.override_by_name(name, shown) if name in columns else found
+    return found

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 
-from deploy.grafana.parts import GREEN, RED, AnyPanel, board, datasource, graph, job, now, number, over_time, steps
+from deploy.grafana.feeds import feeds
+from deploy.grafana.parts import (
+    GREEN,
+    GREY,
+    JOB,
+    RED,
+    AnyPanel,
+    board,
+    column,
+    datasource,
+    graph,
+    job,
+    now,
+    number,
+    over_time,
+    steps,
+    timeline,
+)
 
-JOB = 'job=~"$job"'
 EACH = "[$__rate_interval]"
 
 
@@ -14,7 +30,7 @@ def pipeline() -> dashboard.Dashboard:
     """Return the dashboard."""
     text = "Throughput, lag, delays, dead letters, memory and recovery of the workers, alerts delivered, and sources."
     builder = board("ebbtide-pipeline", "Ebbtide pipeline", text, [datasource(), job()])
-    for content in (*_health(), *_flow(), *_state(), *_delivery(), *_sources(), *_services()):
+    for content in (*_health(), *_processes(), feeds(7), *_flow(), *_state(), *_delivery(), *_sources(), *_services()):
         builder = builder.with_panel(content)
     return builder
 
@@ -29,35 +45,73 @@ def _quantile(share: float, name: str, by: str = "") -> str:
 
 
 def _health() -> list[AnyPanel]:
+    lag = f"ebbtide_partition_lag_messages{{{JOB}}}"
+    waits = "Messages in all partitions that no worker has read yet, and the partitions of which that is unknown."
     return [
         number("Ready workers", "Workers that are assigned, recovered and caught up.", "short", (6, 4))
-        .thresholds(steps((None, RED), (1, GREEN)))
-        .with_target(now(f"sum(ebbtide_ready{{{JOB}}})", "ready")),
-        number("Messages that wait", "Messages in all partitions that no worker has read yet.", "short", (6, 4))
-        .thresholds(steps((None, GREEN), (1e6, RED)))
-        .with_target(now(f"sum(ebbtide_partition_lag_messages{{{JOB}}})", "waiting")),
+        .thresholds(steps((0, RED), (1, GREEN)))
+        .with_target(now(f"sum(ebbtide_ready{{{JOB}}} >= 0)", "ready")),
+        number("Messages that wait", waits, "short", (6, 4))
+        .thresholds(steps((0, GREEN), (1e6, RED)))
+        .with_target(now(f"sum({lag} >= 0)", "waiting", "waiting"))
+        .with_target(now(f"count({lag} != {lag}) > 0", "partitions of unknown lag", "unknown"))
+        .override_by_query("unknown", column(color={"mode": "fixed", "fixedColor": GREY})),
         number("Series", "Series in the state of all feeds, of networks and areas.", "short", (6, 4))
-        .thresholds(steps((None, GREEN)))
-        .with_target(now(f"sum(ebbtide_series{{{JOB}}})", "series")),
+        .thresholds(steps((1, GREEN)))
+        .with_target(now(f"sum(ebbtide_series{{{JOB}}} >= 0)", "series")),
         number("Recovery", "Duration of the last recovery of the state, in the slowest worker.", "s", (6, 4))
-        .thresholds(steps((None, GREEN), (30, RED)))
-        .with_target(now(f"max(ebbtide_recovery_seconds{{{JOB}}})", "recovery")),
+        .thresholds(steps((0, GREEN), (30, RED)))
+        .with_target(now(f"max(ebbtide_recovery_seconds{{{JOB}}} >= 0)", "recovery")),
+    ]
+
+
+def _processes() -> list[AnyPanel]:
+    """Return what each process says of itself: what must be 1, and what must be 0."""
+    good = timeline(
+        "Processes", "1 while a process answers, is ready, and a source of it is connected.", "none", (12, 9)
+    )
+    good = good.thresholds(steps((0, RED), (1, GREEN)))
+    answers = {
+        "up": (f"max by (job, instance) (up{{{JOB}}})", "{{job}} {{instance}} answers"),
+        "ready": (
+            f"max by (job, instance) (ebbtide_ready{{{JOB}}} unless on (job, instance) ebbtide_standby{{{JOB}}} == 1)",
+            "{{job}} {{instance}} ready",
+        ),
+        "alerts": (f"max by (job, instance) (ebbtide_alerts_ready{{{JOB}}})", "{{job}} {{instance}} ready"),
+        "source": (f"max by (source) (ebbtide_source_up{{{JOB}}})", "source {{source}} connected"),
+    }
+    for ref, (expr, legend) in answers.items():
+        good = good.with_target(over_time(expr, legend, ref))
+    text = "What should be 0: refused partitions, a metadata file that cannot be read, and messages lost for good."
+    bad = graph("Faults", text, "short", (12, 9)).with_target(
+        over_time(f"max by (instance) (ebbtide_refusals{{{JOB}}})", "{{instance}} refuses", "refused")
+    )
+    bad = bad.with_target(
+        over_time(f"max by (instance) (ebbtide_metadata_broken{{{JOB}}})", "{{instance}} metadata broken", "metadata")
+    )
+    return [
+        good,
+        bad.with_target(
+            over_time(f"max by (instance) (ebbtide_lost_messages_total{{{JOB}}})", "{{instance}} lost", "lost")
+        ),
     ]
 
 
 def _flow() -> list[AnyPanel]:
     late_rate = _rate("measurements_late", "feed")
+    misplaced = "Measurements in a partition to which the key of their network does not belong."
     late = graph(
         "Late and rejected", "Measurements of bins that had closed, and dead letters by reason.", "cps", (12, 8)
     )
-    delays = "From the end of a bin to its outages, including the lateness of the feed and the wait in Kafka."
+    delays = (
+        "From the end of a bin to its outages, including the lateness of the feed and the wait in Kafka. "
+        "Each point is an outage: hover it for its page."
+    )
     delay = graph("From the bin to the outage", delays, "s", (12, 8))
     for share in (0.5, 0.99):
-        delay = delay.with_target(
-            over_time(
-                _quantile(share, "bin_to_event_seconds", "feed"), f"{{{{feed}}}} p{share * 100:g}", f"p{share * 100:g}"
-            )
-        )
+        name = f"p{share * 100:g}"
+        query = over_time(_quantile(share, "bin_to_event_seconds", "feed"), f"{{{{feed}}}} {name}", name)
+        delay = delay.with_target(query.exemplar(share > 0.5))
     return [
         graph("Measurements", "Measurements read, and measurements put into bins in each feed.", "cps", (12, 8))
         .with_target(over_time(f"sum(rate(ebbtide_measurements_total{{{JOB}}}{EACH}))", "read", "read"))
@@ -75,7 +129,7 @@ def _flow() -> list[AnyPanel]:
             "percentunit",
             (12, 8),
         )
-        .thresholds(steps((None, GREEN), (0.05, RED)))
+        .thresholds(steps((0, GREEN), (0.05, RED)))
         .with_target(
             over_time(f"{late_rate} / ({late_rate} + {_rate('measurements_binned', 'feed')} > 0)", "{{feed}}")
         ),
@@ -85,8 +139,26 @@ def _flow() -> list[AnyPanel]:
             "short",
             (12, 8),
         )
-        .thresholds(steps((None, GREEN), (1, RED)))
+        .thresholds(steps((0, GREEN), (1, RED)))
         .with_target(over_time(f"max by (instance) (ebbtide_events_unreadable_total{{{JOB}}})", "{{instance}}")),
+        graph("Misplaced", misplaced, "cps", (12, 8)).with_target(
+            over_time(_rate("measurements_misplaced", "feed"), "{{feed}}")
+        ),
+        graph("Held up", "Open transactions of producers, and what incidents wait for.", "s", (12, 8))
+        .with_target(
+            over_time(
+                f"max by (partition) (ebbtide_transaction_open_seconds{{{JOB}}})",
+                "transaction in partition {{partition}}",
+                "transaction",
+            )
+        )
+        .with_target(
+            over_time(
+                f"max by (feed, partition) (ebbtide_incidents_delay_seconds{{{JOB}}})",
+                "incidents wait for {{feed}} in partition {{partition}}",
+                "incidents",
+            )
+        ),
     ]
 
 
@@ -122,18 +194,24 @@ def _state() -> list[AnyPanel]:
 def _delivery() -> list[AnyPanel]:
     """Return the panels of `ebbtide alerts`, which has a job of its own."""
     waits = "Revisions that wait for a receiver, including those to be retried."
+    oldest = "Waiting time of the oldest revision that no quiet hours hold back."
     return [
-        graph("Alerts delivered", "Revisions by result.", "cps", (8, 8)).with_target(
+        graph("Alerts delivered", "Revisions by result.", "cps", (6, 8)).with_target(
             over_time(
-                f"sum by (receiver, result) (rate(ebbtide_alerts_delivered_total{EACH}))", "{{receiver}} {{result}}"
+                f"sum by (receiver, result) (rate(ebbtide_alerts_delivered_total{{{JOB}}}{EACH}))",
+                "{{receiver}} {{result}}",
             )
         ),
-        graph("Alerts that wait", waits, "short", (8, 8)).with_target(
-            over_time("sum by (receiver) (ebbtide_alerts_queue_length)", "{{receiver}}")
+        graph("Alerts that wait", waits, "short", (6, 8)).with_target(
+            over_time(f"sum by (receiver) (ebbtide_alerts_queue_length{{{JOB}}})", "{{receiver}}")
         ),
-        graph("Requests that failed", "By receiver and reason. Most are retried.", "cps", (8, 8)).with_target(
+        graph("Oldest alert that waits", oldest, "s", (6, 8)).with_target(
+            over_time(f"max by (receiver) (ebbtide_alerts_oldest_pending_seconds{{{JOB}}})", "{{receiver}}")
+        ),
+        graph("Requests that failed", "By receiver and reason. Most are retried.", "cps", (6, 8)).with_target(
             over_time(
-                f"sum by (receiver, reason) (rate(ebbtide_alerts_failures_total{EACH}))", "{{receiver}} {{reason}}"
+                f"sum by (receiver, reason) (rate(ebbtide_alerts_failures_total{{{JOB}}}{EACH}))",
+                "{{receiver}} {{reason}}",
             )
         ),
     ]
@@ -141,27 +219,36 @@ def _delivery() -> list[AnyPanel]:
 
 def _sources() -> list[AnyPanel]:
     """Return the panels of `ebbtide source`, which has a job of its own."""
-    age = "Time since the newest record of each source."
+    age = "Time since the newest record of each source, and the time after which an alert says so."
+    silence = f"time() - max by (source) (ebbtide_source_last_data_timestamp_seconds{{{JOB}}})"
+    limit = f"max by (source) (ebbtide_source_silent_after_seconds{{{JOB}}})"
     unknown = "Networks and bins of which a source says nothing, since their exporters are silent."
     return [
         graph("Source records", "Records read, and records that fit no mapping.", "cps", (8, 8))
-        .with_target(over_time(f"sum by (source) (rate(ebbtide_source_records_total{EACH}))", "{{source}}", "records"))
+        .with_target(
+            over_time(f"sum by (source) (rate(ebbtide_source_records_total{{{JOB}}}{EACH}))", "{{source}}", "records")
+        )
         .with_target(
             over_time(
-                f"sum by (source, reason) (rate(ebbtide_source_rejected_total{EACH}))",
+                f"sum by (source, reason) (rate(ebbtide_source_rejected_total{{{JOB}}}{EACH}))",
                 "{{source}} rejected: {{reason}}",
                 "rejected",
             )
         ),
-        graph("Source silence", age, "s", (8, 8)).with_target(
-            over_time("time() - max by (source) (ebbtide_source_last_data_timestamp_seconds)", "{{source}}")
-        ),
+        graph("Source silence", age, "s", (8, 8))
+        .with_target(over_time(silence, "{{source}}", "silence"))
+        .with_target(over_time(limit, "{{source}} limit", "limit"))
+        .override_by_query("limit", column(custom_lineStyle={"fill": "dash", "dash": [6, 4]}, custom_fillOpacity=0)),
         graph("Source gaps", unknown, "cps", (8, 8))
         .with_target(
-            over_time(f"sum by (source) (rate(ebbtide_source_unmeasured_total{EACH}))", "{{source}}", "unmeasured")
+            over_time(
+                f"sum by (source) (rate(ebbtide_source_unmeasured_total{{{JOB}}}{EACH}))", "{{source}}", "unmeasured"
+            )
         )
         .with_target(
-            over_time("sum by (source) (ebbtide_source_silent_exporters)", "{{source}} silent exporters", "silent")
+            over_time(
+                f"sum by (source) (ebbtide_source_silent_exporters{{{JOB}}})", "{{source}} silent exporters", "silent"
+            )
         ),
     ]
 
@@ -174,15 +261,17 @@ def _services() -> list[AnyPanel]:
         graph("Source connections", lost, "cps", (12, 8))
         .with_target(
             over_time(
-                f"sum by (source, reason) (rate(ebbtide_source_reconnects_total{EACH}))",
+                f"sum by (source, reason) (rate(ebbtide_source_reconnects_total{{{JOB}}}{EACH}))",
                 "{{source}} {{reason}}",
                 "reconnects",
             )
         )
         .with_target(
-            over_time(f"sum by (source) (rate(ebbtide_source_unknown_total{EACH}))", "{{source}} unknown", "unknown")
+            over_time(
+                f"sum by (source) (rate(ebbtide_source_unknown_total{{{JOB}}}{EACH}))", "{{source}} unknown", "unknown"
+            )
         ),
         graph("Source lag", age, "s", (12, 8)).with_target(
-            over_time("time() - max by (source) (ebbtide_source_event_timestamp_seconds)", "{{source}}")
+            over_time(f"time() - max by (source) (ebbtide_source_event_timestamp_seconds{{{JOB}}})", "{{source}}")
         ),
     ]

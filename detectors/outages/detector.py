@@ -175,6 +175,13 @@ class Detector:
         columns = (s.value[chosen], s.expected[chosen], spread, evidence)
         return Deviation(*(np.where(ready, column, np.nan).astype(np.float64) for column in columns))
 
+    def levels_of(self, row: int) -> tuple[float, float]:
+        """Return the value and the expected level of a row in the bin closed last; NaN where unknown or warming up."""
+        s = self._scored
+        if row >= len(s.value) or not (s.measured[row] and s.ready[row]):
+            return np.nan, np.nan
+        return float(s.value[row]), float(s.expected[row])
+
     def shown(self) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         """Return value, expected and spread of the bin closed last, float32 (3 × rows); of a ratio they are shares.
 

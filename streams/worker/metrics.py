@@ -45,7 +45,7 @@ class Metrics:
         self._pipeline()
         self._state()
         flow = (self.binned, self.late, self.misplaced, self.outages, self.delay)
-        now = (self.series, self.ongoing, self.open_bins, self.areas_left_out)
+        now = (self.series, self.judged, self.ongoing, self.open_bins, self.areas_left_out)
         areas = (self.findings_late, self.feed_unawaited, self.partials_late, self.area_series, self.area_bins_waiting)
         for by_feed in (*flow, *now, *areas, self.faults, self.suspected_faults):
             for feed in feeds:
@@ -89,6 +89,9 @@ class Metrics:
     def _state(self) -> None:
         """Add the gauges of the present state."""
         self.series = self._gauge("series", "Series in the state.", "feed")
+        self.judged = self._gauge(
+            "series_judged", "Series that the newest closed bin compared with what was expected of them.", "feed"
+        )
         self.area_series = self._gauge("area_series", "Areas summed in this worker.", "feed")
         self.area_bins_waiting = self._gauge("area_bins_waiting", "Bins of areas that wait for a partition.", "feed")
         self.limit_used = self._gauge(

@@ -30,7 +30,8 @@ def read(worker: Worker) -> ScrapedState:
     """Return the present state for `written`, after its numbers were set. It is quick."""
     assert worker.metrics.state is not None
     refresh(worker)
-    return worker.metrics.state.read()
+    silent = {feed for feed, is_silent in worker.liveness.stalled(worker.clock()).items() if is_silent}
+    return worker.metrics.state.read(silent)
 
 
 def refresh(worker: Worker) -> None:
@@ -99,6 +100,7 @@ def _refresh_feeds(worker: Worker) -> None:
     for name in worker.settings.feeds:
         feeds = [partition.shard.feeds[name] for partition in partitions]
         metrics.series.labels(name).set(sum(len(feed.index.by_series) for feed in feeds))
+        metrics.judged.labels(name).set(sum(feed.detector.judged for feed in feeds))
         metrics.open_bins.labels(name).set(len({start for feed in feeds for start in feed.bins.bins}))
         metrics.area_series.labels(name).set(sum(stage.series(name) for stage in stages))
         metrics.area_bins_waiting.labels(name).set(max((stage.waiting(name) for stage in stages), default=0))

@@ -82,7 +82,7 @@ def worker_of(settings: Settings, partitions: Sequence[MeasurementStage], incide
 def storm(partitions: Sequence[MeasurementStage], crowd: Crowd, outages: int) -> None:
     """Have so many outages go on."""
     for number in range(outages):
-        made = outage(number, crowd)
+        made = outage(number, crowd, entity=f"asn/{FIRST_ASN + number % crowd.asns}", facets={})
         partitions[number % len(partitions)].open_outages[made.outage_id] = made
 
 

@@ -117,12 +117,13 @@ def test_the_page_lists_all_alerts_with_their_severity() -> None:
 
 
 def test_the_command_in_the_page_puts_in_other_links(tmp_path: Path) -> None:
-    """After it, no rule file has a link to a placeholder."""
+    """After it, no file of rules and no dashboard has a link to a placeholder."""
     page = (rules.ROOT / "docs" / "alerting.md").read_text()
     (command,) = re.findall(r"^sed .*$", page, re.MULTILINE)
-    for path in rules.RULES:
-        shutil.copy(path, tmp_path)
+    for folder in ("prometheus/rules", "grafana/dashboards"):
+        shutil.copytree(rules.ROOT / "deploy" / folder, tmp_path / folder)
+    assert any(".example" in path.read_text() for path in tmp_path.rglob("*.json"))
     subprocess.run(command, shell=True, check=True, cwd=tmp_path)
-    texts = [path.read_text() for path in tmp_path.glob("*.yml")]
+    texts = [path.read_text() for path in tmp_path.rglob("*.*")]
     assert not any(".example" in text for text in texts)
     assert sum(text.count("https://grafana.internal/d/ebbtide-") for text in texts) == len(ALERTS)

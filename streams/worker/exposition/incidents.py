@@ -28,15 +28,21 @@ def counted(incidents: Sequence[Incident]) -> GaugeMetricFamily:
     return gauge("open_incidents", "Incidents that have not ended.", ("severity",), samples)
 
 
+def share_of(incident: Incident | None) -> float:
+    """Return the share of the country that an incident affects, 0 where that is unknown."""
+    return (incident.affected_share or 0.0) if incident else 0.0
+
+
 def worst_incidents(incidents: Sequence[Incident], limit: int) -> Exported:
     """Return families with a sample for each incident, worst first."""
     worst = nsmallest(limit, incidents, key=_rank)
     return Exported(list(_families(worst)), len(incidents) - len(worst))
 
 
-def _rank(incident: Incident) -> tuple[bool, int, float, str]:
-    is_suspected = incident.state == "suspected"
-    return is_suspected, -SEVERITIES[incident.severity].rank, -len(incident.outage_ids), incident.incident_id
+def _rank(incident: Incident) -> tuple[bool, float, int, int, str]:
+    """Return a key that sorts by the share of the country: a network that is wholly dark is no worse than a country."""
+    severity, outages = SEVERITIES[incident.severity].rank, len(incident.outage_ids)
+    return incident.state == "suspected", -share_of(incident), -severity, -outages, incident.incident_id
 
 
 def _families(worst: Sequence[Incident]) -> Iterator[GaugeMetricFamily]:

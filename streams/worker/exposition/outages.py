@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from heapq import nsmallest
-from operator import attrgetter
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 
-from schemas.outage import Outage, lost
+from schemas.incident import Incident
+from schemas.outage import Outage
 from schemas.severity import SEVERITIES
 from schemas.times import parse_time
 from streams.ingest.series_index import FACETS
 from streams.worker.exposition.countries import alpha3
 from streams.worker.exposition.families import Exported, gauge
+from streams.worker.exposition.incidents import share_of
+from streams.worker.exposition.newest_bins import NewestBins
 
 STABLE: Final = ("outage_id", "entity", "country", "feed", "signal", *FACETS)
 CHANGING: Final = ("severity", "state", "suppressed_by", "incident_id")
@@ -42,18 +44,24 @@ def by_place(running: Sequence[Outage], measured: Set[CountrySignal], limit: int
     return Exported([family], max(0, len(places) - limit))
 
 
-def worst_outages(running: Sequence[Outage], incident_of: Mapping[str, str], limit: int) -> Exported:
-    """Return families with a sample for each outage, worst first. `incident_of`: incident ids by outage id."""
-    worst = nsmallest(limit, running, key=_rank)
-    return Exported(list(_families(worst, incident_of)), len(running) - len(worst))
+def worst_outages(
+    running: Sequence[Outage], incident_of: Mapping[str, Incident], newest: NewestBins, limit: int
+) -> Exported:
+    """Return families with a sample for each outage, worst first. `incident_of`: incidents by outage id."""
+
+    def rank(outage: Outage) -> tuple[bool, float, float, str]:
+        """Return a key that sorts by the share of the country, then by the level that is missing."""
+        missing = float(outage.expected) * float(outage.drop)
+        share = share_of(incident_of.get(outage.outage_id))
+        return outage.state == "suspected", -share, -missing, outage.outage_id
+
+    worst = nsmallest(limit, running, key=rank)
+    return Exported(list(_families(worst, incident_of, newest)), len(running) - len(worst))
 
 
-def _rank(outage: Outage) -> tuple[bool, int, float, str]:
-    lost = float(outage.expected) * float(outage.drop)
-    return outage.state == "suspected", -SEVERITIES[outage.severity].rank, -lost, outage.outage_id
-
-
-def _families(worst: Sequence[Outage], incident_of: Mapping[str, str]) -> Iterator[GaugeMetricFamily]:
+def _families(
+    worst: Sequence[Outage], incident_of: Mapping[str, Incident], newest: NewestBins
+) -> Iterator[GaugeMetricFamily]:
     labelled = [(_stable(outage), outage) for outage in worst]
     yield gauge(
         "outage_start_timestamp_seconds",
@@ -64,13 +72,14 @@ def _families(worst: Sequence[Outage], incident_of: Mapping[str, str]) -> Iterat
             for stable, outage in labelled
         ),
     )  # fmt: skip
-    for name, text in (
-        ("drop_ratio", "Share of the expected level that the value lacks."),
-        ("expected", "Expected level of the bin, in the unit of the feed."),
-        ("value", "Value of the bin, in the unit of the feed; absent where nothing was measured."),
+    levels = [newest.of(outage) for outage in worst]
+    for name, field, text in (
+        ("drop_ratio", "drop", "Share of the expected level that the newest bin lacks."),
+        ("expected", "expected", "Expected level of the newest bin, in the unit of the feed; absent where unknown."),
+        ("value", "value", "Value of the newest bin, in the unit of the feed; absent where unknown."),
     ):
-        of: Callable[[Outage], float | None] = lost if name == "drop_ratio" else attrgetter(name)
-        yield gauge(f"outage_{name}", text, STABLE, ((stable, of(outage)) for stable, outage in labelled))
+        numbers = ((stable, getattr(level, field)) for (stable, _), level in zip(labelled, levels, strict=True))
+        yield gauge(f"outage_{name}", text, STABLE, numbers)
 
 
 def _stable(outage: Outage) -> tuple[str | None, ...]:
@@ -78,6 +87,7 @@ def _stable(outage: Outage) -> tuple[str | None, ...]:
     return outage.outage_id, outage.entity, outage.country, outage.feed, outage.signal, *facets
 
 
-def _changing(outage: Outage, incident_of: Mapping[str, str]) -> tuple[str | None, ...]:
-    incident = outage.incident_id or incident_of.get(outage.outage_id)
+def _changing(outage: Outage, incident_of: Mapping[str, Incident]) -> tuple[str | None, ...]:
+    found = incident_of.get(outage.outage_id)
+    incident = outage.incident_id or (found.incident_id if found else None)
     return outage.severity, outage.state, outage.suppressed_by, incident

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ TEXTS: Final = {
     "lower": "Three spreads below the expected level, or zero.",
     "upper": "Three spreads above the expected level.",
     "evidence": "Evidence of a fall, in nats; during an outage the evidence at its opening.",
+    "threshold": "Evidence from which on an outage opens, in nats.",
 }
 
 
@@ -33,6 +34,7 @@ class Watched(NamedTuple):
     expected: float
     spread: float
     evidence: float
+    threshold: float
 
     @property
     def lower(self) -> float:
@@ -51,22 +53,16 @@ class Watched(NamedTuple):
         return self.feed, self.series.entity, *(facets.get(name, "") for name in FACETS)
 
 
-class WatchedStage(Protocol):
-    """A stage of measurements or areas, as far as the watch list reads it."""
-
-    def scored(self) -> Iterable[Scored]:
-        """Return the name, the series index and the detector of each feed."""
-
-
 class WatchedRows(NamedTuple):
     """Rows of a feed that may be of a watched entity, with their series and numbers as the event loop copied them.
 
-    `left_out`: how many more rows there are.
+    `threshold`: evidence from which on an outage opens, in nats; `left_out`: how many more rows there are.
     """
 
     feed: str
     series: Sequence[Series | None]
     now: Deviation
+    threshold: float
     left_out: int
 
 
@@ -79,17 +75,18 @@ class WatchList:
     def __init__(self, entities: Collection[str], limit: int) -> None:
         self.entities, self.limit = frozenset(entities), limit
 
-    def rows(self, stages: Iterable[WatchedStage]) -> Iterator[WatchedRows]:
+    def rows(self, scored: Iterable[Scored]) -> Iterator[WatchedRows]:
         """Yield copies of the rows of the watched entities, quickly; `numbers` chooses among them."""
-        for stage in stages if self.entities else ():
-            for feed, index, detector in stage.scored():
+        if self.entities:
+            for feed, index, detector in scored:
                 for entity in sorted(self.entities):
                     yield self._copied(feed, detector, *index.rows_of_entity(entity))
 
     def _copied(self, feed: str, detector: Detector, rows: Ints, series: Sequence[Series | None]) -> WatchedRows:
         scored = int(np.searchsorted(rows, detector.scored))  # newer rows are in no closed bin yet
         shown = min(scored, self.limit)
-        return WatchedRows(feed, series[:shown], detector.deviations(rows[:shown]), scored - shown)
+        now = detector.deviations(rows[:shown])
+        return WatchedRows(feed, series[:shown], now, detector.state.threshold, scored - shown)
 
     def numbers(self, found: Iterable[WatchedRows]) -> Iterator[Watched]:
         """Yield the watched series that have a baseline, in any thread."""
@@ -97,7 +94,8 @@ class WatchList:
             for at in np.flatnonzero(np.isfinite(rows.now.expected)).tolist():
                 series = rows.series[at]
                 if series is not None and series.entity in self.entities:
-                    yield Watched(rows.feed, series, *(float(column[at]) for column in rows.now))
+                    value, expected, spread, evidence = (float(column[at]) for column in rows.now)
+                    yield Watched(rows.feed, series, value, expected, spread, evidence, rows.threshold)
 
 
 def families(found: Iterable[Watched], limit: int, left_out: int = 0) -> Exported:

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from schemas.outage import Outage, lost
 from schemas.rejections import one_line, printable
-from schemas.times import format_time
+from schemas.times import format_time, parse_time
 from streams.pipeline.incidents.headline import territory
 
 NO_BREAK = "\xa0"
@@ -72,6 +72,15 @@ def when(time: str | float | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(text, shown)
 
 
+def from_day_before(time: str | None) -> str:
+    """Return the parameters of a dashboard that shows all since a day before a time (RFC 3339); nothing without one.
+
+    >>> from_day_before("2019-12-25T00:00:00Z")
+    '&from=1577145600000&to=now'
+    """
+    return f"&from={1000 * round(parse_time(time) - 86_400)}&to=now" if time else ""
+
+
 def entity(name: str) -> str:
     """Return the name of an entity.
 
@@ -105,6 +114,7 @@ FILTERS = {
     "share": share,
     "span": span,
     "when": when,
+    "from_day_before": from_day_before,
     "entity": entity,
     "who": who,
     "plural": plural,

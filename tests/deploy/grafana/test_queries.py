@@ -32,10 +32,17 @@ NETWORK = "asn/44244"
 STARTING = 503
 CHOSEN = {
     "$__rate_interval": "1m",
-    "$job": "ebbtide",
+    "$__range": "1h",
+    "$job": "(ebbtide|ebbtide-others)",
     "$entity": NETWORK,
-    **dict.fromkeys(("$country", "$feed", "$facet_access", "$facet_direction", "$facet_service"), ".*"),
+    **dict.fromkeys(("$country", "$feed", "$incident", "$series"), ".*"),
 }
+#: Queries of what is not there while all goes well, and of a feed of another kind than that of the situation.
+NOTHING = (
+    "wait (unknown)",
+    "Held up (incidents)",
+    *(f"({name}_ratio)" for name in ("value", "expected", "upper", "lower")),
+)
 CONFIG = """global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: ebbtide
@@ -115,11 +122,42 @@ def filled_in(query: Query, **chosen: str) -> str:
 
 @pytest.mark.parametrize("query", list(queries()), ids=lambda query: f"{query.board}: {query.where}")
 def test_the_query_returns_data(server: Prometheus, query: Query) -> None:
-    """At least one series whose number is one."""
+    """At least one series whose number is one; each is right for Prometheus."""
     found = server.ask(filled_in(query))
     if query.expr.startswith("histogram_quantile") or "rate(" in query.expr:
         found = wait_for(filled_in(query), lambda: server.ask(filled_in(query)))
-    assert [series for series in found if not math.isnan(float(series["value"][1]))], filled_in(query)
+    numbers = [series for series in found if not math.isnan(float(series["value"][1]))]
+    assert bool(numbers) != _shows_nothing(query), filled_in(query)
+
+
+def _shows_nothing(query: Query) -> bool:
+    """Whether a query has no answer here: the network is watched, so nothing is of its outage alone."""
+    return query.where.endswith(NOTHING) or "(outage_" in query.where
+
+
+def test_the_country_is_on_the_map_by_its_share(server: Prometheus) -> None:
+    """By its three letters, with the share that the incident affects."""
+    (world,) = [query for query in queries() if query.where == "World (A)"]
+    shares = {series["metric"]["alpha3"]: float(series["value"][1]) for series in server.ask(filled_in(world))}
+    assert shares.pop("-") == -1
+    assert shares["IRN"] > 0.5
+
+
+def test_a_series_can_be_chosen(server: Prometheus) -> None:
+    """The variable offers each feed with its facets, and the panels show the one that is chosen."""
+    asked = variables("ebbtide-entity")["series"]
+    inner = re.fullmatch(r"query_result\((.*)\)", asked["query"]["query"])
+    assert inner
+    expr = filled_in(Query("ebbtide-entity", "series", inner[1], False))
+    offered = {series["metric"]["series"] for series in server.ask(expr)}
+    (value,) = [query for query in queries() if query.where == "$entity: $series (value)"]
+    shown = {series["metric"]["series"] for series in server.ask(filled_in(value))}
+    assert shown == offered
+    assert all(name == " ".join(name.split()) for name in offered)
+    chosen = min(offered)
+    assert {
+        s["metric"]["series"] for s in server.ask(filled_in(value, series=re.escape(chosen).replace("\\", "\\\\")))
+    } == {chosen}
 
 
 def test_a_network_that_nobody_watches_is_shown_while_it_is_dark(server: Prometheus) -> None:
@@ -132,7 +170,7 @@ def test_a_network_that_nobody_watches_is_shown_while_it_is_dark(server: Prometh
     assert {entity, NETWORK} <= {series["metric"]["entity"] for series in offered}
     asked = {series.where: filled_in(series, entity=entity) for series in queries() if series.board == "ebbtide-entity"}
     empty = {where for where, expr in asked.items() if not server.ask(expr)}
-    assert empty == {
-        *(f"Measured and expected: $feed ({edge})" for edge in ("upper", "lower")),
-        "Evidence of a fall (A)",
-    }
+    watched = {f"$entity: $series ({name})" for name in ("value", "expected", "upper", "lower")}
+    watched |= {f"Evidence of a fall of $entity ({name})" for name in ("evidence", "threshold")}
+    ratios = {where for where in asked if where.endswith("_ratio)")}
+    assert empty == watched | ratios

@@ -11,7 +11,9 @@ import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from schemas.outage import RUNNING
 from streams.config.settings import MetricsSettings
+from streams.worker.web.formatting import from_day_before
 from tests.streams.worker.web.pages import VIEW, made, page
 from tests.streams.worker.web.site import START, read, story
 
@@ -68,14 +70,18 @@ def test_all_series_of_a_network_are_shown(entity: str) -> None:
 
 
 def test_grafana_is_linked_where_it_has_the_entity() -> None:
-    """Its dashboard shows what is on the watch list; the dashboards are those of `deploy/grafana`."""
-    configured = msgspec.structs.replace(VIEW.settings, metrics=MetricsSettings(watch=("asn/3",)))
-    view = dataclasses.replace(VIEW, settings=configured)
+    """Its dashboard shows what is dark, from a day before, and what is on the watch list."""
+    dark = min((outage for outage in VIEW.outages() if outage.entity == "asn/3"), key=lambda outage: outage.started_at)
     link = "https://grafana.example/ebbtide/d/ebbtide-entity?var-entity=asn/3"
-    assert link in page(view, "/series?entity=AS3").links
-    outage = next(outage for outage in VIEW.outages() if outage.entity == "asn/3").outage_id
-    assert link in page(view, f"/outages/{outage}", "/outages/{id}", id=outage).links
-    assert not [link for link in page(view, "/series?entity=AS1").links if "ebbtide-entity" in link]
+    assert f"{link}{from_day_before(dark.started_at)}" in page(VIEW, "/series?entity=AS3").links
+    shown = page(VIEW, f"/outages/{dark.outage_id}", "/outages/{id}", id=dark.outage_id)
+    assert f"{link}{from_day_before(dark.started_at)}" in shown.links
+    running = {outage.entity for outage in VIEW.outages() if outage.state in RUNNING}
+    calm = min({f"asn/{asn}" for asn in range(1, 40) if VIEW.rows_of_entity(f"asn/{asn}")[0].series} - running)
+    assert not [link for link in page(VIEW, f"/series?entity={calm}").links if "ebbtide-entity" in link]
+    configured = msgspec.structs.replace(VIEW.settings, metrics=MetricsSettings(watch=(calm,)))
+    watching = dataclasses.replace(VIEW, settings=configured)
+    assert link.replace("asn/3", calm) in page(watching, f"/series?entity={calm}").links
     names = [json.loads(file.read_bytes())["uid"] for file in DASHBOARDS.glob("*.json")]
     assert {"ebbtide-overview", "ebbtide-entity"} <= set(names)
 
