@@ -155,14 +155,15 @@ def _before(claim: TopicClaim, place: str, found: list[Installation]) -> Iterato
             yield other
 
 
-def take_over(claim: TopicClaim) -> list[str]:
-    """Record the installation in place of those in conflict with it, and return the `app_id` of these.
+def take_over(claim: TopicClaim) -> dict[str, list[str]]:
+    """Record the installation in place of those in conflict with it; return the topics taken from each, by `app_id`.
 
     Raises StateInUseError when one of their processes is alive, BrokerError when the record cannot be written.
     """
     mine = claim.mine
-    others = sorted({other.app_id for other in chain(*read(claim).values()) if conflict(mine, other)})
-    for app_id in others:
+    found = [other for other in chain(*read(claim).values()) if conflict(mine, other)]
+    others = {other.app_id: sorted(set(mine.topics) & set(other.topics)) for other in found}
+    for app_id in sorted(others):
         demand_idle(claim.kafka, claim.group.format(app_id))
     gone: dict[bytes, bytes | None] = {installation.key(app_id): None for app_id in others}
     if others:

@@ -36,6 +36,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _take_over(*claims: TopicClaim) -> None:
-    for claim in claims:
-        if others := installation.take_over(claim):
-            print_lines([f"taken over from {', '.join(others)}: {', '.join(claim.mine.topics)}"])
+    taken = [other for claim in claims for other in installation.take_over(claim).items()]
+    print_lines(f"taken over from {app_id}: {', '.join(names)}" for app_id, names in taken)
+    if not taken:
+        print_lines(["nothing to take over: these topics belong to no other installation"])

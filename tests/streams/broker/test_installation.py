@@ -122,7 +122,8 @@ def test_a_topic_that_is_shared_is_enough(shared: str) -> None:
 
     claim = installation.of_workers(settings(app_id="other", **others))
     with broker(owners), patch.object(installation, "demand_idle") as idle:
-        assert installation.take_over(claim) == ["ebbtide"]
+        assert installation.take_over(claim) == {"ebbtide": [shared]}  # the others are not what anyone has lost
+        assert installation.take_over(claim) == {}
     idle.assert_called_once_with(claim.kafka, "ebbtide")
     assert recorded(owners, app_id="other", **others) == ""
     with pytest.raises(InstallationError, match=f"topic {shared} belongs to the installation other, not to ebbtide"):
