@@ -296,16 +296,22 @@ def demand_idle(kafka: KafkaSettings, group: str) -> None:
         )
 
 
-def timestamp_warning(kafka: KafkaSettings) -> str | None:
-    """Return a line when producers set the timestamps of the measurements; None when the broker does, or is silent."""
+def timestamp_type(kafka: KafkaSettings) -> str | None:
+    """Return who sets the timestamps of the measurements, as Kafka names it; None when the broker does not say."""
     name = kafka.measurements
     try:
         with connected(kafka) as client:
             found = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)], config_filter="all")
     except (BrokerError, KafkaError):  # no permission to describe configurations
         return None
-    kind = found.get("topic", {}).get(name, {}).get(TIMESTAMPS, {}).get("value", "LogAppendTime")
-    if kind == "LogAppendTime":
+    kind: str | None = found.get("topic", {}).get(name, {}).get(TIMESTAMPS, {}).get("value")
+    return kind
+
+
+def timestamp_warning(kafka: KafkaSettings) -> str | None:
+    """Return a line when producers set the timestamps of the measurements; None when the broker does, or is silent."""
+    name, kind = kafka.measurements, timestamp_type(kafka)
+    if kind in (None, "LogAppendTime"):
         return None
     return (
         f"topic {name} has {TIMESTAMPS}={kind}: producers set when a message was received, so only the worker's own "

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import msgspec
@@ -17,11 +18,18 @@ from schemas.measurement import entity_of
 from streams.broker import topics
 from streams.broker.clients import opened
 from streams.cli.bad_input import BadInput
-from streams.cli.common import add_files, counter, positive, print_summary, settings_of
+from streams.cli.common import add_files, counter, positive, print_note, print_summary, settings_of
 from streams.config.errors import BrokerError
 from streams.config.line_files import read_chunks
 from streams.config.settings import KafkaSettings
 from streams.state.key_watch import home_of
+
+OLD = 3600.0  # seconds before now
+BY_RECEIPT = (
+    "topic {} has message.timestamp.type=LogAppendTime, so this old data counts as received now: a clock that is ahead "
+    "in it moves the time of its feed, and what others measured is late. `ebbtide detect`, and a worker of a topic "
+    "with CreateTime, go by what most agree on"
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,10 +50,13 @@ def send(arguments: Namespace, files: Sequence[str]) -> None:
     """
     kafka = settings_of(arguments).kafka
     topics.check(kafka)
+    is_stamped = topics.timestamp_type(kafka) == "LogAppendTime"
     with counter("measurements sent") as show:
         for replayed in replay(kafka, files, ReplayPace(arguments.speed, time.time, time.sleep)):
             show(replayed.sent)
     print_summary({"messages sent": replayed.sent})
+    if is_stamped and replayed.newest < time.time() - OLD:
+        print_note(BY_RECEIPT.format(kafka.measurements))
     BadInput(files, replayed.first_unusable).say(replayed.usable)
 
 
@@ -70,12 +81,13 @@ class ReplayPace:
 
 @dataclass(slots=True)
 class Replayed:
-    """Messages and usable measurements sent so far, the first value that is unusable whatever the settings are,
-    and the newest offset of each partition that has arrived.
+    """Messages and usable measurements sent so far, the newest event time of these (Unix s), the first value that is
+    unusable whatever the settings are, and the newest offset of each partition that has arrived.
     """
 
     sent: int = 0
     usable: int = 0
+    newest: float = -inf
     first_unusable: RejectedValue | None = None
     offsets: dict[int, int] = field(default_factory=dict)
 
@@ -83,6 +95,7 @@ class Replayed:
         """Count a message."""
         self.sent += 1
         self.usable += len(found.measurements)
+        self.newest = max([self.newest, *(float(measurement.ts) for measurement in found.measurements)])
         self.first_unusable = self.first_unusable or next(iter(found.dead), None)
 
     def delivered(self, metadata: Any) -> None:  # noqa: ANN401

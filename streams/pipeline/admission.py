@@ -12,12 +12,11 @@ from detectors.clock_leaps import Claim, LeapGuard
 from detectors.kinds import FeedKind
 from detectors.types import DAY, Flags, Floats, Ints
 from detectors.watermark import NOTHING, TimeRule, Watermark
-from schemas.measurement import Measurement
+from schemas.measurement import Measurement, entity_of
 from schemas.rejections import Reason
 from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
 from streams.ingest.feed_kinds import DEFECTS
 from streams.ingest.measurement_slice import MeasurementSlice
-from streams.ingest.series_index import KEY
 from streams.pipeline.believed_time import BelievedTime
 from streams.pipeline.fast_clocks import FastClocks
 
@@ -143,7 +142,7 @@ class Admission:
 
 def claim_of(measurement: Measurement, origin: MeasurementOrigin) -> Claim[Pending]:
     """Return the claim on the time that a measurement makes."""
-    return Claim(float(measurement.ts), KEY(measurement), (measurement, origin), origin.offset)
+    return Claim(float(measurement.ts), entity_of(measurement), (measurement, origin), origin.offset)
 
 
 def _believed(pending: list[Pending], position: int) -> MeasurementSlice:

@@ -18,15 +18,17 @@ HOUR: Final = 3600.0
 class FastClocks:
     """Of one feed, by entity and member: how far ahead of receipt its last such measurement was (s), and its receipt.
 
-    The one of longest ago is first, and is forgotten first.
+    The one of longest ago is first, and is forgotten first. `received`: newest receipt of the newest measurements.
     """
 
     def __init__(self) -> None:
         self.ahead: dict[str, tuple[float, float]] = {}
+        self.received: float | None = None
 
     def note(self, part: MeasurementSlice, received: Floats | float) -> Floats:
         """Return by how much each measurement is ahead of its receipt (s), and note who is ahead most."""
         lead = part.columns.ts - received
+        self.received = float(np.max(received)) if len(lead) else self.received
         if len(lead) and lead.max() > AHEAD:
             most = np.argsort(lead, kind="stable")[-MOST:]
             at = np.broadcast_to(np.asarray(received), lead.shape)
@@ -37,6 +39,10 @@ class FastClocks:
             while len(self.ahead) > MOST:
                 del self.ahead[next(iter(self.ahead))]
         return lead
+
+    def lead_of(self, newest: float | None) -> float:
+        """Return by how much the time of the feed is ahead of the receipt of its newest measurements (s), 0 if none."""
+        return 0.0 if newest is None or self.received is None else max(0.0, newest - self.received)
 
     def since(self, newest: float | None) -> dict[str, float]:
         """Return the seconds ahead of those seen in the last hour of the feed, most first."""

@@ -307,7 +307,7 @@ class Feed:
         alive = self.index.born[:rows] <= start
         measured = closed.seen[:rows]
         count = int(measured.sum())
-        self.admission.active = count or self.admission.active
+        self.admission.active = self.index.count_entities(measured) or self.admission.active
         few = elsewhere is None and int(alive.sum()) < FEW
         is_real_silence = self.rules.silence_is_zero and (count > 0 or elsewhere or few)
         present = alive if is_real_silence or self.kind.tracks_members else measured & alive

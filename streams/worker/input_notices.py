@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from streams.broker.transport import OpenTransaction
+from streams.pipeline.fast_clocks import AHEAD
 from streams.pipeline.shard import Shard
 from streams.state.limit_watch import nearly_reached
 from streams.worker.agents import Worker
@@ -21,7 +22,8 @@ def notices(worker: Worker) -> list[str]:
     strays = [stage.keys.stray for _, stage in stages if (at := stage.keys.stray_at) is not None and at >= since]
     full = [number for number, stage in stages if (at := stage.limits.refused_at) is not None and at >= since]
     nearly = [(number, *limit) for number, stage in stages for limit in nearly_reached(stage.shard)]
-    ahead = clocks_ahead([stage.shard for _, stage in stages])
+    shards = [stage.shard for _, stage in stages]
+    ahead = feeds_ahead(shards) + clocks_ahead(shards)
     return found + _no_key(keyless) + _strays(strays) + _no_room(full) + _limits(nearly) + ahead
 
 
@@ -45,6 +47,21 @@ def _limits(nearly: Sequence[tuple[int, str, str, float]]) -> list[str]:
     return [
         f"Feed {feed} uses {share:.0%} of limits.{limit} in partition {number}; what is new beyond it is refused."
         for (feed, limit), (share, number) in most.items()
+    ]
+
+
+def feeds_ahead(shards: Sequence[Shard]) -> list[str]:
+    """Return a sentence on each feed whose time is ahead of what is received now, which receipt kept it from before."""
+    leads: dict[str, float] = {}
+    for shard in shards:
+        for feed, state in shard.feeds.items():
+            lead = state.admission.fast_clocks.lead_of(state.watermark.newest)
+            leads[feed] = max(lead, leads.get(feed, 0.0))
+    return [
+        f"The time of feed {feed} is {lead:,.0f} s ahead of what is received, which is late until then: the clock of a "
+        f"broker or worker was ahead, or has gone back. `ebbtide state reset --feed {feed}` ends that at once."
+        for feed, lead in leads.items()
+        if lead > AHEAD
     ]
 
 

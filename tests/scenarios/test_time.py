@@ -138,6 +138,24 @@ def test_a_clock_that_leaps_twice_closes_nothing_for_others() -> None:
     assert done.shard.newest()["count"] == START + 59 * 60 + 6
 
 
+def test_a_network_claims_once_however_many_series_it_has() -> None:
+    """Six networks of four services: one that leaps a day ahead in all of its own and twenty more moves nothing, and
+    three that are back after a pause are half of the six.
+    """
+    settings = helpers.settings(("count",), width=60, lateness=30, max_ahead=600)
+
+    def sent(minute: int, asn: int, count: int = 4) -> list[bytes | None]:
+        return [message("count", START + 60 * minute + asn, asn, value=20, service=f"s{n}") for n in range(count)]
+
+    values = [value for minute in range(30) for asn in range(1, 7) for value in sent(minute, asn)]
+    leap = [value for minute in (1440, 1441) for value in sent(minute, 6, 24)]
+    done = run(settings, [*values, *leap, *sent(30, 1)])
+    assert len(done.dead) == 48
+    assert done.shard.newest()["count"] == START + 30 * 60 + 1
+    back = run(settings, [*values, *(value for asn in (1, 2, 3) for value in sent(90, asn))])
+    assert (back.shard.newest()["count"], back.shard.pending()) == (START + 90 * 60 + 3, 0)
+
+
 def test_a_pause_ends_although_one_clock_stands_still() -> None:
     """A network whose clock is still before the pause cannot speak for all: time moves on when half are back."""
     values = steady("count", range(10))

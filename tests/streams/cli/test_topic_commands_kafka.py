@@ -58,6 +58,10 @@ def test_commands_on_topics(kafka: ApacheKafka, tmp_path: Path) -> None:
     )
     assert cluster.run("tail", "--once").stdout == b""
 
+    replayed = cluster.run("replay", file)  # of 2016: the broker says that it was received now
+    assert replayed.returncode == 0
+    assert b"message.timestamp.type=LogAppendTime, so this old data counts as received now" in replayed.stderr
+
     (tmp_path / "bad").write_bytes(b"\nnonsense\n")
     (tmp_path / "good").write_bytes(texts[0] + b"\n")
     bad = cluster.run("replay", tmp_path / "bad")

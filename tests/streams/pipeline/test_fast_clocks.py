@@ -7,7 +7,7 @@ from typing import Any, cast
 from streams.pipeline.fast_clocks import MOST
 from streams.pipeline.process import process
 from streams.pipeline.shard import Shard
-from streams.worker.input_notices import clocks_ahead
+from streams.worker.input_notices import clocks_ahead, feeds_ahead
 from tests.streams import helpers
 from tests.streams.helpers import START, Run, message
 
@@ -44,6 +44,30 @@ def test_names_are_bounded() -> None:
     values = [message("count", START + 100 + asn, asn) for asn in range(1, 51)]
     process(done.shard, done.tally, values, range(50), float(START))
     assert len(done.shard.feeds["count"].admission.fast_clocks.ahead) == MOST
+
+
+def test_a_feed_that_is_ahead_of_receipt_heals_when_its_time_has_come_and_says_so() -> None:
+    """A broker whose clock was two hours ahead received networks as wrong as it; then it is put right. The page names
+    the feed until its time has come, what comes till then is late, and from then on all is binned again.
+    """
+    done = Run(Shard(helpers.settings(("count",), width=300, lateness=60)))
+
+    def take(minute: int, wrong: float) -> list[str]:
+        at = START + 60 * minute + wrong
+        values = [message("count", at + asn, asn) for asn in range(1, 7)]
+        process(done.shard, done.tally, values, range(done.offset, done.offset + 6), [at + 10] * 6, is_proven=True)
+        done.offset += 6
+        return feeds_ahead([done.shard])
+
+    assert take(0, 0.0) == take(1, 0.0) == []
+    assert [take(minute, 600.0 * minute) for minute in range(1, 13)] == [[]] * 12
+    said = [take(minute, 0.0) for minute in range(13, 200)]
+    assert said[0][0].startswith("The time of feed count is 7,136 s ahead of what is received, which is late until")
+    assert [bool(lines) for lines in said] == [minute < 132 for minute in range(13, 200)]
+    counts = done.shard.counts["count"]
+    assert counts.binned + counts.late == counts.taken == 201 * 6
+    assert 0 <= 6 * sum(map(bool, said)) - counts.late <= 6 * 3  # the bin that was open then takes the rest
+    assert feeds_ahead([taken("count", {})]) == []
 
 
 def test_who_was_ahead_long_ago_is_not_named() -> None:
