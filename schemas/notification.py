@@ -14,11 +14,14 @@ from schemas.outage import Time
 SCHEMA: Final = 1
 
 Subject: TypeAlias = Literal["incident", "outage"]
-#: `opened`: the first notification. `changed`: a change worth a message. `ended`: over.
-Action: TypeAlias = Literal["opened", "changed", "ended"]
+#: `opened`: the first notification. `changed`: a change worth a message. `ended`: over. `suppressed`: explained while open.
+Action: TypeAlias = Literal["opened", "changed", "ended", "suppressed"]
+#: The actions after which nobody needs to act any more.
+ENDS: Final[tuple[Action, ...]] = ("ended", "suppressed")
 Type: TypeAlias = Literal[
-    "incident.opened", "incident.changed", "incident.ended", "outage.opened", "outage.changed", "outage.ended"
-]
+    "incident.opened", "incident.changed", "incident.ended", "incident.suppressed",
+    "outage.opened", "outage.changed", "outage.ended", "outage.suppressed",
+]  # fmt: skip
 MessageId: TypeAlias = Annotated[str, Meta(pattern=r"^msg_[0-9a-f]{32}$")]
 
 

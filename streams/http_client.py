@@ -16,7 +16,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -30,6 +30,12 @@ MAX_ANSWER = 4096  # bytes of the body, unless a policy says otherwise
 # A connection raises these when it breaks, or when another thread shuts it down during a read.
 FAILURES = (HTTPError, HTTPException, OSError, ValueError, AttributeError)
 AGENT = f"Ebbtide/{version('ebbtide')}"
+
+
+class Connection(Protocol):
+    """What has a socket while it is connected."""
+
+    sock: Any
 
 
 class RequestPolicy(NamedTuple):
@@ -93,14 +99,19 @@ def reach(url: str, policy: RequestPolicy, resolve: Resolve = resolve) -> None:
 def _connection_to(url: str, policy: RequestPolicy, resolve: Resolve) -> Iterator[HTTPConnection]:
     """Yield a connection to the server of a URL, after its addresses were checked."""
     host, port, is_tls = _server_of(url)
+    addresses = checked_addresses(host, port, policy, resolve)
+    with _connected(addresses, port, host if is_tls else None, policy) as connection:
+        yield connection
+
+
+def checked_addresses(host: str, port: int, policy: RequestPolicy, resolve: Resolve) -> list[str]:
+    """Return the addresses of a server that a request may go to. Raises UnreachableError."""
     try:
-        addresses = checked(host, port, policy.allow_private, resolve)
+        return checked(host, port, policy.allow_private, resolve)
     except AddressRefusedError as error:
         raise UnreachableError("address", str(error), unsure=False) from None
     except (OSError, ValueError) as error:
-        raise UnreachableError("network", f"the name has no address: {_reason(error)}", unsure=False) from None
-    with _connected(addresses, port, host if is_tls else None, policy) as connection:
-        yield connection
+        raise UnreachableError("network", f"the name has no address: {reason_of(error)}", unsure=False) from None
 
 
 def _server_of(url: str) -> tuple[str, int, bool]:
@@ -121,7 +132,7 @@ def _exchange(
         answer = connection.getresponse()
     except FAILURES as error:
         kind = "timeout" if isinstance(error, TimeoutError | ReadTimeoutError) else "network"
-        raise UnreachableError(kind, f"no answer: {_reason(error)}", unsure=True) from None
+        raise UnreachableError(kind, f"no answer: {reason_of(error)}", unsure=True) from None
     body_read, cut_off = _body_of(answer, max_answer)
     return Answer(answer.status, answer.reason or "", answer.headers.get("Retry-After"), body_read, cut_off)
 
@@ -131,7 +142,7 @@ def _body_of(answer: Any, max_answer: int) -> tuple[bytes, str | None]:  # noqa:
     try:
         return bytes(answer.read(max_answer, decode_content=False)), None
     except FAILURES as error:
-        return b"", _reason(error)
+        return b"", reason_of(error)
 
 
 @contextmanager
@@ -145,11 +156,11 @@ def _connected(
         if left <= 0:
             break
         connection = _connection(address, port, tls_host, min(CONNECT, left), policy)
-        with _shut_down_after(connection, left):
+        with shut_down_after(connection, left):
             try:
                 connection.connect()
             except FAILURES as error:
-                last = _reason(error)
+                last = reason_of(error)
                 connection.close()
                 continue
             _set_timeout(connection, max(0.001, min(policy.idle, deadline - time.monotonic())))
@@ -176,7 +187,7 @@ def _set_timeout(connection: HTTPConnection, seconds: float) -> None:
 
 
 @contextmanager
-def _shut_down_after(connection: HTTPConnection, seconds: float) -> Iterator[None]:
+def shut_down_after(connection: Connection, seconds: float) -> Iterator[None]:
     """In `with`: shut the connection down when the time is up. A socket's timeout starts again with each byte."""
 
     def shut_down() -> None:
@@ -193,10 +204,10 @@ def _shut_down_after(connection: HTTPConnection, seconds: float) -> Iterator[Non
         timer.cancel()
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return what went wrong without the URL, which may be a secret."""
     if isinstance(error, NewConnectionError):
-        return _reason(error.__cause__) if isinstance(error.__cause__, Exception) else "refused"
+        return reason_of(error.__cause__) if isinstance(error.__cause__, Exception) else "refused"
     if isinstance(error, ConnectTimeoutError | TimeoutError | ReadTimeoutError):
         return "timed out"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -205,7 +216,7 @@ def _reason(error: Exception) -> str:
         return f"no TLS: {(error.reason or 'cut off').replace('_', ' ').lower()}"
     inner = error.args[-1] if error.args else None
     if isinstance(error, HTTPError) and isinstance(inner, Exception):
-        return _reason(inner)
+        return reason_of(inner)
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 
+from schemas.notification import ENDS
 from schemas.severity import SEVERITIES, SUSPECTED_SEVERITY
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.escaping import alertmanager_text
 from streams.alerts.message import Context, Message
 from streams.alerts.notice import Notice
-from streams.config.alerts import Alertmanager
+from streams.config.receivers import Alertmanager
 from streams.config.secret import Secret
 
 PATH = "/api/v2/alerts"
@@ -37,12 +38,12 @@ def alertmanager_message(
 
 def _new(item: MessageItem, static: dict[str, str], context: Context) -> list[dict[str, Any]]:
     """Return the alert of a notice. If its labels changed, the alert with the old labels ends first."""
-    notice, ended = item.notice, _end(item.notice) if item.action == "ended" else None
+    notice, ended = item.notice, _end(item.notice) if item.action in ENDS else None
     alert = _alert(notice, item.reason, static, context.link, ended)
     if item.previous is None or labels(item.previous) == labels(notice):
         return [alert]
     old = alert | {"labels": labels(item.previous) | static, "endsAt": _end(notice)}
-    return [old] if item.action == "ended" else [old, alert]
+    return [old] if item.action in ENDS else [old, alert]
 
 
 def _alert(notice: Notice, reason: str, static: dict[str, str], link: str | None, ended: str | None) -> dict[str, Any]:

@@ -25,9 +25,9 @@ def decide(notice: Notice, state: AlertState | None, wants_suspected: bool) -> D
     if state is not None and notice.revision <= state.revision:
         return None
     is_open = state is not None and state.status != "none"
-    end_reason = _end_reason(notice)
-    if end_reason is not None:
-        return Decision("ended", end_reason) if is_open else None
+    end = _end(notice)
+    if end is not None:
+        return end if is_open else None
     if state is None or state.status != "open" or state.last_notice is None:
         is_suspected = notice.phase == "suspected"
         if is_suspected and not (wants_suspected or is_open):
@@ -37,14 +37,16 @@ def decide(notice: Notice, state: AlertState | None, wants_suspected: bool) -> D
     return None if change_reason is None else Decision("changed", change_reason)
 
 
-def _end_reason(notice: Notice) -> str | None:
+def _end(notice: Notice) -> Decision | None:
     """Return why nobody needs to act any more; None while somebody does."""
     if notice.merged_into is not None:
-        return f"part of the older incident {notice.merged_into}, which tells what follows"
+        return Decision("ended", f"part of the older incident {notice.merged_into}, which tells what follows")
     if notice.phase == "over":
         ends = {"expired": "nothing measures it any more, so its end is unknown", "retracted": _why_retracted(notice)}
-        return ends.get(notice.state, "over" if notice.state in ("ended", "closed") else notice.state)
-    return None if notice.suppressed_by is None else f"suppressed by {notice.suppressed_by}"
+        return Decision(
+            "ended", ends.get(notice.state, "over" if notice.state in ("ended", "closed") else notice.state)
+        )
+    return None if notice.suppressed_by is None else Decision("suppressed", f"suppressed by {notice.suppressed_by}")
 
 
 def _why_retracted(notice: Notice) -> str:

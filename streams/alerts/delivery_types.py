@@ -78,7 +78,7 @@ class MessageItem(NamedTuple):
 
 
 class SharedDigest(NamedTuple):
-    """A PagerDuty alert for many incidents, resolved with the last of them. `others`: open ones that are not new."""
+    """One alert for many incidents, resolved with the last of them. `others`: open ones that are not new."""
 
     key: str
     others: list[Notice]

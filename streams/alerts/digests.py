@@ -9,24 +9,24 @@ from schemas.notification import digest_id, message_id
 from streams.alerts.delivery_types import DueNotice, SharedDigest
 from streams.alerts.notice import Notice, stored_notice
 from streams.alerts.receiver_states import ReceiverStates
-from streams.config.alerts import Alertmanager, AnyReceiver, PagerDuty
+from streams.config.receivers import Alertmanager, AnyReceiver
 
 MAX_NOTICES = 100  # in a digest, or in a message to an Alertmanager
 
 
 def next_batch(due: Sequence[DueNotice], receiver: AnyReceiver, states: ReceiverStates) -> list[DueNotice]:
     """Return the notices of the next message: one, or many in a storm. An Alertmanager always gets many."""
-    if isinstance(receiver, PagerDuty):
-        return _pagerduty_batch(due, receiver, states)
+    if receiver.shares_alerts:
+        return _shared_batch(due, receiver, states)
     together = [member for member in due if not member.queued.alone]
-    if not together or due[0].queued.alone:
+    if not together or due[0].queued.alone or receiver.sends_alone:
         return list(due[:1])
     if isinstance(receiver, Alertmanager) or len(together) > receiver.digest_over:
         return together[:MAX_NOTICES]
     return together[:1]
 
 
-def _pagerduty_batch(due: Sequence[DueNotice], receiver: PagerDuty, states: ReceiverStates) -> list[DueNotice]:
+def _shared_batch(due: Sequence[DueNotice], receiver: AnyReceiver, states: ReceiverStates) -> list[DueNotice]:
     """Return the notices of the next event: those of one digest, or in a storm the openings, as a new digest.
 
     A digest holds incidents of one partition, so the process that owns the partition knows when all are over.
@@ -52,8 +52,8 @@ def shared_digest(batch: Sequence[DueNotice], states: ReceiverStates) -> SharedD
 
 
 def new_digest_key(receiver_name: str, receiver: AnyReceiver, batch: Sequence[DueNotice]) -> str | None:
-    """Return the key of the digest that a batch opens at PagerDuty; None when it opens none."""
-    if not isinstance(receiver, PagerDuty) or len(batch) < 2:
+    """Return the key of the digest that a batch opens where alerts are shared; None when it opens none."""
+    if not receiver.shares_alerts or len(batch) < 2:
         return None
     return digest_id(receiver_name, [notification_id(receiver_name, member.queued.notice) for member in batch])
 

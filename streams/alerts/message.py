@@ -1,21 +1,34 @@
-"""A message to a receiver, with secrets, and its body without them."""
+"""A message to a receiver, with secrets, and its body without them; and the texts that several kinds share."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
+from schemas.notification import ENDS
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.notice import Notice
 from streams.config.secret import Secret
 
+Method: TypeAlias = Literal["POST", "PUT", "MAIL"]
+SIGNS = {"opened": "🔴", "changed": "🟠", "ended": "🟢", "suppressed": "⚪"}
+PREFIXES = {"changed": "Changed", "ended": "Ended", "suppressed": "Suppressed"}
+HIDDEN = "***"
+MAX_NAMES = 20  # networks or regions in a field
+
 
 class Message(NamedTuple):
-    """A POST request. `url`, `headers` and `body` may hold secrets; `shown` is the body without them."""
+    """A request, or a mail. `url`, `headers` and `body` may hold secrets; `shown` is the body without them.
+
+    `then`: a request that follows when this one was accepted.
+    """
 
     url: Secret
     headers: dict[str, Secret]
     body: Secret
     shown: str
+    method: Method = "POST"
+    then: Message | None = None
 
 
 class Context(NamedTuple):
@@ -41,5 +54,40 @@ def cut(text: str, length: int) -> str:
 
 def summary(item: MessageItem) -> str:
     """Return the headline, with the action and its reason in front unless it is an opening."""
-    prefix = {"opened": "", "changed": f"Changed ({item.reason}): ", "ended": f"Ended ({item.reason}): "}
-    return prefix[item.action] + item.notice.headline
+    action = PREFIXES.get(item.action)
+    return f"{action} ({item.reason}): {item.notice.headline}" if action else item.notice.headline
+
+
+def title(item: MessageItem) -> str:
+    """Return a title of some words: where, how severe, and the state."""
+    notice = item.notice
+    where = ", ".join(notice.countries) or ", ".join(notice.feeds)
+    state = "suppressed" if item.action == "suppressed" else notice.state
+    return f"{where}: {state}" if item.action in ENDS else f"{where}: {notice.severity}, {state}"
+
+
+def digest_title(items: Sequence[MessageItem]) -> str:
+    """Return the title of several notices in one message."""
+    return f"{len(items)} notifications at once"
+
+
+def fields(item: MessageItem) -> dict[str, str]:
+    """Return what a reader wants to know beside the headline, by its name. Nothing is empty."""
+    notice = item.notice
+    found = {
+        "Since": notice.started_at,
+        "Until": notice.ended_at or "",
+        "Severity": notice.severity,
+        "Kinds": ", ".join(notice.kinds),
+        "Regions": _first(notice.regions),
+        "Networks": _first([f"AS{asn}" for asn in notice.asns]),
+        "Services": _first(notice.services),
+        "Feeds": ", ".join(notice.feeds),
+        "Why now": item.reason,
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

@@ -32,6 +32,7 @@ class Notice:
     regions: tuple[str, ...]
     asns: tuple[int, ...]
     feeds: tuple[str, ...]
+    services: tuple[str, ...]
     headline: str
     started_at: str
     updated_at: str
@@ -90,6 +91,7 @@ def notice_of_incident(incident: Incident) -> Notice:
         regions=tuple(incident.scope.regions),
         asns=tuple(incident.scope.asns),
         feeds=tuple(incident.feeds),
+        services=tuple(incident.services),
         headline=incident.headline,
         started_at=incident.started_at,
         updated_at=incident.updated_at,
@@ -114,6 +116,7 @@ def notice_of_outage(outage: Outage) -> Notice:
         regions=(outage.region,) if outage.region else (),
         asns=(int(number),) if kind == "asn" else (),
         feeds=(outage.feed,),
+        services=tuple(value for name, value in outage.facets.items() if name == "service"),
         headline=_sentence(outage),
         started_at=outage.started_at,
         updated_at=outage.updated_at,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import msgspec
 
 from schemas.rejections import one_line
 from streams.alerts.delivery_types import Outcome
-from streams.http_client import Answer, UnreachableError
+from streams.http_client import Answer, UnreachableError, seconds_asked
 
 AGAIN = {408: "timeout", 425: "busy", 429: "busy"}
 
@@ -30,8 +32,42 @@ def outcome_without_answer(error: UnreachableError) -> Outcome:
     return Outcome("refused" if error.kind == "address" else "again", error.kind, str(error), unsure=error.unsure)
 
 
-def _text(body: bytes, secrets: Iterable[str]) -> str:
-    text = body.decode(errors="replace").strip()
+def outcome_of_mail(code: int, detail: str, secrets: Iterable[str]) -> Outcome:
+    """Return the meaning of a code with which a mail server refuses: for now from 400, for good from 500."""
+    is_temporary = 400 <= code < 500
+    return Outcome(
+        "again" if is_temporary else "refused", "busy" if is_temporary else "refused", masked(detail, secrets)
+    )
+
+
+def retry_asked(answer: Answer, clock: Callable[[], float]) -> float | None:
+    """Return the seconds that an answer asks to wait: its Retry-After, or what is in the body of Telegram or Matrix."""
+    seconds = seconds_asked(answer.retry_after, clock)
+    if seconds is not None or answer.status != 429:
+        return seconds
+    try:
+        body = msgspec.json.decode(answer.body, type=_Busy)
+    except msgspec.MsgspecError:
+        return None
+    return body.retry_after_ms / 1000 if body.parameters is None else body.parameters.retry_after
+
+
+class _Parameters(msgspec.Struct):
+    retry_after: float
+
+
+class _Busy(msgspec.Struct):
+    parameters: _Parameters | None = None  # of Telegram, in seconds
+    retry_after_ms: float = 0  # of Matrix
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text as one line in which secrets are `***`."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return f": {one_line(text)}" if text else ""
+    return one_line(text)
+
+
+def _text(body: bytes, secrets: Iterable[str]) -> str:
+    text = body.decode(errors="replace").strip()
+    return f": {masked(text, secrets)}" if text else ""

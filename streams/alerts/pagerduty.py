@@ -7,18 +7,18 @@ from typing import Any
 
 import orjson
 
+from schemas.notification import ENDS
 from schemas.severity import SEVERITIES, SUSPECTED_SEVERITY
 from streams.alerts.delivery_types import Job, MessageItem, SharedDigest
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.escaping import pagerduty_details, pagerduty_text
-from streams.alerts.message import Context, Message, cut, summary
+from streams.alerts.message import HIDDEN, Context, Message, cut, summary
 from streams.alerts.notice import Notice
 from streams.config.secret import Secret
 
 SUMMARY, KEY = 1024, 255  # characters
 MAX_ENTRIES = 100  # of a list in the details
 LINE, LINKS = 300, 20  # characters of a notice in a digest, and links
-HIDDEN = "***"
 
 
 def pagerduty_message(endpoint: Endpoint, job: Job, context: Context) -> Message:
@@ -36,7 +36,7 @@ def event(item: MessageItem, context: Context) -> dict[str, Any]:
     """Return an event, without the routing key. It opens, updates or resolves the alert of its `dedup_key`."""
     link = context.link_to(item.notice)
     content: dict[str, Any] = {
-        "event_action": "resolve" if item.action == "ended" else "trigger",
+        "event_action": "resolve" if item.action in ENDS else "trigger",
         "dedup_key": dedup_key(item.notice),
         "client": "Ebbtide",
         "payload": _payload(item),
@@ -48,8 +48,8 @@ def event(item: MessageItem, context: Context) -> dict[str, Any]:
 
 def digest_event(items: Sequence[MessageItem], digest: SharedDigest, context: Context) -> dict[str, Any]:
     """Return the event of a digest: it opens or updates the alert, and resolves it when nothing in it is open."""
-    over = [item.notice for item in items if item.action == "ended"]
-    is_open = [*(item.notice for item in items if item.action != "ended"), *digest.others]
+    over = [item.notice for item in items if item.action in ENDS]
+    is_open = [*(item.notice for item in items if item.action not in ENDS), *digest.others]
     notices = sorted(is_open or over, key=_worst_first)
     countries = _joined(country for notice in notices for country in notice.countries)
     count = f"{len(notices)} {'at once' if is_open else 'are over'}"

@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 
 from schemas.alertstate import AlertState, Status
-from schemas.notification import Action
+from schemas.notification import ENDS, Action
 from schemas.rejections import AlertReason
 from streams.alerts.decision import Decision, decide
 from streams.alerts.delivery_types import (
@@ -31,7 +31,7 @@ from streams.alerts.notice import Notice
 from streams.alerts.rate_limit import RateLimit, retry_delay
 from streams.alerts.receiver_states import ReceiverStates
 from streams.alerts.routing import is_snoozed
-from streams.config.alerts import Alertmanager, AnyReceiver
+from streams.config.receivers import Alertmanager, AnyReceiver
 
 
 @dataclass(slots=True)
@@ -200,7 +200,7 @@ class ReceiverQueue:
             self._settle(effects, queued, "")
 
     def _deliver(self, effects: Effects, queued: QueuedNotice, action: Action, now: float) -> None:
-        status: Status = "none" if action == "ended" else "open"
+        status: Status = "none" if action in ENDS else "open"
         self._write(effects, queued, self.states.next_state(queued, queued.notice.revision, status, now))
         self._settle(effects, queued, "delivered")
 

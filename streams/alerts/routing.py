@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from streams.alerts.notice import Notice
-from streams.config.alerts import Alertmanager, AnyReceiver, PagerDuty, Route
+from streams.config.alerts import Route
 from streams.config.quiet_hours import is_quiet
+from streams.config.receivers import AnyReceiver
 
 
 def targets(notice: Notice, routes: Iterable[Route]) -> dict[str, Route]:
@@ -25,6 +26,8 @@ def matches(notice: Notice, route: Route) -> bool:
     """Return whether a notice has a value of each list of a route. An empty list matches every notice."""
     pairs: tuple[tuple[Sequence[object], Sequence[object]], ...] = (
         (route.countries, notice.countries),
+        (route.regions, notice.regions),
+        (route.services, notice.services),
         (route.asns, notice.asns),
         (route.feeds, notice.feeds),
         (route.kinds, notice.kinds),
@@ -38,12 +41,12 @@ def matches(notice: Notice, route: Route) -> bool:
 def is_snoozed(notice: Notice, route: Route | None, receiver: AnyReceiver, now: float) -> bool:
     """Return whether a notice waits for the end of quiet hours.
 
-    PagerDuty and an Alertmanager get an end at once: they keep a state, and a resolved alert wakes nobody.
+    PagerDuty, Opsgenie and an Alertmanager get an end at once: they keep a state, and a resolved alert wakes nobody.
     """
     if route is None or not route.quiet:
         return False
     if route.critical_passes and notice.severity == "total" and not notice.is_end:
         return False
-    if notice.is_end and isinstance(receiver, PagerDuty | Alertmanager):
+    if notice.is_end and receiver.keeps_alerts:
         return False
     return is_quiet(route.quiet, route.timezone, now)

@@ -9,6 +9,7 @@ import sys
 import threading
 from importlib.metadata import version
 from types import FrameType
+from typing import Any
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -17,14 +18,16 @@ from schemas.notification import Subject
 from streams.alerts.delivery_log import DryRunDeliveryLog, KafkaDeliveryLog, read_states
 from streams.alerts.delivery_types import Job, Outcome
 from streams.alerts.dispatcher import Dispatcher
-from streams.alerts.endpoint import Endpoint, load_endpoint
+from streams.alerts.endpoint import Endpoint, load_endpoint_of
 from streams.alerts.http_pages import serve
 from streams.alerts.message import Context
 from streams.alerts.metrics import AlertMetrics
 from streams.alerts.metrics_recorder import MetricsRecorder
+from streams.alerts.outcome import masked
 from streams.alerts.revision_source import DryRunSource, GroupSource
-from streams.alerts.sender import HttpSender, compose
+from streams.alerts.sender import MessageSender, compose
 from streams.alerts.service import AlertService, Ports
+from streams.alerts.templates import TemplateFaultError
 from streams.broker import installation, topics
 from streams.config.alerts import AlertsSettings
 from streams.config.errors import UsageError
@@ -39,7 +42,7 @@ def load_endpoints(alerts: AlertsSettings) -> dict[str, Endpoint]:
     """Return all receivers with their secrets. Raises UsageError without receivers or routes, and SettingsError."""
     if not alerts.receivers or not alerts.routes:
         raise UsageError("the settings name no receivers or no routes, so there is nobody to alert: see docs/alerts.md")
-    return {name: load_endpoint(name, receiver) for name, receiver in alerts.receivers.items()}
+    return {name: load_endpoint_of(alerts, name) for name in alerts.receivers}
 
 
 def subjects(settings: Settings) -> dict[str, Subject]:
@@ -56,7 +59,7 @@ def subjects(settings: Settings) -> dict[str, Subject]:
 def run_alerts(settings: Settings, once: bool) -> None:
     """Deliver until a signal, or with `once` until all is delivered. Raises an EbbtideError when it cannot."""
     kafka, alerts = settings.kafka, settings.alerts
-    senders = {name: HttpSender(endpoint, alerts.link) for name, endpoint in load_endpoints(alerts).items()}
+    senders = {name: MessageSender(endpoint, alerts.link) for name, endpoint in load_endpoints(alerts).items()}
     if alerts.port:
         demand_port(alerts.bind, alerts.port, "alerts.bind, alerts.port")
     partitions = topics.demand(kafka, topics.alerting(kafka))
@@ -102,12 +105,23 @@ class _DryRunSender:
 
     def __call__(self, job: Job) -> Outcome:
         """Print a message, and report it as delivered."""
-        shown = compose(self._endpoint, job, Context(self._endpoint.name, self._link, 0.0)).shown
+        try:
+            shown = compose(self._endpoint, job, Context(self._endpoint.name, self._link, 0.0)).shown
+        except TemplateFaultError as error:
+            return Outcome("refused", "refused", masked(f"cannot be made: {error}", self._endpoint.secrets()))
         notices = [{"id": item.id, "action": item.action, "reason": item.reason} for item in job.items]
-        line = {"receiver": self._endpoint.name, "notices": notices, "body": orjson.loads(shown)}
+        line = {"receiver": self._endpoint.name, "notices": notices, "body": _body(shown)}
         sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
         sys.stdout.flush()
         return Outcome("delivered")
+
+
+def _body(shown: str) -> Any:  # noqa: ANN401
+    """Return a body as JSON, or as text when an operator's template makes something else."""
+    try:
+        return orjson.loads(shown)
+    except orjson.JSONDecodeError:
+        return shown
 
 
 def _metrics(settings: Settings) -> AlertMetrics:

@@ -6,21 +6,43 @@ import queue
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from streams.address_policy import Resolve, resolve
 from streams.alerts.alertmanager import alertmanager_message
-from streams.alerts.delivery_types import Job, Outcome
+from streams.alerts.delivery_types import Job, MessageItem, Outcome
 from streams.alerts.endpoint import Endpoint
+from streams.alerts.mail import email_of, mail_message, mail_server
+from streams.alerts.matrix import matrix_message
+from streams.alerts.mattermost import mattermost_message
 from streams.alerts.message import Context, Message
-from streams.alerts.outcome import outcome_of, outcome_without_answer
+from streams.alerts.ntfy import ntfy_message
+from streams.alerts.opsgenie import opsgenie_message
+from streams.alerts.outcome import masked, outcome_of, outcome_of_mail, outcome_without_answer, retry_asked
 from streams.alerts.pagerduty import pagerduty_message
 from streams.alerts.slack import slack_message
+from streams.alerts.smtp_client import RefusedMailError, reach_mail, send_mail
+from streams.alerts.telegram import telegram_message
+from streams.alerts.templates import TemplateFaultError
 from streams.alerts.webhook import webhook_message
-from streams.config.alerts import Alertmanager, PagerDuty, Slack
 from streams.config.errors import SettingsError
-from streams.http_client import RequestPolicy, UnreachableError, request, seconds_asked
+from streams.config.receivers import (
+    Alertmanager,
+    Email,
+    Matrix,
+    Mattermost,
+    Ntfy,
+    Opsgenie,
+    PagerDuty,
+    Receiver,
+    Slack,
+    Telegram,
+    Webhook,
+)
+from streams.http_client import RequestPolicy, UnreachableError, reach, request
+
+Composer: TypeAlias = Callable[[Endpoint, Job, Context], Message]
 
 
 class Delivered(NamedTuple):
@@ -31,15 +53,27 @@ class Delivered(NamedTuple):
     outcome: Outcome
 
 
+def _of_items(make: Callable[[Endpoint, Sequence[MessageItem], Context], Message]) -> Composer:
+    return lambda endpoint, job, context: make(endpoint, job.items, context)
+
+
+COMPOSERS: Mapping[type[Receiver], Composer] = {
+    Alertmanager: lambda endpoint, job, context: alertmanager_message(endpoint, job.items, job.repeats, context),
+    Email: _of_items(mail_message),
+    Matrix: _of_items(matrix_message),
+    Mattermost: _of_items(mattermost_message),
+    Ntfy: _of_items(ntfy_message),
+    Opsgenie: opsgenie_message,
+    PagerDuty: pagerduty_message,
+    Slack: _of_items(slack_message),
+    Telegram: _of_items(telegram_message),
+    Webhook: _of_items(webhook_message),
+}
+
+
 def compose(endpoint: Endpoint, job: Job, context: Context) -> Message:
-    """Return the message of a job, in the format of the receiver."""
-    if isinstance(endpoint.receiver, Alertmanager):
-        return alertmanager_message(endpoint, job.items, job.repeats, context)
-    if isinstance(endpoint.receiver, PagerDuty):
-        return pagerduty_message(endpoint, job, context)
-    if isinstance(endpoint.receiver, Slack):
-        return slack_message(endpoint, job.items, context)
-    return webhook_message(endpoint, job.items, context)
+    """Return the message of a job, in the format of the receiver. Raises TemplateFaultError."""
+    return COMPOSERS[type(endpoint.receiver)](endpoint, job, context)
 
 
 def request_policy(endpoint: Endpoint) -> RequestPolicy:
@@ -53,8 +87,8 @@ def request_policy(endpoint: Endpoint) -> RequestPolicy:
     return RequestPolicy(float(receiver.timeout), receiver.allow_private, tls)
 
 
-class HttpSender:
-    """Sends the messages of one receiver over HTTP."""
+class MessageSender:
+    """Sends the messages of one receiver, over HTTP or SMTP."""
 
     def __init__(
         self, endpoint: Endpoint, link: str | None, clock: Callable[[], float] = time.time, resolve: Resolve = resolve
@@ -63,15 +97,48 @@ class HttpSender:
         self._policy = request_policy(endpoint)
 
     def __call__(self, job: Job) -> Outcome:
-        """Send a message and return its outcome. Never raises."""
+        """Send a message and those that follow it, and return the outcome. Never raises."""
         try:
             message = compose(self._endpoint, job, Context(self._endpoint.name, self._link, self._clock()))
-            answer = request("POST", message.url, message.headers, message.body, self._policy, self._resolve)
-            return outcome_of(answer, seconds_asked(answer.retry_after, self._clock), self._endpoint.secrets())
+            return self._send_all(message)
         except UnreachableError as error:
             return outcome_without_answer(error)
+        except RefusedMailError as error:
+            return outcome_of_mail(error.code, str(error), self._endpoint.secrets())
+        except TemplateFaultError as error:
+            return Outcome("refused", "refused", masked(f"cannot be made: {error}", self._endpoint.secrets()))
         except Exception as error:  # noqa: BLE001 (a message that cannot be made must not stop the others)
             return Outcome("refused", "refused", f"cannot be sent: {type(error).__name__}")
+
+    def _send_all(self, message: Message) -> Outcome:
+        outcome = self._mail(message) if message.method == "MAIL" else self._request(message)
+        if message.then is None or outcome.result != "delivered":
+            return outcome
+        return self._send_all(message.then)
+
+    def _request(self, message: Message) -> Outcome:
+        answer = request(message.method, message.url, message.headers, message.body, self._policy, self._resolve)
+        return outcome_of(answer, retry_asked(answer, self._clock), self._endpoint.secrets())
+
+    def _mail(self, message: Message) -> Outcome:
+        receiver = self._endpoint.receiver
+        assert isinstance(receiver, Email)
+        server, mail = mail_server(self._endpoint), email_of(message)
+        refused = send_mail(server, mail, receiver.sender, receiver.to, self._policy, self._resolve)
+        return Outcome("delivered", detail=masked("; ".join(refused), self._endpoint.secrets()))
+
+
+def fault_of(endpoint: Endpoint) -> str | None:
+    """Return why a receiver cannot be reached; None when it can."""
+    policy = request_policy(endpoint)
+    try:
+        if isinstance(endpoint.receiver, Email):
+            reach_mail(mail_server(endpoint), policy, resolve)
+        else:
+            reach(endpoint.url.reveal(), policy)
+    except (UnreachableError, RefusedMailError) as error:
+        return masked(str(error), endpoint.secrets())
+    return None
 
 
 class ReceiverThread:

@@ -122,8 +122,8 @@ class AlertService:
         effects = self._dispatcher.record_outcome(name, job, outcome, now, self._ports.rng)
         self._write(name, effects)
         self._ports.metrics.record_outcome(name, outcome, now)
-        if outcome.result != "delivered":
-            LOG.warning("receiver %s: %s: %s", name, outcome.reason, outcome.detail)
+        if outcome.detail:
+            LOG.warning("receiver %s: %s: %s", name, outcome.reason or "delivered to others", outcome.detail)
 
     def _write(self, name: str, effects: Effects) -> None:
         if effects.states or effects.dead_letters:

@@ -10,14 +10,12 @@ import orjson
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.endpoint import Endpoint
 from streams.alerts.escaping import slack_text
-from streams.alerts.message import Context, Message, summary
+from streams.alerts.message import SIGNS, Context, Message, digest_title, fields, summary, title
 from streams.config.secret import Secret
 
 HEADER, SECTION, TEXT, URL, FIELD = 150, 3000, 4000, 3000, 1900  # characters
 LINE = 280  # characters of a notice in a digest
-SIGNS = {"opened": "🔴", "changed": "🟠", "ended": "🟢"}
 _AS_IT_IS = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
-MAX_NAMES = 20  # networks or regions in a field
 
 
 def slack_message(endpoint: Endpoint, items: Sequence[MessageItem], context: Context) -> Message:
@@ -30,24 +28,29 @@ def slack_message(endpoint: Endpoint, items: Sequence[MessageItem], context: Con
 
 def single(item: MessageItem, context: Context) -> dict[str, Any]:
     """Return the message of one notice."""
-    notice, title = item.notice, f"{SIGNS[item.action]} {_title(item)}"
-    blocks = [_header(title), _section(slack_text(summary(item), SECTION))]
-    blocks.append({"type": "section", "fields": [_plain(text) for text in _fields(item)]})
+    notice, head = item.notice, f"{SIGNS[item.action]} {title(item)}"
+    blocks = [_header(head), _section(slack_text(summary(item), SECTION))]
+    blocks.append(
+        {
+            "type": "section",
+            "fields": [_plain(f"{name}: {slack_text(text, FIELD)}") for name, text in fields(item).items()],
+        }
+    )
     link = context.link_to(notice)
     if link is not None and len(link) <= URL:
         button = {"type": "button", "text": _plain("Look"), "url": link}
         blocks.append({"type": "actions", "elements": [button]})
     origin = f"{notice.subject} {notice.id}, revision {notice.revision}, {notice.updated_at}"
     blocks.append({"type": "context", "elements": [_plain(slack_text(origin, LINE))]})
-    return {"text": slack_text(f"{title}: {summary(item)}", TEXT), **_AS_IT_IS, "blocks": blocks}
+    return {"text": slack_text(f"{head}: {summary(item)}", TEXT), **_AS_IT_IS, "blocks": blocks}
 
 
 def digest(items: Sequence[MessageItem]) -> dict[str, Any]:
     """Return the message of several notices: a line each, packed into as few sections as possible."""
-    title = f"{len(items)} notifications at once"
+    head = digest_title(items)
     lines = [f"{SIGNS[item.action]} {slack_text(summary(item), LINE)}" for item in items]
-    blocks = [_header(title), *(_section(text) for text in _packed(lines))]
-    return {"text": slack_text(f"{title}: {summary(items[0])}", TEXT), **_AS_IT_IS, "blocks": blocks}
+    blocks = [_header(head), *(_section(text) for text in _packed(lines))]
+    return {"text": slack_text(f"{head}: {summary(items[0])}", TEXT), **_AS_IT_IS, "blocks": blocks}
 
 
 def _packed(lines: Sequence[str]) -> Iterator[str]:
@@ -60,32 +63,6 @@ def _packed(lines: Sequence[str]) -> Iterator[str]:
         text = f"{text}\n{line}" if text else line
     if text:
         yield text
-
-
-def _title(item: MessageItem) -> str:
-    notice = item.notice
-    where = ", ".join(notice.countries) or ", ".join(notice.feeds)
-    return f"{where}: {notice.severity}, {notice.state}" if item.action != "ended" else f"{where}: {notice.state}"
-
-
-def _fields(item: MessageItem) -> list[str]:
-    notice = item.notice
-    fields = {
-        "Since": notice.started_at,
-        "Until": notice.ended_at or "",
-        "Severity": notice.severity,
-        "Kinds": ", ".join(notice.kinds),
-        "Regions": _first(notice.regions),
-        "Networks": _first([f"AS{asn}" for asn in notice.asns]),
-        "Feeds": ", ".join(notice.feeds),
-        "Why now": item.reason,
-    }
-    return [f"{name}: {slack_text(text, FIELD)}" for name, text in fields.items() if text]
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more
 
 
 def _header(text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A test outage for one receiver: opened, then ended, so that nothing stays open there."""
+"""A test incident for one receiver: opened, then ended, so that nothing stays open there."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from schemas.times import format_time
 from streams.alerts.delivery_types import MessageItem
 from streams.alerts.notice import Notice, decode_notice
 
-ENTITY = "asn/64496"  # reserved for documentation (RFC 5398)
+ASN = 64_496  # reserved for documentation (RFC 5398)
 REASON = "this is a test: `ebbtide alerts test` was run by hand"
 
 
 def trial_items(receiver: str, now: float) -> Iterator[MessageItem]:
-    """Yield what a receiver gets: the opening of an outage at `now` (Unix seconds), and its end."""
+    """Yield what a receiver gets: the opening of an incident at `now` (Unix seconds), and its end."""
     opened, ended = _notice(now, 1), _notice(now, 2)
     yield MessageItem(_id(receiver, opened), opened, "opened", REASON, None)
     yield MessageItem(_id(receiver, ended), ended, "ended", REASON, opened)
@@ -29,12 +29,13 @@ def _id(receiver: str, notice: Notice) -> str:
 
 def _notice(now: float, revision: int) -> Notice:
     at, over = format_time(int(now)), revision > 1
-    outage = {
-        "schema": 1, "outage_id": hashlib.blake2b(at.encode(), digest_size=8).hexdigest(), "revision": revision,
-        "state": "closed" if over else "open", "entity": ENTITY, "country": None, "region": None, "facets": {},
-        "feed": "test", "signal": "test", "started_at": at, "started_between": [at, at], "detected_at": at,
-        "updated_at": at, "ended_at": at if over else None, "value": 10 if over else 0, "expected": 10,
-        "drop": 0.0 if over else 1.0, "max_drop": 1.0, "severity": "total", "shape": "sudden", "drops": [],
-        "evidence": 100.0, "suppressed_by": None, "incident_id": None, "explain": {"reason": REASON},
+    incident = {
+        "schema": 1, "incident_id": hashlib.blake2b(at.encode(), digest_size=8).hexdigest(), "revision": revision,
+        "state": "ended" if over else "ongoing", "scope": {"countries": [], "regions": [], "asns": [ASN]},
+        "kinds": ["total"], "severity": "total", "affected_share": 1.0, "services": [],
+        "headline": f"AS{ASN}, a network of nobody, {'was' if over else 'is'} down. This is a test.",
+        "started_at": at, "detected_at": at, "confirmed_at": at, "updated_at": at, "ended_at": at if over else None,
+        "drops": [], "spread": [], "feeds": ["test"], "outage_ids": [], "suppressed_by": None, "merged_into": None,
+        "absorbed": [], "confidence": {"for": ["test"], "against": [], "silent": [], "evidence": 100.0},
     }  # fmt: skip
-    return decode_notice("outage", orjson.dumps(outage))
+    return decode_notice("incident", orjson.dumps(incident))

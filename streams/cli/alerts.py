@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from urllib.parse import urlsplit
 
 from streams.alerts.delivery_types import Job
-from streams.alerts.endpoint import Endpoint, load_endpoint
+from streams.alerts.endpoint import Endpoint, load_endpoint_of, new_key
 from streams.alerts.run import load_endpoints, run_alerts, run_dry
-from streams.alerts.sender import HttpSender, request_policy
+from streams.alerts.sender import MessageSender, fault_of
 from streams.alerts.trial import trial_items
 from streams.cli.common import print_lines, settings_of
 from streams.config.alerts import AlertsSettings
 from streams.config.errors import EbbtideError, UsageError
-from streams.http_client import UnreachableError, reach
 
 
 class UndeliveredError(EbbtideError):
@@ -31,8 +31,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=("check", "test"),
-        help="check: only check the settings; test: send a receiver a test message",
+        choices=("check", "test", "new-key"),
+        help="check: only check the settings; test: send a receiver a test message; new-key: print a key for a webhook",
     )
     parser.add_argument("receiver", nargs="?", metavar="RECEIVER", help="with test: its name in the settings")
     parser.add_argument("--dry-run", action="store_true", help="print what would be sent; send and commit nothing")
@@ -47,6 +47,9 @@ def run(arguments: Namespace) -> None:
         raise UsageError("alerts check takes --reach, and neither --dry-run nor --once; alerts takes no --reach")
     if (arguments.action == "test") != (arguments.receiver is not None):
         raise UsageError("alerts test takes the name of a RECEIVER, and nothing else does")
+    if arguments.action == "new-key":
+        print_lines([new_key(secrets.token_bytes)])
+        return
     settings = settings_of(arguments)
     if arguments.action == "test":
         test(settings.alerts, arguments.receiver, time.time())
@@ -60,10 +63,10 @@ def run(arguments: Namespace) -> None:
 
 
 def test(alerts: AlertsSettings, name: str, now: float) -> None:
-    """Send a receiver an outage of a test network, and its end. Raises UndeliveredError when it refuses one."""
+    """Send a receiver an incident of a test network, and its end. Raises UndeliveredError when it refuses one."""
     if name not in alerts.receivers:
         raise UsageError(f"no receiver {name!r}: there are {', '.join(alerts.receivers) or 'none'}")
-    send = HttpSender(load_endpoint(name, alerts.receivers[name]), alerts.link)
+    send = MessageSender(load_endpoint_of(alerts, name), alerts.link)
     for item in trial_items(name, now):
         outcome = send(Job([item], [], []))
         if outcome.result != "delivered":
@@ -81,12 +84,3 @@ def check(endpoints: dict[str, Endpoint], wants_reach: bool) -> None:
         sys.stdout.write(f"{name}: {kind} at {host}{f': {fault}' if fault else ', reached' if wants_reach else ''}\n")
     if unreachable:
         raise UnreachableReceiverError(f"cannot be reached: {', '.join(unreachable)}")
-
-
-def fault_of(endpoint: Endpoint) -> str | None:
-    """Return why a receiver cannot be reached; None when it can."""
-    try:
-        reach(endpoint.url.reveal(), request_policy(endpoint))
-    except UnreachableError as error:
-        return str(error)
-    return None

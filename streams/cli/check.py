@@ -82,13 +82,13 @@ def _sources(settings: Settings) -> Iterator[str]:
 
 def _receivers(wants_reach: bool) -> Callable[[Settings], Iterator[str]]:
     def check(settings: Settings) -> Iterator[str]:
-        from streams.alerts.endpoint import load_endpoint
-        from streams.cli.alerts import fault_of
+        from streams.alerts.endpoint import load_endpoint_of
+        from streams.alerts.sender import fault_of
 
         errors: list[Exception] = []
-        for name, receiver in settings.alerts.receivers.items():
+        for name in settings.alerts.receivers:
             try:
-                endpoint = load_endpoint(name, receiver)
+                endpoint = load_endpoint_of(settings.alerts, name)
                 fault = fault_of(endpoint) if wants_reach else None
                 errors += [EbbtideError(f"alerts.receivers.{name}: {fault}")] if fault else []
             except EbbtideError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -14,94 +13,10 @@ from schemas.measurement import Country
 from schemas.outage import State as OutageState
 from schemas.severity import Severity
 from streams.config.quiet_hours import span, zone_named
-from streams.config.secret import Secret
-from streams.config.types import Duration, Name, Natural, Port, Section, check_secrets
+from streams.config.receivers import AnyReceiver
+from streams.config.types import Duration, Name, Natural, Port, Section
 
-PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 Topic: TypeAlias = Literal["incidents", "outages"]
-
-
-class Receiver(Section, tag_field="type", frozen=True, kw_only=True):
-    """The settings of all kinds of receivers.
-
-    Only `ebbtide alerts` checks that no secret is missing (`load_endpoint`), since other programs need none of them.
-    """
-
-    url: Secret | None = None
-    url_file: str | None = None
-    allow_private: bool = False
-    ca_file: str | None = None
-    timeout: Duration = Duration(10)
-    give_up_after: Duration = Duration(3600)
-    per_minute: Annotated[int, Meta(ge=1, le=6000)] = 30
-    digest_over: Natural = 5
-
-    def __post_init__(self) -> None:
-        check_secrets(self, ("url", *self.own_secrets))
-        if self.url is not None:
-            check_url(self.url.reveal())
-
-    @property
-    def own_secrets(self) -> tuple[str, ...]:
-        """The secrets that only its kind has."""
-        return ()
-
-
-class Webhook(Receiver, tag="webhook", frozen=True, kw_only=True):
-    """Any program that accepts Standard Webhooks. Each of several keys signs, so a key can be exchanged."""
-
-    keys: tuple[Secret, ...] = ()
-    keys_file: str | None = None
-
-    @property
-    def own_secrets(self) -> tuple[str, ...]:
-        """The secrets that only its kind has."""
-        return ("keys",)
-
-
-class Slack(Receiver, tag="slack", frozen=True, kw_only=True):
-    """An incoming webhook of Slack. Its URL is the secret."""
-
-
-class PagerDuty(Receiver, tag="pagerduty", frozen=True, kw_only=True):
-    """A service of PagerDuty, by its integration key for the Events API v2."""
-
-    url: Secret | None = Secret(PAGERDUTY)
-    routing_key: Secret | None = None
-    routing_key_file: str | None = None
-
-    @property
-    def own_secrets(self) -> tuple[str, ...]:
-        """The secrets that only its kind has."""
-        return ("routing_key",)
-
-
-class Alertmanager(Receiver, tag="alertmanager", frozen=True, kw_only=True):
-    """An Alertmanager, which gets open incidents again every `repeat`."""
-
-    token: Secret | None = None
-    token_file: str | None = None
-    repeat: Duration = Duration(60)
-    labels: dict[Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*\Z")], str] = msgspec.field(default_factory=dict)
-
-    @property
-    def own_secrets(self) -> tuple[str, ...]:
-        """The secrets that only its kind has."""
-        return ("token",)
-
-
-def check_url(url: str) -> None:
-    """Raise ValueError, which does not show the URL, when it is unusable."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("`url` is an http or https address")
-    if parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("`url` has no user, no fragment and no character that must be escaped")
-    if parts.port == 0:
-        raise ValueError("`url` has no port 0")
-
-
-AnyReceiver: TypeAlias = Webhook | Slack | PagerDuty | Alertmanager
 
 
 class Route(Section, frozen=True, kw_only=True):
@@ -110,6 +25,8 @@ class Route(Section, frozen=True, kw_only=True):
     receivers: Annotated[tuple[Name, ...], Meta(min_length=1)]
     topics: tuple[Topic, ...] = ("incidents",)
     countries: tuple[Country, ...] = ()
+    regions: tuple[Annotated[str, Meta(pattern=r"^[A-Z]{2}-.{1,61}\Z")], ...] = ()
+    services: tuple[str, ...] = ()
     asns: tuple[Natural, ...] = ()
     feeds: tuple[Name, ...] = ()
     kinds: tuple[Kind, ...] = ()

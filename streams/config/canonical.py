@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from schemas.entities import country_code, entity_named, network_number
+from schemas.entities import country_code, entity_named, network_number, region_name
 
 Reader = Callable[[str], object]
 #: The lists that name entities, by the path of the table that has them; a table may be an array of tables.
 _LISTS: Mapping[str, Mapping[str, Reader]] = {
     "metrics": {"watch": entity_named},
     "calendar": {"entities": entity_named},
-    "alerts.routes": {"countries": country_code, "asns": network_number},
+    "alerts.routes": {"countries": country_code, "regions": region_name, "asns": network_number},
 }
 
 

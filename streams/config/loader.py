@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
-from streams.config.alerts import Alertmanager, PagerDuty, Slack, Webhook
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, SettingsError
+from streams.config.receivers import RECEIVER_TYPES
 from streams.config.settings import FeedSettings, Settings, from_builtins, inner
 from streams.config.source_types import SOURCE_TYPES
 
@@ -20,15 +20,15 @@ PREFIX = "EBBTIDE_"
 # Tables of tables with names of the operator's, and what each may be.
 _MANY: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "feeds": (FeedSettings,),
-    "alerts.receivers": (Webhook, Slack, PagerDuty, Alertmanager),
+    "alerts.receivers": RECEIVER_TYPES,
     "sources": tuple(SOURCE_TYPES.values()),
 }
 MAX_SETTINGS = 1 << 20  # bytes
 DEFAULT_SETTINGS = Path("ebbtide.toml")
 # A password of digits is still a text, and one that looks like TOML is not TOML.
-_LITERAL = ("_USERNAME", "_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY")
+_LITERAL = ("_USERNAME", "_PASSWORD", "_TOKEN", "_URL", "_ROUTING_KEY", "_TOPIC", "_CHAT", "_ROOM", "_BODY")
 
-_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS", "_PATHS", "_SHARED")
+_LISTS = ("_BOOTSTRAP_SERVERS", "_AREAS", "_METRICS_WATCH", "_KEYS", "_PATHS", "_SHARED", "_TO")
 _ONE_OF = "EBBTIDE_KAFKA_KEYS"  # no list, as the keys of receivers are
 
 

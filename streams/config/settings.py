@@ -14,12 +14,13 @@ from detectors.types import Kind, Rule
 from detectors.watermark import TimeRule
 from schemas.api import MAX_BINS
 from schemas.calendar import CalendarEntry, Only, entry_of
-from streams.config.alerts import AlertsSettings, AnyReceiver
+from streams.config.alerts import AlertsSettings
 from streams.config.area_spec import combination
 from streams.config.canonical import canonical
 from streams.config.durations import seconds
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.limits import FIXED, Limits, LimitsSettings, Memory, limits_of
+from streams.config.receivers import AnyReceiver
 from streams.config.secret import Secret, one_of
 from streams.config.source_checks import SourceCase, check_source
 from streams.config.source_types import AnySource

@@ -10,7 +10,20 @@ from schemas.alertstate import AlertState
 from streams.alerts.delivery_types import Effects, Job, MessageItem, Outcome, QueuedNotice, RecordLocation
 from streams.alerts.notice import Notice, decode_notice
 from streams.alerts.receiver_queue import ReceiverQueue
-from streams.config.alerts import Alertmanager, AnyReceiver, PagerDuty, Route, Slack, Webhook
+from streams.config.alerts import Route
+from streams.config.receivers import (
+    Alertmanager,
+    AnyReceiver,
+    Email,
+    Matrix,
+    Mattermost,
+    Ntfy,
+    Opsgenie,
+    PagerDuty,
+    Slack,
+    Telegram,
+    Webhook,
+)
 from streams.config.secret import Secret
 from streams.config.types import Duration
 from tests.schemas.examples import INCIDENT, OUTAGE
@@ -21,11 +34,23 @@ WEBHOOK = Webhook(url=Secret("https://noc.example/hook"), keys=(Secret(KEY),))
 SLACK = Slack(url=Secret("https://hooks.slack.example/services/T/B/secret"))
 PAGERDUTY = PagerDuty(routing_key=Secret("routing-key-secret"))
 ALERTMANAGER = Alertmanager(url=Secret("http://am.example:9093"), labels={"team": "noc"}, repeat=Duration(60))
+EMAIL = Email(host="mail.example", sender="ebbtide@noc.example", to=("noc@noc.example",))
+NTFY = Ntfy(topic=Secret("secret-topic"), token=Secret("ntfy-secret"))
+TELEGRAM = Telegram(token=Secret("123:telegram-secret"), chat="-1001234567890")
+MATRIX = Matrix(url=Secret("https://matrix.example"), token=Secret("matrix-secret"), room="!noc:matrix.example")
+MATTERMOST = Mattermost(url=Secret("https://chat.example/hooks/secret"))
+OPSGENIE = Opsgenie(token=Secret("opsgenie-secret"))
 RECEIVERS: dict[str, AnyReceiver] = {
     "webhook": WEBHOOK,
     "slack": SLACK,
     "pagerduty": PAGERDUTY,
     "alertmanager": ALERTMANAGER,
+    "email": EMAIL,
+    "ntfy": NTFY,
+    "telegram": TELEGRAM,
+    "matrix": MATRIX,
+    "mattermost": MATTERMOST,
+    "opsgenie": OPSGENIE,
 }
 ALL = Route(receivers=("noc",))
 DELIVERED = Outcome("delivered")

@@ -9,7 +9,8 @@ from schemas.alertstate import AlertState
 from streams.alerts.delivery_types import Effects, Job, Outcome, RecordLocation
 from streams.alerts.dispatcher import Dispatcher
 from streams.alerts.notice import Notice
-from streams.config.alerts import AlertsSettings, AnyReceiver, Route
+from streams.config.alerts import AlertsSettings, Route
+from streams.config.receivers import AnyReceiver
 from streams.config.types import Duration
 from tests.streams.alerts.helpers import DELIVERED, WEBHOOK, incident
 

@@ -14,6 +14,7 @@ class Got(NamedTuple):
     """A request."""
 
     path: str
+    method: str
     headers: dict[str, str]
     body: bytes
 
@@ -34,12 +35,14 @@ class Receiver:
             def do_POST(self) -> None:
                 """Keep the request and answer."""
                 content = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append(Got(self.path, {k.lower(): v for k, v in self.headers.items()}, content))
+                outer.got.append(Got(self.path, self.command, {k.lower(): v for k, v in self.headers.items()}, content))
                 self.send_response(outer.statuses.pop(0) if len(outer.statuses) > 1 else outer.statuses[0])
                 for name, value in outer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(outer.body)
+
+            do_PUT = do_POST  # noqa: N815
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Log nothing."""

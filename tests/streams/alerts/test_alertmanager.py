@@ -6,8 +6,8 @@ from pathlib import Path
 
 from streams.alerts.delivery_types import Job, MessageItem
 from streams.alerts.endpoint import load_endpoint
-from streams.alerts.sender import HttpSender
-from streams.config.alerts import Alertmanager
+from streams.alerts.sender import MessageSender
+from streams.config.receivers import Alertmanager
 from streams.config.secret import Secret
 from tests.prometheus import alertmanager
 from tests.streams.alerts.helpers import incident
@@ -22,7 +22,7 @@ def test_an_incident_fires_and_is_over(tmp_path: Path) -> None:
     config.write_text("route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n")
     with alertmanager(tmp_path, config) as running:
         receiver = Alertmanager(url=Secret(running.url), allow_private=True)
-        send = HttpSender(load_endpoint("am", receiver), "https://grafana.example/d/x?id={id}")
+        send = MessageSender(load_endpoint("am", receiver), "https://grafana.example/d/x?id={id}")
         seen = []
         for job in (
             Job([MessageItem("a", FIRST, "opened", "confirmed", None)], [], []),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streams.alerts.notice import Notice
-from streams.config.alerts import AnyReceiver, Route
+from streams.config.alerts import Route
+from streams.config.receivers import AnyReceiver
 from tests.streams.alerts.helpers import RECEIVERS, REFUSED, UNSURE, QueueDriver, incident, outage
 
 PARTIAL = {"severity": "partial"}
@@ -28,7 +29,7 @@ PARTIAL = {"severity": "partial"}
         ([incident(1), incident(2, "expired")], ["opened", "ended"]),
         ([incident(1), incident(2, "ended", merged_into="af31b6f0959342e0")], ["opened", "ended"]),
         ([incident(1, suppressed_by="calendar:exam"), incident(2, "ended")], []),
-        ([incident(1), incident(2, suppressed_by="calendar:exam"), incident(3)], ["opened", "ended", "opened"]),
+        ([incident(1), incident(2, suppressed_by="calendar:exam"), incident(3)], ["opened", "suppressed", "opened"]),
         ([incident(1, "ended")], []),
         ([incident(3), incident(1), incident(2, "spreading")], ["opened"]),
         ([outage(revision=1), outage(revision=2, state="retracted")], ["opened", "ended"]),

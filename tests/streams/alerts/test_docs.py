@@ -14,9 +14,11 @@ from streams.alerts.endpoint import load_endpoint
 from streams.alerts.message import Context
 from streams.alerts.sender import compose
 from streams.cli.main import main
-from streams.config.alerts import Alertmanager, AlertsSettings, PagerDuty, Route, Slack, Webhook
+from streams.config.alerts import AlertsSettings, Route
 from streams.config.loader import load
+from streams.config.receivers import RECEIVER_TYPES, Alertmanager, PagerDuty, Slack, Webhook
 from streams.config.secret import Secret
+from streams.config.types import Section
 from tests.streams.alerts.helpers import KEY, WEBHOOK, incident
 from tests.streams.alerts.servers import Receiver
 from tests.streams.alerts.test_payloads import schema
@@ -32,7 +34,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The settings of the page, their secrets in files that are there."""
-    (text,) = blocks("toml")
+    text = blocks("toml")[0]
     secrets = {"noc-keys": KEY, "slack-url": "https://hooks.slack.example/s3cr3t", "pagerduty": "r0ut1ng"}
     for name, secret in secrets.items():
         (tmp_path / name).write_text(secret + "\n")
@@ -56,6 +58,17 @@ def test_the_settings_load_and_check(file: Path, capsys: pytest.CaptureFixture[s
         "pager: pagerduty at events.pagerduty.com",
         "prometheus: alertmanager at alertmanager",
     ]
+
+
+@pytest.mark.parametrize("block", blocks("toml")[1:])
+def test_each_section_has_settings_that_load(block: str, tmp_path: Path) -> None:
+    """Their secrets are files that any text may be in."""
+    for number, name in enumerate(re.findall(r"/run/secrets/[a-z-]+", block)):
+        (tmp_path / str(number)).write_text("https://x.example/hook" if name.endswith("url") else "s3cr3t\n")
+        block = block.replace(name, str(tmp_path / str(number)))
+    (tmp_path / "e.toml").write_text(block)
+    for name, receiver in load(tmp_path / "e.toml", {}).alerts.receivers.items():
+        assert load_endpoint(name, receiver).url.reveal()
 
 
 def test_check_names_a_secret_that_is_missing_or_wrong(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +133,7 @@ def test_the_python_of_the_page_takes_what_is_sent(capsys: pytest.CaptureFixture
 
 def test_the_tables_name_every_key() -> None:
     """Of `[alerts]`, of each kind of receiver and of routes; and no other."""
-    kinds = (AlertsSettings, Webhook, Slack, PagerDuty, Alertmanager, Route)
+    kinds: tuple[type[Section], ...] = (AlertsSettings, *RECEIVER_TYPES, Route)
     keys = {key for kind in kinds for key in kind.__struct_encode_fields__} - {"routes"} | {"type"}
     tables = PAGE[PAGE.index("| key of `[alerts]`") : PAGE.index("Each key of a receiver")]
     cells = [line.split("|")[1] for line in tables.splitlines() if line.startswith("| `")]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.config.alerts import AnyReceiver
+from streams.config.receivers import AnyReceiver
 from tests.streams.alerts.helpers import AGAIN, ALERTMANAGER, PAGERDUTY, REFUSED, WEBHOOK
 from tests.streams.alerts.program import DAY, Program, course
 

@@ -24,7 +24,7 @@ from streams.alerts.endpoint import load_endpoint
 from streams.alerts.message import Context, Message
 from streams.alerts.notice import Notice
 from streams.alerts.sender import compose
-from streams.config.alerts import AnyReceiver, Webhook
+from streams.config.receivers import AnyReceiver, Webhook
 from streams.config.secret import Secret
 from tests.streams.alerts.helpers import ALERTMANAGER, KEY, PAGERDUTY, RECEIVERS, SLACK, WEBHOOK, incident, outage
 
@@ -37,14 +37,19 @@ ENDED = incident(9, "ended", ended_at="2019-12-25T12:00:00Z", severity="total")
 
 def item(notice: Notice, action: Any = "opened", previous: Notice | None = None) -> MessageItem:  # noqa: ANN401
     """Return a notice as an item for the receiver `noc`."""
-    reason = {"opened": "confirmed", "changed": "ongoing, now spreading", "ended": "over"}[action]
+    reason = {
+        "opened": "confirmed",
+        "changed": "ongoing, now spreading",
+        "ended": "over",
+        "suppressed": "suppressed by calendar:exam",
+    }[action]
     return MessageItem(message_id("noc", notice.subject, notice.id, notice.revision), notice, action, reason, previous)
 
 
 def message(receiver: AnyReceiver, *items: MessageItem, repeats: tuple[Notice, ...] = ()) -> Message:
     """Return the message of items. Several items at PagerDuty are a digest with another open incident."""
     shared = SharedDigest("msg_" + "0" * 32, [incident(incident_id="0" * 16)]) if len(items) > 1 else None
-    job = Job(list(items), list(repeats), [], shared if receiver is PAGERDUTY else None)
+    job = Job(list(items), list(repeats), [], shared if receiver.shares_alerts else None)
     return compose(load_endpoint("noc", receiver), job, Context("noc", LINK, NOW))
 
 
@@ -52,6 +57,7 @@ CASES = {
     "opened": (item(incident()),),
     "changed": (item(incident(8, "spreading"), "changed", incident()),),
     "ended": (item(ENDED, "ended", incident()),),
+    "suppressed": (item(incident(9, suppressed_by="calendar:exam"), "suppressed", incident()),),
     "outage": (item(outage()),),
     "digest": (item(incident()), item(ENDED, "ended", incident())),
 }
@@ -65,7 +71,7 @@ def test_golden(name: str, case: str) -> None:
     if os.environ.get("EBBTIDE_GOLDEN") == "write":
         file.write_text(shown, encoding="utf-8")
     assert shown == file.read_text(encoding="utf-8")
-    for secret in (KEY, "routing-key-secret"):
+    for secret in (KEY, "secret"):
         assert secret not in shown
 
 
@@ -75,7 +81,7 @@ def test_messages_keep_their_secrets(name: str) -> None:
     text = repr(message(RECEIVERS[name], item(incident()))._replace(shown=""))
     assert "example" not in text
     assert "v1," not in text
-    assert "routing-key" not in text
+    assert "secret" not in text
 
 
 def test_signatures_are_those_of_standard_webhooks() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from streams.alerts.delivery_types import Job, MessageItem, Outcome
 from streams.alerts.endpoint import load_endpoint
-from streams.alerts.sender import HttpSender
-from streams.config.alerts import Webhook
+from streams.alerts.sender import MessageSender
+from streams.config.receivers import Webhook
 from streams.config.secret import Secret
 from streams.config.types import Duration
 from tests.streams.alerts.helpers import KEY, incident
@@ -24,7 +24,7 @@ JOB = Job([MessageItem("msg_" + "0" * 32, incident(), "opened", "confirmed", Non
 def send(url: str, *, allow: bool = True, timeout: float = 5.0) -> Outcome:
     """Send a notification to a webhook whose path is a secret."""
     receiver = Webhook(url=Secret(f"{url}/s3cr3t"), keys=(Secret(KEY),), allow_private=allow, timeout=Duration(timeout))
-    return HttpSender(load_endpoint("noc", receiver), None)(JOB)
+    return MessageSender(load_endpoint("noc", receiver), None)(JOB)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_the_client_connects_to_the_checked_address() -> None:
     with Receiver(200) as server:
         url = server.url.replace("127.0.0.1", "rebinding.invalid")
         receiver = Webhook(url=Secret(f"{url}/x"), keys=(Secret(KEY),), allow_private=True)
-        assert HttpSender(load_endpoint("noc", receiver), None, time.time, lookup)(JOB).result == "delivered"
+        assert MessageSender(load_endpoint("noc", receiver), None, time.time, lookup)(JOB).result == "delivered"
         assert server.got[0].headers["host"] == url.removeprefix("http://")
     assert asked == ["rebinding.invalid"]
 

@@ -1,4 +1,4 @@
-"""`ebbtide alerts test`: one receiver gets an outage and its end."""
+"""`ebbtide alerts test`: one receiver gets an incident and its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_receiver_gets_a_test_and_its_end(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().out == "noc: opened: delivered\nnoc: ended: delivered\n"
     texts = [json.dumps(json.loads(got.body)) for got in receiver.got]
     assert len(texts) == 2
-    assert all("asn/64496" in text for text in texts)
+    assert all("AS64496" in text for text in texts)
 
 
 def test_a_refusal_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from streams.alerts.run import load_endpoints
-from streams.config.alerts import PagerDuty, Webhook
 from streams.config.errors import SettingsError
 from streams.config.loader import load
+from streams.config.receivers import PagerDuty, Webhook
 from tests.streams.config.examples import ALERTS as GOOD
 
 
@@ -50,7 +51,11 @@ def test_secrets_from_the_environment(tmp_path: Path) -> None:
         ('type = "slack"', "url: is missing: give `url` or `url_file`"),
         ('type = "slack"\nurl_file = "/none"', "url_file /none: cannot be read: No such file or directory"),
         ('type = "pagerduty"', "routing_key: is missing: give `routing_key` or `routing_key_file`"),
-        ('type = "webhook"\nurl = "http://noc.example"', "keys: is missing: give `keys` or `keys_file`"),
+        ('type = "ntfy"', "topic: is missing: give `topic` or `topic_file`"),
+        ('type = "ntfy"\ntopic = "a/b"', "topic: is not 1 to 64 letters, digits, `_` or `-`"),
+        ('type = "telegram"\nchat = "-1"', "token: is missing: give `token` or `token_file`"),
+        ('type = "opsgenie"', "token: is missing: give `token` or `token_file`"),
+        ('type = "matrix"\nroom = "!a:b"\ntoken = "x"', "url: is missing: give `url` or `url_file`"),
         ('type = "webhook"\nurl = "http://noc.example"\nkeys_file = "e.txt"', "keys_file e.txt: holds no key"),
         ('type = "alertmanager"', "url: is missing: give `url` or `url_file`"),
     ],
@@ -67,3 +72,22 @@ def test_only_who_sends_demands_secrets(
         load_endpoints(alerts)
     assert str(caught.value) == f"alerts.receivers.one.{line}"
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("receiver", "fault"),
+    [
+        ('host = "m"\nfrom = "a@b"\nto = ["c@d"]\nusername = "u"', "`username` and `password`: give both or none"),
+        (
+            'host = "m"\nfrom = "a@b"\nto = ["c@d"]\nusername = "u"\npassword = "p"\ntls = "none"',
+            "`password` is sent over TLS only: `tls` is `starttls` or `implicit`",
+        ),
+        ('host = "m"\nfrom = "a@b"', "Object missing required field `to`"),
+        ('host = "m"\nfrom = "a@b"\nto = ["c@d\\nBcc: x@y"]', "Expected `str` matching regex"),
+    ],
+)
+def test_mail_that_cannot_be_sent_is_an_error_of_the_settings(tmp_path: Path, receiver: str, fault: str) -> None:
+    """A password never goes over a connection that others can read, and an address is one line."""
+    (tmp_path / "e.toml").write_text(f'[alerts.receivers.one]\ntype = "email"\n{receiver}\n')
+    with pytest.raises(SettingsError, match=re.escape(fault)):
+        load(tmp_path / "e.toml", {})
