@@ -14,7 +14,8 @@ from schemas.outage import Time
 SCHEMA: Final = 1
 
 Subject: TypeAlias = Literal["incident", "outage"]
-#: `opened`: the first notification. `changed`: a change worth a message. `ended`: over. `suppressed`: explained while open.
+#: `opened`: the first notification. `changed`: a change worth a message. `ended`: over. `suppressed`: explained
+#: while it goes on.
 Action: TypeAlias = Literal["opened", "changed", "ended", "suppressed"]
 #: The actions after which nobody needs to act any more.
 ENDS: Final[tuple[Action, ...]] = ("ended", "suppressed")
