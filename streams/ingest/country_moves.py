@@ -34,11 +34,17 @@ class CountryMoves:
         """Forget what codes name."""
         self._named = np.zeros(0, dtype=np.int64)
 
-    def note(self, codes: Ints, rows: Ints, starts: Ints, group: Ints) -> None:
-        """Note measurements in order of arrival that name another country than their row has: its number in `group`."""
+    def named(self, codes: Ints) -> Ints:
+        """Return the country that the measurements of each code name; 0 for none, and where there is no code."""
         if not len(self._named):
-            return
-        named = np.where(codes >= 0, self._named[np.maximum(codes, 0) & SORT], 0)
+            return np.zeros(len(codes), dtype=np.int64)
+        return np.where(codes >= 0, self._named[np.maximum(codes, 0) & SORT], 0)
+
+    def note(self, named: Ints, rows: Ints, starts: Ints, group: Ints) -> None:
+        """Note measurements in order of arrival that name another country than their row has: its number in `group`.
+
+        `named`: the country that each names, 0 for none.
+        """
         differs = (named != group[rows]) & (named > 0)
         moving = [*rows[differs].tolist(), *(row for moves in self.waiting.values() for row in moves)]
         if not moving:

@@ -125,6 +125,15 @@ class SeriesIndex:
         self.codes.clear()
         self.moves.forget_codes()
 
+    def note_countries(
+        self, codes: Ints, select: Callable[[Ints], list[Measurement]], rows: Ints, starts: Ints
+    ) -> None:
+        """Note which countries measurements name; those that waited to be believed have no code."""
+        named, bare = self.moves.named(codes), np.flatnonzero(codes < 0)
+        if len(bare):
+            named[bare] = [self._code(measurement.country) for measurement in select(bare)]
+        self.moves.note(named, rows, starts, self.group)
+
     def move(self, start: int, busy: Collection[int]) -> None:
         """Give the rows the countries that measurements up to the bin of that start named last; not those `busy`."""
         names = {code: country for country, code in self.countries.items()}

@@ -196,7 +196,7 @@ class Feed:
         """Add measurements to the open bins of these starts. `found`, `cells`: rows as far as they are known."""
         rows = self.index.rows_of(part.columns.code, part.select, found)
         self.index.touch(rows, starts)
-        self.index.moves.note(part.columns.code, rows, starts, self.index.group)
+        self.index.note_countries(part.columns.code, part.select, rows, starts)
         if self.gap.is_open:
             self.gap = self.gap.closed(self._last_bin_missed(float(part.columns.ts[0])))
         self.spoke.update(distinct(starts))

@@ -76,10 +76,18 @@ def test_any_split_makes_the_incidents_of_one(seed: int, homes: list[int], parti
 
 @pytest.mark.parametrize(
     ("seed", "homes", "partitions"),
-    [(3, [0] * NETWORKS, 4), (3, [*[0] * 7, 2], 2), (3, [*[0] * 7, 3], 4), (6818, [0, 0, 0, 0, 1, 0, 0, 0], 4)],
+    [
+        (3, [0] * NETWORKS, 4),
+        (3, [*[0] * 7, 2], 2),
+        (3, [*[0] * 7, 3], 4),
+        (6818, [0, 0, 0, 0, 1, 0, 0, 0], 4),
+        (0, [0, 0, 2, 1, 2, 0, 0, 3], 4),
+    ],
 )
 def test_empty_and_sparse_partitions(seed: int, homes: list[int], partitions: int) -> None:
-    """Incidents wait for areas whatever silent partitions said last, and keep the time of the report."""
+    """Incidents wait for areas whatever silent partitions said last, and keep the time of the report. A network moves
+    to the country that a measurement names which waited to be believed.
+    """
     settings, messages = divided.settings(partitions, KINDS), placed(seed)
     logs = split(messages, homes_of(homes, partitions), partitions)
     assert Grouped(settings, logs).run(170).revisions == detected(settings, messages)
