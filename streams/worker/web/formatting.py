@@ -81,6 +81,18 @@ def from_day_before(time: str | None) -> str:
     return f"&from={1000 * round(parse_time(time) - 86_400)}&to=now" if time else ""
 
 
+def instant(time: str | float | None) -> str:
+    """Return a time in UTC as plain text, without `:00` seconds. `time`: RFC 3339 or Unix seconds.
+
+    >>> instant("2019-12-25T05:00:00Z"), instant(None)
+    ('2019-12-25 05:00 UTC', 'unknown')
+    """
+    if time is None:
+        return "unknown"
+    text = time if isinstance(time, str) else format_time(time)
+    return text[:-1].replace("T", " ").removesuffix(":00") + " UTC"
+
+
 def entity(name: str) -> str:
     """Return the name of an entity.
 
@@ -114,6 +126,7 @@ FILTERS = {
     "share": share,
     "span": span,
     "when": when,
+    "instant": instant,
     "from_day_before": from_day_before,
     "entity": entity,
     "who": who,

@@ -18,6 +18,7 @@ from schemas.rejections import one_line
 from streams.worker.exposition.membership import incidents_by_outage
 from streams.worker.web.aside import aside
 from streams.worker.web.bins import series_bins
+from streams.worker.web.card import why_no_png
 from streams.worker.web.entity_series import page_of_series
 from streams.worker.web.filters import Page, incidents_of, key, newest_first, outages_of, reference
 from streams.worker.web.overview import overview
@@ -166,7 +167,16 @@ async def _incident(view: WorkerView, request: Request) -> Response:
     following = None if page.next is None else reference(query, page.next)
     gone = await aside(lambda: sum(name not in state.outages for name in found.outage_ids))
     return await _page(
-        view, request, "incident", item=item, members=members, next=following, gone=gone, limit=MAX_ITEMS
+        view,
+        request,
+        "incident",
+        item=item,
+        members=members,
+        next=following,
+        gone=gone,
+        limit=MAX_ITEMS,
+        address=view.settings.web.address,
+        has_png=why_no_png() is None,
     )
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from aiohttp.web import Application, Request, Response
 
 from streams.worker.web.api import api_pages
+from streams.worker.web.card_pages import card_pages
 from streams.worker.web.html_pages import html_pages
 from streams.worker.web.responses import problem
 from streams.worker.web.worker_view import WorkerView
@@ -45,7 +46,7 @@ class Turns:
 def add_view_pages(application: Application, view: WorkerView) -> None:
     """Add the HTML pages and the API, which read a worker through its view."""
     turns = Turns(MAX_PAGES)
-    for path, page in (html_pages(view) | api_pages(view)).items():
+    for path, page in (html_pages(view) | card_pages(view) | api_pages(view)).items():
         add_page(application, path, partial(turns.take, page))
 
 

@@ -38,6 +38,11 @@ def render(template: str, path: str, **values: object) -> str:
     return ENVIRONMENT.get_template(f"{template}.html").render(root=root, **values)
 
 
+def render_card(**values: object) -> str:
+    """Return the card of an incident, an SVG that needs no other file."""
+    return ENVIRONMENT.get_template("card.svg").render(**values)
+
+
 def static(name: str) -> bytes:
     """Return the content of a static file."""
     return (FOLDER / "static" / name).read_bytes()
