@@ -64,7 +64,7 @@ def card_png(svg: bytes) -> bytes:
     """Return a card as PNG; the same card and font give the same bytes."""
     import resvg_py
 
-    made = resvg_py.svg_to_bytes(svg_string=svg.decode(), font_files=[_font()], skip_system_fonts=True)
+    made = resvg_py.svg_to_bytes(svg_string=svg.decode(), font_files=[_font() or ""], skip_system_fonts=True)
     return bytes(made)
 
 
