@@ -12,6 +12,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
 from streams.worker.web.aside import aside
+from streams.worker.web.axes import Mark, level_marks, time_marks
 from streams.worker.web.bins import Bands, bands, rounded, total
 from streams.worker.web.filters import ended_at
 from streams.worker.web.formatting import number, who
@@ -32,6 +33,16 @@ class Chart(NamedTuple):
     first: int
     last: int
     top: float
+
+    @property
+    def times(self) -> Sequence[Mark]:
+        """Marks of the axis of time."""
+        return time_marks(self.first, self.last)
+
+    @property
+    def levels(self) -> Sequence[Mark]:
+        """Marks of the axis of levels."""
+        return level_marks(self.top)
 
 
 class Item(NamedTuple):

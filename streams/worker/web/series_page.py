@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple
 
@@ -15,6 +16,7 @@ from schemas.times import parse_time
 from streams.config.settings import Settings
 from streams.worker.web.bins import bands, rounded
 from streams.worker.web.entity_series import key_of
+from streams.worker.web.filters import ended_at
 from streams.worker.web.page_models import Chart, chart_of
 from streams.worker.web.page_state import PageState
 from streams.worker.web.recent_bins import SeriesHistory
@@ -46,16 +48,24 @@ def series_items(state: PageState, histories: Sequence[SeriesHistory]) -> list[S
     """Return the series that have bins, each with its chart."""
     shown = [history for history in histories if history.starts]
     entities = {history.series.entity for history in shown}
-    ongoing = [item for item in state.outages.values() if item.entity in entities and item.state in RUNNING]
-    by_series = {_key(outage.feed, outage.facets): outage for outage in reversed(ongoing)}
-    return [_item(state.settings, history, by_series) for history in shown]
+    by_series: defaultdict[str, list[Outage]] = defaultdict(list)
+    for outage in state.outages.values():
+        if outage.entity in entities and outage.state != "retracted":
+            by_series[_key(outage.feed, outage.facets)].append(outage)
+    return [_item(state.settings, history, by_series[history_key(history)]) for history in shown]
 
 
-def _item(settings: Settings, history: SeriesHistory, ongoing: Mapping[str, Outage]) -> SeriesItem:
+def history_key(history: SeriesHistory) -> str:
+    """Return the key of a series, by which its outages are found."""
+    return _key(history.feed, dict(history.series.facets))
+
+
+def _item(settings: Settings, history: SeriesHistory, outages: Sequence[Outage]) -> SeriesItem:
     feed, series = settings.feeds[history.feed], history.series
     title = ", ".join([history.feed, *(one_line(text) for _, text in series.facets)])
-    own = ongoing.get(_key(history.feed, dict(series.facets)))
+    own = next((outage for outage in outages if outage.state in RUNNING), None)
     since = parse_time(own.started_at) if own else None
+    earlier = [(parse_time(outage.started_at), end) for outage in outages if (end := ended_at(outage)) is not None]
     levels = bands(history, feed.kind)
     return SeriesItem(
         title=title,
@@ -64,7 +74,9 @@ def _item(settings: Settings, history: SeriesHistory, ongoing: Mapping[str, Outa
         value=rounded(float(levels.value[-1])),
         expected=rounded(float(levels.expected[-1])),
         outage_id=own.outage_id if own else None,
-        chart=chart_of(ChartData(history.starts, history.width, levels, since), f"{series.entity} {title}", LARGE),
+        chart=chart_of(
+            ChartData(history.starts, history.width, levels, since, earlier=earlier), f"{series.entity} {title}", LARGE
+        ),
     )
 
 

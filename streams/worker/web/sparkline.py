@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from detectors.types import Flags, Ints
+from streams.worker.web.axes import level_marks, time_marks
 from streams.worker.web.bins import Bands, Column
 
 Point = tuple[int, int]
@@ -19,16 +21,17 @@ class Size(NamedTuple):
 
     width: int
     height: int
+    has_axes: bool = False
 
 
-SMALL, LARGE = Size(240, 48), Size(720, 180)
+SMALL, LARGE = Size(240, 48), Size(720, 180, has_axes=True)
 MARGIN = 2  # units above and below, so that no line is cut
 
 
 class ChartData(NamedTuple):
     """What a chart shows. `starts`, `since`, `until`: bins, and start and end of the outage (Unix seconds).
 
-    `width`: of a bin, in seconds.
+    `width`: of a bin, in seconds; `earlier`: start and end of other outages, which are shaded without a mark.
     """
 
     starts: Sequence[int]
@@ -36,12 +39,20 @@ class ChartData(NamedTuple):
     bands: Bands
     since: float | None = None
     until: float | None = None
+    earlier: Sequence[tuple[float, float]] = ()
+
+    @property
+    def outages(self) -> Sequence[tuple[float, float]]:
+        """Start and end of each outage; infinite while it lasts."""
+        own = [] if self.since is None else [(self.since, math.inf if self.until is None else self.until)]
+        return [*own, *self.earlier]
 
 
 def sparkline(data: ChartData, text: str, size: Size = SMALL) -> Markup:
     """Return the chart as SVG. `text`: its description for screen readers."""
     frame = _Frame(data, size)
     parts = [
+        *(_path("grid", line) for line in (frame.grid() if size.has_axes else ())),
         _path("band", frame.area(data.bands.low, data.bands.high)),
         _path("lost", frame.area(data.bands.value, _lost_below(data))),
         frame.mark(data.since),
@@ -64,12 +75,12 @@ def _path(kind: str, commands: str) -> Markup:
 
 
 def _lost_below(data: ChartData) -> Column:
-    """Return the expected levels of the bins of the outage with a value below them, NaN for other bins."""
+    """Return the expected levels of the bins of outages with a value below them, NaN for other bins."""
     starts, bands = np.array(data.starts, dtype=np.float64), data.bands
-    lost = (starts >= (np.inf if data.since is None else data.since)) & (bands.value < bands.expected)
-    if data.until is not None:
-        lost &= starts < data.until
-    return np.where(lost, bands.expected, np.nan)
+    inside = np.zeros(len(starts), np.bool_)
+    for since, until in data.outages:
+        inside |= (starts >= since) & (starts < until)
+    return np.where(inside & (bands.value < bands.expected), bands.expected, np.nan)
 
 
 class _Frame:
@@ -94,6 +105,13 @@ class _Frame:
         bottom, height = self.size.height - MARGIN, self.size.height - 2 * MARGIN
         positions: Ints = np.rint(bottom - height * np.minimum(levels / self.top, 1)).astype(np.int64)
         return positions
+
+    def grid(self) -> list[str]:
+        """Return lines at the marks of both axes."""
+        levels = self.y(np.array([mark.at * self.top for mark in level_marks(self.top)])).tolist()
+        times = [round(mark.at * self.size.width) for mark in time_marks(self.first, self.last)]
+        across = "".join(f"M0 {y}H{self.size.width}" for y in levels)
+        return [across + "".join(f"M{x} 0V{self.size.height}" for x in times)]
 
     def line(self, levels: Column) -> str:
         """Return a line over each run of finite levels. A run of one bin is a line as wide as the bin."""

@@ -3,6 +3,13 @@
 const root = document.documentElement;
 const every = 1000 * Number(root.dataset.every);
 
+// Puts the local time of the reader beside the one in UTC, where a pointer rests.
+function showLocalTimes(shown) {
+  for (const element of shown.querySelectorAll("time")) {
+    element.title = new Date(element.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  }
+}
+
 function replaceMain(next) {
   const main = document.querySelector("main");
   const fresh = next.querySelector("main");
@@ -23,7 +30,9 @@ async function update() {
   try {
     const response = await fetch(location.href, { credentials: "same-origin" });
     if (!response.ok) throw new Error(response.statusText);
-    replaceMain(new DOMParser().parseFromString(await response.text(), "text/html"));
+    const next = new DOMParser().parseFromString(await response.text(), "text/html");
+    showLocalTimes(next);
+    replaceMain(next);
     delete root.dataset.stale;
   } catch {
     if (!root.dataset.stale) document.getElementById("announcement").textContent = "The worker does not answer; this page is old.";
@@ -31,5 +40,6 @@ async function update() {
   }
 }
 
+showLocalTimes(document);
 setInterval(update, every);
 document.addEventListener("visibilitychange", update);

@@ -104,6 +104,18 @@ def test_the_page_updates_itself_in_place(site: Site, chrome: Chrome) -> None:
     assert complaints(chrome) == []
 
 
+def test_times_have_the_local_time_and_stay_where_they_are(site: Site, chrome: Chrome) -> None:
+    """A pointer that rests on a time in UTC shows the reader's; a page that has not changed is not replaced."""
+    site.now = DARK
+    chrome.get(f"{site.url}{paths()[4]}")
+    titled = "const time = document.querySelector('main time'); time.mine = true; return [time.title, time.dateTime]"
+    title, written = chrome.execute_script(titled)
+    assert written[:4] in title
+    asked = "return performance.getEntriesByType('resource').filter((entry) => entry.initiatorType === 'fetch').length"
+    WebDriverWait(chrome, PATIENCE).until(lambda driver: driver.execute_script(asked) >= 2)
+    assert chrome.execute_script("return document.querySelector('main time').mine")
+
+
 def test_a_page_that_gets_no_answer_says_that_it_is_old(site: Site, chrome: Chrome) -> None:
     """The page is marked as stale until the worker answers again."""
     site.now = CALM

@@ -14,6 +14,8 @@ from aiohttp.test_utils import make_mocked_request
 from schemas.outage import RUNNING
 from streams.config.settings import MetricsSettings
 from streams.worker.web.formatting import from_day_before
+from streams.worker.web.page_state import PageState, copied
+from streams.worker.web.series_page import series_items
 from tests.streams.worker.web.pages import VIEW, made, page
 from tests.streams.worker.web.site import START, read, story
 
@@ -65,7 +67,7 @@ def test_all_series_of_a_network_are_shown(entity: str) -> None:
     text = re.sub(r"\s+", " ", shown.text)
     assert text.index("reach active-probing") < text.index("traffic, mobile traffic") < text.index("97 % lost")
     assert text.count("outage ongoing") == 2
-    assert [tag for tag, _ in shown.tags].count("svg") == 1 + 2 + 2
+    assert [tag for tag, _ in shown.tags].count("svg") == 1 + 2 * 3 + 2  # a picture of a series has two axes
     assert "./api/v1/series/asn/3" in shown.links
 
 
@@ -101,6 +103,18 @@ def test_an_ended_outage_shows_its_worst() -> None:
     shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
     assert "At worst 100 % lost; at the end: " in shown.text
     assert "100 % lost at worst" in page(VIEW, "/outages?country=AZ").text
+
+
+def test_a_closed_outage_is_shaded_in_the_picture_of_its_series() -> None:
+    """What it lost, without the mark of an ongoing one; the axes have hours and levels."""
+    closed = next(found for found in VIEW.outages() if found.state == "closed" and found.max_drop == 1)
+    state = PageState(copied(dataclasses.replace(VIEW, outages=lambda: [closed])))
+    histories = [rows.history(at) for rows in VIEW.rows_of_entity(closed.entity) for _, at in rows.of(closed.entity)]
+    drawn = {item.title: re.findall(r'path class="(\w+)"', item.chart.svg) for item in series_items(state, histories)}
+    (shaded,) = [kinds for kinds in drawn.values() if "lost" in kinds]
+    assert "since" not in shaded
+    assert shaded[0] == "grid"
+    assert re.search(r"\d\d:\d\d", page(VIEW, f"/series?entity={closed.entity}").text)
 
 
 def test_bins_that_are_not_kept_are_not_drawn() -> None:

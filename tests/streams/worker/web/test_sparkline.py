@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from streams.ingest.series_index import Series
 from streams.worker.web import formatting, query
+from streams.worker.web.axes import level_marks, time_marks
 from streams.worker.web.bins import Bands, bands, total
 from streams.worker.web.recent_bins import SeriesHistory
-from streams.worker.web.sparkline import SMALL, ChartData, sparkline
+from streams.worker.web.sparkline import LARGE, SMALL, ChartData, sparkline
 
 NONE = float("nan")
 LEVELS = st.lists(st.one_of(st.just(NONE), st.floats(0, 1e12)), min_size=4, max_size=40)
@@ -61,6 +62,24 @@ def test_only_what_is_below_expected_in_the_outage_is_lost() -> None:
     """Bins below before the outage are not lost, nor bins above."""
     assert "lost" not in paths(course([1, 9, 9, 9], [9, 9, 9, 9], since=60))
     assert paths(course([1, 1, 9, 9], [9, 9, 9, 9], since=60))["lost"].count("M") == 1
+
+
+def test_earlier_outages_are_shaded_without_a_mark() -> None:
+    """What was lost in each of them, up to its end."""
+    earlier = course([1, 9, 1, 1], [9, 9, 9, 9])._replace(earlier=[(0.0, 60.0), (120.0, 180.0)])
+    drawn = paths(earlier)
+    assert "since" not in drawn
+    assert [points(part)[0] for part in drawn["lost"].split("z")[:-1]] == [(0, 6), (120, 6)]
+
+
+def test_a_large_chart_has_lines_at_the_marks_of_its_axes() -> None:
+    """At zero and at round levels across, at round times up; a small one has none."""
+    of = ChartData([600 * at for at in range(36)], 600, course([50] * 36, [50] * 36).bands)
+    root = ElementTree.fromstring(str(sparkline(of, "text", LARGE)))
+    (grid,) = [path.attrib["d"] for path in root.iter("path") if path.attrib["class"] == "grid"]
+    assert len(re.findall(r"M0 \d+H720", grid)) == len(level_marks(51))
+    assert len(re.findall(r"M\d+ 0V180", grid)) == len(time_marks(0, 36 * 600)) == 5
+    assert "grid" not in paths(of)
 
 
 @given(LEVELS, st.integers(-100, 3000))
