@@ -10,6 +10,7 @@ from detectors.types import Kind
 from schemas.decode import decode
 from streams.config.kafka import KafkaSettings
 from streams.config.network_sources import IodaSource, PrometheusSource
+from streams.config.ris_source import RisSource
 from streams.config.route_sources import MrtSource
 from streams.config.sources import FieldSource, KafkaSource, SourceSettings
 
@@ -51,7 +52,7 @@ def _check_fields_suffice(case: SourceCase) -> None:
 
 def _check_kind(case: SourceCase) -> None:
     """A number of prefixes is a level."""
-    if isinstance(case.source, MrtSource) and case.kind != "gauge":
+    if isinstance(case.source, MrtSource | RisSource) and case.kind != "gauge":
         raise ValueError(f"needs a feed of kind `gauge`, got `{case.kind}`")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from streams.config.network_sources import AtlasSource, IodaSource, OoniSource, PrometheusSource
+from streams.config.ris_source import RisSource
 from streams.config.route_sources import MrtSource
 from streams.config.sources import FilesSource, Goflow2Source, KafkaSource, PmacctSource
 
@@ -18,6 +19,7 @@ AnySource: TypeAlias = (
     | IodaSource
     | OoniSource
     | MrtSource
+    | RisSource
 )
 SOURCE_TYPES: Final[dict[str, Any]] = {
     "files": FilesSource,
@@ -29,4 +31,5 @@ SOURCE_TYPES: Final[dict[str, Any]] = {
     "ioda": IodaSource,
     "ooni": OoniSource,
     "mrt": MrtSource,
+    "ris": RisSource,
 }

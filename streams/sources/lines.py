@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.measurement import Measurement
 from streams.config.errors import StateError, UsageError
+from streams.config.ris_source import RisSource
 from streams.config.route_sources import MrtSource
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, SourceSettings
@@ -26,7 +27,7 @@ from streams.sources.records import Decoder, RecordChunk
 from streams.sources.route_bins import BinRule, RouteBins
 from streams.sources.stage import Due, SourceStage
 
-RouteSources = MrtSource
+RouteSources = MrtSource | RisSource
 _ENCODER = msgspec.json.Encoder()
 
 

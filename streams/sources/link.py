@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from streams.sources.credentials import session_options
 from streams.sources.ports import SourcePorts
 
 MOST_BYTES = 256 * 2**20  # of an answer
+PIECE = 1 << 20  # bytes of a file that are written at once
 MOST_MESSAGE = 4 * 2**20  # of a stream
 CONNECT = 10.0  # seconds
 CLOSING = aiohttp.ClientWSTimeout(ws_close=0.5)  # seconds for the other side to agree to the end
@@ -46,6 +49,25 @@ class Link:
             if answer.status != 200:
                 raise self._refused(f"{_shown(url)}: answers {answer.status} {answer.reason}", answer)
             return await _body(url, answer)
+
+    async def save(self, url: str, file: Path) -> bool:
+        """Write the body of an answer to a file; return whether there is one (404). Raises ConnectionLostError."""
+        request = self._session.get(url, allow_redirects=False)
+        async with self._naming(url), self.ports.timeout(self._timeout) as limit, request as answer:
+            if answer.status == 404:
+                return False
+            if answer.status != 200:
+                raise self._refused(f"{_shown(url)}: answers {answer.status} {answer.reason}", answer)
+            with file.open("wb") as saved:
+                async for part in answer.content.iter_chunked(PIECE):
+                    saved.write(part)
+                    self._extend(limit)
+        return True
+
+    def _extend(self, limit: asyncio.Timeout) -> None:
+        """Give the next part of an answer as long as a request has: a file may take minutes."""
+        if limit.when() is not None:
+            limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
 
     async def ask(
         self, url: str, read: Callable[[bytes], Read], query: Mapping[str, str] | None = None, fault: str = ""

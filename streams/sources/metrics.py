@@ -49,12 +49,13 @@ class SourceMetrics:
         self.exporter_gap_seconds = self._counter("exporter_gap_seconds", "Silence of all exporters together.")
         self.reconnects = self._counter("reconnects", "Connections that broke.", "reason")
         self.routes = self._counter("routes", "Routes that peers announce and withdraw, or that are left out.", "event")
+        self.peers = self._gauge("peers", "Peers whose routes counted at the end of the newest bin.")
         self.lost = self._counter("lost_records", "Records that the broker deleted before they were read.")
         self._start(feeds, silent_after)
 
     def _start(self, feeds: Mapping[str, str], silent_after: Mapping[str, float]) -> None:
         """Create every series, so that Prometheus sees its first increase."""
-        gauges = (self.lag, self.exporters, self.silent_exporters)
+        gauges = (self.lag, self.peers, self.exporters, self.silent_exporters)
         for name, feed in feeds.items():
             self.up.labels(name, feed)
             for metric in (*gauges, self.lost, *(counter for counter, _ in self.tallied())):
@@ -115,6 +116,7 @@ class SourceRecorder:
         if stage.newest is not None:
             metrics.event_time.labels(name).set(stage.newest)
         metrics.lag.labels(name).set(lag)
+        metrics.peers.labels(name).set(tally.peers)
         for counter, field in metrics.tallied():
             counter.labels(name).inc(getattr(tally, field) - getattr(before, field))
         if (coverage := stage.gather.coverage) is not None:

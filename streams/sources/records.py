@@ -98,13 +98,14 @@ class Remarks(NamedTuple):
     """What a reader has to say beside the records.
 
     `unknown`: values that the service does not know, such as NaN. `duplicates`: records that came again.
-    `routes`: events of routes, by what they are.
+    `routes`: events of routes, by what they are. `peers`: how many peers counted at the end of the last bin.
     """
 
     gaps: tuple[Gap, ...] = ()
     unknown: int = 0
     duplicates: int = 0
     routes: Mapping[str, int] = {}
+    peers: int = 0
 
 
 class RecordChunk(NamedTuple):

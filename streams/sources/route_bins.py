@@ -29,7 +29,7 @@ from streams.sources.records import (
     Remarks,
 )
 from streams.sources.route_rows import Counts, Flags
-from streams.sources.route_table import WHOLE, RouteTable
+from streams.sources.route_table import WHOLE, Networks, RouteTable
 
 PART: Final = "routes"
 GROWN: Final = 0.01  # a peer that is up has sent all when it has grown by no more than this in a bin
@@ -77,6 +77,8 @@ class RouteBins:
     """The table of a source, and the bins that are over. `begin`: only bins from this time on (Unix seconds) are made.
 
     `start`: of the open bin; None before the first message. `counted`: how many peers counted at the end of the last.
+    `made`: a value above the start of each bin that was made. `complete`: time before which all messages are in the
+    table, as the reader says. `doubted`: collectors of which messages are missing. `duplicates`: those that came again.
     """
 
     routes: RouteRules
@@ -86,6 +88,11 @@ class RouteBins:
     start: int | None = None
     newest: float = 0.0
     counted: int = 0
+    made: int = 0
+    complete: int | None = None
+    doubted: set[str] = field(default_factory=set)
+    duplicates: int = 0
+    networks: Networks = field(default_factory=Networks)
     _routes: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     _visible_at: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     _records: list[LineRecord] = field(default_factory=list)
@@ -95,7 +102,21 @@ class RouteBins:
     _is_loading: bool = False
 
     def __post_init__(self) -> None:
-        self.table = RouteTable(V4 if self.routes.family == "ipv4" else V6)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with an empty table; which networks were visible when is remembered."""
+        self.table = RouteTable(V4 if self.routes.family == "ipv4" else V6, networks=self.networks)
+        self._routes, self._reported = np.zeros(0, np.int64), Counter()
+        self.start = self.complete = None
+        self.newest, self.made, self._records, self.doubted = 0.0, 0, [], set()
+
+    def take_live(self, collector: str, change: RouteChange) -> None:
+        """Take in a message of a stream, unless it is older than another of its peer."""
+        if change.ts < self.table.heard_at[self.table.peer(collector, change.peer)]:
+            self.table.counts["late"] += 1
+            return
+        self.take(collector, change)
 
     def take(self, collector: str, item: MrtItem) -> None:
         """Take in what a record of a collector says; time goes on with it."""
@@ -122,17 +143,32 @@ class RouteBins:
         if self.start is None:
             self.start, self.newest = int(ts // self.rule.width) * self.rule.width, ts
         if ts - self.newest > float(self.routes.gap_after):
-            self.lose_track(int(self.newest), int(ts))
+            self._skip(ts)
         while ts >= self.start + self.rule.width:
             self._close(self.start, self.start + self.rule.width)
             self.start += self.rule.width
         self.newest = max(self.newest, ts)
+
+    def _skip(self, ts: float) -> None:
+        """Go on to a time after a gap, and make no bins of it."""
+        width, start = self.rule.width, self.start or 0
+        self.lose_track(int(self.newest), int(ts))
+        self.start = int(ts // width) * width
+        self._unknown += (self.start - start) // width * int(np.count_nonzero(self._visible_at))
 
     def lose_track(self, since: int, until: int) -> None:
         """Have no peer count before the next table, since messages between two times are missing."""
         self.table.doubt()
         self._gaps.append((since, until))
         self.newest = max(self.newest, until)
+
+    def lose_collector(self, collector: str, since: int, until: int) -> None:
+        """Have no peer of a collector count before its next table, since messages between two times are missing."""
+        self.move(since)
+        self.table.begin(collector, (), since)
+        self.doubted.add(collector)
+        self._gaps.append((since, until))
+        self.move(until)
 
     def finish(self) -> None:
         """Make the values of the open bin: nothing more will come."""
@@ -142,9 +178,9 @@ class RouteBins:
     def taken(self, last: bool = False) -> RecordChunk:
         """Return what has come since the last call."""
         counts = self.table.counts - self._reported
-        remarks = Remarks(tuple(self._gaps), self._unknown, routes=counts)
+        remarks = Remarks(tuple(self._gaps), self._unknown, self.duplicates, counts, self.counted)
         chunk = RecordChunk(PART, self._records, last, remarks)
-        self._records, self._gaps, self._unknown = [], [], 0
+        self._records, self._gaps, self._unknown, self.duplicates = [], [], 0, 0
         self._reported = self.table.counts.copy()
         return chunk
 
@@ -158,6 +194,7 @@ class RouteBins:
         if start >= self.begin and len(named):
             values = [_Value(end - 1, self.table.networks.asns[at], int(visible[at])) for at in named.tolist()]
             self._records.append(LineRecord(_ENCODER.encode(values), start))
+            self.made = start + 1
 
     def _look(self, ts: float) -> Counts:
         """Return how many prefixes of each network are visible at a time, and note which networks are."""

@@ -21,10 +21,10 @@ from streams.config.route_sources import MrtSource
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, KafkaSource, WatchedSource
 from streams.sources.backoff import Backoff
-from streams.sources.decoders import decoder_of
+from streams.sources.decoders import ROUTES, decoder_of
 from streams.sources.enrichment import enrichment_of
 from streams.sources.kafka_reader import KafkaReader, kafka_of
-from streams.sources.lines import file_chunks, file_input, source_named, stage_of
+from streams.sources.lines import file_chunks, file_input, route_bins_of, source_named, stage_of
 from streams.sources.link import ConnectionLostError, linked
 from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.network import network_reader
@@ -111,6 +111,7 @@ class SourceRun:
         self._ports, self._recorder = ports, SourceRecorder(metrics, name, self._source.feed)
         self._began = self._renewed_at = ports.now()
         self._enrichment = enrichment_of(settings, name)
+        self._routes = route_bins_of(settings, name)
         self._data_from, self._data_to = 0.0, 0.0  # times of the first and the last data of a connection
         self.stages: list[SourceStage] = []
 
@@ -202,9 +203,10 @@ class SourceRun:
     async def _network(
         self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, saved: SavedSource
     ) -> Connected:
-        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, "json", self._enrichment), saved)
+        form = "json" if self._routes is None else ROUTES
+        stage = stage_of(self._settings, self.name, decoder_of(self.name, source, form, self._enrichment), saved)
         link = await stack.enter_async_context(linked(source, self.name, self._ports, self._began))
-        arrivals = network_reader(source, link, saved.positions).arrivals()
+        arrivals = network_reader(source, link, saved.positions, self._routes).arrivals()
         return Connected(stage, self._noting(arrivals, stage), sender, str(source.__struct_config__.tag))
 
     async def _noting(self, arrivals: AsyncIterator[Arrival], stage: SourceStage) -> AsyncIterator[Arrival]:

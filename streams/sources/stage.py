@@ -35,7 +35,7 @@ class SourceTally:
     `rejected`: by reason. `bad_networks`: networks that are 0, reserved or private. `without_network`: objects that
     name no other. `unknown`: values that the service does not know. `duplicates`: records that came again.
     `gap_seconds`: seconds in which nothing can be known. `zeros`, `unmeasured`, `exporter_gap_seconds`: see
-    `CoverageTally`. `routes`: events of routes, by what they are.
+    `CoverageTally`. `routes`: events of routes, by what they are. `peers`: those that counted last.
     """
 
     records: int = 0
@@ -53,6 +53,7 @@ class SourceTally:
     gap_seconds: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     routes: Counter[str] = field(default_factory=Counter)
+    peers: int = 0
 
     def add(self, chunk: RecordChunk, decoded: DecodedRecords) -> None:
         """Count a chunk."""
@@ -65,6 +66,7 @@ class SourceTally:
         self.unknown += chunk.remarks.unknown
         self.duplicates += chunk.remarks.duplicates
         self.gap_seconds += sum(end - begin for begin, end in chunk.remarks.gaps)
+        self.peers = chunk.remarks.peers
         self.routes.update(chunk.remarks.routes)
         self.rejected.update(rejected.reason for rejected in decoded.rejected)
 
