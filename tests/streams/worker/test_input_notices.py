@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import cast
+from unittest.mock import patch
 
 import pytest
 
 from streams.broker.transport import OpenTransaction
+from streams.pipeline.fast_clocks import FastClocks
 from streams.worker import health
 from streams.worker.agents import Worker
-from streams.worker.health import not_ready
+from streams.worker.health import not_ready, readiness
 from streams.worker.input_notices import notices
 
 
@@ -51,6 +53,18 @@ def test_an_open_transaction_is_no_lag_of_the_worker_until_it_lasts(
     assert not_ready(worker_with(lag, waiting)) == reason
 
 
+def test_a_worker_without_a_partition_is_not_ready() -> None:
+    """On standby while others have them all, of which a probe may be content; else nobody has assigned any yet."""
+    worker = worker_with(0, None)
+    worker.assigned = list  # type: ignore[method-assign]
+    with patch.object(health, "is_standby", return_value=True):
+        assert not_ready(worker) == health.STANDBY
+        assert [readiness(worker, is_standby_fine=fine).status for fine in (False, True)] == [503, 200]
+    with patch.object(health, "is_standby", return_value=False):
+        assert not_ready(worker) == "no partition is assigned to this worker"
+        assert readiness(worker, is_standby_fine=True).status == 503
+
+
 def test_the_page_names_a_transaction_that_does_not_end() -> None:
     """Partition, messages and minutes; nothing of one that has just begun."""
     assert notices(worker_with(7, OpenTransaction(7, health.TRANSACTION_PATIENCE - 1))) == []
@@ -78,10 +92,9 @@ def test_the_page_names_missing_keys_and_stray_networks_for_a_while() -> None:
 
 def feed_with(used: dict[str, float]) -> SimpleNamespace:
     """Return a feed that uses these shares of its limits and whose clocks are right."""
-    clocks = SimpleNamespace(since=lambda _: {})
     return SimpleNamespace(
         room=SimpleNamespace(used=used.copy),
-        admission=SimpleNamespace(fast_clocks=clocks),
+        admission=SimpleNamespace(fast_clocks=FastClocks()),
         watermark=SimpleNamespace(newest=None),
     )
 
