@@ -30,13 +30,18 @@ Sent = tuple[float, int, float]  # time of receipt, ASN, event time
 class Scene(NamedTuple):
     """Networks that measure once a bin; a share of the clocks is `skew` seconds ahead.
 
-    `is_live`: the time of receipt is the broker's; else all is read much later, such as from a recording.
+    `is_live`: it is read as it comes; else much later, such as from a recording. `is_stamped`: the broker says when it
+    received what is read live; else producers do, and the worker's own clock bounds them. `course`: how a wrong clock
+    goes: `ahead` all the time, in every other bin (`jump`), or `burst`: twenty measurements at once in every other bin,
+    spread over the skew.
     """
 
     share: float
     skew: float
     kind: Kind = "count"
     is_live: bool = True
+    is_stamped: bool = True
+    course: str = "ahead"
 
     def wrong(self) -> set[int]:
         """Return the networks whose clocks are ahead."""
@@ -55,15 +60,23 @@ class Scene(NamedTuple):
         for number in range(BINS):
             for asn in range(1, NETWORKS + 1):
                 at = START + number * WIDTH + rng.uniform(0, WIDTH)
-                sent.append((at + rng.uniform(0, 60), asn, at + (self.skew if asn in wrong else 0)))
+                leads = self._leads(number + asn) if asn in wrong else [0.0]
+                received = at + rng.uniform(0, 60)
+                sent += [(received + 0.01 * n, asn, at + lead) for n, lead in enumerate(leads)]
         return sorted(sent)
+
+    def _leads(self, turn: int) -> list[float]:
+        """Return by how much the measurements of a wrong clock are ahead in one of its bins (s)."""
+        if self.course == "burst":
+            return [self.skew * n / 20 for n in range(20)] if turn % 2 else []
+        return [self.skew if self.course == "ahead" or turn % 2 else 0.0]
 
 
 def _take(done: Run, sent: list[Sent], scene: Scene) -> None:
     values = [message(scene.kind, round(ts, 3), asn, value=20, **_member(scene.kind)) for _, asn, ts in sent]
     received = [at if scene.is_live else at + 10**8 for at, _, _ in sent]
     offsets = range(done.offset, done.offset + len(values))
-    emitted = process(done.shard, done.tally, values, offsets, received, is_proven=scene.is_live)
+    emitted = process(done.shard, done.tally, values, offsets, received, is_proven=scene.is_live and scene.is_stamped)
     done.offset += len(values)
     done.outages += [orjson.dumps(outage.entity) for outage in emitted.outages]
     done.dead += [letter(rejected) for rejected in emitted.dead_letters]
@@ -83,6 +96,18 @@ def test_a_fast_clock_harms_only_itself(kind: Kind, share: float, skew: float, i
     assert {orjson.loads(payload)["asn"] for _, _, payload in done.dead} <= scene.wrong()
     assert done.outages == []
     assert done.shard.feeds[kind].watermark.next_close >= START + (BINS - 2) * WIDTH
+
+
+@pytest.mark.parametrize("is_stamped", [True, False])
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("course", ["jump", "burst"])
+def test_clocks_that_jump_or_burst_harm_only_themselves(course: str, share: float, is_stamped: bool) -> None:
+    """Several at once, an hour ahead: what is read as it comes is bounded by its receipt, whoever stamps it."""
+    done = (scene := Scene(share, 3600, "count", is_stamped=is_stamped, course=course)).run()
+    counts, letters = done.shard.counts["count"], [orjson.loads(payload)["asn"] for _, _, payload in done.dead]
+    assert set(letters) <= scene.wrong()
+    assert (counts.late, counts.binned + len(letters)) == (0, len(scene.sent()))
+    assert done.outages == []
 
 
 @pytest.mark.parametrize("is_live", [True, False])
