@@ -18,6 +18,7 @@ from streams.worker.exposition.state_metrics import ScrapedState
 from streams.worker.health import STANDBY, not_ready
 from streams.worker.incident_delays import delays, partition_of
 from streams.worker.metrics import Metrics
+from streams.worker.publisher import FINDINGS
 from streams.worker.web.aside import scraped
 
 
@@ -124,9 +125,10 @@ def _refresh_incidents(worker: Worker) -> None:
     metrics.incidents_delay.clear()
     for delay in delays(worker):
         metrics.incidents_delay.labels(delay.feed or "all", partition_of(delay.shard)).set(delay.seconds)
+    judge = worker.grouping.stages.get(FINDINGS)
     metrics.fault.clear()  # a worker without the incidents does not know it
     stopped = [grouping.watermarks.stopped() for grouping in groupings]
     for name in worker.settings.feeds:
         metrics.feed_unawaited.labels(name).set(sum(len(shards.get(name, ())) for shards in stopped))
-        if groupings:
-            metrics.fault.labels(name).set(any(grouping.is_at_fault(name) for grouping in groupings))
+        if judge is not None:
+            metrics.fault.labels(name).set(judge.grouping.is_at_fault(name))
