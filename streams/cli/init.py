@@ -46,11 +46,11 @@ TAIL = """
 # Who is alerted: see docs/alerts.md, and try it with `ebbtide alerts test noc`.
 # [alerts.receivers.noc]
 # type = "slack"
-# url = "https://hooks.slack.com/services/…"
+# url = "https://hooks.slack.com/services/T000/B000/secret"
 #
 # [[alerts.routes]]
 # receivers = ["noc"]
-# severities = ["major", "critical"]
+# severities = ["major", "total"]
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_the_first_settings_are_right(tmp_path: Path) -> None:
         b"ebbtide: ebbtide.toml is there already: --force overwrites it\n",
     )
     assert b"one of gauge, count" in ebbtide("init", "--feed", "a:b:5m", cwd=tmp_path).stderr
+
+
+def test_what_the_first_settings_have_as_comments_is_right(tmp_path: Path) -> None:
+    """Whoever takes the # away has settings that load."""
+    ebbtide("init", "--feed", "reach:ratio:5m", cwd=tmp_path)
+    file = tmp_path / "ebbtide.toml"
+    text = re.sub(r"^# (?=\[|[a-z_]+ = )", "", file.read_text(), flags=re.MULTILINE)
+    file.write_text(text)
+    settings = load(file, {})
+    assert (settings.kafka.prefix, settings.kafka.partitions) == ("staging.", 8)
+    assert settings.feeds["reach"].areas
+    assert list(settings.alerts.receivers) == ["noc"]
+    assert settings.alerts.routes
 
 
 def test_check_names_all_faults_at_once(tmp_path: Path) -> None:
