@@ -12,6 +12,7 @@ from schemas import incident, outage
 from schemas.incident import Incident, Kind
 from schemas.measurement import Access, Country, Direction
 from schemas.outage import Facets, Outage, Time
+from schemas.remark import Remark
 from schemas.severity import Severity
 
 MAX_LIMIT: Final = 1000
@@ -126,12 +127,13 @@ class OutagePage(msgspec.Struct, frozen=True):
 class IncidentPage(msgspec.Struct, frozen=True):
     """Incidents, newest start first. `next`: a reference to the next page; null on the last page.
 
-    `warnings`: why incidents may be missing or old.
+    `warnings`: why incidents may be missing or old. `remarks`: what operators say of these incidents.
     """
 
     incidents: Sequence[Incident]
     next: str | None
     warnings: Sequence[str] = ()
+    remarks: Sequence[Remark] = ()
 
 
 class SeriesBin(msgspec.Struct, frozen=True):

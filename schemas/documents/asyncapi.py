@@ -20,6 +20,7 @@ _TITLES: Final = {
     "incidents": "Every revision of every incident; compaction keeps the newest of each.",
     "findings": "What each shard says of bins that closed; all in partition 0, where incidents are made of them.",
     "calendar": "What is expected, and so does not alert; compaction keeps the newest state of each entry.",
+    "remarks": "What operators say of incidents; compaction keeps the newest of each, a tombstone takes it back.",
     "alerts.state": "The newest message each receiver got for each incident and outage; ended ones are deleted later.",
     "alerts.dead": "Revisions that could not be delivered to a receiver, with the reason.",
     "partials": "What each shard adds to the areas of a feed in a bin; for workers only.",
@@ -33,6 +34,11 @@ _FEED_KEY: Final = {"type": "string", "description": "The feed."}
 _OUTAGE_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The outage_id."}
 _INCIDENT_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The incident_id."}
 _ENTRY_KEY: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The entry_id."}
+_REMARK_KEY: Final = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{16}/(silence|ack|note/[0-9a-f]{8})$",
+    "description": "The incident_id and what it is; of a note also a hash of its text and link.",
+}
 _INSTALLATION_KEY: Final = {
     "type": "string",
     "pattern": "^installation/",
@@ -84,6 +90,7 @@ def _channels() -> dict[str, Any]:
         "incidents": _channel("incidents", "incident", _COMPACT),
         "findings": _channel("findings", "finding", _KEEP),
         "calendar": _channel("calendar", "calendar", _COMPACT),
+        "remarks": _channel("remarks", "remark", _COMPACT),
         "alertStates": _channel("alerts.state", "alertState", _COMPACT, "installation"),
         "undelivered": _channel("alerts.dead", "undelivered", _KEEP),
         "partials": _channel("partials", "partial", _KEEP),
@@ -111,6 +118,8 @@ def _operations() -> dict[str, Any]:
         "sendFindings": _operation("send", "findings"),
         "receiveFindings": _operation("receive", "findings"),
         "receiveCalendar": _operation("receive", "calendar"),
+        "receiveRemarks": _operation("receive", "remarks"),
+        "sendRemarks": _operation("send", "remarks"),
         "receiveIncidents": _operation("receive", "incidents"),
         "receiveOutages": _operation("receive", "outages"),
         "sendAlertStates": _operation("send", "alertStates"),
@@ -145,6 +154,7 @@ def _messages() -> dict[str, Any]:
         "incident": _event("incident", _INCIDENT_KEY, "`/ebbtide/incidents`.", "The incident_id."),
         "finding": _message("What a shard says of a bin that closed, or a piece of that.", _REPORTER_KEY, "finding"),
         "calendar": _message("An entry of the calendar, or a newer state of one.", _ENTRY_KEY, "calendar"),
+        "remark": _message("What an operator says of an incident.", _REMARK_KEY, "remark"),
         "installation": _message("Which installation writes which topics.", _INSTALLATION_KEY, "installation"),
         "alertState": _message("What a receiver got of an incident or outage.", _RECEIVER_KEY, "alertstate"),
         "undelivered": {

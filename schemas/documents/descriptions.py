@@ -49,6 +49,17 @@ OUTAGE: Final = {
     "explain": "Why it was decided so.",
 }
 
+REMARK: Final = {
+    "": "What an operator says of an incident: a silence, an acknowledgement or a note.",
+    "schema": "The version of this message.",
+    "incident_id": "The incident.",
+    "kind": "`silence`: no messages until a time; `ack`: a person is at it; `note`: such as a cause.",
+    "by": "Who says it.",
+    "text": "Why, or the note.",
+    "written_at": "When it was written, by the clock of the command.",
+    "until": "When a silence ends; null of anything else.",
+    "link": "Where to read more; null without.",
+}
 CALENDAR: Final = {
     "schema": "Number of the message's schema.",
     "entry_id": "A function of the times, entities, facets and note; the key of the message.",

@@ -25,6 +25,7 @@ from schemas.measurement import Measurement
 from schemas.notification import Digest, Notification
 from schemas.outage import SCHEMA, Drop, Outage
 from schemas.partial import AreaSumPart
+from schemas.remark import Remark
 from schemas.times import END_OF_TIME, EVENT_PATTERN, MILLISECONDS
 from schemas.validate import MAX_ELEMENTS
 
@@ -67,6 +68,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "incident.schema.json": _headed("incident", _incident()),
         "finding.schema.json": _headed("finding", _finding()),
         "calendar.schema.json": _headed("calendar", _calendar()),
+        "remark.schema.json": _headed("remark", described(component(Remark), descriptions.REMARK)),
         "installation.schema.json": _headed(
             "installation", described(component(Installation), descriptions.INSTALLATION)
         ),

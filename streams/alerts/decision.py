@@ -17,10 +17,13 @@ class Decision(NamedTuple):
     reason: str
 
 
-def decide(notice: Notice, state: AlertState | None, wants_suspected: bool) -> Decision | None:
+def decide(
+    notice: Notice, state: AlertState | None, wants_suspected: bool, is_acknowledged: bool = False
+) -> Decision | None:
     """Return what to send, or None. Pure, so a repeated revision gives the same decision.
 
-    A receiver gets an end exactly when it got the opening, or may have got it.
+    A receiver gets an end exactly when it got the opening, or may have got it. Of an incident that a person has
+    acknowledged it gets a higher severity, and the end.
     """
     if state is not None and notice.revision <= state.revision:
         return None
@@ -30,10 +33,15 @@ def decide(notice: Notice, state: AlertState | None, wants_suspected: bool) -> D
         return end if is_open else None
     if state is None or state.status != "open" or state.last_notice is None:
         is_suspected = notice.phase == "suspected"
+        if is_acknowledged and not is_open:
+            return None
         if is_suspected and not (wants_suspected or is_open):
             return None
         return Decision("opened", "suspected" if is_suspected else "confirmed")
-    change_reason = _change_reason(stored_notice(state.subject, state.last_notice), notice)
+    before = stored_notice(state.subject, state.last_notice)
+    if is_acknowledged and SEVERITIES[notice.severity].rank <= SEVERITIES[before.severity].rank:
+        return None
+    change_reason = _change_reason(before, notice)
     return None if change_reason is None else Decision("changed", change_reason)
 
 

@@ -14,6 +14,7 @@ from streams.alerts.notice import Notice
 from streams.alerts.offsets import Offsets, Part
 from streams.alerts.receiver_queue import ReceiverQueue
 from streams.alerts.routing import targets
+from streams.broker.remark_topic import OperatorRemarks
 from streams.config.alerts import AlertsSettings
 
 
@@ -21,10 +22,11 @@ from streams.config.alerts import AlertsSettings
 class Dispatcher:
     """Hands revisions to receivers. The caller writes the effects of a method before it does anything else.
 
-    `topics`: the topic of each subject that is read.
+    `topics`: the topic of each subject that is read. `remarks`: what operators say of incidents.
     """
 
     settings: AlertsSettings
+    remarks: OperatorRemarks = field(default_factory=OperatorRemarks)
     queues: dict[str, ReceiverQueue] = field(init=False)
     offsets: Offsets = field(default_factory=Offsets)
     topics: Mapping[Subject, str] = field(default_factory=dict)
@@ -32,7 +34,9 @@ class Dispatcher:
     def __post_init__(self) -> None:
         limit = self.settings.queue_limit
         receivers = self.settings.receivers
-        self.queues = {name: ReceiverQueue(name, receiver, limit) for name, receiver in receivers.items()}
+        self.queues = {
+            name: ReceiverQueue(name, receiver, limit, remarks=self.remarks) for name, receiver in receivers.items()
+        }
 
     def restart(self, states: Iterable[AlertState], starts: Mapping[Part, int], topics: Mapping[Subject, str]) -> None:
         """Start again with these partitions, their start offsets and the stored states.

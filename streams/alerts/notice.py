@@ -47,6 +47,11 @@ class Notice:
         return self.subject, self.id
 
     @property
+    def incident_id(self) -> str:
+        """The incident, or that of an outage; empty when it is of none."""
+        return self.id if self.subject == "incident" else str(self.message.get("incident_id") or "")
+
+    @property
     def phase(self) -> Phase:
         """The part of its lifecycle that it is in."""
         if self.state in OVER:

@@ -31,6 +31,7 @@ from streams.alerts.notice import Notice
 from streams.alerts.rate_limit import RateLimit, retry_delay
 from streams.alerts.receiver_states import ReceiverStates
 from streams.alerts.routing import is_snoozed
+from streams.broker.remark_topic import OperatorRemarks
 from streams.config.receivers import Alertmanager, AnyReceiver
 
 
@@ -52,6 +53,7 @@ class ReceiverQueue:
     repeat_at: float = 0.0
     states: ReceiverStates = field(init=False)
     rate_limit: RateLimit = field(init=False)
+    remarks: OperatorRemarks = field(default_factory=OperatorRemarks)
 
     def __post_init__(self) -> None:
         self.states = ReceiverStates(self.name)
@@ -130,10 +132,12 @@ class ReceiverQueue:
         if queued.route is None and not self.states.is_open(queued.notice.key):
             return None
         wants_suspected = queued.route is not None and queued.route.suspected
-        return decide(queued.notice, self.states.get(queued.notice.key), wants_suspected)
+        is_acknowledged = self.remarks.is_acknowledged(queued.notice.incident_id)
+        return decide(queued.notice, self.states.get(queued.notice.key), wants_suspected, is_acknowledged)
 
     def _is_snoozed(self, queued: QueuedNotice, now: float) -> bool:
-        return is_snoozed(queued.notice, queued.route, self.receiver, now)
+        silenced_until = self.remarks.silenced_until(queued.notice.incident_id)
+        return is_snoozed(queued.notice, queued.route, self.receiver, now, silenced_until)
 
     def _due(self, now: float, effects: Effects) -> list[DueNotice]:
         """Return the notices that may be sent now, those with the fewest attempts first. Settle moot ones."""

@@ -28,7 +28,7 @@ from streams.alerts.revision_source import DryRunSource, GroupSource
 from streams.alerts.sender import MessageSender, compose
 from streams.alerts.service import AlertService, Ports
 from streams.alerts.templates import TemplateFaultError
-from streams.broker import installation, topics
+from streams.broker import installation, remark_topic, topics
 from streams.config.alerts import AlertsSettings
 from streams.config.errors import UsageError
 from streams.config.ports import demand_port
@@ -76,7 +76,9 @@ def run_alerts(settings: Settings, once: bool) -> None:
         topics=sources,
         metrics=MetricsRecorder(metrics),
     )
-    _run(AlertService(Dispatcher(alerts), ports, once))
+    remarks = remark_topic.read(kafka)
+    remark_topic.follow(kafka, remarks)
+    _run(AlertService(Dispatcher(alerts, remarks), ports, once))
 
 
 def run_dry(settings: Settings, once: bool) -> None:
@@ -94,7 +96,7 @@ def run_dry(settings: Settings, once: bool) -> None:
         topics=sources,
         metrics=MetricsRecorder(_metrics(settings)),
     )
-    _run(AlertService(Dispatcher(alerts), ports, once))
+    _run(AlertService(Dispatcher(alerts, remark_topic.read(kafka)), ports, once))
 
 
 class _DryRunSender:

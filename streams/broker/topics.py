@@ -66,6 +66,7 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         Topic(kafka.outages, kafka.partitions, compacted),
         Topic(kafka.incidents, kafka.partitions, compacted),
         Topic(kafka.calendar, 1, compacted),
+        Topic(kafka.remarks, 1, compacted),
         *(Topic(name, 1, compacted) for name in _owners(kafka)),
         _dead(kafka),
     ]
@@ -89,6 +90,7 @@ def alerting(kafka: KafkaSettings) -> list[Topic]:
     return [
         Topic(kafka.incidents, kafka.partitions, compacted),
         Topic(kafka.outages, kafka.partitions, compacted),
+        Topic(kafka.remarks, 1, compacted),
         Topic(kafka.alerts_state, 1, {**compacted, **large}),
         Topic(kafka.alerts_dead, 1, large),
     ]
@@ -189,7 +191,7 @@ def demand_permissions(kafka: KafkaSettings) -> None:
 def _demand_topics(kafka: KafkaSettings, found: Mapping[str, Collection[str]]) -> None:
     """Raise BrokerError unless what the broker allows on each topic is enough."""
     both = (kafka.clock, kafka.partials, kafka.findings, changelog(kafka), kafka.outages, kafka.incidents)
-    needs = [(name, "READ") for name in (kafka.measurements, kafka.calendar, *_owners(kafka), *both)]
+    needs = [(name, "READ") for name in (kafka.measurements, kafka.calendar, kafka.remarks, *_owners(kafka), *both)]
     for name, permission in (*needs, *((name, "WRITE") for name in (*both, kafka.dead))):
         allowed = found.get(name, ())
         if "DESCRIBE" in allowed and permission not in allowed:  # without it the broker has not said what is allowed

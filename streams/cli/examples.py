@@ -17,7 +17,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "detect": ("ebbtide detect day.jsonl.gz", "ebbtide detect --incidents --source flows flows.csv"),
     "tail": ("ebbtide tail", "ebbtide tail --from-start --once --json"),
     "outages": ("ebbtide outages --country IR", "ebbtide outages --worker localhost:6066 --since 2026-12-01"),
-    "incidents": ("ebbtide incidents --all --json",),
+    "incidents": (
+        "ebbtide incidents --all --json",
+        'ebbtide incidents note 9b5c1d27a0e4f386 "A cable was cut" --link https://status.example/7',
+    ),
+    "silence": ("ebbtide silence 9b5c1d27a0e4f386 2h --because maintenance", "ebbtide silence 9b5c1d27a0e4f386 --end"),
+    "ack": ("ebbtide ack 9b5c1d27a0e4f386", "ebbtide ack 9b5c1d27a0e4f386 --undo"),
     "score": ("ebbtide score tests/data/atlas-2016-06-16 outages.jsonl",),
     "simulate": ("ebbtide simulate --list", "ebbtide simulate iran-2019 --output iran"),
     "explain": ("ebbtide explain AS43754 day.jsonl.gz --plot day.png", "ebbtide explain IR --live"),

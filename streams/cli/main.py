@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, str] = {
     "tail": "Print outages and incidents as they change, until interrupted.",
     "outages": "Print the outages that last now, as a running worker reports them.",
     "incidents": "Print the incidents that last now, as a running worker reports them.",
+    "silence": "Send nothing of an incident for a time.",
+    "ack": "Say that a person is at an incident.",
     "score": "Compare outages with the labels of a recording.",
     "simulate": "Write measurements of a situation, and what must come out of them.",
     "explain": "Explain bin by bin why an entity was reported as down, or was not.",

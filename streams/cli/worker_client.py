@@ -14,6 +14,7 @@ from schemas.api import MAX_LIMIT, Problem
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.rejections import one_line
+from schemas.remark import Remark
 from streams.config.errors import EbbtideError
 from streams.config.secret import Secret
 from streams.http_client import Answer, RequestPolicy, UnreachableError, request
@@ -30,6 +31,14 @@ class WorkerUnreachableError(EbbtideError):
     """No worker answers at the address."""
 
 
+class AnswerError(WorkerUnreachableError):
+    """The worker answers with an error. `status`: of HTTP."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
     """Return the JSON object at a path of a worker's web server. `token` is sent as a bearer token.
 
@@ -42,7 +51,7 @@ def ask(url: str, path: str, token: Secret | None = None) -> dict[str, Any]:
             return dict(json.loads(_whole_body(answer)))
     except (UnreachableError, ValueError, TypeError, RecursionError) as error:
         raise WorkerUnreachableError(f"{url}: no worker answers: {error}") from None
-    raise WorkerUnreachableError(f"{url}: answers {answer.status} {answer.reason} for {path}{_detail(answer)}")
+    raise AnswerError(answer.status, f"{url}: answers {answer.status} {answer.reason} for {path}{_detail(answer)}")
 
 
 def _detail(answer: Answer) -> str:
@@ -74,14 +83,30 @@ def fetch_outages(
 
 
 def fetch_incidents(
-    url: str, token: Secret | None = None, warn: Warn = _print_warning, filters: Filters = ()
+    url: str,
+    token: Secret | None = None,
+    warn: Warn = _print_warning,
+    filters: Filters = (),
+    remarks: list[Remark] | None = None,
 ) -> list[Incident]:
-    """Return the incidents of a worker that match the parameters `filters`, each once. Raises as `_fetch_all` does."""
-    found = _fetch_all(url, "incidents", Incident, token, warn, filters)
+    """Return the incidents of a worker that match the parameters `filters`, each once. Raises as `_fetch_all` does.
+
+    What operators say of them is added to `remarks`.
+    """
+    said: list[Remark] = [] if remarks is None else remarks
+    found = _fetch_all(url, "incidents", Incident, token, warn, filters, said)
     return list({incident.incident_id: incident for incident in found}.values())
 
 
-def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None, warn: Warn, filters: Filters) -> Iterator[T]:
+def _fetch_all(
+    url: str,
+    name: str,
+    kind: type[T],
+    token: Secret | None,
+    warn: Warn,
+    filters: Filters,
+    remarks: list[Remark] | None = None,
+) -> Iterator[T]:
     """Yield the rows of a list, page by page. Raises WorkerUnreachableError, or EbbtideError for another API.
 
     `warn` gets a line on each thing for which rows may be old or missing, as the worker says.
@@ -94,6 +119,8 @@ def _fetch_all(url: str, name: str, kind: type[T], token: Secret | None, warn: W
             asked.add(query)
             page = ask(url, f"/api/v1/{name}{query}", token)
             rows = msgspec.convert(page[name], list[kind])  # type: ignore[valid-type]
+            if remarks is not None:
+                remarks += msgspec.convert(page.get("remarks", []), list[Remark])
             query = msgspec.convert(page.get("next"), str | None) if rows else None
             for text in msgspec.convert(page.get("warnings", []), list[str]):
                 if text not in warned:

@@ -20,6 +20,7 @@ TOPIC_KEYS = (
     "dead",
     "clock",
     "calendar",
+    "remarks",
     "alerts_state",
     "alerts_dead",
     "sources_state",
@@ -67,6 +68,9 @@ class KafkaSettings(Section, frozen=True):
     clock: Annotated[Name, Meta(description="internal topic: event time that each feed has reached")] = "clock"
     partials: Annotated[Name, Meta(description="internal topic: partial sums of areas, from shards")] = "partials"
     calendar: Annotated[Name, Meta(description="topic of the calendar's entries")] = "calendar"
+    remarks: Annotated[
+        Name, Meta(description="topic of what operators say of incidents: silences, acknowledgements and notes")
+    ] = "remarks"
     alerts_state: Annotated[
         Name, Meta(description="topic that stores which alerts were delivered to which receiver")
     ] = "alerts.state"

@@ -16,6 +16,7 @@ from schemas.incident import OVER, decode_incident
 from schemas.outage import RUNNING, decode_outage
 from schemas.rejections import one_line
 from streams.broker.clients import reading
+from streams.broker.remark_topic import OperatorRemarks
 from streams.config.errors import BrokerError, EbbtideError
 from streams.config.settings import KafkaSettings
 from streams.worker.client_lines import ClientLines
@@ -73,6 +74,13 @@ class NewestRevisions(Generic[E]):
             return [*self._over.values(), *self._ongoing.values()]
 
 
+class _Store(Protocol):
+    """What keeps the records of a topic."""
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Put the value of a record; None deletes the key. Raises DecodeError."""
+
+
 class TopicEvents:
     """The outages and incidents in their topics.
 
@@ -90,14 +98,16 @@ class TopicEvents:
     ) -> None:
         self.outages = NewestRevisions(limit, decode_outage, lambda outage: outage.state not in RUNNING)
         self.incidents = NewestRevisions(limit, decode_incident, lambda incident: incident.state in OVER)
+        self.remarks = OperatorRemarks()
         self.is_whole, self._trouble = False, cast("str | None", None)
         self._kafka, self._lines = kafka, ClientLines()
         self._count_unreadable, self._clock = count_unreadable, clock
         self._unreadable, self._newest_unreadable = 0, ""
         self._answered_at: float | None = None  # when the broker answered last; None before it is asked
-        self._by_topic: dict[str, NewestRevisions[Any]] = {
+        self._by_topic: dict[str, _Store] = {
             kafka.outages: self.outages,
             kafka.incidents: self.incidents,
+            kafka.remarks: self.remarks,
         }
         self._following: dict[TopicPartition, int] = {}
 
@@ -118,7 +128,7 @@ class TopicEvents:
                 self._by_topic[record.topic].put(record.key or b"", record.value)
             except DecodeError as error:
                 at = f"topic {record.topic}, partition {record.partition}, offset {record.offset}"
-                log.warning("%s: neither outage nor incident: %s", at, one_line(str(error)))
+                log.warning("%s: neither outage nor incident nor remark: %s", at, one_line(str(error)))
                 self._unreadable, self._newest_unreadable = self._unreadable + 1, at
                 self._count_unreadable()
 

@@ -24,6 +24,7 @@ def view_of(worker: Worker) -> WorkerView:
         settings=worker.settings,
         outages=lambda: _outages(worker),
         incidents=lambda: _incidents(worker),
+        remarks_of=worker.topic_events.remarks.of,
         unread=lambda: None if worker.topic_events.is_whole else UNREAD,
         warnings=lambda: warnings(worker),
         elsewhere=lambda entity: elsewhere(worker, entity),

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from schemas import alertstate, bin_report, calendar, clock, incident, installation, outage, partial
+from schemas import alertstate, bin_report, calendar, clock, incident, installation, outage, partial, remark
 from schemas.decode import decode
 from schemas.documents.component import always_there
 from schemas.documents.generate import FOLDER
@@ -37,6 +37,11 @@ PARTIAL = partial.encode(
 ALERT_STATE = (
     b'{"schema":1,"receiver":"noc","subject":"incident","id":"9b5c1d27a0e4f386","partition":0,"revision":7,'
     b'"status":"open","told":{"type":"incident.opened"},"digest":null,"offset":12,"written_at":"2019-12-25T10:00:00Z"}'
+)
+
+REMARK = (
+    b'{"schema":1,"incident_id":"9b5c1d27a0e4f386","kind":"silence","by":"noc","text":"maintenance",'
+    b'"written_at":"2019-12-25T10:00:00Z","until":"2019-12-25T12:00:00Z","link":null}'
 )
 
 
@@ -79,6 +84,7 @@ WIRE = {
         bin_report.BinReport, bin_report.decode_bin_report, bin_report.encode, FINDING, "finding", "finding"
     ),
     "calendar": WireType(calendar.CalendarEntry, calendar.decode_entry, calendar.encode, ENTRY, "calendar", "calendar"),
+    "remark": WireType(remark.Remark, remark.decode_remark, remark.encode, REMARK, "remark", "remark"),
     "installation": WireType(
         installation.Installation,
         installation.decode_installation,

@@ -106,12 +106,15 @@ def _with_incidents(outages: Sequence[Outage], incidents: Sequence[Incident]) ->
 
 
 async def _incidents(view: WorkerView, request: Request) -> Response:
-    return await aside(_incident_page, view.incidents(), _query(request, IncidentQuery), view.warnings())
+    return await aside(_incident_page, view, view.incidents(), _query(request, IncidentQuery), view.warnings())
 
 
-def _incident_page(incidents: Sequence[Incident], query: IncidentQuery, warnings: Sequence[str]) -> Response:
+def _incident_page(
+    view: WorkerView, incidents: Sequence[Incident], query: IncidentQuery, warnings: Sequence[str]
+) -> Response:
     page = _incidents_of(incidents, query)
-    return as_json(IncidentPage(page.found, _next(query, page), warnings))
+    remarks = [found for incident in page.found for found in view.remarks_of(incident.incident_id)]
+    return as_json(IncidentPage(page.found, _next(query, page), warnings, remarks))
 
 
 def _outages_of(outages: Sequence[Outage], query: OutageQuery) -> Page[Outage]:
@@ -156,14 +159,18 @@ async def _incident_annotations(view: WorkerView, request: Request) -> Response:
 
 async def _atom_feed(view: WorkerView, request: Request) -> Response:
     query, incidents, address = _query(request, FeedQuery), view.incidents(), view.settings.web.address
-    body = await aside(lambda: atom_feed(_feed_of(incidents, query), address, f"/feed.atom{reference(query)}"))
+    body = await aside(
+        lambda: atom_feed(_feed_of(incidents, query), address, f"/feed.atom{reference(query)}", view.remarks_of)
+    )
     return Response(body=body, content_type="application/atom+xml", charset="utf-8")
 
 
 async def _json_feed(view: WorkerView, request: Request) -> Response:
     query, incidents, address = _query(request, FeedQuery), view.incidents(), view.settings.web.address
     response = await aside(
-        lambda: as_json(json_feed(_feed_of(incidents, query), address, f"/feed.json{reference(query)}"))
+        lambda: as_json(
+            json_feed(_feed_of(incidents, query), address, f"/feed.json{reference(query)}", view.remarks_of)
+        )
     )
     response.content_type = "application/feed+json"
     return response

@@ -174,6 +174,7 @@ async def _incident(view: WorkerView, request: Request) -> Response:
         members=members,
         next=following,
         gone=gone,
+        remarks=await aside(view.remarks_of, found.incident_id),
         limit=MAX_ITEMS,
         address=view.settings.web.address,
         has_png=why_no_png() is None,

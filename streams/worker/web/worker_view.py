@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from schemas.incident import Incident
 from schemas.outage import Outage
+from schemas.remark import Remark
 from streams.config.settings import Settings
 from streams.worker.web.recent_bins import EntityRows, ReadHistory
 
@@ -53,7 +54,8 @@ class WorkerView:
 
     `outages`, `incidents`: all, with older revisions among them; `rows_of_entity`: where the recent bins of all series
     of an entity are; `histories`: what reads those of the series of each outage, in any thread; `name_of`: name of an
-    entity in the metadata, None when it has none, in any thread; `unread`: why outages and incidents may be missing,
+    entity in the metadata, None when it has none, in any thread; `remarks_of`: what operators say of an incident;
+    `unread`: why outages and incidents may be missing,
     None when all are there; `elsewhere`: a sentence on which worker has the series of an entity, empty when it is
     this one; `warnings`: why outages and incidents may be old or missing, a phrase each.
     """
@@ -66,6 +68,7 @@ class WorkerView:
     name_of: Callable[[str], str | None]
     health: Callable[[], Health]
     status: Callable[[], dict[str, object]]
+    remarks_of: Callable[[str], Sequence[Remark]] = lambda incident_id: ()
     unread: Callable[[], str | None] = lambda: None
     elsewhere: Callable[[str], str] = lambda entity: ""
     warnings: Callable[[], Sequence[str]] = tuple

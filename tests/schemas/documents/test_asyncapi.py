@@ -49,6 +49,7 @@ def test_every_topic_is_there() -> None:
         "findings",
         "partials",
         "calendar",
+        "remarks",
         "alerts.state",
         "alerts.dead",
         "clock",
@@ -60,8 +61,8 @@ def test_every_topic_is_there() -> None:
 
 def test_what_has_revisions_is_compacted() -> None:
     """The newest revision of each outage and incident stays; what is between is not kept."""
-    compacted = ("outages", "incidents", "calendar", "alerts.state", "sources.state", "{topic}.owner")
-    assert [policy(topic) for topic in compacted] == [["compact"]] * 6
+    compacted = ("outages", "incidents", "calendar", "remarks", "alerts.state", "sources.state", "{topic}.owner")
+    assert [policy(topic) for topic in compacted] == [["compact"]] * len(compacted)
     passing = ("measurements", "measurements.dead", "findings", "partials", "clock")
     assert [policy(topic) for topic in passing] == [["delete"]] * 5
 
