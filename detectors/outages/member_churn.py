@@ -32,12 +32,12 @@ def learn(c: MemberColumns, phases: PhaseColumns, seen: ClosedBin, width: int) -
     top = np.maximum(np.maximum(c.usual_up, before(seen)), seen.value)
     fade = max(width / DAY, 1e-6)
     level = np.where(calm, np.maximum(top + fade * (seen.value - top), seen.value), top)
-    np.copyto(c.usual_up, level, where=alive, casting="same_kind")
+    c.usual_up[:] = np.where(alive, level, c.usual_up)
     moved = (seen.lost + seen.back) / (seen.size + FEW)
     pace = min(width / HOURS, 1 / LENGTH)
-    np.add(c.turnover, (pace * (moved - c.turnover)).astype(np.float32), out=c.turnover, where=alive)
-    np.copyto(c.named, seen.size, where=alive, casting="same_kind")
-    np.add(c.bins_learnt, 1, out=c.bins_learnt, where=alive)
+    c.turnover += (pace * (moved - c.turnover)).astype(np.float32) * alive
+    c.named[:] = np.where(alive, seen.size, c.named)
+    c.bins_learnt += alive
 
 
 def remember(c: MemberColumns, closed: MemberBin, weight: float, calm: Flags, width: int) -> None:
@@ -48,11 +48,12 @@ def remember(c: MemberColumns, closed: MemberBin, weight: float, calm: Flags, wi
     rows = closed.losing[calm[closed.losing]]
     lost, up = closed.seen.lost[rows], closed.before[rows]
     own = c.losses[rows] / np.maximum(c.member_bins[rows], 1)
-    np.add(c.member_bins, closed.before.astype(np.float32), out=c.member_bins, where=calm)
+    c.member_bins += closed.before.astype(np.float32) * calm
     c.losses[rows] += (weight * lost).astype(np.float32)
     c.pending_joint[rows] += (weight * (together(lost, up) - lost * own)).astype(np.float32)
+    keep = np.where(calm, np.float32(math.exp(-width / MEMORY)), np.float32(1))
     for column in (c.member_bins, c.losses, c.joint_losses):
-        np.multiply(column, np.float32(math.exp(-width / MEMORY)), out=column, where=calm)
+        column *= keep
     trial = on_trial(c, width)
     learnt = np.flatnonzero((c.pending_joint != 0) & calm & ~trial)
     c.joint_losses[learnt] += c.pending_joint[learnt]

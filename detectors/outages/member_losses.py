@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from .evidence import RHOS
 from .series_state import MemberColumns, SeriesStore
+
+Number = TypeVar("Number", bound=np.generic)
 
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
@@ -185,17 +189,19 @@ def usual(
     member_bins, losses, joint, late = (
         numbers[rows].astype(np.float64) for numbers in (c.member_bins, c.losses, c.joint_losses, c.late_turnover)
     )
-    shake = shake or others(rows, closed, churn)
-    pairs = churn.tie_of(closed.before[rows]) / churn.tie + np.maximum(joint, 0)
+    site = churn.tie_of(closed.before[rows])
+    shake = shake or others(rows, closed, churn, site)
+    pairs = site / churn.tie + np.maximum(joint, 0)
     tie = (pairs + np.sqrt(pairs) / 2) / (1 / churn.tie + losses)
     chance = np.maximum(np.maximum(shake.chance, late / 2), own_rate(losses, member_bins, churn.rate))
     return NormalLosses(np.clip(chance, 1e-4, 0.9), np.clip(np.maximum(tie, shake.tie), 1e-4, 0.9))
 
 
-def others(rows: Ints, closed: MemberBin, churn: FeedChurn) -> NormalLosses:
+def others(rows: Ints, closed: MemberBin, churn: FeedChurn, site: Floats) -> NormalLosses:
     """Return what the networks of other countries lose in this bin; without enough of them, all other networks.
 
-    Their tie is what they lose together beyond what chance puts together in a bin that loses as many.
+    Their tie is what they lose together beyond what chance puts together in a bin that loses as many. `site`: the usual
+    tie of networks of the rows' sizes.
     """
     each = closed.spread(closed.lost), np.where(closed.measured, closed.likely, 0), closed.spread(closed.joint)
     whole = np.array([[numbers.sum()] for numbers in each])
@@ -205,7 +211,7 @@ def others(rows: Ints, closed: MemberBin, churn: FeedChurn) -> NormalLosses:
     lost, there, pairs = np.maximum(whole - np.where(abroad, home, own), 0)
     chance = lost / (there + 20)
     tie = (pairs - lost * (churn.tie + chance)) / (lost + SHAKEN * there + 20)
-    return NormalLosses(chance, tie + churn.tie_of(closed.before[rows]))
+    return NormalLosses(chance, tie + site)
 
 
 def _by_group(closed: MemberBin, up: Floats) -> Floats:
@@ -230,17 +236,23 @@ def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -
     touched = free & any_evidence(sums)
     there = np.flatnonzero(touched)
     if there.size:
-        left = relaxed(sums.take(there, axis=0), there, store.members, closed) * np.float32(math.exp(-width / SPELL))
-        sums[there] = np.where(left < FAINTEST, 0, left)
+        left = relaxed(taken(sums, there), there, store.members, closed) * np.float32(math.exp(-width / SPELL))
+        left[left < FAINTEST] = 0
+        sums.T[:, there] = left.T
     rows = closed.losing[free[closed.losing]]
     if rows.size:
         found = weigh(store.members, rows, closed, churn)
-        sums[rows], gained[rows] = np.maximum(sums.take(rows, axis=0) + found, 0), np.maximum(strongest(found), 0)
+        sums.T[:, rows], gained[rows] = np.maximum(taken(sums, rows) + found, 0).T, np.maximum(strongest(found), 0)
     touched[rows] = True
     changed = np.flatnonzero(touched)
-    bins = np.minimum(runs.take(changed, axis=0), 65_000) + 1
-    runs[changed] = bins * (sums.take(changed, axis=0) > 0)
+    bins = np.minimum(taken(runs, changed), 65_000) + 1
+    runs.T[:, changed] = (bins * (taken(sums, changed) > 0)).T
     return gained
+
+
+def taken(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
+    """Return some rows of columns that lie one after the other (rows × RHOS): along rows NumPy would copy them all."""
+    return columns.T.take(rows, axis=1).T
 
 
 def any_evidence(sums: Singles) -> Flags:

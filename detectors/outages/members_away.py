@@ -16,7 +16,7 @@ import numpy as np
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
 from .member_churn import FEW, NOTABLE
-from .member_losses import FEWEST, SPELL, MemberBin, blocks, log_gamma, strongest
+from .member_losses import FEWEST, SPELL, MemberBin, blocks, log_gamma, strongest, taken
 from .series_state import MemberColumns, SeriesStore
 
 BUCKETS = 8  # of age, each twice as long as the one before: returns are quick at first (to 11 hours)
@@ -108,7 +108,7 @@ def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedRet
     there = np.flatnonzero(free & (c.away > 0))
     feed = _return(c, there, closed, phase[there] == 0, feed, width)
     losing = closed.losing[~followed[closed.losing]]
-    summed = np.maximum(strongest(store.falls.evidence.take(losing, axis=0)), 0)
+    summed = np.maximum(strongest(taken(store.falls.evidence, losing)), 0)
     begin = _begins(c, losing, gained[losing], summed, phase[losing] == 0, width)
     over = np.zeros(len(c.away), np.bool_)
     over[losing[begin]] = True
@@ -211,8 +211,9 @@ def _begins(c: MemberColumns, rows: Ints, gained: Floats, summed: Floats, calm: 
 
 
 def _forget(c: MemberColumns, measured: Flags, width: int) -> None:
+    keep = np.where(measured, np.float32(math.exp(-width / MEMORY)), np.float32(1))
     for column in (c.returned, c.expected_back):
-        np.multiply(column, np.float32(math.exp(-width / MEMORY)), out=column, where=measured)
+        column *= keep
 
 
 def _remember(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> None:
@@ -271,7 +272,7 @@ def stayed(away: Floats, back: Floats, share: Floats, tie: float, loss: Singles)
     most, none = _stay(away, back), np.flatnonzero(back == 0)
     most[none] = np.logaddexp(most[none], 0.0)
     most -= TWO
-    reconnect = _beta_binomial(away, back, *_beta(share, LOOSE))
+    reconnect = _loose(away, back, share)
     open_ = np.flatnonzero(loss + (most - reconnect) >= 0)
     tied = _beta_binomial(away[open_], back[open_], *_beta(share[open_], tie))
     reconnect[open_] = np.maximum(tied, reconnect[open_])
@@ -292,6 +293,15 @@ def _stay(away: Floats, back: Floats) -> Floats:
     of_stay, of_both = int(STAY) - 1, int(STAY)  # Γ(n) is (n − 1)!
     over = table[left + of_stay] + table[returned] + table[of_both]
     return np.asarray(over - (table[left + returned + of_both] + table[of_stay] + table[0]))
+
+
+def _loose(away: Floats, back: Floats, share: Floats) -> Floats:
+    """Return the log-likelihood of so many away and back in a beta law of `LOOSE` (whole numbers)."""
+    first, second = _beta(share, LOOSE)
+    gammas = log_gamma(np.stack((first + away, second + back, first, second)))
+    weight, members = round(1 / LOOSE) - 2, (away + back).astype(np.int64)  # Γ(n) is (n − 1)!
+    table = log_factorials(int(members.max(initial=0) + weight).bit_length())
+    return np.asarray(gammas[0] + gammas[1] + table[weight] - (table[members + weight] + gammas[2] + gammas[3]))
 
 
 @cache

@@ -24,7 +24,7 @@ def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: Scor
     """Return the evidence of all rows (nats): of members lost of late, or of a group that stays away."""
     falls, nats = store.falls, np.zeros(store.rows)
     fallen = np.flatnonzero(member_losses.any_evidence(falls.evidence))
-    sums = falls.evidence.take(fallen, axis=0)
+    sums = member_losses.taken(falls.evidence, fallen)
     nats[fallen], scored.rho_index[fallen] = member_losses.strongest(sums), sums.argmax(axis=1)
     rows, group = members_away.worth(store.members, returns, width)
     stronger = (group >= nats[rows]) & (group > 0)

@@ -244,7 +244,7 @@ def test_losses_that_chance_puts_together_are_no_tie() -> None:
     c = lived(size, 288, chance=0.1).state.store.members
     churn = replace(FeedChurn.of({}), rate=0.1, tie=0.001, fresh=0.0)
     alone, tied = (
-        others(np.arange(1), MemberBin.of(c, feed(lost, size, START), churn), churn).tie[0]
+        others(np.arange(1), MemberBin.of(c, feed(lost, size, START), churn), churn, churn.tie_of(size[:1])).tie[0]
         for lost in (losing, np.where(np.arange(60) % 10 == 1, 12.0, 0.0))
     )
     assert alone < 0.01

@@ -97,9 +97,10 @@ def test_losses_of_the_others(seed: int) -> None:
     home = np.stack([np.bincount(seen.group, weights=numbers) for numbers in each])[:, seen.group[closed.losing]]
     own = np.where(seen.group[closed.losing] > 0, home, each[:, closed.losing])
     lost, there, pairs = np.maximum(each.sum(axis=1)[:, None] - own, 0)
-    found, chance = others(closed.losing, closed, churn), lost / (there + 20)
+    site = churn.tie_of(up[closed.losing])
+    found, chance = others(closed.losing, closed, churn, site), lost / (there + 20)
     assert np.array_equal(found.chance, chance)
-    tie = (pairs - lost * (churn.tie + chance)) / (lost + 0.3 * there + 20) + churn.tie_of(up[closed.losing])
+    tie = (pairs - lost * (churn.tie + chance)) / (lost + 0.3 * there + 20) + site
     assert np.array_equal(found.tie, tie)
 
 
