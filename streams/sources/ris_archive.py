@@ -14,7 +14,7 @@ from typing import Final
 
 from streams.config.errors import InputError
 from streams.sources.link import ConnectionLostError, Link
-from streams.sources.mrt import MrtItem, MrtReader, TableEntry
+from streams.sources.mrt import BrokenRecord, MrtItem, MrtReader, TableEntry
 from streams.sources.route_bins import RouteBins
 
 TABLES, UPDATES = 28_800, 300  # seconds from a file to the next
@@ -43,7 +43,7 @@ class RisArchive:
         """Read the table of a time; return whether it is there."""
         if (file := await self._saved(collector, "bview", start)) is None:
             return False
-        await self._read({collector: file}, bins)
+        await self._read({collector: file}, start + TABLES, bins)
         bins.doubted.discard(collector)
         return True
 
@@ -58,7 +58,7 @@ class RisArchive:
             if len(files) == len(collectors) or is_late:
                 break
             await self._link.ports.sleep(WAIT)
-        await self._read(files, bins)
+        await self._read(files, start + 2 * UPDATES, bins)
         return [collector for collector in collectors if collector not in files]
 
     def _url(self, collector: str, kind: str, start: int) -> str:
@@ -69,12 +69,19 @@ class RisArchive:
         file = self._folder / f"{collector}-{kind}.gz"
         return file if await self._link.save(self._url(collector, kind, start), file) else None
 
-    async def _read(self, files: dict[str, Path], bins: RouteBins) -> None:
-        """Take in what files say, in order of time, in a thread. Raises ConnectionLostError for a broken file."""
+    async def _read(self, files: dict[str, Path], end: int, bins: RouteBins) -> None:
+        """Take in what files say up to a time, in order, in a thread. Raises ConnectionLostError for a broken file.
+
+        What is later is broken: it would move the time beyond all that follows.
+        """
 
         def read() -> None:
             for collector, item in in_order(files):
-                bins.take(collector, item)
+                if isinstance(item, TableEntry) or item.ts < end:
+                    bins.take(collector, item)
+                else:
+                    fault = f"{files[collector].name}: a time that is {item.ts - end:.0f} s too late"
+                    bins.reject(BrokenRecord(item.ts, repr(item).encode(), fault))
 
         try:
             await asyncio.to_thread(read)

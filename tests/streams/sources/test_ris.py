@@ -43,7 +43,7 @@ type = "ris"
 feed = "bgp"
 stream = "ws://ADDRESS/v1/ws/?client=test"
 archive = "http://ADDRESS/archive"
-backfill = "26h"
+backfill = "BACKFILL"
 """
 
 
@@ -81,7 +81,8 @@ def _course() -> Iterator[PeerEvent]:
 def settings_at(address: str, folder: Path, more: str = "") -> Path:
     """Return the file of the settings with the source at an address."""
     file = folder / "ebbtide.toml"
-    file.write_text(SETTINGS.replace("ADDRESS", address) + more)
+    text = SETTINGS if "backfill" in more else SETTINGS.replace("BACKFILL", "26h")
+    file.write_text(text.replace("ADDRESS", address).replace('backfill = "BACKFILL"\n', "") + more)
     return file
 
 
@@ -160,6 +161,26 @@ async def test_a_file_that_never_comes_makes_the_collector_unknown_before_its_ne
     expected = [*range(BEGIN, BEGIN + 3 * HOUR, 300), *range(BEGIN + 8 * HOUR, BEGIN + 10 * HOUR, 300)]
     assert sorted(found) == [start + 299 for start in expected]
     assert metrics.registry.get_sample_value("ebbtide_source_gap_seconds_total", {"source": "ris"}) == 300
+
+
+async def test_a_time_that_is_far_ahead_moves_nothing(
+    capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    """A record of the archive that is years ahead is rejected, and the rest counts."""
+    far = PeerEvent(BEGIN + 4e8, PEERS[0], "withdraw", tuple(prefixes(3333)))
+
+    class Ahead(FakeRis):
+        def updates(self, start: int) -> bytes:
+            return super().updates(start) + (far.mrt() if start == BEGIN + 600 else b"")
+
+    fake = Ahead(VirtualClock(BEGIN + 2 * HOUR), BEGIN, routes(), course())
+    metrics = await read(fake, tmp_path, "2023-11-15T01:00:00Z", 'backfill = "2h"\n')
+    assert {json.loads(line)["value"] for line in capfdbinary.readouterr().out.splitlines()} == {
+        1,
+        8,
+    }  # 1 of the beacons
+    rejected = {"source": "ris", "reason": "not-bgp"}
+    assert metrics.registry.get_sample_value("ebbtide_source_rejected_total", rejected) == 1
 
 
 async def test_a_stream_without_beacons_is_deaf(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
