@@ -35,6 +35,7 @@ class Members:
     def __init__(self) -> None:
         self.events: dict[int, list[MemberEvent]] = {}
         self.size = 0  # members of all rows, without those that are in events only
+        self._awaited: set[tuple[int, str]] | None = None  # see `awaited`; None where it has to be counted anew
         self._thinned: dict[int, int] = {}  # events of a bin when they were thinned last
         self.since: dict[int, dict[str, tuple[bool, float]]] = {}  # row: member: (up, time of the newest event)
         self.up = np.zeros(0)
@@ -46,12 +47,15 @@ class Members:
         A late event belongs to the bin that was open when it arrived.
         """
         self.events.setdefault(start, []).append(event)
+        if self._awaited is not None and not self.has(*event[:2]):
+            self._awaited.add(event[:2])
 
     def close(self, start: int, rows: int) -> MemberCounts:
         """Apply the events of a bin in event-time order (equal times: order of arrival) and count.
 
         Late events correct who was up before the bin; they count as neither a loss nor a return.
         """
+        self._awaited = None
         self.up, self.count = padded(self.up, rows), padded(self.count, rows)
         lost, back = np.zeros(rows), np.zeros(rows)
         before: dict[tuple[int, str], bool | None] = {}
@@ -81,8 +85,10 @@ class Members:
 
     def awaited(self) -> set[tuple[int, str]]:
         """Return the rows and members of events in open bins that are not known yet."""
-        pairs = {event[:2] for events in self.events.values() for event in events}
-        return {pair for pair in pairs if not self.has(*pair)}
+        if self._awaited is None:
+            pairs = {event[:2] for events in self.events.values() for event in events}
+            self._awaited = {pair for pair in pairs if not self.has(*pair)}
+        return self._awaited
 
     def _due(self, start: int) -> list[MemberEvent]:
         """Return the events of this bin, and of earlier ones that never closed, by event time."""
@@ -92,6 +98,7 @@ class Members:
 
     def put(self, row: int, members: dict[str, tuple[bool, float]]) -> None:
         """Set the members of a row: name to (up, time of the newest event)."""
+        self._awaited = None
         self.up, self.count = padded(self.up, row + 1), padded(self.count, row + 1)
         self.size += len(members) - len(self.since.get(row, ()))
         self.since[row] = members
@@ -99,6 +106,7 @@ class Members:
 
     def forget(self, row: int) -> None:
         """Drop all members of a row and their pending events."""
+        self._awaited = None
         for start, pending in self.events.items():
             self.events[start] = [event for event in pending if event[0] != row]
         gone = self.since.pop(row, None)
@@ -111,6 +119,7 @@ class Members:
         members = self.since.get(row, {})
         for member in [name for name, (up, at) in members.items() if not up and at < before]:
             del members[member]
+            self._awaited = None
             self.size -= 1
             self.count[row] -= 1.0
 
