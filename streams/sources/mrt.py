@@ -14,7 +14,8 @@ from typing import Final, NamedTuple, TypeAlias
 from streams.sources.bgp_update import NO_PATH, V4, V6, RouteChange, network_in, prefixes_of, update_of
 from streams.sources.mrt_records import MrtRecord, records
 
-_TABLE, _MESSAGES, _MESSAGES_ET = 13, 16, 17
+TABLE: Final = 13  # type of the records of a table
+_MESSAGES, _MESSAGES_ET = 16, 17
 _PEERS, _RIBS = 1, {2: (V4, False), 4: (V6, False), 8: (V4, True), 10: (V6, True)}
 _STATES, _UPDATE, _KEEPALIVE, _ESTABLISHED = (0, 5), 2, 4, 6
 #: Of messages: bytes of a network, and whether prefixes follow a path id.
@@ -79,9 +80,9 @@ class MrtReader:
             return self._message(ts, subtype, body, 0)
         if kind == _MESSAGES_ET:
             return self._message(ts + int.from_bytes(body[:4], "big") / 1e6, subtype, body, 4)
-        if kind == _TABLE and subtype in _RIBS:
+        if kind == TABLE and subtype in _RIBS:
             return self._entry(body, *_RIBS[subtype])
-        if kind == _TABLE and subtype == _PEERS:
+        if kind == TABLE and subtype == _PEERS:
             self._peers = list(_peers(body))
             return TablePeers(ts, self._peers)
         return self._other(f"type {kind}/{subtype}")

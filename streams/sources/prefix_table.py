@@ -3,6 +3,8 @@
 Source of the table: RouteViews' prefix-to-AS files (CAIDA's pfx2as format), lines of address, length and origin, such
 as `192.0.2.0<tab>24<tab>64500`. An origin of several networks (`64500_64501`, or a set `64500,64501`) is ambiguous.
 
+A table of MRT (TABLE_DUMP_V2) has the routes of many peers, of which more than half must agree.
+
 Nested prefixes are flattened once into intervals that do not overlap, so that a look-up is one binary search.
 IPv6 is matched by its first 64 bits, and a longer prefix stands for them: none is carried across the Internet.
 """
@@ -13,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from itertools import islice
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final, NamedTuple
@@ -22,7 +25,11 @@ import numpy.typing as npt
 
 from streams.config.bounded_file import read_decompressed
 from streams.config.errors import InputError
+from streams.sources.bgp_update import V4
+from streams.sources.mrt import TABLE, MrtReader, TableEntry
+from streams.sources.mrt_records import records
 from streams.sources.networks import is_public
+from streams.sources.route_rows import CARRIED
 
 MAX_FILE: Final = 1 << 28  # bytes, once decompressed; the table of all IPv4 prefixes has 25 MB
 UNKNOWN: Final = 0  # no network has this number
@@ -72,7 +79,52 @@ class PrefixTable(NamedTuple):
 
 
 def read_prefixes(file: Path) -> PrefixTable:
-    """Return the table of a file, which may be compressed. Raises InputError, which names the file and the line."""
+    """Return the table of a file, which may be compressed. Raises InputError, which names the file and the place."""
+    return _of_routes(file) if _is_mrt(file) else _of_lines(file)
+
+
+def _is_mrt(file: Path) -> bool:
+    """Return whether a file begins with the peers of a table of routes."""
+    try:
+        return any(kind == TABLE for _, _, kind, _, _ in islice(records(str(file)), 1))
+    except InputError:
+        return False
+
+
+def _of_routes(file: Path) -> PrefixTable:
+    """Return the table of routes that peers have: a prefix is of the network that more than half of them see."""
+    prefixes: dict[int, list[Prefix]] = {4: [], 6: []}
+    left_out = Counter[str]()
+    for item in MrtReader().read(str(file)):
+        if not isinstance(item, TableEntry):
+            continue
+        least, most = CARRIED[item.family]
+        if not least <= item.prefix[0] <= most:
+            left_out["a length that the Internet does not carry"] += 1
+            continue
+        asn, reason = _most_see(item)
+        version = 4 if item.family == V4 else 6
+        prefixes[version].append(_on_the_wire(item.prefix, version, asn))
+        left_out[reason] += 1
+    return _table(file, prefixes, left_out)
+
+
+def _most_see(entry: TableEntry) -> tuple[int, str]:
+    """Return the network that more than half of the peers see, or UNKNOWN and the reason."""
+    ((asn, peers),) = Counter(origin for _, origin, _ in entry.routes).most_common(1) or [(UNKNOWN, 1)]
+    return _origin({asn} if 2 * peers > len(entry.routes) else {asn, UNKNOWN})
+
+
+def _on_the_wire(prefix: bytes, version: int, asn: int) -> Prefix:
+    """Return a prefix of a table of routes."""
+    size = BITS[version] + SHIFT[version]
+    number = int.from_bytes(prefix[1:].ljust(size // 8, b"\0"))
+    last = number | (1 << (size - prefix[0])) - 1
+    return Prefix(number >> SHIFT[version], last >> SHIFT[version], asn)
+
+
+def _of_lines(file: Path) -> PrefixTable:
+    """Return the table of lines of address, length and origin."""
     prefixes: dict[int, list[Prefix]] = {4: [], 6: []}
     left_out = Counter[str]()
     for line, text in enumerate(_lines(file), 1):
@@ -81,6 +133,11 @@ def read_prefixes(file: Path) -> PrefixTable:
         version, prefix, reason = _prefix(file, line, text)
         prefixes[version].append(prefix)
         left_out[reason] += 1
+    return _table(file, prefixes, left_out)
+
+
+def _table(file: Path, prefixes: Mapping[int, list[Prefix]], left_out: Counter[str]) -> PrefixTable:
+    """Return the flattened table. Raises InputError when it is empty."""
     del left_out[""]
     if not prefixes[4] and not prefixes[6]:
         raise InputError(f"{file}: has no prefix")

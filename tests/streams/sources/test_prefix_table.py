@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from streams.config.errors import InputError
 from streams.sources.prefix_table import PrefixTable, read_prefixes
+from tests.streams.sources.bgp_bytes import AsPath, table
 
 TABLE = """# made up
 10.0.0.0\t8\t1
@@ -114,3 +115,24 @@ def test_what_is_no_table_is_one_line(read: Read, content: str | bytes, fault: s
     """The line names the file, its line and what is there."""
     with pytest.raises(InputError, match=fault):
         read(content)
+
+
+def test_a_table_of_routes(read: Read) -> None:
+    """More than half of the peers name the network; a default route, a set of networks and a tie name nobody."""
+    peers = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+    seen: list[tuple[str, Sequence[tuple[int, AsPath]]]] = [
+        ("0.0.0.0/0", [(0, [64_496, 1])]),
+        ("10.0.0.0/8", [(0, [2, 3333]), (1, [3333]), (2, [1, 286])]),
+        ("10.1.0.0/16", [(0, [2, 3333]), (1, [286])]),
+        ("10.2.0.0/16", [(0, [2, (3333, 286)])]),
+        ("2001:db8::/32", [(2, [1103])]),
+        ("2001:db8:5::/48", [(2, [286])]),
+    ]
+    found = read(gzip.compress(table(1_700_000_000, peers, seen)))
+    addresses = ("10.0.0.1", "10.1.0.1", "10.2.0.1", "192.0.2.1", "2001:db8::1", "2001:db8:5::1")
+    assert [found.network_of(address) for address in addresses] == [3333, None, None, None, 1103, 286]
+    assert found.left_out == {
+        "a length that the Internet does not carry": 1,
+        "a number that no network has": 1,
+        "several networks": 1,
+    }
