@@ -16,7 +16,7 @@ FIXED = 412 * 2**20  # bytes of a worker without series and recent bins, with th
 SERIES = 3_000  # bytes of a series, with its part of a snapshot
 CELL = 2_600  # bytes of what areas are summed from, a network in a place
 OPEN = 25  # bytes of a series in an open bin
-MEMBER = 500  # bytes of a member that comes and goes
+MEMBER = 1_000  # bytes of a member that comes and goes
 NAMED = 250  # bytes of a member in an open bin of a `distinct` feed
 ROUND = 1_000  # defaults are multiples of it
 
