@@ -13,6 +13,7 @@ import numpy as np
 from detectors.types import FRIDAYS, Flags, Ints, Share, Singles
 
 from .evidence import EMPTY
+from .feed_spread import ECHO, FeedSpread, plausible_memory
 from .level_kinds import STEADY, LevelKind, shrunk
 from .neighbours import Neighbours
 from .season import Around, ProfileShape, shape, slot_of
@@ -24,7 +25,7 @@ FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
 QUIET_WEEKEND = np.float32(0.1)  # share of its level that a weekend may leave where others rest as well
 OWN_REST = 0.75  # of what a holiday may lack, what stays open to a row that has one of its own: measured on law `mixed`
-ECHO, LASTING = np.float32(0.95), np.float32(0.98)  # what is longer is wander
+LASTING = np.float32(0.98)  # what is longer is wander
 FRIDAY, SATURDAY = 4, 5
 Witnesses = Callable[[Singles, Singles], Neighbours | None]
 """Given deviations from what is expected and their standard deviations (rows), the neighbours; None: too few."""
@@ -72,6 +73,7 @@ class Prediction:
     weekend: Singles | None  # to how much of the level it may lower it; None where `unseen` is
     allowances: Allowances  # of which `lowest_plausible` is made
     alone: Allowances  # the same, were there no neighbours
+    feed: FeedSpread | None  # how rows of the feed stray; None: nothing is known of that
 
 
 def predict(
@@ -84,10 +86,12 @@ def predict(
     size: Singles,
     group: Ints,
     witnesses: Witnesses,
+    feed: FeedSpread | None,
 ) -> Prediction:
     """Return level times season of the bin of `width` seconds that starts at `at`, with how far it may stray.
 
     `value`, `size`, `group`: of the bin (rows). `near`: the profile. `witnesses`: which rows tell what others may be.
+    `feed`: how its rows stray.
     """
     profile, level = shape(near, at, width), c.level
     young = c.profile_mean <= 0
@@ -117,7 +121,7 @@ def predict(
     low, weekend = allowed.lowest(kind), allowed.weekend
     return Prediction(
         expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen, weekend,
-        allowed, alone,
+        allowed, alone, feed,
     )  # fmt: skip
 
 
@@ -165,7 +169,11 @@ def memory(
     part of a bin's variance that does not average out over the bins of a run.
     """
     roughness, precision = c.roughness[rows], prediction.precision[rows]
-    echo = np.clip(kind.correlation(1 - roughness * precision, scales), 0, ECHO)
+    echo: Singles = 1 - roughness * precision
+    if prediction.feed is None or scales.hour > 1:  # shorter bins show more memory than there is, on the safe side
+        echo = np.clip(kind.correlation(echo, scales), 0, ECHO)
+    else:
+        echo = plausible_memory(scales, prediction.feed, echo, c.bins_learnt[rows])
     lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo) if kind.counts else echo
     wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
     return echo, lasting, wander * precision + np.float32(0.5 / scales.day)

@@ -1,6 +1,6 @@
 """Cumulative sums of evidence, one per depth of fall, and the discount for noise that does not average out.
 
-Derived in docs/detection.md#sums-cusumpy. Arrays hold an element per row.
+Derived in docs/detection.md#sums-cusumpy-feed_spreadpy. Arrays hold an element per row.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from detectors.types import Flags, Ints, Share, Singles
 
 from .baseline import QUIET_WEEKEND, Prediction, memory
 from .evidence import RHOS, student
+from .feed_spread import freedom, shared_freedom, underrated
 from .level_kinds import LevelKind
 from .series_state import Bins, Chunk, FallColumns
 from .time_scales import TimeScales
@@ -122,11 +123,22 @@ def _weigh(
     length = c.falls.bins.T.take(rows, axis=1)
     discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
     estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
-    bins = np.clip(c.levels.bins_learnt[rows].astype(np.float32), scales.day, 2 * scales.week) / estimated
-    full, past = student(now / discount, bins), student(old / discount, bins)
+    if (feed := prediction.feed) is None:
+        degrees = _bins_known(scales, c.levels.bins_learnt[rows]) / estimated
+    else:
+        degrees = freedom(scales, c.levels.bins_learnt[rows], echo) / estimated
+        shared = shared_freedom(feed, prediction.precision[rows], degrees)
+        discount *= underrated(feed, prediction.precision[rows], degrees, shared)
+        degrees += shared
+    full, past = student(now / discount, degrees), student(old / discount, degrees)
     most = past * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
     evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
     return evidence, rho_index
+
+
+def _bins_known(scales: TimeScales, learnt: Bins) -> Singles:
+    """Return from how many bins a variance is known, of two weeks at most."""
+    return np.clip(learnt.astype(np.float32), scales.day, 2 * scales.week)
 
 
 def _discount(length: Bins | np.float32, echo: Singles, lasting: Singles, stays: Share) -> Singles:

@@ -58,8 +58,9 @@ DOUBT = 3.0  # nats of evidence from which on a row is in doubt: one bin in twen
 class Detector:
     """All series of one feed. `stored`, `slots`, `ongoing` and `scalars` are its state: copies continue exactly."""
 
-    def __init__(self, rule: Rule) -> None:
-        self._state = DetectorState(rule, MODELS[rule.kind])
+    def __init__(self, rule: Rule, alike: bool = True) -> None:
+        """`alike`: rows are of one sort, so that a young one may stray as the others do."""
+        self._state = DetectorState(rule, MODELS[rule.kind], alike)
         self._dirty: set[int] = set()
         self._scored = ScoredBin(0)
         self._day_ended = False

@@ -89,11 +89,13 @@ class FeedModel(Protocol):
 class DetectorState:
     """All that the detector of one feed knows. `threshold` in nats; `scalars`: numbers of the whole feed.
 
+    `alike`: rows are of one sort, so that a young one may stray as the others do; sums of areas are not.
     `watch`: explains some rows; not part of the state, and without an effect on it.
     """
 
     rule: Rule
     model: FeedModel
+    alike: bool = True
     store: SeriesStore = field(default_factory=SeriesStore)
     ongoing: dict[int, Ongoing] = field(default_factory=dict)
     scalars: dict[str, float] = field(default_factory=lambda: {"fault": 0.0, "settling": 0.0})

@@ -1,7 +1,8 @@
 """Evidence of a bin: log-likelihood ratios of "fallen to rho" against "normal", in nats.
 
-Derived in docs/detection.md#evidence-of-a-bin-evidencepy; the threshold in docs/detection.md#sums-cusumpy. Arrays hold
-an element per row and broadcast with `rho`, a share of normal.
+Derived in docs/detection.md#evidence-of-a-bin-evidencepy; the threshold in
+docs/detection.md#sums-cusumpy-feed_spreadpy. Arrays hold an element per row and broadcast with
+`rho`, a share of normal.
 """
 
 from __future__ import annotations

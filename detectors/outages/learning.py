@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from detectors.types import DAY, Flags, Share, Singles
 
-from .baseline import ECHO, Prediction
+from .baseline import Prediction
 from .evidence import EMPTY
+from .feed_spread import AFTER, ECHO
 from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
 from .outage_lifecycle import NORMAL
@@ -27,7 +28,6 @@ CALM = 2  # nats of evidence from which on a bin says nothing about the season
 DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
 LEAK = 4  # parts a day of what waits are learnt even so: a level that has changed for good is followed at last
 DARK = np.float32(0.05)  # share of the level below which a first day shows darkness, and no night
-AFTER = 0.4  # of the bins of a first day, those that its season takes
 
 
 def learn(

@@ -14,7 +14,8 @@ from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .explanations import LevelBin
-from .learning import end_hour, forget_first_day, learn, note_night, unlearn
+from .feed_spread import LENDERS, LOOKED_AT, FeedSpread, measure
+from .learning import CALM, end_hour, forget_first_day, learn, note_night, unlearn
 from .level_kinds import LevelKind
 from .neighbours import Deviations, Neighbours
 from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
@@ -24,6 +25,7 @@ from .series_state import CourseColumns, untouched
 
 CHUNK = 32_768
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
+WEEKDAYS = 7  # slots of the first hour of the day
 FIRST = 0.75  # of a drop, what the bin in which it begins may show
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
 NIGHT = 16 * 3600  # seconds that a night may last; what stays lower for longer shows no season
@@ -64,7 +66,8 @@ class LevelModel:
             late = Deviations(c.levels.short_lean, sigma * np.float32((2 * scales.short - 1) ** -0.5))
             return Neighbours(groups, profiled, free, c.falls, Deviations(deviation, sigma), late)
 
-        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses)
+        feed = FeedSpread.of(state.scalars)
+        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses, feed)
         ready = warm & (prediction.lowest_plausible > kind.least)
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:
@@ -91,6 +94,8 @@ class LevelModel:
         width, slot = state.rule.width, slot_of(seen.start)
         if slot == slot_of(seen.start + width):
             return range(0)
+        if state.alike:
+            _learn_feed(state, seen.start, scored)
         long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
         if forgot | end_hour(self.kind, width, state.scales, state.store, seen.start, scored.evidence):
@@ -201,6 +206,24 @@ def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction,
     scored.value[part], scored.expected[part], scored.evidence[part] = value, prediction.expected, evidence
     scored.lowest_plausible[part], scored.noise[part] = prediction.lowest_plausible, prediction.noise
     scored.precision[part], scored.young[part] = prediction.precision, prediction.young
+
+
+def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
+    """Learn how rows of the feed stray, of normal ones with a season and without a doubt: each hour, after a week each day.
+
+    Where few are left, what was learnt stays.
+    """
+    seen, levels = slice(None, None, -(-max(state.store.rows, 1) // LOOKED_AT)), state.store.levels
+    learnt = levels.bins_learnt[seen]
+    if not learnt.size or (slot_of(start) >= WEEKDAYS and learnt.mean() > state.scales.week):
+        return
+    normal = scored.measured[seen] & ~scored.young[seen] & (state.store.phases.phase[seen] == NORMAL)
+    normal &= scored.evidence[seen] < CALM
+    roughness, precision = levels.roughness[seen], scored.precision[seen]
+    rows = np.flatnonzero(normal & (precision > 0) & np.isfinite(roughness) & np.isfinite(precision))
+    if rows.size >= LENDERS:
+        spread = measure(state.scales, roughness[rows], precision[rows], learnt[rows])
+        state.scalars.update(spread._asdict())
 
 
 def _clear(state: DetectorState, scored: ScoredBin, bins: float) -> None:

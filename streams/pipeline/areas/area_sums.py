@@ -56,7 +56,7 @@ class Summed:
     def __init__(self, rule: Rule, calendar: Calendar = NOTHING, most: int = sys.maxsize) -> None:
         self.calendar, self.most, self.left_out = calendar, most, 0
         self.index = SeriesIndex()
-        self.detector = Detector(rule)
+        self.detector = Detector(rule, alike=False)
         self.rank: Ints = np.zeros(0, dtype=np.int64)
         self.base: Floats = np.zeros(0)
         self.trials: Floats = np.zeros(0)

@@ -1,0 +1,107 @@
+"""What a row does not know of itself, its feed tells: memory and noise of the first days."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detectors.outages.evidence import student
+from detectors.outages.feed_spread import FeedSpread, freedom, measure, plausible_memory, shared_freedom, underrated
+from detectors.outages.series_state import Bins
+from detectors.outages.time_scales import TimeScales
+from detectors.types import Kind, Singles
+from tests.calibration.alarms import calibrate
+from tests.calibration.laws import NAMED
+
+HOURLY = TimeScales.of(3_600)
+DAYS = np.array([1, 3, 14, 60], np.uint32) * 24
+
+
+def _feed(apart: float, rows: int = 500, memory: float = 0.0) -> FeedSpread:
+    """Return the spread of rows of one day whose true standard deviations differ by a factor e^apart."""
+    rng = np.random.default_rng(1)
+    own = freedom(HOURLY, np.full(rows, 24, np.uint32), np.float32(memory))
+    variance = 0.01 * np.exp(2 * apart * rng.standard_normal(rows)) * rng.chisquare(own) / own
+    precision = (1 / variance).astype(np.float32)
+    return measure(HOURLY, ((1 - memory) / precision).astype(np.float32), precision, np.full(rows, 24, np.uint32))
+
+
+def test_rows_that_are_alike_know_their_noise_from_all() -> None:
+    """Of equal rows the typical variance is found within a tenth, and each adds more than its own day of freedom."""
+    alike, different = _feed(0.0), _feed(1.0)
+    assert alike.variance == pytest.approx(0.01, rel=0.1)
+    assert alike.freedom > 100 > 4 > different.freedom > 0.2
+
+
+def _by(feed: FeedSpread, precision: Singles, days: Bins = DAYS) -> Singles:
+    """Return by how much rows without a memory are underrated."""
+    own = freedom(HOURLY, days, np.float32(0))
+    return underrated(feed, precision, own, shared_freedom(feed, precision, own))
+
+
+def test_a_row_that_looks_too_steady_is_drawn_to_its_feed_while_it_is_young() -> None:
+    """A standard deviation of two thirds of the others' on the first day is chance where rows are alike; after months
+    it is the row's own. A row noisier than others keeps its own noise.
+    """
+    alike, steady = _feed(0.0), np.full(4, 2.25 / 0.01, np.float32)
+    by = _by(alike, steady)
+    assert by[0] > 1.9 and list(by) == sorted(by, reverse=True)
+    assert by[-1] < 1.2
+    assert (_by(_feed(1.0), steady)[1:] < 1.1).all()
+    assert (_by(alike, steady / 9) == 1).all()
+
+
+@pytest.mark.parametrize("times", [10, 100, 1_000])
+def test_a_quiet_row_among_many_noisy_ones_that_are_alike_keeps_its_own_noise(times: int) -> None:
+    """A network steadier than a feed of small, noisy ones is none of them: as the others' its falls were unseen."""
+    far = np.full(4, times**2 / 0.01, np.float32)
+    assert (_by(_feed(0.0, rows=5_000), far) < [2, 1.3, 1.1, 1.1]).all()
+
+
+def test_the_memory_of_a_young_row_is_what_its_feed_leaves_open() -> None:
+    """Where no row remembers, none is allowed for; where rows do, a row that shows none by chance may have it, too.
+
+    The longer it shows none, the less.
+    """
+    none = plausible_memory(HOURLY, FeedSpread(0.0), np.zeros(4, np.float32), DAYS)
+    remembering = plausible_memory(HOURLY, FeedSpread(0.45), np.zeros(4, np.float32), DAYS)
+    assert (none == 0).all()
+    assert remembering[0] > 0.35 and remembering[-1] < 0.1 and list(remembering) == sorted(remembering, reverse=True)
+
+
+def test_a_row_that_remembers_among_many_that_do_not_keeps_its_memory() -> None:
+    """Two weeks of a memory of 0.7 are no chance, whatever the others show."""
+    lone = plausible_memory(HOURLY, FeedSpread(0.0), np.full(4, 0.7, np.float32), DAYS)
+    assert (lone[2:] > 0.65).all() and lone[0] > 0.3
+
+
+def test_the_order_of_rows_changes_no_bit() -> None:
+    """Sums over 5,000 rows are the same in another order."""
+    rng = np.random.default_rng(3)
+    rough, precision = rng.uniform(0.001, 0.1, (2, 5_000)).astype(np.float32)
+    learnt, order = rng.integers(24, 900, 5_000).astype(np.uint32), rng.permutation(5_000)
+    assert measure(HOURLY, rough, 1 / precision, learnt) == measure(
+        HOURLY, rough[order], 1 / precision[order], learnt[order]
+    )
+
+
+def test_a_feed_of_one_row_tells_little() -> None:
+    """It moves neither memory nor variance of that row by much."""
+    lone = np.full(1, 100, np.float32)
+    feed = measure(HOURLY, 1 / lone, lone, DAYS[:1])
+    assert feed.memory == pytest.approx(0.25, abs=0.05) and feed.freedom < 5
+    assert _by(feed, lone, DAYS[:1])[0] < 1.5
+
+
+def test_a_long_memory_leaves_few_degrees_of_freedom() -> None:
+    """A day with a memory of 0.9 knows its variance as two bins do, and Student's law wants far more of a sum."""
+    few, many = (freedom(HOURLY, DAYS[:1], np.float32(memory)) for memory in (0.9, 0.0))
+    worth = np.full(1, 40, np.float32)
+    assert few[0] < 2 < 14 < many[0] < 15
+    assert student(worth, few)[0] < student(worth, many)[0] / 2
+
+
+@pytest.mark.parametrize(("kind", "lot"), [("gauge", 13), ("count", 12)])
+def test_noise_with_a_memory_is_no_outage_in_the_first_days(kind: Kind, lot: int) -> None:
+    """Of 1,000 hourly series in their first three days 0.1 may alarm. Before feeds taught them, five and six did."""
+    assert calibrate(NAMED["ar"], kind, 3_600, 3, lot=lot).found <= 1
