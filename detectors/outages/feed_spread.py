@@ -34,13 +34,15 @@ UNIT = 2.0**20  # part of a number that sums are exact to
 
 
 class FeedSpread(NamedTuple):
-    """`memory`: mean correlation of neighbouring bins. `variance`: relative, of a typical row. `freedom`: how alike
-    rows are, in degrees of freedom: those of an inverse chi-square law of their variances (Smyth 2004).
+    """`memory`: mean correlation of neighbouring bins, `differing`: the variance of those of rows. `variance`:
+    relative, of a typical row. `freedom`: how alike rows are, in degrees of freedom: those of an inverse chi-square law
+    of their variances (Smyth 2004).
     """
 
-    memory: float = USUAL_MEMORY
-    variance: float = 0.0
-    freedom: float = 0.0
+    memory: float
+    differing: float
+    variance: float
+    freedom: float
 
     @classmethod
     def of(cls, scalars: Mapping[str, float]) -> FeedSpread | None:
@@ -53,13 +55,30 @@ def measure(scales: TimeScales, roughness: Singles, precision: Singles, learnt: 
     count = len(learnt)
     memory = np.clip(1 - roughness.astype(np.float64) * precision, LEAST, ECHO)
     usual = max((_sum(memory) + FIRST * USUAL_MEMORY) / (count + FIRST), 0.0)
+    differing = _differing(memory, usual, _error(scales, memory, learnt))
     own = freedom(scales, learnt, np.float32(usual)).astype(np.float64)
     logs = -np.log(precision.astype(np.float64))
     middle = _sum(logs) / count
     apart = (_sum((logs - middle) ** 2) + FEW * USUAL_SPREAD) / (count + FEW)
     alike = min(2 / max(apart - _sum(2 / own + 2 / own**2) / count, 2 / MOST), MOST)
     # Of a chi-square variance with k degrees of freedom the mean logarithm lies 1 / k too low.
-    return FeedSpread(usual, float(np.exp(middle + _sum(1 / own) / count - 1 / max(alike, 1))), alike)
+    return FeedSpread(usual, differing, float(np.exp(middle + _sum(1 / own) / count - 1 / max(alike, 1))), alike)
+
+
+def _differing(memory: Floats, usual: float, error: Floats) -> float:
+    """Return how far the memories of rows differ beyond chance, by their variance and its standard error.
+
+    At most as a beta law of weight 2 about the usual one does.
+    """
+    count, chance = len(memory), _sum(error) / len(memory)
+    seen = _sum((memory - usual) ** 2) / count
+    return min(max(seen - chance, 0.0) + seen * (2 / count) ** 0.5, usual * max(float(ECHO) - usual, 0.0) / 3)
+
+
+def _error(scales: TimeScales, measured: Share, learnt: Bins) -> Share:
+    """Return the variance of measured memories."""
+    square = np.clip(measured, 0, ECHO) ** 2
+    return ERROR * (1 - square) / np.maximum(learnt, scales.warm).astype(np.float32)
 
 
 def _sum(numbers: Floats) -> float:
@@ -81,13 +100,11 @@ def freedom(scales: TimeScales, learnt: Bins, memory: Share) -> Singles:
 def plausible_memory(scales: TimeScales, feed: FeedSpread, measured: Singles, learnt: Bins) -> Singles:
     """Return how much of a bin the next may remember: what was measured, drawn towards the feed, and half its error.
 
-    The memories of rows are a beta law of weight 2 about the feed's; a row far from the others is less one of them.
+    A row far from the others is less one of them.
     """
-    square = measured.clip(0, ECHO) ** 2
-    error = ERROR * (1 - square) / np.maximum(learnt, scales.warm).astype(np.float32)
+    error = _error(scales, measured, learnt)
     away = measured - np.float32(feed.memory)
-    alike = np.float32(feed.memory * max(float(ECHO) - feed.memory, 0.0) / 3)
-    apart = np.maximum(alike, away * away / np.float32(FAR**2) - error)
+    apart = np.maximum(np.float32(feed.differing), away * away / np.float32(FAR**2) - error)
     gain = apart / (apart + error)
     drawn = (feed.memory + gain * away).clip(0, ECHO)
     return np.asarray((drawn + SURE * np.sqrt(gain * error)).clip(0, ECHO), np.float32)
