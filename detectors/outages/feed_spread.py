@@ -18,7 +18,7 @@ from .time_scales import TimeScales
 AFTER = 0.4  # of the bins of a first day, those that its season takes
 ECHO = np.float32(0.95)  # the longest memory from bin to bin; what is longer is wander
 ERROR = np.float32(3)  # variance of a measured memory r, times bins / (1 - r²): simulated, bins of 10 min to 2 h
-LENDERS = 32  # rows from which on a feed lends: of fewer, how far they differ is in error by a third
+LENDERS = 32  # rows from which on a feed lends: of fewer, how far they differ is in error by a quarter
 LOOKED_AT = 4_096  # rows, evenly spaced; the order of fewer does not matter
 FAR = 2.0  # standard deviations from the others: what lies farther is a row of its own, and is drawn so much less
 LEAST = -0.5  # of a measured memory: steps of a season make it less

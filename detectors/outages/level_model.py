@@ -27,6 +27,7 @@ CHUNK = 32_768
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
 WEEKDAYS = 7  # slots of the first hour of the day
 FIRST = 0.75  # of a drop, what the bin in which it begins may show
+LOW = 1.0  # standard deviations below the lowest plausible, from which a row falls with others
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
 NIGHT = 16 * 3600  # seconds that a night may last; what stays lower for longer shows no season
 SETTLING = 3.0  # bins after a fault of the feed before suspected faults are decided: what a return needs, and one
@@ -199,7 +200,7 @@ def _falling(scored: ScoredBin) -> tuple[Flags, Singles]:
     """Return the rows that fall as those of a feed at fault do, and by how many standard deviations each lies low."""
     short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
     sigmas = short * np.sqrt(scored.precision)
-    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= 0.7), sigmas
+    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= LOW), sigmas
 
 
 def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction, evidence: Singles) -> None:

@@ -111,3 +111,15 @@ def test_a_fault_takes_no_evidence_from_before_it() -> None:
     assert watched[309] > 2
     assert 19 not in detector.ongoing
     assert watched[312] > 0.6 * watched[311]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_third_of_noisy_series_is_dark_and_others_are_low_by_chance(seed: int) -> None:
+    """Of 40 others with noise of 20 % a sixth lie a standard deviation low: with the 20 dark ones that is no half."""
+    noise, day = 0.2 * np.random.default_rng(seed).standard_normal((78, 60)), 24
+    values = np.round(30 * np.maximum(1 + noise, 0))
+    values[3 * day :, :20] *= 0.05
+    changes = run(Detector(Rule("gauge", HOUR)), bins(values, HOUR))
+    soon = START + (3 * day + 3) * HOUR
+    opened = {change.row for change in changes if change.state == "open" and change.updated_at <= soon}
+    assert opened <= set(range(20)) and len(opened) >= 18

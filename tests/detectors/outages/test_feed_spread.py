@@ -58,20 +58,25 @@ def test_a_quiet_row_among_many_noisy_ones_that_are_alike_keeps_its_own_noise(ti
     assert (_by(_feed(0.0, rows=5_000), far) < [2, 1.3, 1.1, 1.1]).all()
 
 
+def _remembering(memory: float, differing: float = 0.0) -> FeedSpread:
+    """Return the spread of a feed whose rows have this mean memory, and differ by this variance of it."""
+    return FeedSpread(memory, differing, 0.01, 10.0)
+
+
 def test_the_memory_of_a_young_row_is_what_its_feed_leaves_open() -> None:
     """Where no row remembers, none is allowed for; where rows do, a row that shows none by chance may have it, too.
 
     The longer it shows none, the less.
     """
-    none = plausible_memory(HOURLY, FeedSpread(0.0), np.zeros(4, np.float32), DAYS)
-    remembering = plausible_memory(HOURLY, FeedSpread(0.45), np.zeros(4, np.float32), DAYS)
+    none = plausible_memory(HOURLY, _remembering(0.0), np.zeros(4, np.float32), DAYS)
+    remembering = plausible_memory(HOURLY, _remembering(0.45, 0.075), np.zeros(4, np.float32), DAYS)
     assert (none == 0).all()
     assert remembering[0] > 0.35 and remembering[-1] < 0.1 and list(remembering) == sorted(remembering, reverse=True)
 
 
 def test_a_row_that_remembers_among_many_that_do_not_keeps_its_memory() -> None:
     """Two weeks of a memory of 0.7 are no chance, whatever the others show."""
-    lone = plausible_memory(HOURLY, FeedSpread(0.0), np.full(4, 0.7, np.float32), DAYS)
+    lone = plausible_memory(HOURLY, _remembering(0.0), np.full(4, 0.7, np.float32), DAYS)
     assert (lone[2:] > 0.65).all() and lone[0] > 0.3
 
 
