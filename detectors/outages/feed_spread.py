@@ -5,6 +5,7 @@ Derived in docs/detection.md#sums-cusumpy-feed_spreadpy. Arrays hold an element 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ def measure(scales: TimeScales, roughness: Singles, precision: Singles, learnt: 
     count = len(learnt)
     memory = np.clip(1 - roughness.astype(np.float64) * precision, LEAST, ECHO)
     usual = max((_sum(memory) + FIRST * USUAL_MEMORY) / (count + FIRST), 0.0)
-    differing = _differing(memory, usual, _error(scales, memory, learnt))
+    differing = _differing(memory, usual, _error(scales, memory.astype(np.float32), learnt).astype(np.float64))
     own = freedom(scales, learnt, np.float32(usual)).astype(np.float64)
     logs = -np.log(precision.astype(np.float64))
     middle = _sum(logs) / count
@@ -72,13 +73,13 @@ def _differing(memory: Floats, usual: float, error: Floats) -> float:
     """
     count, chance = len(memory), _sum(error) / len(memory)
     seen = _sum((memory - usual) ** 2) / count
-    return min(max(seen - chance, 0.0) + seen * (2 / count) ** 0.5, usual * max(float(ECHO) - usual, 0.0) / 3)
+    return min(max(seen - chance, 0.0) + seen * math.sqrt(2 / count), usual * max(float(ECHO) - usual, 0.0) / 3)
 
 
-def _error(scales: TimeScales, measured: Share, learnt: Bins) -> Share:
+def _error(scales: TimeScales, measured: Singles, learnt: Bins) -> Singles:
     """Return the variance of measured memories."""
-    square = np.clip(measured, 0, ECHO) ** 2
-    return ERROR * (1 - square) / np.maximum(learnt, scales.warm).astype(np.float32)
+    square = measured.clip(0, ECHO) ** 2
+    return np.asarray(ERROR * (1 - square) / np.maximum(learnt, scales.warm), np.float32)
 
 
 def _sum(numbers: Floats) -> float:

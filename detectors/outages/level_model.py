@@ -210,7 +210,7 @@ def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction,
 
 
 def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
-    """Learn how rows of the feed stray, of normal ones with a season and without a doubt: each hour, after a week each day.
+    """Learn how rows of the feed stray: each hour, after a week each day, of normal ones with a season and no doubt.
 
     Where few are left, what was learnt stays.
     """
