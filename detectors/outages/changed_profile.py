@@ -63,13 +63,14 @@ def _end(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> 
     old, shown = state.ongoing.pop(row), decide.row_bin(state, row, seen, scored)
     state.store.end_course(row)
     state.store.phases.flaps[row] = 0
-    _begin_anew(state.store, row, state.scales.warm, float(scored.value[row]) if scored.measured[row] else None)
+    value = float(scored.value[row]) if scored.measured[row] else None
+    _begin_anew(state.store, row, state.scales.warm, value, old.max_drop)
     reason = f"whole at some hours of each day and short at others for {DAYS} days: the daily profile has changed"
     return report(revise(old, shown, "rebaselined", reason, old.drop), shown, shown.end)
 
 
-def _begin_anew(store: SeriesStore, row: int, warm: int, value: float | None) -> None:
-    """Forget the season of a row; its level begins at the value."""
+def _begin_anew(store: SeriesStore, row: int, warm: int, value: float | None, max_drop: float) -> None:
+    """Forget the season of a row; its level begins at the value, and strays as far as its hours have differed."""
     c: LevelColumns = store.levels
     store.slots[row] = -1
     c.level[row] = c.level[row] if value is None else value
@@ -78,5 +79,6 @@ def _begin_anew(store: SeriesStore, row: int, warm: int, value: float | None) ->
         column[row] = 0
     for column in (c.pending_noise, c.pending_level, c.short_lean, c.lean):
         column[row] = 0
+    c.noise[row] = (max_drop / 2) ** 2  # of a day that lies as high for half of its hours and as low for the others
     c.bins_learnt[row], c.hour_bins[row], c.rest_day[row] = warm, 0, 0
     store.forget_profiles()

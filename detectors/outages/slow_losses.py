@@ -31,6 +31,8 @@ PUT_OFF = np.float32(0.25)  # what such a day teaches of what is the series' own
 LEAK = np.float32(0.5 / DAYS)  # share of what such days put off that one of them teaches of the spread: 12 weeks
 STEADY = np.float32(0.003**2)  # least variance of a day: that of the steadiest gauge
 CAP = 0.5  # share of the threshold that one day may give, as a bin
+GROWN = 14  # days from which on a series tells how much of a day lasts in others of its feed
+CALMER = 1 / 3  # of these, the part that wanders less than is usual: what most lose together reads as wander
 ECHO = np.float32(0.95)  # most that two days are correlated, as of bins
 SIGMA = np.float32(1.4826)  # standard deviations in a median absolute deviation
 EVER = np.float32(3)  # logarithm of the most that a day may differ
@@ -125,10 +127,21 @@ def _evidence(c: SlowColumns, rows: Ints, apart: Singles, unlike: Singles, thres
     step = np.clip(step, -threshold, CAP * threshold) * (history >= 6)
     c.loss_evidence[rows] = total = np.clip(c.loss_evidence[rows] + step, 0, 16 * threshold)
     c.loss_days[rows] = run = np.where(total > 0, np.minimum(c.loss_days[rows], 250) + 1, 0)
-    stays = np.maximum(c.apart_wander[rows], 0) / np.maximum(c.apart_square[rows], STEADY)
-    worth: Singles = total / (1 + run * (stays + np.float32(1 / (7 * WEEKS))))
+    worth: Singles = total / (1 + run * (_lasting(c, rows, history) + np.float32(1 / (7 * WEEKS))))
     freedom = np.maximum(np.minimum(history, 2 * DAYS) * (1 - seen) / (1 + seen), np.float32(0.1))
     return student(worth, freedom).astype(np.float32), -np.expm1((apart + c.apart_before[rows]) / 2)
+
+
+def _lasting(c: SlowColumns, rows: Ints, history: Singles) -> Singles:
+    """Return the share of a day's variance that lasts for weeks: the series' own, drawn towards what its feed shows.
+
+    Six weeks say little of it, and a series that seems not to wander by chance would alarm on its next turn.
+    """
+    own = c.apart_wander[rows] / np.maximum(c.apart_square[rows], STEADY)
+    grown = own[history >= GROWN]
+    usual = np.float32(max(np.quantile(grown, CALMER), 0) if grown.size else 0)
+    days = np.minimum(history, 2 * DAYS)
+    return np.asarray(np.maximum((days * own + DAYS * usual) / (days + DAYS), 0), np.float32)
 
 
 def _own_loss(c: SlowColumns, rows: Ints, own: Singles) -> Singles:
