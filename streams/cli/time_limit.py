@@ -29,4 +29,5 @@ class TimeLimit:
         self.left -= time.monotonic() - self._began
 
     def _end(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, self._before)  # within `__enter__` no `__exit__` follows
         raise TimeoutError(f"takes longer than {self.seconds:g} s")

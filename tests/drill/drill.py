@@ -92,7 +92,7 @@ def run(options: Options, kafka: ApacheKafka, directory: Path, tell: Tell) -> Ve
         course = Course(options, kafka, cluster, given, awaited, tell)
         course.run()
         verdict = course.verdict()
-        _compare(verdict, cluster, undisturbed, whole, merged)
+        _compare(verdict, cluster, undisturbed, whole)
         verdict.incidents([record.value for record in cluster.all_records(cluster.kafka.incidents)], together)
         verdict.found(struck(options.load), merged.revisions)
     finally:
@@ -101,17 +101,10 @@ def run(options: Options, kafka: ApacheKafka, directory: Path, tell: Tell) -> Ve
     return verdict
 
 
-def _compare(
-    verdict: Verdict,
-    cluster: Cluster,
-    undisturbed: list[Undisturbed],
-    whole: Mapping[Key, bytes],
-    merged: Undisturbed,
-) -> None:
+def _compare(verdict: Verdict, cluster: Cluster, undisturbed: list[Undisturbed], whole: Mapping[Key, bytes]) -> None:
     """Read what the workers sent and compare it with the undisturbed runs."""
     names = cluster.kafka
     verdict.outages([record.value for record in cluster.all_records(names.outages)], whole)
-    verdict.merged(whole, merged.revisions)
     verdict.counters(undisturbed)
     letters = (dict(record.headers) for record in cluster.all_records(names.dead))
     verdict.dead([(int(headers["partition"]), int(headers["offset"])) for headers in letters])

@@ -30,7 +30,6 @@ COUNTRIES = ("IR", "KZ", "AZ", "VE", "UA")
 WITH_AREAS = 5  # one ASN in so many, but none of the last partition, is in the feed with areas
 STOPS = 3  # a feed stops after this part of the time
 DARK = "VE"  # the country that has an outage, at half of the time
-BY_SHARD = frozenset({"probes"})  # what members do is judged against all others of the shard
 FEEDS = "".join(
     f'[feeds.{name}]\nsignal = "{signal}"\nkind = "{kind}"\nbin = "30m"\nlateness = "1m"\nareas = [{areas}]\n\n'
     for name, signal, kind, areas in (

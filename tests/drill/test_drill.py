@@ -77,7 +77,6 @@ def judged(
     whole = {key_of(value): value for value in GOOD}
     verdict = Verdict([10], {0: status}, [0, code], {})
     verdict.outages(sent, whole)
-    verdict.merged(whole, whole)
     verdict.found(struck, whole)
     verdict.counters([Undisturbed(whole, COUNTS)])
     verdict.dead([(0, number) for number in range(letters)])

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.drill.stream import BY_SHARD
 from tests.ebbtide import PROGRAM, env
 
 SHOWN = 5
@@ -119,16 +118,6 @@ class Verdict:
         few = len(struck & entities) < FOUND * len(struck)
         self._note("too few outages found", [f"{len(struck & entities)} of {len(struck)}"] if few else [])
 
-    def merged(self, by_partition: Mapping[Key, bytes], merged: Mapping[Key, bytes]) -> None:
-        """Compare `detect` on the partitions one by one with `detect` on all in one: equal but for `BY_SHARD`."""
-        divided, other = _of_series(by_partition), _of_series(merged)
-        odd = [key for key in sorted(divided.keys() | other.keys()) if divided.get(key) != other.get(key)]
-        self.table["of them in feeds that do not depend on shards"] = len(other)
-        self._note(
-            "of these other in one merged stream",
-            [f"{key}: {divided.get(key)!r}, not {other.get(key)!r}" for key in odd],
-        )
-
     def counters(self, whole: Sequence[Undisturbed]) -> None:
         """The counts of each partition add up, and are those of an undisturbed run."""
         counts = {number: flat(partition) for number, partition in sorted(self.status.items())}
@@ -166,7 +155,3 @@ def flat(status: Mapping[str, Any]) -> dict[str, int]:
     return {name: int(status[name]) for name in ("received", "binned", "late", "skipped")} | {
         "dead": sum(status["dead"].values())
     }
-
-
-def _of_series(revisions: Mapping[Key, bytes]) -> dict[Key, bytes]:
-    return {key: value for key, value in revisions.items() if json.loads(value)["feed"] not in BY_SHARD}

@@ -148,7 +148,7 @@ def test_the_duration_of_the_recovery_is_a_metric(worker: Worker) -> None:
 
 
 def test_metrics_keep_the_rules(worker: Worker) -> None:
-    """Names have our prefix or the process's, and no label has a value out of a message."""
+    """Names have our prefix or the process's, and labels have values of ours or of the settings, none of a message."""
     code, body = worker.get("/metrics")
     assert code == 200
     labels: dict[str, set[str]] = {}
@@ -161,7 +161,8 @@ def test_metrics_keep_the_rules(worker: Worker) -> None:
     assert labels["feed"] == {"hits", "share", "probes"}
     assert labels["partition"] == {"0"}
     labelled = {"feed", "partition", "reason", "le", "version", "generation", "list", "severity", "limit"}
-    assert labels.keys() <= labelled | {
+    settings = {"signal", "kind", "unit", "url"}
+    assert labels.keys() <= labelled | settings | {
         "implementation",
         "major",
         "minor",

@@ -51,8 +51,11 @@ def lasts(incident: dict[str, Any]) -> bool:
 
 
 def shows_all(worker: Worker, cluster: Cluster) -> bool:
-    """Whether a worker shows what is in the topics."""
-    return all(everything(worker, kind) == in_topic(cluster, kind) != {} for kind in ("outages", "incidents"))
+    """Whether a worker shows what is in the topics, and names the incident of each outage."""
+    outages, incidents = in_topic(cluster, "outages"), in_topic(cluster, "incidents")
+    homes = {outage: name for name, incident in incidents.items() for outage in incident["outage_ids"]}
+    outages = {name: {**outage, "incident_id": homes.get(name)} for name, outage in outages.items()}
+    return everything(worker, "outages") == outages != {} and everything(worker, "incidents") == incidents != {}
 
 
 def test_any_worker_answers_for_all(cluster: Cluster) -> None:
