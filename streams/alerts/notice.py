@@ -48,8 +48,8 @@ class Notice:
 
     @property
     def incident_id(self) -> str:
-        """The incident, or that of an outage; empty when it is of none."""
-        return self.id if self.subject == "incident" else str(self.message.get("incident_id") or "")
+        """The incident; empty for an outage, which does not name its incident in the topic."""
+        return self.id if self.subject == "incident" else ""
 
     @property
     def phase(self) -> Phase:

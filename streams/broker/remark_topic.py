@@ -14,6 +14,7 @@ from msgspec import DecodeError
 from schemas.rejections import one_line
 from schemas.remark import Remark, decode_remark, encode, key
 from schemas.times import parse_time
+from streams.broker import topics
 from streams.broker.clients import sending
 from streams.broker.topic_reader import read_records
 from streams.config.errors import EbbtideError
@@ -91,7 +92,12 @@ def _put(remarks: OperatorRemarks, record: Any) -> None:  # noqa: ANN401
 
 
 def write(kafka: KafkaSettings, remarks: Sequence[Remark], removed: Sequence[bytes] = ()) -> None:
-    """Write remarks, and delete those of some keys; wait until the broker has them. Raises BrokerError."""
+    """Write remarks, and delete those of some keys; wait until the broker has them. Raises BrokerError.
+
+    A broker that makes missing topics by itself would make one that it does not compact, but empties after a week.
+    """
+    if not topics.partitions_of(kafka, kafka.remarks):
+        raise topics.missing_topic(kafka, kafka.remarks)
     with sending(kafka, kafka.remarks) as send:
         for remark in remarks:
             send(key(remark), encode(remark))

@@ -22,7 +22,7 @@ def read_records(
     `since`: Unix seconds of receipt from which on; None: only what comes from now on. `follows`: goes on after the end.
     Raises BrokerError.
     """
-    with reading(kafka) as consumer:
+    with reading(kafka, auto_offset_reset="earliest") as consumer:
         parts = [tp for topic in topics for tp in partitions_of(consumer, kafka, topic)]
         consumer.assign(parts)
         ends = consumer.end_offsets(parts)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.alerts.revision_source import GroupSource
+from streams.broker import topics
 from streams.broker.remark_topic import read
 from tests.ebbtide import Cluster, wait_for
 from tests.kafka import ApacheKafka
@@ -40,4 +41,10 @@ def test_a_silence_is_honoured_until_it_is_taken_back(kafka: ApacheKafka, tmp_pa
     assert cluster.run("silence", FIRST, "--end", *nobody).returncode == 0
     assert sent(cluster) == {FIRST, SECOND}
     assert [(remark.kind, remark.by) for remark in read(cluster.kafka).of(SECOND)] == [("note", "noc")]
+    with topics.connected(cluster.kafka) as admin:
+        admin.delete_topics([cluster.kafka.remarks])
+    wait_for("a topic that is gone", lambda: cluster.kafka.remarks not in topics.existing(cluster.kafka))
+    missing = cluster.run("silence", FIRST, "2h", *nobody)
+    assert (missing.returncode, missing.stdout) == (1, b"")
+    assert missing.stderr.splitlines()[-1].endswith(b"create it with `ebbtide topics`")
     cluster.close()
