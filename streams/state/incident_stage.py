@@ -20,7 +20,8 @@ from streams.state.stage import Stage
 class IncidentStage(Stage):
     """Incidents of the bin reports in one partition of their topic; all reports are in the first.
 
-    `open_incidents`: the newest revision of each that is not over, by id.
+    `open_incidents`: the newest revision of each that is not over, by id. `at_fault`: the feeds of which most series
+    fall together. Both are replaced, never changed: pages read them while a thread groups.
     """
 
     topic, folder = "findings", "incidents:"
@@ -30,6 +31,7 @@ class IncidentStage(Stage):
         expected = expected_reporters(self.settings, self.settings.kafka.partitions, summed=True)
         self.grouping = Grouping(self.settings, reference.register, expected)
         self.open_incidents: dict[str, Incident] = {}
+        self.at_fault: frozenset[str] = frozenset()
         self._written: dict[str, object] = {}
 
     def process(self, records: Run, now: float) -> Emitted:
@@ -48,6 +50,7 @@ class IncidentStage(Stage):
         self.grouping.late.clear()
         newest = {**self.open_incidents, **{incident.incident_id: incident for incident in emitted.incidents}}
         self.open_incidents = {name: incident for name, incident in newest.items() if incident.state not in OVER}
+        self.at_fault = self.grouping.at_fault()
         return emitted
 
     def _head(self) -> dict[str, Any]:
@@ -67,4 +70,5 @@ class IncidentStage(Stage):
         open_ones = (revision for revision in revisions if revision and revision.state not in OVER)
         incidents = [incident_of(revision, self.grouping.register.names) for revision in open_ones]
         self.open_incidents = {incident.incident_id: incident for incident in incidents}
+        self.at_fault = self.grouping.at_fault()
         self._written = incident_rows.fingerprints(self.grouping)

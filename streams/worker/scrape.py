@@ -126,9 +126,11 @@ def _refresh_incidents(worker: Worker) -> None:
     for delay in delays(worker):
         metrics.incidents_delay.labels(delay.feed or "all", partition_of(delay.shard)).set(delay.seconds)
     judge = worker.grouping.stages.get(FINDINGS)
-    metrics.fault.clear()  # a worker without the incidents does not know it
+    if judge is None or worker.grouping.is_refused(judge):
+        metrics.fault.clear()  # a worker without the incidents, or with old ones, does not know it
+        judge = None
     stopped = [grouping.watermarks.stopped() for grouping in groupings]
     for name in worker.settings.feeds:
         metrics.feed_unawaited.labels(name).set(sum(len(shards.get(name, ())) for shards in stopped))
         if judge is not None:
-            metrics.fault.labels(name).set(judge.grouping.is_at_fault(name))
+            metrics.fault.labels(name).set(name in judge.at_fault)

@@ -118,10 +118,14 @@ def is_steady(feed: str, settings: Settings) -> bool:
     return feed in settings.feeds and settings.feeds[feed].kind != "presence"
 
 
-def falls_together(state: IncidentState, feed: str) -> bool:
-    """Return whether most series of a feed fall together, of all partitions, and no other feed shows the same."""
-    faults = [incident for incident in state.incidents.values() if incident.fault == feed and not incident.refuted]
-    return any(outage.kind == DOUBTED_FEED and outage.running for fault in faults for outage in fault.outages.values())
+def falling_together(state: IncidentState) -> frozenset[str]:
+    """Return the feeds of which most series, of all partitions, fall together, and of which no other feed shows it."""
+    faults = [incident for incident in state.incidents.values() if incident.fault and not incident.refuted]
+    return frozenset(
+        fault.fault
+        for fault in faults
+        if any(outage.kind == DOUBTED_FEED and outage.running for outage in fault.outages.values())
+    )
 
 
 def _running(state: IncidentState, feed: str, kind: str) -> OutageRevision | None:

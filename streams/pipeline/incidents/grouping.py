@@ -23,7 +23,7 @@ from streams.config.settings import Settings
 from streams.pipeline.doubtful_series import doubts_in
 from streams.pipeline.expected_levels import LevelTables
 from streams.pipeline.findings import AREAS, SHARD
-from streams.pipeline.incidents.feed_faults import BinStatus, falls_together, feed_faults, is_steady
+from streams.pipeline.incidents.feed_faults import BinStatus, falling_together, feed_faults, is_steady
 from streams.pipeline.incidents.incident_messages import incident_of, outage_revision_of
 from streams.pipeline.incidents.reporter_watermarks import Delay, ExpectedReporters, FeedTimes, ReporterWatermarks
 from streams.pipeline.incidents.whole_feeds import ShardFalls, WholeFeeds
@@ -131,9 +131,9 @@ class Grouping:
             for country, starts in self.state.starts.items():
                 self.state.starts[country] = {root: at for root, at in starts.items() if at <= self.state.now}
 
-    def is_at_fault(self, feed: str) -> bool:
-        """Return whether most series of a feed fall together at present, those of all shards, for no other reason."""
-        return falls_together(self.state, feed)
+    def at_fault(self) -> frozenset[str]:
+        """Return the feeds of which most series, of all shards, fall together at present, for no other reason."""
+        return falling_together(self.state)
 
     def _messages(self, revisions: Iterable[IncidentRevision]) -> list[Incident]:
         return [incident_of(revision, self.register.names) for revision in revisions]

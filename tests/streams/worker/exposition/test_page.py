@@ -86,7 +86,7 @@ def test_outages_under_a_feed_fault_are_counted(worker: Full) -> None:
     assert not any(value for _, value in _samples(worker, "ebbtide_held_outages"))
 
 
-def test_a_fault_is_one_of_the_whole_feed(worker: Full) -> None:
+def test_a_fault_is_one_of_the_whole_feed(worker: Full, monkeypatch: pytest.MonkeyPatch) -> None:
     """A partition that sees a fault by itself shows none; what all fall in together is one, until it is over, and a
     worker without the incidents says nothing.
     """
@@ -98,11 +98,22 @@ def test_a_fault_is_one_of_the_whole_feed(worker: Full) -> None:
         fault = TrackedIncident("feed-fault/a", 0.0, None, "signal2", refuted)
         fault.outages["a"] = opened(kind, "signal2", 0.0, 3600.0, 3600.0)
         mine.grouping.state.incidents[fault.root] = fault
+        mine.at_fault = mine.grouping.at_fault()
         assert dict(_samples(worker, "ebbtide_feed_fault")) == {**names, "signal2": expected}
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.worker.guard, "is_refused", lambda tp: tp.topic == worker.settings.kafka.findings)
+        assert _samples(worker, "ebbtide_feed_fault") == []  # it is read no more, so what it said last is old
     del mine.grouping.state.incidents["feed-fault/a"], stages[0]
     stages[1] = mine  # a worker of another partition has a stage that gets no report
     assert _samples(worker, "ebbtide_feed_fault") == []
     stages[0] = stages.pop(1)
+
+
+def test_a_scrape_reads_no_incidents_that_a_thread_groups(worker: Full, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dictionary that changes while it is read is an error, and the page would be one: in a storm."""
+    mine = worker.worker.grouping.stages[0]
+    monkeypatch.setattr(mine.grouping.state, "incidents", None)
+    assert b"ebbtide_feed_fault{" in scrape.page(worker.worker)
 
 
 def test_a_page_of_400_000_series_has_at_most_5_500_lines() -> None:
