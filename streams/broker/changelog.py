@@ -93,12 +93,14 @@ def _nothing() -> None:
 
 @contextmanager
 def writing(
-    kafka: KafkaSettings, tables: Tables, before: Callable[[], None] = _nothing
+    kafka: KafkaSettings, tables: Callable[[], Tables], before: Callable[[], None] = _nothing
 ) -> Iterator[dict[int, Changelog]]:
     """Yield the partitions as tables; on exit all changes are delivered, of all partitions or of none.
 
-    `before`: called when the brokers have all changes, before they count. Raises BrokerError when one is refused.
+    `tables`: returns what is there. It is called once no other change is under way, nor one that was cut off, behind
+    which nothing can be read. `before`: called when the brokers have all changes, before they count. Raises BrokerError
+    when one is refused.
     """
     name = f"{kafka.app_id}-state"
     with transaction(kafka, changelog(kafka), name, before, max_request_size=MAX_MESSAGE) as send:
-        yield {number: Changelog(rows, partial(send, partition=number)) for number, rows in tables.items()}
+        yield {number: Changelog(rows, partial(send, partition=number)) for number, rows in tables().items()}

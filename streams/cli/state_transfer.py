@@ -82,17 +82,22 @@ def import_(settings: Settings, path: Path, force: bool, tick: Tick) -> State:
     _check_topic(kafka, partitions, state, force)
     _check_rows(settings, state)
     topics.demand_idle(kafka, kafka.app_id)
-    tables = read(kafka, partitions, tick)
-    if not force and (any(tables.values()) or _committed(kafka)):
-        raise StateError(f"group {kafka.app_id} has state already: --force replaces it")
     # With no offset committed a worker reads from the beginning and skips what its state includes, whichever that is.
     forget = partial(_forget_offsets, kafka, [stage.topic_of(kafka) for stage in STAGES])
-    with writing(kafka, tables, forget) as logs:
+    with writing(kafka, partial(read, kafka, partitions, tick), partial(_while_idle, kafka, forget)) as logs:
+        if not force and (any(logs.values()) or _committed(kafka)):
+            raise StateError(f"group {kafka.app_id} has state already: --force replaces it")
         for number, log in logs.items():
             _replace(log, number, state.partitions.get(number))
     _commit(kafka, _following(kafka, state))
     topics.demand_idle(kafka, kafka.app_id)
     return state
+
+
+def _while_idle(kafka: KafkaSettings, then: Callable[[], None] = lambda: None) -> None:
+    """Do what is last before a change counts. Raises StateInUseError when a worker has started meanwhile."""
+    topics.demand_idle(kafka, kafka.app_id)
+    then()
 
 
 def _replace(log: Changelog, number: int, rows: Mapping[str, bytes] | None) -> None:
@@ -126,9 +131,9 @@ def reset(kafka: KafkaSettings, tick: Tick) -> int:
     """
     partitions = topics.check(kafka)
     topics.demand_idle(kafka, kafka.app_id)
-    tables = read(kafka, partitions, tick)
-    rows = sum(map(len, tables.values()))
-    with writing(kafka, tables, partial(_begin_anew, kafka, partitions)) as logs:
+    anew = partial(_while_idle, kafka, partial(_begin_anew, kafka, partitions))
+    with writing(kafka, partial(read, kafka, partitions, tick), anew) as logs:
+        rows = sum(map(len, logs.values()))
         for number, log in logs.items():
             _replace(log, number, None)
     topics.demand_idle(kafka, kafka.app_id)
@@ -149,12 +154,9 @@ def reset_feed(settings: Settings, feed: str, tick: Tick) -> int:
         raise UsageError(f"no feed {feed!r} in the settings: they have {', '.join(sorted(settings.feeds))}")
     kafka, partitions = settings.kafka, topics.check(settings.kafka)
     topics.demand_idle(kafka, kafka.app_id)
-    tables = read(kafka, partitions, tick)
-    if not any(tables.values()):
-        raise StateError(f"group {kafka.app_id} has no state")
-    for number, table in tables.items():
-        without_feed(settings, feed, number, dict(table))
-    with writing(kafka, tables) as logs:
+    with writing(kafka, partial(read, kafka, partitions, tick), partial(_while_idle, kafka)) as logs:
+        if not any(logs.values()):
+            raise StateError(f"group {kafka.app_id} has no state")
         had = sum(without_feed(settings, feed, number, log) for number, log in logs.items())
     topics.demand_idle(kafka, kafka.app_id)
     return had

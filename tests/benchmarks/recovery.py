@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from threading import Event, Thread
@@ -122,7 +123,7 @@ def _prepare(scene: Scene, hours: int) -> None:
         partition = MeasurementStage(learnt(scene.crowd), number, table, 0.0)
         learn(partition, scene.crowd, hours)
         partition.save(0.0)
-        with writing(scene.kafka, {number: {}}) as logs:
+        with writing(scene.kafka, partial(dict, {number: {}})) as logs:
             logs[number].update(table)
         _send(scene, number, 0)
 

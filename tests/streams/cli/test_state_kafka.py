@@ -16,11 +16,12 @@ from msgspec.structs import replace
 from schemas.incident import decode_incident
 from schemas.incident import encode as encode_incident
 from schemas.outage import decode_outage, encode
+from streams.broker.changelog import read, writing
 from streams.broker.clients import sending
 from streams.broker.topics import MAX_MESSAGE, changelog
 from streams.cli.main import main
 from streams.cli.state_expiry import WHY
-from streams.config.errors import BrokerError
+from streams.config.errors import BrokerError, StateInUseError
 from tests.drill.snapshot_log import SnapshotLog
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, env, wait_for
 from tests.halves import halves
@@ -59,6 +60,25 @@ def refused(cluster: Cluster, *arguments: object) -> str:
     (line,) = errors.splitlines()
     assert (code, out) == (1, "")
     return line
+
+
+def refused_under_a_worker(cluster: Cluster, *arguments: object) -> str:
+    """Run `ebbtide state` while a worker starts, after the first look at the group; return why it was in vain."""
+    late = StateInUseError("a worker has started")
+    with patch("streams.cli.state_transfer.topics.demand_idle", side_effect=[None, late]):
+        return refused(cluster, *arguments)
+
+
+def import_behind_another(cluster: Cluster, file: Path) -> None:
+    """Import while another import is cut off, and a worker has added a row to the changelog since."""
+    topic = changelog(cluster.kafka)
+    end = cluster.end_of(topic, 0)
+    with writing(cluster.kafka, lambda: {0: {}}) as cut_off:
+        cut_off[0][b"0/a/A"] = b"of the other import"
+        wait_for("an open transaction", lambda: cluster.end_of(topic, 0) > end)
+        with sending(cluster.kafka, topic) as send:
+            send(b"0/b/A", b"of a worker", 0)
+        state(cluster, "import", "--force", file)
 
 
 @contextmanager
@@ -118,7 +138,15 @@ def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None
     assert cluster.committed() == {0: last + 1}
     state(cluster, "export", again)
     assert again.read_bytes() == first.read_bytes()
-    state(cluster, "import", "--force", first)
+    for words in (("reset", "--yes"), ("reset", "--yes", "--feed", "atlas"), ("import", "--force", first)):
+        assert "a worker has started" in refused_under_a_worker(cluster, *words)
+        state(cluster, "export", again)
+        assert (again.read_bytes(), cluster.committed()) == (first.read_bytes(), {0: last + 1})
+    with pytest.raises(BrokerError, match=unchanged):
+        import_behind_another(cluster, first)
+    assert not read(cluster.kafka, 1, lambda _: None)[0].keys() & {b"0/a/A", b"0/b/A"}
+    state(cluster, "export", again)
+    assert again.read_bytes() == first.read_bytes()
 
     second = cluster.worker()
     assert cluster.run("replay", tail).returncode == 0

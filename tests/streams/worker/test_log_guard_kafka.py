@@ -150,7 +150,7 @@ def keep_only_measurements(cluster: Cluster) -> None:
     tables = changelogs.read(cluster.kafka, cluster.kafka.partitions, lambda _: None)
     kept = {number: [key for key in table if not key.startswith(OTHERS)] for number, table in tables.items()}
     ends = {number: cluster.end_of(changelog(cluster), number) for number in tables}
-    with changelogs.writing(cluster.kafka, tables) as logs:
+    with changelogs.writing(cluster.kafka, lambda: tables) as logs:
         for number, keys in kept.items():
             for key in keys:
                 logs[number][key] = tables[number][key]

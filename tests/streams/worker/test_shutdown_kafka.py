@@ -105,7 +105,7 @@ def test_state_of_a_version_to_come_is_refused(cluster: Cluster) -> None:
     head = b"0/head/"
     tables = read(cluster.kafka, 1, lambda _: None)
     row = tables[0][head][:4] + (99).to_bytes(2, "little") + tables[0][head][6:]
-    with writing(cluster.kafka, tables) as logs:
+    with writing(cluster.kafka, lambda: tables) as logs:
         logs[0][head] = row
 
     later = cluster.worker()
