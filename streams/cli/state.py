@@ -45,8 +45,9 @@ def run(arguments: Namespace) -> None:
 
 def _done(arguments: Namespace, settings: Settings, tick: Callable[[int], None]) -> str:
     if arguments.action == "reset" and arguments.feed is not None:
-        had = state_transfer.reset_feed(settings, arguments.feed, tick)
-        return f"deleted the state of feed {arguments.feed} in {had} partitions of group {settings.kafka.app_id}"
+        done = state_transfer.reset_feed(settings, arguments.feed, tick)
+        place = f"{done.partitions} partitions of group {settings.kafka.app_id}"
+        return f"deleted the state of feed {arguments.feed} in {place}; ended {done.outages} outages of it"
     if arguments.action == "reset":
         rows = state_transfer.reset(settings.kafka, tick)
         return f"deleted {rows} rows of group {settings.kafka.app_id} and its offsets"

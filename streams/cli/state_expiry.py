@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from msgspec import DecodeError
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from schemas.outage import Outage
 from streams.broker import installation, topics
 from streams.broker.changelog import read_tables
 from streams.broker.clients import sending
-from streams.config.settings import Settings
+from streams.config.settings import KafkaSettings, Settings
 from streams.pipeline.incidents.headline import given_up
 
 WHY = "no longer watched, so its end is unknown"
@@ -35,6 +35,9 @@ class _Last(NamedTuple):
     key: bytes
     value: bytes
     headers: Headers
+
+
+_Read: TypeAlias = Callable[[str, int, bytes, bytes], Iterator[_Last]]
 
 
 def last_of_outage(outage: Outage) -> Outage:
@@ -57,22 +60,33 @@ def expire(settings: Settings, tick: Callable[[int], None]) -> Expired:
     Raises StateInUseError while a worker runs, InstallationError when the topics are another's, BrokerError.
     """
     kafka = settings.kafka
-    partitions = topics.demand(kafka, topics.wanted(kafka))
     topics.demand_idle(kafka, kafka.app_id)
     installation.demand_own(installation.of_workers(settings))
+    return Expired(_end_all(kafka, kafka.outages, _outage, tick), _end_all(kafka, kafka.incidents, _incident, tick))
+
+
+def expire_outages_of(settings: Settings, feed: str, tick: Callable[[int], None]) -> int:
+    """End the outages of a feed that go on, and return how many. Raises BrokerError."""
+
+    def of_feed(topic: str, number: int, key: bytes, value: bytes) -> Iterator[_Last]:
+        return (last for last in _outage(topic, number, key, value) if outages.decode_outage(value).feed == feed)
+
+    return _end_all(settings.kafka, settings.kafka.outages, of_feed, tick)
+
+
+def _end_all(kafka: KafkaSettings, topic: str, read: _Read, tick: Callable[[int], None]) -> int:
+    """Send the last revision of each record of a topic that `read` finds, and return how many."""
+    partitions = topics.demand(kafka, topics.wanted(kafka))
     found = [
-        [
-            last
-            for number, table in read_tables(kafka, topic, partitions[topic], tick).items()
-            for key, value in table.items()
-            for last in read(topic, number, key, value)
-        ]
-        for topic, read in ((kafka.outages, _outage), (kafka.incidents, _incident))
+        last
+        for number, table in read_tables(kafka, topic, partitions[topic], tick).items()
+        for key, value in table.items()
+        for last in read(topic, number, key, value)
     ]
-    with sending(kafka, kafka.outages) as send:
-        for last in (last for of in found for last in of):
+    with sending(kafka, topic) as send:
+        for last in found:
             send(last.key, last.value, last.partition, last.topic, last.headers)
-    return Expired(*map(len, found))
+    return len(found)
 
 
 def _outage(topic: str, number: int, key: bytes, value: bytes) -> Iterator[_Last]:

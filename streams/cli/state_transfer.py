@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.errors import NoError
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from streams.broker import topics
 from streams.broker.changelog import Changelog, Tables, read, writing
 from streams.broker.clients import reading
+from streams.cli.state_expiry import expire_outages_of
 from streams.config.errors import BrokerError, StateError, UsageError
 from streams.config.settings import KafkaSettings, Settings
 from streams.state import state_file
@@ -145,8 +146,15 @@ def _begin_anew(kafka: KafkaSettings, partitions: int) -> None:
     _commit(kafka, _ends(kafka, partitions), topics.RESET)
 
 
-def reset_feed(settings: Settings, feed: str, tick: Tick) -> int:
-    """Delete the state of one feed and keep all else, offsets too; return the number of partitions that had any.
+class ResetFeed(NamedTuple):
+    """How many partitions had state of a feed, and how many of its outages were ended."""
+
+    partitions: int
+    outages: int
+
+
+def reset_feed(settings: Settings, feed: str, tick: Tick) -> ResetFeed:
+    """Delete the state of one feed and keep all else, offsets too, and end its outages, which nobody continues.
 
     Raises EbbtideError, before anything is written, if there is no such feed, a worker is alive, or no state.
     """
@@ -159,7 +167,7 @@ def reset_feed(settings: Settings, feed: str, tick: Tick) -> int:
             raise StateError(f"group {kafka.app_id} has no state")
         had = sum(without_feed(settings, feed, number, log) for number, log in logs.items())
     topics.demand_idle(kafka, kafka.app_id)
-    return had
+    return ResetFeed(had, expire_outages_of(settings, feed, tick))
 
 
 def without_feed(settings: Settings, feed: str, number: int, table: MutableMapping[bytes, bytes]) -> bool:

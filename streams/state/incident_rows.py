@@ -50,7 +50,13 @@ def head(grouping: Grouping) -> dict[str, Any]:
         "silent": {reporter: sorted(feeds) for reporter, feeds in watermarks.silent.items()},
         "past": watermarks.settled_until if isfinite(watermarks.settled_until) else None,
         "open": {feed: sorted(bins.items()) for feed, bins in watermarks.awaited.items()},
+        "feeds": _feeds(grouping),
     }
+
+
+def _feeds(grouping: Grouping) -> dict[str, list[Any]]:
+    """Return kind and bin of each feed; a shard restores no detector of another kind or bin."""
+    return {name: [feed.kind, int(feed.bin)] for name, feed in grouping.settings.feeds.items()}
 
 
 def names(grouping: Grouping) -> set[str]:
@@ -89,6 +95,20 @@ def restore(grouping: Grouping, values: Mapping[str, Any], rows: Mapping[str, by
             _restore_incident(grouping, unpack(rows[name]))
         elif name.startswith("levels/"):
             _restore_levels(grouping, unpack(rows[name]))
+    grouping.lost_feeds = _lost_feeds(grouping, values.get("feeds"))
+
+
+def _lost_feeds(grouping: Grouping, before: Mapping[str, Any] | None) -> frozenset[str]:
+    """Return the feeds with outages that no detector continues: removed, changed, or their state was deleted.
+
+    `before`: what `_feeds` was; None in an older snapshot, which shows only what was removed.
+    """
+    here = _feeds(grouping)
+    outages = (outage for found in grouping.state.incidents.values() for outage in found.outages.values())
+    running = {outage.feed for outage in outages if outage.running}
+    return frozenset(
+        feed for feed in running if feed not in here or (before is not None and before.get(feed) != here[feed])
+    )
 
 
 def _fingerprint(incident: TrackedIncident) -> object:

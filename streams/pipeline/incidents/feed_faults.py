@@ -6,7 +6,7 @@ that holds measurements again; a doubt from the first bin in which a reporter se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -111,6 +111,15 @@ def _expired(
         for outage in incident.outages.values():
             if outage.feed in mute and outage.running and outage.is_of_series:
                 yield replace(_next(outage, at), state="expired" if outage.confirmed else "retracted")
+
+
+def given_up(state: IncidentState, feeds: Set[str], at: float) -> Iterator[OutageRevision]:
+    """Yield the end of all that goes on in feeds of which nobody continues the outages: unknown is not down."""
+    for incident in state.incidents.values() if feeds else ():
+        for outage in incident.outages.values():
+            if outage.feed in feeds and outage.running:
+                is_known = outage.confirmed and outage.is_of_series
+                yield replace(_next(outage, at), state="expired" if is_known else "retracted")
 
 
 def is_steady(feed: str, settings: Settings) -> bool:

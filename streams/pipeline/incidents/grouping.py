@@ -23,7 +23,7 @@ from streams.config.settings import Settings
 from streams.pipeline.doubtful_series import doubts_in
 from streams.pipeline.expected_levels import LevelTables
 from streams.pipeline.findings import AREAS, SHARD
-from streams.pipeline.incidents.feed_faults import BinStatus, falling_together, feed_faults, is_steady
+from streams.pipeline.incidents.feed_faults import BinStatus, falling_together, feed_faults, given_up, is_steady
 from streams.pipeline.incidents.incident_messages import incident_of, outage_revision_of
 from streams.pipeline.incidents.reporter_watermarks import Delay, ExpectedReporters, FeedTimes, ReporterWatermarks
 from streams.pipeline.incidents.whole_feeds import ShardFalls, WholeFeeds
@@ -62,7 +62,8 @@ class Grouping:
 
     `waiting`: what waits, by the time at which it is due; `due`: when the newest instant was due that took effect;
     `at`: its event time. `newest`: end of the newest bin of each feed by then that
-    holds measurements. `late`: reports by feed that came late.
+    holds measurements. `late`: reports by feed that came late. `lost_feeds`: those whose outages end at the next
+    instant, since no detector continues them.
     """
 
     def __init__(self, settings: Settings, register: Register, expected: ExpectedReporters) -> None:
@@ -78,6 +79,7 @@ class Grouping:
         self.at = self.due = -inf
         self.newest: dict[str, int] = {}
         self.late: Counter[str] = Counter()
+        self.lost_feeds: frozenset[str] = frozenset()
         self._coverage: Coverage | None = None
 
     def add(self, report: BinReport) -> None:
@@ -148,6 +150,8 @@ class Grouping:
             self._move(due, at, instant)
             outages = self._judged(instant)
             outages += feed_faults(self.state, instant.bins, self.newest, at, self.settings)
+            outages += given_up(self.state, self.lost_feeds, at)
+            self.lost_feeds = frozenset()
             outages += self._together(at, instant)
             if outages:
                 revisions += apply_revisions(self.state, outages, at, self._covered())

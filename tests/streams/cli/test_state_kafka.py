@@ -20,7 +20,7 @@ from streams.broker.changelog import read, writing
 from streams.broker.clients import sending
 from streams.broker.topics import MAX_MESSAGE, changelog
 from streams.cli.main import main
-from streams.cli.state_expiry import WHY
+from streams.cli.state_expiry import WHY, expire_outages_of
 from streams.config.errors import BrokerError, StateInUseError
 from tests.drill.snapshot_log import SnapshotLog
 from tests.ebbtide import FEEDS, MEASUREMENTS, Cluster, ebbtide, env, wait_for
@@ -209,3 +209,17 @@ def test_what_an_old_group_leaves_open_is_ended(cluster: Cluster) -> None:
     )
     assert (doubtful.state, doubtful.headline) == ("retracted", f"Suspected; {WHY}.")
     assert state(cluster, "expire", "--yes") == "ended 0 outages and 0 incidents, whose ends are unknown\n"
+
+
+def test_outages_of_a_feed_that_begins_anew_are_ended(cluster: Cluster) -> None:
+    """Those that go on, and none of another feed."""
+    outage = decode_outage(OUTAGE)
+    other = replace(outage, outage_id="0" * 16, feed="other")
+    closed = replace(outage, outage_id="1" * 16, state="closed", ended_at=outage.updated_at)
+    topic = cluster.kafka.outages
+    with sending(cluster.kafka, topic) as send:
+        for of in (outage, other, closed):
+            send(of.outage_id.encode(), encode(of), 0)
+    assert expire_outages_of(cluster.settings, outage.feed, lambda _: None) == 1
+    (last,) = (decode_outage(record.value) for record in cluster.records(topic)[3:])
+    assert (last.outage_id, last.state, last.revision) == (outage.outage_id, "expired", outage.revision + 1)

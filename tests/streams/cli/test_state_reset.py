@@ -13,6 +13,8 @@ from streams.state.measurement_stage import MeasurementStage
 from tests.streams import helpers
 from tests.streams.finding_helpers import HOUR, SETTINGS, by_shard, two_feeds
 from tests.streams.helpers import KINDS, START
+from tests.streams.pipeline.incidents.test_feed_faults import SETTINGS as BOTH
+from tests.streams.pipeline.incidents.test_feed_faults import dark, report
 
 
 def test_one_feed_begins_anew_and_the_others_go_on() -> None:
@@ -62,6 +64,24 @@ def test_incidents_go_back_to_the_time_of_the_other_feeds() -> None:
     assert found == only.process(helpers.records(rest, only.applied + 1), 0.0).incidents
     assert again.grouping.due == only.grouping.due
     assert again.grouping.late == only.grouping.late
+
+
+def test_incidents_of_the_feed_are_given_up() -> None:
+    """Once the others go on: no detector continues the outage, and nobody knows whether the network is still dark."""
+    settings, table = replace(BOTH, kafka=replace(BOTH.kafka, partitions=1)), dict[bytes, bytes]()
+    stage = IncidentStage(settings, 0, table, 0.0)
+    reports = [report(0, feed, number) for number in range(4) for feed in ("bgp", "flows")]
+    reports[-1] = replace(reports[-1], outages=[dark()])
+    stage.process(helpers.records(list(map(encode, reports))), 0.0)
+    (incident,) = stage.open_incidents.values()
+    stage.save(0.0)
+    without_feed(settings, "flows", 0, table)
+
+    again = IncidentStage(settings, 0, table, 0.0)
+    rest = [encode(report(0, feed, number)) for number in range(4, 9) for feed in ("bgp", "flows")]
+    (last,) = again.process(helpers.records(rest, again.applied + 1), 0.0).incidents
+    assert (last.incident_id, last.state, last.revision) == (incident.incident_id, "expired", incident.revision + 1)
+    assert again.open_incidents == {}
 
 
 def test_a_feed_that_the_settings_lack_is_one_line() -> None:

@@ -191,3 +191,40 @@ def test_an_outage_of_a_feed_that_has_stopped_is_given_up(kind: str, state: str)
     own = [incident for incident in found if incident.scope.asns]
     assert [incident.state for incident in own if incident.updated_at < at(159)][-1] == state
     assert [incident.updated_at > at(4 + 144) for incident in own if incident.state == "expired"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("flows", "state"),
+    [
+        (None, "expired"),
+        ({"signal": "traffic", **FEED, "bin": "20m"}, "expired"),
+        ({"signal": "traffic", **FEED, "kind": "count"}, "expired"),
+        ({"signal": "traffic", **FEED}, "ongoing"),
+    ],
+    ids=["removed", "other bin", "other kind", "same"],
+)
+@pytest.mark.parametrize("is_older", [False, True])
+def test_an_outage_that_no_detector_continues_is_given_up(
+    flows: dict[str, str] | None, state: str, is_older: bool
+) -> None:
+    """When a worker starts with other feeds. An older snapshot does not say what they were, but which it has."""
+    begin = [report(0, feed, number) for number in range(4) for feed in ("bgp", "flows")]
+    begin[-1] = structs.replace(begin[-1], outages=[dark()])
+    before = grouping(SETTINGS, 1)
+    for finding in begin:
+        before.add(finding)
+    before.settle()
+    values, rows = incident_rows.head(before), incident_rows.dump(before, {})
+    if is_older:
+        del values["feeds"]
+    feeds = {"bgp": {"signal": "bgp", **FEED}, **({"flows": flows} if flows else {})}
+    after = grouping(from_builtins({"feeds": feeds}), 1)
+    incident_rows.restore(after, unpack(pack(values, {})).values, rows)
+    found = []
+    for number in range(4, 8):
+        for feed in feeds:
+            after.add(report(0, feed, number))
+            found += after.settle()
+    own = [incident.state for incident in found if incident.scope.asns]
+    is_known = flows is None or not is_older
+    assert own[-1:] == (["expired"] if state == "expired" and is_known else [])
