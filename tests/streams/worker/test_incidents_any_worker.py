@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from schemas.incident import OVER
 from streams.broker.clients import sending
 from tests.ebbtide import Cluster, Worker, wait_for
 from tests.kafka import ApacheKafka
@@ -53,7 +54,8 @@ def lasts(incident: dict[str, Any]) -> bool:
 def shows_all(worker: Worker, cluster: Cluster) -> bool:
     """Whether a worker shows what is in the topics, and names the incident of each outage."""
     outages, incidents = in_topic(cluster, "outages"), in_topic(cluster, "incidents")
-    homes = {outage: name for name, incident in incidents.items() for outage in incident["outage_ids"]}
+    lasting = {name: incident for name, incident in incidents.items() if incident["state"] not in OVER}
+    homes = {outage: name for name, incident in lasting.items() for outage in incident["outage_ids"]}
     outages = {name: {**outage, "incident_id": homes.get(name)} for name, outage in outages.items()}
     return everything(worker, "outages") == outages != {} and everything(worker, "incidents") == incidents != {}
 
