@@ -28,7 +28,7 @@ def read_lines(name: str, around: bytes = BLANK) -> Iterator[bytes]:
 
     Raises InputError with a line that names the file.
     """
-    with _readable(name), _open(name) as file:
+    with readable(name), _open(name) as file:
         for line in iter(partial(file.readline, MAX_LINE), b""):
             if len(line) == MAX_LINE and not line.endswith(b"\n"):
                 raise _too_long(name)
@@ -51,7 +51,7 @@ def read_chunks(names: Iterable[str], size: int = LINES) -> Iterator[list[bytes]
 
 def _pieces() -> Iterator[list[bytes]]:
     """Yield the lines of each piece of standard input. Raises InputError."""
-    with _readable(STDIN), _open(STDIN) as file:
+    with readable(STDIN), _open(STDIN) as file:
         rest = b""
         while piece := cast("BufferedReader", file).read1(PIECE):
             *lines, rest = (rest + piece).split(b"\n")
@@ -71,7 +71,8 @@ def _too_long(name: str) -> InputError:
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def readable(name: str) -> Iterator[None]:
+    """Raise InputError, which names the file, where what is read within fails or cannot be decompressed."""
     try:
         yield
     except (OSError, EOFError, zlib.error) as error:

@@ -66,7 +66,7 @@ class MrtReader:
         return self.decode(records(name), name)
 
     def decode(self, found: Iterable[MrtRecord], name: str) -> Iterator[MrtItem]:
-        """Yield what records say, and those that are broken; those that say nothing of routes are counted."""
+        """Yield what records say, and broken records; records without routes are counted."""
         for place, ts, kind, subtype, body in found:
             try:
                 item = self._item(ts, kind, subtype, body)

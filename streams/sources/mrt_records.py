@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from struct import Struct
 from typing import IO, Final, TypeAlias, cast
 
 from streams.config.errors import InputError
+from streams.config.line_files import readable
 
 BLOCK: Final = 1 << 20  # bytes that are read at once
 MOST: Final = 1 << 22  # bytes of a record; one of a thousand peers has some 100,000
@@ -22,7 +22,7 @@ MrtRecord: TypeAlias = tuple[int, int, int, int, bytes]
 
 def records(name: str) -> Iterator[MrtRecord]:
     """Yield the records of a file. Raises InputError, which names the file."""
-    with _readable(name), _opened(name) as file:
+    with readable(name), _opened(name) as file:
         buffer, at, begin = b"", 0, 0
         while True:
             if len(buffer) < at + 12 or len(buffer) < at + 12 + _length(name, begin + at, buffer, at):
@@ -43,15 +43,6 @@ def _length(name: str, place: int, buffer: bytes, at: int) -> int:
     if length > MOST:
         raise InputError(f"{name}: is no MRT: a record of {length} bytes at byte {place}")
     return length
-
-
-@contextmanager
-def _readable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{name}: cannot be read: {reason}") from None
 
 
 @contextmanager

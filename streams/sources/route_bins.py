@@ -113,7 +113,7 @@ class RouteBins:
 
     def take_live(self, collector: str, change: RouteChange) -> None:
         """Take in a message of a stream, unless it is older than another of its peer."""
-        if change.ts < self.table.heard_at[self.table.peer(collector, change.peer)]:
+        if change.ts < self.table.newest_at[self.table.peer(collector, change.peer)]:
             self.table.counts["late"] += 1
             return
         self.take(collector, change)
@@ -211,11 +211,11 @@ class RouteBins:
         table, before = self.table, end - self.rule.width
         routes = table.rows.of_peers(len(table.is_up))
         grown = routes - np.pad(self._routes, (0, len(routes) - len(self._routes)))
-        since, heard_at = np.array(table.up_since), np.array(table.heard_at)
+        since, newest_at = np.array(table.up_since), np.array(table.newest_at)
         is_whole = (since == WHOLE) | ((since <= before) & (routes > 0) & (np.abs(grown) <= GROWN * routes))
         is_up: Flags = np.array(table.is_up, np.bool_) & is_whole
         table.up_since = np.where(is_up, WHOLE, since).tolist()
         self._routes = routes
-        is_up &= heard_at >= end - float(self.routes.peer_silent_after)
+        is_up &= newest_at >= end - float(self.routes.peer_silent_after)
         is_up &= routes >= self.routes.full_feed * max(1, int(routes[is_up].max(initial=0)))
         return is_up

@@ -45,10 +45,10 @@ class Networks:
 
 @dataclass(slots=True)
 class RouteTable:
-    """Routes of a family. `counts`: of events (`EVENTS`). `networks`: those that announce prefixes.
+    """Routes of a family. `counts`: of events (`EVENTS`). `networks`: all that announce prefixes.
 
     Of each peer: `is_up`, whether its session is up and no message of it is missing; `up_since`, when (Unix seconds) it
-    began to send its routes, WHOLE when all have come; `heard_at`, the time of its newest message.
+    began to send its routes, WHOLE when all have come; `newest_at`, the time of its newest message.
     """
 
     family: int
@@ -57,7 +57,7 @@ class RouteTable:
     rows: RouteRows = field(init=False)
     is_up: list[bool] = field(default_factory=list)
     up_since: list[float] = field(default_factory=list)
-    heard_at: list[float] = field(default_factory=list)
+    newest_at: list[float] = field(default_factory=list)
     _index: dict[str, dict[bytes, int]] = field(default_factory=dict)
     _paths: dict[tuple[int, bytes], dict[bytes, int]] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class RouteTable:
             found = peers[address] = len(self.is_up)
             self.is_up.append(False)
             self.up_since.append(WHOLE)
-            self.heard_at.append(0.0)
+            self.newest_at.append(0.0)
         return found
 
     def begin(self, collector: str, peers: Iterable[bytes], ts: float) -> None:
@@ -80,7 +80,7 @@ class RouteTable:
         for peer in self._index.get(collector, {}).values():
             self.lose(peer)
         for address in peers:
-            self.heard_at[self.peer(collector, address)] = ts
+            self.newest_at[self.peer(collector, address)] = ts
 
     def load(self, collector: str, entry: TableEntry) -> None:
         """Add the routes of a prefix in a table."""
@@ -94,7 +94,7 @@ class RouteTable:
     def apply(self, collector: str, change: RouteChange) -> None:
         """Change what a peer has."""
         peer = self.peer(collector, change.peer)
-        self.heard_at[peer] = change.ts
+        self.newest_at[peer] = change.ts
         if change.is_up is not None:
             self.lose(peer)
             self.is_up[peer], self.up_since[peer] = change.is_up, change.ts
