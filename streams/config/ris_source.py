@@ -15,6 +15,14 @@ RIS_TERMS: Final = (
     "RIPE RIS, RIPE NCC: for products, the terms at "
     "https://www.ripe.net/analyse/internet-measurements/routing-information-service-ris/commercial-use/"
 )
+#: Beacons of two hours, as https://ris.ripe.net/docs/routing-beacons lists them from February 2024 on: those of several
+#: collectors in a region, in both families, and those of collectors with an IPv4 beacon.
+BEACONS: Final = (
+    "84.205.64.0/24", "84.205.69.0/24", "84.205.70.0/24", "84.205.75.0/24", "84.205.82.0/24", "93.175.153.0/24",
+    "2001:7fb:ee00::/48", "2001:7fb:ee01::/48", "2001:7fb:ee02::/48", "2001:7fb:ee03::/48", "2001:7fb:ee04::/48",
+    "2001:7fb:ee05::/48", "84.205.65.0/24", "84.205.67.0/24", "84.205.76.0/24", "2001:7fb:fe01::/48",
+    "2001:7fb:fe03::/48", "2001:7fb:fe0c::/48",
+)  # fmt: skip
 PREFIX: Final = r"^[0-9a-fA-F:.]+/[0-9]{1,3}\Z"
 
 
@@ -42,7 +50,7 @@ class RisSource(NetworkSource, tag="ris", frozen=True, kw_only=True):
     beacons: Annotated[
         tuple[Annotated[str, Meta(pattern=PREFIX)], ...],
         Meta(description="prefixes that RIS announces and withdraws every two hours: without them the stream is deaf"),
-    ] = ("84.205.64.0/24", "84.205.65.0/24", "84.205.67.0/24", "84.205.70.0/24", "84.205.75.0/24")
+    ] = BEACONS
     beacon_patience: Annotated[
         Duration, Meta(description="how long after its time an event of a beacon is waited for")
     ] = Duration(900)

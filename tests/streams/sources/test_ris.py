@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from streams.config.loader import load
+from streams.config.ris_source import BEACONS
 from streams.sources.beacons import BeaconWatch
 from streams.sources.bgp_update import AS_SET, NO_PATH, ByFamily, RouteChange
 from streams.sources.metrics import SourceMetrics
@@ -201,15 +202,22 @@ async def test_a_stream_without_beacons_is_deaf(capfdbinary: pytest.CaptureFixtu
 
 def test_beacons_are_missed_after_their_time() -> None:
     """Only where events of beacons came before: without any, the prefixes may be wrong."""
-    watch = BeaconWatch.of([BEACON, "2001:7fb:fe00::/48"], 900)
+    watch = BeaconWatch.of([BEACON, "2001:7fb:fe01::/48"], 900)
     assert watch.missed(BEGIN + 5 * HOUR) is None
     watch.see(RouteChange(BEGIN + 3, b"", announced=([prefix("192.0.2.0/24")], [])))
     assert watch.missed(BEGIN + 5 * HOUR) is None
-    watch.see(RouteChange(BEGIN + 3, b"", withdrawn=([], [prefix("2001:7fb:fe00::/48")])))
+    watch.see(RouteChange(BEGIN + 3, b"", withdrawn=([], [prefix("2001:7fb:fe01::/48")])))
     assert watch.missed(BEGIN + 2 * HOUR + 899) is None
     assert watch.missed(BEGIN + 2 * HOUR + 900) == BEGIN + 2 * HOUR
     watch.see(RouteChange(BEGIN + 2 * HOUR + 950, b"", withdrawn=([prefix(BEACON)], [])))
     assert watch.missed(BEGIN + 4 * HOUR) is None
+
+
+def test_beacons_of_another_rhythm_are_not_among_the_default() -> None:
+    """Those of ten minutes would hide that the others are missing; 2001:7fb:fe00::/48 is none since 2024."""
+    watch = BeaconWatch.of(BEACONS, 900)
+    assert len(watch.prefixes) == 18
+    assert not watch.prefixes & set(map(prefix, ("84.205.66.0/24", "2001:7fb:ff02::/48", "2001:7fb:fe00::/48")))
 
 
 def live(**data: Any) -> Any:  # noqa: ANN401
