@@ -9,8 +9,9 @@ from functools import partial
 
 from kafka import TopicPartition
 
-from streams.broker.clients import PATIENCE, reading, transaction
+from streams.broker.clients import PATIENCE, reading
 from streams.broker.topics import MAX_MESSAGE, changelog
+from streams.broker.transactions import transaction
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 

@@ -18,7 +18,7 @@ from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
 CONNECT_MS = 8000
-TRANSACTION_MS = 300_000  # after which a broker ends a transaction of which nobody hears any more
+CLOSE = 5.0  # seconds that a producer may take to close
 PATIENCE = 60.0  # seconds without a record, or without a delivery, after which the broker is given up
 # kafka-python raises the causes of a failed bootstrap nowhere, it only logs them; `faust_check` checks that it does.
 BOOTSTRAP_LOG = logging.getLogger(net.__name__)
@@ -68,17 +68,20 @@ def sending(kafka: KafkaSettings, topic: str, **options: Any) -> Iterator[Send]:
     """Yield a function that sends to a topic; on exit all are delivered. Raises BrokerError when one is not."""
     producer = opened(kafka, KafkaProducer, acks="all", **options)
     try:
-        with _deliveries(producer, topic) as send:
+        with deliveries(producer, topic) as send:
             yield send
     except KafkaError as error:
         raise BrokerError(f"{kafka.address}: topic {topic} was not written: {error}") from None
     finally:
-        producer.close()
+        close(producer)
 
 
 @contextmanager
-def _deliveries(producer: Any, topic: str) -> Iterator[Send]:  # noqa: ANN401
-    """Yield a function that sends; on exit wait until all are delivered. Raises KafkaError."""
+def deliveries(producer: Any, topic: str) -> Iterator[Send]:  # noqa: ANN401
+    """Yield a function that sends; on exit wait until all are delivered. Raises KafkaError.
+
+    `flush` would wait without a limit where a broker stops answering.
+    """
     futures: list[Any] = []
 
     def send(
@@ -91,47 +94,14 @@ def _deliveries(producer: Any, topic: str) -> Iterator[Send]:  # noqa: ANN401
         futures.append(producer.send(topic, key=key, value=value, partition=partition, headers=headers or []))
 
     yield send
-    producer.flush()
     for future in futures:
         future.get(PATIENCE)
 
 
-@contextmanager
-def transaction(
-    kafka: KafkaSettings,
-    topic: str,
-    name: str,
-    before: Callable[[], None],
-    **options: Any,  # noqa: ANN401
-) -> Iterator[Send]:
-    """Yield a function that sends to a topic, all of it or nothing. `name`: its transactional id.
-
-    `before`: called when the brokers have all of it, before it counts. Raises BrokerError when one does not take it.
-    """
-    options |= {"acks": "all", "transactional_id": name, "transaction_timeout_ms": TRANSACTION_MS}
-    producer = opened(kafka, KafkaProducer, **options)
-    try:
-        producer.init_transactions()
-        producer.begin_transaction()
-        with _aborted_on_error(producer):
-            with _deliveries(producer, topic) as send:
-                yield send
-            before()
-            producer.commit_transaction()
-    except KafkaError as error:
-        raise BrokerError(f"{kafka.address}: nothing of topic {topic} was changed: {error}") from None
-    finally:
-        producer.close()
-
-
-@contextmanager
-def _aborted_on_error(producer: Any) -> Iterator[None]:  # noqa: ANN401
-    try:
-        yield
-    except BaseException:
-        with suppress(KafkaError):  # without a broker, the transaction ends by its timeout
-            producer.abort_transaction()
-        raise
+def close(producer: Any) -> None:  # noqa: ANN401
+    """Close a producer; one whose broker does not answer gives up what is not delivered, of which an error has told."""
+    with suppress(KafkaError):
+        producer.close(CLOSE)
 
 
 _TIMEOUTS = (KafkaTimeoutError, RequestTimedOutError)

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 from streams.broker import clients
-from streams.broker.clients import PATIENCE, FirstCause, opened, reading, sending, transaction
+from streams.broker.clients import PATIENCE, FirstCause, opened, reading, sending
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
@@ -21,12 +21,13 @@ KAFKA = KafkaSettings(bootstrap_servers=("one:1", "two:2"))
 class Future:
     """A delivery that has come, or that has failed."""
 
-    def __init__(self, error: KafkaError | None) -> None:
-        self.error = error
+    def __init__(self, client: Client, error: KafkaError | None) -> None:
+        self.client, self.error = client, error
 
     def get(self, seconds: float) -> None:
         """Wait for it."""
         assert seconds == PATIENCE
+        self.client.waited_for += 1
         if self.error:
             raise self.error
 
@@ -37,8 +38,8 @@ class Client:
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}
         self.sent: list[tuple[object, ...]] = []
-        self.steps: list[str] = []  # of transactions
-        self.flushed = self.closed = False
+        self.waited_for = 0
+        self.closed = False
 
     def with_options(self, options: dict[str, Any]) -> Client:
         """Note what it is made with."""
@@ -50,31 +51,13 @@ class Client:
     ) -> Future:
         """Take a message; one of the key `lost` never arrives."""
         self.sent.append((topic, key, value, partition, *headers))
-        return Future(KafkaTimeoutError("late") if key == b"lost" else None)
+        return Future(self, KafkaTimeoutError("late") if key == b"lost" else None)
 
-    def flush(self) -> None:
-        """Note it."""
-        self.flushed = True
-
-    def close(self) -> None:
-        """Note it."""
+    def close(self, timeout: float | None = None) -> None:
+        """Note it; what is still to be sent cannot be."""
         self.closed = True
-
-    def init_transactions(self) -> None:
-        """Note it."""
-        self.steps.append("init")
-
-    def begin_transaction(self) -> None:
-        """Note it."""
-        self.steps.append("begin")
-
-    def commit_transaction(self) -> None:
-        """Note it."""
-        self.steps.append("commit")
-
-    def abort_transaction(self) -> None:
-        """Note it."""
-        self.steps.append("abort")
+        if self.waited_for < len(self.sent):
+            raise KafkaTimeoutError(f"not flushed within {timeout} s")
 
 
 @pytest.fixture
@@ -92,13 +75,12 @@ def test_what_is_sent_has_arrived_at_the_end(client: Client) -> None:
         send(b"a", b"1")
         send(b"b", None, partition=2)
         send(b"c", b"3", topic="outages", headers=[("ce_id", b"c/1")])
-        assert not client.flushed
     assert client.sent == [
         ("calendar", b"a", b"1", None),
         ("calendar", b"b", None, 2),
         ("outages", b"c", b"3", None, ("ce_id", b"c/1")),
     ]
-    assert client.flushed
+    assert client.waited_for == 3
     assert client.closed
     assert (client.options["acks"], client.options["max_request_size"]) == ("all", 7)
 
@@ -110,18 +92,6 @@ def test_what_does_not_arrive_names_broker_and_topic(client: Client) -> None:
         send(b"a", b"1")
         send(b"lost", b"2")
     assert client.closed
-
-
-def test_a_transaction_is_whole_or_nothing(client: Client) -> None:
-    """It is committed once all of it is there and what goes before has run; else it is taken back."""
-    with transaction(KAFKA, "state", "me", lambda: client.steps.append("before")) as send:
-        send(b"a", b"1")
-    assert client.steps == ["init", "begin", "before", "commit"]
-    client.steps.clear()
-    line = r"^one:1,two:2: nothing of topic state was changed: .*late$"
-    with pytest.raises(BrokerError, match=line), transaction(KAFKA, "state", "me", lambda: None) as send:
-        send(b"lost", b"2")
-    assert client.steps == ["init", "begin", "abort"]
 
 
 def test_what_is_refused_while_reading_names_the_broker(client: Client) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
 
+from streams.broker import clients, transactions
+from streams.broker.changelog import writing
+from streams.config.errors import BrokerError
 from streams.worker.client_lines import ClientLines
 from tests.ebbtide import Cluster, wait_for
 from tests.kafka import ApacheKafka
@@ -43,6 +47,30 @@ def test_a_broker_that_goes_and_comes_back(own_kafka: ApacheKafka, tmp_path: Pat
         lines = worker.complaints()
         assert len(lines) == len(texts), "\n".join(lines)
         assert all(text in line for text, line in zip(texts, lines, strict=True)), lines
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("at_commit", [False, True])
+def test_a_change_of_the_state_ends_where_no_broker_answers(
+    own_kafka: ApacheKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, at_commit: bool
+) -> None:
+    """One line says what is certain: nothing was changed, or all or nothing where it stops answering at the commit."""
+    monkeypatch.setattr(clients, "PATIENCE", 2.0)
+    monkeypatch.setattr(transactions, "PATIENCE", 2.0)
+    line = r"topic \S+ has all changes or none" if at_commit else r"nothing of topic \S+ was changed"
+    with closing(Cluster(own_kafka.address, "unanswered", tmp_path)) as cluster, ExitStack() as stack:
+        kafka = cluster.kafka
+        freeze = partial(stack.enter_context, own_kafka.frozen())
+        before = freeze if at_commit else lambda: None
+        with (
+            pytest.raises(BrokerError, match=line),
+            writing(kafka, lambda: {0: {}}, before) as tables,
+        ):
+            tables[0][b"row"] = b"1"
+            if not at_commit:
+                freeze()
+            tables[0][b"row"] = b"2"
+        stack.close()  # it answers again, so that the cluster can be closed
 
 
 def test_lines_about_connections_are_counted(caplog: pytest.LogCaptureFixture) -> None:
