@@ -148,7 +148,9 @@ class WebSettings(Section, frozen=True):
             description="newest bins of each series that are kept for pictures and `/api/v1/series`; 0 for none",
         ),
     ] = 48
-    history_mb: Annotated[Natural, Meta(description="memory limit of these bins, in MB")] = 100
+    history_mb: Annotated[
+        Natural, Meta(description="memory limit of these bins, and of the hours of the last day, in MB")
+    ] = 100
     grafana: Annotated[
         WebAddress | None,
         Meta(description="address of Grafana, which the pages then link to"),

@@ -182,20 +182,16 @@ def _feed_of(incidents: Sequence[Incident], query: FeedQuery) -> list[Incident]:
 
 async def _series(view: WorkerView, request: Request) -> Response:
     query = _query(request, SeriesQuery)
-    entity = _named(f"{request.match_info['kind']}/{request.match_info['name']}")
+    named = f"{request.match_info['kind']}/{request.match_info['name']}"
+    try:
+        entity = entity_named(named)
+    except ValueError as error:
+        return problem(404, f"nothing of {one_line(named)} is measured here: {one_line(str(error))}")
     page = await aside(page_of_series, view.rows_of_entity(entity), entity, query)
     if not page.is_measured:
         return problem(404, f"nothing of {one_line(entity)} is measured here. {view.elsewhere(entity)}".rstrip())
     following = None if page.next is None else reference(query, page.next)
     return await aside(_series_answer, view.settings, entity, page.histories, following)
-
-
-def _named(text: str) -> str:
-    """Return the entity of a path; what is none stays, for the answer that nothing of it is measured."""
-    try:
-        return entity_named(text)
-    except ValueError:
-        return text
 
 
 def _series_answer(

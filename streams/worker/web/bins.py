@@ -59,17 +59,24 @@ def rounded(number: float) -> float | None:
 
 
 def total(histories: Sequence[SeriesHistory], kind: str) -> SeriesHistory:
-    """Return the sum of series of one feed, or their mean when they are ratios.
+    """Return the sum of series of one feed, or their mean when they are ratios, with the same of their days.
 
-    A bin of a series counts when its value, expected level and spread are all known. A bin that too few series have
-    is unknown, since the sum would otherwise fall where a series merely ends. The result starts and ends with a known
-    bin.
+    A bin of a series counts when its value, expected level and spread are all known, an hour when its value and
+    expected level are. A bin that too few series have is unknown, since the sum would otherwise fall where a series
+    merely ends. The result starts and ends with a known bin.
     """
+    days = [history.day for history in histories if history.day is not None]
+    day = _total(days, kind, 2) if days else None
+    return _total(histories, kind, 3)._replace(day=day)
+
+
+def _total(histories: Sequence[SeriesHistory], kind: str, needed: int) -> SeriesHistory:
+    """Return the sum or mean of bins whose first levels, so many as are needed, are known."""
     starts = sorted({start for history in histories for start in history.starts})
     cube = np.full((len(histories), len(starts), 3), np.nan)
     for number, history in enumerate(histories):
         cube[number, np.searchsorted(starts, history.starts)] = history.levels
-    complete = np.isfinite(cube).all(axis=2)
+    complete = np.isfinite(cube[..., :needed]).all(axis=2)
     cube[~complete] = 0
     count = complete.sum(axis=0)
     sums = np.stack([cube[..., 0].sum(axis=0), cube[..., 1].sum(axis=0), np.sqrt((cube[..., 2] ** 2).sum(axis=0))])

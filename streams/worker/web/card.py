@@ -12,7 +12,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from schemas.incident import OVER, Incident
-from streams.worker.web.formatting import NO_BREAK
+from streams.worker.web.formatting import unbroken
 from streams.worker.web.page_models import Item
 from streams.worker.web.sparkline import Size
 from streams.worker.web.templates import render_card
@@ -98,7 +98,7 @@ def wrapped(text: str) -> Headline:
 def _lines(text: str, room: float) -> Iterator[str]:
     """Yield lines of whole words; a word that is longer than a line is cut."""
     line = ""
-    for word in filter(None, text.replace(" %", NO_BREAK + "%").split(" ")):
+    for word in filter(None, unbroken(text).split(" ")):
         if line and _width(f"{line} {word}") > room:
             yield line
             line = ""

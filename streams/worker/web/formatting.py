@@ -47,6 +47,15 @@ def share(value: float | None) -> str:
     return "unknown" if value is None else f"{100 * value:.0f}{NO_BREAK}%"
 
 
+def unbroken(text: str) -> str:
+    r"""Return a sentence in which no line breaks between a number and its percent sign.
+
+    >>> unbroken("98 % of normal lost")
+    '98\xa0% of normal lost'
+    """
+    return text.replace(" %", f"{NO_BREAK}%")
+
+
 def span(seconds: float) -> str:
     """Return a duration in its two largest units; seconds only below a minute.
 
@@ -125,6 +134,7 @@ FILTERS = {
     "number": number,
     "share": share,
     "span": span,
+    "unbroken": unbroken,
     "when": when,
     "instant": instant,
     "from_day_before": from_day_before,

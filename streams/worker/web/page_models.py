@@ -17,13 +17,14 @@ from streams.worker.web.bins import Bands, bands, rounded, total
 from streams.worker.web.filters import ended_at
 from streams.worker.web.formatting import number, who
 from streams.worker.web.page_state import PageState
-from streams.worker.web.recent_bins import ReadHistory
+from streams.worker.web.recent_bins import ReadHistory, SeriesHistory
 from streams.worker.web.sparkline import SMALL, ChartData, Size, sparkline, top_of
 from streams.worker.web.worker_view import WorkerView
 
 MAX_ITEMS = 100  # incidents and outages on a page; a link leads to the rest
 MAX_SUMMED = 200  # series in the chart of an incident
 MAX_DRAWN = 2000  # series in all charts of incidents of a page
+BY_HOUR = ", means of hours"  # after the name of what a chart of a day shows
 
 
 class Chart(NamedTuple):
@@ -49,13 +50,15 @@ class Item(NamedTuple):
     """An outage or incident on a page.
 
     `chart`: None when no bin is kept; `duration`: seconds from its start to its end, or to the newest event time of
-    its feeds, of a feed's fault by the clock on the wall; `name`: of its entity in the metadata, None when it has none.
+    its feeds, of a feed's fault by the clock on the wall; `name`: of its entity in the metadata, None when it has none;
+    `day`: a chart of the last day, beside large charts alone, None when no hour is kept or the bins reach back as far.
     """
 
     value: Outage | Incident
     chart: Chart | None
     duration: float
     name: str | None
+    day: Chart | None = None
 
 
 class ItemBuilder:
@@ -67,28 +70,34 @@ class ItemBuilder:
     def items(self, values: Sequence[Outage | Incident], size: Size = SMALL) -> list[Item]:
         """Return an item with a chart for each outage or incident."""
         members = members_of(self.state, values)
-        charts = [self._chart(value, chosen, size) for value, chosen in zip(values, members, strict=True)]
+        charts = [self._charts(value, chosen, size) for value, chosen in zip(values, members, strict=True)]
         return [
-            Item(value, chart, self._duration(value), self._name(value))
-            for value, chart in zip(values, charts, strict=True)
+            Item(value, chart, self._duration(value), self._name(value), day)
+            for value, (chart, day) in zip(values, charts, strict=True)
         ]
 
     def _name(self, value: Outage | Incident) -> str | None:
         return self.state.name_of(value.entity) if isinstance(value, Outage) else None
 
-    def _chart(self, value: Outage | Incident, members: Sequence[Outage], size: Size) -> Chart | None:
-        """Return the chart of an outage or incident, None when none of its bins is kept."""
+    def _charts(
+        self, value: Outage | Incident, members: Sequence[Outage], size: Size
+    ) -> tuple[Chart | None, Chart | None]:
+        """Return the charts of the bins and of the day of an outage or incident, None where nothing of it is kept."""
         found = [history for member in members if (history := self.histories[member.outage_id]()) and history.starts]
         if not found:
-            return None
+            return None, None
         kind = self.state.settings.feeds[found[0].feed].kind
         history, name = found[0], _described(value, len(found), found[0].feed)
         if isinstance(value, Incident):
             history = total(found, kind)
+        day = history.day if size.has_axes else None
+        return self._chart(value, history, name, size), day and self._chart(value, day, name + BY_HOUR, size)
+
+    def _chart(self, value: Outage | Incident, history: SeriesHistory, name: str, size: Size) -> Chart | None:
         since, until = parse_time(value.started_at), ended_at(value)
         if not history.starts or (until is not None and until <= history.starts[0]):
             return None
-        levels = bands(history, kind)
+        levels = bands(history, self.state.settings.feeds[history.feed].kind)
         return chart_of(ChartData(history.starts, history.width, levels, since, until), name, size)
 
     def _duration(self, value: Outage | Incident) -> float:

@@ -17,7 +17,7 @@ from streams.config.settings import Settings
 from streams.worker.web.bins import bands, rounded
 from streams.worker.web.entity_series import key_of
 from streams.worker.web.filters import ended_at
-from streams.worker.web.page_models import Chart, chart_of
+from streams.worker.web.page_models import BY_HOUR, Chart, chart_of
 from streams.worker.web.page_state import PageState
 from streams.worker.web.recent_bins import SeriesHistory
 from streams.worker.web.sparkline import LARGE, ChartData
@@ -33,7 +33,10 @@ class EntityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SeriesItem(NamedTuple):
-    """One series. `value`, `expected`: of its newest bin, None where unknown; `outage_id`: of its ongoing outage."""
+    """One series. `value`, `expected`: of its newest bin, None where unknown; `outage_id`: of its ongoing outage.
+
+    `day`: a chart of the last day, None when no hour is kept or the bins reach back as far.
+    """
 
     title: str
     signal: str
@@ -42,6 +45,7 @@ class SeriesItem(NamedTuple):
     expected: float | None
     outage_id: str | None
     chart: Chart
+    day: Chart | None
 
 
 def series_items(state: PageState, histories: Sequence[SeriesHistory]) -> list[SeriesItem]:
@@ -67,6 +71,11 @@ def _item(settings: Settings, history: SeriesHistory, outages: Sequence[Outage])
     since = parse_time(own.started_at) if own else None
     earlier = [(parse_time(outage.started_at), end) for outage in outages if (end := ended_at(outage)) is not None]
     levels = bands(history, feed.kind)
+
+    def chart(shown: SeriesHistory, name: str) -> Chart:
+        data = ChartData(shown.starts, shown.width, bands(shown, feed.kind), since, earlier=earlier)
+        return chart_of(data, f"{series.entity} {title}{name}", LARGE)
+
     return SeriesItem(
         title=title,
         signal=feed.signal,
@@ -74,9 +83,8 @@ def _item(settings: Settings, history: SeriesHistory, outages: Sequence[Outage])
         value=rounded(float(levels.value[-1])),
         expected=rounded(float(levels.expected[-1])),
         outage_id=own.outage_id if own else None,
-        chart=chart_of(
-            ChartData(history.starts, history.width, levels, since, earlier=earlier), f"{series.entity} {title}", LARGE
-        ),
+        chart=chart(history, ""),
+        day=chart(history.day, BY_HOUR) if history.day and history.day.starts else None,
     )
 
 

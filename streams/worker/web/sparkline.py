@@ -75,11 +75,14 @@ def _path(kind: str, commands: str) -> Markup:
 
 
 def _lost_below(data: ChartData) -> Column:
-    """Return the expected levels of the bins of outages with a value below them, NaN for other bins."""
-    starts, bands = np.array(data.starts, dtype=np.float64), data.bands
-    inside = np.zeros(len(starts), np.bool_)
+    """Return the expected levels of the bins of outages with a value below them, NaN for other bins.
+
+    A bin or an hour is in an outage when its middle is.
+    """
+    middles, bands = np.array(data.starts, dtype=np.float64) + data.width / 2, data.bands
+    inside = np.zeros(len(middles), np.bool_)
     for since, until in data.outages:
-        inside |= (starts >= since) & (starts < until)
+        inside |= (middles >= since) & (middles < until)
     return np.where(inside & (bands.value < bands.expected), bands.expected, np.nan)
 
 
@@ -89,6 +92,7 @@ class _Frame:
     def __init__(self, data: ChartData, size: Size) -> None:
         self.size, self.top = size, top_of(data.bands)
         starts = np.array(data.starts, dtype=np.float64)
+        self.breaks = np.diff(starts, prepend=-np.inf) > data.width  # bins that nobody closed are unknown, too
         self.first = data.starts[0] if data.starts else 0
         self.last = data.starts[-1] + data.width if data.starts else 1
         self.lefts, self.middles, self.rights = (
@@ -115,11 +119,11 @@ class _Frame:
 
     def line(self, levels: Column) -> str:
         """Return a line over each run of finite levels. A run of one bin is a line as wide as the bin."""
-        return "".join(_line(self._points(run, levels)) for run in _runs(np.isfinite(levels)))
+        return "".join(_line(self._points(run, levels)) for run in _runs(np.isfinite(levels), self.breaks))
 
     def area(self, low: Column, high: Column) -> str:
         """Return the area between two levels over each run of bins in which both are finite."""
-        runs = _runs(np.isfinite(low) & np.isfinite(high))
+        runs = _runs(np.isfinite(low) & np.isfinite(high), self.breaks)
         outlines = ([*self._points(run, high), *reversed(self._points(run, low))] for run in runs)
         return "".join(_line(outline) + "z" for outline in outlines)
 
@@ -135,10 +139,11 @@ class _Frame:
         return [(lefts[0], ys[0]), *zip(middles, ys, strict=True), (rights[-1], ys[-1])]
 
 
-def _runs(flags: Flags) -> list[slice]:
-    """Return the runs of consecutive true flags."""
-    turns = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
-    return [slice(start, stop) for start, stop in turns.reshape(-1, 2).tolist()]
+def _runs(flags: Flags, breaks: Flags) -> list[slice]:
+    """Return the runs of consecutive true flags. `breaks`: where a new run begins whatever is before."""
+    begins = flags & (breaks | ~np.concatenate(([False], flags[:-1])))
+    ends = flags & np.concatenate((begins[1:] | ~flags[1:], [True]))
+    return [slice(start, last + 1) for start, last in zip(*map(np.flatnonzero, (begins, ends)), strict=True)]
 
 
 def _line(points: Sequence[Point]) -> str:

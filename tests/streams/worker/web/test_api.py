@@ -156,6 +156,8 @@ async def test_series_are_narrowed(ask: Asking) -> None:
     assert [len(series["bins"]) for series in await ask.series("bins=3")] == [3, 3]
     assert await ask.series("feed=atlas") == []
     assert (await ask("/api/v1/series/region/IR-30")).status == 404
+    unnamed = await ask("/api/v1/series/asn/telecom")
+    assert (unnamed.status, unnamed.body["detail"].count("'asn/telecom' is no entity")) == (404, 1)
 
 
 async def test_annotations_have_grafanas_columns(ask: Asking) -> None:

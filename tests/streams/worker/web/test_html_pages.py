@@ -236,7 +236,9 @@ def test_a_share_and_its_word_stay_on_a_line() -> None:
     outage = next(found for found in VIEW.outages() if found.state == "open").outage_id
     for path, pattern, match in [("/", "/", {}), (f"/outages/{outage}", "/outages/{id}", {"id": outage})]:
         text = made(VIEW, pattern, make_mocked_request("GET", path, match_info=match)).text or ""
-        shares = re.findall(r"[0-9]+(.)%(?:</b>)?(.{1,6})lost", text.replace(VIEW.incidents()[1].headline, ""))
+        headline = VIEW.incidents()[1].headline.replace(" %", "\xa0%")
+        assert headline in text
+        shares = re.findall(r"[0-9]+(.)%(?:</b>)?(.{1,6})lost", text.replace(headline, ""))
         assert shares
         assert all(pair == ("\xa0", "&nbsp;") for pair in shares)
 
