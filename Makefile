@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: power demo docs help test check lint lock audit fuzz bench bench-detect bench-sources recovery soak idle latency incident-latency scaling limits calibration constants drill scoreboard situations schemas dashboards screenshot clean
+.PHONY: source-drill power demo docs help test check lint lock audit fuzz bench bench-detect bench-sources recovery soak idle latency incident-latency scaling limits calibration constants drill scoreboard situations schemas dashboards screenshot clean
 
 # The demo needs no tools of development: it has a small environment of its own.
 DEMO := .venv-demo
@@ -64,6 +64,10 @@ situations: $(STAMP)  ## ten draws of each simulated situation, a quarter of an 
 
 drill: $(STAMP)  ## kills, rebalances, restarts of the broker; DRILL="--seed 7"
 	$(BIN)/python -m tests.drill $(DRILL)
+
+source-drill: export KILLS ?= 20
+source-drill: $(STAMP)  ## each source of a service is killed twenty times; KILLS=5 SEED=7
+	$(BIN)/pytest -p no:cacheprovider tests/streams/sources/test_kills_kafka.py
 
 calibration: export OMP_NUM_THREADS = 1
 calibration: export OPENBLAS_NUM_THREADS = 1

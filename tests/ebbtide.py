@@ -133,10 +133,11 @@ class Cluster:
         for worker in self.workers:
             worker.kill()
 
-    def records(self, topic: str, partition: int = 0) -> list[Any]:
-        """Return all records of a partition from its beginning to its end."""
+    def records(self, topic: str, partition: int = 0, is_committed: bool = False) -> list[Any]:
+        """Return all records of a partition, or those that are committed, from its beginning to its end."""
         tp = TopicPartition(topic, partition)
-        consumer = KafkaConsumer(**client_options(self.kafka))
+        level = "read_committed" if is_committed else "read_uncommitted"
+        consumer = KafkaConsumer(**client_options(self.kafka), isolation_level=level)
         try:
             consumer.assign([tp])
             consumer.seek_to_beginning(tp)

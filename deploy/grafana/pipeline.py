@@ -257,8 +257,9 @@ def _services() -> list[AnyPanel]:
     """Return the panels of sources that read services over the network."""
     lost = "Connections that broke, by reason, and values that a service does not know."
     age = "Wall time less the newest event time of each source."
+    peers = "Peers of route collectors whose routes count, and how many must: with fewer all networks are unknown."
     return [
-        graph("Source connections", lost, "cps", (12, 8))
+        graph("Source connections", lost, "cps", (8, 8))
         .with_target(
             over_time(
                 f"sum by (source, reason) (rate(ebbtide_source_reconnects_total{{{JOB}}}{EACH}))",
@@ -271,7 +272,11 @@ def _services() -> list[AnyPanel]:
                 f"sum by (source) (rate(ebbtide_source_unknown_total{{{JOB}}}{EACH}))", "{{source}} unknown", "unknown"
             )
         ),
-        graph("Source lag", age, "s", (12, 8)).with_target(
+        graph("Source lag", age, "s", (8, 8)).with_target(
             over_time(f"time() - max by (source) (ebbtide_source_event_timestamp_seconds{{{JOB}}})", "{{source}}")
         ),
+        graph("Source peers", peers, "none", (8, 8))
+        .with_target(over_time(f"max by (source) (ebbtide_source_peers{{{JOB}}})", "{{source}}", "peers"))
+        .with_target(over_time(f"max by (source) (ebbtide_source_least_peers{{{JOB}}})", "{{source}} least", "least"))
+        .override_by_query("least", column(custom_lineStyle={"fill": "dash", "dash": [6, 4]}, custom_fillOpacity=0)),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from streams.config.network_sources import AtlasSource
@@ -20,7 +20,7 @@ from streams.sources.atlas_events import (
 )
 from streams.sources.in_order import InOrder
 from streams.sources.link import ConnectionLostError, Link, Stream
-from streams.sources.part_clock import Position
+from streams.sources.part_clock import Position, oldest_of
 from streams.sources.records import Arrival, Gap, RecordChunk, Remarks
 
 PART = "connections"
@@ -39,10 +39,11 @@ class AtlasReader:
         self._events = InOrder(float(source.lateness), released=position.offset if position else 0)
         self._places: dict[int, ProbePlace] = {}
         self._reported = 0
-        oldest = int((link.began if position is None else link.ports.now()) - float(source.backfill))
+        oldest = oldest_of(position, link.began, link.ports.now(), float(source.backfill))
         self._at = oldest if position is None else max(position.offset, oldest)
         self._gap: Gap | None = None if position is None or position.offset >= oldest else (position.offset, oldest)
-        self._is_new = position is None
+        self._is_new = position is None or not position.sent
+        self.begins: Mapping[str, int] = {PART: self._at}
 
     async def arrivals(self) -> AsyncGenerator[Arrival, None]:
         """Yield events in order, without end. Raises ConnectionLostError."""

@@ -45,6 +45,13 @@ class Gather:
             self.clocks[part] = PartClock(self.rule.width, self.rule.lateness, position)
         return self.clocks[part]
 
+    def begin(self, begins: Mapping[str, int]) -> bool:
+        """Have parts without a position begin at these records; return whether there are any."""
+        new = begins.keys() - self.positions.keys()
+        for part in new:
+            self.clock(part).offset = begins[part]
+        return bool(new)
+
     def add(self, part: str, records: Sequence[RawRecord], rows: Sequence[Row]) -> None:
         """Add the rows of a chunk of records of one part, in order."""
         clock, width = self.clock(part), self.rule.width

@@ -54,8 +54,8 @@ class KafkaReader:
         self._read_to: dict[int, int] = {}
         self.lost = 0
 
-    async def start(self, partitions: int, positions: Mapping[str, Position]) -> list[str]:
-        """Assign all partitions at their positions, and return their names. Raises BrokerError without the topic."""
+    async def start(self, partitions: int, positions: Mapping[str, Position]) -> dict[str, int]:
+        """Assign all partitions, and return where each begins. Raises BrokerError without the topic."""
         topic = self._source.topic
         if not partitions:
             raise RefusedError(f"sources.{self._name}.topic: topic {topic} does not exist")
@@ -63,12 +63,14 @@ class KafkaReader:
         parts = [TopicPartition(topic, number) for number in range(partitions)]
         self._consumer.assign(parts)
         begins, ends = await self._consumer.beginning_offsets(parts), await self._consumer.end_offsets(parts)
+        found: dict[str, int] = {}
         for tp in parts:
             first = begins[tp] if self._source.start == "earliest" else ends[tp]
             position = positions.get(part_of(tp))
-            self._consumer.seek(tp, self._checked(tp, position, begins[tp], ends[tp]) if position else first)
+            found[part_of(tp)] = self._checked(tp, position, begins[tp], ends[tp]) if position else first
+            self._consumer.seek(tp, found[part_of(tp)])
             self._active_at[part_of(tp)] = self._now()
-        return [part_of(tp) for tp in parts]
+        return found
 
     def _checked(self, tp: TopicPartition, position: Position, begin: int, end: int) -> int:
         """Return where reading goes on; what the broker has deleted unread is counted and logged."""

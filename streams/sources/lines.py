@@ -56,7 +56,7 @@ def stage_of(
     rule = GatherRule(source.feed, feed.kind, int(feed.bin), source.waits)
     coverage = _coverage(settings, name, saved.coverage) if source.says_zero(feed.kind) else None
     gather = Gather(rule, saved.positions, coverage=coverage)
-    return SourceStage(name, decoder, gather, is_proved=bool(saved.positions))
+    return SourceStage(name, decoder, gather, is_proved=any(position.sent for position in saved.positions.values()))
 
 
 def _coverage(settings: Settings, name: str, saved: Mapping[str, bytes]) -> ExporterCoverage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, start_http_server
 
@@ -19,11 +20,16 @@ TALLIED = (*_OF_RECORDS, "zeros", "unmeasured", "exporter_gap_seconds")
 class SourceMetrics:
     """All metrics on a registry. `feeds`: the feed of each source.
 
-    `silent_after`: for each source that never ends, the silence (s) that is too long.
+    `silent_after`: for each source that never ends, the silence (s) that is too long. `least_peers`: for each source
+    of routes, how many peers must count.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, feeds: Mapping[str, str], silent_after: Mapping[str, float]
+        self,
+        registry: CollectorRegistry,
+        feeds: Mapping[str, str],
+        silent_after: Mapping[str, float],
+        least_peers: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # as in a worker
         self.registry = registry
@@ -50,12 +56,17 @@ class SourceMetrics:
         self.reconnects = self._counter("reconnects", "Connections that broke.", "reason")
         self.routes = self._counter("routes", "Routes that peers announce and withdraw, or that are left out.", "event")
         self.peers = self._gauge("peers", "Peers whose routes counted at the end of the newest bin.")
+        self.least_peers = self._gauge("least_peers", "Peers that must count; with fewer all networks are unknown.")
+        self.of_routes = frozenset(least_peers)
         self.lost = self._counter("lost_records", "Records that the broker deleted before they were read.")
         self._start(feeds, silent_after)
+        for name, number in least_peers.items():
+            self.peers.labels(name)
+            self.least_peers.labels(name).set(number)
 
     def _start(self, feeds: Mapping[str, str], silent_after: Mapping[str, float]) -> None:
         """Create every series, so that Prometheus sees its first increase."""
-        gauges = (self.lag, self.peers, self.exporters, self.silent_exporters)
+        gauges = (self.lag, self.exporters, self.silent_exporters)
         for name, feed in feeds.items():
             self.up.labels(name, feed)
             for metric in (*gauges, self.lost, *(counter for counter, _ in self.tallied())):
@@ -116,7 +127,8 @@ class SourceRecorder:
         if stage.newest is not None:
             metrics.event_time.labels(name).set(stage.newest)
         metrics.lag.labels(name).set(lag)
-        metrics.peers.labels(name).set(tally.peers)
+        if name in metrics.of_routes:
+            metrics.peers.labels(name).set(tally.peers)
         for counter, field in metrics.tallied():
             counter.labels(name).inc(getattr(tally, field) - getattr(before, field))
         if (coverage := stage.gather.coverage) is not None:

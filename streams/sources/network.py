@@ -18,7 +18,9 @@ from streams.sources.route_bins import PART, RouteBins
 
 
 class NetworkReader(Protocol):
-    """One connection to a service of others."""
+    """One connection to a service of others. `begins`: where each part begins."""
+
+    begins: Mapping[str, int]
 
     def arrivals(self) -> AsyncGenerator[Arrival, None]:
         """Yield what comes, first an arrival that shows that the service answers. Raises ConnectionLostError."""

@@ -10,6 +10,7 @@ import msgspec
 from streams.sources.records import Gap
 
 GAPS = 50  # newest gaps that a position keeps
+RESUMED = 3600  # seconds that a source that has begun may go back beyond its `backfill`
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,6 +26,14 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent: int = 0
     done: int = 0
     gaps: tuple[Gap, ...] = ()
+
+
+def oldest_of(position: Position | None, began: float, now: float, backfill: float) -> int:
+    """Return up to where a service is read back (all Unix seconds, but for `backfill`).
+
+    A source that was killed while it reads the past goes on where it was, which is by then beyond its `backfill`.
+    """
+    return int(began - backfill if position is None else now - backfill - RESUMED)
 
 
 @dataclass(slots=True)

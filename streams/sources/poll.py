@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import NamedTuple, Protocol
 
 from streams.config.network_sources import NetworkSource
 from streams.sources.link import Link
-from streams.sources.part_clock import Position
+from streams.sources.part_clock import Position, oldest_of
 from streams.sources.records import Arrival, Gap, LineRecord, RecordChunk, Remarks
 
 PART = "steps"
@@ -39,13 +39,14 @@ class PollReader:
 
     def __init__(self, service: RangeService, source: NetworkSource, link: Link, position: Position | None) -> None:
         self._service, self._link, self._late = service, link, float(source.lateness)
-        oldest = int((link.began if position is None else link.ports.now()) - float(source.backfill))
+        oldest = oldest_of(position, link.began, link.ports.now(), float(source.backfill))
         self._last = None if position is None else position.offset  # the end of the newest step with data
         self._gaps: tuple[Gap, ...] = ()
         if self._last is not None and self._last < oldest:
             self._gaps, self._last = ((self._last, oldest),), oldest
         step = service.step
         self._at = -(-(oldest if self._last is None else self._last) // step) * step
+        self.begins: Mapping[str, int] = {PART: self._at}
 
     def _due(self) -> int:
         """Return the start of the newest step that is due."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from heapq import heappop, heappush
 from pathlib import Path
@@ -16,11 +16,11 @@ from streams.sources.beacons import BeaconWatch
 from streams.sources.bgp_update import RouteChange
 from streams.sources.link import ConnectionLostError, Link, Stream
 from streams.sources.mrt import BrokenRecord
-from streams.sources.part_clock import Position
+from streams.sources.part_clock import Position, oldest_of
 from streams.sources.records import Arrival
 from streams.sources.ris_archive import TABLES, UPDATES, RisArchive
 from streams.sources.ris_messages import LiveChange, LiveError, message_of, subscription
-from streams.sources.route_bins import RouteBins
+from streams.sources.route_bins import PART, RouteBins
 
 WAITING = 1_000_000  # messages that may wait while the archive is read
 NEAR = 2 * UPDATES  # seconds behind the present from which on the stream is read, too
@@ -40,9 +40,10 @@ class RisReader:
         self._heap: list[tuple[float, int, LiveChange]] = []
         self._newest, self._arrived = 0.0, 0
         self._recent: dict[tuple[str, str], None] = {}
-        oldest = int((link.began if position is None else self._now()) - float(source.backfill))
+        oldest = oldest_of(position, link.began, self._now(), float(source.backfill))
         saved = None if position is None else position.offset
         self._from = oldest if saved is None else max(saved, oldest)
+        self.begins: Mapping[str, int] = {PART: self._from}
         if (saved or 0) < bins.made:
             bins.restart()  # what was made last did not arrive
         reached = bins.complete if bins.complete is not None else saved

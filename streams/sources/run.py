@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from streams.sources.backoff import Backoff
 from streams.sources.decoders import ROUTES, decoder_of
 from streams.sources.enrichment import enrichment_of
 from streams.sources.kafka_reader import KafkaReader, kafka_of
-from streams.sources.lines import file_chunks, file_input, route_bins_of, source_named, stage_of
+from streams.sources.lines import RouteSources, file_chunks, file_input, route_bins_of, source_named, stage_of
 from streams.sources.link import ConnectionLostError, linked
 from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.network import network_reader
@@ -41,13 +41,17 @@ MOST_DEAD = 500  # records that wait for the next transaction
 
 
 class Connected(NamedTuple):
-    """A source that is connected: what reads, decides and sends. `topic`: of its records, or `file`."""
+    """A source that is connected: what reads, decides and sends. `topic`: of its records, or `file`.
+
+    `begins`: where each part begins.
+    """
 
     stage: SourceStage
     arrivals: AsyncIterator[Arrival]
     sender: Sender
     topic: str
     lag: Callable[[], int] = lambda: 0
+    begins: Mapping[str, int] = {}
 
 
 async def transfer(
@@ -55,7 +59,11 @@ async def transfer(
 ) -> None:
     """Send what a source reads, until its end. `report` is called after each arrival."""
     stage, waiting = connected.stage, list[DeadRecord]()
+    is_new = stage.gather.begin(connected.begins)
     async for arrival in connected.arrivals:
+        if is_new:  # killed before its first measurements, the source begins at the same records again
+            await _send(connected, Due(0, []), [], None)
+        is_new = False
         for chunk in arrival.chunks:
             waiting += _dead(connected, chunk, stage.process(chunk))
         due = stage.due(arrival.idle)
@@ -195,10 +203,11 @@ class SourceRun:
         consumer = await stack.enter_async_context(consuming(kafka))
         idle_after = float(self._settings.worker.idle_after)
         reader = KafkaReader(consumer, source, self.name, idle_after, self._ports.now)
-        for part in await reader.start(partitions, saved.positions):
+        begins = await reader.start(partitions, saved.positions)
+        for part in begins:
             stage.gather.clock(part)
         self._is_connected(stage, reader.lost)
-        return Connected(stage, reader.arrivals(), sender, source.topic, reader.lag)
+        return Connected(stage, reader.arrivals(), sender, source.topic, reader.lag, begins)
 
     async def _network(
         self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, saved: SavedSource
@@ -206,8 +215,10 @@ class SourceRun:
         form = "json" if self._routes is None else ROUTES
         stage = stage_of(self._settings, self.name, decoder_of(self.name, source, form, self._enrichment), saved)
         link = await stack.enter_async_context(linked(source, self.name, self._ports, self._began))
-        arrivals = network_reader(source, link, saved.positions, self._routes).arrivals()
-        return Connected(stage, self._noting(arrivals, stage), sender, str(source.__struct_config__.tag))
+        reader = network_reader(source, link, saved.positions, self._routes)
+        arrivals = self._noting(reader.arrivals(), stage)
+        tag = str(source.__struct_config__.tag)
+        return Connected(stage, arrivals, sender, tag, begins=reader.begins)
 
     async def _noting(self, arrivals: AsyncIterator[Arrival], stage: SourceStage) -> AsyncIterator[Arrival]:
         """Yield what arrives. The first arrival shows that the source is connected."""
@@ -234,7 +245,8 @@ def run_sources(settings: Settings, names: Sequence[str], is_dry: bool, until: U
     bind, port = settings.source_metrics.bind, settings.source_metrics.port
     sources = {name: source_named(settings, name) for name in names}
     silent_after = {n: float(found.silent_after) for n, found in sources.items() if isinstance(found, WatchedSource)}
-    metrics = SourceMetrics(CollectorRegistry(), {n: found.feed for n, found in sources.items()}, silent_after)
+    peers = {n: found.routes.least_peers for n, found in sources.items() if isinstance(found, RouteSources)}
+    metrics = SourceMetrics(CollectorRegistry(), {n: found.feed for n, found in sources.items()}, silent_after, peers)
     if port and not is_dry:
         demand_port(bind, port, "source_metrics.bind, source_metrics.port")
         metrics.serve(bind, port)

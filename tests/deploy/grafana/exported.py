@@ -23,7 +23,7 @@ def other_programs() -> CollectorRegistry:
     """Return the metrics of alerts, and of a source that has read something."""
     registry = CollectorRegistry()
     AlertMetrics(registry, ("newsroom",), ("incidents",))
-    sources = SourceMetrics(registry, {"flows": "traffic"}, {"flows": 60.0})
+    sources = SourceMetrics(registry, {"flows": "traffic"}, {"flows": 60.0}, {"flows": 3})
     for seen in (sources.last_data, sources.event_time):  # unknown, so absent, until something has come
         seen.labels("flows")
     return registry

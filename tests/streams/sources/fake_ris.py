@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ class FakeRis:
     """The archive and the stream over events in order of time; `routes`: of each peer and prefix at the beginning.
 
     `faults`: what happens to the stream instead of the event of this index. `absent`: files that never come.
-    `unsent`: events that the stream loses.
+    `unsent`: events that the stream loses. `pause`: real seconds before each event.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class FakeRis:
         self.unsent: set[PeerEvent] = set()
         self.asked: list[str] = []
         self.subscriptions: list[dict[str, Any]] = []
+        self.pause = 0.0
 
     def handlers(self) -> dict[str, Any]:
         """Return what answers at which path."""
@@ -129,6 +131,7 @@ class FakeRis:
                 await self.fail(fault, request, socket)
                 if fault != "garbage":
                     return socket
+            await asyncio.sleep(self.pause)
             self.clock.reach(event.ts + 1)
             if event in self.unsent:
                 continue

@@ -23,7 +23,7 @@ from streams.sources.decoders import decoder_of
 from streams.sources.lines import stage_of
 from streams.sources.link import linked
 from streams.sources.metrics import SourceMetrics
-from streams.sources.part_clock import Position
+from streams.sources.part_clock import RESUMED, Position
 from streams.sources.positions import SavedSource
 from streams.sources.run import SourceRun
 from streams.sources.until import until_named
@@ -49,6 +49,7 @@ class FakeAtlas:
     """The stream and the API over a list of events `(ts, probe, up, asn)`.
 
     `faults`: what happens to the stream instead of the event of this index, and seconds that then go by unsent.
+    `pause`: real seconds before each event.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class FakeAtlas:
         self.clock, self.events, self.faults, self.subscriptions = clock, events, faults, 0
         self.probes: dict[str, list[dict[str, Any]]] = {"1": [], "2": []}
         self.asked: list[tuple[int, int]] = []
+        self.pause = 0.0
 
     async def stream(self, request: web.Request) -> web.WebSocketResponse:
         """Send what happens from now on, in order of time, with a duplicate now and then."""
@@ -72,6 +74,7 @@ class FakeAtlas:
             if fault := self.faults.pop(at, None):
                 await self.fail(fault, request, socket)
                 return socket
+            await asyncio.sleep(self.pause)
             self.clock.reach(event[0])
             for _ in range(1 + (at % 50 == 0)):
                 await socket.send_json(["atlas_probestatus", self.message(event)])
@@ -209,13 +212,14 @@ async def test_who_is_up_is_said_at_the_start(capfdbinary: pytest.CaptureFixture
 async def test_a_gap_beyond_the_history_is_recorded(tmp_path: Path) -> None:
     """Nothing is made up for it; at its end the source says who is up and who is not; the position keeps it."""
     fake = FakeAtlas(VirtualClock(NOON), [(NOON - 100, 7, True, 1103)], {})
-    since = {"asn_v4": 1103, "status_since": MIDNIGHT - 60}
+    oldest = MIDNIGHT - RESUMED  # a source that has begun goes an hour further back than its `backfill`
+    since = {"asn_v4": 1103, "status_since": oldest - 60}
     fake.probes = {"1": [{"id": 8, **since}], "2": [{"id": 6, **since}]}
     async with serving(fake.handlers()) as address:
         settings = settings_at(address, tmp_path)
         source = settings.sources["atlas"]
         assert isinstance(source, AtlasSource)
-        position = Position(offset=MIDNIGHT - 500, sent=MIDNIGHT - 600, done=MIDNIGHT - 500)
+        position = Position(offset=oldest - 500, sent=oldest - 600, done=oldest - 500)
         stage = stage_of(settings, "atlas", decoder_of("atlas", source, "json"), SavedSource({PART: position}))
         async with linked(source, "atlas", fake.clock.ports(), NOON) as link:
             arrivals = AtlasReader(source, link, position).arrivals()
@@ -224,9 +228,9 @@ async def test_a_gap_beyond_the_history_is_recorded(tmp_path: Path) -> None:
     (chunk,) = arrival.chunks
     stage.process(chunk)
     found = [json.loads(line) for record in chunk.records for line in (record.value or b"").splitlines()]
-    assert [(e["timestamp"], e["probe"], e["up"]) for e in found] == [(MIDNIGHT - 1, 8, True), (MIDNIGHT - 1, 6, False)]
+    assert [(e["timestamp"], e["probe"], e["up"]) for e in found] == [(oldest - 1, 8, True), (oldest - 1, 6, False)]
     assert stage.tally.gap_seconds == 500
-    assert stage.gather.send(0)[PART].gaps == ((MIDNIGHT - 500, MIDNIGHT),)
+    assert stage.gather.send(0)[PART].gaps == ((oldest - 500, oldest),)
 
 
 @pytest.mark.parametrize(

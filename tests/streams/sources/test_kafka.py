@@ -65,7 +65,7 @@ class SourceCluster:
         """Return all measurements that are committed, each as a text, with how often it is there."""
         found: Counter[str] = Counter()
         for number in range(2):
-            for record in self.cluster.records(self.kafka.measurements, number):
+            for record in self.cluster.records(self.kafka.measurements, number, is_committed=True):
                 values = json.loads(record.value)
                 values = values if isinstance(values, list) else [values]
                 assert record.key.decode() == f"asn/{values[0]['asn']}"

@@ -90,7 +90,7 @@ def settings_at(address: str, folder: Path, more: str = "") -> Path:
 async def read(fake: FakeRis, folder: Path, until: str, more: str = "") -> SourceMetrics:
     """Run the source against a server, printing, to a number or a time."""
     async with serving(fake.handlers()) as address:
-        metrics = SourceMetrics(CollectorRegistry(), {"ris": "bgp"}, {})
+        metrics = SourceMetrics(CollectorRegistry(), {"ris": "bgp"}, {}, {"ris": 3})
         settings = load(settings_at(address, folder, more), {})
         run = SourceRun(settings, "ris", True, until_named(until), fake.clock.ports(), metrics)
         await asyncio.wait_for(run.run(), 100)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from contextlib import suppress
+from fcntl import LOCK_EX, flock
+from pathlib import Path
 from random import Random
 
 from streams.sources.ports import SourcePorts
+
+_TIME = struct.Struct("<d")
 
 
 class VirtualClock:
@@ -48,3 +53,31 @@ class VirtualClock:
     def ports(self, seed: int = 1) -> SourcePorts:
         """Return the clock as a source takes it."""
         return SourcePorts(self.now, Random(seed), self.sleep, self.timeout)
+
+
+class SharedClock(VirtualClock):
+    """A clock of several processes, in a file: it outlives a process that is killed, and never goes back."""
+
+    def __init__(self, file: Path, now: float = 0.0) -> None:
+        if not file.exists():
+            file.write_bytes(bytes(8))
+        self._file = file
+        super().__init__(now)
+
+    @property
+    def time(self) -> float:
+        """The time of all processes."""
+        return self._moved(0.0)
+
+    @time.setter
+    def time(self, time: float) -> None:
+        self._moved(time)
+
+    def _moved(self, time: float) -> float:
+        """Go on to a time, unless it is past; return the time."""
+        with self._file.open("r+b") as file:
+            flock(file, LOCK_EX)
+            found = max(time, float(_TIME.unpack(file.read(8))[0]))
+            file.seek(0)
+            file.write(_TIME.pack(found))
+            return found

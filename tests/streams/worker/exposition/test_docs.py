@@ -85,7 +85,7 @@ def test_the_table_of_the_delivery_is_what_it_exports(delivery: str) -> None:
 
 def test_the_table_of_sources_is_what_they_export() -> None:
     """Same names, types, labels and numbers of series; promtool finds nothing to complain about."""
-    metrics = SourceMetrics(CollectorRegistry(), {"a": "f", "b": "g"}, {"a": 1.0, "b": 2.0})
+    metrics = SourceMetrics(CollectorRegistry(), {"a": "f", "b": "g"}, {"a": 1.0, "b": 2.0}, {"a": 3, "b": 3})
     for name in ("a", "b"):
         metrics.last_data.labels(name).set(1.0)
         metrics.event_time.labels(name).set(1.0)
