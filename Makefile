@@ -97,8 +97,8 @@ bench-sources: $(STAMP)  ## flows of goflow2 and routes a CPU second
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 lock: $(STAMP)  ## all lock files anew; UPGRADE=--upgrade
 	$(BIN)/python -m pip install --quiet --group audit
-	$(BIN)/$(LOCK) pyproject.toml -o requirements.lock $(UPGRADE)
-	$(BIN)/$(LOCK) pyproject.toml --extra embedded --extra bench --extra plot --extra card --extra parquet --extra protobuf --group dev -o requirements-dev.lock $(UPGRADE)
+	$(BIN)/$(LOCK) pyproject.toml --extra card --extra holidays -o requirements.lock $(UPGRADE)
+	$(BIN)/$(LOCK) pyproject.toml --extra embedded --extra bench --extra plot --extra card --extra holidays --extra parquet --extra protobuf --group dev -o requirements-dev.lock $(UPGRADE)
 	$(BIN)/$(LOCK) --group pyproject.toml:build -o requirements-build.lock $(UPGRADE)
 
 audit: $(STAMP)  ## known weaknesses of what is locked
@@ -130,7 +130,7 @@ $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 with venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[embedded,bench,plot,card,parquet,protobuf]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,bench,plot,card,holidays,parquet,protobuf]' --group dev
 	touch $@
 
 clean:  ## everything that make has made

@@ -1,4 +1,7 @@
-"""`ebbtide calendar add|list|remove|import`: the outages that are expected, in the topic of the calendar."""
+"""`ebbtide calendar add|list|remove|import`: the outages that are expected, in the topic of the calendar.
+
+`ebbtide calendar holidays` prints public holidays, which are no entries.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from schemas.calendar import CalendarEntry, Only, Period, encode, entry_of, named
-from schemas.entities import EXAMPLES, entity_named
+from schemas.entities import EXAMPLES, country_code, entity_named
 from schemas.rejections import one_line
 from schemas.times import format_time, parse_time, time_named
 from streams.cli.calendar_ics import ImportDefaults, read_ics
@@ -22,6 +25,7 @@ from streams.cli.common import print_lines, print_rows, settings_of, with_reason
 from streams.cli.ics_recurrence import ImportWindow
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, UsageError
+from streams.config.holidays import demand_holidays, holidays_of
 from streams.config.settings import Settings
 from streams.worker.calendar_topic import read, write
 
@@ -32,7 +36,7 @@ HEADER = f"{'id':16}  {'starts (UTC)':20}  {'ends (UTC)':20}  {'from':8}  what"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the actions of the command, with the arguments of each."""
-    names = parser.add_subparsers(required=True, metavar="add|list|remove|import")
+    names = parser.add_subparsers(required=True, metavar="add|list|remove|import|holidays")
     for name, (action, text, add) in _ACTIONS.items():
         subparser = names.add_parser(name, help=text, description=text)
         subparser.add_argument("--settings", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="settings file")
@@ -115,6 +119,21 @@ def _import(arguments: Namespace, settings: Settings, now: float) -> None:
         raise InputError(f"{arguments.file}: {len(found.faults)} events could not be imported")
 
 
+def _holidays(arguments: Namespace, settings: Settings, now: float) -> None:
+    """Print the public holidays of countries in a year: of the arguments, else of the settings."""
+    countries = arguments.country or settings.holidays.countries
+    if not countries:
+        raise UsageError("name countries, such as IR, or list them in `holidays.countries`")
+    demand_holidays(countries)
+    year = datetime.fromtimestamp(now, UTC).year if arguments.year is None else arguments.year
+    found = [holiday for country in countries for holiday in holidays_of(country, year)]
+    print_lines(
+        f"{holiday.country}  {holiday.day}  {format_time(holiday.starts)}  {format_time(holiday.ends)}  "
+        f"{one_line(holiday.name)}"
+        for holiday in sorted(found, key=lambda holiday: (holiday.starts, holiday.country, holiday.name))
+    )
+
+
 def _line(entry: CalendarEntry, source: str = "topic") -> str:
     facets = "".join(f" {name}={value}" for name, value in named(entry.facets))
     text = f"{', '.join(entry.entities)}{facets}{': ' if entry.note else ''}{entry.note}"
@@ -170,9 +189,23 @@ def _import_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the entries, write nothing")
 
 
+def _holidays_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "country",
+        nargs="*",
+        type=with_reason(country_code),
+        metavar="COUNTRY",
+        help="such as IR (default: the settings)",
+    )
+    parser.add_argument(
+        "--year", type=int, choices=range(1970, 2101), metavar="YEAR", help="1970 to 2100 (default: this year)"
+    )
+
+
 _ACTIONS: dict[str, tuple[Callable[[Namespace, Settings, float], None], str, Callable[[ArgumentParser], None]]] = {
     "add": (_add, "Add an entry.", _add_arguments),
     "list": (_list, "Print the entries of the settings and of the topic.", _list_arguments),
     "remove": (_remove, "Remove entries of the topic.", _remove_arguments),
+    "holidays": (_holidays, "Print public holidays, which pages show and which suppress nothing.", _holidays_arguments),
     "import": (_import, "Add the events of an iCalendar file.", _import_arguments),
 }

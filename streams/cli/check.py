@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> None:
     """Print what is right, and each fault with where it is. Raises FaultsError when there is one."""
     path = arguments.settings or DEFAULT_SETTINGS
     faults, settings = faults_of(path, os.environ)
-    parts = [_metadata, _sources, _receivers(arguments.reach), *([] if arguments.offline else [_broker])]
+    parts = [_metadata, _holidays, _sources, _receivers(arguments.reach), *([] if arguments.offline else [_broker])]
     if settings is not None:
         shown = parts if faults else [_feeds, *parts]  # a faulty feed was named already
         faults += chain.from_iterable(_faults(part, settings) for part in shown)
@@ -59,6 +59,15 @@ def _metadata(settings: Settings) -> Iterator[str]:
 
     count = Register(settings.metadata.path).size if settings.metadata.path else 0
     yield f"metadata: {f'{count:,} entities' if settings.metadata.path else 'none (metadata.file)'}"
+
+
+def _holidays(settings: Settings) -> Iterator[str]:
+    from streams.config.holidays import demand_holidays
+
+    countries = settings.holidays.countries
+    demand_holidays(countries)
+    if countries:
+        yield f"holidays: of {', '.join(countries)}"
 
 
 def _sources(settings: Settings) -> Iterator[str]:

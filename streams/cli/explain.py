@@ -25,6 +25,7 @@ from streams.cli.common import (
 from streams.cli.detect import in_order
 from streams.cli.explain_worker import WorkerAnswer, explain_worker, found_in_worker
 from streams.config.errors import UsageError
+from streams.config.holidays import demand_holidays
 from streams.evaluation.explain import Question, explain, report
 from streams.evaluation.explain_json import json_lines
 from streams.evaluation.plot import demand_matplotlib, form_of, write_plot
@@ -85,6 +86,7 @@ def _explain_files(arguments: Namespace, question: Question) -> None:
             show(tally.received)
 
         settings = settings_of(arguments)
+        demand_holidays(settings.holidays.countries)
 
         def read(files: Sequence[str]) -> Iterable[list[bytes]]:
             return in_order(files, settings, arguments.as_is)

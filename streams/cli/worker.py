@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from streams.cli.common import settings_of
+from streams.config.holidays import demand_holidays
 from streams.worker.run import run_worker
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -17,4 +18,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Run a worker until it is interrupted."""
-    run_worker(settings_of(arguments), arguments.log_level.upper())
+    settings = settings_of(arguments)
+    demand_holidays(settings.holidays.countries)
+    run_worker(settings, arguments.log_level.upper())

@@ -18,6 +18,7 @@ from streams.config.alerts import AlertsSettings
 from streams.config.area_spec import combination
 from streams.config.canonical import canonical
 from streams.config.durations import seconds
+from streams.config.holidays import HolidaysSettings
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.limits import FIXED, Limits, LimitsSettings, Memory, limits_of
 from streams.config.receivers import AnyReceiver
@@ -241,6 +242,7 @@ class Settings(Section, frozen=True):
     metrics: MetricsSettings = MetricsSettings()
     metadata: MetadataSettings = MetadataSettings()
     calendar: tuple[ExpectedSettings, ...] = ()
+    holidays: HolidaysSettings = HolidaysSettings()
     alerts: AlertsSettings = AlertsSettings()
     feeds: dict[Name, FeedSettings] = msgspec.field(default_factory=dict)
     source_metrics: SourceMetricsSettings = SourceMetricsSettings()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from schemas.incident import Incident
 from schemas.rejections import one_line
 from streams.config.errors import EbbtideError, UsageError
+from streams.config.holidays import Holiday, holidays_at
 from streams.config.line_files import read_chunks
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import FeedSettings, Settings
@@ -21,6 +22,7 @@ from streams.evaluation.explain_text import sentences, table
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.feed import Feed
+from streams.pipeline.incidents.headline import country_name
 from streams.pipeline.process import Tally
 from streams.pipeline.shard import Shard
 
@@ -54,10 +56,11 @@ class View(NamedTuple):
 
 
 class ExplainAnswer(NamedTuple):
-    """What answers a question: the bins of each series, and the incidents of the entity at that time."""
+    """What answers a question: the bins of each series, and the incidents and public holidays at that time."""
 
     views: list[View]
     incidents: list[Incident]
+    holidays: Sequence[Holiday] = ()
 
 
 def explain(
@@ -89,7 +92,15 @@ def explain(
     incidents = of_entity(newest.values(), question.entity, question.feed)
     start, end = _around(histories, question.at, incidents)
     views = [_view(settings, history, start, end, question.bins) for history in histories]
-    return ExplainAnswer(views, [incident for incident in incidents if lasts(incident, start, end)])
+    shown = [incident for incident in incidents if lasts(incident, start, end)]
+    return ExplainAnswer(views, shown, _holidays(settings, question.entity, shown, start))
+
+
+def _holidays(settings: Settings, entity: str, incidents: Sequence[Incident], time: float) -> list[Holiday]:
+    """Return the public holidays at a time in the country of an entity, or in those of its incidents."""
+    own = [] if entity.startswith("asn/") else [entity.partition("/")[2][:2]]
+    countries = {*own, *(code for incident in incidents for code in incident.scope.countries)}
+    return holidays_at(countries.intersection(settings.holidays.countries), time)
 
 
 def _feeds(settings: Settings, feed: str | None) -> list[str]:
@@ -165,3 +176,6 @@ def report(answer: ExplainAnswer, question: Question) -> Iterator[str]:
     for incident in answer.incidents:
         yield ""
         yield from incident_sentences(incident)
+    for holiday in answer.holidays:
+        yield ""
+        yield f"{holiday.day} is a public holiday in {country_name(holiday.country)}: {one_line(holiday.name)}."

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.times import parse_time
+from streams.config.holidays import Holiday, holidays_at
 from streams.worker.web.aside import aside
 from streams.worker.web.axes import Mark, level_marks, time_marks
 from streams.worker.web.bins import Bands, bands, rounded, total
@@ -51,7 +52,8 @@ class Item(NamedTuple):
 
     `chart`: None when no bin is kept; `duration`: seconds from its start to its end, or to the newest event time of
     its feeds, of a feed's fault by the clock on the wall; `name`: of its entity in the metadata, None when it has none;
-    `day`: a chart of the last day, beside large charts alone, None when no hour is kept or the bins reach back as far.
+    `day`: a chart of the last day, beside large charts alone, None when no hour is kept or the bins reach back as far;
+    `holidays`: public holidays in its countries when it began, of the countries in the settings.
     """
 
     value: Outage | Incident
@@ -59,6 +61,7 @@ class Item(NamedTuple):
     duration: float
     name: str | None
     day: Chart | None = None
+    holidays: Sequence[Holiday] = ()
 
 
 class ItemBuilder:
@@ -72,12 +75,17 @@ class ItemBuilder:
         members = members_of(self.state, values)
         charts = [self._charts(value, chosen, size) for value, chosen in zip(values, members, strict=True)]
         return [
-            Item(value, chart, self._duration(value), self._name(value), day)
+            Item(value, chart, self._duration(value), self._name(value), day, self._holidays(value))
             for value, (chart, day) in zip(values, charts, strict=True)
         ]
 
     def _name(self, value: Outage | Incident) -> str | None:
         return self.state.name_of(value.entity) if isinstance(value, Outage) else None
+
+    def _holidays(self, value: Outage | Incident) -> Sequence[Holiday]:
+        countries = value.scope.countries if isinstance(value, Incident) else [value.country]
+        shown = set(self.state.settings.holidays.countries).intersection(countries)
+        return holidays_at(shown, parse_time(value.started_at)) if shown else ()
 
     def _charts(
         self, value: Outage | Incident, members: Sequence[Outage], size: Size
