@@ -254,8 +254,8 @@ class Worker:
         return self.error_file.read_text(errors="replace")
 
     def complaints(self) -> list[str]:
-        """Return the lines of standard error, without what a group that changes has said."""
-        usual = ("Marking the coordinator dead", "because it is rebalancing", "Recovery rebalancing again")
+        """Return the lines of standard error, without its start and end and what a group that changes has said."""
+        usual = ("[INFO]", "Marking the coordinator dead", "because it is rebalancing", "Recovery rebalancing again")
         return [line for line in self.errors().splitlines() if not any(text in line for text in usual)]
 
     def output(self) -> bytes:

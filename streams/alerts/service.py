@@ -122,8 +122,13 @@ class AlertService:
         effects = self._dispatcher.record_outcome(name, job, outcome, now, self._ports.rng)
         self._write(name, effects)
         self._ports.metrics.record_outcome(name, outcome, now)
+        extra = {"fields": {"receiver": name, "ids": [item.id for item in job.items], "result": outcome.result}}
         if outcome.detail:
-            LOG.warning("receiver %s: %s: %s", name, outcome.reason or "delivered to others", outcome.detail)
+            text = "receiver %s: %s: %s"
+            LOG.warning(text, name, outcome.reason or "delivered to others", outcome.detail, extra=extra)
+        else:
+            actions = ", ".join(f"{item.action} {item.id}" for item in job.items)
+            LOG.debug("receiver %s: %s: %s", name, outcome.result, actions, extra=extra)
 
     def _write(self, name: str, effects: Effects) -> None:
         if effects.states or effects.dead_letters:

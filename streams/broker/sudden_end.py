@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
+
+from streams.config.logs import say
 
 
 def die(text: str) -> None:
     """End the process at once, without sending what is still in a buffer, as an orderly shutdown would."""
-    sys.stderr.write(f"ebbtide: {text}\n")
-    sys.stderr.flush()
+    say(text, logging.ERROR)
     os._exit(1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ from streams.cli.ics_recurrence import ImportWindow
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, UsageError
 from streams.config.holidays import demand_holidays, holidays_of
+from streams.config.logs import say
 from streams.config.settings import Settings
 from streams.worker.calendar_topic import read, write
 
@@ -95,7 +95,8 @@ def _list(arguments: Namespace, settings: Settings, now: float) -> None:
         (entry for entry in both if arguments.all or _is_ahead(entry, entry.entry_id in fixed, now)),
         key=lambda entry: (entry.starts, entry.entry_id),
     )
-    sys.stderr.writelines(f"ebbtide: {fault}\n" for fault in found.faults)
+    for fault in found.faults:
+        say(fault)
     if arguments.json:
         print_rows(map(encode, shown))
         return
@@ -114,7 +115,8 @@ def _import(arguments: Namespace, settings: Settings, now: float) -> None:
     given = ImportDefaults(arguments.entity, _facets(arguments), arguments.timezone)
     found = read_ics(read_bounded(arguments.file, MAX_FILE), str(arguments.file), ImportWindow(moment, until), given)
     print_lines(map(_line, found.entries) if arguments.dry_run else _put(settings, found.entries, now))
-    sys.stderr.writelines(f"ebbtide: {line}\n" for line in [*found.remarks, *found.faults])
+    for line in [*found.remarks, *found.faults]:
+        say(line)
     if found.faults:
         raise InputError(f"{arguments.file}: {len(found.faults)} events could not be imported")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
@@ -18,6 +19,7 @@ from schemas.times import format_time, time_named
 from streams.cli.tables import summary
 from streams.config.errors import UsageError
 from streams.config.loader import load_or_default
+from streams.config.logs import say
 from streams.config.secret import Secret
 from streams.config.settings import Settings, token_of
 
@@ -140,12 +142,12 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def print_note(text: str) -> None:
     """Write a line to standard error that is no result: a warning, or what was done on the way."""
-    sys.stderr.write(f"ebbtide: {printable(text)}\n")
+    say(printable(text))
 
 
 def print_summary(counts: dict[str, int]) -> None:
     """Write counts to standard error, as one line."""
-    sys.stderr.write(f"{summary(counts)}\n")
+    say(summary(counts), logging.INFO, prefix="", fields=counts)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "demo": ("ebbtide demo", "ebbtide demo --keep"),
     "init": ("ebbtide init --feed reach:ratio:5m",),
     "check": ("ebbtide check", "ebbtide check --offline --settings staging.toml"),
-    "worker": ("ebbtide worker --log-level info",),
+    "worker": ("ebbtide worker", "ebbtide worker --log-format json"),
     "alerts": ("ebbtide alerts", "ebbtide alerts test noc", "ebbtide alerts --dry-run --once"),
     "replay": ("ebbtide replay day.jsonl.gz --speed 60",),
     "record": ("ebbtide record day.jsonl.gz --since 2026-12-01",),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from streams.cli.examples import EXIT_CODES, epilog
+from streams.cli.log_options import add_log_arguments, log_of
 from streams.config.errors import EbbtideError
 
 INTERRUPTED = 130
@@ -61,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     named = next((word for word in words if not word.startswith("-")), "")
     arguments = parser({named} & COMMANDS.keys()).parse_args(words)
+    with log_of(arguments):
+        return _end_of(arguments)
+
+
+def _end_of(arguments: Namespace) -> int:
+    """Run a command and return its exit code."""
     try:
         arguments.command(arguments)
     except EbbtideError as error:
@@ -75,7 +82,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(text: str, code: int) -> int:
-    sys.stderr.write(f"ebbtide: {text}\n")
+    import logging
+
+    from streams.config.logs import say
+
+    say(text, logging.ERROR)
     return code
 
 
@@ -99,3 +110,4 @@ def _complete(subparser: ArgumentParser, command: Command) -> None:
     subparser.set_defaults(command=command.run)
     subparser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: ./ebbtide.toml)")
     command.add_arguments(subparser)
+    add_log_arguments(subparser)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from streams.cli.common import settings_of
 from streams.config.errors import InputError, UsageError
+from streams.config.logs import say
 from streams.config.metadata import MAX_FILE, MetadataRow
 from streams.sources.as_tables import AsTable, as_csv, merged, read_table
 
@@ -38,8 +39,8 @@ def run(arguments: Namespace) -> None:
         raise UsageError(f"{output}: would be larger than {MAX_FILE >> 20} MiB")
     _replace(output, text)
     for file, table in zip(arguments.files, tables, strict=True):
-        sys.stderr.write(f"{file}: {_line(table)}\n")
-    sys.stderr.write(f"{output}: {_total(rows)}\n")
+        say(f"{file}: {_line(table)}", logging.INFO, prefix="")
+    say(f"{output}: {_total(rows)}", logging.INFO, prefix="")
 
 
 def _replace(file: Path, content: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
@@ -16,6 +15,7 @@ from schemas.outage import Outage
 from schemas.rejections import one_line
 from schemas.remark import Remark
 from streams.config.errors import EbbtideError
+from streams.config.logs import say
 from streams.config.secret import Secret
 from streams.http_client import Answer, RequestPolicy, UnreachableError, request
 
@@ -70,13 +70,7 @@ def _whole_body(answer: Answer) -> bytes:
     return answer.body
 
 
-def _print_warning(text: str) -> None:
-    sys.stderr.write(f"ebbtide: {text}\n")
-
-
-def fetch_outages(
-    url: str, token: Secret | None = None, warn: Warn = _print_warning, filters: Filters = ()
-) -> list[Outage]:
+def fetch_outages(url: str, token: Secret | None = None, warn: Warn = say, filters: Filters = ()) -> list[Outage]:
     """Return the outages of a worker that match the parameters `filters`, each once. Raises as `_fetch_all` does."""
     found = _fetch_all(url, "outages", Outage, token, warn, filters)
     return list({outage.outage_id: outage for outage in found}.values())
@@ -85,7 +79,7 @@ def fetch_outages(
 def fetch_incidents(
     url: str,
     token: Secret | None = None,
-    warn: Warn = _print_warning,
+    warn: Warn = say,
     filters: Filters = (),
     remarks: list[Remark] | None = None,
 ) -> list[Incident]:

@@ -73,7 +73,12 @@ def _checked(values: dict[str, Any], text: str, path: Path | None, overlaid: Map
 
 def load_or_default(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a file, else of `ebbtide.toml` in the current folder if it exists, else the defaults."""
-    return load(path or (DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None), environ)
+    return load(path or default_file(), environ)
+
+
+def default_file() -> Path | None:
+    """Return `ebbtide.toml` if it is in the current folder."""
+    return DEFAULT_SETTINGS if DEFAULT_SETTINGS.exists() else None
 
 
 def _read(path: Path) -> str:

@@ -130,6 +130,7 @@ class SourceRun:
         backoff = Backoff(self._ports.rng)
         while True:
             self._data_from = self._data_to = self._ports.now()
+            LOG.debug("source %s: connecting", self.name, extra={"fields": {"source": self.name}})
             try:
                 await self._once()
                 return
@@ -144,7 +145,8 @@ class SourceRun:
         reason, asked = (error.reason, error.retry_after) if isinstance(error, ConnectionLostError) else ("broker", 0.0)
         self._recorder.disconnected(reason)
         wait = max(asked, backoff.next(self._data_to - self._data_from))
-        LOG.warning("source %s: %s; connecting again in %.1f s", self.name, error, wait)
+        extra = {"fields": {"source": self.name, "reason": reason}}
+        LOG.warning("source %s: %s; connecting again in %.1f s", self.name, error, wait, extra=extra)
         await self._ports.sleep(wait)
 
     async def _once(self) -> None:

@@ -28,6 +28,7 @@ from streams.worker.exposition.state_metrics import StateMetrics
 from streams.worker.metrics import Metrics
 from streams.worker.publisher import Publisher
 from streams.worker.routes import add_pages
+from streams.worker.start_lines import StartLine
 from streams.worker.watchdog import Watchdog
 from streams.worker.web.access import application_options
 from streams.worker.web.limits import LimitedRunner
@@ -115,10 +116,13 @@ def _add_agents(app: faust.App, worker: Worker) -> None:
     async def _hear(stream: Any) -> None:  # noqa: ANN401
         await _run_clock(worker, stream)
 
+    started = StartLine(worker)
+
     @app.timer(TICK, name="tick")  # type: ignore[untyped-decorator]
     async def _tick() -> None:
         if not app.rebalancing and not app.in_recovery:
             await worker.tick()
+            started.look()
 
 
 def _add_signals(app: faust.App, worker: Worker, table: Any) -> None:  # noqa: ANN401

@@ -28,6 +28,10 @@ class ClientLines(logging.Handler):
         self._clock, self._count, self._example, self._since = clock, 0, "", clock()
         self._counting = Lock()
 
+    def createLock(self) -> None:  # noqa: N802 - as in logging.Handler
+        """Have no lock: with it in hand, the log of another thread could not be passed on."""
+        self.lock = None
+
     def install(self) -> None:
         """Take the lines of the libraries in place of the root logger."""
         for name in LIBRARIES:

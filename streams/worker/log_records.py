@@ -38,6 +38,8 @@ def without_secrets(make: Make, secrets: Iterable[Secret | None]) -> Make:
             text = made.getMessage()
             if any(form in text for form in forms):
                 made.msg, made.args = _masked(text, forms), ()
+        if made.exc_info:
+            made.exc_text = _masked(logging.Formatter().formatException(made.exc_info), forms)
         return made
 
     return record

@@ -6,7 +6,6 @@ import ctypes
 import gc
 import logging
 import os
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from streams.broker.faust_check import check_faust
 from streams.broker.faust_patches import StoppableWorker
 from streams.broker.security import kafka_secrets
 from streams.config.errors import SettingsError, UsageError
+from streams.config.logs import say
 from streams.config.ports import demand_port, free_port
 from streams.config.reference_data import reference_data_of
 from streams.config.settings import Settings, token_of
@@ -29,6 +29,7 @@ from streams.worker.app import build
 from streams.worker.file_limit import raise_file_limit
 from streams.worker.line_limit import LineLimit
 from streams.worker.log_records import without_secrets, without_trace
+from streams.worker.start_lines import LOG, say_start
 from streams.worker.web.access import exposed
 
 STOP_SECONDS = 9.0
@@ -37,10 +38,10 @@ KEPT = 1 << 25  # bytes of freed memory that the C library keeps; a fetch has a 
 
 
 class Runner(StoppableWorker):
-    """Faust's worker without its spinner on standard output. It saves and acknowledges before it stops."""
+    """Faust's worker without its own log and its spinner. It saves and acknowledges before it stops."""
 
-    def __init__(self, app: faust.App, log_level: str) -> None:
-        super().__init__(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
+    def __init__(self, app: faust.App) -> None:
+        super().__init__(app, quiet=True, override_logging=False)
         # The spinner writes control codes, and formats every debug message of every library.
         self.spinner = None
 
@@ -50,15 +51,17 @@ class Runner(StoppableWorker):
         app = self.app
         if not (self.should_stop or app.should_stop or app.rebalancing or app.in_recovery):
             await app.ebbtide.finish()
+        is_first = not self.should_stop
         await super().stop()
+        if is_first:
+            LOG.info("stopped")
 
 
 def _end_anyway() -> None:
     """End the process after `STOP_SECONDS`: a broker that hangs must not delay it, and nothing is lost."""
 
     def give_up() -> None:
-        sys.stderr.write(f"ebbtide: not ended after {STOP_SECONDS:g} s: what was not saved will be read again\n")
-        sys.stderr.flush()
+        say(f"not ended after {STOP_SECONDS:g} s: what was not saved will be read again", logging.ERROR)
         os._exit(1)
 
     timer = threading.Timer(STOP_SECONDS, give_up)
@@ -66,19 +69,23 @@ def _end_anyway() -> None:
     timer.start()
 
 
-def run_worker(settings: Settings, log_level: str) -> None:
-    """Run a worker until a signal stops it. Raises an EbbtideError when it cannot start; ends with SystemExit."""
+def run_worker(settings: Settings, file: Path | None) -> None:
+    """Run a worker with the settings of a file until a signal stops it; ends with SystemExit.
+
+    Raises an EbbtideError when it cannot start.
+    """
     if not settings.feeds:
         raise UsageError("the settings name no feeds: a worker has nothing to watch")
     check_faust()
+    _settle_log(settings)
     raise_file_limit()
     if warning := exposed(settings.web):
-        sys.stderr.write(f"ebbtide: {warning}\n")
+        say(warning)
     settings = _listening(settings)
     partitions, started = topics.check(settings.kafka), topics.described(settings.kafka)
     topics.demand_permissions(settings.kafka)
     if warning := installation.record(installation.of_workers(settings)):
-        sys.stderr.write(f"ebbtide: {warning}\n")
+        say(warning)
     # The topic decides how many partitions there are, not the settings.
     settings = msgspec.structs.replace(settings, kafka=msgspec.structs.replace(settings.kafka, partitions=partitions))
     data_dir, reference = _directory(settings.worker.data_dir), reference_data_of(settings)
@@ -86,7 +93,6 @@ def run_worker(settings: Settings, log_level: str) -> None:
     app = build(settings, partitions, data_dir, reference)
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_not_a_retry)
     logging.getLogger("asyncio").addFilter(_not_logged_before)
-    _settle_log(settings)
     settle_memory()
     app.log_guard.resets = {TP(*part): offset for part, offset in topics.offsets_of_reset(settings.kafka).items()}
     app.log_guard.topic_ids = {name: topic.topic_id for name, topic in started.items()}
@@ -94,7 +100,8 @@ def run_worker(settings: Settings, log_level: str) -> None:
     app.watchdog.start()
     calendar_topic.follow(settings.kafka, reference.calendar, found)
     app.ebbtide.topic_events.follow()
-    Runner(app, log_level).execute_from_commandline()
+    say_start(settings, file)
+    Runner(app).execute_from_commandline()
 
 
 def _listening(settings: Settings) -> Settings:
@@ -103,9 +110,7 @@ def _listening(settings: Settings) -> Settings:
     demand_port(web.bind, web.port, "web.bind, web.port")
     if web.port:
         return settings
-    web = msgspec.structs.replace(web, port=free_port(web.bind))
-    sys.stderr.write(f"ebbtide: web.port 0: the pages are at {web.address}\n")
-    return msgspec.structs.replace(settings, web=web)
+    return msgspec.structs.replace(settings, web=msgspec.structs.replace(web, port=free_port(web.bind)))
 
 
 def settle_memory() -> None:

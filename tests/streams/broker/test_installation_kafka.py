@@ -169,7 +169,7 @@ def test_another_installation_is_refused(kafka: ApacheKafka, tmp_path: Path, sta
         assert first.run("topics", "--claim").returncode == 0
         again = first.worker()
         again.wait_ready()
-        assert (again.stop(), again.errors()) == (0, "")
+        assert (again.stop(), again.complaints()) == (0, [])
 
 
 def test_other_feeds(kafka: ApacheKafka, tmp_path: Path, stack: ExitStack) -> None:
@@ -188,7 +188,7 @@ def test_other_feeds(kafka: ApacheKafka, tmp_path: Path, stack: ExitStack) -> No
     worker = cluster.worker()
     worker.wait_ready()
     assert worker.stop() == 0
-    assert worker.errors() == "ebbtide: other feeds than at the start before (gone, with their state: more)\n"
+    assert worker.complaints() == ["ebbtide: other feeds than at the start before (gone, with their state: more)"]
     cluster.feeds = feed(tmp_path / "other.toml", "probes")
     line = b"kafka.app_id feeds.ebbtide is an installation with the feeds atlas, and none of probes: set `kafka.prefix`"
     assert line in _refused(cluster, "worker")

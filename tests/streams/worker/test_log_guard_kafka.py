@@ -353,5 +353,5 @@ def test_more_partitions(cluster: Cluster) -> None:
     assert worker.stop() == 0
     second = cluster.worker()
     assert second.process.wait(60) == 1
-    (line,) = second.errors().splitlines()
+    (line,) = second.complaints()
     assert "has 1 partitions" in line and "keys have moved" in line

@@ -37,6 +37,17 @@ def test_a_secret_in_a_message_is_masked(form: object) -> None:
     assert "word" not in made.getMessage()
 
 
+def test_a_secret_in_a_traceback_is_masked() -> None:
+    """An error of a library may quote what it sent."""
+    make = without_secrets(logging.LogRecord, [Secret(PASSWORD)])
+    try:
+        raise ValueError(f"refused: {PASSWORD}")
+    except ValueError as error:
+        made = make("kafka", logging.ERROR, "x.py", 1, "failed", (), (type(error), error, error.__traceback__))
+    text = logging.Formatter().format(made)
+    assert "ValueError: refused: ***" in text and "word" not in text
+
+
 def test_other_messages_stay_as_they_are() -> None:
     """A message without a secret keeps its arguments; so does any message where no secret is set."""
     for secrets in ([Secret(PASSWORD)], [None]):

@@ -39,7 +39,7 @@ run_worker.calendar_topic.follow = lambda *_: None
 TopicEvents.follow = lambda *_: None
 run_worker.demand_port = lambda *_: None
 feed = FeedSettings(signal="bgp", kind="gauge", bin=300.0)
-run_worker.run_worker(Settings(feeds={"bgp": feed}), "WARNING")
+run_worker.run_worker(Settings(feeds={"bgp": feed}), None)
 print(seen, gc.get_freeze_count() > 10_000)
 """
 
