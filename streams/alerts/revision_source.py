@@ -22,7 +22,7 @@ from kafka.structs import OffsetAndMetadata
 from streams.alerts.delivery_types import RecordLocation
 from streams.alerts.offsets import Part
 from streams.broker.clients import opened
-from streams.broker.topics import ALERTS_GROUP, connected
+from streams.broker.topics import ALERTS_GROUP, committed_offsets, connected
 from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
 
@@ -241,7 +241,7 @@ class DryRunSource(_KafkaSource):
             return None
         group = group_of(self._kafka)
         with connected(self._kafka) as admin:
-            offsets = admin.list_group_offsets([group])[group]
+            offsets = committed_offsets(admin, group)
         committed = {tp: at.offset for tp, at in offsets.items() if at.offset >= 0}
         with _broker_errors(self._kafka, "cannot be read"):
             return self._seek({TopicPartition(*part): committed.get(TopicPartition(*part)) for part in parts})

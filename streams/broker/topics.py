@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     ClusterAuthorizationFailedError,
+    CoordinatorNotAvailableError,
     GroupAuthorizationFailedError,
     InvalidReplicationFactorError,
     InvalidTopicError,
@@ -28,6 +30,7 @@ RESET = "reset"  # metadata of the offsets that `ebbtide state reset` commits
 ALERTS_GROUP = "{}-alerts"  # of an `app_id`
 #: What to do when a topic has got more partitions.
 REPARTITION = "keys have moved, so the state fits no more; docs/state.md says how to go on"
+COORDINATOR_ATTEMPTS, COORDINATOR_PAUSE = 60, 0.5  # and seconds between them
 TIMESTAMPS = "message.timestamp.type"
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a snapshot row, or of a dead letter with its headers
 MAX_DEAD = MAX_MESSAGE - 65_536  # bytes of a dead letter without its headers
@@ -277,6 +280,18 @@ def check(kafka: KafkaSettings) -> int:
                 f"topic {name} has {there[name]} partitions, {kafka.measurements} has {partitions}: {REPARTITION}"
             )
     return partitions
+
+
+def committed_offsets(client: Any, group: str) -> dict[Any, Any]:  # noqa: ANN401
+    """Return what a group has committed, by topic and partition; a broker that never had a group needs a moment.
+
+    Raises KafkaError.
+    """
+    for _ in range(COORDINATOR_ATTEMPTS - 1):
+        with suppress(CoordinatorNotAvailableError):  # the broker makes the topic of all groups now
+            return dict(client.list_group_offsets([group])[group])
+        time.sleep(COORDINATOR_PAUSE)
+    return dict(client.list_group_offsets([group])[group])
 
 
 def offsets_of_reset(kafka: KafkaSettings) -> dict[tuple[str, int], int]:

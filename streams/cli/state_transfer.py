@@ -235,13 +235,13 @@ def _following(kafka: KafkaSettings, state: State) -> dict[TopicPartition, int]:
 
 def _committed(kafka: KafkaSettings) -> dict[TopicPartition, Any]:
     with topics.connected(kafka) as client:
-        found = client.list_group_offsets([kafka.app_id])[kafka.app_id]
+        found = topics.committed_offsets(client, kafka.app_id)
     return {tp: at for tp, at in found.items() if at.offset >= 0 and tp.topic == kafka.measurements}
 
 
 def _forget_offsets(kafka: KafkaSettings, names: Sequence[str]) -> None:
     with topics.connected(kafka) as client:
-        committed = client.list_group_offsets([kafka.app_id])[kafka.app_id]
+        committed = topics.committed_offsets(client, kafka.app_id)
         parts = [tp for tp in committed if tp.topic in names]
         if parts:
             _demand_no_error(client.delete_group_offsets(kafka.app_id, parts))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from streams.alerts.revision_source import GroupSource
 from streams.broker import topics
 from streams.broker.remark_topic import read
 from tests.ebbtide import Cluster, wait_for
@@ -31,9 +30,6 @@ def test_a_silence_is_honoured_until_it_is_taken_back(kafka: ApacheKafka, tmp_pa
     file.write_text(settings(1))
     cluster = Cluster(kafka.address, "remarks", tmp_path, file)
     send(cluster, 1, "ongoing", range(2))
-    source = GroupSource(cluster.kafka, [cluster.kafka.incidents])  # makes the group that a dry run asks for
-    wait_for("the group", lambda: source.poll(0.2) is not None and source.changed() is not None)
-    source.close()
     nobody = ("--by", "noc", "--worker", "127.0.0.1:1")
     assert cluster.run("silence", FIRST, "2h", *nobody).returncode == 0
     assert cluster.run("incidents", "note", SECOND, "A cable was cut", *nobody).returncode == 0
