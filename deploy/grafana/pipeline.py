@@ -193,8 +193,8 @@ def _state() -> list[AnyPanel]:
 
 def _delivery() -> list[AnyPanel]:
     """Return the panels of `ebbtide alerts`, which has a job of its own."""
-    waits = "Revisions that wait for a receiver, including those to be retried."
-    oldest = "Waiting time of the oldest revision that no quiet hours hold back."
+    waits = "Revisions that wait for a receiver, retries too, and what quiet hours or a silence keep back."
+    oldest = "Waiting time of the oldest revision that neither quiet hours nor a silence keep back."
     return [
         graph("Alerts delivered", "Revisions by result.", "cps", (6, 8)).with_target(
             over_time(
@@ -202,9 +202,10 @@ def _delivery() -> list[AnyPanel]:
                 "{{receiver}} {{result}}",
             )
         ),
-        graph("Alerts that wait", waits, "short", (6, 8)).with_target(
-            over_time(f"sum by (receiver) (ebbtide_alerts_queue_length{{{JOB}}})", "{{receiver}}")
-        ),
+        graph("Alerts that wait", waits, "short", (6, 8))
+        .with_target(over_time(f"sum by (receiver) (ebbtide_alerts_queue_length{{{JOB}}})", "{{receiver}}"))
+        .with_target(over_time(f"sum by (receiver) (ebbtide_alerts_held{{{JOB}}})", "{{receiver}}, quiet hours"))
+        .with_target(over_time(f"sum by (receiver) (ebbtide_alerts_silenced{{{JOB}}})", "{{receiver}}, silenced")),
         graph("Oldest alert that waits", oldest, "s", (6, 8)).with_target(
             over_time(f"max by (receiver) (ebbtide_alerts_oldest_pending_seconds{{{JOB}}})", "{{receiver}}")
         ),

@@ -22,7 +22,8 @@ class AlertMetrics:
         self.delivered = self._counter("delivered", "Revisions by result.", "receiver", "result")
         self.failures = self._counter("failures", "Requests that failed, retried or not.", "receiver", "reason")
         self.queue = self._gauge("queue_length", "Revisions that wait, including retries.", "receiver")
-        self.snoozed = self._gauge("held", "Revisions that wait for the end of quiet hours.", "receiver")
+        self.snoozed = self._gauge("held", "Revisions that wait for the end of quiet hours only.", "receiver")
+        self.silenced = self._gauge("silenced", "Revisions that wait for the end of a silence.", "receiver")
         self.oldest = self._gauge(
             "oldest_pending_seconds", "Age of the oldest revision that waits and is not snoozed.", "receiver"
         )
@@ -36,7 +37,7 @@ class AlertMetrics:
             for by_topic in (self.received, self.rejected):
                 by_topic.labels(topic)
         for receiver in receivers:
-            for gauge in (self.queue, self.snoozed, self.oldest, self.open):
+            for gauge in (self.queue, self.snoozed, self.silenced, self.oldest, self.open):
                 gauge.labels(receiver)
             for result in RESULTS:
                 self.delivered.labels(receiver, result)

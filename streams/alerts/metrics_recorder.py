@@ -47,8 +47,9 @@ class MetricsRecorder:
         for topic, messages in lag.items():
             metrics.lag.labels(topic).set(messages)
         for name, queue in dispatcher.queues.items():
-            snoozed, oldest = queue.snoozed(now), queue.oldest(now)
-            metrics.snoozed.labels(name).set(snoozed)
+            snoozed, silenced, oldest = queue.snoozed(now), queue.silenced(now), queue.oldest(now)
+            metrics.snoozed.labels(name).set(snoozed - silenced)
+            metrics.silenced.labels(name).set(silenced)
             metrics.queue.labels(name).set(len(queue.waiting) + len(queue.in_flight) - snoozed)
             metrics.oldest.labels(name).set(0.0 if oldest is None else max(0.0, now - oldest))
             metrics.open.labels(name).set(len(queue.states.open_states()))

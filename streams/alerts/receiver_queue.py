@@ -30,7 +30,7 @@ from streams.alerts.digests import new_digest_key, next_batch, notification_id, 
 from streams.alerts.notice import Notice
 from streams.alerts.rate_limit import RateLimit, retry_delay
 from streams.alerts.receiver_states import ReceiverStates
-from streams.alerts.routing import is_snoozed
+from streams.alerts.routing import is_silenced, is_snoozed
 from streams.broker.remark_topic import OperatorRemarks
 from streams.config.receivers import Alertmanager, AnyReceiver
 
@@ -121,8 +121,12 @@ class ReceiverQueue:
         return min([*awake, *(queued.since for queued in self.in_flight.values())], default=None)
 
     def snoozed(self, now: float) -> int:
-        """Return how many notices wait for the end of quiet hours."""
+        """Return how many notices wait for the end of quiet hours or of a silence."""
         return sum(self._is_snoozed(queued, now) for queued in self.waiting.values())
+
+    def silenced(self, now: float) -> int:
+        """Return how many notices wait for the end of a silence, whether it is quiet or not."""
+        return sum(self._is_silenced(queued, now) for queued in self.waiting.values())
 
     def tracks(self, key: NoticeKey) -> bool:
         """Return whether the receiver got notices of this incident or outage, or will get one."""
@@ -136,8 +140,11 @@ class ReceiverQueue:
         return decide(queued.notice, self.states.get(queued.notice.key), wants_suspected, is_acknowledged)
 
     def _is_snoozed(self, queued: QueuedNotice, now: float) -> bool:
+        return self._is_silenced(queued, now) or is_snoozed(queued.notice, queued.route, self.receiver, now)
+
+    def _is_silenced(self, queued: QueuedNotice, now: float) -> bool:
         silenced_until = self.remarks.silenced_until(queued.notice.incident_id)
-        return is_snoozed(queued.notice, queued.route, self.receiver, now, silenced_until)
+        return is_silenced(queued.notice, self.receiver, now, silenced_until)
 
     def _due(self, now: float, effects: Effects) -> list[DueNotice]:
         """Return the notices that may be sent now, those with the fewest attempts first. Settle moot ones."""

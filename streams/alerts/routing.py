@@ -38,15 +38,16 @@ def matches(notice: Notice, route: Route) -> bool:
     return is_topic and all(not wanted or any(value in wanted for value in values) for wanted, values in pairs)
 
 
-def is_snoozed(
-    notice: Notice, route: Route | None, receiver: AnyReceiver, now: float, silenced_until: float = 0.0
-) -> bool:
-    """Return whether a notice waits for the end of quiet hours or of a silence.
+def is_silenced(notice: Notice, receiver: AnyReceiver, now: float, silenced_until: float) -> bool:
+    """Return whether a notice waits for the end of a silence. Ends go out at once where they do in quiet hours."""
+    return now < silenced_until and not (notice.is_end and receiver.keeps_alerts)
+
+
+def is_snoozed(notice: Notice, route: Route | None, receiver: AnyReceiver, now: float) -> bool:
+    """Return whether a notice waits for the end of quiet hours.
 
     PagerDuty, Opsgenie and an Alertmanager get an end at once: they keep a state, and a resolved alert wakes nobody.
     """
-    if now < silenced_until and not (notice.is_end and receiver.keeps_alerts):
-        return True
     if route is None or not route.quiet:
         return False
     if route.critical_passes and notice.severity == "total" and not notice.is_end:

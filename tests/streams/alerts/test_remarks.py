@@ -33,8 +33,9 @@ def test_a_silenced_incident_is_sent_after_the_silence_if_it_still_holds() -> No
     driver.now += 7000
     driver.put(incident(2, "spreading"))
     assert driver.send() == []
-    assert driver.queue.snoozed(driver.now) == 1
+    assert (driver.queue.snoozed(driver.now), driver.queue.silenced(driver.now)) == (1, 1)
     driver.now += 300
+    assert driver.queue.silenced(driver.now) == 0
     assert [(item.action, item.notice.revision) for item in driver.send()] == [("opened", 2)]
 
 
