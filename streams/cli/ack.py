@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from schemas.remark import Remark
 from schemas.times import format_time
 from streams.cli.common import print_lines, settings_of
-from streams.cli.remarking import add_who_and_why, demand_incident, give
+from streams.cli.remarking import add_who_and_why, demand_incident, demand_lasting, give
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> None:
 def acknowledge(arguments: Namespace, now: float) -> None:
     """Acknowledge an incident at `now` (Unix seconds), or take that back. Raises EbbtideError."""
     settings = settings_of(arguments)
-    incident_id = demand_incident(arguments, settings)
+    incident_id = (demand_incident if arguments.undo else demand_lasting)(arguments, settings)
     if arguments.undo:
         give(settings.kafka, [], [f"{incident_id}/ack".encode()])
         print_lines([f"{incident_id}: no longer acknowledged"])

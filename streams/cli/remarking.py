@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from schemas.incident import OVER
 from schemas.remark import MAX_TEXT, Remark, decode_remark, encode
 from streams.cli.common import print_note, with_reason, worker_url
 from streams.cli.worker_client import AnswerError, WorkerUnreachableError, ask
-from streams.config.errors import UsageError
+from streams.config.errors import EbbtideError, UsageError
 from streams.config.settings import KafkaSettings, Settings, token_of
 
 
@@ -35,22 +36,41 @@ def text_of(most: int, least: int = 0) -> Callable[[str], str]:
     return read
 
 
+class IncidentOverError(EbbtideError):
+    """Nothing is sent of the incident any more, so nothing can be kept from being sent."""
+
+
+def demand_lasting(arguments: Namespace, settings: Settings) -> str:
+    """Return the id of the incident. Raises as `demand_incident`, and IncidentOverError when it is over."""
+    incident_id, state, home = _found(arguments, settings)
+    if state in OVER:
+        why = f"is in {home}: give that" if home else f"is {state}: nothing more is sent of it"
+        raise IncidentOverError(f"incident {incident_id} {why}")
+    return incident_id
+
+
 def demand_incident(arguments: Namespace, settings: Settings) -> str:
     """Return the id of the incident. Raises UsageError when it is none, or when the worker has no such incident."""
+    return _found(arguments, settings)[0]
+
+
+def _found(arguments: Namespace, settings: Settings) -> tuple[str, str | None, str | None]:
+    """Return the id of the incident, its state, and the incident that it was merged into; None is not known."""
     incident_id = str(arguments.id)
     if not re.fullmatch(r"[0-9a-f]{16}", incident_id):
         raise UsageError(f"{incident_id[:80]!r} is no incident: give 16 digits such as 9b5c1d27a0e4f386")
     web = settings.web
     url = worker_url(arguments.worker or f"{web.bind}:{web.port}")
     try:
-        ask(url, f"/api/v1/incidents/{incident_id}", token_of(web))
+        incident = ask(url, f"/api/v1/incidents/{incident_id}", token_of(web))
+        return incident_id, incident.get("state"), incident.get("merged_into")
     except AnswerError as error:
         if error.status == 404:
             raise UsageError(f"the worker at {url} has no incident {incident_id}") from None
         raise
     except WorkerUnreachableError as error:
         print_note(f"{error}; so whether there is an incident {incident_id} was not checked")
-    return incident_id
+    return incident_id, None, None
 
 
 def give(kafka: KafkaSettings, remarks: Sequence[Remark], removed: Sequence[bytes] = ()) -> None:

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from schemas.remark import Remark
 from schemas.times import format_time
 from streams.cli.common import print_lines, settings_of, with_reason
-from streams.cli.remarking import add_who_and_why, demand_incident, give
+from streams.cli.remarking import add_who_and_why, demand_incident, demand_lasting, give
 from streams.config.durations import seconds
 from streams.config.errors import UsageError
 
@@ -34,7 +34,7 @@ def silence(arguments: Namespace, now: float) -> None:
     if arguments.end == (arguments.span is not None):
         raise UsageError("give a SPAN such as 2h, or --end")
     settings = settings_of(arguments)
-    incident_id = demand_incident(arguments, settings)
+    incident_id = (demand_incident if arguments.end else demand_lasting)(arguments, settings)
     if arguments.end:
         give(settings.kafka, [], [f"{incident_id}/silence".encode()])
         print_lines([f"{incident_id}: the silence has ended"])
