@@ -136,6 +136,18 @@ class IncidentPage(msgspec.Struct, frozen=True):
     remarks: Sequence[Remark] = ()
 
 
+class ReportedIncident(Incident, frozen=True, kw_only=True):
+    """An incident with what operators say of it."""
+
+    remarks: Sequence[Remark] = ()
+
+
+def reported(incident: Incident, remarks: Sequence[Remark]) -> ReportedIncident:
+    """Return an incident with the remarks about it."""
+    own = [found for found in remarks if found.incident_id == incident.incident_id]
+    return ReportedIncident(**msgspec.structs.asdict(incident), remarks=own)
+
+
 class SeriesBin(msgspec.Struct, frozen=True):
     """One closed bin, in the unit of the value; null is unknown. Normal values lie between `low` and `high`."""
 

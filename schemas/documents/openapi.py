@@ -17,6 +17,7 @@ _PREFIX: Final = "#/components/schemas/"
 _BODIES: Final = (
     api.OutagePage,
     api.IncidentPage,
+    api.ReportedIncident,
     api.SeriesAnswer,
     api.Annotation,
     api.Status,
@@ -97,7 +98,12 @@ def _paths() -> dict[str, Any]:
         ),
         "/api/v1/incidents": _get("incidents", f"Incidents. {_NEWEST}", _ref("IncidentPage"), incidents, 503),
         "/api/v1/incidents/{incident_id}": _get(
-            "incident", "One incident.", _ref("Incident"), [_in_path("incident_id", _ID)], 404, 503
+            "incident",
+            "One incident, with what operators say of it.",
+            _ref("ReportedIncident"),
+            [_in_path("incident_id", _ID)],
+            404,
+            503,
         ),
         "/api/v1/annotations/outages": _get("outageAnnotations", "Outages for Grafana.", _spans(), outages, 503),
         "/api/v1/annotations/incidents": _get(

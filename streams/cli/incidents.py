@@ -6,7 +6,10 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
-from schemas.incident import OVER, Incident, encode
+import msgspec
+
+from schemas.api import reported
+from schemas.incident import OVER, Incident
 from schemas.rejections import printable
 from schemas.remark import MAX_TEXT, Remark, key
 from schemas.times import format_time
@@ -49,7 +52,7 @@ def run(arguments: Namespace) -> None:
     incidents = fetch_incidents(*worker_of(arguments), filters=filters_of(arguments), remarks=notes)
     shown = [incident for incident in incidents if includes_ended(arguments) or incident.state not in OVER]
     if arguments.json:
-        print_rows(map(encode, shown))
+        print_rows(msgspec.json.encode(reported(incident, notes)) for incident in shown)
     else:
         print_lines([HEADER, *(text for incident in shown for text in [line(incident), *_said(incident, notes)])])
 

@@ -19,6 +19,7 @@ from schemas.api import (
     Query,
     SeriesAnswer,
     SeriesQuery,
+    reported,
 )
 from schemas.documents.openapi import document
 from schemas.entities import entity_named
@@ -138,8 +139,13 @@ def _single_outage(name: str, outages: Sequence[Outage], incidents: Sequence[Inc
     return _single("outage", name, _with_incidents(found, incidents), outage_id)
 
 
+def _single_incident(view: WorkerView, name: str, incidents: Sequence[Incident]) -> Response:
+    found = [incident for incident in incidents if incident.incident_id == name]
+    return _single("incident", name, [reported(incident, view.remarks_of(name)) for incident in found], incident_id)
+
+
 async def _incident(view: WorkerView, request: Request) -> Response:
-    return await aside(_single, "incident", request.match_info["id"], view.incidents(), incident_id)
+    return await aside(_single_incident, view, request.match_info["id"], view.incidents())
 
 
 def _single(kind: str, name: str, items: Sequence[E], id_of: Callable[[E], str]) -> Response:

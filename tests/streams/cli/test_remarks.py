@@ -100,6 +100,40 @@ def test_an_incident_that_the_worker_does_not_have(written: Written, capsys: pyt
     assert len(written) == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "ends"),
+    [
+        ({"state": "ended"}, "is ended: nothing more is sent of it"),
+        ({"state": "retracted"}, "is retracted: nothing more is sent of it"),
+        ({"state": "ended", "merged_into": "0" * 16}, f"is in {'0' * 16}: give that"),
+    ],
+)
+def test_an_incident_that_is_over(
+    fields: dict[str, str], ends: str, written: Written, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is neither silenced nor acknowledged: nothing is sent of it. A note is taken, and so is what takes back."""
+    with worker(200, lambda path: json.dumps(json.loads(INCIDENT) | fields).encode()) as url:
+        for words in (["silence", ID, "2h"], ["ack", ID]):
+            assert main([*words, "--worker", url]) == 1
+            assert capsys.readouterr() == ("", f"ebbtide: incident {ID} {ends}\n")
+        assert written == []
+        for words in (["silence", ID, "--end"], ["ack", ID, "--undo"], ["incidents", "note", ID, "A cable"]):
+            assert main([*words, "--worker", url]) == 0
+    assert len(written) == 3
+
+
+def test_json_has_what_operators_say(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each incident has its own remarks, or none."""
+    said = {"schema": 1, "incident_id": ID, "kind": "ack", "by": "noc", "text": "", "link": None}
+    said |= {"written_at": "2019-12-25T10:00:00Z", "until": None}
+    both = [json.loads(INCIDENT), json.loads(INCIDENT) | {"incident_id": "0" * 16}]
+    page = {"incidents": both, "next": None, "warnings": [], "remarks": [said]}
+    with worker(200, lambda path: json.dumps(page).encode()) as url:
+        assert main(["incidents", "--json", "--worker", url]) == 0
+    found = list(map(json.loads, capsys.readouterr().out.splitlines()))
+    assert found == [both[0] | {"remarks": [said]}, both[1] | {"remarks": []}]
+
+
 def test_incidents_shows_what_operators_say(capsys: pytest.CaptureFixture[str]) -> None:
     """Below the incident, a line each."""
     said = {"schema": 1, "incident_id": ID, "kind": "silence", "by": "noc", "text": "maintenance", "link": None}

@@ -14,6 +14,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from schemas.outage import decode_outage
+from schemas.remark import Remark
 from streams.worker import view
 from streams.worker.health import STANDBY
 from streams.worker.view import warnings
@@ -132,6 +133,19 @@ async def test_an_outage_and_an_incident_by_id(ask: Asking) -> None:
         answer = await ask(path)
         assert (answer.status, answer.body["status"]) == (404, 404)
         assert "0123456789abcdef" in answer.body["detail"]
+
+
+async def test_an_incident_has_what_operators_say() -> None:
+    """The remarks of the incident are in its answer, those of others are not."""
+    name = VIEW.incidents()[0].incident_id
+    said = [
+        Remark(incident_id=found, kind="note", by="noc", text="A cable", written_at="2026-01-01T00:00:00Z")
+        for found in (name, "0" * 16)
+    ]
+    seen = replace(VIEW, remarks_of=lambda _: said)
+    async with TestClient(WorkerServer(application(seen))) as client:
+        body = (await Asking(client)(f"/api/v1/incidents/{name}")).body
+    assert [remark["text"] for remark in body["remarks"]] == ["A cable"]
 
 
 async def test_series_have_measured_and_expected_levels(ask: Asking) -> None:
