@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """A receiver of alerts to try them with: prints the headline of each message to `http://127.0.0.1:9000/`.
 
+`python3 examples/receiver.py PORT --bind ADDRESS` listens elsewhere.
+
 It takes what anybody sends. A receiver in earnest verifies the signature: docs/alerts.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from contextlib import suppress
@@ -27,6 +30,15 @@ class Receiver(BaseHTTPRequestHandler):
         """Print no line for each request."""
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Receive until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("port", nargs="?", type=int, default=9000, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--bind", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    arguments = parser.parse_args()
     with suppress(KeyboardInterrupt):
-        HTTPServer(("127.0.0.1", int(sys.argv[1]) if sys.argv[1:] else 9000), Receiver).serve_forever()
+        HTTPServer((arguments.bind, arguments.port), Receiver).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
