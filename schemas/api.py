@@ -205,11 +205,29 @@ class PartitionStatus(msgspec.Struct, frozen=True):
     newest: dict[str, float]
 
 
+class SourceStatus(msgspec.Struct, frozen=True):
+    """The state of a source in words, and what it has reported last; null where unknown. Times are Unix seconds.
+
+    `since`: from when on records and rejected ones count. `gap`: the newest time in which nothing could be known.
+    """
+
+    name: str
+    state: str
+    feed: str | None
+    newest: float | None
+    reported_at: float | None
+    since: float | None
+    records: int | None
+    rejected: int | None
+    gap: tuple[int, int] | None
+
+
 class Status(msgspec.Struct, frozen=True):
-    """Whether the worker is ready, and its partitions by number."""
+    """Whether the worker is ready, its partitions by number, and sources by name."""
 
     ready: bool
     partitions: dict[str, PartitionStatus]
+    sources: dict[str, SourceStatus]
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from schemas.source_report import SourceReport
 from streams.broker import topics
 from streams.broker.async_clients import consuming, transacting
 from streams.config.errors import BrokerError, UsageError
@@ -43,7 +44,7 @@ MOST_DEAD = 500  # records that wait for the next transaction
 class Connected(NamedTuple):
     """A source that is connected: what reads, decides and sends. `topic`: of its records, or `file`.
 
-    `begins`: where each part begins.
+    `begins`: where each part begins. `reported`: what the source says of itself.
     """
 
     stage: SourceStage
@@ -52,6 +53,7 @@ class Connected(NamedTuple):
     topic: str
     lag: Callable[[], int] = lambda: 0
     begins: Mapping[str, int] = {}
+    reported: Callable[[], SourceReport | None] = lambda: None
 
 
 async def transfer(
@@ -81,7 +83,8 @@ async def _send(connected: Connected, due: Due, dead: list[DeadRecord], until: U
     measurements = until.cut(due.measurements) if until else due.measurements
     gather = connected.stage.gather
     saved = gather.coverage.rows() if gather.coverage else {}
-    await connected.sender.send(SourceBatch(measurements, dead, gather.send(due.limit), saved))
+    batch = SourceBatch(measurements, dead, gather.send(due.limit), saved, connected.reported())
+    await connected.sender.send(batch)
 
 
 def _dead(connected: Connected, chunk: RecordChunk, rejected: Iterable[RejectedRecord]) -> list[DeadRecord]:
@@ -153,7 +156,24 @@ class SourceRun:
         async with AsyncExitStack() as stack:
             sender, saved = await self._sender(stack)
             connected = await self._connected(stack, sender, saved)
+            stage, since = connected.stage, self._ports.now()
+            connected = connected._replace(reported=lambda: self._reported(stage, since))
             await transfer(connected, self._until, self._report)
+
+    def _reported(self, stage: SourceStage, since: float) -> SourceReport:
+        """Return what the source says of itself to workers."""
+        width, found = stage.gather.rule.width, self._source
+        gaps = (gap for clock in stage.gather.clocks.values() for gap in clock.gaps)
+        return SourceReport(
+            feed=found.feed,
+            reported_at=self._ports.now(),
+            since=since,
+            newest=stage.newest,
+            patience=float(found.silent_after) + 2 * width if isinstance(found, WatchedSource) else None,
+            records=stage.tally.records,
+            rejected=sum(stage.tally.rejected.values()),
+            gap=max(gaps, default=None),
+        )
 
     def _report(self, connected: Connected) -> None:
         now = self._ports.now()

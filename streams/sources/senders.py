@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from schemas.cloudevents import Headers
 from schemas.deadletter import fitted, source_headers
 from schemas.measurement import Measurement, entity_of
+from schemas.source_report import SourceReport, encode_report
 from streams.broker.async_clients import partition_of
 from streams.broker.topics import MAX_DEAD
 from streams.config.errors import BrokerError
@@ -40,12 +41,16 @@ class DeadRecord(NamedTuple):
 
 
 class SourceBatch(NamedTuple):
-    """What is sent at once: measurements, records that fit no mapping, positions of parts, rows of the coverage."""
+    """What is sent at once: measurements, records that fit no mapping, positions of parts, rows of the coverage.
+
+    `report`: what the source says of itself.
+    """
 
     measurements: list[Measurement]
     dead: list[DeadRecord]
     positions: Mapping[str, Position]
     coverage: Mapping[str, bytes | None] = {}
+    report: SourceReport | None = None
 
 
 class Sender(Protocol):
@@ -110,6 +115,8 @@ class KafkaSender:
             yield kafka.dead, b"", value, None, headers + more
         for row, saved in saved_messages(self._name, batch.positions, batch.coverage):
             yield kafka.sources_state, row, saved, 0, []
+        if batch.report is not None:
+            yield kafka.sources_state, *encode_report(self._name, batch.report), 0, []
 
 
 def arrays(measurements: Sequence[Measurement], partition_of: Any) -> Iterator[tuple[int, bytes, bytes]]:  # noqa: ANN401

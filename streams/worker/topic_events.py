@@ -9,7 +9,7 @@ from threading import Lock, Thread
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from msgspec import DecodeError
 
 from schemas.incident import OVER, decode_incident
@@ -20,6 +20,7 @@ from streams.broker.remark_topic import OperatorRemarks
 from streams.config.errors import BrokerError, EbbtideError
 from streams.config.settings import KafkaSettings
 from streams.worker.client_lines import ClientLines
+from streams.worker.source_reports import SourceReports
 
 RETRY_SECONDS = 1.0
 PROBE_SECONDS, PROBE_MS = 2.0, 5000  # between two questions to the broker, and for its answer
@@ -98,7 +99,7 @@ class TopicEvents:
     ) -> None:
         self.outages = NewestRevisions(limit, decode_outage, lambda outage: outage.state not in RUNNING)
         self.incidents = NewestRevisions(limit, decode_incident, lambda incident: incident.state in OVER)
-        self.remarks = OperatorRemarks()
+        self.remarks, self.sources = OperatorRemarks(), SourceReports()
         self.is_whole, self._trouble = False, cast("str | None", None)
         self._kafka, self._lines = kafka, ClientLines()
         self._count_unreadable, self._clock = count_unreadable, clock
@@ -108,6 +109,7 @@ class TopicEvents:
             kafka.outages: self.outages,
             kafka.incidents: self.incidents,
             kafka.remarks: self.remarks,
+            kafka.sources_state: self.sources,
         }
         self._following: dict[TopicPartition, int] = {}
 
@@ -128,7 +130,9 @@ class TopicEvents:
                 self._by_topic[record.topic].put(record.key or b"", record.value)
             except DecodeError as error:
                 at = f"topic {record.topic}, partition {record.partition}, offset {record.offset}"
-                log.warning("%s: neither outage nor incident nor remark: %s", at, one_line(str(error)))
+                log.warning(
+                    "%s: neither outage nor incident nor remark nor report of a source: %s", at, one_line(str(error))
+                )
                 self._unreadable, self._newest_unreadable = self._unreadable + 1, at
                 self._count_unreadable()
 
@@ -157,12 +161,22 @@ class TopicEvents:
                     self._answered_at = self._clock()
                     down_at = self._trouble = None
             except (EbbtideError, KafkaError, OSError, ValueError) as error:
+                if self._leaves_sources(error):
+                    continue
                 reason = one_line(str(error))
                 self._trouble = NO_BROKER if NO_BROKER in reason else "outages and incidents cannot be read"
                 if down_at is None:
                     down_at = time.monotonic()
                     log.warning("%s", reason)
                 time.sleep(RETRY_SECONDS)
+
+    def _leaves_sources(self, error: Exception) -> bool:
+        """Go on without the reports of sources when they may not be read; return whether that is why."""
+        topic = self._kafka.sources_state
+        if not isinstance(error, TopicAuthorizationFailedError) or topic not in str(error):
+            return False
+        log.warning("topic %s may not be read: the state of sources is not known", topic)
+        return self._by_topic.pop(topic, None) is not None
 
     def _note_return(self, seconds: float) -> None:
         text = "a Kafka broker answers again after %.0f s; %d lines of the clients were left out"

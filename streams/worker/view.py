@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from schemas.incident import Incident
@@ -13,13 +14,14 @@ from streams.worker.health import STANDBY, not_ready, status
 from streams.worker.incident_delays import delay_notices
 from streams.worker.input_notices import notices
 from streams.worker.peers import elsewhere, peers
-from streams.worker.web.worker_view import FeedHealth, Health, WorkerView
+from streams.worker.source_reports import source_health
+from streams.worker.web.worker_view import FeedHealth, Health, SourceHealth, WorkerView
 
 UNREAD = "the topics of outages and incidents have not been read to their ends yet"
 
 
-def view_of(worker: Worker) -> WorkerView:
-    """Return the view of a worker. Its functions read the worker each time they are called."""
+def view_of(worker: Worker, wall: Callable[[], float] = time.time) -> WorkerView:
+    """Return the view of a worker. Its functions read the worker each time they are called. `wall`: Unix seconds."""
     return WorkerView(
         settings=worker.settings,
         outages=lambda: _outages(worker),
@@ -31,8 +33,11 @@ def view_of(worker: Worker) -> WorkerView:
         rows_of_entity=worker.recent_bins.rows_of,
         histories=worker.recent_bins.of_outages,
         name_of=lambda entity: worker.reference.register.names.get(entity),
-        health=lambda: health(worker),
-        status=lambda: status(worker),
+        health=lambda: health(worker, wall()),
+        status=lambda: {
+            **status(worker),
+            "sources": {found.name: found._asdict() for found in _sources(worker, wall())},
+        },
     )
 
 
@@ -56,8 +61,12 @@ def warnings(worker: Worker) -> list[str]:
     return [*state, *worker.topic_events.notices(), *silent]
 
 
-def health(worker: Worker) -> Health:
-    """Return the present state of the worker and of each feed."""
+def _sources(worker: Worker, wall: float) -> list[SourceHealth]:
+    return source_health(worker.settings.sources, worker.topic_events.sources.all(), wall)
+
+
+def health(worker: Worker, wall: float) -> Health:
+    """Return the present state of the worker, of each feed and of each source. `wall`: Unix seconds."""
     now, newest = worker.clock(), worker.newest()
     silence, stalled = worker.liveness.seconds(now), worker.liveness.stalled(now)
     shards = [partition.shard for partition in worker.partitions.values()]
@@ -86,6 +95,7 @@ def health(worker: Worker) -> Health:
             for number, stage in sorted(worker.partitions.items())
             if stage.tally.last_dead
         ],
+        sources=_sources(worker, wall),
     )
 
 

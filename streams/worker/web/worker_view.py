@@ -32,12 +32,31 @@ class FeedHealth(NamedTuple):
     judged_from: float | None = None
 
 
+class SourceHealth(NamedTuple):
+    """The state of a source of `ebbtide source` in words, and what it has reported last; None where unknown.
+
+    `newest`: its newest event time; `reported_at`, `since`: wall time of the report, and from which `records` and
+    `rejected` count; `gap`: the newest time in which nothing could be known. All times are Unix seconds.
+    """
+
+    name: str
+    state: str
+    feed: str | None = None
+    newest: float | None = None
+    reported_at: float | None = None
+    since: float | None = None
+    records: int | None = None
+    rejected: int | None = None
+    gap: tuple[int, int] | None = None
+
+
 class Health(NamedTuple):
     """The state of the worker.
 
     `not_ready`: the reason it is not ready, None when it is; `lag`: number of unread messages, None when unknown;
     `notices`: a sentence on each thing that is wrong with what producers send; `dead`: how many dead letters came
-    of its partitions since it took them, by reason, and `last_dead` the newest in each partition, in words.
+    of its partitions since it took them, by reason, and `last_dead` the newest in each partition, in words; `sources`:
+    those of the settings, and all that have reported.
     """
 
     not_ready: str | None
@@ -46,6 +65,7 @@ class Health(NamedTuple):
     notices: Sequence[str] = ()
     dead: Mapping[str, int] = MappingProxyType({})
     last_dead: Sequence[str] = ()
+    sources: Sequence[SourceHealth] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from kafka import KafkaProducer
 from streams.broker import topics
 from streams.broker.security import client_options
 from streams.config.kafka import TOPIC_KEYS
+from streams.worker.source_reports import SourceReports
 from tests.ebbtide import PROGRAM, Cluster, env, wait_for
 from tests.kafka import ApacheKafka
 from tests.streams.sources.helpers import START
@@ -204,6 +205,11 @@ def test_pmacct_and_dead_letters(made: SourceCluster) -> None:
     silence, summary = errors.decode().splitlines()
     assert silence.startswith("source s: exporter (without a name) silent since 2023-11-14T22:14:00Z")
     assert summary.startswith("3 records · 2 measurements · 1 left out · 4 bad networks")
+    reports = SourceReports()
+    for record in made.cluster.records(made.kafka.sources_state, is_committed=True):
+        reports.put(record.key, record.value)
+    report = reports.all()["s"]
+    assert (report.feed, report.newest, report.records, report.rejected) == ("flows", START + 200, 3, 1)
     made.start()
     made.send((0, json.dumps(purge(400, 286, 7)).encode()))
     expected[(START + 180, 286)] = 7
