@@ -49,10 +49,25 @@ class Level:
             lots[self.index.lot(series.entity) if series else 0] += count
         return lots
 
+    @property
+    def only_lot(self) -> int | None:
+        """The partition that all series count in; None where there are several: then members are counted one by one."""
+        return next(iter(self.index.taken), 0) if len(self.index.taken) < 2 else None
+
     def tracked(self) -> Counter[int]:
         """Return the members that come and go, those of open bins included, by partition."""
-        rows = chain.from_iterable([row] * len(members) for row, members in self.members.since.items())
-        return self.by_lot(chain(rows, (row for row, _ in self.members.awaited())))
+        awaited, since = self.members.awaited(), self.members.since
+        if self.only_lot is not None:
+            return Counter({self.only_lot: self.members.size + len(awaited)})
+        rows = chain.from_iterable([row] * len(members) for row, members in since.items())
+        return self.by_lot(chain(rows, (row for row, _ in awaited)))
+
+    def named(self, start: int) -> Counter[int]:
+        """Return the members counted in an open bin, by partition."""
+        members = self.bins.bins[start].members if start in self.bins.bins else ()
+        if self.only_lot is not None:
+            return Counter({self.only_lot: len(members)})
+        return self.by_lot(row for row, _ in members)
 
 
 class SliceInOrder(NamedTuple):
@@ -180,10 +195,11 @@ class Walk:
         self.services = set(level.index.services)
         self.named = Counter(level.index.service_counts)  # services by lot
         self.born: dict[int | Identity, int] = {}  # the first bin of each series that was measured
-        self.pairs: dict[int, set[Pair]] = {}  # members that are not known yet by bin, or all under 0
+        self.pairs: dict[int, set[Pair]] = {}  # members that are new here by bin, or all under 0
+        self.waiting: dict[int, Collection[Pair]] = {}  # members that came before and are not known yet, likewise
         self.counts: dict[int, Counter[int]] = {}  # members by bin, or all under 0, and by lot
         if kind.tracks_members:
-            self.pairs[0], self.counts[0] = set(level.members.awaited()), level.tracked()
+            self.pairs[0], self.waiting[0], self.counts[0] = set(), level.members.awaited(), level.tracked()
 
     def step(self, m: Measurement, start: int, until: int | None) -> Addition:
         """Return what a measurement would add. `until`: of a late one, the start of the next bin to close."""
@@ -212,16 +228,19 @@ class Walk:
         member = str(m.member)
         if self.kind.tracks_members:
             is_known = isinstance(step.who, int) and self.level.members.has(step.who, member)
-            return None if is_known or (step.who, member) in self.pairs[0] else member
+            return None if is_known or self._has_come(0, (step.who, member)) else member
         if start not in self.pairs:
             self._begin(start)
-        return None if (step.who, member) in self.pairs[start] else member
+        return None if self._has_come(start, (step.who, member)) else member
+
+    def _has_come(self, at: int, pair: Pair) -> bool:
+        return pair in self.pairs[at] or pair in self.waiting[at]
 
     def _begin(self, start: int) -> None:
         """Note the members of an open bin."""
         opened = self.level.bins.bins.get(start)
-        self.pairs[start] = set(opened.members) if opened else set()
-        self.counts[start] = self.level.by_lot(row for row, _ in opened.members) if opened else Counter()
+        self.pairs[start], self.waiting[start] = set(), opened.members if opened else ()
+        self.counts[start] = self.level.named(start)
 
     def _reason(self, step: Addition, start: int) -> LimitName | None:
         if step.is_new and self.taken[step.lot] >= self.limits.series:
