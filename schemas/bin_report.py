@@ -69,6 +69,8 @@ class BinReport(msgspec.Struct, frozen=True, kw_only=True):
     has nothing unread and no data of the feed since this bin, so it is not waited for until it reports the feed again.
     `fault`: most of its series have fallen in this bin. `empty`: the bin has no measurement. `doubts`: series in doubt
     by this bin. `falls`: what says, added up over all shards, whether the feed is at fault; areas do not have it.
+    `rewound`: how often the reporter's time of the feed has gone back, as it was false; with one more it goes back to
+    `end`, and what was reported of later bins is void.
     """
 
     schema: Literal[1] = SCHEMA
@@ -84,6 +86,7 @@ class BinReport(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[Levels] | None = None
     doubts: list[Doubts] = []
     falls: CountryFalls | msgspec.UnsetType = msgspec.UNSET
+    rewound: Annotated[int, Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
 
 
 _decoder: Final = msgspec.json.Decoder(BinReport)

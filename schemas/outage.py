@@ -88,9 +88,12 @@ def decode_outage(value: bytes) -> Outage:
         raise msgspec.DecodeError(str(error)) from None
 
 
-def outage_id(feed: str, entity: str, facets: Mapping[str, str], opened: int) -> str:
-    """16 hex digits that are a function of the series and the start of the opening bin, in Unix seconds."""
-    series = orjson.dumps([feed, entity, sorted(facets.items()), opened])
+def outage_id(feed: str, entity: str, facets: Mapping[str, str], opened: int, again: int = 0) -> str:
+    """16 hex digits that are a function of the series and the start of the opening bin, in Unix seconds.
+
+    `again`: how often time had gone back before that bin, if it closes not for the first time.
+    """
+    series = orjson.dumps([feed, entity, sorted(facets.items()), opened, *([again] if again else [])])
     return hashlib.blake2b(series, digest_size=8).hexdigest()
 
 

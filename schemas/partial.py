@@ -19,7 +19,10 @@ Names = Annotated[list[str], Meta(max_length=MAX_AREAS)]
 
 
 class AreaSumPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One shard's sums of up to 500 areas; each area has an element in every list."""
+    """One shard's sums of up to 500 areas; each area has an element in every list.
+
+    `rewound`: how often the shard's time of the feed has gone back, as it was false.
+    """
 
     feed: Annotated[str, Meta(min_length=1, max_length=64)]
     kind: Literal["gauge", "count", "distinct", "ratio", "presence"]
@@ -33,6 +36,7 @@ class AreaSumPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     doubted: bool = False
     spoke: bool = False
     unread: bool | msgspec.UnsetType = msgspec.UNSET
+    rewound: Annotated[int, Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
     entities: Names = []
     countries: Annotated[list[str | None], Meta(max_length=MAX_AREAS)] = []
     facets: dict[str, Names] = {}

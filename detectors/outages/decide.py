@@ -228,12 +228,21 @@ def _accept(state: DetectorState, row: int, old: Ongoing, shown: RowBin, drop: f
     return report(revise(old, shown, "rebaselined", reason, drop), shown, shown.end)
 
 
-def expired(state: DetectorState, at: int, rows: list[int]) -> list[Change]:
+def expired(state: DetectorState, at: int, rows: list[int], why: str = "the feed stopped") -> list[Change]:
     """Return the ends of outages of these rows whose feed stopped at a time (Unix s): their values are unknown."""
     changes = []
     for row in rows:
         old, shown = state.ongoing.pop(row), RowBin(row, at, at, None, state.model.usual(state, row))
         end: State = "retracted" if old.state == "suspected" else "expired"
-        changes.append(report(revise(old, shown, end, "the feed stopped"), shown))
+        changes.append(report(revise(old, shown, end, why), shown))
+    state.store.end_course(rows)
+    return changes
+
+
+def withdrawn(state: DetectorState, at: int, rows: list[int]) -> list[Change]:
+    """Return the ends of outages of these rows in bins that have not been: the time is `at` (Unix s) only."""
+    shown = [RowBin(row, at, at, None, state.model.usual(state, row)) for row in rows]
+    why = "the time of the feed was ahead: this bin had not been"
+    changes = [report(revise(state.ongoing.pop(seen.row), seen, "retracted", why), seen) for seen in shown]
     state.store.end_course(rows)
     return changes

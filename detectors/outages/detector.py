@@ -265,6 +265,17 @@ class Detector:
         chosen = self.ongoing if rows is None else self.ongoing.keys() & set(rows)
         return decide.expired(self._state, at, sorted(chosen))
 
+    def go_back(self, start: int) -> list[Change]:
+        """End all outages, since time goes back to the bin of this start (Unix s); all evidence is void.
+
+        Those that opened in later bins are withdrawn.
+        """
+        false = [row for row, outage in self.ongoing.items() if outage.opened >= start]
+        changes = decide.withdrawn(self._state, start, sorted(false))
+        changes += decide.expired(self._state, start, sorted(self.ongoing), "the time of the feed was ahead")
+        self._state.store.end_course(list(range(self.rows)))
+        return sorted(changes, key=lambda change: change.row)
+
 
 def _nothing(row: int, began: int) -> None:
     """Suppress nothing."""

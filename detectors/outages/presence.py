@@ -123,6 +123,17 @@ class Members:
             self.size -= 1
             self.count[row] -= 1.0
 
+    def go_back(self, start: int, since: float, until: float) -> None:
+        """Go back to the bin of this start (Unix s), which closes next, as the time was false.
+
+        Events until `until` were late and are kept for it; what members showed of later times counts as of `since`.
+        """
+        kept = [event for bin_ in sorted(self.events) for event in self.events[bin_] if event[2] <= until]
+        self.events, self._thinned, self._awaited = ({start: kept} if kept else {}), {}, None
+        for members in self.since.values():
+            for member in [name for name, (_, at) in members.items() if at > until]:
+                members[member] = members[member][0], since
+
     def _was_up(self, row: int, member: str, up: bool) -> bool | None:
         """Return whether a member was up before its first event of a bin; a new one that goes down was."""
         state = self.since.get(row, {}).get(member)

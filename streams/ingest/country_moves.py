@@ -64,6 +64,11 @@ class CountryMoves:
         if kept:
             self.waiting[start] = kept
 
+    def go_back(self, start: int) -> None:
+        """Let all that waits wait for the bin of this start, which closes next."""
+        rows = {row: country for due in sorted(self.waiting) for row, country in self.waiting[due].items()}
+        self.waiting = {start: rows} if rows else {}
+
     def forget(self, rows: Collection[int]) -> None:
         """Forget rows that are freed."""
         for start in list(self.waiting):

@@ -149,6 +149,12 @@ class SeriesIndex:
         np.minimum.at(self.born, rows, starts)
         np.maximum.at(self.last_seen, rows, starts)
 
+    def go_back(self, start: int) -> None:
+        """Go back to the bin of this start, which closes next (Unix s): nothing was measured later."""
+        self.born = np.where(self.born < NEVER, np.minimum(self.born, start), NEVER)
+        np.minimum(self.last_seen, start, out=self.last_seen)
+        self.moves.go_back(start)
+
     def number(self, countries: Iterable[str]) -> None:
         """Number countries in this order, as they were before a restart."""
         for country in countries:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.clock_leaps import Claim, LeapGuard
+from detectors.false_lead import FalseLead
 from detectors.kinds import FeedKind
 from detectors.types import DAY, Flags, Floats, Ints
 from detectors.watermark import NOTHING, TimeRule, Watermark
@@ -63,6 +64,7 @@ class Admission:
         self.watermark = Watermark(rule)
         self.believed = BelievedTime(rule)
         self.fast_clocks = FastClocks()
+        self.lead = FalseLead(rule)
         self.leap_guard: LeapGuard[Pending] = LeapGuard(rule.max_step, rule.lateness)
         self.active = 0  # entities that were measured in the newest closed bin that was not empty
 
@@ -131,13 +133,13 @@ class Admission:
         position, measurement = int(leap.positions[0]), leap.measurements[0]
         claim = claim_of(measurement, batch.origin(position))
         if not self.leap_guard.has_room(claim.ts, claim.who, self.active):
-            return _believed([], position), [_too_far(batch.origin(position))]
+            return _believed([], position), [too_far(batch.origin(position))]
         return _believed(self.leap_guard.claim(claim, self.active), position), []
 
     def _settle(self, decider: MeasurementSlice) -> tuple[MeasurementSlice, list[Rejected]]:
         """Return the pending measurements that are in order with a measurement just admitted, and reject the rest."""
         believed, refuted = self.leap_guard.settle(float(decider.columns.ts[0]))
-        return _believed(believed, int(decider.positions[0])), [_too_far(origin) for _, origin in refuted]
+        return _believed(believed, int(decider.positions[0])), [too_far(origin) for _, origin in refuted]
 
 
 def claim_of(measurement: Measurement, origin: MeasurementOrigin) -> Claim[Pending]:
@@ -155,5 +157,6 @@ def _rejections(part: MeasurementSlice, flags: Flags, batch: Batch, reason: Reas
     return [Rejected(batch.origin(position), reason, detail) for position in part.positions[flags].tolist()]
 
 
-def _too_far(origin: MeasurementOrigin) -> Rejected:
+def too_far(origin: MeasurementOrigin) -> Rejected:
+    """Return the dead letter of a measurement that others have refuted."""
     return Rejected(origin, "too-far-ahead", "the time is far ahead of all other measurements of the feed")

@@ -35,10 +35,10 @@ class BelievedTime:
         mark.measure(float(bounded.max()))
         self.agreement = self.agreement or Agreement(self.rule)
         newest = -np.inf if mark.newest is None or mark.is_founding else mark.newest
-        return self.agreement.take(_entities(part), bounded, batch.offsets_at(part.positions), newest)
+        return self.agreement.take(entities(part), bounded, batch.offsets_at(part.positions), newest)
 
 
-def _entities(part: MeasurementSlice) -> Ints:
+def entities(part: MeasurementSlice) -> Ints:
     """Return a number for the entity of each measurement, int64 (n,)."""
     entities = part.columns.code >> SHIFT
     for index in np.flatnonzero(part.columns.code < 0).tolist():

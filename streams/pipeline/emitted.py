@@ -11,6 +11,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart
 from streams.ingest.batch import Rejected
+from streams.pipeline.setback import Setback
 
 
 class FeedActivity(NamedTuple):
@@ -29,6 +30,7 @@ class Emitted:
         area_sums: This shard's parts of the areas, for the stages that sum them over all shards.
         dead_letters: Measurements and messages that were rejected.
         incidents: Revisions of incidents.
+        setbacks: Feeds whose time went back, as it was false, and by how much.
         activity: By feed, the bins in which it was measured since the last batch.
         counts: What to add to the metrics, by the metric's name and label; the label is empty where there is none.
         unreadable: A line for the log on each message that is not of its topic's type.
@@ -38,6 +40,7 @@ class Emitted:
     area_sums: list[AreaSumPart] = field(default_factory=list)
     dead_letters: list[Rejected] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
+    setbacks: list[tuple[str, Setback]] = field(default_factory=list)
     activity: dict[str, FeedActivity] = field(default_factory=dict)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     unreadable: list[str] = field(default_factory=list)

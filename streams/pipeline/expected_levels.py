@@ -113,6 +113,16 @@ class LevelTables:
         for piece in levels:
             tables[-1][2].setdefault(piece.country, []).append(msgspec.json.encode(piece))
 
+    def go_back(self, source: Source, end: int) -> None:
+        """Drop the tables of bins that end later: they have not been. One that is in use and all there is stays."""
+        tables = self.tables.get(source, [])
+        kept = [table for table in tables if table[1] <= end]
+        self.changed = {(of, at) for of, at in self.changed if of != source or at <= end}
+        if tables and not kept:
+            kept = [(0.0, end - 1, tables[0][2])]
+            self.changed.add((source, end - 1))
+        self.tables[source] = kept
+
     def restore(self, source: Source, at: float, end: int, table: Table) -> None:
         """Restore levels from a snapshot."""
         self.tables[source] = sorted([*self.tables.get(source, []), (at, end, table)], key=lambda entry: entry[:2])

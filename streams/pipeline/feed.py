@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import compress
+from itertools import compress, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +25,11 @@ from streams.ingest.measurement_slice import MeasurementSlice
 from streams.ingest.series_index import Series, SeriesIndex, series_of
 from streams.pipeline.admission import Admission, Advance, reject_unusable
 from streams.pipeline.areas.cells import Cells, Partial, Verdict
+from streams.pipeline.believed_time import entities
 from streams.pipeline.common_falls import falls_of
 from streams.pipeline.gap import Gap
 from streams.pipeline.room import Level, LimitName, Room, SliceInOrder
+from streams.pipeline.setback import Rewound, Setback, put_back
 
 HOUR = 3600  # seconds; at the end of each hour room is made for new series
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
@@ -50,6 +52,7 @@ class Closing(NamedTuple):
 
     A change comes with its series as of then: its row may be another's before the batch ends. `fault`: most series have
     fallen. `empty`: none was measured. `doubts`: series that may have fallen. `falls`: how many have, by country.
+    `rewound`: how often time has gone back before. `setback`: it went back to the end of this bin, which did not close.
     """
 
     position: int
@@ -60,6 +63,8 @@ class Closing(NamedTuple):
     empty: bool
     doubts: list[Doubts]
     falls: CountryFalls
+    rewound: Rewound = Rewound()
+    setback: Setback | None = None
 
 
 class Step(NamedTuple):
@@ -90,12 +95,14 @@ class Feed:
         self.forgot = False  # whether rows were freed since then
         self.spoke: set[int] = set()  # starts of bins with a measurement since `pop_spoke` was called last
         self.gap = Gap()
+        self.rewound = Rewound()
         self.cells = Cells(rules.detector, rules.areas, lot) if rules.areas else None
         if self.cells:
             self.cells.index.home = self.index.home
         cells = [Level(self.cells.index, self.cells.bins, self.cells.members)] if self.cells else []
         self.room = Room(self.kind, rules.limits, [Level(self.index, self.bins, self.members), *cells])
         self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # receives parts of areas
+        self.put_areas_back: Callable[[int], list[tuple[Series, Change]]] = lambda _: []  # to the bin of that start
         self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
         self.doubts: Callable[[], list[Doubts]] = list  # of the bin that has closed
         self.observer: Callable[[ClosedBin, list[Change]], None] | None = None  # receives each bin that closes
@@ -118,6 +125,33 @@ class Feed:
 
     def process(self, part: MeasurementSlice, batch: Batch) -> Step:
         """Bin measurements in order of arrival, and close the bins that are due."""
+        received = batch.received_at(part.positions)
+        if not (batch.is_proven and self.admission.lead.is_possible(received, self.watermark.newest)):
+            return self._process(part, batch)
+        offsets = batch.offsets_at(part.positions)
+        bounds = [0, *(np.flatnonzero(np.diff(offsets)) + 1).tolist(), part.size]
+        pieces = [part.cut(start, stop) for start, stop in pairwise(bounds)]
+        return _joined([self._process_message(piece, batch) for piece in pieces])
+
+    def _process_message(self, part: MeasurementSlice, batch: Batch) -> Step:
+        """Process the measurements of one message whose receipt may disagree with the time; go back if that is due."""
+        newest, received = self.watermark.newest, float(np.min(batch.received_at(part.positions)))
+        lead = self.admission.lead
+        is_false = newest is not None and lead.note(entities(part), part.columns.ts, received, newest)
+        step = self._process(part, batch)
+        if is_false:
+            step.closed.append(self._go_back(int(part.positions[-1]), step.rejected))
+        return step
+
+    def _go_back(self, position: int, rejected: list[Rejected]) -> Closing:
+        setback, changes, refused = put_back(self)
+        rejected += refused
+        named = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
+        end, falls = self.watermark.next_close, CountryFalls([], [], [], [])
+        named += self.put_areas_back(end)
+        return Closing(position, end, named, None, False, True, [], falls, self.rewound, setback)
+
+    def _process(self, part: MeasurementSlice, batch: Batch) -> Step:
         part, rejected = reject_unusable(self.kind, self.rules.time, part, batch, self.admission.fast_clocks)
         closed: list[Closing] = []
         binned = late = 0
@@ -247,8 +281,8 @@ class Feed:
             cutoff = int(start - self.rules.forget_after) if last_of_day else None
             verdict = Verdict(silence_is_zero, fault, self.admission.active, start in self.gap)
             named += self.partials(self.cells.close(start, verdict, cutoff, self._surplus_cells(start)))
-        falls = falls_of(self.index, self.detector)
-        closing = Closing(position, start + width, named, self.levels(start), fault, empty, self.doubts(), falls)
+        falls, back = falls_of(self.index, self.detector), self.rewound
+        closing = Closing(position, start + width, named, self.levels(start), fault, empty, self.doubts(), falls, back)
         if last_of_day:
             self._forget(start)
         if self._ends_hour(start):
@@ -344,3 +378,10 @@ class Feed:
             self.forgot = True
             self.index.forget(np.array(gone))
             self.detector.reset(np.array(gone))
+
+
+def _joined(steps: Sequence[Step]) -> Step:
+    """Return what came of the messages of a batch, one after the other."""
+    closed = [closing for step in steps for closing in step.closed]
+    rejected = [letter for step in steps for letter in step.rejected]
+    return Step(closed, rejected, sum(step.binned for step in steps), sum(step.late for step in steps))

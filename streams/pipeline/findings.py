@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from schemas.bin_report import BinReport, Doubts, Levels
@@ -13,9 +14,9 @@ SHARD, AREAS = "shard/{}", "areas/{}"  # names of reporters, by the number of th
 OUTAGES, SERIES = 200, 4000  # most of each in one piece, which keeps it below a megabyte
 
 
-def silence(reporter: str, feed: str, end: int) -> BinReport:
+def silence(reporter: str, feed: str, end: int, rewound: int = 0) -> BinReport:
     """Return the report of a reporter that has no data of a feed, or no more data since the bin of this end."""
-    return BinReport(reporter=reporter, feed=feed, end=end, silent=True)
+    return BinReport(reporter=reporter, feed=feed, end=end, silent=True, rewound=rewound or UNSET)
 
 
 def pieces_of(report: BinReport) -> list[BinReport]:

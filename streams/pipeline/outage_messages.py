@@ -12,10 +12,10 @@ from schemas.times import format_time
 from streams.ingest.series_index import Series
 
 
-def outage_of(feed: str, signal: str, series: Series, change: Change) -> Outage:
-    """Return a revision of an outage as a message; the same change gives the same bytes."""
+def outage_of(feed: str, signal: str, series: Series, change: Change, again: int = 0) -> Outage:
+    """Return a revision of an outage as a message; the same change gives the same bytes. `again`: see `outage_id`."""
     return Outage(
-        outage_id=outage_id(feed, series.entity, dict(series.facets), change.opened),
+        outage_id=outage_id(feed, series.entity, dict(series.facets), change.opened, again),
         revision=change.revision,
         state=change.state,
         entity=series.entity,

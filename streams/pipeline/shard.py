@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from msgspec import UNSET
 
 from detectors.outages.detector import Detector
 from detectors.types import Change, Flags
@@ -29,6 +30,7 @@ from streams.pipeline.emitted import Emitted, FeedActivity
 from streams.pipeline.feed import Closing, Feed, FeedRules
 from streams.pipeline.findings import SHARD
 from streams.pipeline.outage_messages import outage_of
+from streams.pipeline.setback import Rewound
 
 Scored = tuple[str, SeriesIndex, Detector]  # name of the feed, rows of its series
 
@@ -84,7 +86,7 @@ class Shard:
             elif feed.rules.areas:
                 patience = patience_of(self.settings, name)
                 self.areas[name] = Areas(feed.rules.detector, patience, feed.rules.areas, calendar)
-                feed.partials = self.areas[name].alone
+                feed.partials, feed.put_areas_back = self.areas[name].alone, self.areas[name].go_back
 
     def _lots(self) -> tuple[Callable[[str], int], int]:
         """Return the partition that an entity counts in, and how many partitions share the limits of a feed.
@@ -128,7 +130,9 @@ class Shard:
             for feed in self.feeds.values():
                 feed.index.forget_codes()
         closings.sort(key=lambda of_feed: of_feed[1].position)
-        return Emitted(bin_reports=[self._report(name, closing) for name, closing in closings], dead_letters=rejected)
+        setbacks = [(name, closing.setback) for name, closing in closings if closing.setback]
+        reports = [self._report(name, closing) for name, closing in closings]
+        return Emitted(bin_reports=reports, dead_letters=rejected, setbacks=setbacks)
 
     def _at_home(
         self, name: str, part: MeasurementSlice, astray: Flags, batch: Batch
@@ -219,21 +223,23 @@ class Shard:
         return levels.levels_of(scored) if due else None
 
     def _report(self, name: str, closing: Closing) -> BinReport:
+        rewound = closing.setback.earlier if closing.setback else closing.rewound
         return BinReport(
             reporter=self.reporter,
             feed=name,
             end=closing.end,
             fault=closing.fault,
             empty=closing.empty,
-            outages=[self._outage(name, series, change) for series, change in closing.changes],
+            outages=[self._outage(name, series, change, rewound) for series, change in closing.changes],
             levels=closing.levels,
             doubts=closing.doubts,
             falls=closing.falls,
+            rewound=closing.rewound.times or UNSET,
         )
 
-    def _outage(self, name: str, series: Series, change: Change) -> Outage:
+    def _outage(self, name: str, series: Series, change: Change, rewound: Rewound) -> Outage:
         self.counts[name].outages += change.revision == 1
-        return outage_of(name, self.settings.feeds[name].signal, series, change)
+        return outage_of(name, self.settings.feeds[name].signal, series, change, rewound.again(change.opened))
 
     def _count(self, name: str, taken: int, binned: int, late: int, rejected: int) -> None:
         counts = self.counts[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from msgspec import DecodeError
+from msgspec import UNSET, DecodeError
 
 from schemas.bin_report import BinReport
 from schemas.outage import Outage
@@ -25,6 +25,7 @@ from streams.pipeline.doubtful_series import doubts_of
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import AREAS
 from streams.pipeline.outage_messages import outage_of
+from streams.pipeline.setback import Rewound
 from streams.pipeline.shard import Scored
 from streams.state.open_outages import OpenOutages
 from streams.state.row_codec import Packed, pack, unpack
@@ -64,6 +65,7 @@ class AreaStage(Stage):
     def _begin(self, reference: ReferenceData) -> None:
         sites = _sites(self.settings, self.number, reference.calendar)
         self.sites = {(site.feed, site.name): site for site in sites}
+        self.rewound: dict[str, Rewound] = {}  # by folder
         self.open_outages = OpenOutages()
         self._unusable: frozenset[str] = frozenset()
 
@@ -112,13 +114,35 @@ class AreaStage(Stage):
             return
         if not fits(piece, shards):
             return
+        if site.gathering.is_void(piece):
+            emitted.counts["partials_late", piece.feed] += 1
+            return
+        if site.gathering.go_back(piece) and site.areas.closed is not None and site.areas.closed >= piece.start:
+            emitted.bin_reports.append(self._go_back(site, piece.start))
         if not site.gathering.put(piece, message, site.areas.closed):
             emitted.counts["partials_late", piece.feed] += 1
         for start in site.gathering.ready(shards):
             emitted.bin_reports.append(self._close(site, start))
 
+    def _go_back(self, site: Site, start: int) -> BinReport:
+        """Go back to the bin of this start, as the time of a shard was false; all outages end."""
+        rules, rule = self.settings.feeds[site.feed], self.settings.time_rule(site.feed)
+        before, closed = self.rewound.get(site.folder, Rewound()), site.areas.closed or start
+        self.rewound[site.folder] = Rewound(before.times + 1, max(before.until, closed + rule.width))
+        changes = site.areas.go_back(start)
+        site.gathering.begin_anew(start, rule.max_step + rule.lateness)
+        return BinReport(
+            reporter=AREAS.format(site.name),
+            feed=site.feed,
+            end=start,
+            empty=True,
+            outages=[outage_of(site.feed, rules.signal, *found, before.again(found[1].opened)) for found in changes],
+            rewound=self.rewound[site.folder].times,
+        )
+
     def _close(self, site: Site, start: int) -> BinReport:
         """Close a bin that all shards have reported."""
+        rewound = self.rewound.get(site.folder, Rewound())
         rules, end = self.settings.feeds[site.feed], start + int(self.settings.feeds[site.feed].bin)
         parts = site.gathering.pop(start)
         changes, index, detector = site.areas.close(parts), site.summed.index, site.summed.detector
@@ -128,9 +152,10 @@ class AreaStage(Stage):
             feed=site.feed,
             end=end,
             empty=not any(part.spoke for part in parts),
-            outages=[outage_of(site.feed, rules.signal, series, change) for series, change in changes],
+            outages=[outage_of(site.feed, rules.signal, *found, rewound.again(found[1].opened)) for found in changes],
             levels=expected_levels.levels_of([(index, detector)]) if due else None,
             doubts=doubts_of([(index, detector)]),
+            rewound=rewound.times or UNSET,
         )
 
     def _head(self) -> dict[str, Any]:
@@ -144,7 +169,17 @@ class AreaStage(Stage):
             "scalars": site.summed.detector.scalars,
             "heard": sorted(site.gathering.reported.items()),
             "empty": sorted(site.gathering.empty.items()),
+            **self._rewound(site),
         }
+
+    def _rewound(self, site: Site) -> dict[str, Any]:
+        """Return what is known of times that went back, where any has."""
+        gathering = site.gathering
+        if not gathering.rewound:
+            return {}
+        of_shards = {"shards": sorted(gathering.rewound.items()), "ahead": sorted(gathering.ahead)}
+        own = list(self.rewound.get(site.folder, Rewound()))
+        return {"rewound": {**of_shards, "patience": gathering.patience, "own": own}}
 
     def _rows(self) -> dict[str, bytes]:
         rows = {"running": self.open_outages.row()}
@@ -168,6 +203,10 @@ class AreaStage(Stage):
                 name.removeprefix(site.folder): row for name, row in loaded.rows.items() if name.startswith(site.folder)
             }
             _restore_site(site, heads[site.folder], {name: unpack(row) for name, row in rows.items()})
+            if (rewound := heads[site.folder].get("rewound")) is not None:
+                site.gathering.rewound, site.gathering.ahead = dict(rewound["shards"]), set(rewound["ahead"])
+                site.gathering.patience = rewound["patience"]
+                self.rewound[site.folder] = Rewound(*rewound["own"])
         kept = tuple(site.folder for site in same)
         self._unusable = frozenset(name for name in loaded.rows if "/" in name and not name.startswith(kept))
         self.open_outages.restore(loaded.rows["running"], _of_any(same))

@@ -51,6 +51,7 @@ def head(grouping: Grouping) -> dict[str, Any]:
         "past": watermarks.settled_until if isfinite(watermarks.settled_until) else None,
         "open": {feed: sorted(bins.items()) for feed, bins in watermarks.awaited.items()},
         "feeds": _feeds(grouping),
+        **({"rewound": watermarks.rewound} if watermarks.rewound else {}),
     }
 
 
@@ -232,6 +233,9 @@ def _restore_head(grouping: Grouping, values: Mapping[str, Any]) -> None:
     for reporter, silent in values.get("silent", {}).items():
         watermarks.silent[reporter] = {feed for feed in silent if feed in feeds}
     watermarks.settled_until = -inf if values["past"] is None else values["past"]
+    same = {feed for feed, rules in values.get("feeds", {}).items() if rules == _feeds(grouping).get(feed)}
+    for reporter, counts in values.get("rewound", {}).items():  # a feed that changes begins anew, and counts from 0
+        watermarks.rewound[reporter] = {feed: count for feed, count in counts.items() if feed in same}
     areas = watermarks.expected.areas
     watermarks.awaited.update({feed: dict(bins) for feed, bins in values["open"].items() if feed in areas})
 

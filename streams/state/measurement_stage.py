@@ -19,6 +19,7 @@ from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import SHARD, silence
 from streams.pipeline.overdue_feeds import OverdueFeeds
 from streams.pipeline.process import Tally, process
+from streams.pipeline.setback import Setback
 from streams.pipeline.shard import Scored, Shard
 from streams.state import shard_rows
 from streams.state.key_watch import KeyWatch, bad_keys, home_of
@@ -40,6 +41,7 @@ class MeasurementStage(Stage):
         idle_since: Wall time of the last batch, or of the last look at which messages were unread (s).
         keys: When producers last sent messages without a key, or entities of other partitions.
         limits: When measurements were last refused as their feed has no room.
+        setbacks: By feed, when (wall time) and by how much its time went back last, since the start.
         unusable: Names of rows in the snapshot that mean nothing under the present settings.
     """
 
@@ -58,6 +60,7 @@ class MeasurementStage(Stage):
         self.keys, self.limits = KeyWatch(self.shard.home), LimitWatch()
         self._lines: list[str] = []  # for the log
         self.shard.report_levels()
+        self.setbacks: dict[str, tuple[float, Setback]] = {}
         self.tally = Tally()
         self.clock: dict[str, float] = {}
         self.active_bins: dict[str, set[int]] = {}
@@ -82,8 +85,18 @@ class MeasurementStage(Stage):
             )
         emitted.activity = self.shard.activity()
         emitted.counts = self.totals() - before
+        self._note_setbacks(emitted, now)
         emitted.unreadable += self.keys.note(emitted.counts, self.shard.stray, now)
         return self._noted(emitted, now)
+
+    def _note_setbacks(self, emitted: Emitted, now: float) -> None:
+        """Forget how far feeds were elsewhere whose time here has gone back: that was as false."""
+        for feed, setback in emitted.setbacks:
+            for gone in (self.clock, self.active_bins, self.overdue.announced, self.absence.announced):
+                gone.pop(feed, None)
+            self.setbacks[feed] = (now, setback)
+            emitted.counts["setbacks", feed] += 1
+            self._lines.append(f"partition {self.number}: the time of feed {feed} {setback}")
 
     def scored(self) -> Iterator[Scored]:
         """Yield the series and the detector of each feed."""
@@ -120,7 +133,7 @@ class MeasurementStage(Stage):
         silences = self._silences(lag, now)
         overdue = self._overdue(lag, now)
         self.overdue.announced |= dict(overdue)
-        emitted.bin_reports += [*silences, *(silence(self.reporter, feed, end) for feed, end in overdue)]
+        emitted.bin_reports += [*silences, *(self._silence(feed, end) for feed, end in overdue)]
         return self._noted(emitted, now)
 
     def _advance(self) -> Emitted:
@@ -186,15 +199,18 @@ class MeasurementStage(Stage):
         for feed, start in self.absence.due(self.shard.newest(), lag, now):
             names = [combination(text).name for text in self.settings.feeds[feed].areas]
             self._area_sums += nothing(self.source(feed), names, start)
-            silences.append(silence(self.reporter, feed, start + int(self.settings.feeds[feed].bin)))
+            silences.append(self._silence(feed, start + int(self.settings.feeds[feed].bin)))
             self.absence.announced[feed] = start
             self.unsaved = True
         return silences
 
+    def _silence(self, feed: str, end: int) -> BinReport:
+        return silence(self.reporter, feed, end, self.shard.feeds[feed].rewound.times)
+
     def source(self, feed: str) -> AreaSumSource:
         """Return the source of this shard's area sums of a feed."""
         rules = self.settings.feeds[feed]
-        return AreaSumSource(feed, rules.kind, int(rules.bin), self.number)
+        return AreaSumSource(feed, rules.kind, int(rules.bin), self.number, self.shard.feeds[feed].rewound.times)
 
     def _may_advance(self, lag: int | None, now: float) -> bool:
         """Return whether the clock decides here: all is read, the partition is idle, and a feed is behind its clock."""

@@ -23,6 +23,7 @@ from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.areas.cells import Cells
 from streams.pipeline.feed import Feed
 from streams.pipeline.gap import Gap
+from streams.pipeline.setback import Rewound
 from streams.pipeline.shard import Counts, Shard
 from streams.state.row_codec import Packed, unpack
 from streams.state.shard_rows import CHUNK, SLOT_CHUNK
@@ -95,6 +96,8 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
     feed.watermark.newest, feed.watermark.next_close = head["newest"], head["next_close"]
     feed.admission.active, feed.silent_since = head["active"], head["silent_since"]
     feed.gap = Gap(*head.get("gap", ()))
+    feed.rewound = Rewound(*head.get("rewound", ()))
+    feed.admission.lead.restore(head.get("lead", {}))
     _restore_clock(feed, head, rows["held"])
     feed.admission.leap_guard.restore(map(_claim, rows["held"].values["held"]))
 

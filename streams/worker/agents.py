@@ -68,6 +68,7 @@ class Worker:
         self.runners: list[StageRunner[Any]] = [self.measuring, self.summing, self.grouping]
         self.partitions: dict[int, MeasurementStage] = self.measuring.stages
         self.recent_bins = RecentBins(settings.web.history, settings.web.history_mb * 1_000_000)
+        self._looked_at = clock()
         self.liveness = FeedLiveness({feed: settings.stalled_after(feed) for feed in settings.feeds})
 
     def _stage_at(self, tp: TP) -> Stage:
@@ -156,10 +157,19 @@ class Worker:
         for newest in (self.newest(), *(stage.clock for stage in self.partitions.values())):
             self.liveness.note(newest, self.clock())
 
+    def _note_setbacks(self) -> None:
+        """Measure the silence of feeds anew whose time has gone back since the last look."""
+        for stage in self.partitions.values():
+            for feed, (at, _) in stage.setbacks.items():
+                if at > self._looked_at:
+                    self.liveness.go_back(feed)
+        self._looked_at = self.clock()
+
     async def tick(self) -> None:
         """Wake the partitions that have something to do and no message coming; only a message may change state."""
         await refresh_metadata(self.reference.register, self.metrics)
         self.load()
+        self._note_setbacks()
         self.note_time()
         due = {number for runner in self.runners for number in runner.due()}
         for number, stage in self.partitions.items():

@@ -23,6 +23,10 @@ class ClockAnnouncer:
         self._announced: set[int] = set()
         self._closed: int | None = None
 
+    def go_back(self) -> None:
+        """Forget what was announced, since the time of the feed has gone back."""
+        self._announced, self._closed = set(), None
+
     def due(self, active: Iterable[int], newest: float) -> list[float]:
         """Return the event times to announce (Unix seconds), oldest first: one in each bin not announced yet.
 

@@ -16,6 +16,10 @@ class FeedLiveness:
         self._newest: dict[str, float] = {}
         self._since: dict[str, float] = {}
 
+    def go_back(self, feed: str) -> None:
+        """Forget how far a feed had come, since its time has gone back."""
+        self._newest.pop(feed, None)
+
     def note(self, newest: Mapping[str, float], now: float) -> None:
         """Note the newest event time of feeds, from the measurements here or from the clock of other partitions."""
         for feed, time in newest.items():

@@ -23,7 +23,10 @@ def notices(worker: Worker) -> list[str]:
     full = [number for number, stage in stages if (at := stage.limits.refused_at) is not None and at >= since]
     nearly = [(number, *limit) for number, stage in stages for limit in nearly_reached(stage.shard)]
     shards = [stage.shard for _, stage in stages]
-    ahead = feeds_ahead(shards) + clocks_ahead(shards)
+    back = [
+        f"The time of feed {feed} {done}." for _, s in stages for feed, (at, done) in s.setbacks.items() if at >= since
+    ]
+    ahead = [*back, *feeds_ahead(shards), *clocks_ahead(shards)]
     return found + _no_key(keyless) + _strays(strays) + _no_room(full) + _limits(nearly) + ahead
 
 
@@ -53,13 +56,15 @@ def _limits(nearly: Sequence[tuple[int, str, str, float]]) -> list[str]:
 def feeds_ahead(shards: Sequence[Shard]) -> list[str]:
     """Return a sentence on each feed whose time is ahead of what is received now, which receipt kept it from before."""
     leads: dict[str, float] = {}
+    steps: dict[str, float] = {}
     for shard in shards:
         for feed, state in shard.feeds.items():
             lead = state.admission.fast_clocks.lead_of(state.watermark.newest)
-            leads[feed] = max(lead, leads.get(feed, 0.0))
+            leads[feed], steps[feed] = max(lead, leads.get(feed, 0.0)), state.rules.time.max_step
     return [
         f"The time of feed {feed} is {lead:,.0f} s ahead of what is received, which is late until then: the clock of a "
-        f"broker or worker was ahead, or has gone back. `ebbtide state reset --feed {feed}` ends that at once."
+        f"broker or worker was ahead, or has gone back. It goes back once the broker's receipts have said so for "
+        f"{steps[feed]:,.0f} s; `ebbtide state reset --feed {feed}` ends that at once."
         for feed, lead in leads.items()
         if lead > AHEAD
     ]

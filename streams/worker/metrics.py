@@ -46,7 +46,14 @@ class Metrics:
         self._state()
         flow = (self.binned, self.late, self.misplaced, self.outages, self.delay)
         now = (self.series, self.judged, self.ongoing, self.open_bins, self.areas_left_out)
-        areas = (self.findings_late, self.feed_unawaited, self.partials_late, self.area_series, self.area_bins_waiting)
+        areas = (
+            self.setbacks,
+            self.findings_late,
+            self.feed_unawaited,
+            self.partials_late,
+            self.area_series,
+            self.area_bins_waiting,
+        )
         for by_feed in (*flow, *now, *areas, self.faults, self.suspected_faults):
             for feed in feeds:
                 by_feed.labels(feed)
@@ -63,6 +70,9 @@ class Metrics:
         self.skipped = self._counter("measurements_skipped", "Messages read again that the state included.")
         self.binned = self._counter("measurements_binned", "Measurements put into bins.", "feed")
         self.late = self._counter("measurements_late", "Measurements of bins that had closed.", "feed")
+        self.setbacks = self._counter(
+            "feed_setbacks", "Times that a feed's time went back, as it was ahead of receipt for long.", "feed"
+        )
         self.misplaced = self._counter(
             "measurements_misplaced", "Measurements of entities whose key belongs to another partition.", "feed"
         )

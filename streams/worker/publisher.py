@@ -57,6 +57,8 @@ class Publisher:
         await self._send_bin_reports(stage.name, emitted.bin_reports)
         await self._send_area_sums(stage.name, emitted.area_sums)
         await self._send_incidents(stage.name, emitted.incidents)
+        for feed, _ in emitted.setbacks:
+            self._announcers[feed].go_back()
         for feed, activity in emitted.activity.items():
             await self._announce_activity(stage, feed, activity)
 

@@ -92,6 +92,12 @@ class Summed:
         for name in self.COLUMNS:
             setattr(self, name, padded(getattr(self, name), rows))
 
+    def go_back(self, start: int) -> SeriesChanges:
+        """Go back to the bin of this start, which closes next: the time was false. All outages end."""
+        self.closings += 1
+        self.index.go_back(start)
+        return self._named(self.detector.go_back(start))
+
     def expire(self, start: int) -> SeriesChanges:
         """The feed has stopped."""
         return self._named(self.detector.expire(start))
@@ -183,6 +189,11 @@ class Areas:
                 patience = self.patience.idle if is_full else self.patience.forget_after
                 summed.forget(int(start - patience))
         return changes
+
+    def go_back(self, start: int) -> SeriesChanges:
+        """Go back to the bin of this start, which closes next: the time was false. All outages end."""
+        self.closed, self.silent_since = start - self.rule.width, None
+        return [change for summed in self.summed.values() for change in summed.go_back(start)]
 
     def _given_up(self, start: int, spoke: bool) -> bool:
         """Whether the whole feed has been silent for too long: unknown is not recovered."""

@@ -23,12 +23,16 @@ NAMES = tuple(f"{_WIRE.get(column, column)}{limb}" for column in Sums._fields fo
 
 
 class AreaSumSource(NamedTuple):
-    """The feed of a partial, with the kind and width (s) of its bins, and the shard that reports it."""
+    """The feed of a partial, with the kind and width (s) of its bins, and the shard that reports it.
+
+    `rewound`: how often its time of the feed has gone back.
+    """
 
     feed: str
     kind: Kind
     width: int
     shard: int
+    rewound: int = 0
 
 
 def place_of(feed: str, areas: str, partitions: int) -> int:
@@ -57,6 +61,7 @@ def pieces_of(source: AreaSumSource, partial: Partial) -> Iterator[AreaSumPart]:
                 doubted=partial.doubted,
                 spoke=partial.spoke,
                 unread=partial.unread or UNSET,
+                rewound=source.rewound or UNSET,
                 **_columns(combination(name).facets, areas[cut], limbs[:, :, cut]),
             )
 
@@ -65,7 +70,13 @@ def nothing(source: AreaSumSource, names: Iterable[str], start: int) -> Iterator
     """Yield the messages of a shard without data of a feed, in the bin of this start and all before it."""
     for name in names:
         yield AreaSumPart(
-            feed=source.feed, kind=source.kind, bin=source.width, areas=name, start=start, shard=source.shard
+            feed=source.feed,
+            kind=source.kind,
+            bin=source.width,
+            areas=name,
+            start=start,
+            shard=source.shard,
+            rewound=source.rewound or UNSET,
         )
 
 

@@ -46,6 +46,21 @@ class Instant:
     end: float = -inf
     falls: dict[str, dict[int, dict[str, ShardFalls]]] = field(default_factory=dict)
 
+    def without_later(self, reporter: str, feed: str, end: int) -> Instant:
+        """Return the instant without what a reporter has said of bins of a feed that end later."""
+        parts = {at: dict(by_shard) for at, by_shard in self.falls.get(feed, {}).items()}
+        for at in [at for at in parts if at > end]:
+            parts[at].pop(reporter, None)
+        bins = {at: status for at, status in self.bins.get(feed, {}).items() if at <= end or parts.get(at)}
+        falls = {at: by_shard for at, by_shard in parts.items() if by_shard}
+        return Instant(
+            {name: of for name, of in {**self.bins, feed: bins}.items() if of},
+            [o for o in self.outages if (o.feed, o.reporter) != (feed, reporter) or o.updated_at <= end],
+            {source: doubts for source, doubts in self.doubts.items() if source != (reporter, feed) or self.end <= end},
+            self.end,
+            {name: of for name, of in {**self.falls, feed: falls}.items() if of},
+        )
+
     def without(self, feed: str) -> Instant:
         """Return the instant without what one feed has said."""
         return Instant(
@@ -87,6 +102,8 @@ class Grouping:
         by_itself = not report.falls and report.reporter in self.watermarks.expected.shards  # an older version
         reporter = "" if by_itself else report.reporter
         outages = [outage_revision_of(outage, reporter) for outage in report.outages]
+        if self.watermarks.goes_back(report):
+            self._go_back(report)
         settled = self.watermarks.settled_until
         turn = self.watermarks.admit(report)
         if turn is None:
@@ -124,14 +141,35 @@ class Grouping:
     def forget(self, feed: str) -> None:
         """Forget what a feed has said that is deleted; incidents go back to the time of the others if it was ahead."""
         self.waiting = {due: rest for due, instant in self.waiting.items() if (rest := instant.without(feed)).bins}
-        self.doubts.doubts = {source: doubts for source, doubts in self.doubts.doubts.items() if source[1] != feed}
+        for sources in self.doubts.doubts.values():
+            for source in [source for source in sources if source[1] == feed]:
+                del sources[source]
         self.watermarks.go_back()
-        newest_due = self.watermarks.newest_due()
-        if self.due > newest_due:
-            self.due, self.at = newest_due, min(self.at, self.watermarks.bound())
-            self.state.now = max(0.0, min(self.state.now, self.at))
-            for country, starts in self.state.starts.items():
-                self.state.starts[country] = {root: at for root, at in starts.items() if at <= self.state.now}
+        if self.due > (newest_due := self.watermarks.newest_due()):
+            self._set_back(newest_due)
+
+    def _go_back(self, report: BinReport) -> None:
+        """Void what a reporter has said of bins of a feed that have not been; incidents go back where it led them."""
+        reporter, feed, end = report.reporter, report.feed, report.end
+        self.watermarks.go_back_to(report)
+        left = {due: instant.without_later(reporter, feed, end) for due, instant in self.waiting.items()}
+        self.waiting = {due: instant for due, instant in left.items() if instant.bins or instant.outages}
+        self.levels.go_back((reporter, feed), end)
+        self._coverage = None
+        for sources in self.doubts.doubts.values():
+            sources.pop((reporter, feed), None)
+        newest = self.watermarks.newest_of(feed)
+        self.newest = {name: min(at, newest) if name == feed else at for name, at in self.newest.items()}
+        self.whole_feeds.go_back(feed, newest)
+        if self.due >= self.watermarks.settled_until:
+            self._set_back(min(self.due, nextafter(self.watermarks.settled_until, -inf)))
+
+    def _set_back(self, due: float) -> None:
+        """Let the newest instant be one that was due then."""
+        self.due, self.at = due, min(self.at, self.watermarks.bound())
+        self.state.now = max(0.0, min(self.state.now, self.at))
+        for country, starts in self.state.starts.items():
+            self.state.starts[country] = {root: at for root, at in starts.items() if at <= self.state.now}
 
     def at_fault(self) -> frozenset[str]:
         """Return the feeds of which most series, of all shards, fall together at present, for no other reason."""

@@ -66,6 +66,7 @@ class ReporterWatermarks:
     `silent`: the feeds that a shard is not waited for. `complete`: before which time all that is due has come from a
     shard. `bounds`: before which time no later report of a shard takes effect. `awaited`: by feed and end, when bins
     are due that areas have still to report. `settled_until`: before which time all has been settled once.
+    `rewound`: by reporter and feed, how often its time has gone back.
     """
 
     expected: ExpectedReporters
@@ -76,6 +77,7 @@ class ReporterWatermarks:
     bounds: dict[str, float] = field(default_factory=dict)
     awaited: dict[str, dict[int, float]] = field(default_factory=dict)
     settled_until: float = -inf
+    rewound: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def admit(self, report: BinReport) -> Turn | None:
         """Note a bin report and return when it takes effect.
@@ -83,6 +85,8 @@ class ReporterWatermarks:
         Return None for a repeated report, and for one that only says how far its reporter has come.
         """
         reporter, feed, piece = report.reporter, report.feed, (report.end, report.piece)
+        if (report.rewound or 0) < self.rewound.get(reporter, {}).get(feed, 0):
+            return None
         if not report.silent:
             pieces = self.pieces.setdefault(reporter, {})
             if piece <= pieces.get(feed, (-1, 0)):
@@ -93,6 +97,33 @@ class ReporterWatermarks:
             self._advance(report, turn.due)
             self.settled_until = self.settled()
         return None if report.silent else turn
+
+    def goes_back(self, report: BinReport) -> bool:
+        """Return whether the time of a feed has gone back since its reporter's last report."""
+        return (report.rewound or 0) > self.rewound.get(report.reporter, {}).get(report.feed, 0)
+
+    def go_back_to(self, report: BinReport) -> None:
+        """Go back with a reporter whose time of a feed was false: what it said of later bins is void."""
+        reporter, feed = report.reporter, report.feed
+        self.rewound.setdefault(reporter, {})[feed] = report.rewound or 0
+        self.pieces.get(reporter, {}).pop(feed, None)
+        self.silent.get(reporter, set()).discard(feed)
+        ends = self.ends.setdefault(reporter, {})
+        ends[feed] = min(report.end, ends.get(feed, report.end))
+        if reporter not in self.expected.shards:
+            return
+        if feed in self.awaited:
+            self.awaited[feed] = {end: due for end, due in self.awaited[feed].items() if end <= report.end}
+        self.complete.pop(reporter, None)
+        self.bounds.pop(reporter, None)
+        self._move(reporter)
+        if self.settled_until > self.complete.get(reporter, -inf):
+            self.settled_until = -inf
+            self.settled_until = self.settled()
+
+    def newest_of(self, feed: str) -> int:
+        """Return the end of the newest bin of a feed that a reporter has reported; -1 for none."""
+        return max((ends[feed] for ends in self.ends.values() if feed in ends), default=-1)
 
     def settled(self) -> float:
         """Return before which time all reports that are due have come, or are waited for no longer."""

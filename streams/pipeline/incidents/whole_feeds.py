@@ -103,6 +103,13 @@ class WholeFeeds:
         """Whether a bin has not been judged yet; what comes late of one changes no verdict."""
         return feed not in self.verdicts or end > self.verdicts[feed].judged
 
+    def go_back(self, feed: str, end: int) -> None:
+        """Forget what was judged of bins of a feed that end later: they have not been."""
+        verdict = self.verdicts.get(feed)
+        if verdict is not None and verdict.judged > end:
+            seen = {reporter: min(at, end) for reporter, at in verdict.seen.items()}
+            self.verdicts[feed] = FeedVerdict(judged=end, seen=seen, suspected=verdict.suspected)
+
     def judge(self, feed: str, end: int, parts: Mapping[str, ShardFalls], reported: bool) -> bool:
         """Judge a bin and return whether the feed is at fault. `reported`: a shard says so that sends no falls."""
         verdict = self.verdicts.setdefault(feed, FeedVerdict())

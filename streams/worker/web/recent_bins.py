@@ -184,6 +184,8 @@ class RecentBins:
 
         `columns`: bins or hours of a feed, of which at most so many are kept.
         """
+        while columns and columns[-1][0] >= newest[0]:  # time has gone back
+            self.bytes -= columns.pop()[1].nbytes
         columns.append(newest)
         self.bytes += newest[1].nbytes
         if len(columns) > most:
