@@ -159,10 +159,10 @@ FINDING: Final = {
     "outages": "Revisions of outages that changed when the bin closed.",
     "levels": "What is expected of all series that the reporter scores, once an hour; null in between.",
     "doubts": "Series that may have fallen and show no outage by themselves: evidence from 3 nats on.",
-    "rewound": "How often the reporter's time of the feed has gone back, as it was false; what it said before of later "
-    "bins is void.",
     "falls": "How many series fell in this bin; added up over all shards, it decides whether the feed is at fault. "
     "Absent where areas report, and in reports of older versions.",
+    "rewound": "How often the reporter's time of the feed has gone back, as it was false; what it said before of later "
+    "bins is void.",
 }
 
 FALLS: Final = {
@@ -201,8 +201,8 @@ PARTIAL: Final = {
     "weight": "How many series the shard has; null: it has nothing of the feed, in this bin and all before.",
     "doubted": "Whether most of its series fell together, so that the feed may be at fault.",
     "spoke": "Whether anything was measured that is part of an area.",
-    "rewound": "How often the shard's time of the feed has gone back, as it was false.",
     "unread": "Whether measurements of this bin were deleted unread: all areas are unknown in it. Absent: no.",
+    "rewound": "How often the shard's time of the feed has gone back, as it was false.",
     "entities": "The entity of each area.",
     "countries": "The country of each area, where its measurements name one.",
     "facets": "The facets of each area, a list for each of them.",

@@ -59,10 +59,14 @@ def _feed(rng: random.Random, kind: Kind) -> FeedSettings:
 
 
 def messages(rng: random.Random, hours: int) -> list[Message]:
-    """Return the messages of some hours in order of arrival: honest ones, and a burst of a hostile producer in each."""
+    """Return the messages of some hours in order of arrival: honest ones, and a burst of a hostile producer in each.
+
+    In half of the seeds the clocks of the broker and of all producers beside it are wrong for some of these hours.
+    """
     found: list[Message] = []
+    wrong, first = rng.choice((0, 0, 2 * HOUR, 11 * HOUR, -2 * HOUR)), rng.randrange(hours)
     for hour in range(hours):
-        start = START + hour * HOUR
+        start = START + hour * HOUR + (wrong if first <= hour < first + 6 else 0)
         honest = [m for at in sorted(rng.sample(range(HOUR), 4)) for m in _honest(rng, start + at, hour)]
         hostile = [_hostile(rng, start + rng.randrange(HOUR)) for _ in range(rng.choice((0, 5, 40)))]
         lot = honest + hostile + rng.choices(honest, k=rng.randrange(4))
