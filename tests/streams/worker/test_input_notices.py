@@ -8,8 +8,10 @@ from unittest.mock import patch
 
 import pytest
 
+from detectors.watermark import TimeRule
 from streams.broker.transport import OpenTransaction
 from streams.pipeline.fast_clocks import FastClocks
+from streams.pipeline.setback import Rewound, Setback
 from streams.worker import health
 from streams.worker.agents import Worker
 from streams.worker.health import not_ready, readiness
@@ -80,6 +82,7 @@ def test_the_page_names_missing_keys_and_stray_networks_for_a_while() -> None:
         number: SimpleNamespace(
             keys=SimpleNamespace(no_key_at=no_key, stray_at=stray, stray=f"asn/{number} belongs there"),
             limits=SimpleNamespace(refused_at=None),
+            setbacks={},
             shard=SimpleNamespace(feeds={}),
         )
         for number, (no_key, stray) in enumerate(keys)
@@ -96,6 +99,7 @@ def feed_with(used: dict[str, float]) -> SimpleNamespace:
         room=SimpleNamespace(used=used.copy),
         admission=SimpleNamespace(fast_clocks=FastClocks()),
         watermark=SimpleNamespace(newest=None),
+        rules=SimpleNamespace(time=TimeRule(300, 60.0, 600.0)),
     )
 
 
@@ -106,6 +110,7 @@ def test_the_page_names_limits_that_are_nearly_reached_and_where_something_was_r
         number: SimpleNamespace(
             keys=SimpleNamespace(no_key_at=None, stray_at=None, stray=""),
             limits=SimpleNamespace(refused_at=at),
+            setbacks={},
             shard=SimpleNamespace(feeds={"bgp": feed_with(used)}),
         )
         for number, (used, at) in enumerate(zip(shares, (None, 4000.0, 4990.0), strict=True))
@@ -113,4 +118,19 @@ def test_the_page_names_limits_that_are_nearly_reached_and_where_something_was_r
     assert notices(worker_with(0, None, stages)) == [
         "Measurements of new series in partitions [2] are dead letters: a feed has reached a limit.",
         "Feed bgp uses 93% of limits.series in partition 2; what is new beyond it is refused.",
+    ]
+
+
+def test_the_page_names_feeds_whose_time_went_back_for_a_while() -> None:
+    """For a quarter of an hour: by how much, after how long, and what was dropped."""
+    setback = Setback(9000.0, 2000.0, 600.0, 1, 20, 3, Rewound())
+    stage = SimpleNamespace(
+        keys=SimpleNamespace(no_key_at=None, stray_at=None, stray=""),
+        limits=SimpleNamespace(refused_at=None),
+        shard=SimpleNamespace(feeds={}),
+        setbacks={"bgp": (4200.0, setback), "old": (4000.0, setback)},
+    )
+    assert notices(worker_with(0, None, {3: stage})) == [
+        "The time of feed bgp was 7,000 s ahead of what the broker received for 600 s and went back: "
+        "bins dropped 1, with series 20; outages ended 3."
     ]
