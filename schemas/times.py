@@ -98,7 +98,7 @@ def time_named(text: str) -> float:
         return unix_seconds(float(text))
     found = _WRITTEN.fullmatch(text)
     if found is None:
-        return _parsed(text)
+        raise ValueError(f"not a time: {text[:64]!r}: give one such as 2016-06-16T15:05Z, a day, or Unix seconds")
     day, minute, second, _, hours, minutes = found.groups()
     offset = f"{hours}:{minutes or '00'}" if hours else "Z"
     return _parsed(f"{day}T{minute or '00:00'}{second or ':00'}{offset}")

@@ -112,3 +112,10 @@ def test_measurements_say_their_offset(text: str) -> None:
     """A time without one could be any local time; a number of 16 digits is no second and no millisecond."""
     with pytest.raises(ValueError, match=r"add Z if it is UTC|time|divide it"):
         event_time(text)
+
+
+def test_what_is_no_time_is_answered_with_one_that_is() -> None:
+    """The example in the error is itself a time; the error asked for an offset, which may be left out."""
+    with pytest.raises(ValueError, match=r"^not a time: 'yesterday': give one such as ") as error:
+        time_named("yesterday")
+    assert time_named(str(error.value).partition("such as ")[2].partition(",")[0]) == 1_466_089_500
