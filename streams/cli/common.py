@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from schemas.entities import country_code
 from schemas.rejections import json_line, printable
 from schemas.times import format_time, time_named
@@ -153,6 +150,9 @@ def print_summary(counts: dict[str, int]) -> None:
 @contextmanager
 def counter(description: str) -> Iterator[Callable[[int], None]]:
     """Show a count on standard error, if that is a terminal; yield the function that updates it."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

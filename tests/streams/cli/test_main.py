@@ -44,7 +44,7 @@ with contextlib.suppress(SystemExit):
     main(sys.argv[1:])
 print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
-HEAVY = {"numpy", "faust", "mode", "aiohttp", "aiokafka", "kafka", "matplotlib", "jinja2", "babel"}
+HEAVY = {"numpy", "faust", "mode", "aiohttp", "aiokafka", "kafka", "matplotlib", "jinja2", "babel", "rich"}
 
 
 @pytest.mark.parametrize(
