@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
+from streams.config.akvorado_source import AkvoradoSource
 from streams.config.network_sources import AtlasSource, IodaSource, OoniSource, PrometheusSource
 from streams.config.ris_source import RisSource
 from streams.config.route_sources import MrtSource
@@ -14,6 +15,7 @@ AnySource: TypeAlias = (
     | KafkaSource
     | Goflow2Source
     | PmacctSource
+    | AkvoradoSource
     | AtlasSource
     | PrometheusSource
     | IodaSource
@@ -26,6 +28,7 @@ SOURCE_TYPES: Final[dict[str, Any]] = {
     "kafka": KafkaSource,
     "goflow2": Goflow2Source,
     "pmacct": PmacctSource,
+    "akvorado": AkvoradoSource,
     "atlas": AtlasSource,
     "prometheus": PrometheusSource,
     "ioda": IodaSource,

@@ -10,7 +10,7 @@ from streams.config.errors import SettingsError
 from streams.config.sources import Goflow2Source, SourceSettings
 from streams.sources.enrichment import Enrichment
 from streams.sources.json_decoder import JsonDecoder
-from streams.sources.protobuf_decoder import ProtobufDecoder
+from streams.sources.protobuf_decoder import GOFLOW2, MessageFormat, ProtobufDecoder, parts
 from streams.sources.records import Decoder
 from streams.sources.route_bins import RouteDecoder
 
@@ -19,21 +19,41 @@ FORMATS = ("csv", "json")
 ROUTES = "routes"  # values that a table of routes makes
 
 
-def decoder_of(name: str, source: SourceSettings, form: str, enrichment: Enrichment | None = None) -> Decoder:
-    """Return the decoder of a format. Raises SettingsError, which names the source, when there is none."""
+def decoder_of(
+    name: str,
+    source: SourceSettings,
+    form: str,
+    enrichment: Enrichment | None = None,
+    messages: MessageFormat | None = None,
+) -> Decoder:
+    """Return the decoder of a format. Raises SettingsError, which names the source, when there is none.
+
+    `messages`: of protobuf, by default those of goflow2.
+    """
     if form in FORMATS:
         return JsonDecoder(source, form == "csv", enrichment)
     if form == ROUTES:
         return RouteDecoder(JsonDecoder(source, enrichment=enrichment))
     if form == "protobuf":
-        if not isinstance(source, Goflow2Source):
-            raise SettingsError(f"sources.{name}.format: 'protobuf' is for goflow2 only")
-        return ProtobufDecoder(JsonDecoder(source, enrichment=enrichment))
+        return _protobuf(name, source, enrichment, messages)
     plugins = {plugin.name: plugin for plugin in entry_points(group=GROUP)}
     if form not in plugins:
         there = ", ".join(sorted({*FORMATS, *plugins}))
         raise SettingsError(f"sources.{name}.format: {form!r} is none of {there}")
     return _loaded(name, source, plugins[form])
+
+
+def _protobuf(
+    name: str, source: SourceSettings, enrichment: Enrichment | None, messages: MessageFormat | None
+) -> Decoder:
+    if messages is None:
+        if not isinstance(source, Goflow2Source):
+            raise SettingsError(f"sources.{name}.format: 'protobuf' is for goflow2 and akvorado only")
+        messages = MessageFormat(GOFLOW2, parts)
+    try:
+        return ProtobufDecoder(source, messages, enrichment)
+    except ValueError as error:
+        raise SettingsError(f"sources.{name}.fields: {error}") from None
 
 
 def _loaded(name: str, source: SourceSettings, plugin: EntryPoint) -> Decoder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.rejections import one_line
 from streams.config.sources import Keep
-from streams.sources.item_type import ItemType
+from streams.sources.item_type import Getter, ItemType, item_type
 from streams.sources.records import RawRecord, RejectedRecord
 
 
@@ -26,6 +26,19 @@ class Items(NamedTuple):
         """Return those flagged."""
         objects, at, records = (list(compress(column, flags)) for column in (self.objects, self.at, self.records))
         return Items(objects, at, records, self.rejected)
+
+
+class ItemForm(NamedTuple):
+    """How records become objects, and for each path of a mapping the function that reads it from an object."""
+
+    getters: Mapping[str, Getter]
+    decode: Callable[[Sequence[RawRecord]], Items]
+
+
+def json_form(paths: Sequence[str], is_flat: bool) -> ItemForm:
+    """Return the form of JSON. `is_flat`: names with dots are columns of a table."""
+    item = item_type(paths, is_flat)
+    return ItemForm(item.getters, ItemDecoder(item).decode)
 
 
 class ItemDecoder:
@@ -76,10 +89,10 @@ def _reason(error: Exception) -> str:
     return "wrong-type" if isinstance(error, msgspec.ValidationError) else "not-json"
 
 
-def keeper(keep: Keep, item: ItemType) -> Callable[[Items], Items] | None:
+def keeper(keep: Keep, getters: Mapping[str, Getter]) -> Callable[[Items], Items] | None:
     """Return a function to the objects that have the wanted values; None when all are wanted."""
     wanted = [
-        (item.getters[path], frozenset(map(str, values if isinstance(values, tuple) else (values,))))
+        (getters[path], frozenset(map(str, values if isinstance(values, tuple) else (values,))))
         for path, values in keep.items()
     ]
     if not wanted:

@@ -1,4 +1,4 @@
-"""The mapping of a source, compiled: records of JSON to rows."""
+"""The mapping of a source, compiled: records to rows, whatever form their objects have; and records of JSON."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from streams.config.sources import SourceSettings
 from streams.sources import field_readers as readers
 from streams.sources.enrichment import Enrichment
 from streams.sources.field_readers import Column, Errors, WrongFieldError
-from streams.sources.item_type import ItemType, item_type
-from streams.sources.items import ItemDecoder, Items, keeper
+from streams.sources.items import ItemForm, Items, json_form, keeper
 from streams.sources.networks import is_public
 from streams.sources.records import NOBODY, DecodedRecords, RawRecord, RejectedRecord, Row
 
@@ -40,23 +39,22 @@ class _Columns(NamedTuple):
     exporter: Column | None
 
 
-class JsonDecoder:
-    """Decodes as the settings of a source say. `is_flat`: names with dots are columns of a table.
+class RecordDecoder:
+    """Decodes as the settings of a source say; its records have a form.
 
     `enrichment`: what to look up in tables, by default the tables that the settings name, without metadata.
     """
 
-    def __init__(self, source: SourceSettings, is_flat: bool = False, enrichment: Enrichment | None = None) -> None:
-        item = item_type(_paths(source), is_flat)
+    def __init__(self, source: SourceSettings, form: ItemForm, enrichment: Enrichment | None = None) -> None:
         found = enrichment or Enrichment(source)
-        self._columns = _compiled(source, item, found)
+        self._columns = _compiled(source, form, found)
         self._country_of = found.country_of if found.metadata else None
-        self._items = ItemDecoder(item)
-        self._keep = keeper(source.kept, item)
+        self._decode = form.decode
+        self._keep = keeper(source.kept, form.getters)
 
     def decode(self, records: Sequence[RawRecord]) -> DecodedRecords:
         """Return the rows of records, in order. Never raises for what is in a record."""
-        items = self._items.decode(records)
+        items = self._decode(records)
         kept = self._keep(items) if self._keep else items
         errors: Errors = {}
         rows, bad, without = self._rows(kept, errors)
@@ -105,6 +103,13 @@ class JsonDecoder:
             if place in faults:
                 args[2].setdefault(at, WrongFieldError("out-of-range", "fields", faults[place]))
         return [NOWHERE if place in faults else read[place] for place in places]  # type: ignore[misc]
+
+
+class JsonDecoder(RecordDecoder):
+    """Decodes JSON. `is_flat`: names with dots are columns of a table."""
+
+    def __init__(self, source: SourceSettings, is_flat: bool = False, enrichment: Enrichment | None = None) -> None:
+        super().__init__(source, json_form(paths_of(source), is_flat), enrichment)
 
 
 def _of_places(index: Any, ts: Any, places: Any, *others: Any) -> list[Row]:  # noqa: ANN401
@@ -165,14 +170,15 @@ def _check_member(name: str | None) -> None:
         raise WrongFieldError("out-of-range", "member", f"no line of at most 128 visible characters: {name!r:.80}")
 
 
-def _paths(source: SourceSettings) -> list[str]:
+def paths_of(source: SourceSettings) -> list[str]:
+    """Return the names in a record that the settings of a source read."""
     fields = source.mapping.given().values()
     paths = [path for field in fields for path in (*field.paths, *([field.times] if field.times else []))]
     return list(dict.fromkeys([*paths, *source.kept]))
 
 
-def _compiled(source: SourceSettings, item: ItemType, enrichment: Enrichment) -> _Columns:
-    given, get = source.mapping.given(), item.getters
+def _compiled(source: SourceSettings, form: ItemForm, enrichment: Enrichment) -> _Columns:
+    given, get = source.mapping.given(), form.getters
     numbers = {name: readers.number_column(name, given[name], get) for name in ("value", "of") if name in given}
     texts = {
         name: readers.text_column(name, given[name], get) for name in (*FACETS, "member", "exporter") if name in given

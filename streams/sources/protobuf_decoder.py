@@ -1,91 +1,139 @@
-"""Flows of goflow2's `-format=bin`: protobuf messages, each behind its length, by the published numbers of fields."""
+"""Flows in protobuf: messages by a schema, one a record, or each behind its length, as in goflow2's `-format=bin`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
-from typing import Any, Final
-
-import msgspec
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.rejections import one_line
-from streams.config.errors import UsageError
-from streams.sources.json_decoder import JsonDecoder
-from streams.sources.records import DecodedRecords, LineRecord, RawRecord, RejectedRecord
+from streams.config.sources import SourceSettings
+from streams.sources.enrichment import Enrichment
+from streams.sources.item_type import Getter
+from streams.sources.items import ItemForm, Items
+from streams.sources.json_decoder import RecordDecoder, paths_of
+from streams.sources.proto_schema import ProtoField, ProtoMessage
+from streams.sources.records import RawRecord, RejectedRecord
 
-#: Name and number of each field that is a number, as goflow2 publishes them in pb/flow.proto.
-NUMBERS: Final = {
-    "type": 1,
-    "sampling_rate": 3,
-    "sequence_num": 4,
-    "bytes": 9,
-    "packets": 10,
-    "next_hop_as": 13,
-    "src_as": 14,
-    "dst_as": 15,
-    "src_net": 16,
-    "dst_net": 17,
-    "in_if": 18,
-    "out_if": 19,
-    "proto": 20,
-    "src_port": 21,
-    "dst_port": 22,
-    "ip_tos": 23,
-    "forwarding_status": 24,
-    "ip_ttl": 25,
-    "tcp_flags": 26,
-    "vlan_id": 29,
-    "etype": 30,
-    "src_vlan": 33,
-    "dst_vlan": 34,
-    "observation_domain_id": 70,
-    "observation_point_id": 71,
-    "time_received_ns": 110,
-    "time_flow_start_ns": 111,
-    "time_flow_end_ns": 112,
-}
-ADDRESSES: Final = {"src_addr": 6, "dst_addr": 7, "sampler_address": 11, "next_hop": 12, "bgp_next_hop": 100}
+Split: TypeAlias = Callable[[bytes], Iterable[bytes]]
+
+#: Fields of goflow2's messages that are one number or address, as it publishes them in pb/flow.proto.
+GOFLOW2: Final = ProtoMessage(
+    "FlowMessage",
+    {
+        **{
+            name: ProtoField(number, "uint64")
+            for name, number in {
+                "type": 1,
+                "sampling_rate": 3,
+                "sequence_num": 4,
+                "bytes": 9,
+                "packets": 10,
+                "next_hop_as": 13,
+                "src_as": 14,
+                "dst_as": 15,
+                "src_net": 16,
+                "dst_net": 17,
+                "in_if": 18,
+                "out_if": 19,
+                "proto": 20,
+                "src_port": 21,
+                "dst_port": 22,
+                "ip_tos": 23,
+                "forwarding_status": 24,
+                "ip_ttl": 25,
+                "tcp_flags": 26,
+                "vlan_id": 29,
+                "etype": 30,
+                "src_vlan": 33,
+                "dst_vlan": 34,
+                "observation_domain_id": 70,
+                "observation_point_id": 71,
+                "time_received_ns": 110,
+                "time_flow_start_ns": 111,
+                "time_flow_end_ns": 112,
+            }.items()
+        },
+        **{
+            name: ProtoField(number, "bytes")
+            for name, number in {
+                "src_addr": 6,
+                "dst_addr": 7,
+                "sampler_address": 11,
+                "next_hop": 12,
+                "bgp_next_hop": 100,
+            }.items()
+        },
+    },
+)
 
 
-class ProtobufDecoder:
-    """Decodes as `JsonDecoder` does, whose names are those of the fields. Raises UsageError without protobuf."""
+class MessageFormat(NamedTuple):
+    """The schema of messages, and the function that finds them in a value."""
 
-    def __init__(self, mapping: JsonDecoder) -> None:
-        self._mapping, self._message = mapping, _flow_message()
+    message: ProtoMessage
+    split: Split
+
+
+class ProtobufDecoder(RecordDecoder):
+    """Decodes as the settings of a source say, whose paths are names of fields.
+
+    Raises ValueError for names that the schema does not have, and UsageError without protobuf.
+    """
+
+    def __init__(self, source: SourceSettings, form: MessageFormat, enrichment: Enrichment | None = None) -> None:
+        paths = paths_of(source)
+        decode = _Messages(form.message.decoding(paths), form.split).decode
+        getters = {path: _getter(path, form.message.fields[path].type) for path in paths}
+        super().__init__(source, ItemForm(getters, decode), enrichment)
+
+
+def _getter(name: str, kind: str) -> Getter:
+    get = attrgetter(name)
+    return (lambda message: address_of(get(message))) if kind == "bytes" else get
+
+
+@lru_cache(maxsize=65_536)
+def address_of(packed: bytes) -> str:
+    """Return the text of an address, of an IPv4 one within an IPv6 one as well; of other bytes their hex digits."""
+    try:
+        found = ip_address(packed) if packed else ""
+    except ValueError:
+        return packed.hex()
+    return str((isinstance(found, IPv6Address) and found.ipv4_mapped) or found)
+
+
+class _Messages:
+    """Decodes values to messages of a class."""
+
+    def __init__(self, message: Any, split: Split) -> None:  # noqa: ANN401
         from google.protobuf.message import DecodeError
 
-        self._errors = (DecodeError, ValueError)
+        self._parse, self._split, self._errors = message.FromString, split, (DecodeError, ValueError)
 
-    def decode(self, records: Sequence[RawRecord]) -> DecodedRecords:
-        """Return the rows of records, in order. Never raises for what is in a record."""
-        found: list[LineRecord] = []
-        places: list[int] = []
-        rejected: list[RejectedRecord] = []
+    def decode(self, records: Sequence[RawRecord]) -> Items:
+        """Return the messages of all records. Never raises."""
+        items = Items([], [], [], [])
+        objects, places, found = items.objects, [], []
         for at, record in enumerate(records):
             try:
-                value = msgspec.json.encode([self._flow(part) for part in parts(record.value or b"")])
+                messages = list(map(self._parse, self._split(record.value or b"")))
             except self._errors as error:
-                rejected.append(RejectedRecord(at, "not-protobuf", one_line(str(error))))
+                items.rejected.append(RejectedRecord(at, "not-protobuf", one_line(str(error))))
                 continue
-            found.append(LineRecord(value, record.offset, record.key, tuple(record.headers), record.timestamp))
-            places.append(at)
-        decoded = self._mapping.decode(found)
-        for row in decoded.rows:
-            row.index = places[row.index]
-        rejected += [fault._replace(at=places[fault.at]) for fault in decoded.rejected]
-        return decoded._replace(
-            rejected=sorted(rejected, key=lambda fault: fault.at),
-            objects=decoded.objects + len(records) - len(found),
-        )
-
-    def _flow(self, part: bytes) -> dict[str, Any]:
-        message = self._message.FromString(part)
-        numbers = {name: getattr(message, name) for name in NUMBERS}
-        return {**numbers, **{name: _address(getattr(message, name)) for name in ADDRESSES}}
+            objects += messages
+            places += [at] * len(messages)
+            found += [record] * len(messages)
+        return items._replace(at=places, records=found)
 
 
-def _address(packed: bytes) -> str:
-    return str(ip_address(packed)) if packed else ""
+def whole(value: bytes) -> Iterable[bytes]:
+    """Return the one message of a value. Raises ValueError for none, which would pass for one without fields."""
+    if not value:
+        raise ValueError("is empty")
+    return (value,)
 
 
 def parts(value: bytes) -> Iterator[bytes]:
@@ -111,20 +159,3 @@ def parts(value: bytes) -> Iterator[bytes]:
             raise ValueError(f"a message of {length} bytes ends after {len(value) - at}")
         yield value[at : at + length]
         at += length
-
-
-def _flow_message() -> Any:  # noqa: ANN401
-    """Return the class of goflow2's messages, of the fields above; others in a message are skipped."""
-    try:
-        from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-    except ImportError:
-        raise UsageError('format = "protobuf" needs protobuf: pip install "ebbtide[protobuf]"') from None
-    kinds = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="flow.proto", package="flowpb", syntax="proto3")
-    flow = file.message_type.add(name="FlowMessage")
-    for fields, kind in ((NUMBERS, kinds.TYPE_UINT64), (ADDRESSES, kinds.TYPE_BYTES)):
-        for name, number in fields.items():
-            flow.field.add(name=name, number=number, type=kind, label=kinds.LABEL_OPTIONAL)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("flowpb.FlowMessage"))

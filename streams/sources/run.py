@@ -15,12 +15,14 @@ from prometheus_client import CollectorRegistry
 from schemas.source_report import SourceReport
 from streams.broker import topics
 from streams.broker.async_clients import consuming, transacting
+from streams.config.akvorado_source import AkvoradoSource
 from streams.config.errors import BrokerError, UsageError
 from streams.config.network_sources import NetworkSource
 from streams.config.ports import demand_port
 from streams.config.route_sources import MrtSource
 from streams.config.settings import Settings
 from streams.config.sources import FilesSource, KafkaSource, WatchedSource
+from streams.sources.akvorado import SchemaWatch, schema_of, unread
 from streams.sources.backoff import Backoff
 from streams.sources.decoders import ROUTES, decoder_of
 from streams.sources.enrichment import enrichment_of
@@ -31,7 +33,8 @@ from streams.sources.metrics import SourceMetrics, SourceRecorder
 from streams.sources.network import network_reader
 from streams.sources.ports import SourcePorts
 from streams.sources.positions import SavedSource, read_saved
-from streams.sources.records import Arrival, RecordChunk, RejectedRecord
+from streams.sources.protobuf_decoder import MessageFormat, whole
+from streams.sources.records import Arrival, Decoder, RecordChunk, RejectedRecord
 from streams.sources.senders import DeadRecord, KafkaSender, PrintingSender, RefusedError, Sender, SourceBatch
 from streams.sources.stage import Due, SourceStage
 from streams.sources.until import Until
@@ -207,7 +210,10 @@ class SourceRun:
             return await self._network(stack, self._source, sender, saved)
         if not isinstance(self._source, KafkaSource):
             raise UsageError(f"sources.{self.name}: no reader for this type")
-        return await self._topic(stack, self._source, sender, saved)
+        if isinstance(self._source, AkvoradoSource):
+            return await self._akvorado(stack, self._source, sender, saved)
+        decoder = decoder_of(self.name, self._source, self._source.format, self._enrichment)
+        return await self._topic(stack, self._source, decoder, sender, saved)
 
     def _files(self, source: FilesSource | MrtSource, sender: Sender, saved: SavedSource) -> Connected:
         found = file_input(source, self.name, enrichment=self._enrichment)
@@ -216,10 +222,32 @@ class SourceRun:
         chunks = file_chunks(self._settings, self.name, found, saved.positions)
         return Connected(stage, _arriving(chunks), sender, "file")
 
-    async def _topic(self, stack: AsyncExitStack, source: KafkaSource, sender: Sender, saved: SavedSource) -> Connected:
-        stage = stage_of(
-            self._settings, self.name, decoder_of(self.name, source, source.format, self._enrichment), saved
+    async def _akvorado(
+        self, stack: AsyncExitStack, source: AkvoradoSource, sender: Sender, saved: SavedSource
+    ) -> Connected:
+        """Read the topic of the schema that is served now."""
+        schema = await asyncio.to_thread(schema_of, source)
+        whole_name = schema.source(source)
+        for topic in unread(source.topic, schema.hash, saved.positions):
+            LOG.warning(
+                "source %s: reads topic %s; what is unread in %s stays unread", self.name, whole_name.topic, topic
+            )
+        messages = MessageFormat(schema.message, whole)
+        decoder = decoder_of(self.name, source, source.format, self._enrichment, messages)
+        return await self._topic(
+            stack, whole_name, decoder, sender, saved, SchemaWatch(source, self.name, schema, self._ports).arrivals
         )
+
+    async def _topic(
+        self,
+        stack: AsyncExitStack,
+        source: KafkaSource,
+        decoder: Decoder,
+        sender: Sender,
+        saved: SavedSource,
+        arrivals: Callable[[KafkaReader], AsyncIterator[Arrival]] = KafkaReader.arrivals,
+    ) -> Connected:
+        stage = stage_of(self._settings, self.name, decoder, saved)
         kafka = kafka_of(self._settings.kafka, source)
         partitions = await asyncio.to_thread(topics.partitions_of, kafka, source.topic)
         consumer = await stack.enter_async_context(consuming(kafka))
@@ -229,7 +257,7 @@ class SourceRun:
         for part in begins:
             stage.gather.clock(part)
         self._is_connected(stage, reader.lost)
-        return Connected(stage, reader.arrivals(), sender, source.topic, reader.lag, begins)
+        return Connected(stage, arrivals(reader), sender, source.topic, reader.lag, begins)
 
     async def _network(
         self, stack: AsyncExitStack, source: NetworkSource, sender: Sender, saved: SavedSource

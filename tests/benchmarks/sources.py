@@ -1,22 +1,29 @@
-"""How many flows of goflow2 a CPU second decodes, maps and adds up: `make bench-sources`."""
+"""How many flows of goflow2 and of Akvorado a CPU second decodes, maps and adds up: `make bench-sources`."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections.abc import Callable
 from random import Random
 
 from streams.config.settings import from_builtins
-from streams.sources.json_decoder import JsonDecoder
+from streams.sources.akvorado import read_schema
+from streams.sources.decoders import decoder_of
 from streams.sources.lines import stage_of
+from streams.sources.protobuf_decoder import MessageFormat, whole
 from streams.sources.records import LineRecord, RecordChunk
+from tests.streams.sources import akvorado_flows
+from tests.streams.sources.helpers import START
 
 FLOWS, CHUNK, NETWORKS, ROUNDS = 100_000, 2000, 40_000, 3
-START = 1_700_000_040
 SETTINGS = {
     "feeds": {"flows": {"signal": "traffic", "kind": "count", "bin": 60}},
-    "sources": {"flows": {"type": "goflow2", "feed": "flows"}},
+    "sources": {
+        "goflow2": {"type": "goflow2", "feed": "flows"},
+        "akvorado": {"type": "akvorado", "feed": "flows", "schema_file": "-"},
+    },
 }
 #: A flow as goflow2's documentation describes it.
 FLOW = {
@@ -52,23 +59,32 @@ FLOW = {
 }
 
 
-def flows(rng: Random) -> list[LineRecord]:
+def goflow2(n: int, source: int, target: int) -> bytes:
+    """Return a flow in JSON."""
+    value = {**FLOW, "time_flow_start_ns": START * 10**9 + n * 10**6, "src_as": source, "dst_as": target}
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def akvorado(n: int, source: int, target: int) -> bytes:
+    """Return a flow in protobuf."""
+    return akvorado_flows.flow(n / 1000, source, target)
+
+
+def flows(rng: Random, flow: Callable[[int, int, int], bytes]) -> list[LineRecord]:
     """Return flows of networks of very different sizes, 1,000 a second."""
 
     def network() -> int:
         return 1 + int(rng.paretovariate(0.7)) % NETWORKS
 
-    values = (
-        {**FLOW, "time_flow_start_ns": START * 10**9 + n * 10**6, "src_as": network(), "dst_as": network()}
-        for n in range(FLOWS)
-    )
-    return [LineRecord(json.dumps(value, separators=(",", ":")).encode(), n) for n, value in enumerate(values)]
+    return [LineRecord(flow(n, network(), network()), n) for n in range(FLOWS)]
 
 
-def rate(records: list[LineRecord]) -> tuple[float, int]:
+def rate(name: str, records: list[LineRecord]) -> tuple[float, int]:
     """Return flows a CPU second, and the number of measurements."""
     settings = from_builtins(SETTINGS)
-    stage = stage_of(settings, "flows", JsonDecoder(settings.sources["flows"]))
+    source, form = settings.sources[name], "json" if name == "goflow2" else "protobuf"
+    messages = MessageFormat(read_schema(akvorado_flows.schema()).message, whole)
+    stage = stage_of(settings, name, decoder_of(name, source, form, messages=messages))
     began, measurements = time.process_time(), 0
     for at in range(0, len(records), CHUNK):
         stage.process(RecordChunk("0", records[at : at + CHUNK]))
@@ -79,12 +95,12 @@ def rate(records: list[LineRecord]) -> tuple[float, int]:
 
 def main() -> None:
     """Print the best of some rounds."""
-    records = flows(Random(1))
-    best, measurements = max(rate(records) for _ in range(ROUNDS))
-    size = len(records[0].value)
-    sys.stdout.write(
-        f"{best:,.0f} flows of {size} bytes a CPU second, {measurements:,} measurements of {FLOWS:,} flows\n"
-    )
+    for name, flow in (("goflow2", goflow2), ("akvorado", akvorado)):
+        records = flows(Random(1), flow)
+        best, measurements = max(rate(name, records) for _ in range(ROUNDS))
+        size = len(records[0].value)
+        found = f"{best:,.0f} flows of {size} bytes a CPU second, {measurements:,} measurements of {FLOWS:,} flows"
+        sys.stdout.write(f"{name}: {found}\n")
 
 
 if __name__ == "__main__":

@@ -60,5 +60,5 @@ def test_what_is_no_flow_is_rejected_in_its_place() -> None:
 
 def test_only_goflow2_has_the_format() -> None:
     """Another source has no numbers of fields."""
-    with pytest.raises(SettingsError, match=r"sources.s.format: 'protobuf' is for goflow2 only"):
+    with pytest.raises(SettingsError, match=r"sources.s.format: 'protobuf' is for goflow2 and akvorado only"):
         decoder_of("s", settings('ts = "t"\nasn = "a"').sources["s"], "protobuf")
