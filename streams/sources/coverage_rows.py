@@ -67,5 +67,5 @@ class CoverageRows(NamedTuple):
     def decoded(rows: Mapping[str, bytes]) -> CoverageRows:
         """Return the content of rows. Raises msgspec.DecodeError."""
         head = _EXPORTERS.decode(rows[EXPORTERS]) if EXPORTERS in rows else _ExportersRow(0, {})
-        series = [row for key, value in rows.items() if key != EXPORTERS for row in _SERIES.decode(value)]
+        series = [row for key, value in rows.items() if key.isdecimal() for row in _SERIES.decode(value)]
         return CoverageRows(head.exporters, series, head.closed)

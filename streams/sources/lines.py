@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -91,11 +92,19 @@ def file_input(
 
 
 def file_chunks(
-    settings: Settings, name: str, found: FileInput, positions: Mapping[str, Position] | None = None
+    settings: Settings,
+    name: str,
+    found: FileInput,
+    now: float,
+    positions: Mapping[str, Position] | None = None,
+    routes: RouteBins | None = None,
 ) -> Iterator[RecordChunk]:
-    """Return the records of files from their positions. Raises InputError, which names the file."""
-    if (bins := route_bins_of(settings, name)) is not None:
-        return read_mrt(found.names, bins, positions)
+    """Return the records of files from their positions. Raises InputError, which names the file.
+
+    `now`: wall time (Unix seconds). `routes`: of a source of routes, what is remembered; by default nothing.
+    """
+    if (bins := routes or route_bins_of(settings, name)) is not None:
+        return read_mrt(found.names, bins, positions, now)
     return read_files(found.names, found.has_header, positions)
 
 
@@ -119,7 +128,7 @@ def file_measurements(settings: Settings, name: str, files: Sequence[str]) -> tu
     """Return the stage of a source of files, and its measurements as they fall due. Raises an EbbtideError."""
     found = file_input(source_named(settings, name), name, files, enrichment_of(settings, name))
     stage = stage_of(settings, name, found.decoder)
-    return stage, measured(stage, file_chunks(settings, name, found))
+    return stage, measured(stage, file_chunks(settings, name, found, time.time()))
 
 
 def summary_of(stages: Iterable[SourceStage]) -> dict[str, int]:

@@ -8,7 +8,7 @@ withdrawal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -28,6 +28,7 @@ from streams.sources.records import (
     RejectedRecord,
     Remarks,
 )
+from streams.sources.route_memory import RouteMemory, changed
 from streams.sources.route_rows import Counts, Flags
 from streams.sources.route_table import WHOLE, Networks, RouteTable
 
@@ -95,6 +96,8 @@ class RouteBins:
     networks: Networks = field(default_factory=Networks)
     _routes: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     _visible_at: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
+    _looked_at: int = 0
+    _saved: dict[str, bytes] = field(default_factory=dict)
     _records: list[LineRecord] = field(default_factory=list)
     _gaps: list[Gap] = field(default_factory=list)
     _unknown: int = 0
@@ -110,6 +113,25 @@ class RouteBins:
         self._routes, self._reported = np.zeros(0, np.int64), Counter()
         self.start = self.complete = None
         self.newest, self.made, self._records, self.doubted = 0.0, 0, [], set()
+
+    def remember(self, saved: Mapping[str, bytes]) -> None:
+        """Take in which networks were visible, by rows that are saved, unless that is known. Raises DecodeError."""
+        self._saved = dict(saved)
+        if self._looked_at:
+            return
+        self._looked_at, visible_at = RouteMemory.restored(self.routes.family, saved)
+        places = [self.networks.index_of(asn) for asn in visible_at]
+        self._visible_at = np.zeros(len(self.networks.asns), np.int64)
+        self._visible_at[places] = list(visible_at.values())
+
+    def rows(self) -> dict[str, bytes | None]:
+        """Return the rows to save with the positions, those that have changed; None for one to delete."""
+        named = np.flatnonzero(self._looked_at - self._visible_at <= self.rule.forget_after)
+        asns, visible_at = self.networks.asns, self._visible_at
+        memory = RouteMemory(self._looked_at, {asns[at]: int(visible_at[at]) for at in named.tolist()})
+        found = memory.rows(self.routes.family)
+        rows, self._saved = changed(found, self._saved.items()), found
+        return rows
 
     def take_live(self, collector: str, change: RouteChange) -> None:
         """Take in a message of a stream, unless it is older than another of its peer."""
@@ -203,7 +225,7 @@ class RouteBins:
         visible = self.table.rows.visible(counted, self.routes.share, networks)
         self._visible_at = np.pad(self._visible_at, (0, networks - len(self._visible_at)))
         if self.counted >= self.routes.least_peers:
-            self._visible_at[visible > 0] = int(ts)
+            self._visible_at[visible > 0] = self._looked_at = int(ts)
         return visible
 
     def _counted(self, end: float) -> Flags:

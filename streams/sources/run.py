@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, NamedTuple
 
+import msgspec
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
@@ -16,7 +17,7 @@ from schemas.source_report import SourceReport
 from streams.broker import topics
 from streams.broker.async_clients import consuming, transacting
 from streams.config.akvorado_source import AkvoradoSource
-from streams.config.errors import BrokerError, UsageError
+from streams.config.errors import BrokerError, StateError, UsageError
 from streams.config.network_sources import NetworkSource
 from streams.config.ports import demand_port
 from streams.config.route_sources import MrtSource
@@ -35,6 +36,7 @@ from streams.sources.ports import SourcePorts
 from streams.sources.positions import SavedSource, read_saved
 from streams.sources.protobuf_decoder import MessageFormat, whole
 from streams.sources.records import Arrival, Decoder, RecordChunk, RejectedRecord
+from streams.sources.route_bins import RouteBins
 from streams.sources.senders import DeadRecord, KafkaSender, PrintingSender, RefusedError, Sender, SourceBatch
 from streams.sources.stage import Due, SourceStage
 from streams.sources.until import Until
@@ -47,7 +49,8 @@ MOST_DEAD = 500  # records that wait for the next transaction
 class Connected(NamedTuple):
     """A source that is connected: what reads, decides and sends. `topic`: of its records, or `file`.
 
-    `begins`: where each part begins. `reported`: what the source says of itself.
+    `begins`: where each part begins. `reported`: what the source says of itself. `routes`: of a source of routes, what
+    it remembers.
     """
 
     stage: SourceStage
@@ -57,6 +60,7 @@ class Connected(NamedTuple):
     lag: Callable[[], int] = lambda: 0
     begins: Mapping[str, int] = {}
     reported: Callable[[], SourceReport | None] = lambda: None
+    routes: RouteBins | None = None
 
 
 async def transfer(
@@ -84,8 +88,8 @@ async def transfer(
 
 async def _send(connected: Connected, due: Due, dead: list[DeadRecord], until: Until | None) -> None:
     measurements = until.cut(due.measurements) if until else due.measurements
-    gather = connected.stage.gather
-    saved = gather.coverage.rows() if gather.coverage else {}
+    gather, routes = connected.stage.gather, connected.routes
+    saved = gather.coverage.rows() if gather.coverage else routes.rows() if routes else {}
     batch = SourceBatch(measurements, dead, gather.send(due.limit), saved, connected.reported())
     await connected.sender.send(batch)
 
@@ -119,9 +123,10 @@ class SourceRun:
         until: Until | None,
         ports: SourcePorts,
         metrics: SourceMetrics,
+        printing: PrintingSender | None = None,
     ) -> None:
         self._settings, self.name, self._is_dry, self._until = settings, name, is_dry, until
-        self._source, self._printing = source_named(settings, name), PrintingSender()
+        self._source, self._printing = source_named(settings, name), printing or PrintingSender()
         self._ports, self._recorder = ports, SourceRecorder(metrics, name, self._source.feed)
         self._began = self._renewed_at = ports.now()
         self._enrichment = enrichment_of(settings, name)
@@ -219,8 +224,9 @@ class SourceRun:
         found = file_input(source, self.name, enrichment=self._enrichment)
         stage = stage_of(self._settings, self.name, found.decoder, saved)
         self._is_connected(stage)
-        chunks = file_chunks(self._settings, self.name, found, saved.positions)
-        return Connected(stage, _arriving(chunks), sender, "file")
+        routes = self._remembering(saved)
+        chunks = file_chunks(self._settings, self.name, found, self._ports.now(), saved.positions, routes)
+        return Connected(stage, _arriving(chunks), sender, "file", routes=self._routes)
 
     async def _akvorado(
         self, stack: AsyncExitStack, source: AkvoradoSource, sender: Sender, saved: SavedSource
@@ -265,10 +271,20 @@ class SourceRun:
         form = "json" if self._routes is None else ROUTES
         stage = stage_of(self._settings, self.name, decoder_of(self.name, source, form, self._enrichment), saved)
         link = await stack.enter_async_context(linked(source, self.name, self._ports, self._began))
-        reader = network_reader(source, link, saved.positions, self._routes)
+        reader = network_reader(source, link, saved.positions, self._remembering(saved))
         arrivals = self._noting(reader.arrivals(), stage)
         tag = str(source.__struct_config__.tag)
-        return Connected(stage, arrivals, sender, tag, begins=reader.begins)
+        return Connected(stage, arrivals, sender, tag, begins=reader.begins, routes=self._routes)
+
+    def _remembering(self, saved: SavedSource) -> RouteBins | None:
+        """Return what outlives connections of a source of routes, with what is saved of it. Raises StateError."""
+        if self._routes is not None:
+            try:
+                self._routes.remember(saved.coverage)
+            except msgspec.DecodeError as error:
+                topic = self._settings.kafka.sources_state
+                raise StateError(f"topic {topic}, source {self.name}: no memory of routes: {error}") from None
+        return self._routes
 
     async def _noting(self, arrivals: AsyncIterator[Arrival], stage: SourceStage) -> AsyncIterator[Arrival]:
         """Yield what arrives. The first arrival shows that the source is connected."""

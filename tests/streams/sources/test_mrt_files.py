@@ -108,6 +108,28 @@ def test_a_source_of_files_prints_each_bin_once(tmp_path: Path) -> None:
     assert {value["value"] for value in found} == {0, 8}
 
 
+@pytest.mark.parametrize(("places", "years"), [((0,), 1), ((700, 701, 2000), 2), ((-1,), 40)])
+def test_a_record_that_is_far_ahead_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, places: tuple[int, ...], years: int
+) -> None:
+    """Wherever it is: nothing else changes, it is counted, and the log has a line of the file."""
+    settings = load(written(tmp_path), {})
+    updates = list(course())
+    (tmp_path / "a-updates.mrt").write_bytes(b"".join(updates))
+    stage, dues = file_measurements(settings, "mrt", [])
+    whole = [measured for due in dues for measured in due.measurements]
+    ahead = message(BEGIN + years * 365 * 86_400, PEERS[0], update(list(map(prefix, prefixes(3333)))))
+    for place in places:
+        updates.insert(place if place >= 0 else len(updates), ahead)
+    (tmp_path / "a-updates.mrt").write_bytes(b"".join(updates))
+    stage, dues = file_measurements(settings, "mrt", [])
+    assert [measured for due in dues for measured in due.measurements] == whole
+    assert stage.tally.rejected == {"not-bgp": len(places)}
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{tmp_path}/a-updates.mrt: a record of 20")
+    assert record.getMessage().endswith(": it is left out")
+
+
 def test_what_is_wrong_with_the_settings_is_said(tmp_path: Path) -> None:
     """Prefixes are a level; files must be MRT."""
     with pytest.raises(SettingsError, match="needs a feed of kind `gauge`, got `count`"):

@@ -19,6 +19,7 @@ from streams.sources.bgp_update import AS_SET, NO_PATH, ByFamily, RouteChange
 from streams.sources.metrics import SourceMetrics
 from streams.sources.ris_messages import LiveChange, LiveError, message_of
 from streams.sources.run import SourceRun
+from streams.sources.senders import PrintingSender
 from streams.sources.until import until_named
 from tests.ebbtide import PROGRAM
 from tests.streams.sources.bgp_bytes import prefix
@@ -87,12 +88,14 @@ def settings_at(address: str, folder: Path, more: str = "") -> Path:
     return file
 
 
-async def read(fake: FakeRis, folder: Path, until: str, more: str = "") -> SourceMetrics:
-    """Run the source against a server, printing, to a number or a time."""
+async def read(
+    fake: FakeRis, folder: Path, until: str, more: str = "", printing: PrintingSender | None = None
+) -> SourceMetrics:
+    """Run the source against a server, printing, to a number or a time. `printing`: with what an earlier run saved."""
     async with serving(fake.handlers()) as address:
         metrics = SourceMetrics(CollectorRegistry(), {"ris": "bgp"}, {}, {"ris": 3})
         settings = load(settings_at(address, folder, more), {})
-        run = SourceRun(settings, "ris", True, until_named(until), fake.clock.ports(), metrics)
+        run = SourceRun(settings, "ris", True, until_named(until), fake.clock.ports(), metrics, printing)
         await asyncio.wait_for(run.run(), 100)
         return metrics
 
@@ -182,6 +185,31 @@ async def test_a_time_that_is_far_ahead_moves_nothing(
     }  # 1 of the beacons
     rejected = {"source": "ris", "reason": "not-bgp"}
     assert metrics.registry.get_sample_value("ebbtide_source_rejected_total", rejected) == 1
+
+
+async def test_a_network_that_was_withdrawn_before_a_restart_is_zero_after_it(
+    capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    """The table that the second run begins with does not name it: with the first run, the bytes of a run in one."""
+    events = sorted(
+        event
+        for second in range(30, 12 * HOUR, 100)
+        for event in (
+            *peers_say(BEGIN + second, PEERS, "keepalive"),
+            *(peers_say(BEGIN + second, PEERS, "withdraw", prefixes(3333)) if second == 7 * HOUR + 30 else ()),
+        )
+    )
+    printed, saved = [], PrintingSender()
+    for until, printing in (("11", None), ("09", saved), ("11", saved)):
+        fake = FakeRis(VirtualClock(BEGIN + 11.5 * HOUR), BEGIN, routes(), events)
+        await read(fake, tmp_path, f"2023-11-15T{until}:00:00Z", 'backfill = "11h"\n', printing)
+        printed.append(capfdbinary.readouterr().out)
+        tables = {name for name in fake.asked if name.startswith("bview")}
+    assert tables == {"bview.20231115.0800.gz"}
+    assert printed[1] + printed[2] == printed[0]
+    values = [json.loads(line) for line in printed[2].splitlines()]
+    assert {value["value"] for value in values if value["asn"] == 3333} == {0}
+    assert len(values) == len(NETWORKS) * 24
 
 
 async def test_a_stream_without_beacons_is_deaf(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:

@@ -107,6 +107,53 @@ def test_a_network_that_all_withdraw_has_none() -> None:
     assert [3333 in value for value in (found[0], found[285], found[300])] == [True, True, False]
 
 
+def again(rows: dict[str, bytes], routes: dict[str, int], **rules: Any) -> RouteBins:  # noqa: ANN401
+    """Return the bins of another process, which reads a table two hours later."""
+    bins = RouteBins(RouteRules(**rules), BinRule(WIDTH, 86_400))
+    bins.remember(rows)
+    table(bins, START + 7200, routes)
+    return bins
+
+
+def kept(rows: dict[str, bytes | None]) -> dict[str, bytes]:
+    """Return what is saved after rows."""
+    return {key: value for key, value in rows.items() if value is not None}
+
+
+def test_what_was_withdrawn_before_a_restart_is_zero() -> None:
+    """Also when it was withdrawn after the last bin, or the table after the restart is the first one that lacks it."""
+    bins = filled()
+    for peer in PEERS:
+        say(bins, START + 1, peer, gone=FIVE)
+    alive(bins, START + WIDTH)
+    other = {"203.0.113.0/24": 1103}
+    assert at_end(again(kept(bins.rows()), other), START + 7200 + WIDTH) == {3333: 0, 1103: 1}
+    seen = filled()
+    alive(seen, START + WIDTH)
+    assert at_end(again(kept(seen.rows()), other), START + 7200 + WIDTH) == {3333: 0, 1103: 1}
+    assert at_end(again({}, other), START + 7200 + WIDTH) == {1103: 1}
+    v6 = {"2001:db8::/32": 286}
+    assert at_end(again(kept(seen.rows()), v6, family="ipv6"), START + 7200 + WIDTH) == {286: 1}
+
+
+def test_a_network_that_is_forgotten_is_not_remembered() -> None:
+    """Rows that change are few: those of networks that came or went; the time of the last bin is in one of its own."""
+    bins = filled()
+    alive(bins, START + WIDTH)
+    first = bins.rows()
+    assert {"ipv4", "ipv4.5", "ipv4.79"} == set(first)  # 3333 and 1103 by 256
+    alive(bins, START + 2 * WIDTH)
+    assert set(bins.rows()) == {"ipv4"}
+    for peer in PEERS:
+        say(bins, START + 700, peer, gone=FIVE)
+    alive(bins, START + 4 * WIDTH)
+    assert set(bins.rows()) == {"ipv4", "ipv4.5"}
+    for ts in range(START + 5 * WIDTH, START + 2 * 86_400, 2 * WIDTH):
+        alive(bins, ts)
+    assert bins.rows()["ipv4.5"] is None
+    assert bins.rows() == {}
+
+
 def test_a_lost_peer_is_no_withdrawal() -> None:
     """Its routes leave numerator and denominator: with two of four gone, what the other two have is visible."""
     bins = filled(least_peers=2)
