@@ -262,10 +262,10 @@ def outages(lines: list[bytes], folder: Path) -> list[dict[str, Any]]:
 def test_partitions_change_no_byte(seed: int) -> None:
     """Dealt at random to four partitions, whatever is read first: the bytes of one."""
     values = flows(Random(seed), 200, 150, 100)
-    lines, one = said(dealt(values, Random(seed), 1), Random(seed))
+    lines, made = said(dealt(values, Random(seed), 1), Random(seed))
     assert said(dealt(values, Random(seed), 4), Random(seed + 1))[0] == lines
-    assert (one.tally.records, one.tally.rows) == (len(values), len(values))
-    assert one.tally.bad_networks == len(values)
+    assert (made.tally.records, made.tally.rows) == (len(values), len(values))
+    assert made.tally.bad_networks == len(values)
 
 
 def test_a_network_that_stops_is_an_outage_and_an_exporter_is_a_gap(tmp_path: Path) -> None:
