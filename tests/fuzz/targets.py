@@ -25,6 +25,7 @@ from streams.ingest.columns import Reader
 from streams.ingest.message_reader import read
 from streams.state.row_codec import pack, unpack
 from streams.state.state_file import parse
+from tests.fuzz.sources import SOURCE_TARGETS
 
 SEPARATOR = b"\n---\n"
 
@@ -97,7 +98,15 @@ def finding(data: bytes) -> None:
         assert decode_bin_report(encode_bin_report(found)) == found
 
 
-TARGETS: tuple[Callable[[bytes], None], ...] = (measurements, clock, outage, row, state, finding)
+TARGETS: tuple[Callable[[bytes], None], ...] = (
+    measurements,
+    clock,
+    outage,
+    row,
+    state,
+    finding,
+    *SOURCE_TARGETS,
+)
 
 
 def run(data: bytes) -> str:
