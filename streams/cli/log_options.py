@@ -14,7 +14,7 @@ def add_log_arguments(parser: ArgumentParser) -> None:
     levels = group.add_mutually_exclusive_group()
     levels.add_argument("-v", "--verbose", action="store_true", help="more of our own, and what libraries inform of")
     levels.add_argument("-q", "--quiet", action="store_true", help="errors only")
-    levels.add_argument("--log-level", choices=LEVELS, help="lowest level, of us and of libraries alike")
+    levels.add_argument("--log-level", choices=LEVELS, help="lowest level, of us and of libraries")
     group.add_argument("--log-format", choices=("text", "json"), default="text", help="lines of text, or JSON objects")
 
 
@@ -24,9 +24,10 @@ def log_of(arguments: Namespace) -> AbstractContextManager[None]:
 
     from streams.config import logs
 
+    is_worker = getattr(arguments, "is_worker", False)
     levels = logs.VERBOSE if arguments.verbose else logs.QUIET if arguments.quiet else logs.USUAL
     if arguments.log_level:
         number = logging.getLevelNamesMapping()[arguments.log_level.upper()]
-        levels = logs.LogLevels(number, number)
-    text = logs.TIMED if getattr(arguments, "is_log_timed", False) else logs.PLAIN
-    return logs.logging_to_stderr(levels, arguments.log_format == "json", text)
+        # What libraries log at debug level may hold a key; only a worker masks secrets.
+        levels = logs.LogLevels(number, number if is_worker else max(number, logging.INFO))
+    return logs.logging_to_stderr(levels, arguments.log_format == "json", logs.TIMED if is_worker else logs.PLAIN)

@@ -12,7 +12,7 @@ from streams.worker.run import run_worker
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.set_defaults(is_log_timed=True)
+    parser.set_defaults(is_worker=True)
 
 
 def run(arguments: Namespace) -> None:

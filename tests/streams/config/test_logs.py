@@ -36,7 +36,7 @@ def logged(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         ((), 20, 30, 50, ["ebbtide: a note", "2 messages"]),
         (("-v",), 10, 20, 20, ["ebbtide: a note", "2 messages"]),
         (("-q",), 40, 40, 50, []),
-        (("--log-level", "debug"), 10, 10, 10, ["ebbtide: a note", "2 messages"]),
+        (("--log-level", "debug"), 10, 20, 20, ["ebbtide: a note", "2 messages"]),
         (("--log-level", "warning"), 30, 30, 50, ["ebbtide: a note"]),
     ],
 )
