@@ -89,8 +89,9 @@ bench-detect: export OPENBLAS_NUM_THREADS = 1
 bench-detect: $(STAMP)  ## what a series and bin costs
 	$(BIN)/python -m tests.calibration.bench
 
-bench-sources: $(STAMP)  ## flows of goflow2 and routes a CPU second
+bench-sources: $(STAMP)  ## flows, records of each type of source, and routes a CPU second
 	$(BIN)/python -m tests.benchmarks.sources
+	$(BIN)/python -m tests.benchmarks.presets
 	$(BIN)/python -m tests.benchmarks.routes
 
 # What is locked: what an operator installs, what builds it, and what the checks need. With hashes, for all platforms.
