@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,13 @@ class Rule:
     rebaseline_after: int | None = None  # how long a lower level must hold before it is accepted; None: never
 
 
+class Zones(NamedTuple):
+    """Local time by code of a country: seconds ahead of UTC in its westernmost and its easternmost zone."""
+
+    west: Ints
+    east: Ints
+
+
 @dataclass(frozen=True, slots=True)
 class ClosedBin:
     """One closed bin of one feed: an element per row (series).
@@ -43,7 +50,8 @@ class ClosedBin:
     exist yet in this bin: such a row's state is not touched. `group`: a code for the country of the row, 0 unknown,
     `FRIDAYS` or more where the weekend begins on a Friday or before. `doubted`: others know that the feed is at fault
     in this bin. `side`: a code for the access of the row, 0 for none; empty where no row has any. `unread`:
-    measurements of this bin may have been deleted unread; no row is present then.
+    measurements of this bin may have been deleted unread; no row is present then. `zones`: local time of each country
+    in the hour in which the bin begins; None: that of all is UTC.
     """
 
     start: int
@@ -57,6 +65,7 @@ class ClosedBin:
     doubted: bool = False
     side: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     unread: bool = False
+    zones: Zones | None = None
 
 
 @dataclass(frozen=True, slots=True)

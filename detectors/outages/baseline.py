@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.types import FRIDAYS, Flags, Ints, Share, Singles
+from detectors.types import Flags, Ints, Share, Singles
 
 from .evidence import EMPTY
 from .feed_spread import ECHO, FeedSpread, plausible_memory
 from .level_kinds import STEADY, LevelKind, shrunk
+from .local_days import LocalDays
 from .neighbours import Neighbours
-from .season import Around, ProfileShape, shape, slot_of
+from .season import Around, ProfileShape, shape
 from .series_state import LevelColumns
 from .time_scales import TimeScales
 
@@ -26,7 +27,6 @@ SLIDE = np.float32(0.85)  # no fall below this share of the level of the last we
 QUIET_WEEKEND = np.float32(0.1)  # share of its level that a weekend may leave where others rest as well
 OWN_REST = 0.75  # of what a holiday may lack, what stays open to a row that has one of its own: measured on law `mixed`
 LASTING = np.float32(0.98)  # what is longer is wander
-FRIDAY, SATURDAY = 4, 5
 Witnesses = Callable[[Singles, Singles], Neighbours | None]
 """Given deviations from what is expected and their standard deviations (rows), the neighbours; None: too few."""
 
@@ -84,14 +84,14 @@ def predict(
     at: int,
     value: Singles,
     size: Singles,
-    group: Ints,
+    unseen: Flags | None,
     witnesses: Witnesses,
     feed: FeedSpread | None,
 ) -> Prediction:
     """Return level times season of the bin of `width` seconds that starts at `at`, with how far it may stray.
 
-    `value`, `size`, `group`: of the bin (rows). `near`: the profile. `witnesses`: which rows tell what others may be.
-    `feed`: how its rows stray.
+    `value`, `size`: of the bin (rows). `near`: the profile. `unseen`: rows on a day of the weekend that they have not
+    seen. `witnesses`: which rows tell what others may be. `feed`: how its rows stray.
     """
     profile, level = shape(near, at, width), c.level
     young = c.profile_mean <= 0
@@ -111,7 +111,6 @@ def predict(
     clock = (trust + fine * (1 - trust)) * (profile.low - profile.day)
     own = shrunk(weeks.clip(-np.inf, 0), blur)
     rest = np.minimum(own, _holiday(profile, usual, c.rest_day > 0, blur)) - finer
-    unseen = _unseen_weekend(at, profile.fresh, group)
     weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
     base = np.maximum(level, SLIDE * (c.long_level * ~young))
     alone = allowed = Allowances(base, factor, clock, rest, weekend, kind.hidden(c, expected, quantum_square))
@@ -141,12 +140,12 @@ def _left_open(alone: Allowances, own: Singles, unseen: Flags | None, others: Ne
     return Allowances(alone.base, factor, clock, rest, weekend, alone.hidden)
 
 
-def _unseen_weekend(at: int, fresh: Flags, group: Ints) -> Flags | None:
-    """Return which rows have not seen this day of the weekend; None where all have, or it is not one for any."""
-    weekday = slot_of(at) % 7
-    if weekday < FRIDAY or not fresh.any():
-        return None
-    unseen = fresh if weekday >= SATURDAY else fresh & (group >= FRIDAYS)
+def unseen_weekend(fresh: Flags, days: LocalDays) -> Flags | None:
+    """Return which rows have not seen this day of the weekend; None where all have, or it is not one for any.
+
+    `fresh`: rows that have not seen this hour of this weekday.
+    """
+    unseen = fresh & days.may_be_weekend() if fresh.any() else fresh
     return unseen if unseen.any() else None
 
 

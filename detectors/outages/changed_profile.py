@@ -13,9 +13,10 @@ from detectors.types import Change, ClosedBin, Ints, Singles
 from . import decide
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY
+from .local_days import HOUR
 from .outage_lifecycle import FOLLOWED, report, revise
 from .recovery import rest
-from .season import HOUR, slot_of
+from .season import slot_of
 from .series_state import LevelColumns, PatternColumns, SeriesStore
 
 DAYS = 7  # that show the same hours whole and the same hours short: a week, so that it is no matter of weekdays

@@ -243,7 +243,7 @@ class Detector:
         changes = decide.openings(state, seen, scored, at_fault)
         changes += decide.course(state, followed, seen, scored, at_fault)
         if model.has_season:
-            self._dirty.update(first_weekend.forget(state, changes, seen.group))
+            self._dirty.update(first_weekend.forget(state, changes, seen))
         if model.has_season and slow_openings.is_last(seen.start, self.rule.width):
             self._day_ended = True
             changed = changed_profile.end_day(state, seen, scored)

@@ -8,15 +8,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import DAY, Flags, Share, Singles
+from detectors.types import DAY, ClosedBin, Flags, Share, Singles
 
 from .baseline import Prediction
 from .evidence import EMPTY
 from .feed_spread import AFTER, ECHO
 from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
+from .local_days import HOUR, LocalDays
 from .outage_lifecycle import NORMAL
-from .season import HOUR, LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
+from .season import LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
 from .series_state import LevelColumns, SeriesStore
 from .time_scales import TimeScales
 
@@ -215,22 +216,24 @@ def unlearn(scales: TimeScales, c: LevelColumns, row: int, bins: int, drop: floa
     c.hour_bins[row], c.hour_sum[row] = 0, 0
 
 
-def end_hour(kind: LevelKind, width: int, scales: TimeScales, store: SeriesStore, at: int, evidence: Singles) -> bool:
-    """Put the mean of the hour that began at `at` into its slot; return whether a row has got its first profile.
+def end_hour(
+    kind: LevelKind, width: int, scales: TimeScales, store: SeriesStore, seen: ClosedBin, evidence: Singles
+) -> bool:
+    """Put the mean of the hour that ends with a bin into its slot; return whether a row has got its first profile.
 
     A row gets it when its first day is over. An hour that ends with `evidence` (rows, nats) may be the first of an
     outage, and is left out. `width`: seconds a bin.
     """
-    c, slots = store.levels, store.slots
+    c, slots, at = store.levels, store.slots, seen.start
     for first in range(0, len(evidence), PIECE):
         part = slice(first, min(first + PIECE, len(evidence)))
         piece = store.chunk(part).levels
         _put_hour(piece, slots[part, slot_of(at)].view(np.uint16), evidence[part])
         if slot_of(at) == SLOTS - 1:
-            _put_rest(width, piece, slots[part])
+            _put_rest(width, piece, slots[part], LocalDays.of(seen, part, width))
     c.hour_sum[:], c.hour_bins[:] = 0, 0
-    seen = (c.profile_mean <= 0) & (c.bins_learnt >= ALMOST * scales.day)
-    done = np.flatnonzero(seen & (store.phases.phase == NORMAL))
+    ripe = (c.profile_mean <= 0) & (c.bins_learnt >= ALMOST * scales.day)
+    done = np.flatnonzero(ripe & (store.phases.phase == NORMAL))
     for at_row in range(0, done.size, PART):
         _graduate(kind, width, scales, c, slots, done[at_row : at_row + PART])
     return bool(done.size)
@@ -252,10 +255,10 @@ def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles) -> None:
     slot[:] = bits
 
 
-def _put_rest(width: int, c: LevelColumns, slots: Slots) -> None:
+def _put_rest(width: int, c: LevelColumns, slots: Slots, days: LocalDays) -> None:
     """Learn at the end of a week which weekday is one of rest."""
     bins = LOOKED * (HOUR // width) if width <= HOUR else max(1, DAY // width)
-    c.rest_day[:] = quietest(slots, width, c.roughness / bins + HALF * np.maximum(c.wander, 0))
+    c.rest_day[:] = quietest(slots, width, c.roughness / bins + HALF * np.maximum(c.wander, 0), days.middle())
 
 
 def _graduate(

@@ -9,7 +9,7 @@ import numpy as np
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from . import changed_profile, feed_fault, first_weekend, recovery, slow_openings
-from .baseline import Prediction, predict
+from .baseline import Prediction, predict, unseen_weekend
 from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
@@ -17,6 +17,7 @@ from .explanations import LevelBin
 from .feed_spread import LENDERS, LOOKED_AT, FeedSpread, measure
 from .learning import CALM, end_hour, forget_first_day, learn, note_night, unlearn
 from .level_kinds import LevelKind
+from .local_days import LocalDays
 from .neighbours import Deviations, Neighbours
 from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
 from .recovery import CourseStep
@@ -55,10 +56,9 @@ class LevelModel:
         size = seen.size[part].astype(np.float32)
         measured = seen.present[part] & seen.alive[part] & (size > 0)
         value = kind.value(np.where(measured, seen.value[part], 0).astype(np.float32), size)
-        near = state.store.near(part, seen.start, state.rule.width)
-        group = seen.group[part]
-        warm, groups = c.levels.bins_learnt >= scales.warm, state.store.groups(part, group)
-
+        group, width = seen.group[part], state.rule.width
+        groups, days = state.store.groups(part, group), LocalDays.of(seen, part, width)
+        near, warm = state.store.near(part, seen.start, width, days), c.levels.bins_learnt >= scales.warm
         profiled, free = measured & warm & (c.levels.profile_mean > 0), c.phases.phase < FOLLOWED
 
         def witnesses(deviation: Singles, sigma: Singles) -> Neighbours | None:
@@ -68,7 +68,8 @@ class LevelModel:
             return Neighbours(groups, profiled, free, c.falls, Deviations(deviation, sigma), late)
 
         feed = FeedSpread.of(state.scalars)
-        prediction = predict(kind, state.rule.width, c.levels, near, seen.start, value, size, group, witnesses, feed)
+        unseen = unseen_weekend(near.fresh, days)
+        prediction = predict(kind, width, c.levels, near, seen.start, value, size, unseen, witnesses, feed)
         ready = warm & (prediction.lowest_plausible > kind.least)
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:
@@ -88,7 +89,7 @@ class LevelModel:
         if doubted.any():
             note_night(c.levels, value, doubted)
         if prediction.unseen is not None:
-            first_weekend.note(state, c.levels, part.start, value, group, prediction.unseen & measured & ~free)
+            first_weekend.note(state, c.levels, part.start, value, seen, prediction.unseen & measured & ~free)
 
     def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
         """Learn the profile at the end of each hour, and return the slots that changed."""
@@ -99,7 +100,7 @@ class LevelModel:
             _learn_feed(state, seen.start, scored)
         long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
-        if forgot | end_hour(self.kind, width, state.scales, state.store, seen.start, scored.evidence):
+        if forgot | end_hour(self.kind, width, state.scales, state.store, seen, scored.evidence):
             state.store.forget_profiles()
             return range(SLOTS)
         return range(slot, slot + 1)

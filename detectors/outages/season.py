@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from detectors.types import DAY, Flags, Ints, Singles
 
+from .local_days import HOUR, SUNDAY, Days, LocalDays, by_local_day
+
 SLOTS = 168
-HOUR = 3600
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of those with a bin must be known
-SUNDAY = 6
 WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
 NEXT = np.float32(0.9)  # and its Sunday as this share of its Saturday
 WEEKDAYS = np.arange(1, 8, dtype=np.uint8)[:, None]
@@ -29,7 +29,6 @@ EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbe
 NORMAL = np.float32(2.0**-14)  # the least 16-bit number with all its digits
 Slots = NDArray[np.float16]
 Bits = NDArray[np.uint16]
-Days = NDArray[np.uint8]
 
 
 def slot_of(at: int) -> int:
@@ -75,11 +74,13 @@ class ProfileShape:
     fresh: Flags
 
 
-def around(slots: Slots, at: int, width: int, rest: Days, pooled: Singles | None = None) -> Around:
+def around(
+    slots: Slots, at: int, width: int, rest: Days, pooled: Singles | None = None, days: LocalDays | None = None
+) -> Around:
     """Return the profile around the hour of a time (Unix s), or around the bin of more than an hour that begins there.
 
-    `width`: of the bin (s). `rest`: 1 + the weekday of rest, 0 where there is none. `pooled`: the hour itself, where it
-    has been pooled already.
+    `width`: of the bin (s). `rest`: 1 + the local weekday of rest, 0 where there is none. `pooled`: the hour itself,
+    where it has been pooled already. `days`: the local days, None where they are those of UTC.
     """
     bits, weekday, beside = slots.T.view(np.uint16), slot_of(at) % 7, max(width, HOUR)
     blocks = [_hour(bits, at + steps * beside) for steps in (-1, 0, 1)]
@@ -91,30 +92,40 @@ def around(slots: Slots, at: int, width: int, rest: Days, pooled: Singles | None
         _fill(side, np.flatnonzero(side < 0), here)
     own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
     _fill(own, np.flatnonzero(fresh), here)
-    quiet, low = widen(_resting(blocks[1], rest)), here.clip(0, np.inf)
+    quiet, low = widen(_resting(blocks[1], rest, days)), here.clip(0, np.inf)
     np.minimum(quiet, low, out=quiet)
     np.minimum(before, after, out=low)
     np.minimum(low, here, out=low)
     if width > HOUR:
         low = _an_hour_away(bits, at, width, before, here, after)
-    return Around(before, here, after, own, quiet, low, fresh, ahead, _first_weekend(bits, weekday, fresh))
+    return Around(before, here, after, own, quiet, low, fresh, ahead, _first_weekend(bits, weekday, fresh, days))
 
 
-def _first_weekend(bits: Bits, weekday: int, fresh: Flags) -> Singles | np.float32:
+def _first_weekend(bits: Bits, weekday: int, fresh: Flags, days: LocalDays | None) -> Singles | np.float32:
     """Return to how much of its level a day of the weekend never seen before may fall.
 
     On a Sunday the row has just seen a Saturday, and tells.
     """
-    rows = np.flatnonzero(fresh)
-    if weekday != SUNDAY or not rows.size:
+    rows = np.flatnonzero(fresh & (weekday == SUNDAY if days is None else days.is_sunday()))
+    if not rows.size:
         return WEEKEND
     hours = bits[:, rows].reshape(24, 7, rows.size)
-    day, usual = hours[:, SUNDAY - 1], np.stack([pool(hour) for hour in hours])
+    usual, middle = np.stack([pool(hour) for hour in hours]), 0 if days is None else days.middle()[rows]
+    day = np.stack([_local(block, hour, HOUR, middle)[SUNDAY - 1] for hour, block in enumerate(hours)])
     both = (day < SIGN) & (usual > 0)
     share = np.where(both, widen(day), 0).sum(axis=0) / np.where(both, usual, 0).sum(axis=0).clip(1e-6, np.inf)
     quiet = np.full(bits.shape[1], WEEKEND)
     quiet[rows] = np.where(2 * both.sum(axis=0) > (usual > 0).sum(axis=0), (NEXT * share).clip(WEEKEND, 1), WEEKEND)
     return quiet
+
+
+def _local(block: Bits, hour: int, width: int, middle: Ints | int) -> Bits:
+    """Return an hour of UTC (7 × rows) by local weekday, as of its middle, or of that of a bin that is wider.
+
+    `middle`: seconds by which local time is ahead (rows).
+    """
+    ahead = (hour * HOUR + max(width, HOUR) // 2 + np.asarray(middle)) // DAY
+    return by_local_day(block, ahead)
 
 
 def _hour(bits: Bits, at: int) -> Bits:
@@ -149,9 +160,11 @@ def _fill(part: Singles, rows: Ints, other: Singles) -> None:
     part[rows] = other[rows]
 
 
-def _resting(bits: Bits, rest: Days) -> Bits:
+def _resting(bits: Bits, rest: Days, days: LocalDays | None) -> Bits:
     """The hour of the day of rest, or of the quietest weekday; what is not known is larger than all that is."""
-    others = (rest != WEEKDAYS) & (rest > 0)
+    others = (rest > 0) & np.ones((7, 1), np.bool_)
+    for weekday in [rest] if days is None else days.of_utc(rest):
+        others &= weekday != WEEKDAYS
     lowest: Bits = (bits | np.negative(others.astype(np.uint16))).min(axis=0)
     return lowest
 
@@ -229,17 +242,17 @@ def pool(bits: Bits) -> Singles:
     return mean
 
 
-def quietest(slots: Slots, width: int, variance: Singles) -> Days:
-    """Return 1 + the number of the weekday that lies lowest, where chance does not explain that; else 0 (rows).
+def quietest(slots: Slots, width: int, variance: Singles, middle: Ints | int = 0) -> Days:
+    """Return 1 + the number of the local weekday that lies lowest, where chance does not explain that; else 0 (rows).
 
     `width`: of a bin (s); those of more than an hour leave hours without one. `variance`: of the mean of a weekday's
-    hours by chance, relative to the mean of all.
+    hours by chance, relative to the mean of all. `middle`: seconds by which local time is ahead (rows).
     """
     bits, every = slots.T.view(np.uint16), 24 // LOOKED if width <= HOUR else 1
     total, hours = np.zeros((2, 7, len(slots)), np.float32)
     level, looked = np.zeros((2, len(slots)), np.float32)
     for hour in range(0, 24, every):
-        block = bits[7 * hour : 7 * hour + 7]
+        block = _local(bits[7 * hour : 7 * hour + 7], hour, width, middle)
         usual = pool(block)
         total += np.where(block < SIGN, widen(block) - usual, 0)
         hours += block < SIGN

@@ -20,7 +20,8 @@ from detectors.types import Ints, Singles
 
 from .evidence import RHOS
 from .groups import Groups
-from .season import HOUR, SLOTS, Around, Slots, around, relative
+from .local_days import HOUR, LocalDays
+from .season import SLOTS, Around, Slots, around, relative
 
 View = TypeVar("View")
 Bins = NDArray[np.unsignedinteger[Any]]
@@ -111,7 +112,7 @@ class LevelColumns:
     hour_squares: Annotated[Singles, Column("fit", "1", "how well the hour of day predicts: squares", 1)]
     weekday_products: Annotated[Singles, Column("fit", "1", "how well the weekday predicts: products", 2)]
     weekday_squares: Annotated[Singles, Column("fit", "1", "how well the weekday predicts: squares", 3)]
-    rest_day: Annotated[Bins, Column("rest", "weekday", "1 + the weekday that is a day of rest, 0 for none")]
+    rest_day: Annotated[Bins, Column("rest", "weekday", "1 + the local weekday that is a day of rest, 0 for none")]
     hour_sum: Annotated[Singles, Column("filling", "profile", "sum of the bins of this hour")]
     hour_bins: Annotated[Bins, Column("filled", "bins", "bins in that sum")]
 
@@ -292,10 +293,11 @@ class SeriesStore:
         self.stored["runs"][rows] = 0
         self.phases.phase[rows] = 0
 
-    def near(self, part: slice, at: int, width: int) -> Around:
+    def near(self, part: slice, at: int, width: int, days: LocalDays | None = None) -> Around:
         """Return the profile around the bin of `width` s that begins at a time (s), as shares of its mean, of a chunk.
 
-        It is kept for the hour.
+        It is kept for the hour, in which the countries of rows stay, or `groups` has forgotten it. `days`: the local
+        days of the rows, None where they are those of UTC.
         """
         hour = at // HOUR
         if self._hour != hour:
@@ -303,7 +305,7 @@ class SeriesStore:
             self._near, self._hour = {}, hour
         key = (part.start, part.stop)
         if key not in self._near:
-            near = around(self.slots[part], at, width, self.levels.rest_day[part], self._ahead.pop(key, None))
+            near = around(self.slots[part], at, width, self.levels.rest_day[part], self._ahead.pop(key, None), days)
             self._near[key] = relative(near, self.levels.profile_mean[part])
         return self._near[key]
 
@@ -312,6 +314,7 @@ class SeriesStore:
         key = (part.start, part.stop)
         if key not in self._groups or not self._groups[key].fits(group):
             self._groups[key] = Groups(group)
+            self._near.pop(key, None)
         found = self._groups[key]
         return found if found.large.any() else None
 

@@ -14,10 +14,11 @@ import numpy as np
 from babel import Locale, UnknownLocaleError
 
 from detectors.bins import padded
-from detectors.types import FRIDAYS, Flags, Ints
+from detectors.types import FRIDAYS, Flags, Ints, Zones
 from schemas.measurement import Measurement, entity_of
 from streams.ingest.code_table import CodeTable
 from streams.ingest.country_moves import CountryMoves
+from streams.ingest.local_time import ahead
 
 Key = tuple[int | str | None, ...]
 Identity = tuple[str, tuple[tuple[str, str], ...]]
@@ -27,6 +28,7 @@ FACETS = ("access", "direction", "service")
 NEVER = np.iinfo(np.int64).max
 SPARE = 65_536  # keys and codes beyond four a series that are kept: a series has as many as countries are named with it
 FRIDAY = 4
+HOUR = 3600
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 
 
@@ -67,6 +69,7 @@ class SeriesIndex:
         self.edition = 0  # grows when rows are given or freed
         self.born: Ints = np.zeros(0, dtype=np.int64)
         self.last_seen: Ints = np.zeros(0, dtype=np.int64)
+        self._zones: tuple[int, int, Zones] | None = None  # of an hour, and of so many countries
         self.group: Ints = np.zeros(0, dtype=np.int64)
         self.side: Ints = np.zeros(0, dtype=np.int64)
         self.hashes: Ints = np.zeros(0, dtype=np.int64)
@@ -143,6 +146,16 @@ class SeriesIndex:
                 self.rows[row], self.group[row] = series._replace(country=names[code]), code
                 self.edition += 1
                 self.changed.add(row)
+
+    def zones(self, start: int) -> Zones:
+        """Return the local time of each country in the hour of a time (Unix s), by code; 0 may be anywhere."""
+        hour, known = start - start % HOUR, len(self.countries)
+        if self._zones is None or self._zones[:2] != (hour, known):
+            codes = [0, *self.countries.values()]
+            west, east = np.zeros((2, max(codes) + 1), np.int64)
+            west[codes], east[codes] = zip(*(ahead(country, hour) for country in ("", *self.countries)), strict=True)
+            self._zones = hour, known, Zones(west, east)
+        return self._zones[2]
 
     def touch(self, rows: Ints, starts: Ints) -> None:
         """Note that the rows were measured in the bins of these starts."""

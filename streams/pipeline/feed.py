@@ -347,9 +347,10 @@ class Feed:
         present = alive if is_real_silence or self.kind.tracks_members else measured & alive
         if start in self.gap:
             present = np.zeros(rows, dtype=np.bool_)
-        columns = bin_columns(self.kind, closed, self.members, start, rows)
-        group, side = self.index.group[:rows], self.index.side[:rows]
-        return ClosedBin(start, *columns[:2], present, alive, *columns[2:], group, side=side, unread=start in self.gap)
+        measures = bin_columns(self.kind, closed, self.members, start, rows)
+        columns, group = (*measures[:2], present, alive, *measures[2:]), self.index.group[:rows]
+        side, zones = self.index.side[:rows], self.index.zones(start)
+        return ClosedBin(start, *columns, group, side=side, unread=start in self.gap, zones=zones)
 
     def _expired(self, start: int, spoke: bool) -> list[Change]:
         """Return the open outages as expired once the whole feed has been silent for too long: unknown, not over."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple, get_args
 
 import numpy as np
 
-from detectors.types import DAY, ClosedBin, Kind
+from detectors.types import DAY, ClosedBin, Kind, Zones
 from tests.calibration.quiet import MISSING, level, measured, members, observed, wander
 from tests.calibration.world import (
+    AHEAD,
     Matrix,
     Scene,
     autoregressive,
@@ -18,6 +20,7 @@ from tests.calibration.world import (
     growth,
     holidays,
     late,
+    local_time,
     scene,
     shifted,
     weekend,
@@ -57,6 +60,12 @@ class QuietLaw(NamedTuple):
 def varied(s: Scene, kind: Kind, shape: Matrix, start: int) -> Iterator[ClosedBin]:
     """Sizes, steps and noise as in `quiet`, in the countries of the scene."""
     return measured(s.rng, kind, shape, s.width, s.country, start)
+
+
+def zoned(s: Scene, kind: Kind, shape: Matrix, start: int) -> Iterator[ClosedBin]:
+    """Sizes, steps and noise as in `quiet`, in countries with a local time."""
+    zones = Zones(AHEAD, AHEAD)
+    return (replace(seen, zones=zones) for seen in measured(s.rng, kind, shape, s.width, s.country, start))
 
 
 def alone(s: Scene, kind: Kind, shape: Matrix, start: int) -> Iterator[ClosedBin]:
@@ -103,9 +112,20 @@ def countries(s: Scene) -> Matrix:
     return everyday(s, free=holidays(s) & (s.rng.random(s.series) < 0.8))
 
 
-def business(s: Scene) -> Matrix:
+def countries_local(s: Scene) -> Matrix:
+    """The same by the local time of each country."""
+    local = local_time(s)
+    return everyday(s, local, weekend(s, local) | holidays(s, local) & (s.rng.random(s.series) < 0.8))
+
+
+def business_local(s: Scene) -> Matrix:
+    """Firms and homes by the local time of each country."""
+    return business(s, local_time(s))
+
+
+def business(s: Scene, local: Matrix | None = None) -> Matrix:
     """A seventh of the series lies at 20 to 60 % on weekends and holidays; the homes around it do not fall, or rise."""
-    rest = weekend(s, s.at) | holidays(s)
+    rest = weekend(s, s.at if local is None else local) | holidays(s, local)
     firm = s.rng.random(s.series) < 1 / 7
     share = np.where(firm, s.rng.uniform(0.2, 0.6, s.series), s.rng.uniform(1, 1.15, s.series))
     return everyday(s, depth=0.0) * binned(s, np.where(rest, share, 1))
@@ -156,6 +176,8 @@ LAWS = (
     QuietLaw("alone", "own holidays, no country known", get_args(Kind), mixed, alone),
     QuietLaw("everyday", "20 countries, four with weekends on Fri and Sat", LEVELS, everyday, varied),
     QuietLaw("holidays", "holidays of a country, a fifth not affected", LEVELS, countries, varied),
+    QuietLaw("local-holidays", "the same by local time, 11 h behind to 12 h ahead", LEVELS, countries_local, zoned),
+    QuietLaw("local-business", "firms and homes by local time", LEVELS, business_local, zoned),
     QuietLaw("business", "a seventh at 20–60 % on days of rest, homes do not fall", LEVELS, business, varied),
     QuietLaw("clocks", "an hour early or late, by country", LEVELS, clocks, varied),
     QuietLaw("clocks-own", "an hour early or late, each series on its own date", LEVELS, clocks_own, varied),

@@ -19,6 +19,7 @@ HOUR = 3_600
 STEP = 1_800  # seconds of a step at most: a third of a changed clock is not lost in it
 COUNTRIES = 20  # fifty series each, of a thousand
 FRIDAY, SATURDAY = 4, 5
+AHEAD = (np.arange(FRIDAYS + COUNTRIES + 1) * 7 % 24 - 11) * HOUR  # local time by code of the country, s ahead of UTC
 WARM = 8  # days after which clocks change and holidays come
 
 
@@ -77,15 +78,25 @@ def weekend(s: Scene, local: Matrix) -> Matrix:
     return flags
 
 
-def holidays(s: Scene) -> Matrix:
-    """Whether the day is a holiday of the country: one in fifteen days after the first eight, once two in a row."""
+def local_time(s: Scene) -> Matrix:
+    """Return the local time in seconds, countries being 11 hours behind UTC to 12 ahead."""
+    local: Matrix = s.at + AHEAD[s.country]
+    return local
+
+
+def holidays(s: Scene, local: Matrix | None = None) -> Matrix:
+    """Whether the day is a holiday of the country: one in fifteen days after the first eight, once two in a row.
+
+    Days are those of `local` time (s), or of UTC.
+    """
     days = s.at[-1, 0] // DAY + 1
     flags = np.zeros((days, FRIDAYS + COUNTRIES), np.bool_)
     for code in np.unique(s.country) if s.days > WARM else ():
         begins = s.rng.integers(s.at[0, 0] // DAY + WARM, days, max(round(s.days / 15), 2))
         flags[begins, code] = True
         flags[min(begins[0] + 1, days - 1), code] = True
-    rows: Matrix = flags[s.at[:, 0] // DAY][:, s.country]
+    day = (s.at if local is None else local) // DAY
+    rows: Matrix = flags[np.clip(day, 0, days - 1), s.country]
     return rows
 
 

@@ -79,8 +79,9 @@ class Summed:
         self.index.touch(here, np.full(len(here), start))
         self._turn(sums, here)
         alive, group, side = self.index.born[:count] <= start, self.index.group[:count], self.index.side[:count]
-        seen = replace(observed(self.detector.rule, start, sums, alive, group, doubted), side=side, unread=unread)
-        seen = replace(seen, present=seen.present & (not unread))
+        seen = observed(self.detector.rule, start, sums, alive, group, doubted)
+        present, zones = seen.present & (not unread), self.index.zones(start)
+        seen = replace(seen, side=side, unread=unread, present=present, zones=zones)
         changes = self.detector.close(seen, self.calendar.asked(self.index, start, self.detector.rule.width))
         if self.observer:
             self.observer(seen, changes)
