@@ -110,7 +110,7 @@ def predict(
     # What this weekday adds to the trusted hour moves with the clock as well.
     clock = (trust + fine * (1 - trust)) * (profile.low - profile.day)
     own = shrunk(weeks.clip(-np.inf, 0), blur)
-    rest = np.minimum(own, _holiday(profile, usual, c.rest_day > 0, blur)) - finer
+    rest = np.minimum(own, _holiday(profile, usual, blur)) - finer
     weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
     base = np.maximum(level, SLIDE * (c.long_level * ~young))
     alone = allowed = Allowances(base, factor, clock, rest, weekend, kind.hidden(c, expected, quantum_square))
@@ -188,10 +188,10 @@ def _lasting(echo: Singles, swings: Singles, bins: int) -> Singles:
     return np.asarray(np.clip((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain), 0, LASTING))
 
 
-def _holiday(profile: ProfileShape, usual: Singles, rests: Flags, blur: Singles) -> Singles:
+def _holiday(profile: ProfileShape, usual: Singles, blur: Singles) -> Singles:
     """Return what a holiday may lack of the usual factor: 0 or less.
 
     It is like the day of rest or, where none is known, the quietest weekday, which may be so by chance. `blur`: the
     relative variance of an hour's mean.
     """
-    return shrunk(profile.quiet - usual, blur * (np.float32(4) * ~rests))
+    return shrunk(profile.quiet - usual, blur * (np.float32(4) * ~profile.rests))

@@ -44,7 +44,8 @@ class Around:
     `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday, `fresh` where that was never seen and is
     taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
     of the three hours; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit;
-    `weekend`: to what share of its level a first day of the weekend may fall.
+    `weekend`: to what share of its level a first day of the weekend may fall; `rests`: `quiet` is of one day, and not
+    the lowest of several, which is so by chance too.
     """
 
     before: Singles
@@ -56,6 +57,7 @@ class Around:
     fresh: Flags
     ahead: Singles
     weekend: Singles | np.float32
+    rests: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class ProfileShape:
 
     `day`: pooled over weekdays, -1 where unknown; `week`: of this weekday; `low`: the lowest pooled hour from one
     before to one after, so that a pattern that comes an hour early or late (daylight saving) is not a fall; `quiet`:
-    of the quietest weekday, so that a holiday is not a fall; `fresh`: this weekday's hour was never seen.
+    of the quietest weekday, so that a holiday is not a fall; `fresh`: this weekday's hour was never seen; `rests`: as
+    above.
     """
 
     day: Singles
@@ -72,6 +75,7 @@ class ProfileShape:
     low: Singles
     quiet: Singles
     fresh: Flags
+    rests: Flags
 
 
 def around(
@@ -92,13 +96,15 @@ def around(
         _fill(side, np.flatnonzero(side < 0), here)
     own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
     _fill(own, np.flatnonzero(fresh), here)
+    rests = rest > 0 if days is None else (rest > 0) & days.are_single()
     quiet, low = widen(_resting(blocks[1], rest, days)), here.clip(0, np.inf)
     np.minimum(quiet, low, out=quiet)
     np.minimum(before, after, out=low)
     np.minimum(low, here, out=low)
     if width > HOUR:
         low = _an_hour_away(bits, at, width, before, here, after)
-    return Around(before, here, after, own, quiet, low, fresh, ahead, _first_weekend(bits, weekday, fresh, days))
+    weekend = _first_weekend(bits, weekday, fresh, days)
+    return Around(before, here, after, own, quiet, low, fresh, ahead, weekend, rests)
 
 
 def _first_weekend(bits: Bits, weekday: int, fresh: Flags, days: LocalDays | None) -> Singles | np.float32:
@@ -186,12 +192,12 @@ def shape(near: Around, at: int, width: int) -> ProfileShape:
     """Return the profile of the bin of `width` s that starts at `at`, on the line between the middles of the hours."""
     ahead = _ahead_of_middle(at, width)
     if not ahead:
-        return ProfileShape(near.here, near.own, near.low, near.quiet, near.fresh)
+        return ProfileShape(near.here, near.own, near.low, near.quiet, near.fresh, near.rests)
     shift = np.float32(abs(ahead)) * ((near.after if ahead > 0 else near.before) - near.here)
     day = near.here + shift
     week = np.maximum(near.own + shift, day.clip(-np.inf, 0))
     quiet = np.minimum((near.quiet + shift).clip(0, np.inf), day)
-    return ProfileShape(day, week, near.low, quiet, near.fresh)
+    return ProfileShape(day, week, near.low, quiet, near.fresh, near.rests)
 
 
 def _ahead_of_middle(at: int, width: int) -> float:

@@ -149,12 +149,12 @@ class SeriesIndex:
 
     def zones(self, start: int) -> Zones:
         """Return the local time of each country in the hour of a time (Unix s), by code; 0 may be anywhere."""
-        hour, known = start - start % HOUR, len(self.countries)
-        if self._zones is None or self._zones[:2] != (hour, known):
+        hour, count = start - start % HOUR, len(self.countries)
+        if self._zones is None or self._zones[:2] != (hour, count):
             codes = [0, *self.countries.values()]
             west, east = np.zeros((2, max(codes) + 1), np.int64)
             west[codes], east[codes] = zip(*(ahead(country, hour) for country in ("", *self.countries)), strict=True)
-            self._zones = hour, known, Zones(west, east)
+            self._zones = hour, count, Zones(west, east)
         return self._zones[2]
 
     def touch(self, rows: Ints, starts: Ints) -> None:
