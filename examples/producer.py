@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 NETWORKS = (64500, 64501, 64502)
 PROBES = 60
@@ -47,6 +49,14 @@ def main() -> None:
         "--past", type=int, default=2, metavar="DAYS", help="days to send at once (default: %(default)s)"
     )
     arguments = parser.parse_args()
+    try:
+        send(arguments)
+    except KafkaError as error:
+        sys.exit(f"producer.py: {arguments.broker}: {error}. Does Kafka run there, and did `ebbtide topics` end well?")
+
+
+def send(arguments: argparse.Namespace) -> None:
+    """Send until interrupted. Raises KafkaError."""
     producer = KafkaProducer(bootstrap_servers=arguments.broker, acks="all", enable_idempotence=True)
     began = time.time()
     with suppress(KeyboardInterrupt):

@@ -148,6 +148,16 @@ def test_its_programs_take_their_arguments(services: dict[str, dict[str, Any]]) 
         assert receiver.stdout.read() == b"incident.opened: The Internet is down.\n"
 
 
+def test_a_producer_without_a_broker_says_so_in_one_line(services: dict[str, dict[str, Any]]) -> None:
+    """It names the address and what may be missing, without a traceback."""
+    (port,) = free_ports(1)
+    command = [word.replace("kafka:9092", f"127.0.0.1:{port}") for word in words(services["producer"])]
+    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=120)
+    (line,) = done.stderr.splitlines()[-1:]
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert line.startswith(f"producer.py: 127.0.0.1:{port}: ") and "ebbtide topics" in line
+
+
 def posted(url: str, body: bytes) -> bool:
     """Return whether the receiver took a message."""
     try:
