@@ -191,6 +191,12 @@ def _import_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the entries, write nothing")
 
 
+def _year(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1970 <= int(text[:5]) <= 2100:
+        raise ValueError(f"{text[:80]!r} is no year from 1970 to 2100")
+    return int(text)
+
+
 def _holidays_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "country",
@@ -199,9 +205,7 @@ def _holidays_arguments(parser: ArgumentParser) -> None:
         metavar="COUNTRY",
         help="such as IR (default: the settings)",
     )
-    parser.add_argument(
-        "--year", type=int, choices=range(1970, 2101), metavar="YEAR", help="1970 to 2100 (default: this year)"
-    )
+    parser.add_argument("--year", type=with_reason(_year), metavar="YEAR", help="1970 to 2100 (default: this year)")
 
 
 _ACTIONS: dict[str, tuple[Callable[[Namespace, Settings, float], None], str, Callable[[ArgumentParser], None]]] = {

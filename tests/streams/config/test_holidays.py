@@ -88,6 +88,7 @@ def test_the_command_lists_a_year() -> None:
     done = ebbtide("calendar", "holidays", "kz", "IR", "--year", "2026")
     lines = done.stdout.decode().splitlines()
     assert "IR  2026-02-11  2026-02-10T20:30:00Z  2026-02-11T20:30:00Z  Islamic Revolution Day" in lines
+    assert b"'2200' is no year from 1970 to 2100\n" in ebbtide("calendar", "holidays", "IR", "--year", "2200").stderr
     assert [line[4:] for line in lines] == sorted(line[4:] for line in lines if line[:2] in ("KZ", "IR"))
 
 
