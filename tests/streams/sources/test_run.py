@@ -59,7 +59,10 @@ def stage(positions: Mapping[str, Position] | None = None) -> SourceStage:
 
 
 async def sent(
-    arrivals: list[Arrival], until: str | None = None, positions: Mapping[str, Position] | None = None
+    arrivals: list[Arrival],
+    until: str | None = None,
+    positions: Mapping[str, Position] | None = None,
+    begins: Mapping[str, int] | None = None,
 ) -> list[SourceBatch]:
     """Return what a source sends of arrivals."""
 
@@ -68,7 +71,7 @@ async def sent(
             yield arrival
 
     sender = KeptBatches()
-    connected = Connected(stage(positions), arriving(), sender, "others")
+    connected = Connected(stage(positions), arriving(), sender, "others", begins=begins or {})
     await transfer(connected, until_named(until) if until else None)
     return sender.batches
 
@@ -151,3 +154,12 @@ def test_arrays_hold_what_belongs_to_a_partition() -> None:
     assert json.loads(messages[-1][2])["asn"] == 7
     decoded = [m for _, _, value in messages for m in decode([value]).measurements]
     assert sorted(decoded, key=lambda m: m.asn or 0) == sorted(measurements, key=lambda m: m.asn or 0)
+
+
+async def test_where_a_source_begins_is_saved_before_its_first_sums() -> None:
+    """As where `start = "latest"` has put it: killed before them, it goes on there. A position that is there stays."""
+    begin, *_ = await sent([Arrival([])], begins={"others/0": 700})
+    assert (begin.measurements, begin.positions) == ([], {"others/0": Position(offset=700, done=700)})
+    assert not stage(begin.positions).is_proved
+    (rest,) = await sent([Arrival([])], positions=begin.positions, begins={"others/0": 900})
+    assert rest.positions.get("others/0", begin.positions["others/0"]).offset == 700
