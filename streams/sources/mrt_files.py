@@ -90,7 +90,8 @@ def _timely(items: Iterator[_FileItem], most: float, now: float) -> Iterator[_Fi
             if found.name not in named:
                 LOG.warning("%s: it is left out", fault)
             named.add(found.name)
-            yield _FileItem(found.name, BrokenRecord(newest, repr(found.item).encode(), fault))
+            at = newest or next((item.ts for item in following if item.ts is not None), 0.0)
+            yield _FileItem(found.name, BrokenRecord(at, repr(found.item).encode(), fault))
 
 
 def _fault(ts: float, following: deque[_FileItem], most: float, now: float) -> str | None:

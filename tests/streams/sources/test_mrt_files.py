@@ -130,6 +130,18 @@ def test_a_record_that_is_far_ahead_is_left_out(
     assert record.getMessage().endswith(": it is left out")
 
 
+def test_the_first_record_of_all_may_be_far_ahead(tmp_path: Path) -> None:
+    """It begins no time: there is no gap before the second."""
+    settings = load(written(tmp_path), {})
+    (tmp_path / "z-table.mrt").unlink()
+    ahead = message(BEGIN + 86_400 * 365, PEERS[0], keepalive())
+    (tmp_path / "a-updates.mrt").write_bytes(ahead + b"".join(course()))
+    stage, dues = file_measurements(settings, "mrt", [])
+    list(dues)
+    assert stage.tally.rejected == {"not-bgp": 1}
+    assert stage.tally.gap_seconds == 0
+
+
 def test_what_is_wrong_with_the_settings_is_said(tmp_path: Path) -> None:
     """Prefixes are a level; files must be MRT."""
     with pytest.raises(SettingsError, match="needs a feed of kind `gauge`, got `count`"):
