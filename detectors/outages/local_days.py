@@ -49,12 +49,6 @@ class LocalDays:
         end = begin + max(self.width, HOUR) - 1
         return ((begin + self.zones.west) // DAY)[self.group], ((end + self.zones.east) // DAY)[self.group]
 
-    def located(self) -> Flags:
-        """Return which rows are of a country with a local time: no country is as wide as a day."""
-        if self.zones is None:
-            return np.ones(len(self.group), np.bool_)
-        return np.asarray((self.zones.east - self.zones.west < DAY)[self.group])
-
     def middle(self) -> Ints:
         """Return by how many seconds the middle of each country is ahead of UTC (rows)."""
         if self.zones is None:
@@ -67,12 +61,8 @@ class LocalDays:
         return np.asarray(first == last)
 
     def may_be_weekend(self) -> Flags:
-        """Return which rows may be in a day of their weekend; of those that may be anywhere, as on UTC.
-
-        Half a week of a first week would be open to them else.
-        """
-        located = self.located()
-        may, (first, last) = np.zeros(len(self.group), np.bool_), (days * located for days in self.ahead())
+        """Return which rows may be in a day of their weekend."""
+        may, (first, last) = np.zeros(len(self.group), np.bool_), self.ahead()
         for ahead in AHEAD:
             day = (weekday_of(self.at) + ahead) % 7
             weekend = self.group >= FRIDAYS if day == FRIDAY else day >= SATURDAY

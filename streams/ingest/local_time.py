@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-ANYWHERE = 14 * 3600  # seconds that local time may be ahead of UTC or behind it, where the country is not known
 TABLE = "zone1970.tab"  # each zone with the codes of its countries
 
 
@@ -27,12 +26,14 @@ class Ahead(NamedTuple):
 def ahead(country: str, at: int) -> Ahead:
     """Return by how much a country's local time is ahead of UTC at a time (Unix s), with all of its zones.
 
+    That of a country which is not in the table is taken for UTC.
+
     >>> ahead("JP", 0), ahead("US", 1_750_000_000), ahead("XX", 0)
-    (Ahead(west=32400, east=32400), Ahead(west=-36000, east=-14400), Ahead(west=-50400, east=50400))
+    (Ahead(west=32400, east=32400), Ahead(west=-36000, east=-14400), Ahead(west=0, east=0))
     """
     zones = _zones().get(country)
     if not zones:
-        return Ahead(-ANYWHERE, ANYWHERE)
+        return Ahead(0, 0)
     when = datetime.fromtimestamp(at, UTC)
     offsets = [int((when.astimezone(zone).utcoffset() or timedelta()).total_seconds()) for zone in zones]
     return Ahead(min(offsets), max(offsets))

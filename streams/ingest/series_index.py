@@ -148,7 +148,7 @@ class SeriesIndex:
                 self.changed.add(row)
 
     def zones(self, start: int) -> Zones:
-        """Return the local time of each country in the hour of a time (Unix s), by code; 0 may be anywhere."""
+        """Return the local time of each country in the hour of a time (Unix s), by code; that of 0 is UTC."""
         hour, count = start - start % HOUR, len(self.countries)
         if self._zones is None or self._zones[:2] != (hour, count):
             codes = [0, *self.countries.values()]

@@ -44,17 +44,16 @@ def opened(values: Matrix, local: Zones | None, group: int = COUNTRY) -> list[Ch
 
 @pytest.mark.parametrize("hours", OFFSETS)
 def test_a_holiday_from_local_midnight_to_the_next_is_no_outage(hours: float) -> None:
-    """It is like a Sunday. By the days of UTC its first hours in Japan would be those of a Monday."""
+    """It is like a Sunday."""
     values = level(hours)
     values[local_day(len(values), hours) == 45] *= 0.7
     assert opened(values, zones(hours)) == []
 
 
-def test_by_the_days_of_utc_that_holiday_would_be_an_outage() -> None:
-    """So the test before can fail."""
-    values = level(9)
-    values[local_day(len(values), 9) == 45] *= 0.7
-    assert opened(values, None)
+def test_by_the_days_of_utc_a_first_weekend_would_be_an_outage() -> None:
+    """In Japan it begins on Friday at 15:00 of UTC."""
+    (change,) = opened(level(9, days=14, rest=0.75), None)
+    assert change.started_at == START + 4 * DAY + 15 * HOUR
 
 
 @pytest.mark.parametrize("hours", OFFSETS)

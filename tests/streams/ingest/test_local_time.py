@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from streams.ingest.local_time import ANYWHERE, ahead
+from streams.ingest.local_time import ahead
 from streams.ingest.series_index import Series, SeriesIndex
 
 HOUR = 3600
@@ -31,9 +31,9 @@ def test_a_country_has_all_of_its_zones() -> None:
     assert hours("OM", WINTER) == hours("AE", WINTER) == (4, 4)
 
 
-def test_a_country_that_nobody_knows_may_be_anywhere() -> None:
-    """As may a series without a country."""
-    assert ahead("XX", WINTER) == ahead("", WINTER) == (-ANYWHERE, ANYWHERE)
+def test_a_country_that_is_not_in_the_table_is_on_utc() -> None:
+    """As is a series without a country."""
+    assert ahead("XX", WINTER) == ahead("", WINTER) == (0, 0)
 
 
 def test_rows_find_the_zones_of_their_country() -> None:
@@ -41,7 +41,7 @@ def test_rows_find_the_zones_of_their_country() -> None:
     index = SeriesIndex()
     index.extend([Series("asn/1", (), "JP", None), Series("asn/2", (), None, None)])
     zones = index.zones(WINTER + 1800)
-    assert zones.west[index.group[:2]].tolist() == [9 * HOUR, -ANYWHERE]
+    assert zones.west[index.group[:2]].tolist() == [9 * HOUR, 0]
     index.extend([Series("asn/3", (), "IR", None)])
     zones = index.zones(WINTER + 1800)
     assert (zones.west[index.group[2]], zones.east[index.group[2]]) == (3.5 * HOUR, 3.5 * HOUR)
