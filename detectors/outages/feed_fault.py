@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detectors.types import Flags, Ints, Singles
+from detectors.types import Flags, Floats, Ints, Singles
+
+from .evidence import EMPTY
 
 LEAST = 10  # scored series below which a common fall says nothing about the feed
 SHARE = 0.5
@@ -20,6 +22,7 @@ STILL = 0.5  # of all that, for a fault to go on
 PACE = 0.75  # standard deviations a bin that a shallow common fall must exceed to gather
 GATHERED = 4.5  # standard deviations gathered over bins, that stand for `SURE`
 MOST = 6.0  # standard deviations gathered at most, so that a fault is soon over
+CERTAIN = 1e6  # parts that a probability is exact to, so that sums do not depend on the order of rows
 AWAY = 0.3  # of a network's members: so many are missing where the feed, not the members, may be at fault
 
 
@@ -39,7 +42,7 @@ ByCountry = Mapping[Any, Falls]  # by the name or code of a country; empty or 0 
 class CommonFall(NamedTuple):
     """How many series of a feed fall in the same bin.
 
-    `fell`, `scored`: series. `sigmas`: Stouffer's sum of how far they lie below what is expected, without the country
+    `fell`, `scored`: series, without those that noise makes fall. `sigmas`: Stouffer's sum of how far they lie below what is expected, without the country
     that is hit worst.
     """
 
@@ -53,17 +56,31 @@ class CommonFall(NamedTuple):
         return max(self.sigmas, 0.0) ** 2 / 2
 
 
-def falls_by_country(falling: Flags, scored: Flags, group: Ints, short: Singles) -> dict[int, Falls]:
+def falls_by_country(
+    falling: Flags, scored: Flags, group: Ints, short: Singles, by_chance: Singles | None = None
+) -> dict[int, Falls]:
     """Return what `suspect` looks at, by the code of the country. `short`: standard deviations that each row lies low.
 
-    No outlier counts for more than six.
+    No outlier counts for more than six. `by_chance`: probability that noise alone makes a row fall; None: none.
     """
     down, codes = falling & scored, group[scored]
     low = np.where(down, np.clip(short, 0, 6), np.clip(short, -3, 0))[scored]
-    counts = np.bincount(codes), np.bincount(group[down], minlength=int(codes.max(initial=0)) + 1)
+    rows = np.bincount(codes)
+    fell = np.bincount(group[down], minlength=len(rows))
+    if by_chance is not None:
+        fell = _beyond_chance(rows, fell, np.bincount(codes, weights=np.rint(CERTAIN * by_chance[scored])) / CERTAIN)
     sigmas = np.rint(100 * np.bincount(codes, weights=low)).astype(np.int64)
-    found = np.flatnonzero(counts[0]).tolist()
-    return {code: Falls(int(counts[0][code]), int(counts[1][code]), int(sigmas[code])) for code in found}
+    found = np.flatnonzero(rows).tolist()
+    return {code: Falls(int(rows[code]), int(fell[code]), int(sigmas[code])) for code in found}
+
+
+def _beyond_chance(rows: Ints, fell: Ints, by_chance: Floats) -> Ints:
+    """Return how many fell for a cause they share, given that noise makes so many fall where none has one.
+
+    Of n rows of which t share a cause t + (n - t) p fall, so that t = (fell - n p) / (1 - p).
+    """
+    others = np.rint((fell - by_chance) * rows / np.maximum(rows - by_chance, EMPTY))
+    return np.clip(others, 0, fell).astype(np.int64)
 
 
 def added(parts: Iterable[Falls]) -> Falls:

@@ -29,6 +29,7 @@ CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is 
 WEEKDAYS = 7  # slots of the first hour of the day
 FIRST = 0.75  # of a drop, what the bin in which it begins may show
 LOW = 1.0  # standard deviations below the lowest plausible, from which a row falls with others
+LOGISTIC = 1.702  # slope with which a logistic law comes within 0.01 of a normal one (Haley 1952)
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
 NIGHT = 16 * 3600  # seconds that a night may last; what stays lower for longer shows no season
 SETTLING = 3.0  # bins after a fault of the feed before suspected faults are decided: what a return needs, and one
@@ -113,8 +114,8 @@ class LevelModel:
         active, s = scored.measured & scored.ready, state.scalars
         if not active.any():
             return bool(s["fault"])
-        falling, sigmas = _falling(scored)
-        scored.falls = feed_fault.falls_by_country(falling, active, seen.group, sigmas)
+        falling, sigmas, by_chance = _falling(scored)
+        scored.falls = feed_fault.falls_by_country(falling, active, seen.group, sigmas, by_chance)
         gathered = feed_fault.gather(s.get("gathered", 0.0), feed_fault.common_fall(scored.falls))
         now = seen.doubted or feed_fault.suspect(scored.falls, bool(s["fault"]), gathered)
         if s["fault"] and not now:
@@ -197,11 +198,17 @@ class LevelModel:
         return float(state.store.levels.level[row])
 
 
-def _falling(scored: ScoredBin) -> tuple[Flags, Singles]:
-    """Return the rows that fall as those of a feed at fault do, and by how many standard deviations each lies low."""
-    short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
-    sigmas = short * np.sqrt(scored.precision)
-    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= LOW), sigmas
+def _falling(scored: ScoredBin) -> tuple[Flags, Singles, Singles]:
+    """Return the rows that fall as those of a feed at fault do, by how many standard deviations each lies low, and how
+    probable it is that noise alone makes it fall.
+    """
+    low, steadiness = np.maximum(scored.lowest_plausible, EMPTY), np.sqrt(scored.precision)
+    short, least = 1 - scored.value / low, np.where(scored.young, 0.8, 0.1)
+    sigmas = short * steadiness
+    most = low * (1 - np.maximum(least, LOW / np.maximum(steadiness, EMPTY)))
+    below = (1 - most / np.maximum(scored.expected, EMPTY)) * steadiness
+    by_chance = 1 / (1 + np.exp(LOGISTIC * np.clip(below, 0, 30)))
+    return (short >= least) & (sigmas >= LOW), sigmas, by_chance
 
 
 def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction, evidence: Singles) -> None:

@@ -22,7 +22,7 @@ from .local_days import HOUR, SUNDAY, Days, LocalDays, by_local_day
 SLOTS = 168
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of those with a bin must be known
 WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
-NEXT = np.float32(0.9)  # and its Sunday as this share of its Saturday
+NEXT = np.float32(0.95)  # and its Sunday as this share of its Saturday
 WEEKDAYS = np.arange(1, 8, dtype=np.uint8)[:, None]
 SIGN = np.uint16(0x8000)
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by

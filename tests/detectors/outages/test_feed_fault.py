@@ -71,6 +71,22 @@ def test_members_of_many_countries_that_leave_together(countries: tuple[int, ...
     assert suspect(falls_by_country(falling, np.ones(20, np.bool_), COUNTRIES, sigmas)) is fault
 
 
+@pytest.mark.parametrize(("count", "left", "fault"), [(16, 15, True), (11, 9, False)])
+def test_what_falls_by_chance_is_no_part_of_a_common_fall(count: int, left: int, fault: bool) -> None:
+    """A sixth of twenty noisy series lie low in any bin: of eleven that fall, nine have a cause that they share."""
+    chance = np.full(20, 1 / 6, np.float32)
+    falls = falls_by_country(fell(count, 20), np.ones(20, np.bool_), np.zeros(20, np.int64), deep(count, 20), chance)
+    assert falls[0].fell == left
+    assert suspect(falls) is fault
+
+
+def test_nobody_falls_by_chance_alone() -> None:
+    """Fewer than noise makes fall are none, and all that fall are all."""
+    chance, every = np.full(4, 0.4, np.float32), np.ones(4, np.bool_)
+    for count, left in ((1, 0), (4, 4)):
+        assert falls_by_country(fell(count, 4), every, np.zeros(4, np.int64), deep(count, 4), chance)[0].fell == left
+
+
 def test_a_fault_goes_on_while_a_quarter_fall() -> None:
     """Six of twenty in four countries begin no fault, and do not end one."""
     falls = falls_by_country(fell(6, 20), np.ones(20, np.bool_), COUNTRIES, deep(6, 20))
