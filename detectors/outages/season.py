@@ -112,7 +112,8 @@ def _first_weekend(bits: Bits, weekday: int, fresh: Flags, days: LocalDays | Non
 
     On a Sunday the row has just seen a Saturday, and tells.
     """
-    rows = np.flatnonzero(fresh & (weekday == SUNDAY if days is None else days.is_sunday()))
+    sunday = weekday == SUNDAY if days is None else fresh.any() and days.is_sunday()
+    rows = np.flatnonzero(fresh & sunday)
     if not rows.size:
         return WEEKEND
     hours = bits[:, rows].reshape(24, 7, rows.size)
