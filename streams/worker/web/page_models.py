@@ -25,16 +25,21 @@ from streams.worker.web.worker_view import WorkerView
 MAX_ITEMS = 100  # incidents and outages on a page; a link leads to the rest
 MAX_SUMMED = 200  # series in the chart of an incident
 MAX_DRAWN = 2000  # series in all charts of incidents of a page
+_KINDS = {"asn": "networks", "region": "regions", "country": "countries"}
 BY_HOUR = ", means of hours"  # after the name of what a chart of a day shows
 
 
 class Chart(NamedTuple):
-    """A chart, its first and last time (Unix seconds), and the level at its top. The bottom is zero."""
+    """A chart, its first and last time (Unix seconds), and the level at its top. The bottom is zero.
+
+    `name`: of which series it is.
+    """
 
     svg: Markup
     first: int
     last: int
     top: float
+    name: str
 
     @property
     def times(self) -> Sequence[Mark]:
@@ -95,7 +100,7 @@ class ItemBuilder:
         if not found:
             return None, None
         kind = self.state.settings.feeds[found[0].feed].kind
-        history, name = found[0], _described(value, len(found), found[0].feed)
+        history, name = found[0], _described(value, len(found), members[0])
         if isinstance(value, Incident):
             history = total(found, kind)
         day = history.day if size.has_axes else None
@@ -143,9 +148,10 @@ def _summed(state: PageState, incident: Incident, limit: int) -> list[Outage]:
     return [member for member in members if _group(member) == groups[0][0]][:limit]
 
 
-def _described(value: Outage | Incident, count: int, feed: str) -> str:
-    """Return a name for the bins in a chart."""
-    return f"{who(value)}, feed {value.feed}" if isinstance(value, Outage) else f"{count} series, feed {feed}"
+def _described(value: Outage | Incident, count: int, member: Outage) -> str:
+    """Return a name for the bins in a chart. `count`: of series; `member`: one of their outages."""
+    named = who(member) if isinstance(value, Outage) or count == 1 else f"{count} series of {_KINDS[_group(member)[1]]}"
+    return f"{named}, feed {member.feed}"
 
 
 def _group(outage: Outage) -> tuple[str, str]:
@@ -155,7 +161,7 @@ def _group(outage: Outage) -> tuple[str, str]:
 def chart_of(data: ChartData, name: str, size: Size) -> Chart:
     """Return the chart of bins. `name`: of the series, for the description."""
     svg = sparkline(data, _description(name, data.bands), size)
-    return Chart(svg, data.starts[0], data.starts[-1] + data.width, top_of(data.bands))
+    return Chart(svg, data.starts[0], data.starts[-1] + data.width, top_of(data.bands), name)
 
 
 def _description(name: str, levels: Bands) -> str:

@@ -259,7 +259,10 @@ def test_the_picture_of_an_incident_counts_nothing_twice() -> None:
     (item,), (alone,) = items(both, [more]), items(VIEW, [incident])
     assert item.chart is not None
     assert item.chart == alone.chart
-    assert "of 9 series, feed traffic" in item.chart.svg
+    assert item.chart.name == "9 series of networks, feed traffic"
+    assert item.chart.name in item.chart.svg
+    shown = page(VIEW, f"/incidents/{incident.incident_id}", "/incidents/{id}", id=incident.incident_id)
+    assert item.chart.name in shown.text
 
 
 def test_a_storm_is_bounded() -> None:
