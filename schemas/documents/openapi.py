@@ -28,6 +28,7 @@ _MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
     "Outage": descriptions.OUTAGE,
     "Drop": descriptions.DROP,
     "Incident": descriptions.INCIDENT,
+    "ReportedIncident": {**descriptions.INCIDENT, "remarks": "What operators say of it."},
     "Scope": descriptions.SCOPE,
     "Joined": descriptions.JOINED,
     "Confidence": descriptions.CONFIDENCE,
@@ -35,7 +36,7 @@ _MESSAGES: Final[Mapping[str, Mapping[str, str]]] = {
 _WHEN: Final[dict[str, Any]] = {
     "anyOf": [
         {"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": 64},
-        {"type": "string", "pattern": r"^[0-9]{1,11}(\.[0-9]{1,6})?$"},
+        {"type": "string", "pattern": r"^[0-9]{1,11}(\.[0-9]{1,6})?$", "description": "Unix seconds"},
         {"type": "string", "pattern": "^[1-9][0-9]{12}$", "description": "milliseconds"},
     ]
 }
@@ -43,19 +44,36 @@ _ID: Final = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _ASN: Final = {
     "anyOf": [
         {"type": "integer", "minimum": 1, "maximum": 4_294_967_295},
-        {"type": "string", "pattern": NETWORK_PATTERN},
+        {"type": "string", "pattern": NETWORK_PATTERN, "description": "AS number as text"},
     ]
 }
-_COUNTRY: Final = {"type": "string", "pattern": COUNTRY_PATTERN}
-_NAMES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "asn": _ASN,
-    "region": {"type": "string", "maxLength": 64, "pattern": ANY_REGION_PATTERN},
-    "country": _COUNTRY,
+_COUNTRY: Final = {"type": "string", "pattern": COUNTRY_PATTERN, "description": "code of a country"}
+_NAMES: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
+    "asn": (_ASN, "AS64500"),
+    "region": ({"type": "string", "maxLength": 64, "pattern": ANY_REGION_PATTERN}, "IR-30"),
+    "country": (_COUNTRY, "IR"),
 }
 _ITEMS: Final[Mapping[str, Mapping[str, Any]]] = {
     "asn": _ASN,
     "country": _COUNTRY,
-    "entity": {"type": "string", "maxLength": 80, "pattern": ENTITY_PATTERN},
+    "entity": {"type": "string", "maxLength": 80, "pattern": ENTITY_PATTERN, "description": "name of an entity"},
+}
+#: What parameters may be. The only example of a cursor is in an answer.
+_EXAMPLES: Final[Mapping[str, Any]] = {
+    "country": ["IR"],
+    "asn": ["AS64500"],
+    "entity": ["region/IR-30"],
+    "feed": ["reach"],
+    "severity": ["total"],
+    "state": ["suspected"],
+    "from": "2026-12-01T00:00:00Z",
+    "to": "2026-12-02T00:00:00Z",
+    "limit": 10,
+    "kind": ["mobile-only"],
+    "access": ["mobile"],
+    "direction": ["international"],
+    "service": ["telegram"],
+    "bins": 12,
 }
 _NEWEST: Final = "Current ones and those that ended recently at this worker, newest start first."
 _WRONG: Final = "A parameter is wrong; in plain text: the request is longer than 8 KiB."
@@ -94,14 +112,14 @@ def _paths() -> dict[str, Any]:
     paths = {
         "/api/v1/outages": _get("outages", f"Outages. {_NEWEST}", _ref("OutagePage"), outages, 503),
         "/api/v1/outages/{outage_id}": _get(
-            "outage", "One outage.", _ref("Outage"), [_in_path("outage_id", _ID)], 404, 503
+            "outage", "One outage.", _ref("Outage"), [_in_path("outage_id", _ID, "bb15809fbf5b83bf")], 404, 503
         ),
         "/api/v1/incidents": _get("incidents", f"Incidents. {_NEWEST}", _ref("IncidentPage"), incidents, 503),
         "/api/v1/incidents/{incident_id}": _get(
             "incident",
             "One incident, with what operators say of it.",
             _ref("ReportedIncident"),
-            [_in_path("incident_id", _ID)],
+            [_in_path("incident_id", _ID, "00d3f0d2ce5d1b6e")],
             404,
             503,
         ),
@@ -119,8 +137,8 @@ def _paths() -> dict[str, Any]:
     )
     for operation, path, schema, media in feeds:
         paths[path] = _get(operation, text, schema, asked, 503, media=media)
-    for kind, name in _NAMES.items():
-        parameters = [_in_path("name", name), *_parameters(api.SeriesQuery)]
+    for kind, (name, example) in _NAMES.items():
+        parameters = [_in_path("name", name, example), *_parameters(api.SeriesQuery)]
         paths[f"/api/v1/series/{kind}/{{name}}"] = _get(f"{kind}Series", _SERIES, _ref("SeriesAnswer"), parameters, 404)
     return paths
 
@@ -161,15 +179,16 @@ def _parameters(kind: type) -> list[dict[str, Any]]:
 def _parameter(name: str, schema: dict[str, Any], cursor: str) -> dict[str, Any]:
     """A parameter that may be left out; null, which stands for that in the type, is nothing that one can send."""
     description, default = schema.pop("description"), schema.pop("default", None)
+    example = {"example": _EXAMPLES[name]} if name in _EXAMPLES else {}
     rule = {"from": _WHEN, "to": _WHEN, "cursor": {"type": "string", "pattern": cursor}}.get(name, schema)
     if name in _ITEMS and "items" in rule:
         rule = {**rule, "items": dict(_ITEMS[name])}
     rule = {**rule, **({"default": default} if default else {})}
-    return {"name": name, "in": "query", "description": description, "schema": rule}
+    return {"name": name, "in": "query", "description": description, "schema": rule, **example}
 
 
-def _in_path(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": dict(schema)}
+def _in_path(name: str, schema: Mapping[str, Any], example: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": dict(schema), "example": example}
 
 
 def _spans() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from schemas.incident import Incident
 from schemas.outage import Outage
 from schemas.rejections import one_line
 from streams.worker.exposition.membership import incidents_by_outage
+from streams.worker.web.api_page import bodies, endpoints
 from streams.worker.web.aside import aside
 from streams.worker.web.bins import series_bins
 from streams.worker.web.card import why_no_png
@@ -60,6 +61,7 @@ def html_pages(view: WorkerView) -> dict[str, Callable[[Request], Awaitable[Resp
         "/outages/{id}": _outage,
         "/incidents/{id}": _incident,
         "/series": _series,
+        "/api": _api,
     }
     files = {f"/{name}": partial(_file, static(name), kind) for name, kind in _TYPES.items()}
     return {**files, **{path: partial(_respond, handler, view) for path, handler in handlers.items()}}
@@ -206,6 +208,13 @@ async def _series(view: WorkerView, request: Request) -> Response:
 
 def _newest_of(state: PageState, entity: str) -> list[Outage]:
     return nlargest(MAX_ITEMS, (outage for outage in state.outages.values() if outage.entity == entity), key=key)
+
+
+async def _api(view: WorkerView, request: Request) -> Response:
+    ids = [("outage_id", found.outage_id) for found in view.outages()[:1]]
+    ids += [("incident_id", found.incident_id) for found in view.incidents()[:1]]
+    address = view.settings.web.address
+    return await _page(view, request, "api", endpoints=endpoints(dict(ids)), bodies=bodies(), address=address)
 
 
 async def _missing(view: WorkerView, request: Request, kind: str) -> Response:
