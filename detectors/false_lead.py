@@ -25,6 +25,11 @@ def _nobody() -> Flags:
     return np.zeros(SLOTS, dtype=np.bool_)
 
 
+def slots_of(entity: Ints) -> Ints:
+    """Return the slots of entities, int64 (n,)."""
+    return ((entity.view(np.uint64) * _FACTOR) >> np.uint64(52)).view(np.int64)
+
+
 @dataclass(slots=True)
 class FalseLead:
     """What receipts say against the time of one feed, while they do; times in Unix seconds.
@@ -72,7 +77,7 @@ class FalseLead:
         self.messages += 1
         usable = ts <= received + self.rule.max_ahead
         live = usable & (ts >= received - self.rule.max_step - self.rule.lateness)
-        slots = ((entity.view(np.uint64) * _FACTOR) >> np.uint64(52)).view(np.int64)
+        slots = slots_of(entity)
         self.in_step[slots[live]] = True
         self.ahead[slots[~usable]] = True
         if usable.any():

@@ -22,6 +22,7 @@ class AreaSumPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One shard's sums of up to 500 areas; each area has an element in every list.
 
     `rewound`: how often the shard's time of the feed has gone back, as it was false.
+    `false_from`: the start (Unix s) of the first bin that the shard closed before it was over.
     """
 
     feed: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -37,6 +38,7 @@ class AreaSumPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     spoke: bool = False
     unread: bool | msgspec.UnsetType = msgspec.UNSET
     rewound: Annotated[int, Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
+    false_from: int | msgspec.UnsetType = msgspec.UNSET
     entities: Names = []
     countries: Annotated[list[str | None], Meta(max_length=MAX_AREAS)] = []
     facets: dict[str, Names] = {}

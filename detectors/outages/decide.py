@@ -240,9 +240,9 @@ def expired(state: DetectorState, at: int, rows: list[int], why: str = "the feed
 
 
 def withdrawn(state: DetectorState, at: int, rows: list[int]) -> list[Change]:
-    """Return the ends of outages of these rows in bins that have not been: the time is `at` (Unix s) only."""
+    """Return the ends of outages of these rows that opened in bins which were not over; the time is `at` (Unix s)."""
     shown = [RowBin(row, at, at, None, state.model.usual(state, row)) for row in rows]
-    why = "the time of the feed was ahead: this bin had not been"
+    why = "the time of the feed was ahead: the bin of the opening was not over"
     changes = [report(revise(state.ongoing.pop(seen.row), seen, "retracted", why), seen) for seen in shown]
     state.store.end_course(rows)
     return changes

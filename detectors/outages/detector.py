@@ -265,16 +265,23 @@ class Detector:
         chosen = self.ongoing if rows is None else self.ongoing.keys() & set(rows)
         return decide.expired(self._state, at, sorted(chosen))
 
-    def go_back(self, start: int) -> list[Change]:
+    def go_back(self, start: int, false_from: int) -> list[Change]:
         """End all outages, since time goes back to the bin of this start (Unix s); all evidence is void.
 
-        Those that opened in later bins are withdrawn.
+        Those that opened in the bin that starts at `false_from` or later are withdrawn: see `withdraw`.
         """
-        false = [row for row, outage in self.ongoing.items() if outage.opened >= start]
-        changes = decide.withdrawn(self._state, start, sorted(false))
+        changes = self.withdraw(start, false_from)
         changes += decide.expired(self._state, start, sorted(self.ongoing), "the time of the feed was ahead")
         self._state.store.end_course(list(range(self.rows)))
         return sorted(changes, key=lambda change: change.row)
+
+    def withdraw(self, at: int, false_from: int) -> list[Change]:
+        """Withdraw the outages that opened in the bin that starts at `false_from` or later; the time is `at` (Unix s).
+
+        These bins closed before they were over.
+        """
+        false = [row for row, outage in self.ongoing.items() if outage.opened >= false_from]
+        return decide.withdrawn(self._state, at, sorted(false))
 
 
 def _nothing(row: int, began: int) -> None:

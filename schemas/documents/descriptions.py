@@ -203,6 +203,7 @@ PARTIAL: Final = {
     "spoke": "Whether anything was measured that is part of an area.",
     "unread": "Whether measurements of this bin were deleted unread: all areas are unknown in it. Absent: no.",
     "rewound": "How often the shard's time of the feed has gone back, as it was false.",
+    "false_from": "Start of the first bin (Unix s) that the shard closed before it was over, as its time was false.",
     "entities": "The entity of each area.",
     "countries": "The country of each area, where its measurements name one.",
     "facets": "The facets of each area, a list for each of them.",

@@ -11,6 +11,7 @@ import numpy as np
 from detectors.clock_leaps import Claim, LeapGuard
 from detectors.false_lead import FalseLead
 from detectors.kinds import FeedKind
+from detectors.late_runs import LateRuns
 from detectors.types import DAY, Flags, Floats, Ints
 from detectors.watermark import NOTHING, TimeRule, Watermark
 from schemas.measurement import Measurement, entity_of
@@ -18,7 +19,7 @@ from schemas.rejections import Reason
 from streams.ingest.batch import Batch, MeasurementOrigin, Rejected
 from streams.ingest.feed_kinds import DEFECTS
 from streams.ingest.measurement_slice import MeasurementSlice
-from streams.pipeline.believed_time import BelievedTime
+from streams.pipeline.believed_time import BelievedTime, entities
 from streams.pipeline.fast_clocks import FastClocks
 
 PIECE = 1_024  # measurements that are looked at together where some leap ahead: each of these cuts off the rest
@@ -64,7 +65,7 @@ class Admission:
         self.watermark = Watermark(rule)
         self.believed = BelievedTime(rule)
         self.fast_clocks = FastClocks()
-        self.lead = FalseLead(rule)
+        self.lead, self.late_runs = FalseLead(rule), LateRuns()
         self.leap_guard: LeapGuard[Pending] = LeapGuard(rule.max_step, rule.lateness)
         self.active = 0  # entities that were measured in the newest closed bin that was not empty
 
@@ -106,14 +107,20 @@ class Admission:
         reached = self.believed.reached(part, batch, self.watermark)
         before = float(reached[0] if self.watermark.newest is None else self.watermark.newest)
         if self._span(np.array(before), span) == self._span(reached.max(initial=before), span):
-            yield Advance(part, *self.watermark.admit(part.columns.ts, reached))
+            yield self._admit(part, batch, reached)
             return
         spans = self._span(np.maximum.accumulate(np.concatenate(([before], reached))), span)
         bounds = [0, *(np.flatnonzero(np.diff(spans)) + 1).tolist(), part.size]
         for start, stop in pairwise(bounds):
             if start < stop:
                 piece = part.cut(start, stop)
-                yield Advance(piece, *self.watermark.admit(piece.columns.ts, reached[start:stop]))
+                yield self._admit(piece, batch, reached[start:stop])
+
+    def _admit(self, part: MeasurementSlice, batch: Batch, reached: Floats) -> Advance:
+        advance = Advance(part, *self.watermark.admit(part.columns.ts, reached))
+        if batch.is_proven and self.late_runs.concerns(advance.late):
+            self.late_runs.note(entities(part), part.columns.ts, advance.late)
+        return advance
 
     def follow_clock(self, newest: float) -> MeasurementSlice:
         """Advance the watermark to an event time reached elsewhere; return the pending measurements it confirms."""

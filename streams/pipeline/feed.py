@@ -13,6 +13,7 @@ from detectors.kinds import FEED_KINDS
 from detectors.outages.bin_columns import bin_columns
 from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
+from detectors.rewound import NEVER, Rewound
 from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
 from schemas.bin_report import CountryFalls, Doubts, Levels
@@ -29,7 +30,7 @@ from streams.pipeline.believed_time import entities
 from streams.pipeline.common_falls import falls_of
 from streams.pipeline.gap import Gap
 from streams.pipeline.room import Level, LimitName, Room, SliceInOrder
-from streams.pipeline.setback import Rewound, Setback, put_back
+from streams.pipeline.setback import Setback, put_back
 
 HOUR = 3600  # seconds; at the end of each hour room is made for new series
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
@@ -63,7 +64,7 @@ class Closing(NamedTuple):
     empty: bool
     doubts: list[Doubts]
     falls: CountryFalls
-    rewound: Rewound = Rewound()
+    rewound: Rewound = NEVER
     setback: Setback | None = None
 
 
@@ -95,14 +96,14 @@ class Feed:
         self.forgot = False  # whether rows were freed since then
         self.spoke: set[int] = set()  # starts of bins with a measurement since `pop_spoke` was called last
         self.gap = Gap()
-        self.rewound = Rewound()
+        self.rewound = NEVER
         self.cells = Cells(rules.detector, rules.areas, lot) if rules.areas else None
         if self.cells:
             self.cells.index.home = self.index.home
         cells = [Level(self.cells.index, self.cells.bins, self.cells.members)] if self.cells else []
         self.room = Room(self.kind, rules.limits, [Level(self.index, self.bins, self.members), *cells])
         self.partials: Callable[[Partial], list[tuple[Series, Change]]] = lambda _: []  # receives parts of areas
-        self.put_areas_back: Callable[[int], list[tuple[Series, Change]]] = lambda _: []  # to the bin of that start
+        self.put_areas_back: Callable[[int, int], list[tuple[Series, Change]]] = lambda *_: []  # see `Areas.go_back`
         self.levels: Callable[[int], list[Levels] | None] = lambda _: None  # of the bin of that start, if they are due
         self.doubts: Callable[[], list[Doubts]] = list  # of the bin that has closed
         self.observer: Callable[[ClosedBin, list[Change]], None] | None = None  # receives each bin that closes
@@ -148,7 +149,7 @@ class Feed:
         rejected += refused
         named = [(series, change) for change in changes if (series := self.index.rows[change.row]) is not None]
         end, falls = self.watermark.next_close, CountryFalls([], [], [], [])
-        named += self.put_areas_back(end)
+        named += self.put_areas_back(end, self.rewound.false_from)
         return Closing(position, end, named, None, False, True, [], falls, self.rewound, setback)
 
     def _process(self, part: MeasurementSlice, batch: Batch) -> Step:

@@ -1,7 +1,8 @@
 """Puts a feed back to the time that receipts confirm, once its own has turned out to be false.
 
 What the feed has learnt of its series stays. Bins that are open lie ahead of real time and are dropped. Outages end:
-those that opened in bins that have not been are withdrawn, the others expire, since nobody knows how they went on.
+those that opened in bins which were not over when they closed are withdrawn, as what was measured in them came late.
+The others expire, since nobody knows how they went on.
 Measurements of the first bins were late until now, so these bins are unknown.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 from detectors.bins import OpenBins
 from detectors.false_lead import FalseLead
 from detectors.outages.presence import Members
+from detectors.rewound import Rewound
 from detectors.types import Change
 from streams.ingest.batch import Rejected
 from streams.ingest.series_index import SeriesIndex
@@ -22,17 +24,6 @@ from streams.pipeline.gap import Gap
 
 if TYPE_CHECKING:
     from streams.pipeline.feed import Feed
-
-
-class Rewound(NamedTuple):
-    """How often the time of a feed has gone back, and the end of the bins that close anew (Unix s)."""
-
-    times: int = 0
-    until: int = 0
-
-    def again(self, opened: int) -> int:
-        """Return which time it is that the bin of this start closes: 0 for the first."""
-        return self.times if opened < self.until else 0
 
 
 class Setback(NamedTuple):
@@ -64,10 +55,12 @@ def put_back(feed: Feed) -> tuple[Setback, list[Change], list[Rejected]]:
     waited = feed.admission.leap_guard.pending
     refused = [too_far(claim.item[1]) for claim in waited]
     open_bins, series = len(feed.bins.bins), sum(int(opened.seen.sum()) for opened in feed.bins.bins.values())
-    changes = feed.detector.go_back(start)
+    late_since = feed.admission.late_runs.began(lead.in_step, lead.reached)
+    false_from = min(start, int(rule.bin_of(np.array([late_since]))[0]))
+    changes = feed.detector.go_back(start, false_from)
     after = lead.received - lead.since
     done = Setback(before, lead.reached, after, open_bins, series, len(changes), feed.rewound)
-    feed.rewound = Rewound(feed.rewound.times + 1, max(feed.rewound.until, mark.next_close))
+    feed.rewound = Rewound(feed.rewound.times + 1, max(feed.rewound.until, mark.next_close), false_from)
     feed.gap = Gap(start, int(rule.bin_of(np.array([lead.front]))[0]))
     mark.newest, mark.front, mark.is_founding = lead.reached, lead.reached, False
     mark.next_close, feed.silent_since, feed.spoke = start, None, set()
@@ -79,6 +72,7 @@ def put_back(feed: Feed) -> tuple[Setback, list[Change], list[Rejected]]:
         feed.cells.since = feed.cells.since and min(feed.cells.since, start)
     feed.closings += 1
     lead.clear()
+    feed.admission.late_runs.clear()
     return done, changes, refused
 
 

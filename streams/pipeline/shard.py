@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import UNSET
 
 from detectors.outages.detector import Detector
+from detectors.rewound import Rewound
 from detectors.types import Change, Flags
 from schemas.bin_report import BinReport, Doubts, Levels
 from schemas.measurement import entity_of
@@ -30,7 +31,6 @@ from streams.pipeline.emitted import Emitted, FeedActivity
 from streams.pipeline.feed import Closing, Feed, FeedRules
 from streams.pipeline.findings import SHARD
 from streams.pipeline.outage_messages import outage_of
-from streams.pipeline.setback import Rewound
 
 Scored = tuple[str, SeriesIndex, Detector]  # name of the feed, rows of its series
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET, DecodeError
 
+from detectors.rewound import NEVER, Rewound
 from schemas.bin_report import BinReport
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart, decode_partial
@@ -25,7 +26,6 @@ from streams.pipeline.doubtful_series import doubts_of
 from streams.pipeline.emitted import Emitted
 from streams.pipeline.findings import AREAS
 from streams.pipeline.outage_messages import outage_of
-from streams.pipeline.setback import Rewound
 from streams.pipeline.shard import Scored
 from streams.state.open_outages import OpenOutages
 from streams.state.row_codec import Packed, pack, unpack
@@ -117,20 +117,27 @@ class AreaStage(Stage):
         if site.gathering.is_void(piece):
             emitted.counts["partials_late", piece.feed] += 1
             return
-        if site.gathering.go_back(piece) and site.areas.closed is not None and site.areas.closed >= piece.start:
-            emitted.bin_reports.append(self._go_back(site, piece.start))
+        closed, false_from = site.areas.closed, piece.false_from or piece.start
+        if site.gathering.go_back(piece) and closed is not None and closed >= false_from:
+            emitted.bin_reports.append(self._go_back(site, closed, piece.start, false_from))
         if not site.gathering.put(piece, message, site.areas.closed):
             emitted.counts["partials_late", piece.feed] += 1
         for start in site.gathering.ready(shards):
             emitted.bin_reports.append(self._close(site, start))
 
-    def _go_back(self, site: Site, start: int) -> BinReport:
-        """Go back to the bin of this start, as the time of a shard was false; all outages end."""
+    def _go_back(self, site: Site, closed: int, start: int, false_from: int) -> BinReport:
+        """Go back to the bin of this start, as the time of a shard was false; all outages end.
+
+        Where other shards kept areas from being ahead, only what opened in false bins ends.
+        """
         rules, rule = self.settings.feeds[site.feed], self.settings.time_rule(site.feed)
-        before, closed = self.rewound.get(site.folder, Rewound()), site.areas.closed or start
-        self.rewound[site.folder] = Rewound(before.times + 1, max(before.until, closed + rule.width))
-        changes = site.areas.go_back(start)
-        site.gathering.begin_anew(start, rule.max_step + rule.lateness)
+        before, due = self.rewound_of(site), closed + rule.width
+        self.rewound[site.folder] = Rewound(before.times + 1, max(before.until, due), false_from)
+        if start < due:
+            changes = site.areas.go_back(start, false_from)
+            site.gathering.begin_anew(start, rule.max_step + rule.lateness)
+        else:
+            start, changes = due, site.areas.withdraw(due, false_from)
         return BinReport(
             reporter=AREAS.format(site.name),
             feed=site.feed,
@@ -140,9 +147,13 @@ class AreaStage(Stage):
             rewound=self.rewound[site.folder].times,
         )
 
+    def rewound_of(self, site: Site) -> Rewound:
+        """Return how the time of a combination's areas has gone back."""
+        return self.rewound.get(site.folder, NEVER)
+
     def _close(self, site: Site, start: int) -> BinReport:
         """Close a bin that all shards have reported."""
-        rewound = self.rewound.get(site.folder, Rewound())
+        rewound = self.rewound_of(site)
         rules, end = self.settings.feeds[site.feed], start + int(self.settings.feeds[site.feed].bin)
         parts = site.gathering.pop(start)
         changes, index, detector = site.areas.close(parts), site.summed.index, site.summed.detector
@@ -178,7 +189,7 @@ class AreaStage(Stage):
         if not gathering.rewound:
             return {}
         of_shards = {"shards": sorted(gathering.rewound.items()), "ahead": sorted(gathering.ahead)}
-        own = list(self.rewound.get(site.folder, Rewound()))
+        own = list(self.rewound_of(site))
         return {"rewound": {**of_shards, "patience": gathering.patience, "own": own}}
 
     def _rows(self) -> dict[str, bytes]:

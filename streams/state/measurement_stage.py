@@ -210,7 +210,7 @@ class MeasurementStage(Stage):
     def source(self, feed: str) -> AreaSumSource:
         """Return the source of this shard's area sums of a feed."""
         rules = self.settings.feeds[feed]
-        return AreaSumSource(feed, rules.kind, int(rules.bin), self.number, self.shard.feeds[feed].rewound.times)
+        return AreaSumSource(feed, rules.kind, int(rules.bin), self.number, self.shard.feeds[feed].rewound)
 
     def _may_advance(self, lag: int | None, now: float) -> bool:
         """Return whether the clock decides here: all is read, the partition is idle, and a feed is behind its clock."""

@@ -15,6 +15,7 @@ from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import Ongoing, from_stored
 from detectors.outages.presence import Members
 from detectors.outages.series_state import DAILY, LATER
+from detectors.rewound import Rewound
 from schemas.measurement import Measurement
 from streams.ingest.batch import MeasurementOrigin
 from streams.ingest.series_index import Series, SeriesIndex
@@ -23,7 +24,6 @@ from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.areas.cells import Cells
 from streams.pipeline.feed import Feed
 from streams.pipeline.gap import Gap
-from streams.pipeline.setback import Rewound
 from streams.pipeline.shard import Counts, Shard
 from streams.state.row_codec import Packed, unpack
 from streams.state.shard_rows import CHUNK, SLOT_CHUNK
@@ -98,6 +98,7 @@ def _restore_head(feed: Feed, head: Mapping[str, Any], rows: Mapping[str, Packed
     feed.gap = Gap(*head.get("gap", ()))
     feed.rewound = Rewound(*head.get("rewound", ()))
     feed.admission.lead.restore(head.get("lead", {}))
+    feed.admission.late_runs.restore(head.get("late", []))
     _restore_clock(feed, head, rows["held"])
     feed.admission.leap_guard.restore(map(_claim, rows["held"].values["held"]))
 

@@ -88,6 +88,7 @@ def _head(feed: Feed) -> dict[str, Any]:
         "countries": list(feed.index.countries),
         **({"moves": _moves(feed)} if feed.index.moves.waiting else {}),
         **({"rewound": list(feed.rewound)} if feed.rewound.times else {}),
+        **({"late": late} if (late := feed.admission.late_runs.stored()) else {}),
         **({"lead": lead} if (lead := feed.admission.lead.stored()) else {}),
         **({"gap": list(feed.gap)} if feed.gap.first is not None else {}),
         **({"since": feed.cells.since} if feed.cells else {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -85,13 +86,13 @@ class Worker:
     def _measurement_stage(self, number: int, now: float) -> MeasurementStage:
         stage = MeasurementStage(self.settings, number, self.table, now, self.reference)
         for name, feed in stage.shard.feeds.items():
-            self.recent_bins.watch(number, name, feed)
+            self.recent_bins.watch(number, name, feed, partial(getattr, feed, "rewound"))
         return stage
 
     def _area_stage(self, number: int, now: float) -> AreaStage:
         stage = AreaStage(self.settings, number, self.table, now, self.reference)
         for site in stage.sites.values():
-            self.recent_bins.watch(number, site.feed, site.summed)
+            self.recent_bins.watch(number, site.feed, site.summed, partial(stage.rewound_of, site))
         return stage
 
     def _incident_stage(self, number: int, now: float) -> IncidentStage:

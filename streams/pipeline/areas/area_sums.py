@@ -93,11 +93,15 @@ class Summed:
         for name in self.COLUMNS:
             setattr(self, name, padded(getattr(self, name), rows))
 
-    def go_back(self, start: int) -> SeriesChanges:
-        """Go back to the bin of this start, which closes next: the time was false. All outages end."""
+    def go_back(self, start: int, false_from: int) -> SeriesChanges:
+        """Go back to the bin of this start, which closes next: the time was false, from a bin on. All outages end."""
         self.closings += 1
         self.index.go_back(start)
-        return self._named(self.detector.go_back(start))
+        return self._named(self.detector.go_back(start, false_from))
+
+    def withdraw(self, at: int, false_from: int) -> SeriesChanges:
+        """Withdraw the outages that opened in bins which a shard had closed before they were over."""
+        return self._named(self.detector.withdraw(at, false_from))
 
     def expire(self, start: int) -> SeriesChanges:
         """The feed has stopped."""
@@ -191,10 +195,14 @@ class Areas:
                 summed.forget(int(start - patience))
         return changes
 
-    def go_back(self, start: int) -> SeriesChanges:
-        """Go back to the bin of this start, which closes next: the time was false. All outages end."""
+    def go_back(self, start: int, false_from: int) -> SeriesChanges:
+        """Go back to the bin of this start, which closes next: the time was false, from a bin on. All outages end."""
         self.closed, self.silent_since = start - self.rule.width, None
-        return [change for summed in self.summed.values() for change in summed.go_back(start)]
+        return [change for summed in self.summed.values() for change in summed.go_back(start, false_from)]
+
+    def withdraw(self, at: int, false_from: int) -> SeriesChanges:
+        """Withdraw the outages that opened in bins which a shard had closed before they were over."""
+        return [change for summed in self.summed.values() for change in summed.withdraw(at, false_from)]
 
     def _given_up(self, start: int, spoke: bool) -> bool:
         """Whether the whole feed has been silent for too long: unknown is not recovered."""

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from detectors.exact_sums import LIMBS
 from detectors.outages.areas import Sums
+from detectors.rewound import NEVER, Rewound
 from detectors.types import Floats, Kind
 from schemas.partial import MAX_AREAS, AreaSumPart
 from streams.config.area_spec import Area, combination
@@ -25,14 +26,14 @@ NAMES = tuple(f"{_WIRE.get(column, column)}{limb}" for column in Sums._fields fo
 class AreaSumSource(NamedTuple):
     """The feed of a partial, with the kind and width (s) of its bins, and the shard that reports it.
 
-    `rewound`: how often its time of the feed has gone back.
+    `rewound`: how its time of the feed has gone back.
     """
 
     feed: str
     kind: Kind
     width: int
     shard: int
-    rewound: int = 0
+    rewound: Rewound = NEVER
 
 
 def place_of(feed: str, areas: str, partitions: int) -> int:
@@ -61,7 +62,8 @@ def pieces_of(source: AreaSumSource, partial: Partial) -> Iterator[AreaSumPart]:
                 doubted=partial.doubted,
                 spoke=partial.spoke,
                 unread=partial.unread or UNSET,
-                rewound=source.rewound or UNSET,
+                rewound=source.rewound.times or UNSET,
+                false_from=source.rewound.false_from or UNSET,
                 **_columns(combination(name).facets, areas[cut], limbs[:, :, cut]),
             )
 
@@ -76,7 +78,8 @@ def nothing(source: AreaSumSource, names: Iterable[str], start: int) -> Iterator
             areas=name,
             start=start,
             shard=source.shard,
-            rewound=source.rewound or UNSET,
+            rewound=source.rewound.times or UNSET,
+            false_from=source.rewound.false_from or UNSET,
         )
 
 

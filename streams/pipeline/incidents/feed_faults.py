@@ -122,6 +122,15 @@ def given_up(state: IncidentState, feeds: Set[str], at: float) -> Iterator[Outag
                 yield replace(_next(outage, at), state="expired" if is_known else "retracted")
 
 
+def put_back(state: IncidentState, feed: str, end: int) -> None:
+    """Let what runs of a whole feed last until the end of a bin (Unix s) at most, as its time has gone back to it."""
+    for incident in (incident for incident in state.incidents.values() if incident.fault == feed):
+        for name, outage in incident.outages.items():
+            if not outage.is_of_series and outage.running and (outage.ended_at or 0.0) > end:
+                since = min(outage.started_at, float(end))
+                incident.outages[name] = replace(outage, started_at=since, ended_at=float(end))
+
+
 def is_steady(feed: str, settings: Settings) -> bool:
     """Return whether a feed sends something in every bin. A feed of members that come and go need not."""
     return feed in settings.feeds and settings.feeds[feed].kind != "presence"

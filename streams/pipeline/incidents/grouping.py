@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, nextafter
 
 from detectors.incidents.doubts import DoubtState, Moment, Source, down_by_feeds, step
@@ -23,7 +23,14 @@ from streams.config.settings import Settings
 from streams.pipeline.doubtful_series import doubts_in
 from streams.pipeline.expected_levels import LevelTables
 from streams.pipeline.findings import AREAS, SHARD
-from streams.pipeline.incidents.feed_faults import BinStatus, falling_together, feed_faults, given_up, is_steady
+from streams.pipeline.incidents.feed_faults import (
+    BinStatus,
+    falling_together,
+    feed_faults,
+    given_up,
+    is_steady,
+    put_back,
+)
 from streams.pipeline.incidents.incident_messages import incident_of, outage_revision_of
 from streams.pipeline.incidents.reporter_watermarks import Delay, ExpectedReporters, FeedTimes, ReporterWatermarks
 from streams.pipeline.incidents.whole_feeds import ShardFalls, WholeFeeds
@@ -104,6 +111,7 @@ class Grouping:
         outages = [outage_revision_of(outage, reporter) for outage in report.outages]
         if self.watermarks.goes_back(report):
             self._go_back(report)
+            outages = [replace(outage, suspected_fault=False) for outage in outages]  # void, whoever was at fault
         settled = self.watermarks.settled_until
         turn = self.watermarks.admit(report)
         if turn is None:
@@ -161,6 +169,7 @@ class Grouping:
         newest = self.watermarks.newest_of(feed)
         self.newest = {name: min(at, newest) if name == feed else at for name, at in self.newest.items()}
         self.whole_feeds.go_back(feed, newest)
+        put_back(self.state, feed, newest)
         if self.due >= self.watermarks.settled_until:
             self._set_back(min(self.due, nextafter(self.watermarks.settled_until, -inf)))
 

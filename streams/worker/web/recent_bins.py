@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.rewound import NEVER, Rewound
 from detectors.types import DAY, Change, ClosedBin, Ints
 from schemas.outage import Outage, outage_id
 from streams.ingest.series_index import FACETS, Series
@@ -104,8 +105,8 @@ class FeedBins:
     bins that are kept reach back as far.
     """
 
-    def __init__(self, name: str, feed: Feed | Summed, recent: RecentBins) -> None:
-        self.name, self.feed = name, feed
+    def __init__(self, name: str, feed: Feed | Summed, recent: RecentBins, rewound: Callable[[], Rewound]) -> None:
+        self.name, self.feed, self._rewound = name, feed, rewound
         self.bins: deque[Column] = deque()
         width = feed.detector.rule.width
         self._means = HourMeans(width) if width <= HOUR and width * recent.bins < DAY else None
@@ -122,7 +123,7 @@ class FeedBins:
             series = self.feed.index.rows[change.row]
             history = self.history(series.entity, series.facets) if series else None
             if history and history.starts:
-                self._recent.keep_ended(history, change.opened)
+                self._recent.keep_ended(history, change.opened, self._rewound().again(change.opened))
 
     def _add_to_hour(self, start: int, levels: Levels) -> None:
         if self._means is None or self.hours is None:
@@ -169,10 +170,12 @@ class RecentBins:
         self._feeds: dict[int, list[FeedBins]] = {}
         self._ended: dict[str, SeriesHistory] = {}
 
-    def watch(self, number: int, name: str, feed: Feed | Summed) -> None:
-        """Keep the bins of a feed in a partition from now on."""
+    def watch(
+        self, number: int, name: str, feed: Feed | Summed, rewound: Callable[[], Rewound] = lambda: NEVER
+    ) -> None:
+        """Keep the bins of a feed in a partition from now on. `rewound`: returns how its time has gone back."""
         if self.bins:
-            self._feeds.setdefault(number, []).append(FeedBins(name, feed, self))
+            self._feeds.setdefault(number, []).append(FeedBins(name, feed, self, rewound))
 
     def clear(self) -> None:
         """Drop all bins, since the partitions were revoked. Bins of ended outages stay."""
@@ -193,10 +196,10 @@ class RecentBins:
         while self.bytes > self.limit and (longest := max(self._histories(), key=len)):
             self._drop(longest)
 
-    def keep_ended(self, history: SeriesHistory, opened: int) -> None:
-        """Keep the bins of an outage that has just ended. `opened`: start of its first bin (Unix seconds)."""
+    def keep_ended(self, history: SeriesHistory, opened: int, again: int = 0) -> None:
+        """Keep the bins of an outage that has just ended. `opened`, `again`: see `outage_id`."""
         series = history.series
-        self._ended[outage_id(history.feed, series.entity, dict(series.facets), opened)] = history
+        self._ended[outage_id(history.feed, series.entity, dict(series.facets), opened, again)] = history
         if len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
 

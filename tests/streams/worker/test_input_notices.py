@@ -8,10 +8,11 @@ from unittest.mock import patch
 
 import pytest
 
+from detectors.rewound import NEVER
 from detectors.watermark import TimeRule
 from streams.broker.transport import OpenTransaction
 from streams.pipeline.fast_clocks import FastClocks
-from streams.pipeline.setback import Rewound, Setback
+from streams.pipeline.setback import Setback
 from streams.worker import health
 from streams.worker.agents import Worker
 from streams.worker.health import not_ready, readiness
@@ -123,7 +124,7 @@ def test_the_page_names_limits_that_are_nearly_reached_and_where_something_was_r
 
 def test_the_page_names_feeds_whose_time_went_back_for_a_while() -> None:
     """For a quarter of an hour: by how much, after how long, and what was dropped."""
-    setback = Setback(9000.0, 2000.0, 600.0, 1, 20, 3, Rewound())
+    setback = Setback(9000.0, 2000.0, 600.0, 1, 20, 3, NEVER)
     stage = SimpleNamespace(
         keys=SimpleNamespace(no_key_at=None, stray_at=None, stray=""),
         limits=SimpleNamespace(refused_at=None),

@@ -9,13 +9,15 @@ import numpy as np
 import orjson
 import pytest
 
+from detectors.incidents.doubts import Source
 from schemas.bin_report import BinReport
 from schemas.bin_report import encode as encode_bin_report
 from schemas.incident import encode
 from streams.config.settings import from_builtins
 from streams.pipeline.findings import pieces_of
+from streams.pipeline.incidents.grouping import Grouping
 from streams.state.incident_stage import IncidentStage
-from tests.streams.finding_helpers import by_shard, incidents
+from tests.streams.finding_helpers import by_shard, grouping, incidents
 from tests.streams.helpers import records
 
 START, HOUR = 1_600_041_600, 3600
@@ -88,3 +90,20 @@ def test_a_restart_changes_nothing(reports: list[BinReport]) -> None:
             stage.save(0.0)
         sent.append(lines)
     assert sent[0] == sent[1] != []
+
+
+def test_a_feed_that_is_deleted_says_nothing_any_more(reports: list[BinReport]) -> None:
+    """Its doubts are forgotten with it, those of the others stay."""
+    group = grouping(SETTINGS, SHARDS)
+    for report in reports:
+        if report.end <= START + (FALL.start + 3) * HOUR:
+            group.add(report)
+            group.settle()
+    before = _sources(group)
+    assert {"one", "two"} <= {feed for _, feed in before}
+    group.forget("one")
+    assert _sources(group) == {source for source in before if source[1] != "one"}
+
+
+def _sources(group: Grouping) -> set[Source]:
+    return {source for sources in group.doubts.doubts.values() for source in sources}

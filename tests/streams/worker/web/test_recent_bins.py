@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
+import pytest
 
+from detectors.rewound import NEVER, Rewound
 from schemas.api import SeriesQuery
 from schemas.outage import Outage, decode_outage
 from streams.config.settings import Settings
@@ -22,7 +25,7 @@ def watched(given: Settings, bins: int = 48, limit: int = 1_000_000) -> tuple[Ru
     """Return a shard that is given messages, and the recent bins of its feeds."""
     running, recent = Run(Shard(given)), RecentBins(bins, limit)
     for name, feed in running.shard.feeds.items():
-        recent.watch(0, name, feed)
+        recent.watch(0, name, feed, partial(getattr, feed, "rewound"))
     return running, recent
 
 
@@ -119,10 +122,12 @@ def test_all_series_of_an_entity_come_in_order() -> None:
     assert found == [("count", ()), ("gauge", ()), ("gauge", (("access", "mobile"),))]
 
 
-def test_the_bins_of_an_outage_that_ended_are_kept_with_it() -> None:
-    """Also when one batch closes many bins after its end: its chart shows the time of its end."""
+@pytest.mark.parametrize("rewound", [NEVER, Rewound(2, START + 1000 * HOUR)], ids=["first time", "third time"])
+def test_the_bins_of_an_outage_that_ended_are_kept_with_it(rewound: Rewound) -> None:
+    """Also when one batch closes many bins after its end, or in bins that close anew: its chart shows its end."""
     given = settings(("gauge",), lateness=0)
     running, recent = watched(given, bins=10)
+    running.shard.feeds["gauge"].rewound = rewound
     dark = [message("gauge", START + hour * HOUR, 1, value=1) for hour in range(60, 64)]
     running.take([*hours(60, [1]), *dark, *hours(100, [1], 64)])
     closed = next(outage for text in running.outages if (outage := decode_outage(text)).state == "closed")
