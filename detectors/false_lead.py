@@ -58,11 +58,10 @@ class FalseLead:
 
     def is_possible(self, received: Floats | float, newest: float | None) -> bool:
         """Return whether any of these receipts, in order of arrival, may disagree with the time, or has before."""
-        if newest is None:
-            return False
+        reached = -np.inf if newest is None else newest
         if isinstance(received, float):
-            return self.is_open or received < newest - self.rule.max_step
-        before = np.maximum(np.maximum.accumulate(received), newest)
+            return self.is_open or received < reached - self.rule.max_step
+        before = np.maximum(np.maximum.accumulate(received), reached)
         return self.is_open or bool((received < before - self.rule.max_step).any())
 
     def note(self, entity: Ints, ts: Floats, received: float, newest: float) -> bool:

@@ -147,6 +147,18 @@ def test_a_restart_and_other_batches_change_nothing(kind: Kind, cut: int) -> Non
     assert same(second.shard, whole.shard)
 
 
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_the_first_batch_goes_back_as_any_other(size: int) -> None:
+    """A worker that begins anew may read all of it in one batch: time is false within it, and is put back."""
+    whole, done = Run(Shard(settings())), Run(Shard(settings()))
+    sent = scene(100, Wrong(20, 30, 7200.0))
+    give(whole, sent)
+    give(done, sent, size)
+    assert done.shard.feeds["count"].rewound.times == 1
+    assert same(done.shard, whole.shard)
+    assert done.outages == whole.outages
+
+
 def late_backlog() -> list[Sent]:
     """Networks that are right, and one that sends hours of old measurements for hours."""
     old = [(START + 3600 + i * 10.0, message("count", START + i * 5.0, 99, value=1)) for i in range(1000)]
