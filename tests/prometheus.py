@@ -1,4 +1,4 @@
-"""Debian's Prometheus and Alertmanager, for the tests that run them: where they are, or why a test is skipped."""
+"""Debian's Prometheus, Alertmanager and blackbox exporter, for the tests that run them, or why a test is skipped."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DEMANDED = "EBBTIDE_REQUIRE_PROMETHEUS"
 
 
 def program(name: str) -> str:
-    """Return the path of `prometheus`, `promtool`, `prometheus-alertmanager` or `amtool`.
+    """Return the path of `prometheus`, `promtool`, `prometheus-alertmanager`, `amtool` or the blackbox exporter.
 
     Skips the test where it is missing, and fails it when the environment demands it.
     """
-    missing = f"{name} is not installed (Debian's prometheus and prometheus-alertmanager)"
+    missing = f"{name} is not installed (Debian's prometheus, -alertmanager and -blackbox-exporter)"
     return programs.demand((name,), missing, DEMANDED)[0]
 
 
@@ -37,8 +37,8 @@ def run(name: str, *arguments: object, given: bytes = b"", at: Path | None = Non
 class Server:
     """A program in a directory of its own, from `with` to its end; `url` is where it answers."""
 
-    def __init__(self, directory: Path, command: Sequence[str], port: int) -> None:
-        self.url, self._command = f"http://127.0.0.1:{port}", command
+    def __init__(self, directory: Path, command: Sequence[str], port: int, ready: str = "/-/ready") -> None:
+        self.url, self._command, self._ready = f"http://127.0.0.1:{port}", command, ready
         self._log = directory / f"{Path(command[0]).name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,7 +72,7 @@ class Server:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1):
+            with urllib.request.urlopen(f"{self.url}{self._ready}", timeout=1):
                 return True
         except OSError:
             return False
@@ -87,6 +87,14 @@ def prometheus(directory: Path, config: Path) -> Server:
 def alertmanager(directory: Path, config: Path) -> Server:
     """Return an Alertmanager with this configuration, without others to talk to."""
     return _server("prometheus-alertmanager", directory, config, "storage.path", "--cluster.listen-address=")
+
+
+def blackbox_exporter(directory: Path, config: Path) -> Server:
+    """Return a blackbox exporter with this configuration."""
+    (port,) = free_ports(1)
+    name = "prometheus-blackbox-exporter"
+    flags = [f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"]
+    return Server(directory, [program(name), *flags], port, "/-/healthy")
 
 
 def _server(name: str, directory: Path, config: Path, storage: str, *more: str) -> Server:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import ssl
 import subprocess
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,7 +27,7 @@ from streams.sources.metrics import SourceMetrics
 from streams.sources.run import SourceRun
 from streams.sources.until import until_named
 from tests.ebbtide import PROGRAM
-from tests.prometheus import Server, prometheus, run
+from tests.prometheus import Server, blackbox_exporter, prometheus, run
 from tests.secure_kafka import Authority
 from tests.streams.sources.fake_server import Cut, Step, Throttle, serving, stepwise
 from tests.streams.sources.fake_server import answer as reply
@@ -69,18 +71,62 @@ async def read(file: Path, clock: VirtualClock, until: str) -> SourceMetrics:
 BEGIN = 1_700_000_100  # the start of five minutes
 HOURS, DOWN = 48, range(42 * 3600 + 7, 43 * 3600 + 7)  # seconds in which the targets of a network do not answer
 AWAY = range(40 * 3600, 40 * 3600 + 900)  # and in which Prometheus was away
+KILLED = range(43 * 3600 + 1500, 43 * 3600 + 2400)  # and in which the exporter was
+PROBED = range(DOWN.start - 1200, KILLED.stop + 1200)  # and in which it is asked; before and after, all answered
 
 
-def samples() -> Iterator[str]:
-    """Yield what a blackbox exporter would have said of 18 targets in nine networks, every minute, as OpenMetrics."""
-    yield "# TYPE probe_success gauge"
-    for target in range(18):
-        asn = 3333 if target < 2 else 1103 + target // 2
-        labels = f'asn="{asn}",country="NL",instance="http://192.0.2.{target}/",job="blackbox"'
+class Targets:
+    """18 listening sockets in nine networks, and a blackbox exporter that connects to them."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "blackbox.yml").write_text("modules: {tcp: {prober: tcp, tcp: {preferred_ip_protocol: ip4}}}")
+        self.exporter = blackbox_exporter(folder, folder / "blackbox.yml")
+        self.sockets = [self.listening(0) for _ in range(18)]
+        self.ports = [found.getsockname()[1] for found in self.sockets]
+
+    @staticmethod
+    def listening(port: int) -> socket.socket:
+        """Return a socket that the kernel accepts connections for."""
+        found = socket.create_server(("127.0.0.1", port), backlog=1000)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return found
+
+    @staticmethod
+    def network(target: int) -> int:
+        """Return the network of a target."""
+        return 3333 if target < 2 else 1103 + target // 2
+
+    def success(self, target: int) -> str:
+        """Return what the exporter says of a target now."""
+        url = f"{self.exporter.url}/probe?module=tcp&target=127.0.0.1:{self.ports[target]}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return str(next(line.split()[1] for line in lines if line.startswith("probe_success ")))
+
+    def move(self, second: int) -> None:
+        """Stop and start the targets of a network, and the exporter, when it is time."""
+        if second == DOWN.start // 60 * 60 + 60:
+            for found in self.sockets[:2]:
+                found.close()
+        if second == DOWN.stop // 60 * 60 + 60:
+            self.sockets[:2] = [self.listening(port) for port in self.ports[:2]]
+        if second == KILLED.start:
+            self.exporter.__exit__()
+        if second == KILLED.stop:
+            self.exporter.__enter__()
+
+    def samples(self) -> Iterator[str]:
+        """Yield what a Prometheus would have scraped of the exporter every minute, as OpenMetrics."""
+        yield "# TYPE probe_success gauge"
         for second in range(0, HOURS * 3600, 60):
-            if second not in AWAY:
-                yield f"probe_success{{{labels}}} {0 if asn == 3333 and second in DOWN else 1} {BEGIN + second}"
-    yield "# EOF"
+            self.move(second)
+            for target in range(18):
+                if second in AWAY or second in KILLED:
+                    continue
+                labels = f'asn="{self.network(target)}",country="NL",instance="127.0.0.1:{self.ports[target]}"'
+                value = self.success(target) if second in PROBED else "1"
+                yield f"probe_success{{{labels}}} {value} {BEGIN + second}"
+        yield "# EOF"
 
 
 class Restarted(VirtualClock):
@@ -103,10 +149,15 @@ class Restarted(VirtualClock):
 
 
 async def test_a_target_that_stops_is_one_outage(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
-    """In its bin. That Prometheus was away is a gap and no outage; its restart is filled from its own store."""
+    """In its bin. That the exporter or Prometheus was away is a gap and no outage; a restart is filled from its store.
+
+    The exporter, the targets and Prometheus are real; only the clock is not, so that two days pass.
+    """
     config, store = tmp_path / "prometheus.yml", tmp_path / "prometheus"
     config.write_text("global: {}\n")
-    (tmp_path / "samples.txt").write_text("\n".join(samples()))
+    targets = Targets(tmp_path)
+    with targets.exporter:
+        (tmp_path / "samples.txt").write_text("\n".join(targets.samples()))
     run("promtool", "tsdb", "create-blocks-from", "openmetrics", tmp_path / "samples.txt", store)
     text = written(tmp_path, "http://URL", "36h", 'step = "5m"').read_text().replace("1m", "5m")
     with prometheus(tmp_path, config) as server:
@@ -116,7 +167,8 @@ async def test_a_target_that_stops_is_one_outage(capfdbinary: pytest.CaptureFixt
     printed = capfdbinary.readouterr().out
     found = [json.loads(line) for line in printed.splitlines()]
     steps = {BEGIN + second for second in range(0, 47 * 3600, 300)}
-    assert Counter(m["ts"] for m in found) == dict.fromkeys(steps - {BEGIN + AWAY.start, BEGIN + AWAY.start + 300}, 9)
+    steps -= {BEGIN + away.start + more for away in (AWAY, KILLED) for more in (0, 300)}
+    assert Counter(m["ts"] for m in found) == dict.fromkeys(steps, 9)
     assert {(m["value"], m["of"]) for m in found if m["asn"] == 1104} == {(12, 12), (10, 10), (2, 2)}
     command = [*PROGRAM, "detect", "--settings", str(tmp_path / "ebbtide.toml"), "-"]
     lines = subprocess.run(command, input=printed, capture_output=True, check=True).stdout.splitlines()
@@ -126,7 +178,7 @@ async def test_a_target_that_stops_is_one_outage(capfdbinary: pytest.CaptureFixt
     assert datetime.fromisoformat(outage["started_at"]).timestamp() == BEGIN + 42 * 3600
     value = metrics.registry.get_sample_value
     assert value("ebbtide_source_reconnects_total", {"source": "blackbox", "reason": "unreachable"}) == 1
-    assert value("ebbtide_source_gap_seconds_total", {"source": "blackbox"}) == 600
+    assert value("ebbtide_source_gap_seconds_total", {"source": "blackbox"}) == 1200
 
 
 def answer(*values: tuple[str, int, str]) -> bytes:
