@@ -114,7 +114,9 @@ class LevelModel:
         active, s = scored.measured & scored.ready, state.scalars
         if not active.any():
             return bool(s["fault"])
-        falling, sigmas, by_chance = _falling(scored)
+        falling, sigmas = _falling(scored)
+        few = (falling & active).sum() < feed_fault.STILL * feed_fault.SHARE * active.sum()
+        by_chance = None if few else _by_chance(scored)  # so few are no fault whatever falls by chance
         scored.falls = feed_fault.falls_by_country(falling, active, seen.group, sigmas, by_chance)
         gathered = feed_fault.gather(s.get("gathered", 0.0), feed_fault.common_fall(scored.falls))
         now = seen.doubted or feed_fault.suspect(scored.falls, bool(s["fault"]), gathered)
@@ -198,17 +200,19 @@ class LevelModel:
         return float(state.store.levels.level[row])
 
 
-def _falling(scored: ScoredBin) -> tuple[Flags, Singles, Singles]:
-    """Return the rows that fall as those of a feed at fault do, by how many standard deviations each lies low, and how
-    probable it is that noise alone makes it fall.
-    """
-    low, steadiness = np.maximum(scored.lowest_plausible, EMPTY), np.sqrt(scored.precision)
-    short, least = 1 - scored.value / low, np.where(scored.young, 0.8, 0.1)
-    sigmas = short * steadiness
-    most = low * (1 - np.maximum(least, LOW / np.maximum(steadiness, EMPTY)))
-    below = (1 - most / np.maximum(scored.expected, EMPTY)) * steadiness
-    by_chance = 1 / (1 + np.exp(LOGISTIC * np.clip(below, 0, 30)))
-    return (short >= least) & (sigmas >= LOW), sigmas, by_chance
+def _falling(scored: ScoredBin) -> tuple[Flags, Singles]:
+    """Return the rows that fall as those of a feed at fault do, and by how many standard deviations each lies low."""
+    short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
+    sigmas = short * np.sqrt(scored.precision)
+    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= LOW), sigmas
+
+
+def _by_chance(scored: ScoredBin) -> Singles:
+    """Return how probable it is that noise alone makes a row fall so."""
+    steadiness = np.sqrt(scored.precision)
+    least = np.maximum(np.where(scored.young, 0.8, 0.1), LOW / np.maximum(steadiness, EMPTY))
+    ratio = np.maximum(scored.lowest_plausible, EMPTY) * (1 - least) / np.maximum(scored.expected, EMPTY)
+    return np.asarray(1 / (1 + np.exp(LOGISTIC * np.clip((1 - ratio) * steadiness, 0, 30))), np.float32)
 
 
 def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction, evidence: Singles) -> None:
