@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # settings need names of kinds, not arrays: importing NumPy takes as long as all of them
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 Kind = Literal["gauge", "count", "distinct", "ratio", "presence"]
 State = Literal["suspected", "open", "recovering", "closed", "retracted", "rebaselined", "expired"]
 Severity = Literal["partial", "major", "total"]  # mildest first
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Singles = NDArray[np.floating[Any]]  # 32 bits in the state of a detector
-Share = np.floating[Any] | Singles
+Floats: TypeAlias = "NDArray[np.float64]"
+Flags: TypeAlias = "NDArray[np.bool_]"
+Ints: TypeAlias = "NDArray[np.int64]"
+Singles: TypeAlias = "NDArray[np.floating[Any]]"  # 32 bits in the state of a detector
+Share: TypeAlias = "np.floating[Any] | Singles"
 
 FRIDAYS = 1_000  # least code of a country whose weekend begins on a Friday or before
 DAY = 86_400
@@ -30,6 +33,12 @@ class Rule:
     width: int
     budget: float = 1.0  # false alarms per 1,000 series and month
     rebaseline_after: int | None = None  # how long a lower level must hold before it is accepted; None: never
+
+
+def _no_rows() -> Ints:
+    from numpy import zeros
+
+    return zeros(0, int)
 
 
 class Zones(NamedTuple):
@@ -63,7 +72,7 @@ class ClosedBin:
     back: Floats
     group: Ints
     doubted: bool = False
-    side: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    side: Ints = field(default_factory=_no_rows)
     unread: bool = False
     zones: Zones | None = None
 

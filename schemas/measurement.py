@@ -16,6 +16,7 @@ from schemas.times import END_OF_TIME
 
 Access: TypeAlias = Literal["mobile", "fixed"]
 Direction: TypeAlias = Literal["domestic", "international"]
+FACETS: Final = ("access", "direction", "service")
 
 #: Every code of two capital letters: ISO 3166-1 changes, and its user-assigned codes are in use.
 COUNTRIES: Final = tuple("".join(pair) for pair in product(ascii_uppercase, repeat=2))

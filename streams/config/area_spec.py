@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from streams.ingest.series_index import FACETS, Series
+from schemas.measurement import FACETS
+
+if TYPE_CHECKING:
+    from streams.ingest.series_index import Series
 
 PLACES = ("country", "region", "asn")
 PLACE = "in"  # the facet of a cell that says where it lies

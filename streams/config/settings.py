@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from socket import gethostname
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from detectors.types import Kind, Rule
-from detectors.watermark import TimeRule
 from schemas.api import MAX_BINS
 from schemas.calendar import CalendarEntry, Only, entry_of
 from streams.config.alerts import AlertsSettings
@@ -27,6 +26,9 @@ from streams.config.source_checks import SourceCase, check_source
 from streams.config.source_types import AnySource
 from streams.config.types import Duration as Duration
 from streams.config.types import Entity, Limit, Name, Natural, Port, Section, WebAddress, check_secrets
+
+if TYPE_CHECKING:
+    from detectors.watermark import TimeRule
 
 LEAST_AHEAD = 60.0  # seconds that a clock may be ahead where the lateness is less
 
@@ -271,6 +273,8 @@ class Settings(Section, frozen=True):
 
     def time_rule(self, feed: str) -> TimeRule:
         """Return bin width, lateness and `max_ahead` of a feed (s)."""
+        from detectors.watermark import TimeRule  # with NumPy, which commands that ask a worker do without
+
         settings, ahead = self.feeds[feed], self.worker.max_ahead
         guard = max(float(settings.lateness), LEAST_AHEAD) if ahead is None else float(ahead)
         return TimeRule(int(settings.bin), float(settings.lateness), guard)

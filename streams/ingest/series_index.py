@@ -15,7 +15,7 @@ from babel import Locale, UnknownLocaleError
 
 from detectors.bins import padded
 from detectors.types import FRIDAYS, Flags, Ints, Zones
-from schemas.measurement import Measurement, entity_of
+from schemas.measurement import FACETS, Measurement, entity_of
 from streams.ingest.code_table import CodeTable
 from streams.ingest.country_moves import CountryMoves
 from streams.ingest.local_time import ahead
@@ -24,7 +24,6 @@ Key = tuple[int | str | None, ...]
 Identity = tuple[str, tuple[tuple[str, str], ...]]
 KEY = attrgetter("asn", "country", "region", "access", "direction", "service")
 ASN_KEY = attrgetter("asn", "access", "direction", "service")  # a place is no part of an ASN's series
-FACETS = ("access", "direction", "service")
 NEVER = np.iinfo(np.int64).max
 SPARE = 65_536  # keys and codes beyond four a series that are kept: a series has as many as countries are named with it
 FRIDAY = 4

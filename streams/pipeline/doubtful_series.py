@@ -9,8 +9,9 @@ from detectors.incidents.fusion import Doubt
 from detectors.incidents.model import Facets
 from detectors.outages.detector import Detector
 from schemas.bin_report import Doubts
+from schemas.measurement import FACETS
 from schemas.outage import rounded
-from streams.ingest.series_index import FACETS, SeriesIndex
+from streams.ingest.series_index import SeriesIndex
 
 Entry = tuple[str, float, float, int]  # entity, evidence (nats), share lost, since (Unix s)
 

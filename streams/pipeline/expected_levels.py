@@ -12,7 +12,8 @@ from detectors.incidents.model import Facets, MeasuredSeries
 from detectors.outages.detector import Detector
 from detectors.types import Floats
 from schemas.bin_report import Levels
-from streams.ingest.series_index import FACETS, SeriesIndex
+from schemas.measurement import FACETS
+from streams.ingest.series_index import SeriesIndex
 
 HOUR = 3600
 DIGITS = 4  # significant ones, so that the last bits of arithmetic do not reach the wire

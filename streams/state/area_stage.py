@@ -9,6 +9,7 @@ from msgspec import UNSET, DecodeError
 
 from detectors.rewound import NEVER, Rewound
 from schemas.bin_report import BinReport
+from schemas.measurement import FACETS
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart, decode_partial
 from schemas.rejections import one_line
@@ -17,7 +18,6 @@ from streams.config.calendar import Calendar
 from streams.config.reference_data import ReferenceData
 from streams.config.settings import Settings
 from streams.ingest.record_run import Run
-from streams.ingest.series_index import FACETS
 from streams.pipeline import expected_levels
 from streams.pipeline.areas.area_sums import Areas, Summed, patience_of
 from streams.pipeline.areas.gathering import Gathering

@@ -9,10 +9,10 @@ from msgspec import UNSET
 from detectors.incidents.model import IncidentRevision, OutageRevision
 from schemas.calendar import demand_entity
 from schemas.incident import Confidence, Incident, Joined, Scope, incident_id
+from schemas.measurement import FACETS
 from schemas.outage import Drop, Outage, rounded
 from schemas.rejections import one_line
 from schemas.times import format_time, parse_time
-from streams.ingest.series_index import FACETS
 from streams.pipeline.incidents.headline import headline
 from streams.pipeline.outage_messages import suppression_of
 

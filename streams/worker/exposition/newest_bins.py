@@ -8,8 +8,9 @@ from math import isfinite
 from typing import NamedTuple
 
 from detectors.outages.detector import Detector
+from schemas.measurement import FACETS
 from schemas.outage import Outage, lost
-from streams.ingest.series_index import FACETS, SeriesIndex
+from streams.ingest.series_index import SeriesIndex
 from streams.pipeline.shard import Scored
 
 

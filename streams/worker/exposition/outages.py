@@ -10,10 +10,10 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily
 
 from schemas.incident import Incident
+from schemas.measurement import FACETS
 from schemas.outage import Outage
 from schemas.severity import SEVERITIES
 from schemas.times import parse_time
-from streams.ingest.series_index import FACETS
 from streams.worker.exposition.countries import alpha3
 from streams.worker.exposition.families import Exported, gauge
 from streams.worker.exposition.incidents import share_of

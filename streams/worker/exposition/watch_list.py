@@ -9,7 +9,8 @@ import numpy as np
 
 from detectors.outages.detector import Detector, Deviation
 from detectors.types import Ints
-from streams.ingest.series_index import FACETS, Series
+from schemas.measurement import FACETS
+from streams.ingest.series_index import Series
 from streams.pipeline.shard import Scored
 from streams.worker.exposition.families import Exported, gauge
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from detectors.rewound import NEVER, Rewound
 from detectors.types import DAY, Change, ClosedBin, Ints
+from schemas.measurement import FACETS
 from schemas.outage import Outage, outage_id
-from streams.ingest.series_index import FACETS, Series
+from streams.ingest.series_index import Series
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.feed import Feed
 from streams.worker.web.hour_means import HOUR, HOURS, HourMeans

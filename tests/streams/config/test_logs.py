@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from streams.cli.log_options import add_log_arguments, log_of
-from streams.config.logs import CLIENT, TIMED, USUAL, VERBOSE, logging_to_stderr, say
+from streams.config.logs import CLIENT, USUAL, VERBOSE, JsonLines, logging_to_stderr, say
 from streams.worker.client_lines import ClientLines
 
 OURS, LIBRARY = "ebbtide.source", "library"
@@ -86,14 +86,13 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_json_of_anything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_of_anything() -> None:
     """A traceback, what is no Unicode, and the control codes of a terminal are one line of JSON."""
-    with logging_to_stderr(USUAL, is_json=True, text=TIMED):
-        try:
-            raise ValueError("two\nlines")
-        except ValueError:
-            logging.getLogger("ebbtide").exception("failed: %s", "\udcff \x9b2J", extra={"fields": {"at": {1}}})
-    (line,) = capsys.readouterr().err.splitlines()
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        facts = {"msg": "failed: %s", "args": ("\udcff \x9b2J",), "fields": {"at": {1}}, "exc_info": sys.exc_info()}
+    line = JsonLines().format(logging.makeLogRecord(facts))
     assert line.isprintable()
     found = json.loads(line)
     assert found["exception"].endswith("ValueError: two\nlines")
