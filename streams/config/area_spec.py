@@ -47,6 +47,7 @@ class Combination(NamedTuple):
     def area_of(self, cell: Series) -> Area | None:
         """Return the area that a cell is part of; None when it lacks the place or a facet.
 
+        >>> from streams.ingest.series_index import Series
         >>> combination("country").area_of(Series("asn/44244", (("access", "mobile"),), "IR", "IR-30"))
         Area(series=Series(entity='country/IR', facets=(), country='IR', region=None), rank=1)
         """
@@ -56,7 +57,8 @@ class Combination(NamedTuple):
             return None
         facets = tuple((name, values[name]) for name in self.facets)
         rank = 0 if entity == cell.entity and dict(facets) == values else _LEVELS[cell.entity.partition("/")[0]]
-        return Area(Series(entity, facets, cell.country, cell.region if self.place == "region" else None), rank)
+        region = cell.region if self.place == "region" else None
+        return Area(cell._replace(entity=entity, facets=facets, region=region), rank)
 
 
 _LEVELS = {"asn": 1, "region": 2, "country": 3}
