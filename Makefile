@@ -98,7 +98,7 @@ bench-sources: $(STAMP)  ## flows, records of each type of source, and routes a 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 lock: $(STAMP)  ## all lock files anew; UPGRADE=--upgrade
 	$(BIN)/python -m pip install --quiet --group audit
-	$(BIN)/$(LOCK) pyproject.toml --extra card --extra holidays -o requirements.lock $(UPGRADE)
+	$(BIN)/$(LOCK) pyproject.toml --extra card --extra holidays --extra protobuf -o requirements.lock $(UPGRADE)
 	$(BIN)/$(LOCK) pyproject.toml --extra embedded --extra bench --extra plot --extra card --extra holidays --extra parquet --extra protobuf --group dev -o requirements-dev.lock $(UPGRADE)
 	$(BIN)/$(LOCK) --group pyproject.toml:build -o requirements-build.lock $(UPGRADE)
 

@@ -205,6 +205,19 @@ class PartitionStatus(msgspec.Struct, frozen=True):
     newest: dict[str, float]
 
 
+class AreasStatus(msgspec.Struct, frozen=True):
+    """The areas of a partition that this worker sums up.
+
+    `closed`, `waiting`: the newest bin that is closed, and how many wait for shards, of each `FEED/AREAS`.
+    """
+
+    applied: int
+    series: int
+    outages: int
+    closed: dict[str, int | None]
+    waiting: dict[str, int]
+
+
 class SourceStatus(msgspec.Struct, frozen=True):
     """The state of a source in words, and what it has reported last; null where unknown. Times are Unix seconds.
 
@@ -223,10 +236,11 @@ class SourceStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """Whether the worker is ready, its partitions by number, and sources by name."""
+    """Whether the worker is ready, its partitions and the areas that it sums up by number, and sources by name."""
 
     ready: bool
     partitions: dict[str, PartitionStatus]
+    areas: dict[str, AreasStatus]
     sources: dict[str, SourceStatus]
 
 

@@ -21,14 +21,22 @@ class FaultsError(EbbtideError):
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--offline", action="store_true", help="leave out the broker and its topics")
-    parser.add_argument("--reach", action="store_true", help="also connect to each receiver of alerts")
+    parser.add_argument(
+        "--reach", action="store_true", help="also connect to each receiver of alerts, and ask for schemas of sources"
+    )
 
 
 def run(arguments: Namespace) -> None:
     """Print what is right, and each fault with where it is. Raises FaultsError when there is one."""
     path = arguments.settings or DEFAULT_SETTINGS
     faults, settings = faults_of(path, os.environ)
-    parts = [_metadata, _holidays, _sources, _receivers(arguments.reach), *([] if arguments.offline else [_broker])]
+    parts = [
+        _metadata,
+        _holidays,
+        _sources(arguments.reach),
+        _receivers(arguments.reach),
+        *([] if arguments.offline else [_broker]),
+    ]
     if settings is not None:
         shown = parts if faults else [_feeds, *parts]  # a faulty feed was named already
         faults += chain.from_iterable(_faults(part, settings) for part in shown)
@@ -70,23 +78,21 @@ def _holidays(settings: Settings) -> Iterator[str]:
         yield f"holidays: of {', '.join(countries)}"
 
 
-def _sources(settings: Settings) -> Iterator[str]:
-    from streams.config.route_sources import MrtSource
-    from streams.config.sources import FilesSource
-    from streams.sources.enrichment import enrichment_of
-    from streams.sources.lines import file_input
+def _sources(wants_reach: bool) -> Callable[[Settings], Iterator[str]]:
+    def check(settings: Settings) -> Iterator[str]:
+        from streams.sources.readiness import demand_readable
 
-    errors: list[Exception] = []
-    for name, source in settings.sources.items():
-        try:
-            enrichment = enrichment_of(settings, name)
-            if isinstance(source, FilesSource | MrtSource):
-                file_input(source, name, enrichment=enrichment)
-        except EbbtideError as error:
-            errors.append(error)
-    if errors:
-        raise ExceptionGroup("sources", errors)
-    yield f"sources: {', '.join(settings.sources) or 'none'}"
+        errors: list[Exception] = []
+        for name in settings.sources:
+            try:
+                demand_readable(settings, name, wants_reach)
+            except EbbtideError as error:
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("sources", errors)
+        yield f"sources: {', '.join(settings.sources) or 'none'}"
+
+    return check
 
 
 def _receivers(wants_reach: bool) -> Callable[[Settings], Iterator[str]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from detectors.types import Kind
 from schemas.measurement import Country
 from streams.config.secret import Secret
 from streams.config.sources import Fields, FieldSource, WatchedSource
@@ -32,6 +33,10 @@ class NetworkSource(WatchedSource, frozen=True, kw_only=True):
     def waits(self) -> float:
         """Nothing: what is read comes in order, since the reader itself waits for the lateness."""
         return 0.0
+
+    def is_unknown_when_silent(self, kind: Kind) -> bool:
+        """Return whether it does: a service that is away, or a null of it, is no zero."""
+        return kind in ("count", "distinct")
 
     @property
     def forbids_commerce(self) -> bool:

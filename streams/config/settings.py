@@ -309,11 +309,14 @@ def from_builtins(values: object) -> Settings:
 
 
 def _feeds(settings: Settings) -> dict[str, FeedSettings]:
-    """Return the feeds; silence means unknown in those whose sources say zero themselves."""
+    """Return the feeds; silence means unknown in those whose sources say zero themselves, or ask a service for it."""
+    feeds, replace = settings.feeds, msgspec.structs.replace
     sources = settings.sources.values()
-    fed = {source.feed for source in sources if source.says_zero(settings.feeds[source.feed].kind)}
-    replace = msgspec.structs.replace
-    return {name: replace(feed, absent="missing") if name in fed else feed for name, feed in settings.feeds.items()}
+    fed = {source.feed for source in sources if source.is_unknown_when_silent(feeds[source.feed].kind)}
+    return {
+        name: replace(feed, absent="missing") if name in fed and feed.absent is None else feed
+        for name, feed in feeds.items()
+    }
 
 
 def inner(values: object, path: str) -> dict[str, object]:

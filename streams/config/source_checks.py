@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 
 from detectors.types import Kind
 from schemas.decode import decode
+from streams.config.akvorado_source import AkvoradoSource
 from streams.config.kafka import KafkaSettings
 from streams.config.network_sources import IodaSource, PrometheusSource
 from streams.config.ris_source import RisSource
 from streams.config.route_sources import MrtSource
-from streams.config.sources import FieldSource, KafkaSource, SourceSettings
+from streams.config.sources import FieldSource, Goflow2Source, KafkaSource, PmacctSource, SourceSettings
 
 _NEEDS: Final = {"ratio": ("value", "of"), "distinct": ("member",), "presence": ("member", "up")}
 _ONLY_FOR: Final = {"of": ("ratio",), "member": ("distinct", "presence"), "up": ("presence",)}
@@ -51,9 +52,11 @@ def _check_fields_suffice(case: SourceCase) -> None:
 
 
 def _check_kind(case: SourceCase) -> None:
-    """A number of prefixes is a level."""
+    """A number of prefixes is a level; flows add up, and the last one of a bin is none."""
     if isinstance(case.source, MrtSource | RisSource) and case.kind != "gauge":
         raise ValueError(f"needs a feed of kind `gauge`, got `{case.kind}`")
+    if isinstance(case.source, Goflow2Source | PmacctSource | AkvoradoSource) and case.kind == "gauge":
+        raise ValueError("flows add up: needs a feed of kind `count`, got `gauge`")
 
 
 def _check_metadata(case: SourceCase) -> None:

@@ -140,7 +140,7 @@ def _table(value: str | tuple[str, ...] | FieldSource) -> FieldSource:
     return value if isinstance(value, FieldSource) else FieldSource(path=value)
 
 
-Keep: TypeAlias = dict[Path, Scalar | tuple[Scalar, ...]]
+Keep: TypeAlias = dict[Path, Scalar | Annotated[tuple[Scalar, ...], Meta(min_length=1)]]
 
 
 class SourceSettings(Section, tag_field="type", frozen=True):
@@ -194,6 +194,10 @@ class SourceSettings(Section, tag_field="type", frozen=True):
     def says_zero(self, kind: Kind) -> bool:
         """Return whether the source says zero itself in a feed of this kind; its silence then means unknown."""
         return kind == "count" and self.mapping.exporter is not None
+
+    def is_unknown_when_silent(self, kind: Kind) -> bool:
+        """Return whether silence in a feed of this kind means unknown unless the feed says otherwise."""
+        return self.says_zero(kind)
 
 
 class WatchedSource(SourceSettings, frozen=True, kw_only=True):

@@ -17,6 +17,21 @@ def session_options(source: NetworkSource, name: str) -> dict[str, Any]:
     """Return the arguments of `aiohttp.ClientSession` that log in. Raises SettingsError, which names key and file."""
     if not isinstance(source, PrometheusSource):
         return {}
+    options, key = _headers(source, name), f"sources.{name}"
+    if source.ca_file is not None or source.cert_file is not None:
+        options["connector"] = aiohttp.TCPConnector(ssl=_context(source, key))
+    return options
+
+
+def demand_credentials(source: NetworkSource, name: str) -> None:
+    """Raise SettingsError, which names key and file, when a secret or a certificate cannot be read."""
+    if isinstance(source, PrometheusSource):
+        _headers(source, name)
+        if source.ca_file is not None or source.cert_file is not None:
+            _context(source, f"sources.{name}")
+
+
+def _headers(source: PrometheusSource, name: str) -> dict[str, Any]:
     key = f"sources.{name}"
     token = one_of(source.token, source.token_file, f"{key}.token_file")
     password = one_of(source.password, source.password_file, f"{key}.password_file")
@@ -26,8 +41,6 @@ def session_options(source: NetworkSource, name: str) -> dict[str, Any]:
     if source.username is not None:
         pair = f"{source.username}:{'' if password is None else password.reveal()}".encode()
         options["headers"] = {"Authorization": f"Basic {b64encode(pair).decode()}"}
-    if source.ca_file is not None or source.cert_file is not None:
-        options["connector"] = aiohttp.TCPConnector(ssl=_context(source, key))
     return options
 
 

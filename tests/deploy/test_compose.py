@@ -140,7 +140,6 @@ def test_the_image_is_built_from_what_is_there() -> None:
     assert installs[0].count("pip install") == installs[0].count("--require-hashes") == 2
     assert [line for line in lines if "fonts-dejavu-core" in line and line.startswith("RUN apt-get update")]
     locked = (ROOT / "requirements.lock").read_text()
-    assert (
-        "\nresvg-py==" in locked and "\nholidays==" in locked
-    )  # or cards as PNG and holidays are missing in the image
+    # Else cards as PNG, holidays, or flows in protobuf are missing in the image.
+    assert all(f"\n{name}==" in locked for name in ("resvg-py", "holidays", "protobuf", "proto-schema-parser"))
     assert "pip wheel --no-build-isolation --no-deps" in installs[1] and "pip install --no-deps" in installs[1]

@@ -109,6 +109,31 @@ def test_a_table_of_prefixes_that_is_missing_is_a_fault(tmp_path: Path) -> None:
     assert b"nowhere.txt: cannot be read: No such file or directory" in done.stderr
 
 
+AKVORADO = 'type = "akvorado"\n'
+PROMETHEUS = 'type = "prometheus"\nurl = "http://127.0.0.1:9"\nquery = "up"\nfields = { asn = "asn" }\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        (f'{AKVORADO}schema_file = "nowhere.proto"', "nowhere.proto: cannot be read: No such file"),
+        (f'{AKVORADO}schema_file = "ebbtide.toml"', "ebbtide.toml: no schema of flows: line 1"),
+        (f'{AKVORADO}schema = "http://127.0.0.1:9/x"', "sources.s.schema: http://127.0.0.1:9/x: cannot connect"),
+        ('type = "goflow2"\nformat = "avro"', "sources.s.format: 'avro' is none of "),
+        (f'{PROMETHEUS}token_file = "nowhere"', "sources.s.token_file nowhere: cannot be read"),
+        (f'{PROMETHEUS}ca_file = "nowhere"', "sources.s.ca_file nowhere: No such file"),
+    ],
+)
+def test_what_a_source_could_not_read_is_a_fault(tmp_path: Path, source: str, fault: str) -> None:
+    """A schema, a plug-in, a secret, a certificate: found before the source is started."""
+    feed = '[feeds.f]\nsignal = "traffic"\nkind = "count"\nbin = "5m"\n'
+    (tmp_path / "ebbtide.toml").write_text(f'{feed}[sources.s]\nfeed = "f"\n{source}\n')
+    done = ebbtide("check", "--offline", "--reach", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"ebbtide: {fault}"), done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

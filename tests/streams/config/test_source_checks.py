@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.config.settings import Settings
+from streams.config.settings import Settings, from_builtins
 from tests.streams.sources.helpers import FILES, TOPIC, settings
 
 PLAIN = 'ts = "t"\nasn = "a"'
@@ -63,3 +63,28 @@ def test_a_source_does_not_read_what_it_writes() -> None:
     assert settings(PLAIN, source=OURS)
     assert settings(PLAIN, source=f'{OURS}\nbootstrap_servers = ["elsewhere:9092"]', kafka='prefix = "live."')
     assert settings(PLAIN, source=TOPIC, kafka='prefix = "live."')
+
+
+@pytest.mark.parametrize("kind", ["goflow2", "pmacct", "akvorado"])
+def test_flows_are_no_level(kind: str) -> None:
+    """The last flow of a bin says nothing."""
+    more = '\nschema_file = "x"' if kind == "akvorado" else ""
+    with pytest.raises(ValueError, match="flows add up: needs a feed of kind `count`, got `gauge`"):
+        settings("", kind="gauge", source=f'type = "{kind}"\ntopic = "theirs"{more}')
+
+
+def test_a_list_of_no_values_is_refused() -> None:
+    """It would leave out all records, and say nothing."""
+    with pytest.raises(ValueError, match=r"length >= 1 - at `\$.sources.s.keep"):
+        settings(PLAIN, more="[sources.s.keep]\nstate = []")
+
+
+@pytest.mark.parametrize("source", [PROMETHEUS, IODA])
+def test_a_service_that_is_away_is_no_zero(source: str) -> None:
+    """A count of what a service says is unknown without it, unless the feed says otherwise."""
+    fields = 'asn = "asn"'
+    assert not settings(fields, source=f'{source}\nstep = "1m"').feeds["f"].silence_is_zero
+    assert settings(PLAIN, source=FILES).feeds["f"].silence_is_zero
+    text = {"signal": "traffic", "kind": "count", "bin": 60, "absent": "zero"}
+    asked = {"type": "prometheus", "feed": "f", "url": "http://x", "query": "q", "fields": {"asn": "asn"}}
+    assert from_builtins({"feeds": {"f": text}, "sources": {"s": asked}}).feeds["f"].silence_is_zero

@@ -34,7 +34,7 @@ from tests.streams.sources.test_ooni import listing, trial
 from tests.streams.sources.virtual_clock import SharedClock, VirtualClock
 
 pytestmark = pytest.mark.kafka
-KILLS, SEED = int(os.environ.get("KILLS", "3")), int(os.environ.get("SEED", "1"))
+KILLS, SEED = int(os.environ.get("KILLS", "2")), int(os.environ.get("SEED", "1"))
 IS_DRILL = KILLS > 5
 STEP_BEGIN = 1_700_006_400  # 2023-11-15T00:00:00Z
 
