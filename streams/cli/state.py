@@ -27,8 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=("export", "import", "reset", "expire"),
         help="write to a file, read from a file, or delete; expire: end the outages and incidents that go on",
     )
-    # not nargs="?", which argparse takes as empty when an option stands before
-    parser.add_argument("file", type=Path, metavar="FILE", help="with export and import").required = False
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="with export and import")
     parser.add_argument("--force", action="store_true", help="with import: replace the state that is there")
     parser.add_argument("--yes", action="store_true", help="with reset and expire: it is meant")
     parser.add_argument("--feed", metavar="NAME", help="with reset: delete the state of this feed only")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.broker import clients
+from streams.cli.main import parser
 from streams.config.kafka import OWNED, TOPIC_KEYS
 from tests.ebbtide import FEEDS, MEASUREMENTS, PROGRAM, Cluster, ebbtide, ebbtide_process, env
 from tests.kafka import ApacheKafka, free_ports
@@ -35,6 +36,43 @@ def test_every_command_has_help(command: str) -> None:
     assert done.returncode == 0
     assert f"usage: ebbtide {command}".encode() in done.stdout
     assert b"--settings" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["incidents", "note", "--worker", "127.0.0.1:1", "0" * 16, "A cable was cut"],
+        ["incidents", "--by", "Ana", "note", "0" * 16, "--worker", "127.0.0.1:1", "A cable was cut"],
+        ["silence", "0" * 16, "--by", "Ana", "2h"],
+        ["alerts", "test", "--settings", "x.toml", "noc"],
+        ["state", "import", "--force", "before.state"],
+        ["score", "case", "--settings", "x.toml", "events.jsonl"],
+        ["explain", "--live", "AS1"],
+        ["explain", "--bins", "3", "AS1", "--json", "a.jsonl", "b.jsonl"],
+        ["simulate", "--output", "x", "quiet"],
+        ["source", "--settings", "x.toml", "atlas", "--dry-run", "flows"],
+    ],
+)
+def test_options_stand_anywhere(words: list[str]) -> None:
+    """Between and before positional arguments; those that may be left out are not taken as left out."""
+    optional = [word for word in words[1:] if word.startswith("--")]
+    values = {
+        name: words[words.index(name) + 1]
+        for name in optional
+        if name not in ("--force", "--live", "--json", "--dry-run")
+    }
+    options = [part for name in optional for part in (name, values.get(name)) if part]
+    plain = [word for word in words if word not in options]
+    assert vars(parser().parse_args(words)) == vars(parser().parse_args([*plain, *options]))
+    assert vars(parser().parse_args(words)) == vars(parser().parse_args([plain[0], *options, *plain[1:]]))
+
+
+def test_what_is_too_much_is_named_with_the_usage_of_the_command() -> None:
+    """Not with that of `ebbtide`, which has no options to look for it in."""
+    done = ebbtide("simulate", "quiet", "loud", "--from", "now")
+    assert done.returncode == 2
+    assert b"usage: ebbtide simulate" in done.stderr
+    assert done.stderr.endswith(b"ebbtide simulate: error: unrecognized arguments: loud --from now\n")
 
 
 IMPORTED = """
