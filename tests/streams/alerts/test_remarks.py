@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas.remark import Remark, encode, key
 from schemas.times import format_time
+from streams.alerts.dispatcher import Dispatcher
+from streams.alerts.metrics import AlertMetrics
+from streams.alerts.metrics_recorder import MetricsRecorder
 from tests.streams.alerts.helpers import ID, RECEIVERS, QueueDriver, incident, outage
 
 
@@ -37,6 +42,24 @@ def test_a_silenced_incident_is_sent_after_the_silence_if_it_still_holds() -> No
     driver.now += 300
     assert driver.queue.silenced(driver.now) == 0
     assert [(item.action, item.notice.revision) for item in driver.send()] == [("opened", 2)]
+
+
+def test_the_metric_counts_what_a_silence_keeps_back() -> None:
+    """It is neither in the queue nor among what waits for the end of quiet hours, and 0 when the silence is over."""
+    driver, registry = QueueDriver(), CollectorRegistry()
+    recorder = MetricsRecorder(AlertMetrics(registry, ("noc",), ()))
+    dispatcher = cast("Dispatcher", SimpleNamespace(queues={"noc": driver.queue}))
+
+    def waiting() -> list[float | None]:
+        recorder.refresh(dispatcher, {}, driver.now)
+        names = ("silenced", "held", "queue_length")
+        return [registry.get_sample_value(f"ebbtide_alerts_{name}", {"receiver": "noc"}) for name in names]
+
+    say(driver, "silence", driver.now + 7200)
+    driver.put(incident(1))
+    assert waiting() == [1, 0, 0]
+    driver.now += 7300
+    assert waiting() == [0, 0, 1]
 
 
 def test_a_silence_ends_early_when_it_is_taken_back() -> None:
