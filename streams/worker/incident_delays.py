@@ -42,8 +42,17 @@ def _wait(feed: str | None, waiting: list[Delay]) -> str:
     where, seconds = _where(delay.shard for delay in waiting), max(delay.seconds for delay in waiting)
     if feed is None or seconds == inf:
         return f"Incidents wait for {where}: nothing has been read there yet."
-    ahead = f"other feeds or partitions are {seconds / 60:.0f} minutes ahead"
+    ahead = f"other feeds or partitions are {_rough(seconds)} ahead"
     return f"Incidents wait for the feed {one_line(feed)} in {where}: {ahead}."
+
+
+def _rough(seconds: float) -> str:
+    """Return a time in words; never no minutes, which would say that nothing waits.
+
+    >>> _rough(5), _rough(59), _rough(100), _rough(3300)
+    ('seconds', 'about a minute', '2 minutes', '55 minutes')
+    """
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else "about a minute" if seconds >= 30 else "seconds"
 
 
 def _without(feed: str, shards: Iterable[str]) -> str:

@@ -89,7 +89,19 @@ def _query(request: Request, kind: type[Q]) -> Q:
 
 
 async def _outages(view: WorkerView, request: Request) -> Response:
-    return await aside(_outage_page, view.outages(), view.incidents(), _query(request, OutageQuery), view.warnings())
+    query = _query(request, OutageQuery)
+    return await aside(_outage_page, view.outages(), view.incidents(), query, _warnings(view, query))
+
+
+def _warnings(view: WorkerView, query: OutageQuery | IncidentQuery) -> Sequence[str]:
+    """Return why the answer may be old or lack something; a feed that is misspelt has no outages."""
+    feeds = view.settings.feeds
+    unknown = (
+        f"no feed {one_line(name)} in the settings; they name {', '.join(feeds)}"
+        for name in query.feed
+        if name not in feeds
+    )
+    return [*view.warnings(), *unknown]
 
 
 def _outage_page(
@@ -107,7 +119,8 @@ def _with_incidents(outages: Sequence[Outage], incidents: Sequence[Incident]) ->
 
 
 async def _incidents(view: WorkerView, request: Request) -> Response:
-    return await aside(_incident_page, view, view.incidents(), _query(request, IncidentQuery), view.warnings())
+    query = _query(request, IncidentQuery)
+    return await aside(_incident_page, view, view.incidents(), query, _warnings(view, query))
 
 
 def _incident_page(

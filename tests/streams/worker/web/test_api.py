@@ -222,6 +222,16 @@ async def test_wrong_parameters_are_problems(ask: Asking, query: str, detail: st
     assert answer.body["detail"].startswith(detail)
 
 
+@pytest.mark.parametrize("kind", ["outages", "incidents"])
+async def test_a_feed_that_does_not_exist_is_said(ask: Asking, kind: str) -> None:
+    """An empty list would say that the feed shows nothing; what is left of a feed that was removed is listed."""
+    there, misspelt = [await ask(f"/api/v1/{kind}?feed={name}") for name in ("reach", "raech")]
+    assert misspelt.body[kind] == []
+    assert set(misspelt.body["warnings"]) - set(there.body["warnings"]) == {
+        "no feed raech in the settings; they name reach, traffic, atlas"
+    }
+
+
 async def test_lists_say_why_they_may_be_old() -> None:
     """The worker is not ready, a feed is silent, records cannot be read; a worker on standby is as good as any."""
     worker = worker_of(SETTINGS)
