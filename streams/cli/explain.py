@@ -37,7 +37,7 @@ from streams.pipeline.shard import Shard
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("entity", type=with_reason(entity_named), metavar="ENTITY", help=f"such as {EXAMPLES}")
-    add_files(parser).required = False  # not nargs="*", which argparse takes as empty when an option stands before
+    add_files(parser).nargs = "*"
     parser.add_argument("--as-is", action="store_true", help="do not sort files that are not in order of time")
     parser.add_argument("--feed", help="only this feed (default: every feed that measures the entity)")
     at = "time in UTC (default: the newest outage, else the end)"
@@ -62,8 +62,10 @@ def run(arguments: Namespace) -> None:
 
 
 def _found_live(arguments: Namespace, question: Question) -> WorkerAnswer:
+    settings = settings_of(arguments)
+    demand_holidays(settings.holidays.countries)
     url, token = worker_of(arguments)
-    return found_in_worker(url, question, token)
+    return found_in_worker(url, question, token, settings)
 
 
 def _explain_worker(arguments: Namespace, question: Question) -> None:

@@ -14,10 +14,12 @@ from schemas.outage import Outage
 from schemas.times import parse_time
 from streams.cli.tables import HEADER, line
 from streams.cli.worker_client import fetch_incidents, fetch_outages
+from streams.config.holidays import Holiday
 from streams.config.secret import Secret
-from streams.evaluation.explain import Question
+from streams.config.settings import Settings
+from streams.evaluation.explain import Question, holiday_sentence, holidays_of_answer
 from streams.evaluation.explain_incidents import incident_sentences, lasts, of_entity
-from streams.evaluation.explain_json import incident_json
+from streams.evaluation.explain_json import holiday_json, incident_json
 
 LIMITS = (
     "These are the newest revisions. The worker's page /outages/ID shows the newest bins. For the explanations of each "
@@ -31,16 +33,21 @@ class WorkerAnswer(NamedTuple):
     outages: list[Outage]
     incidents: list[Incident]
     all_outages: list[Outage]
+    holidays: Sequence[Holiday] = ()
 
     def rows(self) -> Iterator[bytes]:
         """Yield outages and incidents as JSON, as in their topics, with their type."""
         for outage in self.outages:
             yield orjson.dumps({"type": "outage", **msgspec.to_builtins(outage)})
         yield from map(incident_json, self.incidents)
+        yield from map(holiday_json, self.holidays)
 
 
-def found_in_worker(url: str, question: Question, token: Secret | None = None) -> WorkerAnswer:
-    """Return what the worker at a URL has. Raises WorkerUnreachableError or EbbtideError."""
+def found_in_worker(url: str, question: Question, token: Secret | None, settings: Settings) -> WorkerAnswer:
+    """Return what the worker at a URL has, and the public holidays of the countries in the settings.
+
+    Raises WorkerUnreachableError or EbbtideError.
+    """
     outages = fetch_outages(url, token)
     asked = [outage for outage in outages if outage.entity == question.entity and _asked(outage, question)]
     asked.sort(key=lambda outage: (outage.started_at, outage.feed), reverse=True)
@@ -49,7 +56,16 @@ def found_in_worker(url: str, question: Question, token: Secret | None = None) -
         of_entity(fetch_incidents(url, token, warn=lambda _: None), question.entity, question.feed),
     )
     there = [incident for incident in incidents if at is None or lasts(incident, at, at)]
-    return WorkerAnswer(asked, there, outages)
+    return WorkerAnswer(asked, there, outages, _holidays(settings, question, asked, there))
+
+
+def _holidays(
+    settings: Settings, question: Question, outages: Sequence[Outage], incidents: Sequence[Incident]
+) -> Sequence[Holiday]:
+    """Return the public holidays at the time of the question, else when the newest outage or an incident began."""
+    began = [*(outage.started_at for outage in outages[:1]), *(incident.started_at for incident in incidents)]
+    at = question.at if question.at is not None else max(map(parse_time, began), default=None)
+    return [] if at is None else holidays_of_answer(settings, question.entity, incidents, at)
 
 
 def explain_worker(found: WorkerAnswer, question: Question) -> Iterator[str]:
@@ -60,6 +76,9 @@ def explain_worker(found: WorkerAnswer, question: Question) -> Iterator[str]:
         yield from _lines(outage)
     for incident in found.incidents:
         yield from incident_sentences(incident)
+        yield ""
+    for holiday in found.holidays:
+        yield holiday_sentence(holiday)
         yield ""
     if found.outages or found.incidents:
         yield LIMITS

@@ -93,10 +93,10 @@ def explain(
     start, end = _around(histories, question.at, incidents)
     views = [_view(settings, history, start, end, question.bins) for history in histories]
     shown = [incident for incident in incidents if lasts(incident, start, end)]
-    return ExplainAnswer(views, shown, _holidays(settings, question.entity, shown, start))
+    return ExplainAnswer(views, shown, holidays_of_answer(settings, question.entity, shown, start))
 
 
-def _holidays(settings: Settings, entity: str, incidents: Sequence[Incident], time: float) -> list[Holiday]:
+def holidays_of_answer(settings: Settings, entity: str, incidents: Sequence[Incident], time: float) -> list[Holiday]:
     """Return the public holidays at a time in the country of an entity, or in those of its incidents."""
     own = [] if entity.startswith("asn/") else [entity.partition("/")[2][:2]]
     countries = {*own, *(code for incident in incidents for code in incident.scope.countries)}
@@ -178,4 +178,9 @@ def report(answer: ExplainAnswer, question: Question) -> Iterator[str]:
         yield from incident_sentences(incident)
     for holiday in answer.holidays:
         yield ""
-        yield f"{holiday.day} is a public holiday in {country_name(holiday.country)}: {one_line(holiday.name)}."
+        yield holiday_sentence(holiday)
+
+
+def holiday_sentence(holiday: Holiday) -> str:
+    """Return what day it is, where."""
+    return f"{holiday.day} is a public holiday in {country_name(holiday.country)}: {one_line(holiday.name)}."

@@ -1,4 +1,4 @@
-"""`ebbtide explain --json`: a JSON object a line, `type` bin or incident."""
+"""`ebbtide explain --json`: a JSON object a line, `type` bin, incident or holiday."""
 
 from __future__ import annotations
 
@@ -11,22 +11,30 @@ import orjson
 from detectors.types import Change
 from schemas.incident import Incident
 from schemas.times import format_time
+from streams.config.holidays import Holiday
 from streams.evaluation.bin_history import HistoryBin
 from streams.evaluation.explain import ExplainAnswer, Question, View
 from streams.evaluation.explain_causes import causes_json
 
 
 def json_lines(answer: ExplainAnswer, question: Question) -> Iterator[bytes]:
-    """Yield the bins of each series in order, then the incidents."""
+    """Yield the bins of each series in order, then the incidents, then the public holidays."""
     for view in answer.views:
         for closed in view.bins:
             yield orjson.dumps({"type": "bin", **_series(view, question.entity), **_bin(closed, view)})
     yield from map(incident_json, answer.incidents)
+    yield from map(holiday_json, answer.holidays)
 
 
 def incident_json(incident: Incident) -> bytes:
     """Return an incident as in its topic, with its type."""
     return orjson.dumps({"type": "incident", **msgspec.to_builtins(incident)})
+
+
+def holiday_json(holiday: Holiday) -> bytes:
+    """Return a public holiday, with its type."""
+    day = holiday.day.isoformat()
+    return orjson.dumps({"type": "holiday", "country": holiday.country, "day": day, "name": holiday.name})
 
 
 def _series(view: View, entity: str) -> dict[str, Any]:

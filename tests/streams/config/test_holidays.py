@@ -11,12 +11,16 @@ import orjson
 import pytest
 
 from schemas.times import parse_time
+from streams.cli.main import main
 from streams.config import holidays
 from streams.config.errors import SettingsError
 from streams.config.holidays import HolidaysSettings, demand_holidays, holidays_at, holidays_of
 from streams.config.settings import Duration, FeedSettings, Settings, from_builtins
 from streams.evaluation.explain import Question, explain, report
+from streams.evaluation.explain_json import json_lines
 from tests.ebbtide import ebbtide
+from tests.schemas.examples import INCIDENT
+from tests.streams.cli.test_outages import worker
 from tests.streams.worker.web.pages import page
 from tests.streams.worker.web.site import SETTINGS, read, story
 
@@ -118,6 +122,25 @@ START_OF_STORY, FALL = parse_time("2019-12-24T00:00:00Z"), 77 * 3600
 FROM_TUESDAY = parse_time("2020-02-11T05:00:00Z") - FALL - START_OF_STORY
 
 
+DAY = {"type": "holiday", "country": "IR", "day": "2020-02-11", "name": "Islamic Revolution Day"}
+
+
+def test_explain_live_names_the_holiday(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Of the country of an incident at its start, or of an entity at the time asked for."""
+    settings = tmp_path / "ebbtide.toml"
+    settings.write_text('[holidays]\ncountries = ["IR"]\n')
+    incident = {**orjson.loads(INCIDENT), "started_at": "2020-02-11T06:00:00Z"}
+    incident["spread"] = [{"at": incident["started_at"], "entity": "asn/43754"}]
+    with worker(200, orjson.dumps({"outages": [], "incidents": [incident]})) as url:
+        asked = ["explain", "as43754", "--worker", url, "--settings", str(settings)]
+        assert main([*asked, "--json"]) == 0
+        assert orjson.loads(capsys.readouterr().out.splitlines()[-1]) == DAY
+        assert main(asked) == 0
+        assert "2020-02-11 is a public holiday in Iran: Islamic Revolution Day." in capsys.readouterr().out
+        assert main(["explain", "ir", *asked[2:], "--at", "2020-02-10", "--json"]) == 0
+    assert "holiday" not in capsys.readouterr().out
+
+
 def test_explain_names_the_holiday(tmp_path: Path) -> None:
     """At the time asked for, and not on the day before."""
     feed = FeedSettings(signal="bgp", kind="gauge", bin=Duration(3600))
@@ -131,5 +154,8 @@ def test_explain_names_the_holiday(tmp_path: Path) -> None:
         question = Question("country/IR", at=parse_time(at))
         return list(report(explain(given, question, [str(file)], lambda: 4e9, lambda tally: None), question))
 
+    question = Question("country/IR", at=parse_time("2020-02-11T06:00:00Z"))
+    answer = explain(given, question, [str(file)], lambda: 4e9, lambda tally: None)
+    assert orjson.loads([*json_lines(answer, question)][-1]) == DAY
     assert lines("2020-02-11T06:00:00Z")[-1] == "2020-02-11 is a public holiday in Iran: Islamic Revolution Day."
     assert "holiday" not in "".join(lines("2020-02-10T06:00:00Z"))
