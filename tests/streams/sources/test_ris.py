@@ -248,6 +248,24 @@ def test_beacons_of_another_rhythm_are_not_among_the_default() -> None:
     assert not watch.prefixes & set(map(prefix, ("84.205.66.0/24", "2001:7fb:ff02::/48", "2001:7fb:fe00::/48")))
 
 
+@pytest.mark.parametrize(("least", "begin"), [(0, 1), (0, 3), (10, 1), (25, 0)])
+def test_the_origin_of_beacons_has_no_outages(tmp_path: Path, least: int, begin: int) -> None:
+    """AS12654 goes up and down every two hours, from the first hours of a feed on."""
+    (tmp_path / "ebbtide.toml").write_text(SETTINGS.replace("BACKFILL", "8h"))
+    lines = []
+    for ts in range(BEGIN + begin * HOUR, BEGIN + 96 * HOUR, 300):
+        beacons = 30 if ts // (2 * HOUR) % 2 == 0 else least
+        others = ((1000 + n, 100 + n * 10 + (ts // 300 * 7 + n) % 3) for n in range(30))
+        lines += [
+            json.dumps({"feed": "bgp", "ts": ts, "asn": asn, "value": value})
+            for asn, value in ((12654, beacons), *others)
+        ]
+    command = [*PROGRAM, "detect", "--settings", str(tmp_path / "ebbtide.toml"), "-"]
+    done = subprocess.run(command, input="\n".join(lines).encode(), capture_output=True, check=True)
+    assert done.stdout == b""
+    assert f"{len(lines):,} binned".encode() in done.stderr
+
+
 def live(**data: Any) -> Any:  # noqa: ANN401
     """Return what a message of the documented form says."""
     head = {"timestamp": 1.5, "peer": "192.0.2.1", "peer_asn": "64496", "id": "x", "host": "rrc00.ripe.net"}

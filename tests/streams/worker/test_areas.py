@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import orjson
 import pytest
 
+from schemas.api import Status
 from streams.broker import topics
 from streams.cli.demo_broker import embedded_broker
 from tests.ebbtide import Cluster, Worker, wait_for
@@ -53,9 +55,11 @@ def expected(cluster: Cluster, messages: Messages) -> set[bytes]:
 
 
 def areas_of(worker: Worker) -> dict[str, int | None]:
-    """Return which bin each combination has closed last."""
-    areas = orjson.loads(worker.get("/api/v1/status")[1])["areas"]
-    return {name: start for stage in areas.values() for name, start in stage["closed"].items()}
+    """Return which bin each combination has closed last. The answer has what its document says, and no more."""
+    answer = orjson.loads(worker.get("/api/v1/status")[1])
+    found = msgspec.convert(answer, Status)
+    assert msgspec.to_builtins(found) == answer
+    return {name: start for stage in found.areas.values() for name, start in stage.closed.items()}
 
 
 def state(cluster: Cluster, *arguments: object) -> None:
