@@ -116,10 +116,10 @@ class SourceStage:
     def _no_rows(self, first: int) -> str:
         if self.tally.left_out:
             return f"sources.{self.name}.keep: leaves nothing of the first {first:,} records"
-        return (
-            f"sources.{self.name}.fields.asn: none of the first {first:,} records names a network: "
-            "all are 0, reserved or private"
+        are = (
+            "all networks are 0, reserved or private" if self.tally.bad_networks else "such a field is in none of them"
         )
+        return f"sources.{self.name}.fields: none of the first {first:,} records names a network or place: {are}"
 
     @property
     def newest(self) -> float | None:

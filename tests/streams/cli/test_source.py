@@ -149,7 +149,12 @@ def test_records_without_a_network_stop_the_source(folder: Path) -> None:
     """Flows all of whose networks are 0 give nothing for ever, which is said instead."""
     (folder / "x.jsonl").write_bytes(b'{"when": 1466089500000, "as": 0, "probe": {"id": 1}, "state": 1}\n' * 1200)
     done = ebbtide("detect", "--source", "own", "x.jsonl", cwd=folder)
-    assert "sources.own.fields.asn: none of the first 1,000 records names a network" in fault(done)
+    assert "sources.own.fields: none of the first 1,000 records names a network or place: all networks are 0" in fault(
+        done
+    )
+    (folder / "y.jsonl").write_bytes(b'{"when": 1466089500000, "probe": {"id": 1}, "state": 1}\n' * 1200)
+    done = ebbtide("detect", "--source", "own", "y.jsonl", cwd=folder)
+    assert "names a network or place: such a field is in none of them" in fault(done)
 
 
 def test_a_row_with_a_cell_too_many_is_rejected(folder: Path) -> None:
