@@ -110,6 +110,7 @@ class Grouping:
         reporter = "" if by_itself else report.reporter
         outages = [outage_revision_of(outage, reporter) for outage in report.outages]
         if self.watermarks.goes_back(report):
+            outages += self._ends_after(report)
             self._go_back(report)
             outages = [replace(outage, suspected_fault=False) for outage in outages]  # void, whoever was at fault
         settled = self.watermarks.settled_until
@@ -155,6 +156,20 @@ class Grouping:
         self.watermarks.go_back()
         if self.due > (newest_due := self.watermarks.newest_due()):
             self._set_back(newest_due)
+
+    def _ends_after(self, report: BinReport) -> list[OutageRevision]:
+        """Return the ends of outages that a reporter dated later than the end of this bin, as of that end.
+
+        They are void with their bins, but nobody will report them again.
+        """
+        source, end = (report.feed, report.reporter), float(report.end)
+        waiting = (outage for _, instant in sorted(self.waiting.items()) for outage in instant.outages)
+        later = [o for o in waiting if (o.feed, o.reporter) == source and o.updated_at > end and not o.running]
+        return [
+            replace(o, updated_at=end, ended_at=o.ended_at and max(o.started_at, min(o.ended_at, end)))
+            for o in later
+            if o.outage_id in self.state.roots
+        ]
 
     def _go_back(self, report: BinReport) -> None:
         """Void what a reporter has said of bins of a feed that have not been; incidents go back where it led them."""

@@ -225,3 +225,13 @@ def test_a_kill_on_the_way_back_changes_nothing(restart: int) -> None:
         assert helpers.same(ours.shard, theirs.shard)
     newest = {incident.incident_id: incident for incident in whole.incidents}
     assert {incident.incident_id: incident for incident in killed.incidents} == newest
+
+
+def test_what_ended_in_bins_that_are_void_does_not_go_on_for_ever() -> None:
+    """Outages of the first false bins had ended in later ones, which incidents had not come to yet."""
+    group = run(Wrong(393, 418, 1300.0), FEEDS[:1], 460)
+    assert [stage.shard.feeds["count"].rewound.times for stage in group.measuring] == [1, 1]
+    assert group.incidents
+    assert not group.lasting()
+    incidents = group.grouping.grouping.state.incidents.values()
+    assert not [o for incident in incidents for o in incident.outages.values() if o.running]
