@@ -72,7 +72,7 @@ class DecodedRecords(NamedTuple):
     """What a decoder makes of a chunk.
 
     `rows` in the order of the records. `left_out`: records, or objects in them, that `keep` leaves out.
-    `bad_networks`: networks that are 0, reserved or private. `without_network`: objects all of whose networks are so.
+    `bad_networks`: networks that are missing, 0, reserved or private. `without_network`: objects with no other.
     """
 
     rows: list[Row]

@@ -32,8 +32,8 @@ class MappingError(EbbtideError):
 class SourceTally:
     """Counts since the start: records, objects in them, those left out by `keep`, rows, and what was made of them.
 
-    `rejected`: by reason. `bad_networks`: networks that are 0, reserved or private. `without_network`: objects that
-    name no other. `unknown`: values that the service does not know. `duplicates`: records that came again.
+    `rejected`: by reason. `bad_networks`: networks that are missing, 0, reserved or private. `without_network`: objects
+    that name no other. `unknown`: values that the service does not know. `duplicates`: records that came again.
     `gap_seconds`: seconds in which nothing can be known. `zeros`, `unmeasured`, `exporter_gap_seconds`: see
     `CoverageTally`. `routes`: events of routes, by what they are. `peers`: those that counted last.
     """
@@ -116,10 +116,10 @@ class SourceStage:
     def _no_rows(self, first: int) -> str:
         if self.tally.left_out:
             return f"sources.{self.name}.keep: leaves nothing of the first {first:,} records"
-        are = (
-            "all networks are 0, reserved or private" if self.tally.bad_networks else "such a field is in none of them"
+        return (
+            f"sources.{self.name}.fields.asn: none of the first {first:,} records names a network: "
+            "all are missing, 0, reserved or private"
         )
-        return f"sources.{self.name}.fields: none of the first {first:,} records names a network or place: {are}"
 
     @property
     def newest(self) -> float | None:
