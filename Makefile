@@ -66,8 +66,9 @@ drill: $(STAMP)  ## kills, rebalances, restarts of the broker; DRILL="--seed 7"
 	$(BIN)/python -m tests.drill $(DRILL)
 
 source-drill: export KILLS ?= 20
-source-drill: $(STAMP)  ## each source of a service is killed twenty times; KILLS=5 SEED=7
-	$(BIN)/pytest -p no:cacheprovider tests/streams/sources/test_kills_kafka.py
+source-drill: $(STAMP)  ## each source of a service, and one of a topic, is killed twenty times; KILLS=5 SEED=7
+	$(BIN)/pytest -p no:cacheprovider tests/streams/sources/test_kills_kafka.py \
+		tests/streams/sources/test_kafka.py::test_kills_change_no_measurement
 
 calibration: export OMP_NUM_THREADS = 1
 calibration: export OPENBLAS_NUM_THREADS = 1

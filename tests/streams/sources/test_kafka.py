@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -26,6 +27,7 @@ from tests.streams.sources.helpers import START
 
 pytestmark = pytest.mark.kafka
 
+KILLS = int(os.environ.get("KILLS", "4"))
 FEED = '[feeds.flows]\nsignal = "traffic"\nkind = "count"\nbin = "1m"\nlateness = "30s"\n'
 NETWORKS = (3333, 1103, 286, 0, 64_512)
 
@@ -114,8 +116,8 @@ def flow(seconds: float, pair: list[int], size: int, rate: int = 1000) -> bytes:
     ).encode()
 
 
-def flows(rng: Random, count: int, partitions: int) -> list[tuple[int, bytes]]:
-    """Return flows over ten minutes, dealt at random to partitions.
+def flows(rng: Random, count: int, partitions: int, seconds: int = 600) -> list[tuple[int, bytes]]:
+    """Return flows over some minutes, dealt at random to partitions.
 
     For another minute the exporter reports no network; a last flow in each partition ends all bins.
     """
@@ -123,7 +125,7 @@ def flows(rng: Random, count: int, partitions: int) -> list[tuple[int, bytes]]:
         (
             rng.randrange(partitions),
             flow(
-                n * 600 / count - rng.choice((0, 0, 1, 40)),
+                n * seconds / count - rng.choice((0, 0, 1, 40)),
                 rng.choices(NETWORKS, k=2),
                 rng.randrange(1, 1500),
                 rng.choice((0, 1000)),
@@ -131,7 +133,7 @@ def flows(rng: Random, count: int, partitions: int) -> list[tuple[int, bytes]]:
         )
         for n in range(count)
     ]
-    alive = [(rng.randrange(partitions), flow(600 + n, [0, 0], 1)) for n in range(60)]
+    alive = [(rng.randrange(partitions), flow(seconds + n, [0, 0], 1)) for n in range(60)]
     return [*found, *alive, *((number, flow(3600, [3333, 1103], 1)) for number in range(partitions))]
 
 
@@ -159,8 +161,8 @@ def measured_sums(measurements: Counter[str]) -> Counter[tuple[int, int]]:
 @pytest.mark.parametrize("made", [(GOFLOW2, 3)], indirect=True)
 def test_kills_change_no_measurement(made: SourceCluster) -> None:
     """A source is killed again and again while flows come: each measurement is there as often as without any kill."""
-    sent = flows(Random(1), 6000, 3)
-    size = len(sent) // 5
+    sent = flows(Random(1), 1200 * (KILLS + 1), 3, 120 * (KILLS + 1))
+    size = len(sent) // (KILLS + 1)
     made.start()
     for at in range(0, len(sent), size):
         made.send(*sent[at : at + size])
