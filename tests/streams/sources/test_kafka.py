@@ -204,8 +204,9 @@ def test_pmacct_and_dead_letters(made: SourceCluster) -> None:
     made.processes[-1].send_signal(signal.SIGTERM)
     _, errors = made.processes[-1].communicate(timeout=60)
     assert made.processes[-1].returncode == 0
-    silence, summary = errors.decode().splitlines()
+    silence, stopped, summary = errors.decode().splitlines()
     assert silence.startswith("source s: exporter (without a name) silent since 2023-11-14T22:14:00Z")
+    assert stopped == "stopped"
     assert summary.startswith("3 records · 2 measurements · 1 left out · 4 bad networks")
     reports = SourceReports()
     for record in made.cluster.records(made.kafka.sources_state, is_committed=True):
