@@ -30,6 +30,16 @@ _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 
+def hashes_of(entity: Ints) -> Hashes:
+    """Return numbers of entities of which each bit depends on all bits of the entity below it, uint64 (n,)."""
+    return entity.view(np.uint64) * _FACTOR
+
+
+def slots_of(hashed: Hashes) -> Ints:
+    """Return the slots of entities by their hashes, int64 (n,)."""
+    return (hashed >> np.uint64(52)).view(np.int64)
+
+
 def _nowhere() -> Floats:
     return np.full(SLOTS, -np.inf)
 
@@ -98,7 +108,7 @@ class Agreement:
         `entity`: a number of who measured. `ts`: event time (Unix s). `message`: offset of the message. `newest`: event
         time by which bins have closed so far, -inf for none.
         """
-        hashed = entity.view(np.uint64) * _FACTOR
+        hashed = hashes_of(entity)
         is_new = np.ones(len(ts), dtype=np.bool_)
         is_new[0] = message[0] != self.last
         np.not_equal(message[1:], message[:-1], out=is_new[1:])
@@ -127,12 +137,12 @@ class Agreement:
         np.maximum(newest, self.front, out=newest)
         self.front = float(newest[-1])
         self.disorder = max(self.disorder, float((newest - ts).max()))
-        agreed = self._follow((hashed >> np.uint64(52)).view(np.int64), ts, message, is_new)
+        agreed = self._follow(slots_of(hashed), ts, message, is_new)
         if self.sample:
             asked = (hashed >> np.uint64(20)) & np.uint64(self.sample) == 0
             hashed, ts = hashed[asked], ts[asked]
         self.asked += len(ts)
-        slots = (hashed >> np.uint64(52)).view(np.int64)
+        slots = slots_of(hashed)
         self.latest[slots] = ts
         new = np.flatnonzero(self.first[slots] == -np.inf)[::-1]  # the first of a slot is written last
         self.first[slots[new]] = ts[new]

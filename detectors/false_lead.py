@@ -13,21 +13,15 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from detectors.clock_agreement import SLOTS, hashes_of, slots_of
 from detectors.types import Flags, Floats, Ints
 from detectors.watermark import TimeRule
 
-SLOTS: Final = 4096  # entities are counted in slots; those that share one count once
 WITNESSES: Final = 5  # messages that disagree at least
-_FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 
 
 def _nobody() -> Flags:
     return np.zeros(SLOTS, dtype=np.bool_)
-
-
-def slots_of(entity: Ints) -> Ints:
-    """Return the slots of entities, int64 (n,)."""
-    return ((entity.view(np.uint64) * _FACTOR) >> np.uint64(52)).view(np.int64)
 
 
 @dataclass(slots=True)
@@ -76,7 +70,7 @@ class FalseLead:
         self.messages += 1
         usable = ts <= received + self.rule.max_ahead
         live = usable & (ts >= received - self.rule.max_step - self.rule.lateness)
-        slots = slots_of(entity)
+        slots = slots_of(hashes_of(entity))
         self.in_step[slots[live]] = True
         self.ahead[slots[~usable]] = True
         if usable.any():

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.false_lead import SLOTS, slots_of
+from detectors.clock_agreement import SLOTS, hashes_of, slots_of
 from detectors.types import Flags, Floats, Ints
 
 SHARE: Final = 0.1  # of the entities may have been late before the time was false
@@ -28,7 +28,7 @@ class LateRuns:
 
     def note(self, entity: Ints, ts: Floats, late: Flags) -> None:
         """Take measurements in order of arrival, columns of shape (n,)."""
-        slots, order = slots_of(entity), np.arange(len(ts))
+        slots, order = slots_of(hashes_of(entity)), np.arange(len(ts))
         on_time = np.full(SLOTS, -1)
         on_time[slots[~late]] = order[~late]
         self.first[on_time >= 0] = np.inf

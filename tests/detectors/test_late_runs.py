@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.false_lead import SLOTS, slots_of
+from detectors.clock_agreement import SLOTS, hashes_of, slots_of
 from detectors.late_runs import LateRuns
 
 
@@ -46,7 +46,7 @@ def test_a_run_begins_after_the_last_that_was_on_time(taken: list[Taken], cuts: 
         if not found.late:
             expected.pop(found.entity, None)
     runs = given_to(taken, sorted(min(cut, len(taken)) for cut in cuts))
-    slots = {entity: int(slots_of(np.array([entity]))[0]) for entity in range(1, 5)}
+    slots = {entity: int(slots_of(hashes_of(np.array([entity])))[0]) for entity in range(1, 5)}
     assert len(set(slots.values())) == len(slots)
     assert {entity: at for entity, slot in slots.items() if np.isfinite(at := runs.first[slot])} == expected
 
