@@ -45,14 +45,19 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
         do_without_kafka(missing)
 
 
-@pytest.fixture(scope="session")
-def own_kafka() -> Iterator[ApacheKafka]:
-    """One Apache Kafka that no other test uses at the same time, to restart, to freeze, or for topics of any name."""
+def new_kafka() -> ApacheKafka:
+    """Return a new Apache Kafka, which starts in a `with`; without Java or jars as `do_without_kafka` says."""
     try:
         install()
     except KafkaUnavailableError as missing:
         do_without_kafka(missing)
-    with ApacheKafka(environment=SHORT_LIVED) as running:
+    return ApacheKafka(environment=SHORT_LIVED)
+
+
+@pytest.fixture(scope="session")
+def own_kafka() -> Iterator[ApacheKafka]:
+    """One Apache Kafka that no other test uses at the same time, to restart, to freeze, or for topics of any name."""
+    with new_kafka() as running:
         yield running
 
 

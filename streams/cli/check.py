@@ -82,14 +82,7 @@ def _sources(wants_reach: bool) -> Callable[[Settings], Iterator[str]]:
     def check(settings: Settings) -> Iterator[str]:
         from streams.sources.readiness import demand_readable
 
-        errors: list[Exception] = []
-        for name in settings.sources:
-            try:
-                demand_readable(settings, name, wants_reach)
-            except EbbtideError as error:
-                errors.append(error)
-        if errors:
-            raise ExceptionGroup("sources", errors)
+        _demand_each("sources", settings.sources, lambda name: demand_readable(settings, name, wants_reach))
         yield f"sources: {', '.join(settings.sources) or 'none'}"
 
     return check
@@ -100,19 +93,28 @@ def _receivers(wants_reach: bool) -> Callable[[Settings], Iterator[str]]:
         from streams.alerts.endpoint import load_endpoint_of
         from streams.alerts.sender import fault_of
 
-        errors: list[Exception] = []
-        for name in settings.alerts.receivers:
-            try:
-                endpoint = load_endpoint_of(settings.alerts, name)
-                fault = fault_of(endpoint) if wants_reach else None
-                errors += [EbbtideError(f"alerts.receivers.{name}: {fault}")] if fault else []
-            except EbbtideError as error:
-                errors.append(error)
-        if errors:
-            raise ExceptionGroup("receivers", errors)
+        def demand(name: str) -> None:
+            endpoint = load_endpoint_of(settings.alerts, name)
+            fault = fault_of(endpoint) if wants_reach else None
+            if fault:
+                raise EbbtideError(f"alerts.receivers.{name}: {fault}")
+
+        _demand_each("receivers", settings.alerts.receivers, demand)
         yield f"receivers: {', '.join(settings.alerts.receivers) or 'none, so nobody is alerted'}"
 
     return check
+
+
+def _demand_each(title: str, names: Iterable[str], demand: Callable[[str], None]) -> None:
+    """Check each name; all that are wrong are raised as a group."""
+    errors: list[Exception] = []
+    for name in names:
+        try:
+            demand(name)
+        except EbbtideError as error:
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(title, errors)
 
 
 def _broker(settings: Settings) -> Iterator[str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import compose_spec
 import pytest
 
 from streams.alerts.run import load_endpoints
 from streams.config.loader import load
-from tests.deploy.commands import commands
+from tests.deploy.commands import commands, services_of
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -24,12 +22,8 @@ OURS = ("topics", "worker", "alerts", "source")
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
-    """All services, with what they share filled in, as the specification's own reader has them."""
-    options = compose_spec.PyOptions()
-    options.apply_merge = True
-    found = options.from_yaml(FILE.read_text())
-    found.validate()
-    return dict(json.loads(found.to_json())["services"])
+    """All services."""
+    return services_of(FILE)
 
 
 def test_the_file_is_valid(services: dict[str, dict[str, Any]]) -> None:

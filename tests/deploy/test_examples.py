@@ -11,7 +11,6 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import compose_spec
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
@@ -20,6 +19,7 @@ from streams.broker.async_clients import partition_of
 from streams.config.kafka import KafkaSettings
 from streams.config.loader import load
 from tests import programs
+from tests.deploy.commands import services_of
 from tests.ebbtide import ebbtide, wait_for
 from tests.kafka import ApacheKafka, free_ports
 from tests.schemas.examples import INCIDENT
@@ -92,12 +92,8 @@ def test_kcat_reads_incidents_and_dead_letters(kafka: ApacheKafka) -> None:
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
-    """What the composition adds, as the specification's own reader has it."""
-    options = compose_spec.PyOptions()
-    options.apply_merge = True
-    found = options.from_yaml(FILE.read_text())
-    found.validate()
-    return dict(json.loads(found.to_json())["services"])
+    """What the composition adds."""
+    return services_of(FILE)
 
 
 def test_the_composition_adds_to_that_of_deploy(services: dict[str, dict[str, Any]]) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from streams.broker import topics
-from tests.conftest import do_without_kafka
+from tests.conftest import new_kafka
 from tests.ebbtide import Cluster
-from tests.kafka import SHORT_LIVED, ApacheKafka, KafkaUnavailableError, install
+from tests.kafka import ApacheKafka
 from tests.streams.alerts.test_alerts_kafka import send, settings
 
 pytestmark = pytest.mark.kafka
@@ -21,11 +21,7 @@ pytestmark = pytest.mark.kafka
 @pytest.fixture
 def fresh_kafka() -> Iterator[ApacheKafka]:
     """A broker that nothing has used, so it has no topic of groups."""
-    try:
-        install()
-    except KafkaUnavailableError as missing:
-        do_without_kafka(missing)
-    with ApacheKafka(environment=SHORT_LIVED) as running:
+    with new_kafka() as running:
         yield running
 
 
