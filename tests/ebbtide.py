@@ -134,7 +134,7 @@ class Cluster:
             worker.kill()
 
     def records(self, topic: str, partition: int = 0, is_committed: bool = False) -> list[Any]:
-        """Return all records of a partition, or those that are committed, from its beginning to its end."""
+        """Return all records of a partition, or all committed ones, from its beginning to its end."""
         tp = TopicPartition(topic, partition)
         level = "read_committed" if is_committed else "read_uncommitted"
         consumer = KafkaConsumer(**client_options(self.kafka), isolation_level=level)

@@ -268,7 +268,7 @@ class Detector:
     def go_back(self, start: int, false_from: int) -> list[Change]:
         """End all outages, since time goes back to the bin of this start (Unix s); all evidence is void.
 
-        Those that opened in the bin that starts at `false_from` or later are withdrawn: see `withdraw`.
+        Outages of the bin that starts at `false_from`, or of later ones, are withdrawn: see `withdraw`.
         """
         changes = self.withdraw(start, false_from)
         changes += decide.expired(self._state, start, sorted(self.ongoing), "the time of the feed was ahead")

@@ -42,7 +42,7 @@ ByCountry = Mapping[Any, Falls]  # by the name or code of a country; empty or 0 
 class CommonFall(NamedTuple):
     """How many series of a feed fall in the same bin.
 
-    `fell`, `scored`: series; those that noise makes fall did not fall. `sigmas`: Stouffer's sum of how far they lie
+    `fell`, `scored`: series; a series that falls by noise did not fall. `sigmas`: Stouffer's sum of how far they lie
     below what is expected, without the country that is hit worst.
     """
 

@@ -99,7 +99,7 @@ def deliveries(producer: Any, topic: str) -> Iterator[Send]:  # noqa: ANN401
 
 
 def close(producer: Any) -> None:  # noqa: ANN401
-    """Close a producer; one whose broker does not answer gives up what is not delivered, of which an error has told."""
+    """Close a producer; one whose broker does not answer gives up what is not delivered, after an error has said so."""
     with suppress(KafkaError):
         producer.close(CLOSE)
 

@@ -53,7 +53,7 @@ class CommandParser(ArgumentParser):
     _is_mixing = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as in argparse
-        """Parse arguments in any order; those that are not known end the program with the usage of the command."""
+        """Parse arguments in any order; an unknown argument ends the program with the usage of the command."""
         if self._is_mixing or self._subparsers is not None:
             return super().parse_known_args(args, namespace)
         self._is_mixing = True  # the method below calls this one

@@ -1,7 +1,7 @@
 """Puts a feed back to the time that receipts confirm, once its own has turned out to be false.
 
 What the feed has learnt of its series stays. Bins that are open lie ahead of real time and are dropped. Outages end:
-those that opened in bins which were not over when they closed are withdrawn, as what was measured in them came late.
+outages of bins which were not over when they closed are withdrawn, as what was measured in them came late.
 The others expire, since nobody knows how they went on.
 Measurements of the first bins were late until now, so these bins are unknown.
 """

@@ -125,7 +125,7 @@ class RouteBins:
         self._visible_at[places] = list(visible_at.values())
 
     def rows(self) -> dict[str, bytes | None]:
-        """Return the rows to save with the positions, those that have changed; None for one to delete."""
+        """Return the changed rows, to save with the positions; None for one to delete."""
         named = np.flatnonzero(self._looked_at - self._visible_at <= self.rule.forget_after)
         asns, visible_at = self.networks.asns, self._visible_at
         memory = RouteMemory(self._looked_at, {asns[at]: int(visible_at[at]) for at in named.tolist()})

@@ -18,7 +18,7 @@ class _Head(msgspec.Struct):
 
 
 class _Row(msgspec.Struct):
-    """Networks that are visible, and those that were: network and the time (Unix seconds) when they were last."""
+    """Networks that are or were visible: network and the time (Unix seconds) when they were last."""
 
     visible: list[int]
     gone: list[tuple[int, int]]
@@ -57,7 +57,7 @@ class RouteMemory(NamedTuple):
 
 
 def changed(rows: Mapping[str, bytes], saved: Iterable[tuple[str, bytes]]) -> dict[str, bytes | None]:
-    """Return what to save: rows that are not saved yet, and None for those that are not there any more."""
+    """Return what to save: rows that are not saved yet, and None for each row that is gone."""
     before = dict(saved)
     gone: dict[str, bytes | None] = {key: None for key in before if key not in rows}
     return {**{key: value for key, value in rows.items() if before.get(key) != value}, **gone}

@@ -54,7 +54,7 @@ def test_every_command_has_help(command: str) -> None:
     ],
 )
 def test_options_stand_anywhere(words: list[str]) -> None:
-    """Between and before positional arguments; those that may be left out are not taken as left out."""
+    """Between and before positional arguments; an optional argument that is given is not taken as left out."""
     optional = [word for word in words[1:] if word.startswith("--")]
     values = {
         name: words[words.index(name) + 1]

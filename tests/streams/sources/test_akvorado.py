@@ -184,7 +184,7 @@ class Topic:
 
 
 async def test_another_schema_is_followed(caplog: pytest.LogCaptureFixture) -> None:
-    """When the topic is read to its end; an address that fails for a while is told once, and changes nothing."""
+    """When the topic is read to its end; an address that fails for a while is one line, and changes nothing."""
     steps = (schema(), Throttle(None, 503), Throttle(None, 503), schema(), Throttle(None, 503), schema("NEW"))
     async with serving({PATH: stepwise(*steps)}) as host:
         clock, source = VirtualClock(START), source_of(schema_file=None, schema=f"http://{host}{PATH}")
