@@ -15,8 +15,9 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
+from weakref import WeakSet
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
@@ -34,13 +35,30 @@ MEASUREMENTS, FEEDS = RECORDING / "measurements.jsonl.gz", RECORDING / "feeds.to
 PROGRAM = [sys.executable, "-m", "streams.cli"]
 
 
+class Witness(Protocol):
+    """A process of a test that can say what it did."""
+
+    def account(self) -> str:
+        """Return what a reader of a failed test needs to know of it."""
+
+
+#: The workers of this process's tests; what they say is shown where a wait was in vain.
+WITNESSES: WeakSet[Witness] = WeakSet()
+LOG_TAIL = 3000  # characters of a log that a failed wait shows
+
+
 def wait_for(awaited: str, condition: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """Return the condition's value once it is true; fail, naming it, when it does not come true."""
+    """Return the condition's value once it is true; fail, with what the workers say, when it does not come true."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (value := condition()):
-        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s in vain for: {awaited}"
+        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s in vain for: {awaited}\n{accounts()}"
         time.sleep(0.05)
     return value
+
+
+def accounts() -> str:
+    """Return what all workers of the test say."""
+    return "\n".join(sorted(witness.account() for witness in WITNESSES))
 
 
 def ebbtide_process(
@@ -213,6 +231,11 @@ class Worker:
                 stdout=output,
                 stderr=errors,
             )
+        WITNESSES.add(self)
+
+    def account(self) -> str:
+        """Return whether it runs, and the end of what it has written on standard error."""
+        return f"{self.error_file.stem}: exit code {self.process.poll()}, {self.errors()[-LOG_TAIL:]}"
 
     def get(self, page: str) -> tuple[int, bytes]:
         """Return the status and body of a page; 0 while nobody answers."""

@@ -9,10 +9,12 @@ from typing import Any
 
 from aiohttp.web import AppRunner, RequestHandler
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer import fetcher
 from aiokafka.consumer import subscription_state as aiokafka_state
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import BaseCoordinator, GroupCoordinator
 from faust import Schema
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
@@ -73,6 +75,9 @@ METHODS: Mapping[tuple[type, str], str] = {
     (GroupCoordinator, "_send_req"): "self request",
     (GroupCoordinator, "_on_join_complete"): "self generation member_id protocol member_assignment_bytes",
     (GroupCoordinator, "_coordination_routine"): "self",
+    (GroupCoordinator, "ensure_active_group"): "self subscription prev_assignment",
+    (AIOKafkaClient, "force_metadata_update"): "self",
+    (ClusterMetadata, "partitions_for_topic"): "self topic",
     (GroupCoordinator, "request_rejoin"): "self",
     (Schema, "loads_key"): "self app message loads serializer",
     (Schema, "loads_value"): "self app message loads serializer",
@@ -108,6 +113,7 @@ INITIALISED: Mapping[type, str] = {
     AIOKafkaConsumer: "_subscription _fetcher _fetch_max_wait_ms _isolation_level",
     Fetcher: "_records",
     GroupCoordinator: "_group_instance_id _session_timeout_ms _assignors",
+    BaseCoordinator: "_client _cluster",
     FetchResult: "_partition_records",
     PartitionRecords: "_records next_fetch_offset",
     Recovery: "active_highwaters active_offsets",

@@ -6,12 +6,15 @@
   of the start when a topic gets more.
 - `Coordinator` ends the process when another worker has taken its name in the group: aiokafka would join again and take
   it back, and both would write. It also ends the process when aiokafka gives up the group: Faust would wait forever.
+  It joins once the brokers have named the partitions of all topics: Faust assigns nothing of a topic that a broker does
+  not know yet, so a worker without its changelog would begin with an empty state.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from aiokafka.consumer import consumer as consuming
@@ -25,6 +28,7 @@ from schemas.rejections import one_line
 from streams.broker.sudden_end import die
 
 UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID = 25, 82  # error codes of the broker
+METADATA_PAUSE_SECONDS = 0.1  # between two questions for a topic that no broker has named yet
 
 
 class Assignor(PartitionAssignor):  # type: ignore[misc]
@@ -89,6 +93,18 @@ class Coordinator(GroupCoordinator):  # type: ignore[misc]
         """Return whether the broker knows the name by another member. It forgets a member only after its session."""
         is_fresh = self.clock() - self._alive_at < self._session_timeout_ms / 1000
         return FENCED_INSTANCE_ID in codes or (UNKNOWN_MEMBER_ID in codes and is_fresh)
+
+    async def ensure_active_group(self, subscription: Any, *rest: Any) -> Any:  # noqa: ANN401
+        """Join the group once the partitions of all topics are known."""
+        await self._learn(subscription.topics)
+        return await super().ensure_active_group(subscription, *rest)
+
+    async def _learn(self, topics: Iterable[str]) -> None:
+        """Ask until all topics are known, for half a session at most: one that was deleted never comes."""
+        end = self.clock() + self._session_timeout_ms / 2000
+        while not all(map(self._cluster.partitions_for_topic, topics)) and self.clock() < end:
+            await self._client.force_metadata_update()
+            await asyncio.sleep(METADATA_PAUSE_SECONDS)
 
     async def _on_join_complete(self, *assignment: Any) -> None:  # noqa: ANN401
         await super()._on_join_complete(*assignment)

@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka.cluster import ClusterMetadata
 from faust import EventT, StreamT
 from faust.types import TP
 
+from streams.broker.faust_group import Assignor
 from streams.broker.transport import BatchSchema, RecordBatch, batch_topic, lag
 
 OPTIONS = {"pause": "0", "ack_every": "1", "max_records": "100", "buffer": "4", "table": "yes"}
+OPTIONS |= {"session": "30", "unknown": "0"}  # only a member that dies needs a short session
 
 
 class Journal:
@@ -33,7 +37,7 @@ class Journal:
         os.write(self._file, (" ".join(map(str, fields)) + "\n").encode())
 
 
-def new_app(broker: str, app_id: str, directory: Path) -> faust.App:
+def new_app(broker: str, app_id: str, directory: Path, session: float) -> faust.App:
     """Return the app with Faust's settings as the worker has them, and short times."""
     return faust.App(
         app_id,
@@ -45,9 +49,26 @@ def new_app(broker: str, app_id: str, directory: Path) -> faust.App:
         stream_wait_empty=False,
         web_enabled=False,
         broker_commit_interval=0.5,
-        broker_session_timeout=3.0,
+        broker_session_timeout=session,
         broker_heartbeat_interval=0.5,
+        PartitionAssignor=Assignor,
     )
+
+
+def hide_changelog(answers: int) -> None:
+    """Make that many answers with a changelog be as those of a broker that does not know it yet, for each client."""
+    seen: defaultdict[int, int] = defaultdict(int)
+    update, find = ClusterMetadata.update_metadata, ClusterMetadata.partitions_for_topic
+
+    def updated(cluster: ClusterMetadata, metadata: Any) -> None:  # noqa: ANN401
+        update(cluster, metadata)
+        seen[id(cluster)] += any(name.endswith("-changelog") for name in cluster.topics())
+
+    def partitions_now(cluster: ClusterMetadata, topic: str) -> Any:  # noqa: ANN401
+        return None if topic.endswith("-changelog") and seen[id(cluster)] <= answers else find(cluster, topic)
+
+    if answers:
+        ClusterMetadata.update_metadata, ClusterMetadata.partitions_for_topic = updated, partitions_now
 
 
 def add_batch_agent(app: faust.App, journal: Journal, options: dict[str, str]) -> None:
@@ -103,7 +124,8 @@ def add_watch(app: faust.App, journal: Journal) -> None:
 def main(broker: str, app_id: str, directory: str, log: str, *pairs: str) -> None:
     """Run the worker until SIGTERM."""
     options = OPTIONS | dict(pair.split("=", 1) for pair in pairs)
-    app = new_app(broker, app_id, Path(directory))
+    hide_changelog(int(options["unknown"]))
+    app = new_app(broker, app_id, Path(directory), float(options["session"]))
     journal = Journal(Path(log))
     add_batch_agent(app, journal, options)
     if options["table"] == "yes":

@@ -188,7 +188,7 @@ def test_bad_clock_message_is_passed_over(cluster: Cluster, worker: Worker) -> N
     for value in (b"not a clock", b"", None, b'{"feed":"hits"}', deep, broken):
         producer.send(cluster.kafka.clock, value, key=b"hits", partition=0)
     producer.close()
-    wait_for("six lines on bad clocks", lambda: worker.errors().count("not a clock message") == 6)
+    wait_for("six lines on bad clocks", lambda: worker.errors().count("not a clock message") >= 6)
     (last,) = cluster.send((0, b"asn/64500", GOOD))
     worker.wait_applied({0: last})
     assert worker.get("/readyz")[0] == 200
