@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import DAY, ClosedBin, Flags, Share, Singles
+from detectors.types import DAY, WEEK, ClosedBin, Flags, Share, Singles
 
 from .baseline import Prediction
 from .evidence import EMPTY
@@ -17,7 +17,7 @@ from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
 from .local_days import HOUR, LocalDays
 from .outage_lifecycle import NORMAL
-from .season import LOOKED, SIGN, SLOTS, Bits, Slots, narrow, quietest, slot_of, widen
+from .season import LOOKED, SIGN, Bits, Slots, narrow, quietest, slot_of, widen
 from .series_state import LevelColumns, SeriesStore
 from .time_scales import TimeScales
 
@@ -229,7 +229,7 @@ def end_hour(
         part = slice(first, min(first + PIECE, len(evidence)))
         piece = store.chunk(part).levels
         _put_hour(piece, slots[part, slot_of(at)].view(np.uint16), evidence[part])
-        if slot_of(at) == SLOTS - 1:
+        if _week_of(at) != _week_of(at + width):
             _put_rest(width, piece, slots[part], LocalDays.of(seen, part, width))
     c.hour_sum[:], c.hour_bins[:] = 0, 0
     ripe = (c.profile_mean <= 0) & (c.bins_learnt >= ALMOST * scales.day)
@@ -253,6 +253,11 @@ def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles) -> None:
     bits, kept = narrow(moved), np.flatnonzero(~has_mean)
     bits[kept] = slot[kept]
     slot[:] = bits
+
+
+def _week_of(at: int) -> int:
+    """Return the number of the week of a time (Unix s), which begins on a Monday; day 0 of 1970 was a Thursday."""
+    return (at + 3 * DAY) // WEEK
 
 
 def _put_rest(width: int, c: LevelColumns, slots: Slots, days: LocalDays) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detectors.outages.detector import Detector
 from detectors.outages.season import SLOTS, around, quietest, shape
-from tests.detectors.series import START, outages, watch
+from detectors.types import Rule
+from tests.detectors.series import START, bins, outages, run, watch
 
 HOUR, DAY, FINE = 3_600, 86_400, 900
 WIDE = [5_400, 7_200, 10_800, 14_400, 21_600, DAY]
@@ -90,6 +92,16 @@ def test_a_bin_lies_where_the_bins_of_its_hour_do() -> None:
     for width, hour, day in ((5_400, 10.5, 11), (9_000, 11, 12 - 0.1 * 3), (9_000, 11.5, 12 + 0.1 * 3)):
         start = START + int(hour * HOUR)
         assert shape(around(slots, start, width, none), start, width).day[0] == pytest.approx(day, abs=1e-6)
+
+
+@pytest.mark.parametrize("width", [900, HOUR, *WIDE[:-1]])
+def test_the_day_of_rest_is_looked_for_whenever_a_week_ends(width: int) -> None:
+    """Saturdays a quarter lower: known when a week ends, though few bins begin in the week's last hour."""
+    at = np.arange(28 * DAY // width) * width
+    noise = 1 + 0.01 * np.random.default_rng(6).standard_normal((len(at), 1))
+    detector = Detector(Rule("gauge", width))
+    run(detector, bins(100 * noise * np.where(at // DAY % 7 == 5, 0.75, 1)[:, None], width))
+    assert detector.stored["rest"].tolist() == [6]
 
 
 @pytest.mark.parametrize("width", [3 * HOUR, 6 * HOUR, DAY])
