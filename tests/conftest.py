@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NoReturn
 
 import hypothesis
 import pytest
 
+from tests.docs.promises import KEEPER, judge, names
 from tests.kafka import SHORT_LIVED, ApacheKafka, KafkaUnavailableError, install
 from tests.shared_kafka import shared_kafka
 
@@ -65,3 +66,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that start processes: they take longest. All tests of a file run in one process."""
     starting = {item.path for item in items if any(item.get_closest_marker(name) for name in STARTING)}
     items.sort(key=lambda item: item.path not in starting)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a check of a promise that is left out, in a run that is to show that all promises are kept."""
+    report = yield
+    is_left_out = report.outcome == "skipped" or hasattr(report, "wasxfail")
+    if is_left_out and KEEPER in names(item.session):
+        judge(report)
+    return report

@@ -18,9 +18,11 @@ import pytest
 
 from streams.broker import topics
 from streams.config.loader import load
+from streams.evaluation.simulate.situations import SCENARIOS
 from tests.docs.blocks import Block, Command, blocks, commands
 from tests.ebbtide import ebbtide, env, wait_for
 from tests.kafka import ApacheKafka, free_ports
+from tests.scenarios.brief import SHUTDOWN
 
 pytestmark = pytest.mark.kafka
 ADDRESS = "127.0.0.1:9092"
@@ -107,17 +109,11 @@ def test_measurements_come_in_each_way(newcomer: Newcomer) -> None:
     wait_for(f"{sent} measurements", lambda: newcomer.received() == sent)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.long] if name == "demo" else [])
-        for name in own()
-        if name not in ("topics", "worker", "replay")
-    ],
-)
+@pytest.mark.parametrize("name", [name for name in own() if name not in ("topics", "worker", "replay")])
 @pytest.mark.usefixtures("worker")
-def test_every_other_command_does_what_it_says(newcomer: Newcomer, name: str) -> None:
-    """It ends well on the newcomer's files, or on the worker that runs."""
+def test_every_other_command_does_what_it_says(newcomer: Newcomer, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends well on the newcomer's files, or on the worker that runs. Three days are enough of a simulation."""
+    monkeypatch.setitem(SCENARIOS, SHUTDOWN.name, SHUTDOWN)
     wait_for("a worker", lambda: newcomer.received() >= 0)
     done = newcomer.run(own()[name].words)
     assert done.returncode == 0, done.stderr.decode()

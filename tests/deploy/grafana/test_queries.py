@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import re
@@ -11,23 +10,22 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import start_http_server
 
-from schemas.times import parse_time
-from streams.cli import main
 from streams.cli.child_process import child
+from streams.evaluation.cases import FEEDS, MEASUREMENTS
+from streams.evaluation.simulate.writer import write
 from tests import prometheus
 from tests.deploy.grafana.boards import Query, queries, variables
 from tests.deploy.grafana.exported import other_programs
 from tests.ebbtide import Cluster, wait_for
 from tests.kafka import ApacheKafka, free_ports
+from tests.scenarios.brief import SHUTDOWN
 
 pytestmark = pytest.mark.kafka
-UNTIL = parse_time("2019-11-17T00:00:00Z")  # the networks of Iran are dark since noon
 NETWORK = "asn/44244"
 STARTING = 503
 CHOSEN = {
@@ -53,15 +51,6 @@ scrape_configs:
 """
 
 
-def situation(folder: Path) -> tuple[Path, Path]:
-    """Return the settings of a simulated shutdown and its measurements up to the middle of it."""
-    assert main.main(["simulate", "iran-2019", "--output", str(folder)]) == 0
-    lines = gzip.decompress((folder / "measurements.jsonl.gz").read_bytes()).splitlines(keepends=True)
-    part = folder / "part.jsonl"
-    part.write_bytes(b"".join(line for line in lines if json.loads(line)["ts"] < UNTIL))
-    return folder / "feeds.toml", part
-
-
 class Prometheus:
     """A running Prometheus."""
 
@@ -85,10 +74,10 @@ class Prometheus:
 def server(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has scraped a worker before, while and after it read, and the metrics of alerts and sources."""
     program, folder = prometheus.program("prometheus"), tmp_path_factory.mktemp("grafana")
-    feeds, part = situation(folder)
+    count = write(SHUTDOWN, 1, folder)
     port, others = free_ports(2)
     with ExitStack() as stack:
-        cluster = Cluster(kafka.address, "grafana", folder, feeds, EBBTIDE_METRICS_WATCH=json.dumps([NETWORK]))
+        cluster = Cluster(kafka.address, "grafana", folder, folder / FEEDS, EBBTIDE_METRICS_WATCH=json.dumps([NETWORK]))
         stack.callback(cluster.close)
         worker = cluster.worker()
         worker.wait_ready()
@@ -102,8 +91,8 @@ def server(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory) -> Iter
         stack.enter_context(child(command, folder, "prometheus"))
         found = Prometheus(port)
         wait_for("a scrape", lambda: found.ask("ebbtide_ready == 1"))
-        done = cluster.run("replay", part)
-        worker.wait_applied({0: len(part.read_bytes().splitlines()) - 1})
+        done = cluster.run("replay", folder / MEASUREMENTS)
+        worker.wait_applied({0: count - 1})
         assert done.returncode == 0
         wait_for("a scrape of the shutdown", lambda: found.ask("sum(ebbtide_open_outages) > 0"))
         # Incidents follow the outages through a topic of their own.
