@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
+from streams.cli.command_parser import CommandParser
 from streams.cli.examples import EXIT_CODES, epilog
 from streams.cli.log_options import add_log_arguments, log_of
 from streams.config.errors import EbbtideError
@@ -45,25 +46,6 @@ COMMANDS: Mapping[str, str] = {
     "completion": "Print a script by which bash, zsh or fish complete commands and options.",
     "settings": "Check the settings, or print the reference of all settings.",
 }
-
-
-class CommandParser(ArgumentParser):
-    """Takes options between positional arguments, where argparse alone reads one that may be left out as left out."""
-
-    _is_mixing = False
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as in argparse
-        """Parse arguments in any order; an unknown argument ends the program with the usage of the command."""
-        if self._is_mixing or self._subparsers is not None:
-            return super().parse_known_args(args, namespace)
-        self._is_mixing = True  # the method below calls this one
-        try:
-            found, unknown = self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._is_mixing = False
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, unknown
 
 
 class Command(Protocol):
@@ -111,11 +93,11 @@ def _fail(text: str, code: int) -> int:
 
 def parser(commands: Collection[str] = COMMANDS.keys()) -> ArgumentParser:
     """Return the parser of the command line; it knows the names of all commands, and the arguments of those given."""
-    whole = ArgumentParser(
+    whole = CommandParser(
         prog="ebbtide", description="Says which networks have gone dark, and since when.", epilog=EXIT_CODES
     )
     whole.add_argument("--version", action="version", version=f"ebbtide {version('ebbtide')}")
-    names = whole.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
+    names = whole.add_subparsers(required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         subparser = names.add_parser(
             name, help=text, description=text, epilog=epilog(name), formatter_class=RawDescriptionHelpFormatter

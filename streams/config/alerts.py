@@ -12,6 +12,7 @@ from schemas.incident import State as IncidentState
 from schemas.measurement import Country
 from schemas.outage import State as OutageState
 from schemas.severity import Severity
+from streams.config.meant import meant
 from streams.config.quiet_hours import span, zone_named
 from streams.config.receivers import AnyReceiver
 from streams.config.types import Duration, Name, Natural, Port, Section
@@ -63,4 +64,5 @@ class AlertsSettings(Section, frozen=True, kw_only=True):
         for route in self.routes:
             for name in route.receivers:
                 if name not in self.receivers:
-                    raise ValueError(f"a route names the receiver `{name}`, which is not there")
+                    hint = meant(name, self.receivers)
+                    raise ValueError(f"a route names the receiver `{name}`, which is not there{hint}")

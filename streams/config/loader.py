@@ -12,6 +12,7 @@ import msgspec
 
 from streams.config.bounded_file import read_bounded
 from streams.config.errors import InputError, SettingsError
+from streams.config.meant import meant
 from streams.config.receivers import RECEIVER_TYPES
 from streams.config.settings import FeedSettings, Settings, from_builtins, inner
 from streams.config.source_types import SOURCE_TYPES
@@ -141,7 +142,7 @@ def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, st
             _put(values, variables[name], _value(name, environ[name]))
             overlaid[".".join(variables[name])] = name
         elif name.startswith(sections):
-            raise SettingsError(f"environment variable {name}: no such setting")
+            raise SettingsError(f"environment variable {name}: no such setting{meant(name, variables)}")
     return overlaid
 
 
@@ -172,11 +173,18 @@ def _explained(message: str, text: str, path: Path | None, overlaid: Mapping[str
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", fault)
     if unknown:
         keys, fault = [*keys, unknown[1]], "no such setting"
+    fault += _hint(fault, keys)
     if ".".join(keys) in overlaid:
         return SettingsError(f"environment variable {overlaid['.'.join(keys)]}: {fault}", keys)
     line = _line_of(text, keys)
     place = f"{path or 'settings'}:{line}" if line else str(path or "settings")
     return SettingsError(f"{place}: {'.'.join(keys) + ': ' if keys else ''}{fault}", keys)
+
+
+def _hint(fault: str, keys: list[str]) -> str:
+    from streams.config.hints import hint  # which a command without a fault does without
+
+    return hint(fault, keys)
 
 
 def _line_of(text: str, keys: list[str]) -> int | None:

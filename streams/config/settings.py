@@ -20,6 +20,7 @@ from streams.config.durations import seconds
 from streams.config.holidays import HolidaysSettings
 from streams.config.kafka import KafkaSettings as KafkaSettings
 from streams.config.limits import FIXED, Limits, LimitsSettings, Memory, limits_of
+from streams.config.meant import meant
 from streams.config.receivers import AnyReceiver
 from streams.config.secret import Secret, one_of
 from streams.config.source_checks import SourceCase, check_source
@@ -253,7 +254,8 @@ class Settings(Section, frozen=True):
     def __post_init__(self) -> None:
         for name, source in self.sources.items():
             if source.feed not in self.feeds:
-                raise ValueError(f"{source.feed!r} is not in [feeds] - at `$.sources.{name}.feed`")
+                hint = meant(source.feed, self.feeds)
+                raise ValueError(f"{source.feed!r} is not in [feeds]{hint} - at `$.sources.{name}.feed`")
             feed = self.feeds[source.feed]
             has_metadata = self.metadata.file is not None
             try:

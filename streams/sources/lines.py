@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.measurement import Measurement
 from streams.config.errors import StateError, UsageError
+from streams.config.meant import meant
 from streams.config.ris_source import RisSource
 from streams.config.route_sources import MrtSource
 from streams.config.settings import Settings
@@ -41,7 +42,7 @@ def source_named(settings: Settings, name: str) -> SourceSettings:
     """Return the settings of a source. Raises UsageError when there is none of that name."""
     if name not in settings.sources:
         there = f"there are {', '.join(settings.sources)}" if settings.sources else "the settings name no sources"
-        raise UsageError(f"no source {name!r}: {there}")
+        raise UsageError(f"no source {name!r}: {there}{meant(name, settings.sources)}")
     return settings.sources[name]
 
 

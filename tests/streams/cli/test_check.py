@@ -81,7 +81,7 @@ def test_check_names_all_faults_at_once(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert [line.removeprefix("ebbtide: ") for line in done.stderr.decode().splitlines()] == [
-        "environment variable EBBTIDE_WEB_PRT: no such setting",
+        "environment variable EBBTIDE_WEB_PRT: no such setting: did you mean `EBBTIDE_WEB_PORT`?",
         "environment variable EBBTIDE_KAFKA_PARTITIONER: Invalid enum value 'murmur3': did you mean `murmur2`?; "
         "valid are any, crc32, fnv1a, murmur2",
         "bad.toml:1: kafkaa: no such setting: did you mean `kafka`?",

@@ -235,3 +235,27 @@ def test_replay_of_a_missing_file(kafka: ApacheKafka, tmp_path: Path) -> None:
     """The file is named."""
     cluster = Cluster(kafka.address, "replay-missing", tmp_path)
     assert_fails(cluster.run("replay", tmp_path / "none"), 1, f"{tmp_path}/none: cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["outges"], "invalid choice: 'outges': did you mean `outages`?"),
+        (["outages", "--contry", "IR"], "unrecognized arguments: --contry IR: did you mean `--country`?"),
+        (["outages", "--contry=IR"], "unrecognized arguments: --contry=IR: did you mean `--country`?"),
+        (["incidents", "nte"], "invalid choice: 'nte': did you mean `note`?"),
+        (["worker", "--log-level", "wrning"], "invalid choice: 'wrning': did you mean `warning`?"),
+        (["--verson"], "unrecognized arguments: --verson: did you mean `--version`?"),
+        (["--settings", "x.toml", "outages"], "--settings: options of a command stand after its name"),
+    ],
+)
+def test_a_misspelt_word_is_answered_by_what_it_may_have_meant(words: list[str], hint: str) -> None:
+    """Commands, what a command does, options and their values; the exit code is that of wrong use."""
+    done = ebbtide(*words)
+    assert done.returncode == 2
+    assert done.stderr.decode().endswith(f"{hint}\n")
+
+
+def test_a_word_that_is_near_nothing_is_answered_by_all_choices() -> None:
+    """A guess would mislead."""
+    assert b"invalid choice: 'xyzzy' (choose from 'demo', 'init'," in ebbtide("xyzzy").stderr

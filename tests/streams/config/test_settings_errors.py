@@ -58,14 +58,19 @@ def without(key: str, **more: str) -> dict[str, str]:
 TABLE = [
     # not TOML, no such section, no section
     Wrong("e.toml:2: is not TOML: Invalid value (at line 2, column 14)", "partitions = 2", "partitions = "),
-    Wrong("e.toml:1: kafca: no such setting", "[kafka]", "[kafca]"),
+    Wrong("e.toml:1: kafca: no such setting: did you mean `kafka`?", "[kafka]", "[kafca]"),
     Wrong("e.toml:1: kafka: Expected `object`, got `int`", "[kafka]\npartitions = 2", "kafka = 3"),
     # a number: bounds, type, name of the key
     Wrong("e.toml:2: kafka.partitions: Expected `int` >= 1", "partitions = 2", "partitions = 0"),
     Wrong("e.toml:2: kafka.partitions: Expected `int`, got `bool`", "partitions = 2", "partitions = true"),
-    Wrong("e.toml:2: kafka.partition: no such setting", "partitions = 2", "partition = 2"),
+    Wrong("e.toml:2: kafka.partition: no such setting: did you mean `partitions`?", "partitions = 2", "partition = 2"),
     # feeds
-    Wrong("e.toml:6: feeds.atlas.kind: Invalid enum value 'presents'", 'kind = "presence"', 'kind = "presents"'),
+    Wrong(
+        "e.toml:6: feeds.atlas.kind: Invalid enum value 'presents': did you mean `presence`?; "
+        "valid are count, distinct, gauge, presence, ratio",
+        'kind = "presence"',
+        'kind = "presents"',
+    ),
     Wrong(
         'e.toml:7: feeds.atlas.bin: expected a duration such as "5m" or "1h30m", got \'5 mins\'',
         'bin = "5m"',
@@ -112,17 +117,33 @@ TABLE = [
         "07-01T00:00:00",
     ),
     Wrong("e.toml:20: calendar.1.starts: Expected `datetime`, got `date`", "2017-07-01T00:00:00Z", "2017-07-01"),
-    Wrong("e.toml:23: calendar.1.facets.access: Invalid enum value 'wifi'", '"mobile"', '"wifi"'),
-    Wrong("e.toml:23: calendar.1.facets.acess: no such setting", "access", "acess"),
+    Wrong(
+        "e.toml:23: calendar.1.facets.access: Invalid enum value 'wifi'; valid are fixed, mobile", '"mobile"', '"wifi"'
+    ),
+    Wrong("e.toml:23: calendar.1.facets.acess: no such setting: did you mean `access`?", "access", "acess"),
     Wrong(
         "e.toml:19: calendar.1: `entities`: 'KZT' is none, such as asn/43754, region/IR-30 or country/KZ",
         "country/KZ",
         "KZT",
     ),
-    Wrong("e.toml:22: calendar.1.entitys: no such setting", 'entities = ["country', 'entitys = ["country'),
+    Wrong(
+        "e.toml:22: calendar.1.entitys: no such setting: did you mean `entities`?",
+        'entities = ["country',
+        'entitys = ["country',
+    ),
     # alerts
-    Wrong("e.toml:26: alerts.receivers.noc.type: Invalid value 'mail'", 'type = "webhook"', 'type = "mail"'),
-    Wrong("e.toml:25: alerts.receivers.noc: Object missing required field `type`", 'type = "webhook"\n', "\n"),
+    Wrong(
+        "e.toml:26: alerts.receivers.noc.type: Invalid value 'mail': did you mean `email`?; "
+        "valid are webhook, slack, pagerduty, alertmanager, email, ntfy, telegram, matrix, mattermost, opsgenie",
+        'type = "webhook"',
+        'type = "mail"',
+    ),
+    Wrong(
+        "e.toml:25: alerts.receivers.noc: Object missing required field `type`: "
+        "one of webhook, slack, pagerduty, alertmanager, email, ntfy, telegram, matrix, mattermost, opsgenie",
+        'type = "webhook"\n',
+        "\n",
+    ),
     Wrong(
         "e.toml:25: alerts.receivers.noc: `url` is an http or https address",
         "https://noc.example/hook",
@@ -133,7 +154,7 @@ TABLE = [
         "https://noc.example",
         "https://me:pw@noc.example",
     ),
-    Wrong("e.toml:28: alerts.receivers.noc.key: no such setting", "keys = [", "key = ["),
+    Wrong("e.toml:28: alerts.receivers.noc.key: no such setting: did you mean `keys`?", "keys = [", "key = ["),
     Wrong(
         "e.toml:25: alerts.receivers.noc: `keys` and `keys_file`: give one of them",
         "keys = [",
@@ -147,14 +168,18 @@ TABLE = [
     Wrong(
         "e.toml:35: alerts.routes.0.receivers: Expected `array` of length >= 1", 'receivers = ["noc"]', "receivers = []"
     ),
-    Wrong("e.toml:40: alerts.routes.1.severities.0: Invalid enum value 'critical'", '["total"]', '["critical"]'),
+    Wrong(
+        "e.toml:40: alerts.routes.1.severities.0: Invalid enum value 'critical'; valid are major, partial, total",
+        '["total"]',
+        '["critical"]',
+    ),
     Wrong(
         'e.toml:38: alerts.routes.1: quiet hours are written as "22:00-07:00" or "sat,sun 00:00-24:00", got "22-07"',
         '["22:00-07:00"]',
         '["22-07"]',
     ),
     Wrong("e.toml:38: alerts.routes.1: no time zone is named `Europe/Olso`", "Europe/Oslo", "Europe/Olso"),
-    Wrong("e.toml:40: alerts.routes.1.severity: no such setting", "severities", "severity"),
+    Wrong("e.toml:40: alerts.routes.1.severity: no such setting: did you mean `severities`?", "severities", "severity"),
     # secrets, which no error shows
     Wrong(
         "e.toml:2: kafka.sasl_password: expected a text that is not empty",
@@ -167,13 +192,27 @@ TABLE = [
         "partitions = 2",
         "sasl_password = hunter2-geheim",
     ),
-    Wrong("e.toml:2: kafka.sasl_pass: no such setting", "partitions = 2", 'sasl_pass = "hunter2-geheim"'),
-    # the environment: the variable is named, not the file
-    Wrong("environment variable EBBTIDE_KAFKA_PARTITION: no such setting", environ={"EBBTIDE_KAFKA_PARTITION": "1"}),
-    Wrong("environment variable EBBTIDE_FEEDS_NONE_BIN: no such setting", environ={"EBBTIDE_FEEDS_NONE_BIN": "1"}),
-    Wrong("environment variable EBBTIDE_FEEDS_ATLAS_BINS: no such setting", environ={"EBBTIDE_FEEDS_ATLAS_BINS": "1"}),
     Wrong(
-        "environment variable EBBTIDE_ALERTS_RECEIVERS_NOC_KEYZ: no such setting",
+        "e.toml:2: kafka.sasl_pass: no such setting: did you mean `sasl_password`?",
+        "partitions = 2",
+        'sasl_pass = "hunter2-geheim"',
+    ),
+    # the environment: the variable is named, not the file
+    Wrong(
+        "environment variable EBBTIDE_KAFKA_PARTITION: no such setting: did you mean `EBBTIDE_KAFKA_PARTITIONS`?",
+        environ={"EBBTIDE_KAFKA_PARTITION": "1"},
+    ),
+    Wrong(
+        "environment variable EBBTIDE_FEEDS_NONE_BIN: no such setting: did you mean `EBBTIDE_FEEDS_A_B_BIN`?",
+        environ={"EBBTIDE_FEEDS_NONE_BIN": "1"},
+    ),
+    Wrong(
+        "environment variable EBBTIDE_FEEDS_ATLAS_BINS: no such setting: did you mean `EBBTIDE_FEEDS_ATLAS_BIN`?",
+        environ={"EBBTIDE_FEEDS_ATLAS_BINS": "1"},
+    ),
+    Wrong(
+        "environment variable EBBTIDE_ALERTS_RECEIVERS_NOC_KEYZ: no such setting: "
+        "did you mean `EBBTIDE_ALERTS_RECEIVERS_NOC_KEYS`?",
         environ={"EBBTIDE_ALERTS_RECEIVERS_NOC_KEYZ": "1"},
     ),
     Wrong(
@@ -184,7 +223,8 @@ TABLE = [
         environ={"EBBTIDE_WORKER_IDLE_AFTER": "soon"},
     ),
     Wrong(
-        "environment variable EBBTIDE_FEEDS_ATLAS_KIND: Invalid enum value 'x'",
+        "environment variable EBBTIDE_FEEDS_ATLAS_KIND: Invalid enum value 'x'; "
+        "valid are count, distinct, gauge, presence, ratio",
         environ={"EBBTIDE_FEEDS_ATLAS_KIND": "x"},
     ),
     # a variable of a section that is no table
@@ -223,7 +263,8 @@ TABLE = [
         environ=without("PROTOCOL", SECURITY_PROTOCOL="SASL_PLAINTEXT", SSL_CAFILE="x"),
     ),
     Wrong(
-        "environment variable EBBTIDE_KAFKA_SASL_MECHANISM: Invalid enum value 'GSSAPI'",
+        "environment variable EBBTIDE_KAFKA_SASL_MECHANISM: Invalid enum value 'GSSAPI'; "
+        "valid are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
         environ=without("MECHANISM", SASL_MECHANISM="GSSAPI"),
     ),
     Wrong(
