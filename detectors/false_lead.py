@@ -1,9 +1,10 @@
-"""Whether the time of a feed is false: far ahead of what the broker receives, and has been for long.
+"""Whether the time of a feed is false: far ahead of receipt, and has been for long.
 
-No measurement moves time past its receipt. So time is far ahead of receipt only after the clock of a broker was ahead,
-or a producer's word was taken for it. What comes then is late until real time has caught up. Time goes back instead
-once receipts have disagreed with it for `TimeRule.max_step`, in five messages at least, and more entities measure in
-step with the receipts than ahead of them: where most are ahead, the broker's clock is what is wrong.
+Receipt is what the broker stamps, else when the worker reads. No measurement moves time past it. So time is far ahead
+of receipt only after the clock of a broker or of a worker was ahead. What comes then is late until real time has caught
+up. Time goes back instead once receipts have disagreed with it for `TimeRule.max_step`, in five messages at least, and
+more entities measure in step with the receipts than ahead of them: where most are ahead, the clock of receipt is what
+is wrong.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_the_wheel_has_the_packages_and_nothing_of_the_tests(wheel: Path) -> Non
         str(path.relative_to(ROOT)) for room in ("schemas", "detectors", "streams") for path in _files(ROOT / room)
     }
     assert files <= set(names)
-    assert "streams/recording/atlas-2016-06-16/measurements.jsonl.gz" in names
+    assert {"streams/recording/atlas-2016-06-16/measurements.jsonl.gz", "streams/recording/atlas.toml"} <= set(names)
 
 
 def _files(room: Path) -> list[Path]:

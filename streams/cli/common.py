@@ -8,6 +8,7 @@ import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from schemas.entities import country_code
@@ -15,12 +16,13 @@ from schemas.rejections import json_line, printable
 from schemas.times import format_time, time_named
 from streams.cli.tables import summary
 from streams.config.errors import UsageError
-from streams.config.loader import load_or_default
+from streams.config.loader import DEFAULT_SETTINGS, default_file, load, load_or_default
 from streams.config.logs import say
 from streams.config.secret import Secret
 from streams.config.settings import Settings, token_of
 
 T = TypeVar("T")
+EXAMPLE = Path("examples/atlas.toml")
 
 
 def add_files(parser: ArgumentParser) -> Action:
@@ -108,8 +110,23 @@ def feed_settings_of(arguments: Namespace) -> Settings:
     """Return the settings, which name at least one feed. Raises UsageError when they name none."""
     settings = settings_of(arguments)
     if not settings.feeds:
-        raise UsageError("the settings name no feeds: give --settings FILE.toml")
+        raise UsageError("the settings name no feeds: give --settings FILE.toml, or `ebbtide init` writes one")
     return settings
+
+
+def first_settings_of(arguments: Namespace, is_trial: bool) -> Settings:
+    """Return the settings; in a trial without a file of settings, those of the shipped example of RIPE Atlas."""
+    if not is_trial or arguments.settings or default_file():
+        return feed_settings_of(arguments)
+    say(f"there is no {DEFAULT_SETTINGS}: the settings are those of the example of RIPE Atlas", logging.INFO, prefix="")
+    return load(shipped(EXAMPLE), os.environ)
+
+
+def shipped(path: Path) -> Path:
+    """Return a file or folder that is shipped: in the installed package, else in the checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "recording" / path.name
+    return installed if installed.exists() else package.parent / path
 
 
 def worker_of(arguments: Namespace) -> tuple[str, Secret | None]:

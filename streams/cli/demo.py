@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from streams.cli.common import shipped
 from streams.cli.demo_run import Demo, run_demo
 from streams.config.errors import UsageError
 from streams.config.loader import DEFAULT_SETTINGS, load
@@ -16,7 +17,7 @@ from streams.evaluation import cases
 from streams.evaluation.simulate.situations import SCENARIOS
 from streams.evaluation.simulate.writer import write
 
-RECORDING = Path("atlas-2016-06-16")
+RECORDING = Path("tests/data/atlas-2016-06-16")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,17 +33,10 @@ def run(arguments: Namespace) -> None:
     if arguments.scenario and (arguments.file or arguments.settings):
         raise UsageError("demo --scenario has its own file and settings: leave out --file and --settings")
     with TemporaryDirectory(prefix="ebbtide-") as scratch:
-        folder = shipped_recording()
+        folder = shipped(RECORDING)
         if arguments.scenario:
             folder = Path(scratch)
             write(SCENARIOS[arguments.scenario], 1, folder)
         file = arguments.settings or (DEFAULT_SETTINGS if arguments.file else folder / cases.FEEDS)
         recording = arguments.file or str(folder / cases.MEASUREMENTS)
         run_demo(Demo(load(file, os.environ), file, recording, arguments.broker, arguments.keep), Console())
-
-
-def shipped_recording() -> Path:
-    """Return the folder of the shipped recording: in the installed package, else in the checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "recording" / RECORDING
-    return installed if installed.exists() else package.parent / "tests" / "data" / RECORDING

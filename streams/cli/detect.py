@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from streams.cli.bad_input import BadInput
-from streams.cli.common import add_files, counter, feed_settings_of, print_summary
+from streams.cli.common import add_files, counter, first_settings_of, print_summary
 from streams.config.line_files import read_chunks
 from streams.config.metadata import Register
 from streams.config.reference_data import reference_data_of
@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print every revision of every outage, or incident, as a JSON object a line; a summary on standard error."""
-    settings = feed_settings_of(arguments)
+    settings = first_settings_of(arguments, arguments.files == ["-"] and arguments.source is None)
     reference = reference_data_of(settings)
     if arguments.metadata:
         reference = replace(reference, register=Register(arguments.metadata))

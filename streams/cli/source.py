@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from streams.cli.common import feed_settings_of, print_lines, print_summary, with_reason
+from streams.cli.common import EXAMPLE, first_settings_of, print_lines, print_summary, with_reason
 from streams.config.errors import UsageError
 from streams.config.settings import Settings
 from streams.sources.lines import source_named, summary_of
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the sources, or read some of them to their end, with a summary on standard error."""
-    settings = feed_settings_of(arguments)
+    settings = first_settings_of(arguments, arguments.dry_run and arguments.names == [EXAMPLE.stem])
     if arguments.list:
         print_lines(described(settings))
         return

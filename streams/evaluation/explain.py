@@ -105,7 +105,7 @@ def holidays_of_answer(settings: Settings, entity: str, incidents: Sequence[Inci
 
 def _feeds(settings: Settings, feed: str | None) -> list[str]:
     if not settings.feeds:
-        raise UsageError("the settings name no feeds: give --settings FILE.toml")
+        raise UsageError("the settings name no feeds: give --settings FILE.toml, or `ebbtide init` writes one")
     if feed is not None and feed not in settings.feeds:
         raise UsageError(f"no feed {feed!r} in the settings; they name {', '.join(settings.feeds)}")
     return [feed] if feed is not None else list(settings.feeds)

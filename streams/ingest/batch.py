@@ -45,7 +45,8 @@ class Batch:
 
     `source`: for each measurement the index of its message in `values` and `offsets`. `columns`: columns of shape (n,).
     `received`: Unix seconds at which each message arrived, shape (m,), or one time for all. `is_proven`: whether these
-    times are the broker's word or our own; a producer's prove nothing.
+    times are the broker's word or our own; a producer's prove nothing. `read_at`: the worker's own time where producers
+    stamp (Unix s), None in a recording.
     """
 
     measurements: Sequence[Measurement]
@@ -55,6 +56,12 @@ class Batch:
     received: Sequence[float] | Floats | float
     columns: Columns
     is_proven: bool = True
+    read_at: float | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a clock that is no producer's says when the messages were there."""
+        return self.is_proven or self.read_at is not None
 
     def origin(self, position: int) -> MeasurementOrigin:
         """Return the origin of the measurement at a position; of an array, only the bytes of its element."""
@@ -71,6 +78,10 @@ class Batch:
         received = np.asarray(self.received, dtype=np.float64)
         whole = isinstance(self.source, range)
         return received[positions] if whole else received[np.asarray(self.source)[positions]]
+
+    def witnessed_at(self, positions: Ints) -> Floats | float | None:
+        """Return when these measurements were there (Unix s), by a clock that is no producer's, if any is."""
+        return self.received_at(positions) if self.is_proven else self.read_at
 
     def offsets_at(self, positions: Ints) -> Ints:
         """Return the offset of the message of each of these measurements."""

@@ -118,7 +118,7 @@ class Admission:
 
     def _admit(self, part: MeasurementSlice, batch: Batch, reached: Floats) -> Advance:
         advance = Advance(part, *self.watermark.admit(part.columns.ts, reached))
-        if batch.is_proven and self.late_runs.concerns(advance.late):
+        if batch.is_live and self.late_runs.concerns(advance.late):
             self.late_runs.note(entities(part), part.columns.ts, advance.late)
         return advance
 

@@ -126,8 +126,8 @@ class Feed:
 
     def process(self, part: MeasurementSlice, batch: Batch) -> Step:
         """Bin measurements in order of arrival, and close the bins that are due."""
-        received = batch.received_at(part.positions)
-        if not (batch.is_proven and self.admission.lead.is_possible(received, self.watermark.newest)):
+        there = batch.witnessed_at(part.positions)
+        if there is None or not self.admission.lead.is_possible(there, self.watermark.newest):
             return self._process(part, batch)
         offsets = batch.offsets_at(part.positions)
         bounds = [0, *(np.flatnonzero(np.diff(offsets)) + 1).tolist(), part.size]
@@ -136,9 +136,10 @@ class Feed:
 
     def _process_message(self, part: MeasurementSlice, batch: Batch) -> Step:
         """Process the measurements of one message whose receipt may disagree with the time; go back if that is due."""
-        newest, received = self.watermark.newest, float(np.min(batch.received_at(part.positions)))
-        lead = self.admission.lead
-        is_false = newest is not None and lead.note(entities(part), part.columns.ts, received, newest)
+        newest, lead, there = self.watermark.newest, self.admission.lead, batch.witnessed_at(part.positions)
+        is_false = False
+        if newest is not None and there is not None:
+            is_false = lead.note(entities(part), part.columns.ts, float(np.min(there)), newest)
         step = self._process(part, batch)
         if is_false:
             step.closed.append(self._go_back(int(part.positions[-1]), step.rejected))

@@ -45,11 +45,12 @@ def process(
     bad_keys: Mapping[int, Reason] | None = None,
     *,
     is_proven: bool = True,
+    read_at: float | None = None,
 ) -> Emitted:
     """Return what came of messages, in order of offsets; dead letters are in that order, too.
 
     `received`: when each message came in (Unix seconds), or one time for all. `bad_keys`: indices of messages with a
-    bad key, and what is wrong with it. `is_proven`: see `Batch`.
+    bad key, and what is wrong with it. `is_proven`, `read_at`: see `Batch`.
     """
     undecoded: list[Rejected] = []
     if bad_keys:
@@ -59,7 +60,8 @@ def process(
         received = received if isinstance(received, float | int) else [received[i] for i in keep]
     messages = read(values, shard.reader)
     undecoded += [_undecoded(letter, offsets) for letter in messages.dead]
-    batch = Batch(messages.measurements, messages.source, values, offsets, received, messages.columns, is_proven)
+    columns = messages.columns
+    batch = Batch(messages.measurements, messages.source, values, offsets, received, columns, is_proven, read_at)
     emitted = shard.apply(batch)
     emitted.dead_letters = sorted(undecoded + emitted.dead_letters, key=lambda letter: letter.origin.offset)
     tally.add(batch, emitted.dead_letters, len(undecoded))

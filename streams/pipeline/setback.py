@@ -43,7 +43,7 @@ class Setback(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"was {self.before - self.to:,.0f} s ahead of what the broker received for {self.after:,.0f} s and went "
+            f"was {self.before - self.to:,.0f} s ahead of receipt for {self.after:,.0f} s and went "
             f"back: bins dropped {self.open_bins:,}, with series {self.series:,}; outages ended {self.outages:,}"
         )
 
@@ -65,6 +65,7 @@ def put_back(feed: Feed) -> tuple[Setback, list[Change], list[Rejected]]:
     mark.newest, mark.front, mark.is_founding = lead.reached, lead.reached, False
     mark.next_close, feed.silent_since, feed.spoke = start, None, set()
     feed.admission.leap_guard.restore([])
+    feed.admission.believed.agreement = None  # what was agreed is the time that was false
     _forget_ahead(feed.index, feed.bins, feed.members, lead, start)
     if feed.cells:
         _forget_ahead(feed.cells.index, feed.cells.bins, feed.cells.members, lead, start)

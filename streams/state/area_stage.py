@@ -12,7 +12,6 @@ from schemas.bin_report import BinReport
 from schemas.measurement import FACETS
 from schemas.outage import Outage
 from schemas.partial import AreaSumPart, decode_partial
-from schemas.rejections import one_line
 from streams.config.area_spec import Combination, combination
 from streams.config.calendar import Calendar
 from streams.config.reference_data import ReferenceData
@@ -32,7 +31,7 @@ from streams.state.row_codec import Packed, pack, unpack
 from streams.state.shard_restore import restore_summed
 from streams.state.shard_rows import summed_rows
 from streams.state.snapshot_store import Loaded
-from streams.state.stage import Stage
+from streams.state.stage import Stage, refusal
 
 
 class Site(NamedTuple):
@@ -76,8 +75,7 @@ class AreaStage(Stage):
             try:
                 self._put(decode_partial(value), value or b"", emitted)
             except (DecodeError, TypeError, ValueError) as error:
-                line = f"partition {self.number}, offset {offset}: not a partial: {one_line(str(error))}"
-                emitted.unreadable.append(line)
+                emitted.unreadable.append(refusal(self.number, offset, "partial", error))
         if self.closed_at is None and any(site.summed.closings for site in self.sites.values()):
             self.closed_at = now
         self.open_outages.note(emitted.outages)

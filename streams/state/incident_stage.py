@@ -6,7 +6,6 @@ from typing import Any
 
 from schemas.bin_report import decode_bin_report
 from schemas.incident import OVER, Incident
-from schemas.rejections import one_line
 from streams.config.reference_data import ReferenceData
 from streams.ingest.record_run import Run
 from streams.pipeline.emitted import Emitted
@@ -14,7 +13,7 @@ from streams.pipeline.incidents.grouping import Grouping, expected_reporters
 from streams.pipeline.incidents.incident_messages import incident_of
 from streams.state import incident_rows
 from streams.state.snapshot_store import Loaded
-from streams.state.stage import Stage
+from streams.state.stage import Stage, refusal
 
 
 class IncidentStage(Stage):
@@ -42,8 +41,7 @@ class IncidentStage(Stage):
                 report = decode_bin_report(value or b"")
                 self.grouping.add(report)
             except ValueError as error:
-                line = f"partition {self.number}, offset {offset}: not a finding: {one_line(str(error))}"
-                emitted.unreadable.append(line)
+                emitted.unreadable.append(refusal(self.number, offset, "finding", error))
             else:  # at once, not after the batch: a late report takes effect where it stands in the topic
                 emitted.incidents += self.grouping.settle() if report.last else []
         emitted.counts.update({("findings_late", feed): count for feed, count in self.grouping.late.items() if count})

@@ -81,7 +81,14 @@ class MeasurementStage(Stage):
             received, refused = fresh.timestamps / 1000.0, bad_keys(fresh.keys)
             is_proven = fresh.timestamp_type == LOG_APPEND_TIME
             emitted = process(
-                self.shard, self.tally, fresh.values, fresh.offsets, received, refused, is_proven=is_proven
+                self.shard,
+                self.tally,
+                fresh.values,
+                fresh.offsets,
+                received,
+                refused,
+                is_proven=is_proven,
+                read_at=None if is_proven else now,
             )
         emitted.activity = self.shard.activity()
         emitted.counts = self.totals() - before

@@ -135,3 +135,9 @@ class Stage(ABC):
     @abstractmethod
     def _restore(self, loaded: Loaded) -> None:
         """Take the state from a snapshot."""
+
+
+def refusal(number: int, offset: int, thing: str, error: Exception) -> str:
+    """Return the line on a message of a partition that is not what the topic is for; its writer may be newer."""
+    newer = ": a newer version wrote it, run that one everywhere" if "unknown field" in str(error) else ""
+    return f"partition {number}, offset {offset}: not a {thing}: {one_line(str(error))}{newer}"

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 from streams.config.loader import load
 from streams.config.network_sources import AtlasSource
@@ -19,12 +20,14 @@ NOWHERE = {
 }
 
 
-def test_the_third_command_says_in_one_line_that_it_needs_the_internet() -> None:
-    """Its settings are shipped and complete; the line is the one that the README shows, but for address and reason."""
+def test_the_third_command_says_in_one_line_that_it_needs_the_internet(tmp_path: Path) -> None:
+    """In an empty folder its settings are those shipped; the line is that of the README, but for address and reason."""
     (text,) = [block.text for block in blocks("sh") if block.page == "README.md" and "source atlas" in block.text]
     command = text[text.index(".venv-demo/bin/ebbtide") :]
     command = command.replace(".venv-demo/bin/ebbtide", f"{shlex.quote(sys.executable)} -m streams.cli")
-    done = subprocess.run(command, shell=True, cwd=ROOT, env=env(NOWHERE), capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=env(NOWHERE), capture_output=True, check=True, timeout=60
+    )
     (shown,) = [block.text for block in blocks("") if block.page == "README.md" and "cannot connect" in block.text]
     (said,) = re.findall(r"^ebbtide: .*", done.stderr.decode(), re.MULTILINE)
     source = load(ROOT / "examples" / "atlas.toml", {}).sources["atlas"]
@@ -32,3 +35,4 @@ def test_the_third_command_says_in_one_line_that_it_needs_the_internet() -> None
     assert shown.startswith(f"ebbtide: {source.stream.partition('?')[0]}: cannot connect: ")
     assert said.startswith("ebbtide: ws://127.0.0.1:9/stream/: cannot connect: ")
     assert done.stdout == b""
+    assert done.stderr.count(b"there is no ebbtide.toml: the settings are those of the example of RIPE Atlas") == 2

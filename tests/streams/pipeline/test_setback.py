@@ -63,14 +63,15 @@ def scene(minutes: int, wrong: Wrong | None = None, dark: range = range(0), kind
     return sent
 
 
-def give(done: Run, sent: Sequence[Sent], size: int = 50) -> list[Emitted]:
-    """Give messages to a shard in batches; return what came of each."""
+def give(done: Run, sent: Sequence[Sent], size: int = 50, is_proven: bool = True) -> list[Emitted]:
+    """Give messages to a shard in batches; return what came of each. Else than proven, a worker reads them at once."""
     found = []
     for at in range(0, len(sent), size):
         part = sent[at : at + size]
         offsets = range(done.offset, done.offset + len(part))
         received = np.array([time for time, _ in part])
-        emitted = process(done.shard, done.tally, [value for _, value in part], offsets, received)
+        values, read_at = [value for _, value in part], None if is_proven else float(received.max())
+        emitted = process(done.shard, done.tally, values, offsets, received, is_proven=is_proven, read_at=read_at)
         done.offset += len(part)
         done.outages += [encode(outage) for outage in emitted.outages]
         found.append(emitted)
@@ -105,6 +106,27 @@ def test_time_goes_back_once_receipts_have_disagreed_for_long(kind: Kind) -> Non
     for outage in map(orjson.loads, done.outages):
         last[outage["outage_id"]] = outage["state"]
     assert set(last.values()) <= {"retracted"}
+
+
+@pytest.mark.parametrize("kind", helpers.KINDS)
+def test_where_producers_stamp_the_clock_of_the_worker_puts_time_back(kind: Kind) -> None:
+    """It was two hours ahead, as those of the producers; ten minutes after it is right, all is binned again.
+
+    A worker that takes over on the way goes on as one that did not stop.
+    """
+    sent = scene(200, AHEAD._replace(networks=NETWORKS), kind=kind)
+    whole, done = Run(Shard(settings(kind))), Run(Shard(settings(kind)))
+    came = give(whole, sent, NETWORKS, is_proven=False)
+    setbacks = [setback for emitted in came for _, setback in emitted.setbacks]
+    assert [setback.after for setback in setbacks] == [pytest.approx(600, abs=60)]
+    feed, counts = whole.shard.feeds[kind], whole.shard.counts[kind]
+    assert feed.watermark.newest == pytest.approx(START + MINUTE * 199 + NETWORKS, abs=WIDTH)
+    assert counts.late <= 11 * NETWORKS
+    assert not whole.outages
+    give(done, sent[: 85 * NETWORKS], NETWORKS, is_proven=False)
+    second = taken_over(done, dump(done.shard))
+    give(second, sent[85 * NETWORKS :], NETWORKS, is_proven=False)
+    assert same(second.shard, whole.shard)
 
 
 def test_an_outage_afterwards_is_found_and_has_an_id_of_its_own() -> None:
@@ -186,30 +208,32 @@ def briefly() -> list[Sent]:
     return [*scene(120), *old, *((r + 7200, v) for r, v in scene(3))]
 
 
+@pytest.mark.parametrize("is_proven", [True, False], ids=["broker stamps", "producers stamp"])
 @pytest.mark.parametrize("healthy", [late_backlog, paused, behind, glitch, briefly], ids=lambda f: f.__name__)
-def test_a_healthy_feed_never_goes_back(healthy: Callable[[], list[Sent]]) -> None:
-    """Late data, a backlog sent at once, and brokers that are behind for a while move no time back."""
-    done, came = ran(healthy())
+def test_a_healthy_feed_never_goes_back(healthy: Callable[[], list[Sent]], is_proven: bool) -> None:
+    """Late data, a backlog sent at once, and brokers, or workers, that are behind for a while move no time back."""
+    done = Run(Shard(settings()))
+    came = give(done, healthy(), is_proven=is_proven)
     assert not any(emitted.setbacks for emitted in came)
     newest = 0.0
     again = Run(Shard(settings()))
     for start in range(0, len(healthy()), 100):
-        give(again, healthy()[start : start + 100])
+        give(again, healthy()[start : start + 100], is_proven=is_proven)
         assert (again.shard.feeds["count"].watermark.newest or 0.0) >= newest
         newest = again.shard.feeds["count"].watermark.newest or 0.0
     assert done.shard.feeds["count"].rewound.times == 0
 
 
-def test_a_stream_of_producers_words_moves_nothing_back() -> None:
+@pytest.mark.parametrize("read_at", [None, START + 7200.0], ids=["recording", "replay"])
+def test_a_stream_of_producers_words_moves_nothing_back(read_at: float | None) -> None:
     """Where producers stamp, times of receipt prove nothing: old ones may be a replay."""
     done = Run(Shard(settings()))
     give(done, scene(60))
     for minute in range(60):
         values = [message("count", START + minute * 10 + asn, asn, value=1) for asn in range(1, 21)]
         at = START + minute * 10.0
-        emitted = process(
-            done.shard, done.tally, values, range(9000 + 20 * minute, 9020 + 20 * minute), at, is_proven=False
-        )
+        offsets = range(9000 + 20 * minute, 9020 + 20 * minute)
+        emitted = process(done.shard, done.tally, values, offsets, at, is_proven=False, read_at=read_at)
         assert not emitted.setbacks
 
 

@@ -132,6 +132,6 @@ def test_the_page_names_feeds_whose_time_went_back_for_a_while() -> None:
         setbacks={"bgp": (4200.0, setback), "old": (4000.0, setback)},
     )
     assert notices(worker_with(0, None, {3: stage})) == [
-        "The time of feed bgp was 7,000 s ahead of what the broker received for 600 s and went back: "
+        "The time of feed bgp was 7,000 s ahead of receipt for 600 s and went back: "
         "bins dropped 1, with series 20; outages ended 3."
     ]

@@ -109,6 +109,16 @@ def test_messages_that_are_none_and_those_of_other_settings() -> None:
     assert (emitted.bin_reports, stage.sites["gauge", "country"].gathering.reported) == ([], {})
 
 
+def test_what_a_newer_version_wrote_is_said_to_be_so() -> None:
+    """An older worker beside it leaves the message out, and says in one line what to do."""
+    number, stage = stage_with(divided.settings(2, ("gauge",)))
+    (good,) = nothing(SOURCE, ["country"], START)
+    newer = msgspec.json.encode({**msgspec.to_builtins(good), "learnt_later": 1})
+    (line,) = stage.process(records([newer]), 0.0).unreadable
+    assert line.startswith(f"partition {number}, offset 0: not a partial: Object contains unknown field")
+    assert line.endswith("a newer version wrote it, run that one everywhere")
+
+
 def test_combinations_start_anew_when_their_bins_change_and_are_dropped_with_their_settings() -> None:
     """What is known of sums of hours says nothing of those of half-hours; rows of what is not asked for go."""
     settings = divided.settings(1, ("gauge",))
