@@ -12,6 +12,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from schemas.incident import OVER, Incident
+from schemas.times import format_time
 from streams.worker.web.formatting import unbroken
 from streams.worker.web.page_models import Item
 from streams.worker.web.sparkline import Size
@@ -55,9 +56,16 @@ def card_svg(item: Item, address: str) -> bytes:
         chart=None if item.chart is None else _standing_alone(item.chart.svg),
         color=COLORS[incident.severity],
         is_over=incident.state in OVER,
+        as_of=as_of(item, incident),
         site=address.partition("://")[2],
         size=CHART,
     ).encode()
+
+
+def as_of(item: Item, incident: Incident) -> str:
+    """Return the time of what a card says: of the newest revision, or of the newest bin while the incident lasts."""
+    newest = "" if item.chart is None or incident.state in OVER else format_time(item.chart.last)
+    return max(incident.updated_at, newest)
 
 
 def card_png(svg: bytes) -> bytes:

@@ -11,11 +11,14 @@ import pytest
 from aiohttp.test_utils import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from schemas.incident import Incident, decode_incident
+from schemas.times import parse_time
 from streams.worker.web import card
 from streams.worker.web.card import HEIGHT, WIDTH, card_png, card_svg, wrapped
-from streams.worker.web.page_models import Item
+from streams.worker.web.formatting import instant
+from streams.worker.web.page_models import Chart, Item
 from tests.schemas.examples import INCIDENT
 from tests.streams.worker.web.server import WorkerServer
 from tests.streams.worker.web.site import application, read, story
@@ -47,6 +50,16 @@ def test_what_is_unknown_is_said_to_be() -> None:
 def test_a_suppressed_incident_says_so() -> None:
     """A card without it would look like an alarm."""
     assert any("suppressed" in text for text in texts(drawn(suppressed_by="calendar:exam")))
+
+
+def test_the_time_of_a_card_is_that_of_its_newest_word() -> None:
+    """An incident that lasts unchanged is of the newest bin that the card draws; one that is over, of its end."""
+    end = parse_time(EXAMPLE.updated_at)
+    chart = Chart(Markup(""), int(end) - 3600, int(end) + 7200, 1.0, "reach")
+    for state, ended_at, time in (("ongoing", None, end + 7200), ("ended", EXAMPLE.updated_at, end)):
+        incident = msgspec.structs.replace(EXAMPLE, state=state, ended_at=ended_at)
+        shown = " ".join(texts(card_svg(Item(incident, chart, 0.0, None), "https://pages.example")))
+        assert f"as of {instant(time)}" in shown
 
 
 @pytest.mark.parametrize("length", [1, 40, 100, 200, 2000])
