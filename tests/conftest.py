@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+import signal
+from collections.abc import Collection, Generator, Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import hypothesis
 import pytest
 
+from tests.docs.blocks import ROOT
 from tests.docs.promises import KEEPER, judge, names
 from tests.kafka import SHORT_LIVED, ApacheKafka, KafkaUnavailableError, install
 from tests.shared_kafka import shared_kafka
@@ -22,7 +25,10 @@ hypothesis.settings.register_profile(
     derandomize=os.environ.get("EBBTIDE_REQUIRE_KAFKA") == "1",
 )
 hypothesis.settings.load_profile("ebbtide")
-STARTING = ("kafka", "embedded", "long")  # markers of tests that start processes
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in a job in the background, and its children could not be ended
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+STARTING = ("kafka", "embedded")  # markers of tests that start processes
+LONGEST = ("tests/scenarios/test_incidents.py", "tests/drill/test_drill.py")  # files that take minutes in one process
 
 
 def do_without_kafka(missing: KafkaUnavailableError) -> NoReturn:
@@ -63,9 +69,18 @@ def own_kafka() -> Iterator[ApacheKafka]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that start processes: they take longest. All tests of a file run in one process."""
-    starting = {item.path for item in items if any(item.get_closest_marker(name) for name in STARTING)}
-    items.sort(key=lambda item: item.path not in starting)
+    """Begin with the files that take longest, then those that start processes: no process works alone at the end.
+
+    All tests of a file run in one process.
+    """
+    long, starting = (_marked(items, names) for names in (("long",), STARTING))
+    longest = {item.path for item in items if item.path.relative_to(ROOT).as_posix() in LONGEST}
+    items.sort(key=lambda item: (item.path not in longest, item.path not in long, item.path not in starting))
+
+
+def _marked(items: list[pytest.Item], names: Collection[str]) -> set[Path]:
+    """Return the files with a test that has one of these markers."""
+    return {item.path for item in items if any(item.get_closest_marker(name) for name in names)}
 
 
 @pytest.hookimpl(wrapper=True)
