@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -26,6 +27,17 @@ def kafka_of(kafka: KafkaSettings, source: KafkaSource) -> KafkaSettings:
     """Return the settings of the cluster that a source reads."""
     servers = source.bootstrap_servers
     return kafka if servers is None else msgspec.structs.replace(kafka, bootstrap_servers=servers)
+
+
+@contextmanager
+def naming_brokers(source: KafkaSource, name: str) -> Iterator[None]:
+    """In `with`: an error of brokers that the source alone names is of its own setting."""
+    try:
+        yield
+    except BrokerError as error:
+        if source.bootstrap_servers is None:
+            raise
+        raise BrokerError(str(error).replace("kafka.bootstrap", f"sources.{name}.bootstrap", 1)) from None
 
 
 def part_of(tp: TopicPartition) -> str:

@@ -27,7 +27,7 @@ from streams.sources.akvorado import SchemaWatch, schema_of, unread
 from streams.sources.backoff import Backoff
 from streams.sources.decoders import ROUTES, decoder_of
 from streams.sources.enrichment import enrichment_of
-from streams.sources.kafka_reader import KafkaReader, kafka_of
+from streams.sources.kafka_reader import KafkaReader, kafka_of, naming_brokers
 from streams.sources.lines import RouteSources, file_chunks, file_input, route_bins_of, source_named, stage_of
 from streams.sources.link import ConnectionLostError, linked
 from streams.sources.metrics import SourceMetrics, SourceRecorder
@@ -255,8 +255,9 @@ class SourceRun:
     ) -> Connected:
         stage = stage_of(self._settings, self.name, decoder, saved)
         kafka = kafka_of(self._settings.kafka, source)
-        partitions = await asyncio.to_thread(topics.partitions_of, kafka, source.topic)
-        consumer = await stack.enter_async_context(consuming(kafka))
+        with naming_brokers(source, self.name):
+            partitions = await asyncio.to_thread(topics.partitions_of, kafka, source.topic)
+            consumer = await stack.enter_async_context(consuming(kafka))
         idle_after = float(self._settings.worker.idle_after)
         reader = KafkaReader(consumer, source, self.name, idle_after, self._ports.now)
         begins = await reader.start(partitions, saved.positions)

@@ -162,3 +162,33 @@ def test_a_row_with_a_cell_too_many_is_rejected(folder: Path) -> None:
     assert b"4 records \xc2\xb7 2 measurements" in done.stderr
     assert b"1 rejected (out-of-range)" in done.stderr
     assert b"1 rejected (wrong-type)" in done.stderr
+
+
+NOWHERE = "127.0.0.1:9"
+AWAY = {
+    "atlas": ("presence", f'stream = "ws://{NOWHERE}"\napi = "http://{NOWHERE}"', f"ws://{NOWHERE}"),
+    "prometheus": (
+        "gauge",
+        f'url = "http://{NOWHERE}"\nquery = "up"\nfields = {{ asn = "asn" }}',
+        f"http://{NOWHERE}/",
+    ),
+    "ioda": ("gauge", f'api = "http://{NOWHERE}"\ndatasource = "bgp"\nentities = ["country/IR"]', f"http://{NOWHERE}/"),
+    "ris": ("gauge", f'stream = "ws://{NOWHERE}"\narchive = "http://{NOWHERE}"', f"http://{NOWHERE}/"),
+    "ooni": ("ratio", f'countries = ["IR"]\naccept_terms = true\nbucket = "http://{NOWHERE}"', f"http://{NOWHERE}"),
+    "goflow2": ("count", f'bootstrap_servers = ["{NOWHERE}"]', f"sources.own.bootstrap_servers {NOWHERE}: no Kafka"),
+    "akvorado": ("count", f'schema = "http://{NOWHERE}/x"', f"http://{NOWHERE}/x: cannot connect: Connection refused"),
+}
+
+
+@pytest.mark.parametrize("kind", AWAY)
+def test_a_service_that_cannot_be_reached_is_one_line_with_its_address(kind: str, tmp_path: Path) -> None:
+    """And why; what stands before it are the terms of use."""
+    feed, settings, address = AWAY[kind]
+    (tmp_path / "ebbtide.toml").write_text(
+        f'[feeds.f]\nsignal="s"\nkind = "{feed}"\nbin = "1h"\n[sources.own]\ntype = "{kind}"\nfeed = "f"\n{settings}\n'
+    )
+    done = ebbtide("source", "own", "--dry-run", cwd=tmp_path)
+    (line,) = [text for text in done.stderr.decode().splitlines() if not text.startswith("source own: ")]
+    assert done.returncode == 1
+    assert line.startswith(f"ebbtide: {address}")
+    assert "refused" in line.lower()
