@@ -29,6 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Print what is right, and each fault with where it is. Raises FaultsError when there is one."""
     path = arguments.settings or DEFAULT_SETTINGS
+    if not path.exists():
+        raise SettingsError(f"{path}: is not there: `ebbtide init` writes a first one")
     faults, settings = faults_of(path, os.environ)
     parts = [
         _metadata,

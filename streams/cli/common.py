@@ -15,7 +15,7 @@ from schemas.entities import country_code
 from schemas.rejections import json_line, printable
 from schemas.times import format_time, time_named
 from streams.cli.tables import summary
-from streams.config.errors import UsageError
+from streams.config.errors import NO_FEEDS, UsageError
 from streams.config.loader import DEFAULT_SETTINGS, default_file, load, load_or_default
 from streams.config.logs import say
 from streams.config.secret import Secret
@@ -110,7 +110,7 @@ def feed_settings_of(arguments: Namespace) -> Settings:
     """Return the settings, which name at least one feed. Raises UsageError when they name none."""
     settings = settings_of(arguments)
     if not settings.feeds:
-        raise UsageError("the settings name no feeds: give --settings FILE.toml, or `ebbtide init` writes one")
+        raise UsageError(NO_FEEDS)
     return settings
 
 

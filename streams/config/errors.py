@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+NO_FEEDS: Final = "the settings name no feeds: give --settings FILE.toml, or `ebbtide init` writes one"
 
 
 class EbbtideError(Exception):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas.incident import Incident
 from schemas.rejections import one_line
-from streams.config.errors import EbbtideError, UsageError
+from streams.config.errors import NO_FEEDS, EbbtideError, UsageError
 from streams.config.holidays import Holiday, holidays_at
 from streams.config.line_files import read_chunks
 from streams.config.reference_data import reference_data_of
@@ -105,7 +105,7 @@ def holidays_of_answer(settings: Settings, entity: str, incidents: Sequence[Inci
 
 def _feeds(settings: Settings, feed: str | None) -> list[str]:
     if not settings.feeds:
-        raise UsageError("the settings name no feeds: give --settings FILE.toml, or `ebbtide init` writes one")
+        raise UsageError(NO_FEEDS)
     if feed is not None and feed not in settings.feeds:
         raise UsageError(f"no feed {feed!r} in the settings; they name {', '.join(settings.feeds)}")
     return [feed] if feed is not None else list(settings.feeds)

@@ -19,7 +19,7 @@ from streams.broker import installation, topics
 from streams.broker.faust_check import check_faust
 from streams.broker.faust_patches import StoppableWorker
 from streams.broker.security import kafka_secrets
-from streams.config.errors import SettingsError, UsageError
+from streams.config.errors import NO_FEEDS, SettingsError, UsageError
 from streams.config.logs import say
 from streams.config.ports import demand_port, free_port
 from streams.config.reference_data import reference_data_of
@@ -75,7 +75,7 @@ def run_worker(settings: Settings, file: Path | None) -> None:
     Raises an EbbtideError when it cannot start.
     """
     if not settings.feeds:
-        raise UsageError("the settings name no feeds: a worker has nothing to watch")
+        raise UsageError(NO_FEEDS)
     check_faust()
     _settle_log(settings)
     raise_file_limit()

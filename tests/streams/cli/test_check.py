@@ -137,7 +137,7 @@ def test_what_a_source_could_not_read_is_a_fault(tmp_path: Path, source: str, fa
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (None, "cannot be read"),
+        (None, "is not there: `ebbtide init` writes a first one"),
         ("", "is empty: `ebbtide init` writes a first one"),
         ("# nothing\n", "is empty"),
         ("x", "is not TOML"),

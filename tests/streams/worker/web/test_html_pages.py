@@ -205,6 +205,8 @@ def test_a_stopped_feed_is_reported_first() -> None:
     assert "What reach measures is not known: it is silent for 0 s." in text
     assert "What atlas measures is not known: it has sent nothing yet." in text
     assert text.index("What reach") < text.rindex("Nothing is dark in 1 of 3 feeds") < text.index("No ongoing incident")
+    assert "No ongoing incident is known. " in text
+    assert "No network or area of the judged feeds is below its expected level. " in text
 
 
 def test_a_feed_in_warm_up_says_from_when_it_is_judged() -> None:
