@@ -62,11 +62,14 @@ class Neighbours:
         than half as many as fall, nobody does: it is a shutdown. Rows without a country may lie anywhere: they tell
         nothing.
         """
-        rows, mean, error = self.groups.rows, *self.seen[0]
+        rows, mean = self.groups.rows, self.seen[0].mean
         counts = self.present & unseen[rows] & self.groups.named[:, None]
-        fell = counts & (mean < allowance[rows] - BEYOND * error)
-        lit = fell & (mean > DARK)
-        dark = fell.sum(axis=1) - lit.sum(axis=1)
+        # In this bin or of late: where bins are short, few are precise enough in each to agree from bin to bin.
+        now, late = (seen.mean < allowance[rows] - BEYOND * seen.error for seen in self.seen)
+        fell = counts & (now | late)
+        lit, gone = fell & (mean > DARK), fell & (mean <= DARK)
+        # An empty bin of a few events is no darkness: it must tell a tenth of the level from none.
+        dark = (gone & (self.seen[0].error ** 2 <= 1 + DARK)).sum(axis=1)
         lines = _crowded(lit.sum(axis=1), counts.sum(axis=1)) | _crowded(lit.sum(), counts.sum())
         lines = lines & (2 * dark <= lit.sum(axis=1))
         return np.asarray((lines & self.groups.named)[self.groups.line])

@@ -89,3 +89,21 @@ def test_a_shutdown_on_a_first_saturday_is_no_rest() -> None:
     values[hours, :4] *= 0.5
     values[hours, 4:10] = 0
     assert {change.row for change in opened(values, COUNTRY)} == set(range(10))
+
+
+def test_counts_of_few_events_that_rest_together_are_no_outage() -> None:
+    """Eight firms of sixty counts of 4 to 60 in five minutes: few bins show that three rest, those of an hour do."""
+    rng, at = np.random.default_rng(8), np.arange(288 * 6) / 288
+    mean = np.geomspace(4, 60, 60)[rng.permutation(60)] * np.ones((len(at), 1))
+    mean[(at >= SATURDAY) & (at < MONDAY), :8] *= np.linspace(0.2, 0.6, 8)
+    seen = bins(rng.poisson(mean).astype(np.float64), 300, start=START + 2 * DAY, group=COUNTRY)
+    assert outages(run(Detector(Rule("count", 300)), seen)) == []
+
+
+def test_a_shutdown_of_few_events_on_a_first_saturday_is_no_rest() -> None:
+    """Fifteen of sixty counts of 12 to 40 in five minutes lose all but a twentieth: all are found."""
+    rng = np.random.default_rng(9)
+    mean = np.linspace(12, 40, 60) * np.ones((288 * 4, 1))
+    mean[288 * SATURDAY + 100 : 288 * SATURDAY + 200, ::4] *= 0.05
+    seen = bins(rng.poisson(mean).astype(np.float64), 300, start=START + 2 * DAY, group=COUNTRY)
+    assert {change.row for change in outages(run(Detector(Rule("count", 300)), seen))} == set(range(0, 60, 4))
