@@ -27,7 +27,8 @@ PART = 2_048  # rows whose whole profiles are in the cache
 HALF = np.float32(0.5)
 CALM = 2  # nats of evidence from which on a bin says nothing about the season
 DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
-LEAK = 4  # parts a day of what waits are learnt even so: a level that has changed for good is followed at last
+# Parts a day of what waits are learnt even so, for each of `RHOS`: a level that has changed for good is followed at last.
+LEAK = (4, 4, 1, 1, 1)  # wander and growth are shallow, a deep run is more like an outage
 DARK = np.float32(0.05)  # share of the level below which a first day shows darkness, and no night
 
 
@@ -39,10 +40,11 @@ def learn(
     value: Singles,
     size: Singles,
     evidence: Singles,
+    rho_index: Singles,
 ) -> None:
     """Learn one bin into the columns of rows that are all normal now; what one with evidence (nats) teaches may wait.
 
-    `value`, `size`: of the bin (rows).
+    `value`, `size`: of the bin (rows). `rho_index`: of the rho that explains the evidence best.
     """
     learnt = c.bins_learnt.astype(np.float32)
     expected = prediction.expected.clip(EMPTY, np.inf)
@@ -64,7 +66,7 @@ def learn(
         # What a first weekend has lacked for hours is its own: no noise, no lower level, no fault of the profile.
         use = (~(prediction.unseen & (c.lean < -HALF * prediction.sigma))).astype(np.float32)
         calm &= ~prediction.unseen
-    committed = _committed(scales, evidence, prediction.young)
+    committed = _committed(scales, evidence, rho_index, prediction.young)
     _spread(kind, scales, c, prediction, value, size, expected, clipped, use, learnt, grown, committed)
     _season(scales, c, prediction, value, np.minimum(kept, np.maximum(value, prediction.lowest_plausible)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
@@ -78,10 +80,14 @@ def learn(
     c.bins_learnt += 1
 
 
-def _committed(scales: TimeScales, evidence: Singles, young: Flags) -> Singles | None:
+def _committed(scales: TimeScales, evidence: Singles, rho_index: Singles, young: Flags) -> Singles | None:
     """Return the share of what waits that level and noise learn now, rows; None where all learn everything."""
-    doubtful = (evidence >= DOUBTFUL) & ~young
-    return np.where(doubtful, np.float32(LEAK / scales.day), np.float32(1)) if doubtful.any() else None
+    rows = np.flatnonzero((evidence >= DOUBTFUL) & ~young)
+    if not rows.size:
+        return None
+    committed = np.ones(len(evidence), np.float32)
+    committed[rows] = np.divide(LEAK, scales.day, dtype=np.float32)[rho_index[rows].astype(np.intp)]
+    return committed
 
 
 def _commit(column: Singles, pending: Singles, step: Singles, share: Singles | None) -> None:

@@ -85,7 +85,7 @@ class LevelModel:
         normal = measured & (c.phases.phase == NORMAL) & (evidence < state.threshold - EARLY)
         if normal.any():
             with untouched(c.levels, np.flatnonzero(~normal)):
-                learn(kind, scales, c.levels, prediction, value, size, evidence)
+                learn(kind, scales, c.levels, prediction, value, size, evidence, rho_index)
         doubted = measured & prediction.young & ready & ~normal
         if doubted.any():
             note_night(c.levels, value, doubted)
