@@ -27,7 +27,7 @@ PART = 2_048  # rows whose whole profiles are in the cache
 HALF = np.float32(0.5)
 CALM = 2  # nats of evidence from which on a bin says nothing about the season
 DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
-# Parts a day of what waits are learnt even so, for each of `RHOS`: a level that has changed for good is followed at last.
+# Parts a day of what waits are learnt even so, for each of `RHOS`: a level that has changed is followed at last.
 LEAK = (4, 4, 1, 1, 1)  # wander and growth are shallow, a deep run is more like an outage
 DARK = np.float32(0.05)  # share of the level below which a first day shows darkness, and no night
 
