@@ -18,17 +18,21 @@ HOUR: Final = 3600.0
 class FastClocks:
     """Of one feed, by entity and member: how far ahead of receipt its last such measurement was (s), and its receipt.
 
-    The one of longest ago is first, and is forgotten first. `received`: newest receipt of the newest measurements.
+    The one of longest ago is first, and is forgotten first. `received`: newest receipt of the newest measurements, by a
+    clock that is no producer's where there is one.
     """
 
     def __init__(self) -> None:
         self.ahead: dict[str, tuple[float, float]] = {}
         self.received: float | None = None
 
-    def note(self, part: MeasurementSlice, received: Floats | float) -> Floats:
-        """Return by how much each measurement is ahead of its receipt (s), and note who is ahead most."""
+    def note(self, part: MeasurementSlice, received: Floats | float, there: Floats | float | None) -> Floats:
+        """Return by how much each measurement is ahead of its receipt (s), and note who is ahead most.
+
+        `there`: the receipt by a clock that is no producer's.
+        """
         lead = part.columns.ts - received
-        self.received = float(np.max(received)) if len(lead) else self.received
+        self.received = float(np.max(received if there is None else there)) if len(lead) else self.received
         if len(lead) and lead.max() > AHEAD:
             most = np.argsort(lead, kind="stable")[-MOST:]
             at = np.broadcast_to(np.asarray(received), lead.shape)

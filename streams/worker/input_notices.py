@@ -63,7 +63,7 @@ def feeds_ahead(shards: Sequence[Shard]) -> list[str]:
             leads[feed], steps[feed] = max(lead, leads.get(feed, 0.0)), state.rules.time.max_step
     return [
         f"The time of feed {feed} is {lead:,.0f} s ahead of what is received, which is late until then: the clock of a "
-        f"broker or worker was ahead, or has gone back. It goes back once the broker's receipts have said so for "
+        f"broker or worker was ahead, or has gone back. It goes back once receipts have said so for "
         f"{steps[feed]:,.0f} s; `ebbtide state reset --feed {feed}` ends that at once."
         for feed, lead in leads.items()
         if lead > AHEAD

@@ -75,3 +75,17 @@ def test_who_was_ahead_long_ago_is_not_named() -> None:
     shard = taken("count", {7: 90.0})
     process(shard, Run(shard).tally, [message("count", START + 4000, 1)], [99], [START + 4000.0])
     assert clocks_ahead([shard]) == []
+
+
+def test_old_stamps_of_producers_put_no_feed_ahead() -> None:
+    """Where producers stamp, what is sent again with its old stamp is read now: the feed's time is not ahead of it."""
+    done = Run(Shard(helpers.settings(("count",), width=300, lateness=60)))
+    for minute in range(80):
+        now = START + 60.0 * minute
+        at = now if minute < 70 else START
+        values = [message("count", at - asn, asn) for asn in range(1, 7)]
+        offsets = range(done.offset, done.offset + 6)
+        process(done.shard, done.tally, values, offsets, [at] * 6, is_proven=False, read_at=now)
+        done.offset += 6
+        assert feeds_ahead([done.shard]) == []
+    assert (done.shard.feeds["count"].watermark.newest or 0.0) > START + 3600
