@@ -16,6 +16,7 @@ from streams.alerts.trial import trial_items
 from streams.cli.common import print_lines, settings_of
 from streams.config.alerts import AlertsSettings
 from streams.config.errors import EbbtideError, UsageError
+from streams.config.meant import meant
 
 
 class UndeliveredError(EbbtideError):
@@ -65,7 +66,8 @@ def run(arguments: Namespace) -> None:
 def test(alerts: AlertsSettings, name: str, now: float) -> None:
     """Send a receiver an incident of a test network, and its end. Raises UndeliveredError when it refuses one."""
     if name not in alerts.receivers:
-        raise UsageError(f"no receiver {name!r}: there are {', '.join(alerts.receivers) or 'none'}")
+        there = ", ".join(alerts.receivers) or "none"
+        raise UsageError(f"no receiver {name!r}: there are {there}{meant(name, alerts.receivers)}")
     send = MessageSender(load_endpoint_of(alerts, name), alerts.link)
     for item in trial_items(name, now):
         outcome = send(Job([item], [], []))

@@ -76,7 +76,8 @@ def _take(done: Run, sent: list[Sent], scene: Scene) -> None:
     values = [message(scene.kind, round(ts, 3), asn, value=20, **_member(scene.kind)) for _, asn, ts in sent]
     received = [at if scene.is_live else at + 10**8 for at, _, _ in sent]
     offsets = range(done.offset, done.offset + len(values))
-    emitted = process(done.shard, done.tally, values, offsets, received, is_proven=scene.is_live and scene.is_stamped)
+    is_proven, read_at = scene.is_live and scene.is_stamped, received[-1] if scene.is_live else None
+    emitted = process(done.shard, done.tally, values, offsets, received, is_proven=is_proven, read_at=read_at)
     done.offset += len(values)
     done.outages += [orjson.dumps(outage.entity) for outage in emitted.outages]
     done.dead += [letter(rejected) for rejected in emitted.dead_letters]
