@@ -28,7 +28,7 @@ QUIET_WEEKEND = np.float32(0.1)  # share of its level that a weekend may leave w
 OWN_REST = 0.75  # of what a holiday may lack, what stays open to a row that has one of its own: measured on law `mixed`
 LASTING = np.float32(0.98)  # what is longer is wander
 Witnesses = Callable[[Singles, Singles], Neighbours | None]
-"""Given deviations from what is expected and their standard deviations (rows), the neighbours; None: too few."""
+"""Given what is expected and its relative standard deviations (rows), the neighbours; None: too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,12 @@ class Prediction:
 
     expected: Singles  # for learning and display
     lowest_plausible: Singles  # for evidence
+    counting: Share  # relative variance of counting
     noise: Singles  # relative variance beyond counting
     precision: Singles  # one over the relative variance of a normal bin
     sigma: Singles  # square root of that variance
     quantum_square: Singles  # square of the relative quantum of a gauge; means nothing for other kinds
+    moved: Singles  # how far a gauge has gone since its last normal bin; means nothing for other kinds
     factor: Singles  # season, 1 on average
     trust: Singles  # in the hour of the day
     hours: Singles  # what the hour of the day adds to 1, before trust
@@ -103,8 +105,10 @@ def predict(
     finer = fine * weeks
     factor = (usual + finer).clip(LEAST, np.inf)
     expected = kind.capped(level * factor)
-    noise, quantum_square = kind.noise(c, expected, value)
-    variance = kind.counting(size, expected) + noise
+    moved = kind.moved(c, value)
+    noise, quantum_square = kind.noise(c, expected, moved)
+    counting = kind.counting(size, expected)
+    variance = counting + noise
     sigma = np.sqrt(variance)
     blur = variance * np.float32(min(1.0, width / 3600))
     # What this weekday adds to the trusted hour moves with the clock as well.
@@ -112,15 +116,15 @@ def predict(
     own = shrunk(weeks.clip(-np.inf, 0), blur)
     rest = np.minimum(own, _holiday(profile, usual, blur)) - finer
     weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
-    base = np.maximum(level, SLIDE * (c.long_level * ~young))
+    base = np.maximum(level, SLIDE * (c.long_level * ~young if young.any() else c.long_level))
     alone = allowed = Allowances(base, factor, clock, rest, weekend, kind.hidden(c, expected, quantum_square))
-    others = witnesses(value / expected.clip(EMPTY, np.inf) - 1, sigma)
+    others = witnesses(expected, sigma)
     if others is not None:
         allowed = _left_open(alone, own - finer, unseen, others)
     low, weekend = allowed.lowest(kind), allowed.weekend
     return Prediction(
-        expected, low, noise, 1 / variance, sigma, quantum_square, factor, trust, hours, weeks, young, unseen, weekend,
-        allowed, alone, feed,
+        expected, low, counting, noise, 1 / variance, sigma, quantum_square, moved, factor, trust, hours, weeks, young,
+        unseen, weekend, allowed, alone, feed,
     )  # fmt: skip
 
 
@@ -130,12 +134,15 @@ def _left_open(alone: Allowances, own: Singles, unseen: Flags | None, others: Ne
     `own`: what this weekday lacked before in the row itself, whatever others do.
     """
     factor, weekend = alone.factor, alone.weekend
-    clock = alone.clock * others.left_open(alone.clock / factor)
-    rest = alone.rest.clip(-np.inf, 0) * others.left_open(alone.rest / factor).clip(OWN_REST, 1)
-    rest = np.minimum(rest, own)
+    usual = others.of(factor)
+    clock, rest = others.left_open(others.of(alone.clock) / usual, others.of(alone.rest) / usual)
+    clock *= alone.clock
+    rest.clip(OWN_REST, 1, out=rest)
+    rest *= alone.rest.clip(-np.inf, 0)
+    np.minimum(rest, own, out=rest)
     if weekend is not None and unseen is not None:
         together = unseen & others.rest_together(unseen, weekend - 1)
-        weekend = 1 - (1 - weekend) * others.left_open(weekend - 1)
+        weekend = 1 - (1 - weekend) * others.left_open(others.of(weekend) - 1)[0]
         weekend = np.where(together, QUIET_WEEKEND, weekend)
     return Allowances(alone.base, factor, clock, rest, weekend, alone.hidden)
 

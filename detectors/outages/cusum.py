@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from detectors.types import Flags, Ints, Share, Singles
 
 from .baseline import QUIET_WEEKEND, Prediction, memory
-from .evidence import RHOS, student
+from .evidence import RHOS, largest, student
 from .feed_spread import freedom, shared_freedom, underrated
 from .level_kinds import LevelKind
-from .series_state import Bins, Chunk, FallColumns
+from .series_state import Bins, Chunk
 from .time_scales import TimeScales
 
 NEARLY_GONE = np.float32(0.1)
@@ -76,32 +76,27 @@ def _full(kind: LevelKind, prediction: Prediction, low: Singles) -> Singles:
 
 def _computed(wanted: Flags) -> Ints | slice:
     """Return the rows to compute: all of them where gathering the wanted ones would cost more."""
-    rows = np.flatnonzero(wanted)
-    return slice(None) if 4 * rows.size > wanted.size else rows
+    many = 4 * np.count_nonzero(wanted) > wanted.size
+    return slice(None) if many else np.flatnonzero(wanted)
 
 
 def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Singles) -> None:
     """Add a step to a sum of some rows, and a bin to its run."""
-    step += sums[rows]
-    sums[rows] = total = step.clip(0, np.inf)
-    length = np.minimum(runs[rows], LONGEST)
-    length += 1
+    total, length = sums[rows], runs[rows]  # views of all rows, else copies
+    total += step
+    total.clip(0, np.inf, out=total)
+    length += length <= LONGEST
     length *= total > 0
-    runs[rows] = length
+    if not isinstance(rows, slice):
+        sums[rows], runs[rows] = total, length
 
 
 def _note_missing(c: Chunk) -> None:
     """Remember how many bins were missing just before a sum left zero."""
     falls, missing = c.falls, c.phases.missing
-    if missing.any():
-        falls.missing_before[:] = np.where(_begin(falls), missing, falls.missing_before)
-    elif falls.missing_before.any():
-        falls.missing_before[_begin(falls)] = 0
-
-
-def _begin(falls: FallColumns) -> Flags:
-    """Return the rows of which a sum has just left zero."""
-    return np.asarray((falls.bins == 1).any(axis=1))
+    rows = np.flatnonzero((missing | falls.missing_before) > 0)
+    begun = rows[(falls.bins.T.take(rows, axis=1) == 1).any(axis=0)]
+    falls.missing_before[begun] = missing[begun]
 
 
 def _weigh(
@@ -119,8 +114,7 @@ def _weigh(
     if not rows.size:
         return evidence, rho_index
     echo, lasting, stays = memory(kind, scales, c.levels, prediction, rows)
-    now, old = c.falls.evidence.T.take(rows, axis=1), olds.take(rows, axis=1)
-    length = c.falls.bins.T.take(rows, axis=1)
+    now, length = c.falls.evidence.T.take(rows, axis=1), c.falls.bins.T.take(rows, axis=1)
     discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
     estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
     if (feed := prediction.feed) is None:
@@ -130,9 +124,14 @@ def _weigh(
         shared = shared_freedom(feed, prediction.precision[rows], degrees)
         discount *= underrated(feed, prediction.precision[rows], degrees, shared)
         degrees += shared
-    full, past = student(now / discount, degrees), student(old / discount, degrees)
-    most = past * (now > old) + np.where(gone[rows], np.float32(np.inf), np.float32(cap))
-    evidence[rows], rho_index[rows] = np.minimum(full, most).max(axis=0), full.argmax(axis=0)
+    full = student(now / discount, degrees)
+    rho_index[rows] = largest(full)
+    # What was there before counts where the bin adds more than it may.
+    index, at = np.nonzero((full > np.float32(cap)) & ~gone[rows])
+    old = olds[index, rows[at]]
+    past = student(old / discount[index, at], degrees[at]) * (now[index, at] > old)
+    full[index, at] = np.minimum(full[index, at], past + np.float32(cap))
+    evidence[rows] = full.max(axis=0)
     return evidence, rho_index
 
 

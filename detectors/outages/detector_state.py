@@ -22,7 +22,7 @@ EARLY = math.log(50)  # a suspicion is announced at fifty times the budget
 
 
 class ScoredBin:
-    """A scored bin: an element per row, in 32 bits.
+    """A scored bin: an element per row, in 32 bits, for a model to fill.
 
     `value`: of a ratio a share. `expected`; `lowest_plausible`: the expectation that evidence is measured against.
     `noise`: relative variance beyond counting. `precision`: one over the relative variance of a normal bin. `evidence`:
@@ -31,7 +31,7 @@ class ScoredBin:
     """
 
     def __init__(self, rows: int) -> None:
-        columns = np.full((6, rows), np.nan, np.float32)
+        columns = np.empty((6, rows), np.float32)
         self.value, self.expected, self.lowest_plausible, self.noise, self.precision, self.evidence = columns
         self.rho_index = np.zeros(rows, np.int8)
         self.measured, self.ready, self.young = np.zeros((3, rows), np.bool_)

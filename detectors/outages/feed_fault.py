@@ -63,15 +63,21 @@ def falls_by_country(
 
     No outlier counts for more than six. `by_chance`: probability that noise alone makes a row fall; None: none.
     """
-    down, codes = falling & scored, group[scored]
-    low = np.where(down, np.clip(short, 0, 6), np.clip(short, -3, 0))[scored]
-    rows = np.bincount(codes)
-    fell = np.bincount(group[down], minlength=len(rows))
+    down, low = np.flatnonzero(falling & scored), short.clip(-3, 0)
+    low[down] = short[down].clip(0, 6)
+    left_out = np.flatnonzero(~scored)
+    low[left_out] = 0
+    sigmas = np.rint(100 * np.bincount(group, weights=low)).astype(np.int64)
+    rows = np.bincount(group) - np.bincount(group[left_out], minlength=len(sigmas))
+    fell = np.bincount(group[down], minlength=len(sigmas))
     if by_chance is not None:
-        fell = _beyond_chance(rows, fell, np.bincount(codes, weights=np.rint(CERTAIN * by_chance[scored])) / CERTAIN)
-    sigmas = np.rint(100 * np.bincount(codes, weights=low)).astype(np.int64)
+        fell = _beyond_chance(rows, fell, np.bincount(group, _parts(by_chance, scored)) / CERTAIN)
     found = np.flatnonzero(rows).tolist()
     return {code: Falls(int(rows[code]), int(fell[code]), int(sigmas[code])) for code in found}
+
+
+def _parts(by_chance: Singles, scored: Flags) -> Singles:
+    return np.where(scored, np.rint(CERTAIN * by_chance), 0)
 
 
 def _beyond_chance(rows: Ints, fell: Ints, by_chance: Floats) -> Ints:

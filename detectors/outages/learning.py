@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import DAY, WEEK, ClosedBin, Flags, Share, Singles
+from detectors.types import DAY, WEEK, ClosedBin, Flags, Ints, Share, Singles
 
 from .baseline import Prediction
 from .evidence import EMPTY
@@ -47,11 +47,12 @@ def learn(
     `value`, `size`: of the bin (rows). `rho_index`: of the rho that explains the evidence best.
     """
     learnt = c.bins_learnt.astype(np.float32)
-    expected = prediction.expected.clip(EMPTY, np.inf)
+    expected, counting = prediction.expected.clip(EMPTY, np.inf), prediction.counting
     if not learnt.all():
         first = learnt == 0
         begin(kind, c, first, value)
         expected = np.where(first, np.maximum(value, EMPTY), expected)
+        counting = kind.counting(size, expected)
     surges, clipped = _clip(kind, scales, c, prediction, value, expected, learnt)
     kept = expected * (1 + clipped)
     # The first day follows more quickly, and moves nothing that lasts.
@@ -66,36 +67,29 @@ def learn(
         # What a first weekend has lacked for hours is its own: no noise, no lower level, no fault of the profile.
         use = (~(prediction.unseen & (c.lean < -HALF * prediction.sigma))).astype(np.float32)
         calm &= ~prediction.unseen
-    committed = _committed(scales, evidence, rho_index, prediction.young)
-    _spread(kind, scales, c, prediction, value, size, expected, clipped, use, learnt, grown, committed)
+    doubtful = np.flatnonzero((evidence >= DOUBTFUL) & ~prediction.young)
+    leak = np.divide(LEAK, scales.day, dtype=np.float32)[rho_index[doubtful].astype(np.intp)]
+    _spread(kind, scales, c, prediction, value, size, expected, counting, clipped, use, learnt, grown, doubtful, leak)
     _season(scales, c, prediction, value, np.minimum(kept, np.maximum(value, prediction.lowest_plausible)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - prediction.factor * c.level
     missed /= prediction.factor.clip(1, np.inf)
     missed *= rise * use
-    _commit(c.level, c.pending_level, missed, committed)
+    _commit(c.level, c.pending_level, missed, doubtful, leak)
     c.long_level += (c.level - c.long_level) * (grown * np.float32(1 / scales.month))
     c.surge_share += np.float32(1 / scales.day) * (surges - c.surge_share)
     c.last_value[:] = value
     c.bins_learnt += 1
 
 
-def _committed(scales: TimeScales, evidence: Singles, rho_index: Singles, young: Flags) -> Singles | None:
-    """Return the share of what waits that level and noise learn now, rows; None where all learn everything."""
-    rows = np.flatnonzero((evidence >= DOUBTFUL) & ~young)
-    if not rows.size:
-        return None
-    committed = np.ones(len(evidence), np.float32)
-    committed[rows] = np.divide(LEAK, scales.day, dtype=np.float32)[rho_index[rows].astype(np.intp)]
-    return committed
-
-
-def _commit(column: Singles, pending: Singles, step: Singles, share: Singles | None) -> None:
-    """Learn a step together with what waits; of a doubtful run a share, so that no outage teaches its own level."""
-    pending += step
-    step = pending if share is None else share * pending
+def _commit(column: Singles, pending: Singles, step: Singles, doubtful: Ints, leak: Singles) -> None:
+    """Learn a step together with what waits; in doubtful rows what leaks, so that no outage teaches its own level."""
+    step += pending
+    pending[:] = 0
+    waits = step[doubtful]
+    step[doubtful] = learnt = leak * waits
+    pending[doubtful] = waits - learnt
     column += step
-    pending -= step
 
 
 def begin(kind: LevelKind, c: LevelColumns, first: Flags, value: Singles) -> None:
@@ -137,11 +131,13 @@ def _spread(
     value: Singles,
     size: Singles,
     expected: Singles,
+    counting: Share,
     clipped: Singles,
     use: Share,
     learnt: Singles,
     grown: Share,
-    committed: Singles | None,
+    doubtful: Ints,
+    leak: Singles,
 ) -> None:
     """Learn the noise of a bin, the roughness from bin to bin, and the wander over half a day."""
     bins: Singles = learnt - np.float32(AFTER * scales.day)
@@ -149,15 +145,17 @@ def _spread(
         bins = np.where(prediction.young, learnt + 8, bins)
     gain: Singles = use * (1 / bins).clip(np.float32(1 / scales.week), np.inf)
     most: Singles = 9 * (prediction.sigma * prediction.sigma)
-    kind.learn_quantum(scales, c, value)
+    kind.learn_quantum(scales, c, prediction.moved)
     gain, most = kind.weighed(gain, most, size, expected)
-    strayed = gain * (np.minimum(clipped * clipped, most) - kind.counting(size, expected) - c.noise)
+    strayed = np.minimum(clipped * clipped, most)
+    strayed -= counting
+    strayed -= c.noise
+    strayed *= gain
     # A bin above what is expected is no part of a fall: it teaches the noise of a doubtful run at once.
-    above = None if committed is None else (committed < 1) & (clipped > 0)
-    if above is not None:
-        c.noise += above * strayed
-        strayed *= ~above
-    _commit(c.noise, c.pending_noise, strayed, committed)
+    above = doubtful[clipped[doubtful] > 0]
+    c.noise[above] += strayed[above]
+    strayed[above] = 0
+    _commit(c.noise, c.pending_noise, strayed, doubtful, leak)
     moved = (value - c.last_value) / expected
     stepped = np.minimum(moved * moved / 2, most) - c.roughness
     stepped[np.flatnonzero(np.isnan(moved))] = 0
@@ -165,10 +163,10 @@ def _spread(
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
     keep = np.float32(1 / scales.short)
     pace = grown * (1 / (learnt + 1)).clip(np.float32(1 / scales.week), np.inf)
-    c.short_wander += pace * (2 * clipped * c.short_lean.clip(0, np.inf) - c.short_wander)
+    twice = 2 * clipped
+    c.short_wander += pace * (twice * c.short_lean.clip(0, np.inf) - c.short_wander)
     c.short_lean += grown * keep * (clipped - c.short_lean)
-    slow = grown * (1 / (learnt + 1)).clip(np.float32(1 / scales.week), np.inf)
-    c.wander += slow * (2 * clipped * c.lean.clip(0, np.inf) - c.wander)
+    c.wander += pace * (twice * c.lean.clip(0, np.inf) - c.wander)
     c.lean += grown * np.float32(1 / scales.half) * (clipped - c.lean)
 
 
@@ -177,7 +175,7 @@ def _season(
 ) -> None:
     """Learn how well the profile predicted this bin, if `calm`, and the bin's part in its hour."""
     share = kept / c.level.clip(EMPTY, np.inf)
-    usual = prediction.trust * prediction.hours
+    usual, doubted = prediction.trust * prediction.hours, np.flatnonzero(~calm)
     keep = np.float32(1 - 0.5 / scales.week)
     for products, squares, part, rest in (
         (c.hour_products, c.hour_squares, prediction.hours, share - prediction.factor + usual),
@@ -185,8 +183,10 @@ def _season(
     ):
         products *= keep
         squares *= keep
-        by = part * calm
-        products += by * rest
+        by = part.copy()
+        by[doubted] = 0
+        rest *= by
+        products += rest
         by *= by
         squares += by
     share *= c.profile_mean

@@ -66,7 +66,10 @@ class LevelKind(Protocol):
     def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
         """Return the log-likelihood ratio (nats) of a fall to `rho` of the level `low`."""
 
-    def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
+    def moved(self, c: LevelColumns, value: Singles) -> Singles:
+        """Return how far each level has gone since its last normal bin, of a gauge."""
+
+    def noise(self, c: LevelColumns, expected: Singles, moved: Singles) -> tuple[Singles, Singles]:
         """Return the relative variance beyond counting, and the square of the relative quantum (of a gauge)."""
 
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
@@ -78,7 +81,7 @@ class LevelKind(Protocol):
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return the relative deviation above which a bin is a surge, given three sigma."""
 
-    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, moved: Singles) -> None:
         """Learn the smallest step of a series."""
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
@@ -118,10 +121,15 @@ class Gauge:
         """Return the log-likelihood ratio of a normal location."""
         return gaussian(value / low, 1 / noise, rho)
 
-    def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
+    def moved(self, c: LevelColumns, value: Singles) -> Singles:
+        """Return how far each level has gone; infinite where it has not moved."""
+        moved: Singles = np.abs(value - c.last_value)
+        moved[np.flatnonzero(~(moved > 0))] = np.inf
+        return moved
+
+    def noise(self, c: LevelColumns, expected: Singles, moved: Singles) -> tuple[Singles, Singles]:
         """Return the noise, at least that of rounding to the quantum, and the square of the relative quantum."""
         level = np.abs(expected).clip(EMPTY, np.inf)
-        moved = step(c, value)
         quantum = np.minimum(c.quantum, moved)
         new = np.flatnonzero(c.quantum > np.abs(c.level))
         quantum[new] = np.where(np.isinf(moved[new]), 0, np.minimum(quantum[new], np.float32(0.1) * level[new]))
@@ -143,12 +151,11 @@ class Gauge:
         """Return three sigma."""
         return sigma
 
-    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, moved: Singles) -> None:
         """Learn the smallest step, and let it go within months in which the level steps.
 
         A step above half the level may be that of a spike or a dip: it counts when it came `OFTEN` enough.
         """
-        moved = step(c, value)
         rows = np.flatnonzero(moved > COARSE * np.abs(c.level))
         coarse = _coarser(c.quantum[rows], moved[rows])
         c.quantum *= np.float32(1 + 0.25 / scales.week)
@@ -182,11 +189,19 @@ class Count(Gauge):
         """Return the log-likelihood ratio of a negative binomial, no more than a normal law allows of the noise."""
         counted = negative_binomial(value, low, noise, rho)
         noisy = noise * low
-        over = counted - gaussian(value / low, low / (1 + noisy), rho)
-        counted -= noisy / (1 + noisy) * over.clip(0, np.inf)
+        whole = 1 + noisy
+        over = counted - gaussian(value / low, low / whole, rho)
+        over.clip(0, np.inf, out=over)
+        noisy /= whole
+        over *= noisy
+        counted -= over
         return counted
 
-    def noise(self, c: LevelColumns, expected: Singles, value: Singles) -> tuple[Singles, Singles]:
+    def moved(self, c: LevelColumns, value: Singles) -> Singles:
+        """Return the values: that of counts is not asked for."""
+        return value
+
+    def noise(self, c: LevelColumns, expected: Singles, moved: Singles) -> tuple[Singles, Singles]:
         """Return the noise, larger in a quiet hour: its events come in clusters as large as usual, but fewer."""
         return (c.noise * (c.level / expected.clip(EMPTY, np.inf)).clip(1, np.inf)).clip(QUIET, np.inf), expected
 
@@ -202,7 +217,7 @@ class Count(Gauge):
         """Return three sigma and one event."""
         return sigma + 1 / expected
 
-    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles) -> None:
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, moved: Singles) -> None:
         """Learn nothing: events are whole."""
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
@@ -262,13 +277,6 @@ class Ratio(Count):
     def counted(self, level: Singles) -> Share:
         """Return 0: it depends on the trials, which differ from bin to bin."""
         return np.float32(0)
-
-
-def step(c: LevelColumns, value: Singles) -> Singles:
-    """Return how far each level has gone since its last normal bin; infinite where it has not moved."""
-    moved: Singles = np.abs(value - c.last_value)
-    moved[np.flatnonzero(~(moved > 0))] = np.inf
-    return moved
 
 
 def _coarser(quantum: Singles, moved: Singles) -> Singles:

@@ -22,12 +22,13 @@ from .neighbours import Deviations, Neighbours
 from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
 from .recovery import CourseStep
 from .season import SLOTS, slot_of
-from .series_state import CourseColumns, untouched
+from .series_state import Bins, CourseColumns, untouched
 
 CHUNK = 32_768
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
 WEEKDAYS = 7  # slots of the first hour of the day
 FIRST = 0.75  # of a drop, what the bin in which it begins may show
+FALLEN, FALLEN_YOUNG = 0.1, 0.8  # of the lowest plausible, what a row that falls with others lacks, on its first day
 LOW = 1.0  # standard deviations below the lowest plausible, from which a row falls with others
 LOGISTIC = 1.702  # slope with which a logistic law comes within 0.01 of a normal one (Haley 1952)
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
@@ -56,17 +57,21 @@ class LevelModel:
         kind, scales, c = self.kind, state.scales, state.store.chunk(part)
         size = seen.size[part].astype(np.float32)
         measured = seen.present[part] & seen.alive[part] & (size > 0)
-        value = kind.value(np.where(measured, seen.value[part], 0).astype(np.float32), size)
+        value = seen.value[part].astype(np.float32)
+        value[np.flatnonzero(~measured)] = 0
+        value = kind.value(value, size)
         group, width = seen.group[part], state.rule.width
         groups, days = state.store.groups(part, group), LocalDays.of(seen, part, width)
         near, warm = state.store.near(part, seen.start, width, days), c.levels.bins_learnt >= scales.warm
         profiled, free = measured & warm & (c.levels.profile_mean > 0), c.phases.phase < FOLLOWED
 
-        def witnesses(deviation: Singles, sigma: Singles) -> Neighbours | None:
+        def witnesses(expected: Singles, sigma: Singles) -> Neighbours | None:
             if groups is None:
                 return None
-            late = Deviations(c.levels.short_lean, sigma * np.float32((2 * scales.short - 1) ** -0.5))
-            return Neighbours(groups, profiled, free, c.falls, Deviations(deviation, sigma), late)
+            rows = groups.rows
+            now = Deviations(value[rows] / expected[rows].clip(EMPTY, np.inf) - 1, sigma[rows])
+            late = Deviations(c.levels.short_lean[rows], now.error * np.float32((2 * scales.short - 1) ** -0.5))
+            return Neighbours(groups, profiled, free, c.falls, now, late)
 
         feed = FeedSpread.of(state.scalars)
         unseen = unseen_weekend(near.fresh, days)
@@ -81,7 +86,7 @@ class LevelModel:
         _put(scored, part, value, prediction, evidence)
         slow_openings.count(c.slow, value, prediction.factor, measured & free, seen.alive[part])
         scored.rho_index[part], scored.measured[part], scored.ready[part] = rho_index, measured, ready
-        c.phases.missing[:] = np.where(measured, 0, np.minimum(c.phases.missing, 65_000) + seen.alive[part])
+        _count_missing(c.phases.missing, np.flatnonzero(~measured), seen.alive[part])
         normal = measured & (c.phases.phase == NORMAL) & (evidence < state.threshold - EARLY)
         if normal.any():
             with untouched(c.levels, np.flatnonzero(~normal)):
@@ -204,15 +209,24 @@ def _falling(scored: ScoredBin) -> tuple[Flags, Singles]:
     """Return the rows that fall as those of a feed at fault do, and by how many standard deviations each lies low."""
     short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
     sigmas = short * np.sqrt(scored.precision)
-    return (short >= np.where(scored.young, 0.8, 0.1)) & (sigmas >= LOW), sigmas
+    deep = short >= FALLEN
+    deep &= ~scored.young | (short >= FALLEN_YOUNG)
+    return deep & (sigmas >= LOW), sigmas
 
 
 def _by_chance(scored: ScoredBin) -> Singles:
     """Return how probable it is that noise alone makes a row fall so."""
     steadiness = np.sqrt(scored.precision)
-    least = np.maximum(np.where(scored.young, 0.8, 0.1), LOW / np.maximum(steadiness, EMPTY))
+    least = np.maximum(np.where(scored.young, FALLEN_YOUNG, FALLEN), LOW / np.maximum(steadiness, EMPTY))
     ratio = np.maximum(scored.lowest_plausible, EMPTY) * (1 - least) / np.maximum(scored.expected, EMPTY)
     return np.asarray(1 / (1 + np.exp(LOGISTIC * np.clip((1 - ratio) * steadiness, 0, 30))), np.float32)
+
+
+def _count_missing(missing: Bins, rows: Ints, alive: Flags) -> None:
+    """Count the bins of late without a measurement; `rows` have none in this bin."""
+    count = np.minimum(missing[rows], 65_000) + alive[rows]
+    missing[:] = 0
+    missing[rows] = count
 
 
 def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction, evidence: Singles) -> None:

@@ -5,7 +5,7 @@ Derived in docs/detection.md#local-days-local_dayspy. Arrays hold an element per
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -57,21 +57,26 @@ class LocalDays:
 
     def are_single(self) -> Flags:
         """Return which rows are in one local day for certain."""
-        first, last = self.ahead()
-        return np.asarray(first == last)
+        first, last = self._countries().ahead()
+        return np.asarray((first == last)[self.group])
 
     def may_be_weekend(self) -> Flags:
         """Return which rows may be in a day of their weekend."""
-        may, (first, last) = np.zeros(len(self.group), np.bool_), self.ahead()
+        countries = self._countries()
+        may, (first, last) = np.zeros(len(countries.group), np.bool_), countries.ahead()
         for ahead in AHEAD:
             day = (weekday_of(self.at) + ahead) % 7
-            weekend = self.group >= FRIDAYS if day == FRIDAY else day >= SATURDAY
+            weekend = countries.group >= FRIDAYS if day == FRIDAY else day >= SATURDAY
             may |= (first <= ahead) & (ahead <= last) & weekend
-        return may
+        return np.asarray(may[self.group])
 
     def is_sunday(self) -> Flags:
         """Return which rows are in their Sunday."""
-        return np.asarray(weekday_of(self.at + self.middle()) == SUNDAY)
+        return np.asarray((weekday_of(self.at + self._countries().middle()) == SUNDAY)[self.group])
+
+    def _countries(self) -> LocalDays:
+        """Return the local days of all codes up to the largest, of which there are fewer than rows."""
+        return replace(self, group=np.arange(int(self.group.max(initial=0)) + 1))
 
     def of_utc(self, weekdays: Days) -> list[Days]:
         """Return on which weekdays of UTC these local ones may be: 1 to 7, 0 where there is none (rows).

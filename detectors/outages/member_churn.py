@@ -29,14 +29,21 @@ def learn(c: MemberColumns, phases: PhaseColumns, seen: ClosedBin, width: int) -
     """Learn the members expected up, at once upward and over a day downward, and how often they come and go."""
     alive = seen.alive & seen.present
     calm = alive & (phases.phase == 0)
-    top = np.maximum(np.maximum(c.usual_up, before(seen)), seen.value)
-    fade = max(width / DAY, 1e-6)
-    level = np.where(calm, np.maximum(top + fade * (seen.value - top), seen.value), top)
-    c.usual_up[:] = np.where(alive, level, c.usual_up)
-    moved = (seen.lost + seen.back) / (seen.size + FEW)
-    pace = min(width / HOURS, 1 / LENGTH)
-    c.turnover += (pace * (moved - c.turnover)).astype(np.float32) * alive
-    c.named[:] = np.where(alive, seen.size, c.named)
+    top = np.maximum(c.usual_up, before(seen))
+    np.maximum(top, seen.value, out=top)
+    fade, stays = max(width / DAY, 1e-6), np.flatnonzero(~calm)
+    level = seen.value - top
+    level *= fade
+    level += top
+    np.maximum(level, seen.value, out=level)
+    level[stays] = top[stays]
+    np.copyto(c.usual_up, level, where=alive, casting="same_kind")
+    moved = seen.lost + seen.back
+    moved /= seen.size + FEW
+    moved -= c.turnover
+    moved *= min(width / HOURS, 1 / LENGTH)
+    np.add(c.turnover, moved.astype(np.float32), out=c.turnover, where=alive)
+    np.copyto(c.named, seen.size, where=alive, casting="same_kind")
     c.bins_learnt += alive
 
 

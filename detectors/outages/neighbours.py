@@ -5,7 +5,7 @@ Derived in docs/detection.md#neighbours-neighbourspy-groupspy. `Singles` hold an
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ DARK = -0.9  # deviation below which a row is dark, whatever day it is
 BEYOND = 1.0  # standard deviations beyond its allowance from which on a row has fallen, whatever moves the others
 
 
+Number = TypeVar("Number", bound=np.generic)
+
+
 class Deviations(NamedTuple):
     """How far rows lie from what is expected, relative to it, and the standard error of that."""
 
@@ -36,24 +39,29 @@ class Neighbours:
     def __init__(
         self, groups: Groups, seen: Flags, free: Flags, falls: FallColumns, bin_: Deviations, late: Deviations
     ) -> None:
-        """`seen`: rows with a value and a profile; `free`: no outage is followed."""
-        rows, witness = groups.rows, seen & free
-        self.groups = groups
-        self.present = groups.sampled & seen[rows]
-        self.witness = groups.sampled & witness[rows] & (falls.evidence[rows].max(axis=2) < SUSPECTED)
-        self.seen = [Deviations(deviations.mean[rows], deviations.error[rows]) for deviations in (bin_, late)]
+        """`seen`: rows with a value and a profile; `free`: no outage is followed. Deviations are those `of` rows."""
+        self.groups, self.now, self.late = groups, bin_, late
+        self.present = groups.sampled & self.of(seen)
+        witness = self.present & self.of(free)
+        self.witness = witness & (falls.evidence[groups.rows].max(axis=2) < SUSPECTED)
 
-    def left_open(self, allowance: Singles) -> Singles:
-        """Return the share of an allowance (rows, 0 or less, relative to what is expected) that the group leaves open.
+    def of(self, column: NDArray[Number]) -> NDArray[Number]:
+        """Return a column (rows) of the rows that are looked at (groups × sample)."""
+        return column[self.groups.rows]
 
-        It is the upper fence of what the witnesses show of theirs in this bin, or where too few are precise enough, of
-        late; 1 where these are too few as well.
+    def left_open(self, *allowances: Singles) -> list[Singles]:
+        """Return the share of each allowance that the group leaves open (rows).
+
+        Allowances are 0 or less, relative to what is expected, and those `of` rows. It is the upper fence of what the
+        witnesses show of theirs in this bin, or where too few are precise enough, of late; 1 where these are too few as
+        well.
         """
-        allowed = np.minimum(allowance[self.groups.rows], -1e-6)
-        now, late = (
-            _fence(self.witness, self.groups.least, seen.mean / allowed, seen.error / -allowed) for seen in self.seen
-        )
-        return np.where(np.isnan(now), np.where(np.isnan(late), np.float32(1), late), now)[self.groups.line]
+        allowed = np.minimum(np.stack(allowances), -1e-6)
+        shown = np.stack([self.now.mean / allowed, self.late.mean / allowed])
+        error = np.stack([self.now.error / -allowed, self.late.error / -allowed])
+        now, late = _fence(self.witness, self.groups.least, shown, error)
+        fence = np.where(np.isnan(now), np.where(np.isnan(late), np.float32(1), late), now)
+        return [each[self.groups.line] for each in fence]
 
     def rest_together(self, unseen: Flags, allowance: Singles) -> Flags:
         """Return the rows in whose country, or in all of whose countries, some fall together beyond an allowance.
@@ -62,14 +70,13 @@ class Neighbours:
         than half as many as fall, nobody does: it is a shutdown. Rows without a country may lie anywhere: they tell
         nothing.
         """
-        rows, mean = self.groups.rows, self.seen[0].mean
-        counts = self.present & unseen[rows] & self.groups.named[:, None]
+        counts, mean = self.present & self.of(unseen) & self.groups.named[:, None], self.now.mean
         # In this bin or of late: where bins are short, few are precise enough in each to agree from bin to bin.
-        now, late = (seen.mean < allowance[rows] - BEYOND * seen.error for seen in self.seen)
+        now, late = (each.mean < self.of(allowance) - BEYOND * each.error for each in (self.now, self.late))
         fell = counts & (now | late)
         lit, gone = fell & (mean > DARK), fell & (mean <= DARK)
         # An empty bin of a few events is no darkness: it must tell a tenth of the level from none.
-        dark = (gone & (self.seen[0].error ** 2 <= 1 + DARK)).sum(axis=1)
+        dark = (gone & (self.now.error**2 <= 1 + DARK)).sum(axis=1)
         lines = _crowded(lit.sum(axis=1), counts.sum(axis=1)) | _crowded(lit.sum(), counts.sum())
         lines = lines & (2 * dark <= lit.sum(axis=1))
         return np.asarray((lines & self.groups.named)[self.groups.line])
@@ -83,13 +90,14 @@ def _crowded(fell: NDArray[np.int64], rows: NDArray[np.int64]) -> Flags:
 def _fence(witness: Flags, least: NDArray[np.int64], shown: Singles, error: Singles) -> Singles:
     """Return the upper fence of each line, between 0 and 1; NaN where too few witnesses are precise enough.
 
-    `least`: witnesses that a line needs; `shown`: the share of its allowance that each shows, `error` of it.
+    `least`: witnesses that a line needs; `shown`: the share of its allowance that each shows, `error` of it. A line is
+    the last axis of these.
     """
     counts = witness & (error <= 1) & (shown <= 1 + BEYOND * error)
-    count = counts.sum(axis=1)
-    ordered = np.sort(np.where(counts, shown, np.nan), axis=1)
-    line, last = np.arange(len(shown)), np.maximum(count - 1, 0)
-    lower, upper = (ordered[line, (last * share).astype(np.intp)] for share in (0.25, 0.75))
+    count = counts.sum(axis=-1)
+    ordered, last = np.sort(np.where(counts, shown, np.nan), axis=-1), np.maximum(count - 1, 0)[..., None]
+    quartiles = np.concatenate([(last * share).astype(np.intp) for share in (0.25, 0.75)], axis=-1)
+    lower, upper = np.moveaxis(np.take_along_axis(ordered, quartiles, axis=-1), -1, 0)
     fence = upper + (FENCE + 1 / np.sqrt(np.maximum(count, 1))) * (upper - lower)
     open_: Singles = np.where(count >= least, np.clip(fence, 0, 1), np.nan).astype(np.float32)
     return open_

@@ -8,7 +8,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints
 
 from . import feed_fault, member_churn, member_explanations, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
-from .evidence import EMPTY, RHOS
+from .evidence import EMPTY, RHOS, largest
 from .member_losses import FEWEST, MemberBin
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
@@ -25,7 +25,7 @@ def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: Scor
     falls, nats = store.falls, np.zeros(store.rows)
     fallen = np.flatnonzero(member_losses.any_evidence(falls.evidence))
     sums = member_losses.taken(falls.evidence, fallen)
-    nats[fallen], scored.rho_index[fallen] = member_losses.strongest(sums), sums.argmax(axis=1)
+    nats[fallen], scored.rho_index[fallen] = member_losses.strongest(sums), largest(sums.T)
     rows, group = members_away.worth(store.members, returns, width)
     stronger = (group >= nats[rows]) & (group > 0)
     rows, group = rows[stronger], group[stronger]

@@ -23,8 +23,8 @@ SLOTS = 168
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of those with a bin must be known
 WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
 NEXT = np.float32(0.95)  # and its Sunday as this share of its Saturday
-WEEKDAYS = np.arange(1, 8, dtype=np.uint8)[:, None]
 SIGN = np.uint16(0x8000)
+UNKNOWN = np.uint16(0xFFFF)  # bits that are larger than all that are known
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
 NORMAL = np.float32(2.0**-14)  # the least 16-bit number with all its digits
 Slots = NDArray[np.float16]
@@ -169,10 +169,15 @@ def _fill(part: Singles, rows: Ints, other: Singles) -> None:
 
 def _resting(bits: Bits, rest: Days, days: LocalDays | None) -> Bits:
     """The hour of the day of rest, or of the quietest weekday; what is not known is larger than all that is."""
-    others = (rest > 0) & np.ones((7, 1), np.bool_)
-    for weekday in [rest] if days is None else days.of_utc(rest):
-        others &= weekday != WEEKDAYS
-    lowest: Bits = (bits | np.negative(others.astype(np.uint16))).min(axis=0)
+    lowest, rests = np.full(bits.shape[1], UNKNOWN), rest > 0
+    possible = [rest] if days is None else days.of_utc(rest)
+    for weekday, hour in enumerate(bits, 1):
+        others = rests.copy()
+        for day in possible:
+            others &= day != weekday
+        shut = others.astype(np.uint16)
+        shut *= UNKNOWN
+        np.minimum(lowest, hour | shut, out=lowest)
     return lowest
 
 

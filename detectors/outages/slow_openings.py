@@ -22,11 +22,10 @@ BASELINE = "weeks and neighbours"
 
 def count(c: SlowColumns, value: Singles, factor: Singles, measured: Flags, alive: Flags) -> None:
     """Add a bin to the day of each row, of some rows. `factor`: the season, 1 on average."""
-    c.day_value += value * measured
-    here = factor * measured
-    c.day_factor += here
-    if not measured.all():
-        c.day_missing += factor * alive - here
+    missing = np.flatnonzero(alive & ~measured)
+    np.add(c.day_value, value, out=c.day_value, where=measured)
+    np.add(c.day_factor, factor, out=c.day_factor, where=measured)
+    c.day_missing[missing] += factor[missing]
 
 
 def rescale(c: SlowColumns, rows: Ints, factor: Singles) -> None:
