@@ -15,7 +15,6 @@ from detectors.types import Flags, Ints, Share, Singles
 from .evidence import EMPTY
 from .feed_spread import ECHO, FeedSpread, plausible_memory
 from .level_kinds import STEADY, LevelKind, shrunk
-from .local_days import LocalDays
 from .neighbours import Neighbours
 from .season import Around, ProfileShape, shape
 from .series_state import LevelColumns
@@ -86,16 +85,15 @@ def predict(
     at: int,
     value: Singles,
     size: Singles,
-    unseen: Flags | None,
     witnesses: Witnesses,
     feed: FeedSpread | None,
 ) -> Prediction:
     """Return level times season of the bin of `width` seconds that starts at `at`, with how far it may stray.
 
-    `value`, `size`: of the bin (rows). `near`: the profile. `unseen`: rows on a day of the weekend that they have not
-    seen. `witnesses`: which rows tell what others may be. `feed`: how its rows stray.
+    `value`, `size`: of the bin (rows). `near`: the profile. `witnesses`: which rows tell what others may be. `feed`:
+    how its rows stray.
     """
-    profile, level = shape(near, at, width), c.level
+    profile, level, unseen = shape(near, at, width), c.level, near.unseen
     young = c.profile_mean <= 0
     hours = profile.day - 1
     trust = unit(c.hour_products / c.hour_squares.clip(EMPTY, np.inf))
@@ -145,15 +143,6 @@ def _left_open(alone: Allowances, own: Singles, unseen: Flags | None, others: Ne
         weekend = 1 - (1 - weekend) * others.left_open(others.of(weekend) - 1)[0]
         weekend = np.where(together, QUIET_WEEKEND, weekend)
     return Allowances(alone.base, factor, clock, rest, weekend, alone.hidden)
-
-
-def unseen_weekend(fresh: Flags, days: LocalDays) -> Flags | None:
-    """Return which rows have not seen this day of the weekend; None where all have, or it is not one for any.
-
-    `fresh`: rows that have not seen this hour of this weekday.
-    """
-    unseen = fresh & days.may_be_weekend() if fresh.any() else fresh
-    return unseen if unseen.any() else None
 
 
 def unit(share: Singles) -> Singles:

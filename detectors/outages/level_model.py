@@ -9,7 +9,7 @@ import numpy as np
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from . import changed_profile, feed_fault, first_weekend, recovery, slow_openings
-from .baseline import Prediction, predict, unseen_weekend
+from .baseline import Prediction, predict
 from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
@@ -74,8 +74,7 @@ class LevelModel:
             return Neighbours(groups, profiled, free, c.falls, now, late)
 
         feed = FeedSpread.of(state.scalars)
-        unseen = unseen_weekend(near.fresh, days)
-        prediction = predict(kind, width, c.levels, near, seen.start, value, size, unseen, witnesses, feed)
+        prediction = predict(kind, width, c.levels, near, seen.start, value, size, witnesses, feed)
         ready = warm & (prediction.lowest_plausible > kind.least)
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:

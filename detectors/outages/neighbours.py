@@ -57,9 +57,10 @@ class Neighbours:
         well.
         """
         allowed = np.minimum(np.stack(allowances), -1e-6)
-        shown = np.stack([self.now.mean / allowed, self.late.mean / allowed])
-        error = np.stack([self.now.error / -allowed, self.late.error / -allowed])
-        now, late = _fence(self.witness, self.groups.least, shown, error)
+        seen = self.now, self.late
+        now, late = (
+            _fence(self.witness, self.groups.least, each.mean / allowed, each.error / -allowed) for each in seen
+        )
         fence = np.where(np.isnan(now), np.where(np.isnan(late), np.float32(1), late), now)
         return [each[self.groups.line] for each in fence]
 
@@ -95,9 +96,9 @@ def _fence(witness: Flags, least: NDArray[np.int64], shown: Singles, error: Sing
     """
     counts = witness & (error <= 1) & (shown <= 1 + BEYOND * error)
     count = counts.sum(axis=-1)
-    ordered, last = np.sort(np.where(counts, shown, np.nan), axis=-1), np.maximum(count - 1, 0)[..., None]
-    quartiles = np.concatenate([(last * share).astype(np.intp) for share in (0.25, 0.75)], axis=-1)
-    lower, upper = np.moveaxis(np.take_along_axis(ordered, quartiles, axis=-1), -1, 0)
+    ordered = np.sort(np.where(counts, shown, np.nan), axis=-1)
+    first = np.arange(count.size).reshape(count.shape) * ordered.shape[-1]  # of each line, where all lie in one
+    lower, upper = (ordered.take(first + (np.maximum(count - 1, 0) * share).astype(np.intp)) for share in (0.25, 0.75))
     fence = upper + (FENCE + 1 / np.sqrt(np.maximum(count, 1))) * (upper - lower)
     open_: Singles = np.where(count >= least, np.clip(fence, 0, 1), np.nan).astype(np.float32)
     return open_

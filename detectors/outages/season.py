@@ -45,7 +45,8 @@ class Around:
     taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
     of the three hours; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit;
     `weekend`: to what share of its level a first day of the weekend may fall; `rests`: `quiet` is of one day, and not
-    the lowest of several, which is so by chance too.
+    the lowest of several, which is so by chance too; `unseen`: rows that have not seen this day of the weekend, None
+    where there are none.
     """
 
     before: Singles
@@ -58,6 +59,7 @@ class Around:
     ahead: Singles
     weekend: Singles | np.float32
     rests: Flags
+    unseen: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,15 @@ def _ahead_of_middle(at: int, width: int) -> float:
     # The bins of a slot begin at every multiple of this within the hour.
     every = min(math.gcd(width, DAY), HOUR)
     return (at % HOUR - (HOUR - every) / 2) / width if every < HOUR else 0.0
+
+
+def unseen_weekend(fresh: Flags, days: LocalDays) -> Flags | None:
+    """Return which rows have not seen this day of the weekend; None where all have, or it is not one for any.
+
+    `fresh`: rows that have not seen this hour of this weekday.
+    """
+    unseen = fresh & days.may_be_weekend() if fresh.any() else fresh
+    return unseen if unseen.any() else None
 
 
 def widen(bits: Bits) -> Singles:
