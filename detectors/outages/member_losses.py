@@ -26,8 +26,8 @@ WITNESSES = 50  # members abroad that tell a country's outage from a fault of th
 SIZES = np.array([1.5, 2.5, 3.5])  # classes of large networks: the powers of ten of their middles
 SITE = 0.3  # members lost along with one, of a large network, before any is seen (two days of RIPE Atlas: 0.1 to 0.9)
 SPREAD = 4.0  # weight of the beta law of the share that a fall takes around each 1 - rho: nearly flat over [0, 1]
-LEAST = 1 - float(RHOS[0])  # share of the members whose loss in one bin is an outage's, at least
-FAINTEST = 0.05  # nats below which evidence is gone
+LEAST = 1 - float(RHOS[0])  # share of the members whose loss within SPELL is an outage's, at least
+FAINTEST = 0.05  # nats below which evidence is gone, and members below which their loss is
 BLOCK = 1024  # rows that caches hold with all that is computed from them
 SHAKEN = 0.3  # share of the feed's members above whose losses this bin's tie counts more than the usual one
 
@@ -114,14 +114,18 @@ def evidence(lost: Floats, stayed: Floats, normal: NormalLosses) -> Floats:
     fallen = np.concatenate((FALL_LOST[:, None] + lost, FALL_STAYED[:, None] + stayed, SPREAD + members[None]))
     gammas = log_gamma(np.concatenate((before_after, fallen)))
     null, parts = gammas[3:6].sum(axis=0) - gammas[:3].sum(axis=0), gammas[6:11] + gammas[11:16]
-    parts -= FALL_SCALE[:, None] + (gammas[16] + null + shallow(lost, members))
+    parts -= FALL_SCALE[:, None] + (gammas[16] + null)
     return np.asarray(parts.T)
 
 
-def shallow(lost: Floats, members: Floats) -> Floats:
-    """Return the nats by which so few losses speak against a fall that takes the least share, or 0 (rows)."""
-    short = np.maximum(LEAST - lost / np.maximum(members, 1), 0)
-    return np.asarray(members * short * short / (2 * LEAST * (1 - LEAST)))
+def shallow(recent: Floats, members: Floats, tie: Floats) -> Floats:
+    """Return the nats by which so few losses of late speak against a fall that takes the least share, or 0 (rows).
+
+    Members that are tied weigh as fewer independent ones, in a fall as in a normal bin: past 1 / `tie`, more members
+    make neither likelier.
+    """
+    short = np.maximum(LEAST - recent / np.maximum(members, 1), 0)
+    return np.asarray(members / (1 + tie * np.maximum(members - 1, 0)) * short * short / (2 * LEAST * (1 - LEAST)))
 
 
 def hidden(named: Floats, fresh: float, chance: Floats, fallen: Floats) -> Floats:
@@ -234,20 +238,36 @@ def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -
     sums, runs, gained = store.falls.evidence, store.falls.bins, np.zeros(len(closed.before))
     free = closed.measured & (store.phases.phase < 2)
     touched = free & any_evidence(sums)
-    there = np.flatnonzero(touched)
+    there, fade = np.flatnonzero(touched), np.float32(math.exp(-width / SPELL))
+    _fade_losses(store.members, closed, fade)
     if there.size:
-        left = relaxed(taken(sums, there), there, store.members, closed) * np.float32(math.exp(-width / SPELL))
+        left = relaxed(taken(sums, there), there, store.members, closed) * fade
         left[left < FAINTEST] = 0
         sums.T[:, there] = left.T
     rows = closed.losing[free[closed.losing]]
     if rows.size:
-        found = weigh(store.members, rows, closed, churn)
+        normal = usual(store.members, rows, closed, churn)
+        _add_losses(store.members, rows, closed, normal)
+        found = weigh(store.members, rows, closed, churn, normal)
         sums.T[:, rows], gained[rows] = np.maximum(taken(sums, rows) + found, 0).T, np.maximum(strongest(found), 0)
     touched[rows] = True
     changed = np.flatnonzero(touched)
     bins = np.minimum(taken(runs, changed), 65_000) + 1
     runs.T[:, changed] = (bins * (taken(sums, changed) > 0)).T
     return gained
+
+
+def _fade_losses(c: MemberColumns, closed: MemberBin, fade: np.float32) -> None:
+    """Let the losses of late fade as evidence does, and without the part that members bring back with them."""
+    c.recent_losses *= fade * (c.recent_losses > FAINTEST)
+    rows = np.flatnonzero((closed.seen.back > 0) & (c.recent_losses > 0))
+    c.recent_losses[rows] *= _left(rows, c, closed)
+
+
+def _add_losses(c: MemberColumns, rows: Ints, closed: MemberBin, normal: NormalLosses) -> None:
+    """Add what these rows lost in this bin beyond the usual to their losses of late."""
+    beyond = closed.seen.lost[rows] - normal.chance * closed.before[rows]
+    c.recent_losses[rows] += np.maximum(beyond, 0).astype(np.float32)
 
 
 def taken(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
@@ -277,7 +297,8 @@ def weigh(
     """Return the evidence of this bin's losses in these rows (rows × RHOS, nats), against `normal` or what is usual."""
     seen, normal = closed.seen, normal or usual(c, rows, closed, churn)
     named = np.maximum(seen.size[rows], c.named[rows])
-    columns = seen.lost[rows], closed.before[rows], named, normal.chance, normal.tie
+    recent = c.recent_losses[rows].astype(np.float64)
+    columns = seen.lost[rows], recent, closed.before[rows], named, normal.chance, normal.tie
     return np.concatenate([_weighed(churn.fresh, *(column[part] for column in columns)) for part in blocks(len(rows))])
 
 
@@ -286,19 +307,27 @@ def blocks(rows: int) -> Iterator[slice]:
     return (slice(begin, begin + BLOCK) for begin in range(0, max(rows, 1), BLOCK))
 
 
-def _weighed(fresh: float, lost: Floats, up: Floats, named: Floats, chance: Floats, tie: Floats) -> Floats:
+def _weighed(
+    fresh: float, lost: Floats, recent: Floats, up: Floats, named: Floats, chance: Floats, tie: Floats
+) -> Floats:
     normal = NormalLosses(chance, tie)
     lost = np.maximum(lost, normal.chance * up)  # fewer losses than are usual are as good as the usual ones
-    stayed = np.maximum(up - lost, 0)
+    recent, stayed = np.maximum(lost, recent + normal.chance * up), np.maximum(up - lost, 0)
     weight = (1 / normal.tie - 1)[:, None]
     members = (lost + stayed)[:, None]
     after = (normal.chance[:, None] * weight + lost[:, None]) / (weight + members)
     fallen = (FALL_LOST + lost[:, None]) / (SPREAD + members)
-    return evidence(lost, stayed, normal) + hidden(named, fresh, after[:, 0], fallen)
+    against = shallow(recent, lost + stayed, normal.tie)[:, None]
+    return evidence(lost, stayed, normal) - against + hidden(named, fresh, after[:, 0], fallen)
 
 
 def relaxed(nats: Singles, rows: Ints, c: MemberColumns, closed: MemberBin) -> Singles:
     """Return the evidence of some rows (rows × RHOS) without the part that members bring back with them."""
+    return nats * _left(rows, c, closed)[:, None]
+
+
+def _left(rows: Ints, c: MemberColumns, closed: MemberBin) -> Singles:
+    """Return the share of the members missing from these rows that have not come back in this bin."""
     back = closed.seen.back[rows]
     missing = np.maximum(c.usual_up[rows] - closed.before[rows], back)
-    return nats * (1 - back / np.maximum(missing, 1))[:, None].astype(np.float32)
+    return np.asarray(1 - back / np.maximum(missing, 1), np.float32)

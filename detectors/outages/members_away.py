@@ -109,7 +109,7 @@ def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedRet
     feed = _return(c, there, closed, phase[there] == 0, feed, width)
     losing = closed.losing[~followed[closed.losing]]
     summed = np.maximum(strongest(taken(store.falls.evidence, losing)), 0)
-    begin = _begins(c, losing, gained[losing], summed, phase[losing] == 0, width)
+    begin = _begins(c, losing, gained[losing], summed, phase[losing] == 0, feed, width)
     over = np.zeros(len(c.away), np.bool_)
     over[losing[begin]] = True
     there = there[c.away[there] > 0]
@@ -203,10 +203,16 @@ def _still_away(c: MemberColumns, rows: Ints, hazard: Floats | float, doubt: flo
     return np.asarray(np.clip((rate / (rate + hazard)) ** shape, 1e-4, 1 - 1e-4))
 
 
-def _begins(c: MemberColumns, rows: Ints, gained: Floats, summed: Floats, calm: Flags, width: int) -> Flags:
-    """Return which of the rows that lose members begin a new group; others join the one there or are passed over."""
+def _begins(
+    c: MemberColumns, rows: Ints, gained: Floats, summed: Floats, calm: Flags, feed: FeedReturns, width: int
+) -> Flags:
+    """Return which of the rows that lose members begin a new group; others join the one there or are passed over.
+
+    What all losses of late are worth must exceed what the group is, for as long as it is away.
+    """
     older, notable = c.group_age[rows] * float(width) > SPELL, c.group_evidence[rows] >= NOTABLE
-    larger = (summed > c.group_evidence[rows]) | (calm & ~notable)
+    larger, tried = calm & ~notable, np.flatnonzero(older & (summed > c.group_evidence[rows]))
+    larger[tried] |= summed[tried] > _worth(c, rows[tried], feed.tie, feed.hazard(width))
     return np.asarray((c.away[rows] <= 0) | (~notable & (gained >= NOTABLE)) | (larger & older))
 
 

@@ -130,6 +130,7 @@ class MemberColumns:
     joint_losses: Annotated[Singles, Column("fit", "members", "losses that came together with others", 2)]
     late_turnover: Annotated[Singles, Column("fit", "1 a bin", "turnover as of half an hour ago", 3)]
     pending_joint: Annotated[Singles, Column("norm", "members", "joint losses of a fall on trial, not yet learnt")]
+    recent_losses: Annotated[Singles, Column("echo", "members", "lost beyond the usual of late, as evidence fades", 0)]
     away: Annotated[Singles, Column("rough", "members", "members lost together that are still away")]
     lost_together: Annotated[Singles, Column("lean", "members", "members lost together, with those back by now")]
     group_evidence: Annotated[Singles, Column("above", "nats", "evidence of their loss")]

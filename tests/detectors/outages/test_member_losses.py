@@ -18,6 +18,7 @@ from detectors.outages.member_losses import (
     hidden,
     log_gamma,
     others,
+    shallow,
     usual,
     weigh,
 )
@@ -67,11 +68,10 @@ def test_the_gamma_function_is_the_standard_librarys() -> None:
 )
 def test_the_evidence_compares_two_beta_binomials(lost: int, stayed: int, chance: float, tie: float) -> None:
     """Against the ratio of the chances of this very set of losses, with the beta function of the standard library."""
-    weight, share = 1 / tie - 1, lost / (lost + stayed)
+    weight = 1 / tie - 1
     null = _log_beta_binomial(lost, stayed, chance * weight, (1 - chance) * weight)
-    short = (lost + stayed) * max(0.05 - share, 0) ** 2 / (2 * 0.05 * 0.95)
     rhos = (0.95, 0.85, 0.6, 0.3, 0.02)
-    wanted = [_log_beta_binomial(lost, stayed, 4 * (1 - rho), 4 * rho) - null - short for rho in rhos]
+    wanted = [_log_beta_binomial(lost, stayed, 4 * (1 - rho), 4 * rho) - null for rho in rhos]
     normal = NormalLosses(np.array([chance]), np.array([tie]))
     found = evidence(np.array([float(lost)]), np.array([float(stayed)]), normal)
     assert found[0] == pytest.approx(wanted, rel=1e-5)
@@ -88,6 +88,18 @@ def test_a_larger_share_lost_is_never_weaker_evidence(members: int, tie: float) 
     lost = np.unique(np.linspace(members * 0.02, members, 200).round())
     normal = NormalLosses(np.full(len(lost), 0.01), np.full(len(lost), tie))
     assert (np.diff(evidence(lost, members - lost, normal).max(axis=1)) >= 0).all()
+
+
+def test_few_losses_speak_against_a_fall_as_in_a_normal_law_of_that_mean() -> None:
+    """Of 1,000 members each for itself, or tied; from a twentieth on nothing, and of more tied members no more."""
+    lost, members = np.array([20.0, 20.0, 50.0, 400.0]), np.array([1e3, 1e3, 1e3, 1e3])
+    tie = np.array([0.0, 0.01, 0.0, 0.0])
+    variance = 0.05 * 0.95 * (1 / 1e3 + tie * (1 - 1 / 1e3))
+    assert shallow(lost, members, tie) == pytest.approx(
+        np.maximum(0.05 - lost / 1e3, 0) ** 2 / (2 * variance), rel=1e-5, abs=1e-9
+    )
+    size = np.array([1e4, 1e6])
+    assert np.diff(shallow(0.02 * size, size, np.full(2, 1e-3))) < 1
 
 
 def _log_beta(a: float, b: float) -> float:

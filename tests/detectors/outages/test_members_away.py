@@ -10,7 +10,7 @@ import pytest
 
 from detectors.outages.detector import Detector
 from detectors.outages.members_away import BUCKETS, FeedReturns
-from detectors.types import Change, ClosedBin, Rule
+from detectors.types import Change, ClosedBin, Floats, Rule
 from tests.detectors.series import START, outages
 
 WIDTH = 300
@@ -20,7 +20,9 @@ SHARES = (0.08, 0.12, 0.2, 0.27, 0.35, 0.5, 0.7, 0.85, 1.0)
 class Feed:
     """Networks whose members are lost and come back with given chances a bin; `lose` takes more of the first."""
 
-    def __init__(self, sizes: Sequence[int], lost: float, back: float, seed: int = 3, width: int = WIDTH) -> None:
+    def __init__(
+        self, sizes: Sequence[int], lost: float | Floats, back: float, seed: int = 3, width: int = WIDTH
+    ) -> None:
         self.size, self.up = np.array(sizes, float), np.array(sizes, float)
         self.lost, self.back, self.kept = lost, back, 0.0
         self.rng, self.at = np.random.default_rng(seed), START
