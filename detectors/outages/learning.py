@@ -280,8 +280,7 @@ def _graduate(
     measured = profile >= 0
     count = measured.sum(axis=1, dtype=np.uint8).astype(np.float32)
     total = np.where(measured, profile, 0).sum(axis=1)
-    mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
-    hourly = np.where(count > 0, total / np.maximum(count, 1), mean).T
+    hourly = _interpolated((total / np.maximum(count, 1)).T, (count > 0).T)
     usual = np.sort(hourly, axis=1)[:, 17]
     top = 1.5 * np.maximum(usual, EMPTY)
     slots[rows] = np.minimum(slots[rows], top[:, None])
@@ -303,6 +302,21 @@ def _graduate(
     c.hour_squares[rows] = 0.5 * scales.day * vary
     c.hour_products[rows] = trust * c.hour_squares[rows]
     c.weekday_products[rows] = c.weekday_squares[rows] = 0
+
+
+def _interpolated(hourly: Singles, known: Flags) -> Singles:
+    """Return the hours of a day (rows × hours), those not known on the line between the known ones around them.
+
+    The day goes round. The first profile lacks its last hour: in its place the mean of the day would look like noise.
+    """
+    hours = hourly.shape[1]
+    at, there = np.arange(3 * hours), np.tile(known, 3)
+    before = np.maximum.accumulate(np.where(there, at, 0), axis=1)[:, hours : 2 * hours]
+    after = np.minimum.accumulate(np.where(there, at, at[-1])[:, ::-1], axis=1)[:, ::-1][:, hours : 2 * hours]
+    way = (at[hours : 2 * hours] - before) / np.maximum(after - before, 1)
+    low, high = (np.take_along_axis(hourly, side % hours, axis=1) for side in (before, after))
+    line: Singles = (low + way * (high - low)).astype(np.float32)
+    return line
 
 
 def _hours(width: int) -> list[int]:

@@ -37,6 +37,12 @@ def test_plain_falls_are_reached(kind: str) -> None:
     assert cell.counts and cell.reached and cell.early == 0
 
 
+def test_a_season_of_one_day_is_no_noise() -> None:
+    """A first day of ± 30 % shows noise of 5 % nearly as it is: a third lost on the next is found in two bins."""
+    (cell,) = measure(Law("gauge", 300, 0.05, 0.3), 1, 3, 12, 1, depths=(0.35,))
+    assert cell.counts and cell.reached and cell.early == 0
+
+
 def test_the_table_counts_young_and_older_series_apart(capsys: pytest.CaptureFixture[str]) -> None:
     """Every cell is counted once; one that the oracle does not find is left out."""
     main(["--kinds", "ratio", "--widths", "3600", "--days", "1", "9", "--series", "5", "--jobs", "1"])
