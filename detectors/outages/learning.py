@@ -304,13 +304,13 @@ def _graduate(
     c.weekday_products[rows] = c.weekday_squares[rows] = 0
 
 
-def _interpolated(hourly: Singles, known: Flags) -> Singles:
-    """Return the hours of a day (rows × hours), those not known on the line between the known ones around them.
+def _interpolated(hourly: Singles, seen: Flags) -> Singles:
+    """Return the hours of a day (rows × hours), those not seen on the line between the seen ones around them.
 
     The day goes round. The first profile lacks its last hour: in its place the mean of the day would look like noise.
     """
     hours = hourly.shape[1]
-    at, there = np.arange(3 * hours), np.tile(known, 3)
+    at, there = np.arange(3 * hours), np.tile(seen, 3)
     before = np.maximum.accumulate(np.where(there, at, 0), axis=1)[:, hours : 2 * hours]
     after = np.minimum.accumulate(np.where(there, at, at[-1])[:, ::-1], axis=1)[:, ::-1][:, hours : 2 * hours]
     way = (at[hours : 2 * hours] - before) / np.maximum(after - before, 1)
