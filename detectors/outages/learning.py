@@ -145,7 +145,7 @@ def _spread(
         bins = np.where(prediction.young, learnt + 8, bins)
     gain: Singles = use * (1 / bins).clip(np.float32(1 / scales.week), np.inf)
     most: Singles = 9 * (prediction.sigma * prediction.sigma)
-    kind.learn_quantum(scales, c, prediction.moved)
+    kind.learn_quantum(scales, c, value, prediction.moved)
     gain, most = kind.weighed(gain, most, size, expected)
     strayed = np.minimum(clipped * clipped, most)
     strayed -= counting

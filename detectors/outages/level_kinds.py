@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from detectors.types import Share, Singles
+from detectors.types import Flags, Share, Singles
 
 from .evidence import (
     EMPTY,
@@ -29,8 +29,10 @@ from .time_scales import TimeScales
 STEADY = np.float32(0.003**2)  # relative variance of the steadiest gauge
 QUIET = np.float32(3e-4)  # and of the steadiest count or ratio
 COARSE = np.float32(0.3)  # share of the level above which a step may be a spike, a dip or an outage, and no quantum
-OFTEN = np.float32(8)  # 2 ** 3: the step up and down of one spike, and again, before it counts
-HALF = np.float32(0.5)
+FINE = np.float32(0.1)  # share of the level, the largest quantum while none was seen
+MULTIPLE = np.float32(0.02)  # of a step, how near a value on its scale lies to a multiple of it
+LATELY = np.float32(8)  # times the step, below which the quantum says that a return came lately, within three weeks
+ONCE = np.float32(4)  # times the step, what the first return leaves of the quantum: above the level, so still unknown
 DITHER = np.float32(20)  # 2 π²: noise of the standard deviation s hides a bias of rounding by exp(−2 π² s² / q²)
 FAINT = 0.004  # square of a correlation of neighbouring counts that counts as none, but for narrow bins
 EVEN = np.float32(1)  # no share of trials above what is expected speaks for a fall
@@ -81,8 +83,8 @@ class LevelKind(Protocol):
     def surge(self, sigma: Singles, expected: Singles) -> Singles:
         """Return the relative deviation above which a bin is a surge, given three sigma."""
 
-    def learn_quantum(self, scales: TimeScales, c: LevelColumns, moved: Singles) -> None:
-        """Learn the smallest step of a series."""
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles, moved: Singles) -> None:
+        """Learn the smallest step of a series, given how far it has moved to a value."""
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
         """Return how much a bin teaches of its spread, and the largest square that counts."""
@@ -132,7 +134,8 @@ class Gauge:
         level = np.abs(expected).clip(EMPTY, np.inf)
         quantum = np.minimum(c.quantum, moved)
         new = np.flatnonzero(c.quantum > np.abs(c.level))
-        quantum[new] = np.where(np.isinf(moved[new]), 0, np.minimum(quantum[new], np.float32(0.1) * level[new]))
+        steps = moved[new]
+        quantum[new] = np.where(steps > COARSE * level[new], 0, np.minimum(steps, FINE * level[new]))
         quantum /= level
         square = quantum.clip(-np.inf, 1) ** 2
         return np.maximum(c.noise.clip(STEADY, np.inf), square / 12), square
@@ -151,16 +154,16 @@ class Gauge:
         """Return three sigma."""
         return sigma
 
-    def learn_quantum(self, scales: TimeScales, c: LevelColumns, moved: Singles) -> None:
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles, moved: Singles) -> None:
         """Learn the smallest step, and let it go within months in which the level steps.
 
-        A step above half the level may be that of a spike or a dip: it counts when it came `OFTEN` enough.
+        A step above `FINE` counts where it lies on a scale below the level: a spike says nothing of one.
         """
-        rows = np.flatnonzero(moved > COARSE * np.abs(c.level))
-        coarse = _coarser(c.quantum[rows], moved[rows])
+        rows = np.flatnonzero((moved > FINE * np.abs(c.level)) & (moved < np.inf))
         c.quantum *= np.float32(1 + 0.25 / scales.week)
+        wide = _widest(c.quantum[rows], c.level[rows], c.last_value[rows], value[rows])
         np.minimum(c.quantum, moved, out=c.quantum)
-        c.quantum[rows] = coarse
+        c.quantum[rows] = wide
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
         """Return the gain; no square counts for more than the level itself."""
@@ -217,7 +220,7 @@ class Count(Gauge):
         """Return three sigma and one event."""
         return sigma + 1 / expected
 
-    def learn_quantum(self, scales: TimeScales, c: LevelColumns, moved: Singles) -> None:
+    def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles, moved: Singles) -> None:
         """Learn nothing: events are whole."""
 
     def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
@@ -279,10 +282,19 @@ class Ratio(Count):
         return np.float32(0)
 
 
-def _coarser(quantum: Singles, moved: Singles) -> Singles:
-    """Return the quanta of levels after coarse steps, infinite where a level has not moved: each halves the quantum."""
-    steps = moved * np.clip(HALF * quantum / moved, 1, OFTEN)
-    return np.where(np.isinf(moved), quantum, np.minimum(quantum, steps))
+def _widest(quantum: Singles, level: Singles, last: Singles, value: Singles) -> Singles:
+    """Return the quanta after steps above `FINE`; of a coarse one only the return counts, so that no fall does."""
+    moved, lower = np.abs(value - last), np.minimum(value, last)
+    below = (value + last < 2 * level) & _is_multiple(lower, moved)
+    returned = np.where(value > last, moved * np.where(quantum < LATELY * moved, 1, ONCE), np.inf)
+    steps = np.where(moved > COARSE * level, returned, moved)
+    return np.where(below, np.minimum(quantum, steps), quantum)
+
+
+def _is_multiple(value: Singles, step: Singles) -> Flags:
+    """Return where values are whole multiples of steps."""
+    times = value / step
+    return np.abs(times - np.rint(times)) < MULTIPLE
 
 
 def shrunk(effect: Singles, variance: Share) -> Singles:

@@ -215,6 +215,22 @@ def test_a_spike_is_no_quantum(spike: float, bins: int, scale: float) -> None:
     assert found[-1].detected_at - (START + 28 * DAY) <= 2 * HOUR
 
 
+@pytest.mark.parametrize("width", [300, HOUR])
+@pytest.mark.parametrize("left", [0.0, 0.5, 2 / 3])
+def test_many_spikes_are_no_quantum(width: int, left: float) -> None:
+    """Constant gauges with spikes of a height each, or one dip, fall: each is open within two bins, and no other."""
+    rng, day = np.random.default_rng(20), DAY // width
+    levels = np.repeat([0.02, 3.0, 20.0, 1500.0], 10)
+    values = np.tile(levels, (10 * day, 1))
+    for row, height in enumerate([1.15, 1.2, 1.25, 1.5, 1.7, 2.0, 3.0, 10.0, 0.5, 0.7] * 4):
+        values[rng.choice(np.arange(day, 9 * day - 5), 8 if height > 1 else 1), row] *= height
+    values[9 * day :] *= left
+    found = outages(watch("gauge", width, values, group=7))
+    assert sorted(o.row for o in found) == list(range(40))
+    assert {(o.started_at - START) // width for o in found} == {9 * day}
+    assert max(o.detected_at for o in found) <= START + 9 * DAY + 2 * width
+
+
 @pytest.mark.parametrize("share", [0.35, 0.4, 0.5, 0.8])
 @pytest.mark.parametrize("level", [0.02, 20.0, 1500.0])
 def test_a_fall_is_no_quantum(share: float, level: float) -> None:
