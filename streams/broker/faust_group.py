@@ -78,6 +78,7 @@ class Coordinator(GroupCoordinator):  # type: ignore[misc]
     end: Callable[[str], None] = staticmethod(die)
     clock: Callable[[], float] = staticmethod(time.monotonic)
     _alive_at = float("-inf")
+    _named: frozenset[str] = frozenset()  # topics that brokers have named, or were given the time to name
 
     async def _send_req(self, request: Any) -> Any:  # noqa: ANN401
         response = await super()._send_req(request)
@@ -100,11 +101,12 @@ class Coordinator(GroupCoordinator):  # type: ignore[misc]
         return await super().ensure_active_group(subscription, *rest)
 
     async def _learn(self, topics: Iterable[str]) -> None:
-        """Ask until all topics are known, for half a session at most: one that was deleted never comes."""
-        end = self.clock() + self._session_timeout_ms / 2000
-        while not all(map(self._cluster.partitions_for_topic, topics)) and self.clock() < end:
+        """Ask until all topics are known, for half a session at most. One that is missing later was deleted."""
+        new, end = frozenset(topics) - self._named, self.clock() + self._session_timeout_ms / 2000
+        while not all(map(self._cluster.partitions_for_topic, new)) and self.clock() < end:
             await self._client.force_metadata_update()
             await asyncio.sleep(METADATA_PAUSE_SECONDS)
+        self._named |= new
 
     async def _on_join_complete(self, *assignment: Any) -> None:  # noqa: ANN401
         await super()._on_join_complete(*assignment)
