@@ -96,6 +96,7 @@ def _own_names() -> set[str]:
         "_stable",
         "_watched",
         "_alive_at",
+        "_named",
         "_fetched",
     }
 
