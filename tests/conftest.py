@@ -69,7 +69,7 @@ def own_kafka() -> Iterator[ApacheKafka]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, then those that start processes: no process works alone at the end.
+    """Begin with the files that take longest, then with files that start processes: no process works alone at the end.
 
     All tests of a file run in one process.
     """

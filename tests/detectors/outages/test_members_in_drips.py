@@ -31,7 +31,7 @@ def lived(members: int, width: int, others: int) -> Feed:
 
 @cache
 def drips(members: int, share: float, width: int, others: int) -> tuple[list[float], bool]:
-    """Evidence after each bin with losses, up to the one that opens an outage, and whether one does."""
+    """Evidence after each bin with losses until an outage opens, and whether one does."""
     feed, nats, due = copy.deepcopy(lived(members, width, others)), list[float](), 0.0
     while feed.up[0] > (1 - GONE) * members:
         due += members * share
