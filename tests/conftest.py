@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from tests.docs.blocks import ROOT
-from tests.docs.promises import KEEPER, judge, names
+from tests.docs.promises import KEEPER, is_left_out, judge, names
 from tests.kafka import SHORT_LIVED, ApacheKafka, KafkaUnavailableError, install
 from tests.shared_kafka import shared_kafka
 
@@ -87,7 +87,6 @@ def _marked(items: list[pytest.Item], names: Collection[str]) -> set[Path]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a check of a promise that is left out, in a run that is to show that all promises are kept."""
     report = yield
-    is_left_out = report.outcome == "skipped" or hasattr(report, "wasxfail")
-    if is_left_out and KEEPER in names(item.session):
+    if is_left_out(report) and KEEPER in names(item.session):
         judge(report)
     return report

@@ -51,8 +51,7 @@ def reject_unusable(
         defective = np.array([is_in(m) for m in part.measurements], dtype=np.bool_)
         rejected += _rejections(part, defective, batch, reason, detail)
         part = part.where(~defective) if rejected else part
-    received = batch.received_at(part.positions)
-    ahead = clocks.note(part, received, received if batch.is_proven else batch.read_at) > time.max_ahead
+    ahead = clocks.note(part, batch.received_at(part.positions), batch.witnessed_at(part.positions)) > time.max_ahead
     if ahead.any():
         rejected += _rejections(part, ahead, batch, "too-far-ahead", "the time is ahead of its receipt")
         part = part.where(~ahead)
