@@ -14,7 +14,7 @@ from .baseline import QUIET_WEEKEND, Prediction, memory
 from .evidence import RHOS, largest, student
 from .feed_spread import freedom, shared_freedom, underrated
 from .level_kinds import LevelKind
-from .series_state import Bins, Chunk
+from .series_state import Bins, Chunk, taken
 from .time_scales import TimeScales
 
 NEARLY_GONE = np.float32(0.1)
@@ -61,7 +61,12 @@ def advance(
         _add(sums[index], runs[index], rows, step)
     _note_missing(c)
     top = sums.max(axis=0)
-    return _weigh(kind, scales, c, prediction, value <= NEARLY_GONE * low, before, np.flatnonzero(top >= FAINT), cap)
+    rows = np.flatnonzero(top >= FAINT)
+    evidence, rho_index = np.zeros((2, len(top)), np.float32)
+    if rows.size:
+        gone = value[rows] <= NEARLY_GONE * low[rows]
+        evidence[rows], rho_index[rows] = _weigh(kind, scales, c, prediction, gone, before, rows, cap)
+    return evidence, rho_index
 
 
 def _full(kind: LevelKind, prediction: Prediction, low: Singles) -> Singles:
@@ -94,8 +99,8 @@ def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Sing
 def _note_missing(c: Chunk) -> None:
     """Remember how many bins were missing just before a sum left zero."""
     falls, missing = c.falls, c.phases.missing
-    rows = np.flatnonzero((missing | falls.missing_before) > 0)
-    begun = rows[(falls.bins.T.take(rows, axis=1) == 1).any(axis=0)]
+    rows = np.flatnonzero(missing != falls.missing_before)
+    begun = rows[(taken(falls.bins, rows) == 1).any(axis=1)]
     falls.missing_before[begun] = missing[begun]
 
 
@@ -108,13 +113,10 @@ def _weigh(
     olds: Singles,
     rows: Ints,
     cap: float,
-) -> tuple[Singles, Singles]:
-    """Discount the sums of a few rows, and find the largest."""
-    evidence, rho_index = np.zeros((2, len(gone)), np.float32)
-    if not rows.size:
-        return evidence, rho_index
+) -> tuple[Singles, Ints]:
+    """Discount the sums of a few rows, and return the largest of each and its index. `gone`: of these rows."""
     echo, lasting, stays = memory(kind, scales, c.levels, prediction, rows)
-    now, length = c.falls.evidence.T.take(rows, axis=1), c.falls.bins.T.take(rows, axis=1)
+    now, length = taken(c.falls.evidence, rows).T, taken(c.falls.bins, rows).T
     discount = _discount(length, echo, lasting, stays) + _profile_error(scales, c, prediction, rows, length, echo)
     estimated = (prediction.noise[rows] * prediction.precision[rows]).clip(0.05, np.inf)
     if (feed := prediction.feed) is None:
@@ -125,14 +127,13 @@ def _weigh(
         discount *= underrated(feed, prediction.precision[rows], degrees, shared)
         degrees += shared
     full = student(now / discount, degrees)
-    rho_index[rows] = largest(full)
+    rho_index = largest(full)
     # What was there before counts where the bin adds more than it may.
-    index, at = np.nonzero((full > np.float32(cap)) & ~gone[rows])
+    index, at = divmod(np.flatnonzero((full > np.float32(cap)) & ~gone), len(rows))
     old = olds[index, rows[at]]
     past = student(old / discount[index, at], degrees[at]) * (now[index, at] > old)
     full[index, at] = np.minimum(full[index, at], past + np.float32(cap))
-    evidence[rows] = full.max(axis=0)
-    return evidence, rho_index
+    return full.max(axis=0), rho_index
 
 
 def _bins_known(scales: TimeScales, learnt: Bins) -> Singles:

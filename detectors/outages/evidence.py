@@ -40,11 +40,11 @@ def student(evidence: Singles, freedom: Singles) -> Singles:
 
 def largest(numbers: Singles) -> Ints:
     """Return the index of the largest number of each column, the first of equals: `argmax` is slow along columns."""
-    best, index = numbers[0].copy(), np.zeros(numbers.shape[1], np.int64)
+    best, index = numbers[0].copy(), np.zeros(numbers.shape[1], np.int8)
     for at, line in enumerate(numbers[1:], 1):
-        index += (line > best) * (at - index)
+        index += (line > best) * (np.int8(at) - index)
         np.maximum(best, line, out=best)
-    return index
+    return index.astype(np.int64)
 
 
 def poisson_variance(expected: Singles) -> Singles:

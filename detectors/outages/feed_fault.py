@@ -67,13 +67,23 @@ def falls_by_country(
     low[down] = short[down].clip(0, 6)
     left_out = np.flatnonzero(~scored)
     low[left_out] = 0
-    sigmas = np.rint(100 * np.bincount(group, weights=low)).astype(np.int64)
-    rows = np.bincount(group) - np.bincount(group[left_out], minlength=len(sigmas))
+    everything, lying_low = _counted(group, low)
+    sigmas = np.rint(100 * lying_low).astype(np.int64)
+    rows = everything - np.bincount(group[left_out], minlength=len(sigmas))
     fell = np.bincount(group[down], minlength=len(sigmas))
     if by_chance is not None:
         fell = _beyond_chance(rows, fell, np.bincount(group, _parts(by_chance, scored)) / CERTAIN)
     found = np.flatnonzero(rows).tolist()
     return {code: Falls(int(rows[code]), int(fell[code]), int(sigmas[code])) for code in found}
+
+
+def _counted(group: Ints, numbers: Singles) -> tuple[Ints, Floats]:
+    """Return the rows of each code and the sum of their numbers; at once where all rows have the same code."""
+    if not group.size or (group != group[0]).any():
+        return np.bincount(group), np.bincount(group, weights=numbers)
+    rows, sums = np.zeros(int(group[0]) + 1, np.int64), np.zeros(int(group[0]) + 1)
+    rows[-1], sums[-1] = len(group), numbers.sum(dtype=np.float64)
+    return rows, sums
 
 
 def _parts(by_chance: Singles, scored: Flags) -> Singles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import Ints
+from detectors.types import Ints, Singles
 
 FEWEST = 8  # rows below which a group excludes nothing: an eighth must be able to stand out from the quartiles
 ANYWHERE = 32  # of rows without a country: they lie in many, where the same hour is another time of the day
@@ -29,6 +29,10 @@ class Groups:
         at = first[:, None] + column * counts[:, None] // np.maximum(taken, 1)[:, None]
         self.sampled = column < taken[:, None]
         self.rows: NDArray[np.intp] = order[np.where(self.sampled, at, first[:, None])]
+
+    def of_rows(self, column: Singles) -> Singles:
+        """Return the number of its group for each row, given one for each group."""
+        return np.full(len(self.line), column[0]) if len(column) == 1 else column.take(self.line)
 
     def fits(self, group: Ints) -> bool:
         """Return whether these are the groups of the rows still."""

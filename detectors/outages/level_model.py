@@ -79,9 +79,10 @@ class LevelModel:
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:
             state.watch.take(part, LevelBin(kind, scales, c, prediction, value, size, counts, cap))
-        with untouched(c.falls, np.flatnonzero(~free)):
+        followed = np.flatnonzero(~free)
+        with untouched(c.falls, followed):
             evidence, rho_index = advance(kind, scales, c, prediction, value, size, counts, cap)
-        evidence[~free] = 0
+        evidence[followed] = 0
         _put(scored, part, value, prediction, evidence)
         slow_openings.count(c.slow, value, prediction.factor, measured & free, seen.alive[part])
         scored.rho_index[part], scored.measured[part], scored.ready[part] = rho_index, measured, ready
@@ -119,7 +120,8 @@ class LevelModel:
         if not active.any():
             return bool(s["fault"])
         falling, sigmas = _falling(scored)
-        few = (falling & active).sum() < feed_fault.STILL * feed_fault.SHARE * active.sum()
+        fell, many = np.count_nonzero(falling & active), np.count_nonzero(active)
+        few = fell < feed_fault.STILL * feed_fault.SHARE * many
         by_chance = None if few else _by_chance(scored)  # so few are no fault whatever falls by chance
         scored.falls = feed_fault.falls_by_country(falling, active, seen.group, sigmas, by_chance)
         gathered = feed_fault.gather(s.get("gathered", 0.0), feed_fault.common_fall(scored.falls))
@@ -206,7 +208,7 @@ class LevelModel:
 
 def _falling(scored: ScoredBin) -> tuple[Flags, Singles]:
     """Return the rows that fall as those of a feed at fault do, and by how many standard deviations each lies low."""
-    short = 1 - scored.value / np.maximum(scored.lowest_plausible, EMPTY)
+    short = 1 - scored.value / scored.lowest_plausible.clip(EMPTY, np.inf)
     sigmas = short * np.sqrt(scored.precision)
     deep = short >= FALLEN
     deep &= ~scored.young | (short >= FALLEN_YOUNG)

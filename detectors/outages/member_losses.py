@@ -8,17 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from .evidence import RHOS
-from .series_state import MemberColumns, SeriesStore
-
-Number = TypeVar("Number", bound=np.generic)
+from .series_state import MemberColumns, SeriesStore, taken
 
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
@@ -268,11 +264,6 @@ def _add_losses(c: MemberColumns, rows: Ints, closed: MemberBin, normal: NormalL
     """Add what these rows lost in this bin beyond the usual to their losses of late."""
     beyond = closed.seen.lost[rows] - normal.chance * closed.before[rows]
     c.recent_losses[rows] += np.maximum(beyond, 0).astype(np.float32)
-
-
-def taken(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
-    """Return some rows of columns that lie one after the other (rows × RHOS): along rows NumPy would copy them all."""
-    return columns.T.take(rows, axis=1).T
 
 
 def any_evidence(sums: Singles) -> Flags:

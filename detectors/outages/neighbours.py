@@ -57,12 +57,15 @@ class Neighbours:
         well.
         """
         allowed = np.minimum(np.stack(allowances), -1e-6)
-        seen = self.now, self.late
-        now, late = (
-            _fence(self.witness, self.groups.least, each.mean / allowed, each.error / -allowed) for each in seen
-        )
-        fence = np.where(np.isnan(now), np.where(np.isnan(late), np.float32(1), late), now)
-        return [each[self.groups.line] for each in fence]
+        fence = self._fences(self.now, allowed)
+        few = np.isnan(fence)
+        if few.any():
+            late = self._fences(self.late, allowed)
+            fence = np.where(few, np.where(np.isnan(late), np.float32(1), late), fence)
+        return [self.groups.of_rows(each) for each in fence]
+
+    def _fences(self, shown: Deviations, allowed: Singles) -> Singles:
+        return _fence(self.witness, self.groups.least, shown.mean / allowed, shown.error / -allowed)
 
     def rest_together(self, unseen: Flags, allowance: Singles) -> Flags:
         """Return the rows in whose country, or in all of whose countries, some fall together beyond an allowance.

@@ -13,7 +13,7 @@ from .member_losses import FEWEST, MemberBin
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .recovery import CourseStep
-from .series_state import CourseColumns, MemberColumns, SeriesStore
+from .series_state import CourseColumns, MemberColumns, SeriesStore, taken
 
 DOUBT = 2.0  # nats short of the threshold that evidence stays while a network may be cut off for a moment (hand-set)
 GONE = 0.1  # share of the members up below which nothing is left to doubt, as in the other kinds
@@ -24,7 +24,7 @@ def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: Scor
     """Return the evidence of all rows (nats): of members lost of late, or of a group that stays away."""
     falls, nats = store.falls, np.zeros(store.rows)
     fallen = np.flatnonzero(member_losses.any_evidence(falls.evidence))
-    sums = member_losses.taken(falls.evidence, fallen)
+    sums = taken(falls.evidence, fallen)
     nats[fallen], scored.rho_index[fallen] = member_losses.strongest(sums), largest(sums.T)
     rows, group = members_away.worth(store.members, returns, width)
     stronger = (group >= nats[rows]) & (group > 0)

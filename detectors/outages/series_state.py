@@ -24,6 +24,7 @@ from .local_days import HOUR, LocalDays
 from .season import SLOTS, Around, Slots, around, relative, unseen_weekend
 
 View = TypeVar("View")
+Number = TypeVar("Number", bound=np.generic)
 Bins = NDArray[np.unsignedinteger[Any]]
 StoredColumns = dict[str, NDArray[Any]]
 
@@ -353,6 +354,14 @@ class SeriesStore:
         self.falls, self.courses = over(FallColumns, self.stored), over(CourseColumns, self.stored)
         self.phases, self.slow = over(PhaseColumns, self.stored), over(SlowColumns, self.stored)
         self.pattern = over(PatternColumns, self.stored)
+
+
+def taken(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
+    """Return some rows of columns (rows × numbers), column by column: of all at once NumPy would copy every row."""
+    found = np.empty((columns.shape[1], len(rows)), columns.dtype)
+    for line, column in zip(found, columns.T, strict=True):
+        column.take(rows, out=line, mode="clip")
+    return found.T
 
 
 @contextmanager

@@ -22,9 +22,12 @@ BASELINE = "weeks and neighbours"
 
 def count(c: SlowColumns, value: Singles, factor: Singles, measured: Flags, alive: Flags) -> None:
     """Add a bin to the day of each row, of some rows. `factor`: the season, 1 on average."""
-    missing = np.flatnonzero(alive & ~measured)
-    np.add(c.day_value, value, out=c.day_value, where=measured)
-    np.add(c.day_factor, factor, out=c.day_factor, where=measured)
+    left_out = np.flatnonzero(~measured)  # few: all are added, and these put back
+    for column, step in ((c.day_value, value), (c.day_factor, factor)):
+        before = column[left_out]
+        column += step
+        column[left_out] = before
+    missing = left_out[alive[left_out]]
     c.day_missing[missing] += factor[missing]
 
 
