@@ -56,7 +56,9 @@ def advance(
         rows = _computed(wanted)
         x, n, m = value[rows], size[rows], (_full(kind, prediction, low) if index == LAST else low)[rows]
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
-        step = kind.fallen(np.maximum(x, rho * m - sway[rows]), n, m, prediction.noise[rows], rho)
+        least = rho * m
+        least -= sway[rows]
+        step = kind.fallen(np.maximum(x, least, out=least), n, m, prediction.noise[rows], rho)
         step *= (wanted & counted)[rows]
         _add(sums[index], runs[index], rows, step)
     _note_missing(c)

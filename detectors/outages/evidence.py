@@ -66,15 +66,24 @@ def gaussian(ratio: Singles, precision: Singles, rho: Share) -> Singles:
     `ratio`: value over expected; `precision`: one over its variance.
     """
     step = 1 - rho
-    return (1 - step / 2 - ratio) * (step * precision)
+    likelier: Singles = 1 - step / 2 - ratio
+    likelier *= step * precision
+    return likelier
 
 
-def negative_binomial(value: Singles, expected: Singles, noise: Singles, rho: Share) -> Singles:
-    """Return the log-likelihood ratios of counts with variance m + noise m² (rows, nats); Poisson without noise."""
-    spread = noise * expected
-    lost = np.log((1 + spread) / (1 + rho * spread))
-    total: Singles = value * (np.log(rho) + lost)
-    total += lost / noise
+def negative_binomial(value: Singles, spread: Singles, noise: Singles, rho: Share) -> Singles:
+    """Return the log-likelihood ratios of counts with variance m + noise m² (rows, nats); Poisson without noise.
+
+    `spread`: noise m.
+    """
+    lost, fallen = 1 + spread, rho * spread
+    fallen += 1
+    lost /= fallen
+    np.log(lost, out=lost)
+    total: Singles = np.log(rho) + lost
+    total *= value
+    lost /= noise
+    total += lost
     return total
 
 

@@ -143,7 +143,7 @@ def _spread(
     bins: Singles = learnt - np.float32(AFTER * scales.day)
     if prediction.young.any():
         bins = np.where(prediction.young, learnt + 8, bins)
-    gain: Singles = use * (1 / bins).clip(np.float32(1 / scales.week), np.inf)
+    gain: Share = use * _gain(scales, bins)
     most: Singles = 9 * (prediction.sigma * prediction.sigma)
     kind.learn_quantum(scales, c, value, prediction.moved)
     gain, most = kind.weighed(gain, most, size, expected)
@@ -162,12 +162,18 @@ def _spread(
     c.roughness += gain * stepped
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
     keep = np.float32(1 / scales.short)
-    pace = grown * (1 / (learnt + 1)).clip(np.float32(1 / scales.week), np.inf)
+    pace = grown * _gain(scales, learnt + 1)
     twice = 2 * clipped
     c.short_wander += pace * (twice * c.short_lean.clip(0, np.inf) - c.short_wander)
     c.short_lean += grown * keep * (clipped - c.short_lean)
     c.wander += pace * (twice * c.lean.clip(0, np.inf) - c.wander)
     c.lean += grown * np.float32(1 / scales.half) * (clipped - c.lean)
+
+
+def _gain(scales: TimeScales, bins: Singles) -> Share:
+    """Return one over so many bins, of a week at most: one number where all rows are older."""
+    least = np.float32(1 / scales.week)
+    return least if bins.min() > scales.week else (1 / bins).clip(least, np.inf)
 
 
 def _season(

@@ -86,7 +86,7 @@ class LevelKind(Protocol):
     def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles, moved: Singles) -> None:
         """Learn the smallest step of a series, given how far it has moved to a value."""
 
-    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+    def weighed(self, gain: Share, most: Singles, size: Singles, expected: Singles) -> tuple[Share, Singles]:
         """Return how much a bin teaches of its spread, and the largest square that counts."""
 
     def counted(self, level: Singles) -> Share:
@@ -165,7 +165,7 @@ class Gauge:
         np.minimum(c.quantum, moved, out=c.quantum)
         c.quantum[rows] = wide
 
-    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+    def weighed(self, gain: Share, most: Singles, size: Singles, expected: Singles) -> tuple[Share, Singles]:
         """Return the gain; no square counts for more than the level itself."""
         return gain, most.clip(-np.inf, 1)
 
@@ -190,10 +190,10 @@ class Count(Gauge):
 
     def fallen(self, value: Singles, size: Singles, low: Singles, noise: Singles, rho: Share) -> Singles:
         """Return the log-likelihood ratio of a negative binomial, no more than a normal law allows of the noise."""
-        counted = negative_binomial(value, low, noise, rho)
         noisy = noise * low
-        whole = 1 + noisy
-        over = counted - gaussian(value / low, low / whole, rho)
+        counted, whole = negative_binomial(value, noisy, noise, rho), 1 + noisy
+        over = gaussian(value / low, low / whole, rho)
+        np.subtract(counted, over, out=over)
         over.clip(0, np.inf, out=over)
         noisy /= whole
         over *= noisy
@@ -223,10 +223,9 @@ class Count(Gauge):
     def learn_quantum(self, scales: TimeScales, c: LevelColumns, value: Singles, moved: Singles) -> None:
         """Learn nothing: events are whole."""
 
-    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+    def weighed(self, gain: Share, most: Singles, size: Singles, expected: Singles) -> tuple[Share, Singles]:
         """Return a gain that is smaller where less than one event is expected."""
-        gain *= expected.clip(-np.inf, 1)
-        return gain, most
+        return gain * expected.clip(-np.inf, 1), most
 
     def counted(self, level: Singles) -> Share:
         """Return the variance of a Poisson count."""
@@ -272,10 +271,9 @@ class Ratio(Count):
         """Return three sigma."""
         return sigma
 
-    def weighed(self, gain: Singles, most: Singles, size: Singles, expected: Singles) -> tuple[Singles, Singles]:
+    def weighed(self, gain: Share, most: Singles, size: Singles, expected: Singles) -> tuple[Share, Singles]:
         """Return a gain that is smaller where less than one success is expected."""
-        gain *= (expected * size).clip(-np.inf, 1)
-        return gain, most
+        return gain * (expected * size).clip(-np.inf, 1), most
 
     def counted(self, level: Singles) -> Share:
         """Return 0: it depends on the trials, which differ from bin to bin."""

@@ -30,7 +30,7 @@ def log_negative_binomial(value: int, mean: float, noise: float) -> float:
 def test_counts_follow_the_negative_binomial(value: int, mean: float, noise: float, rho: np.float32) -> None:
     """The ratio of two probabilities, worked out the long way."""
     wanted = log_negative_binomial(value, float(rho) * mean, noise) - log_negative_binomial(value, mean, noise)
-    got = negative_binomial(singles(value), singles(mean), singles(noise), rho)[0]
+    got = negative_binomial(singles(value), singles(noise * mean), singles(noise), rho)[0]
     assert got == pytest.approx(wanted, rel=2e-3, abs=2e-3)
 
 
