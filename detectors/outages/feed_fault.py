@@ -80,7 +80,7 @@ def falls_by_country(
 def _counted(group: Ints, numbers: Singles) -> tuple[Ints, Floats]:
     """Return the rows of each code and the sum of their numbers; at once where all rows have the same code."""
     if not group.size or (group != group[0]).any():
-        return np.bincount(group), np.bincount(group, weights=numbers)
+        return np.bincount(group), np.bincount(group, weights=numbers).astype(np.float64)
     rows, sums = np.zeros(int(group[0]) + 1, np.int64), np.zeros(int(group[0]) + 1)
     rows[-1], sums[-1] = len(group), numbers.sum(dtype=np.float64)
     return rows, sums

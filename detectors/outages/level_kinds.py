@@ -206,7 +206,11 @@ class Count(Gauge):
 
     def noise(self, c: LevelColumns, expected: Singles, moved: Singles) -> tuple[Singles, Singles]:
         """Return the noise, larger in a quiet hour: its events come in clusters as large as usual, but fewer."""
-        return (c.noise * (c.level / expected.clip(EMPTY, np.inf)).clip(1, np.inf)).clip(QUIET, np.inf), expected
+        noise = expected.clip(EMPTY, np.inf)
+        np.divide(c.level, noise, out=noise)
+        noise.clip(1, np.inf, out=noise)
+        noise *= c.noise
+        return noise.clip(QUIET, np.inf, out=noise), expected
 
     def correlation(self, echo: Singles, scales: TimeScales) -> Singles:
         """Return the correlation drawn towards none by its error over two weeks."""

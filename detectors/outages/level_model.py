@@ -58,7 +58,8 @@ class LevelModel:
         size = seen.size[part].astype(np.float32)
         measured = seen.present[part] & seen.alive[part] & (size > 0)
         value = seen.value[part].astype(np.float32)
-        value[np.flatnonzero(~measured)] = 0
+        missing = np.flatnonzero(~measured)
+        value[missing] = 0
         value = kind.value(value, size)
         group, width = seen.group[part], state.rule.width
         groups, days = state.store.groups(part, group), LocalDays.of(seen, part, width)
@@ -86,7 +87,7 @@ class LevelModel:
         _put(scored, part, value, prediction, evidence)
         slow_openings.count(c.slow, value, prediction.factor, measured & free, seen.alive[part])
         scored.rho_index[part], scored.measured[part], scored.ready[part] = rho_index, measured, ready
-        _count_missing(c.phases.missing, np.flatnonzero(~measured), seen.alive[part])
+        _count_missing(c.phases.missing, missing, seen.alive[part])
         normal = measured & (c.phases.phase == NORMAL) & (evidence < state.threshold - EARLY)
         if normal.any():
             with untouched(c.levels, np.flatnonzero(~normal)):

@@ -57,6 +57,8 @@ class LocalDays:
 
     def are_single(self) -> Flags:
         """Return which rows are in one local day for certain."""
+        if self.zones is None:
+            return np.ones(len(self.group), np.bool_)
         first, last = self._countries().ahead()
         return np.asarray((first == last)[self.group])
 
@@ -72,6 +74,8 @@ class LocalDays:
 
     def is_sunday(self) -> Flags:
         """Return which rows are in their Sunday."""
+        if self.zones is None:
+            return np.full(len(self.group), weekday_of(self.at) == SUNDAY)
         return np.asarray((weekday_of(self.at + self._countries().middle()) == SUNDAY)[self.group])
 
     def _countries(self) -> LocalDays:
