@@ -16,7 +16,6 @@ from detectors.types import Floats, Share, Singles
 from .series_state import Bins
 from .time_scales import TimeScales
 
-AFTER = 0.4  # of the bins of a first day, those that its season takes
 ECHO = np.float32(0.95)  # the longest memory from bin to bin; what is longer is wander
 ERROR = np.float32(3)  # variance of a measured memory r, times bins / (1 - r²): simulated, bins of 10 min to 2 h
 LENDERS = 32  # rows from which on a feed lends: of fewer, how far they differ is in error by a quarter
@@ -92,8 +91,8 @@ def freedom(scales: TimeScales, learnt: Bins, memory: Share) -> Singles:
 
     It takes from those of a first day of hours. Of shorter bins the first day's noise errs on the safe side.
     """
-    least = np.float32((1 - AFTER) * scales.day)
-    bins = (learnt.astype(np.float32) - np.float32(AFTER * scales.day)).clip(least, 2 * scales.week)
+    least = np.float32(scales.day - scales.season)
+    bins = (learnt.astype(np.float32) - np.float32(scales.season)).clip(least, 2 * scales.week)
     square = memory * memory if scales.hour == 1 else np.float32(0)
     return np.asarray(bins - bins.clip(0, scales.day) * (2 * square / (1 + square)))
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from detectors.types import Singles
 
+SEASON = 3  # hours of a day of wide bins that its mean and a harmonic take
 FEW = 8  # hours with a bin below which a day shows no smooth season
-TRIMMED = 2  # of the largest squares of a day that may be of an outage
+TRIMMED = 12  # hours of a day for each of the largest squares that may be of an outage
 SHRUNK = np.float32(0.71)  # mean of the others against that of all, of normal noise: simulated, 20,000 days
 FAR = 3  # hours over which noise with a memory strays more than from each to the next
 
@@ -48,7 +49,8 @@ def _spread(shares: Singles, filter_: Singles) -> Singles:
     filtered = np.zeros((len(filter_), len(shares)), np.float32)
     for weight, share in zip(filter_.T, shares.T, strict=True):  # a matrix product would round as the rows lie
         filtered += weight[:, None] * share
-    squares = np.sort(np.ascontiguousarray(filtered.T) ** 2, axis=1)[:, :-TRIMMED]
+    trimmed = max(1, shares.shape[1] // TRIMMED)
+    squares = np.sort(np.ascontiguousarray(filtered.T) ** 2, axis=1)[:, :-trimmed]
     variance: Singles = squares.mean(axis=1) / (SHRUNK * np.float32((filter_**2).sum(axis=1).mean()))
     return variance
 

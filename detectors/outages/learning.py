@@ -12,7 +12,7 @@ from detectors.types import DAY, WEEK, ClosedBin, Flags, Ints, Share, Singles
 
 from .baseline import Prediction
 from .evidence import EMPTY
-from .feed_spread import AFTER, ECHO
+from .feed_spread import ECHO
 from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
 from .local_days import HOUR, LocalDays
@@ -140,7 +140,7 @@ def _spread(
     leak: Singles,
 ) -> None:
     """Learn the noise of a bin, the roughness from bin to bin, and the wander over half a day."""
-    bins: Singles = learnt - np.float32(AFTER * scales.day)
+    bins: Singles = learnt - np.float32(scales.season)
     if prediction.young.any():
         bins = np.where(prediction.young, learnt + 8, bins)
     gain: Share = use * _gain(scales, bins)

@@ -69,7 +69,7 @@ def judge(c: SlowColumns, day: Day, threshold: float) -> SlowLoss:
     apart = (own - common)[rows].astype(np.float32)
     unlike = _unlike(c, day.group[rows], rows, apart)
     worth, drop = _evidence(c, rows, apart, unlike, threshold)
-    _learn_spread(c, rows, apart, unlike, worth)
+    _learn_spread(c, rows, apart, worth)
     _learn_level(c, day, common, rows, worth)
     lost = _own_loss(c, rows, own[rows])
     found = (worth >= threshold) & (drop >= LEAST) & (lost >= OWN * drop)
@@ -157,14 +157,16 @@ def _variance(c: SlowColumns, rows: Ints) -> Singles:
     return np.asarray(np.maximum(c.apart_square[rows], STEADY) * (1 + 1 / weeks), np.float32)
 
 
-def _learn_spread(c: SlowColumns, rows: Ints, apart: Singles, unlike: Singles, worth: Singles) -> None:
-    """Learn the variance of a day and its product with the day before; what a doubtful day teaches is put off."""
+def _learn_spread(c: SlowColumns, rows: Ints, apart: Singles, worth: Singles) -> None:
+    """Learn the variance of a day and its product with the day before; what a doubtful day teaches is put off.
+
+    A day on which a country differs more than on others teaches as much as an outlier: less would lock what is known.
+    """
     history = c.days_compared[rows].astype(np.float32)
     gain = np.maximum(1 / (history + 1), np.float32(1 / DAYS))
     variance = _variance(c, rows)
     most = np.where(history < 7, EVER, OUTLIER * np.sqrt(variance))
-    usual = apart * np.sqrt(variance / (variance + unlike))  # as it would be on another day
-    kept, before = np.clip(usual, -most, most), np.clip(c.apart_before[rows], -most, most)
+    kept, before = np.clip(apart, -most, most), np.clip(c.apart_before[rows], -most, most)
     share = np.where(worth >= DOUBTFUL, LEAK, np.float32(1))
     part = np.maximum(c.apart_square[rows], STEADY) / variance  # of it that is not of the memory
     for learnt, pending, taught in (

@@ -7,9 +7,10 @@ import pytest
 
 from detectors.outages.evidence import student
 from detectors.outages.feed_spread import FeedSpread, freedom, measure, plausible_memory, shared_freedom, underrated
+from detectors.outages.first_day import first_day_spread
 from detectors.outages.series_state import Bins
 from detectors.outages.time_scales import TimeScales
-from detectors.types import Kind, Singles
+from detectors.types import DAY, Kind, Singles
 from tests.calibration.alarms import calibrate
 from tests.calibration.laws import NAMED
 
@@ -110,3 +111,15 @@ def test_a_long_memory_leaves_few_degrees_of_freedom() -> None:
 def test_noise_with_a_memory_is_no_outage_in_the_first_days(kind: Kind, lot: int) -> None:
     """Of 1,000 hourly series in their first three days 0.1 may alarm. Before feeds taught them, five and six did."""
     assert calibrate(NAMED["ar"], kind, 3_600, 3, lot=lot).found <= 1
+
+
+@pytest.mark.parametrize("hours", [24, 12, 8])
+def test_a_first_day_of_few_bins_shows_as_much_noise_and_knows_it_less(hours: int) -> None:
+    """Of normal noise without a season: its mean is right, and one day in a thousand shows as little as so few can."""
+    scales = TimeScales.of(DAY // hours)
+    shares = (1 + 0.05 * np.random.default_rng(hours).standard_normal((20_000, hours))).astype(np.float32)
+    first = first_day_spread(shares, np.full(len(shares), 0.0025, np.float32), 1)
+    assert first.roughness.mean() == pytest.approx(0.0025, rel=0.1)
+    degrees = float(freedom(scales, np.array([scales.day], np.uint32), np.float32(0))[0])
+    drawn = np.random.default_rng(1).chisquare(degrees, len(shares)) / degrees
+    assert np.quantile(first.noise, 0.001) >= np.quantile(drawn, 0.001) * 0.0025 / 2

@@ -149,3 +149,15 @@ def test_holidays_that_each_series_keeps_by_a_share_of_its_own(seed: int) -> Non
     found = watch(levels, country=40)
     assert np.flatnonzero(found.first >= 0).tolist() == [7]
     assert 45 <= found.first[7] <= 52
+
+
+@pytest.mark.parametrize("country", [COUNTRY, 40])
+def test_what_a_series_strays_is_learnt_in_a_large_country_as_in_a_small_one(country: int) -> None:
+    """Series whose days stray by 1 to 10 % alarm within the budget; a steady one of them that loses 8 % is found."""
+    rng = np.random.default_rng(4)
+    levels = rng.normal(0, 1, (180, 400)) * rng.uniform(0.01, 0.1, 400)
+    levels[:, 7] = rng.normal(0, 0.01, 180)
+    levels[120:, 7] -= 0.08
+    first = watch(levels, country=country).first
+    assert 120 <= first[7] <= 127
+    assert (np.delete(first, 7) >= 0).sum() <= 6  # 2.4 are allowed
