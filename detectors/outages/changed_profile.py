@@ -8,55 +8,72 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.types import Change, ClosedBin, Ints, Singles
+from detectors.types import DAY, Change, ClosedBin, Ints, Singles
 
 from . import decide
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY
 from .local_days import HOUR
-from .outage_lifecycle import FOLLOWED, report, revise
+from .outage_lifecycle import FOLLOWED, TOTAL, report, revise
 from .recovery import rest
+from .recurrence import ALL, HOURS, LEAST, filled
 from .season import slot_of
 from .series_state import LevelColumns, PatternColumns, SeriesStore
 
 DAYS = 7  # that show the same hours whole and the same hours short: a week, so that it is no matter of weekdays
-LEAST = 3 * HOUR  # seconds of a day that must be whole, and as many that must be short
 STRAY = np.float32(3)  # standard deviations by which a whole bin may miss what is expected
 
 
-def note(c: PatternColumns, rows: Ints, start: int, ratio: Singles, max_drop: Singles, sigma: Singles) -> None:
-    """Note whether a bin that begins at `start` (Unix s) is whole or short; one between is both, and tells nothing."""
-    bit, middle = np.uint32(1 << slot_of(start) // 7), 1 - max_drop / 2
-    whole = ratio >= np.maximum(middle, 1 - rest(max_drop) - STRAY * sigma)
-    c.whole_today[rows] |= bit * (ratio >= middle)
+def note(store: SeriesStore, rows: Ints, start: int, ratio: Singles, max_drop: Singles, sigma: Singles) -> None:
+    """Note whether a bin that begins at `start` (Unix s) is whole or short; one between is both, and tells nothing.
+
+    So is one that is dark: darkness is no profile.
+    """
+    c, bit, middle = store.pattern, np.uint32(1 << slot_of(start) // 7), 1 - max_drop / 2
+    whole, dark = ratio >= np.maximum(middle, 1 - rest(max_drop) - STRAY * sigma), ratio <= 1 - TOTAL
+    c.whole_today[rows] |= bit * ((ratio >= middle) | dark)
     c.short_today[rows] |= bit * ~whole
+    deepest = store.recurrence.deepest_today
+    deepest[rows] = np.maximum(deepest[rows], dark)
 
 
-def end_day(state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> list[Change]:
+def end_day(state: DetectorState) -> None:
+    """Count the days that were alike, of rows with short hours; in hours without an outage a row was whole."""
+    c = state.store.pattern
+    rows = np.flatnonzero((c.short_today | c.short_before) > 0)
+    if rows.size:
+        normal = rows[state.store.phases.phase[rows] < FOLLOWED]
+        c.whole_today[normal] |= np.uint32(ALL) & ~c.short_today[normal]
+        _compare(c, rows, max(1, LEAST // max(state.rule.width, HOUR)))
+
+
+def ends(state: DetectorState, followed: Ints, seen: ClosedBin, scored: ScoredBin) -> list[Change]:
     """Return the ends of outages whose days have been alike for long enough; their season begins anew."""
-    store = state.store
-    rows = np.flatnonzero(store.phases.phase == FOLLOWED)
-    if not rows.size:
-        return []
-    days = _compare(store.pattern, rows, max(1, LEAST // max(state.rule.width, HOUR)))
-    return [_end(state, row, seen, scored) for row in rows[days >= DAYS].tolist() if _is_sure(state, row)]
+    rows = followed[state.store.pattern.days_alike[followed] >= DAYS]
+    return [_end(state, row, seen, scored) for row in rows.tolist() if _is_sure(state, row, seen.start)]
 
 
-def _compare(c: PatternColumns, rows: Ints, least: int) -> Ints:
-    """Compare today's hours with those of the day before; return the days that were alike."""
+def _compare(c: PatternColumns, rows: Ints, least: int) -> None:
+    """Compare today's hours with those of the day before, and count the days that were alike."""
     both = c.whole_today[rows] & c.short_today[rows]
     whole, short = c.whole_today[rows] & ~both, c.short_today[rows] & ~both
     against = (whole & c.short_before[rows]) | (short & c.whole_before[rows])
     parted = np.minimum(np.bitwise_count(whole), np.bitwise_count(short)) >= least
-    days = np.where(parted & (against == 0), c.days_alike[rows] + 1, 0)
-    c.whole_before[rows], c.short_before[rows], c.days_alike[rows] = whole, short, days
+    c.days_alike[rows] = np.where(parted & (against == 0), c.days_alike[rows] + 1, 0)
+    c.whole_before[rows], c.short_before[rows] = whole, short
     c.whole_today[rows] = c.short_today[rows] = 0
-    return days
 
 
-def _is_sure(state: DetectorState, row: int) -> bool:
-    """Return whether an outage is one of its series, and not of a feed in doubt."""
-    return not state.ongoing[row].suspected_fault
+def _is_sure(state: DetectorState, row: int, now: int) -> bool:
+    """Return whether an outage is one of its series, not of a feed in doubt, and more than one a day.
+
+    An outage that ends each day by itself is one a day; if it recurs, `recurrence` says so.
+    """
+    outage, short = state.ongoing.get(row), filled(int(state.store.pattern.short_before[row]), state.rule.width)
+    if outage is None or outage.suspected_fault:
+        return False
+    spells = (short & ~(short << 1 | short >> HOURS - 1)).bit_count()
+    return spells > 1 or now - outage.opened >= (DAYS - 1) * DAY
 
 
 def _end(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> Change:
@@ -82,4 +99,5 @@ def _begin_anew(store: SeriesStore, row: int, warm: int, value: float | None, ma
         column[row] = 0
     c.noise[row] = (max_drop / 2) ** 2  # of a day that lies as high for half of its hours and as low for the others
     c.bins_learnt[row], c.hour_bins[row], c.rest_day[row] = warm, 0, 0
+    store.stored["pattern"][row] = store.stored["recurring"][row] = store.stored["recurring_hours"][row] = 0
     store.forget_profiles()

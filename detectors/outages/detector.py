@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
-from . import changed_profile, decide, first_weekend, recovery, slow_openings, suppression, unread_bins
+from . import changed_profile, decide, first_weekend, recovery, recurrence, slow_openings, suppression, unread_bins
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
 from .explanations import Watch
@@ -243,12 +243,8 @@ class Detector:
         changes = decide.openings(state, seen, scored, at_fault)
         changes += decide.course(state, followed, seen, scored, at_fault)
         if model.has_season:
-            self._dirty.update(first_weekend.forget(state, changes, seen))
-        if model.has_season and slow_openings.is_last(seen.start, self.rule.width):
-            self._day_ended = True
-            changed = changed_profile.end_day(state, seen, scored)
-            self._dirty.update(range(SLOTS if changed else 0))
-            changes += changed + slow_openings.end_day(state, seen, scored, at_fault)
+            changes += self._of_days(followed, changes, seen, at_fault)
+            ask = recurrence.asked(state, seen, scored, ask)
         changes = unread_bins.apply(state, seen, scored, changes)
         if ask or any(outage.suppressed_by for outage in self.ongoing.values()):
             decided = suppression.DecidedBin(state, seen, scored)
@@ -256,6 +252,22 @@ class Detector:
         recovery.forget_flaps(state.store.phases, seen.start, self.rule.width)
         self._dirty.update(model.learn(state, seen, scored))
         return sorted(changes, key=lambda change: change.row)
+
+    def _of_days(self, followed: Ints, changes: list[Change], seen: ClosedBin, at_fault: bool) -> list[Change]:
+        """Return the changes that more than a day explains, and note what the `changes` of this bin say of its day."""
+        state, scored = self._state, self._scored
+        self._dirty.update(first_weekend.forget(state, changes, seen))
+        recurrence.note(state.store, changes, set(followed.tolist()), seen.start)
+        ends_day, opened = slow_openings.is_last(seen.start, self.rule.width), []
+        if ends_day:
+            self._day_ended = True
+            recurrence.end_day(state)
+            changed_profile.end_day(state)
+        changed = changed_profile.ends(state, followed, seen, scored)
+        self._dirty.update(range(SLOTS if changed else 0))
+        if ends_day:
+            opened = slow_openings.end_day(state, seen, scored, at_fault)
+        return changed + opened
 
     def expire(self, at: int, rows: Iterable[int] | None = None) -> list[Change]:
         """End open outages of these rows, or of all, as expired, since the feed stopped at a time (Unix s).

@@ -150,7 +150,7 @@ class LevelModel:
         )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio, sigma = followed.value / followed.expected, np.sqrt(1 / followed.precision)
-            changed_profile.note(state.store.pattern, rows, seen.start, ratio, followed.max_drop, sigma)
+            changed_profile.note(state.store, rows, seen.start, ratio, followed.max_drop, sigma)
             return recovery.levels(self.kind, course, followed)
 
     def fallen(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin, rows: Ints) -> Floats:

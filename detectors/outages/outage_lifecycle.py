@@ -15,6 +15,7 @@ Shape = Literal["sudden", "gradual", "stepwise"]
 NORMAL, ANNOUNCED, FOLLOWED = 0, 1, 2  # phases of a row
 MATERIAL = 0.1  # change of a drop that is worth a revision, of a small drop a third of it
 LITTLE = 0.03  # but no less than this
+TOTAL = 0.9  # share lost from which on an outage is total
 TOGETHER = 2  # bins within which further falls are one step
 
 
@@ -65,7 +66,7 @@ class RowBin:
 def severity(drop: float) -> Severity:
     """Return the severity of a share lost: total from 90 %, major from half."""
     share = round(drop, 3)
-    return "total" if share >= 0.9 else "major" if share >= 0.5 else "partial"
+    return "total" if share >= TOTAL else "major" if share >= 0.5 else "partial"
 
 
 def material(drop: float) -> float:

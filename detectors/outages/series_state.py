@@ -68,11 +68,13 @@ LAYOUT: dict[str, Layout] = {
     "slow_days": Layout(np.uint8, 0, 0),
     "compared": Layout(np.uint16, 0, 0),
     "pattern": Layout(np.uint32, 5, 0),
+    "recurring": Layout(np.float32, 3, 0.0),
+    "recurring_hours": Layout(np.uint32, 0, 0),
 }
 #: Columns that change once a day: snapshots have rows of their own for them.
 DAILY = ("usual", "apart", "slow", "slow_days", "compared")
 #: Columns that older snapshots lack: their rows begin without them.
-LATER = frozenset({"echo", "pending", "today", "pattern", *DAILY})
+LATER = frozenset({"echo", "pending", "today", "pattern", "recurring", "recurring_hours", *DAILY})
 
 
 class Column(NamedTuple):
@@ -205,7 +207,7 @@ class SlowColumns:
 
 @dataclass(slots=True)
 class PatternColumns:
-    """At which hours of the day an outage is whole or short: bit h is the hour h, UTC (`changed_profile`)."""
+    """At which hours of the day a row is whole or short, while it has outages: bit h is the hour h, UTC."""
 
     whole_today: Annotated[Bins, Column("pattern", "bits", "hours of today with a whole bin", 0)]
     short_today: Annotated[Bins, Column("pattern", "bits", "hours of today with a short bin", 1)]
@@ -214,13 +216,32 @@ class PatternColumns:
     days_alike: Annotated[Bins, Column("pattern", "days", "days, one after the other, with the same such hours", 4)]
 
 
+@dataclass(slots=True)
+class RecurrenceColumns:
+    """Losses of a row that recur at the same hours of each day (`recurrence`)."""
+
+    evidence: Annotated[Singles, Column("recurring", "nats", "that they follow a timetable", 0)]
+    depth: Annotated[Singles, Column("recurring", "normal", "share that they lose", 1)]
+    deepest_today: Annotated[Singles, Column("recurring", "normal", "share lost today at the deepest", 2)]
+    usual_hours: Annotated[Bins, Column("recurring_hours", "bits", "hours of the last such day that were short")]
+
+
 def columns_of(view: type[Any]) -> dict[str, Column]:
     """Return the columns of a view by the names of its attributes."""
     hints = get_type_hints(view, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
 
 
-VIEWS = (LevelColumns, MemberColumns, FallColumns, CourseColumns, PhaseColumns, SlowColumns, PatternColumns)
+VIEWS = (
+    LevelColumns,
+    MemberColumns,
+    FallColumns,
+    CourseColumns,
+    PhaseColumns,
+    SlowColumns,
+    PatternColumns,
+    RecurrenceColumns,
+)
 COLUMNS: dict[type[Any], dict[str, Column]] = {view: columns_of(view) for view in VIEWS}
 
 
@@ -249,6 +270,7 @@ class SeriesStore:
     phases: PhaseColumns
     slow: SlowColumns
     pattern: PatternColumns
+    recurrence: RecurrenceColumns
 
     def __init__(self) -> None:
         self.rows = 0
@@ -287,7 +309,6 @@ class SeriesStore:
         self.stored["hole"][row] = 0
         self.stored["sums"][row] = (0, 0, ratio, ratio, 0)
         self.stored["runs"][row] = (0, 0, 0, 1, 0)
-        self.stored["pattern"][row] = 0
 
     def end_course(self, rows: int | list[int]) -> None:
         """Make rows normal again, without evidence."""
@@ -353,7 +374,7 @@ class SeriesStore:
         self.levels, self.members = over(LevelColumns, self.stored), over(MemberColumns, self.stored)
         self.falls, self.courses = over(FallColumns, self.stored), over(CourseColumns, self.stored)
         self.phases, self.slow = over(PhaseColumns, self.stored), over(SlowColumns, self.stored)
-        self.pattern = over(PatternColumns, self.stored)
+        self.pattern, self.recurrence = over(PatternColumns, self.stored), over(RecurrenceColumns, self.stored)
 
 
 def taken(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:

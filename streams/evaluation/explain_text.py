@@ -7,7 +7,8 @@ from itertools import groupby, pairwise
 
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.time_scales import TimeScales
-from detectors.types import Change
+from detectors.outages.suppression import RECURRING
+from detectors.types import Change, Suppression
 from streams.evaluation.bin_history import History, HistoryBin, Why
 from streams.evaluation.explain_clock import UNKNOWN, clock
 
@@ -84,9 +85,15 @@ def _count(bins: Sequence[HistoryBin]) -> str:
 def _revision(change: Change) -> str:
     """Return a sentence about one revision: its time, its state, and the reason in it."""
     since = f"since {clock(change.started_at)}" + (f" until {clock(change.ended_at)}" if change.ended_at else "")
-    expected = f" The calendar expects it: {change.suppressed_by.entry_id}." if change.suppressed_by else ""
-    reason = f"{change.explain['reason']}.{expected}"
+    reason = f"{change.explain['reason']}.{_expected(change.suppressed_by)}"
     return f"{clock(change.updated_at)} {change.state} (revision {change.revision}, {since}): {reason}"
+
+
+def _expected(by: Suppression | None) -> str:
+    """Return a sentence that says why an outage alerts nobody; nothing where it does."""
+    if by is None:
+        return ""
+    return f" It recurs: {by.note}." if by.entry_id == RECURRING else f" The calendar expects it: {by.entry_id}."
 
 
 def _because(why: Why, bins: Sequence[HistoryBin], history: History) -> str:

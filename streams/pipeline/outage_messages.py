@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from detectors.outages.suppression import RECURRING
 from detectors.types import Change, Suppression
 from schemas.outage import Drop, Outage, outage_id, rounded
 from schemas.times import format_time
@@ -46,9 +47,15 @@ def outage_of(feed: str, signal: str, series: Series, change: Change, again: int
 def suppression_of(outage: Outage) -> Suppression | None:
     """Return the suppression that a message names."""
     entry_id = outage.suppressed_by
-    return None if entry_id is None else Suppression(entry_id, str(outage.explain.get("calendar", "")))
+    return None if entry_id is None else Suppression(entry_id, str(outage.explain.get(_noted(entry_id), "")))
 
 
 def _explain(change: Change) -> dict[str, Any]:
     explain = {key: rounded(value) if isinstance(value, float) else value for key, value in change.explain.items()}
-    return explain | ({"calendar": change.suppressed_by.note} if change.suppressed_by else {})
+    by = change.suppressed_by
+    return explain | ({_noted(by.entry_id): by.note} if by else {})
+
+
+def _noted(entry_id: str) -> str:
+    """Return under which name `explain` has why an outage is expected."""
+    return RECURRING if entry_id == RECURRING else "calendar"
