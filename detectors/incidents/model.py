@@ -210,7 +210,7 @@ class IncidentRevision:
     `is_sure`: the evidence has sufficed. `is_wide`: it is of a country, or of half of its networks or more.
     `is_doubted`: most series of the feed at fault fell together. `is_refuted`: other feeds show the same, so it is no
     fault. `facets`: those that all its outages have. `by_feed`: nats that each feed gave where none shows it by itself.
-    `back`: the share of the loss that is back while it goes on.
+    `back`: the share of the loss that is back while it goes on. `mean_drop`: the share lost on average so far.
     `confirmed_at`: when it was first more than a suspicion; None before, and where it is retracted. `incomplete`: feeds
     of which measurements were deleted unread while their outages lasted.
     """
@@ -251,6 +251,27 @@ class IncidentRevision:
     back: float = 0.0
     confirmed_at: float | None = None
     incomplete: tuple[str, ...] = ()
+    mean_drop: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LossSoFar:
+    """What an incident has lost: the share of normal now, as of a time, and in all, in seconds times that share."""
+
+    at: float = 0.0
+    share: float = 0.0
+    seconds: float = 0.0
+    total: float = 0.0
+
+    def until(self, now: float, share: float) -> LossSoFar:
+        """Return it as of a later time, from which on a share of normal is lost; what is back does not count."""
+        span = max(now - self.at, 0.0) if self.share > 0 else 0.0
+        return LossSoFar(now, share, self.seconds + span, self.total + span * self.share)
+
+    @property
+    def mean(self) -> float:
+        """The share lost on average while something was."""
+        return self.total / self.seconds if self.seconds else self.share
 
 
 @dataclass(slots=True)
@@ -261,7 +282,7 @@ class TrackedIncident:
     the feed is not at fault, as other feeds show the same. `broad`: its outages are too many at once for chance, so
     that further outages of the country belong to it. `affected`: the largest share of the country so far. `outages`:
     by outage id. `absorbed`: roots of incidents that were merged into it. `latest`: None before the first revision.
-    `confirmed_at`: when it was first more than a suspicion, None before.
+    `confirmed_at`: when it was first more than a suspicion, None before. `loss`: what it has lost so far.
     """
 
     root: str
@@ -275,6 +296,7 @@ class TrackedIncident:
     absorbed: list[str] = field(default_factory=list)
     latest: IncidentRevision | None = None
     confirmed_at: float | None = None
+    loss: LossSoFar = LossSoFar()
 
     @property
     def age(self) -> tuple[float, str]:

@@ -38,10 +38,12 @@ UNCONFIRMED = ("suspected", "retracted")
 def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> IncidentRevision:
     """Return the revision that describes the incident at an instant.
 
-    Raises `incident.affected` where it has grown, and notes when the incident was confirmed.
+    Raises `incident.affected` where it has grown, and notes when the incident was confirmed and what it has lost.
     """
     members = incident.members
     loss, witnesses = loss_of(incident, members, coverage), witnesses_of(incident, members, now, coverage)
+    is_down = any(outage.running and outage.state != "recovering" for outage in members)
+    incident.loss = incident.loss.until(now, loss.drop * (1 - loss.back) if is_down else 0.0)
     return IncidentRevision(
         root=incident.root,
         revision=incident.latest.revision + 1 if incident.latest else 1,
@@ -63,6 +65,7 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         is_refuted=incident.refuted,
         by_feed=_by_feed(members),
         incomplete=tuple(sorted({outage.feed for outage in members if outage.missing})),
+        mean_drop=round(min(incident.loss.mean, loss.drop), 4),
         **_times(incident, members, now, loss.back),
         **_scope(incident, members, coverage),
     )
@@ -212,7 +215,7 @@ def _back_at(feeds: Sequence[Sequence[OutageRevision]]) -> float:
 def worth_sending(old: IncidentRevision, new: IncidentRevision) -> bool:
     """Whether a revision differs enough from the one before: shares by `MIN_CHANGE`, anything else at all."""
     moved = [abs(a - b) for a, b in zip(_shares(old), _shares(new), strict=True)]
-    names = ("revision", "updated_at", "evidence", "drop", "affected_share", "back")
+    names = ("revision", "updated_at", "evidence", "drop", "affected_share", "back", "mean_drop")
     unchanged = {name: getattr(old, name) for name in names}
     is_steady = tuple(at for at, _ in old.drops) == tuple(at for at, _ in new.drops)
     return max(moved) >= MIN_CHANGE or not is_steady or replace(new, **unchanged, drops=old.drops) != old

@@ -99,5 +99,6 @@ def _begin_anew(store: SeriesStore, row: int, warm: int, value: float | None, ma
         column[row] = 0
     c.noise[row] = (max_drop / 2) ** 2  # of a day that lies as high for half of its hours and as low for the others
     c.bins_learnt[row], c.hour_bins[row], c.rest_day[row] = warm, 0, 0
-    store.stored["pattern"][row] = store.stored["recurring"][row] = store.stored["recurring_hours"][row] = 0
+    for name in ("pattern", "deepest_today", "recurring", "recurring_hours"):
+        store.stored[name][row] = 0
     store.forget_profiles()

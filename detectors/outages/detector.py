@@ -257,14 +257,14 @@ class Detector:
         """Return the changes that more than a day explains, and note what the `changes` of this bin say of its day."""
         state, scored = self._state, self._scored
         self._dirty.update(first_weekend.forget(state, changes, seen))
-        recurrence.note(state.store, changes, set(followed.tolist()), seen.start)
+        recurrence.note(state.store, changes, seen.start)
         ends_day, opened = slow_openings.is_last(seen.start, self.rule.width), []
         if ends_day:
-            self._day_ended = True
             recurrence.end_day(state)
             changed_profile.end_day(state)
         changed = changed_profile.ends(state, followed, seen, scored)
         self._dirty.update(range(SLOTS if changed else 0))
+        self._day_ended |= ends_day or bool(changed)
         if ends_day:
             opened = slow_openings.end_day(state, seen, scored, at_fault)
         return changed + opened

@@ -7,7 +7,7 @@ expected. Derived in docs/detection.md#losses-that-recur-recurrencepy. Arrays ho
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +41,14 @@ def begin(c: PatternColumns, row: int, started: int, now: int) -> None:
     c.short_today[row] |= np.uint32(short)
 
 
-def note(store: SeriesStore, changes: Iterable[Change], followed: Collection[int], start: int) -> None:
-    """Note what changes of the bin at `start` (Unix s) say of today. `followed`: rows whose outage was open before."""
+def note(store: SeriesStore, changes: Iterable[Change], start: int) -> None:
+    """Note what changes of the bin at `start` (Unix s) say of today: losses that open in it, and how deep all are."""
+    deepest = store.recurrence.deepest_today
     for change in changes:
         if change.state in ("suspected", "retracted"):
             continue
-        if change.row not in followed and change.ended_at is None:
+        if change.detected_at == change.updated_at:
             begin(store.pattern, change.row, change.started_at, start)
-        deepest = store.recurrence.deepest_today
         deepest[change.row] = max(deepest[change.row], change.max_drop)
 
 

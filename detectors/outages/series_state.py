@@ -68,13 +68,14 @@ LAYOUT: dict[str, Layout] = {
     "slow_days": Layout(np.uint8, 0, 0),
     "compared": Layout(np.uint16, 0, 0),
     "pattern": Layout(np.uint32, 5, 0),
-    "recurring": Layout(np.float32, 3, 0.0),
+    "deepest_today": Layout(np.float32, 0, 0.0),
+    "recurring": Layout(np.float32, 2, 0.0),
     "recurring_hours": Layout(np.uint32, 0, 0),
 }
 #: Columns that change once a day: snapshots have rows of their own for them.
-DAILY = ("usual", "apart", "slow", "slow_days", "compared")
+DAILY = ("usual", "apart", "slow", "slow_days", "compared", "recurring", "recurring_hours")
 #: Columns that older snapshots lack: their rows begin without them.
-LATER = frozenset({"echo", "pending", "today", "pattern", "recurring", "recurring_hours", *DAILY})
+LATER = frozenset({"echo", "pending", "today", "pattern", "deepest_today", *DAILY})
 
 
 class Column(NamedTuple):
@@ -222,7 +223,7 @@ class RecurrenceColumns:
 
     evidence: Annotated[Singles, Column("recurring", "nats", "that they follow a timetable", 0)]
     depth: Annotated[Singles, Column("recurring", "normal", "share that they lose", 1)]
-    deepest_today: Annotated[Singles, Column("recurring", "normal", "share lost today at the deepest", 2)]
+    deepest_today: Annotated[Singles, Column("deepest_today", "normal", "share lost today at the deepest")]
     usual_hours: Annotated[Bins, Column("recurring_hours", "bits", "hours of the last such day that were short")]
 
 

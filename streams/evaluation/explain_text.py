@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 from detectors.outages.member_losses import FEWEST
-from detectors.outages.time_scales import TimeScales
 from detectors.outages.suppression import RECURRING
+from detectors.outages.time_scales import TimeScales
 from detectors.types import Change, Suppression
 from streams.evaluation.bin_history import History, HistoryBin, Why
 from streams.evaluation.explain_clock import UNKNOWN, clock

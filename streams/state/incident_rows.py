@@ -115,7 +115,7 @@ def _lost_feeds(grouping: Grouping, before: Mapping[str, Any] | None) -> frozens
 def _fingerprint(incident: TrackedIncident) -> object:
     outages = tuple((outage.revision, outage.state) for outage in incident.outages.values())
     revision = incident.latest.revision if incident.latest else 0
-    return revision, incident.affected, incident.broad, len(incident.absorbed), outages
+    return revision, incident.affected, incident.loss, incident.broad, len(incident.absorbed), outages
 
 
 def _stored(value: OutageRevision | TrackedIncident, keys: Mapping[str, str]) -> dict[str, Any]:

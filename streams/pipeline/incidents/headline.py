@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from babel import Locale
 
 from detectors.incidents.model import FEED_FAULT, OVER, IncidentRevision
+from detectors.outages.outage_lifecycle import MATERIAL
 from schemas.rejections import one_line
 from schemas.severity import SEVERITIES
 from schemas.times import format_time
@@ -142,14 +143,24 @@ def _network(asn: int, names: Mapping[str, str]) -> str:
 
 def _how_much(revision: IncidentRevision) -> str:
     share = revision.affected_share or 0.0
-    lost = f"{_percent(revision.drop)} of normal lost"
+    lost = _lost(revision)
     if revision.state == "recovering":
         back = f"{_percent(revision.back)} of the loss is back, " if revision.back else ""
-        return f"{back}{lost} at worst"
+        return f"{back}{_percent(revision.drop)} of normal lost at worst"
     drops = f" in {len(revision.drops)} drops" if len(revision.drops) > 1 else ""
     if revision.countries and 0.01 <= share < revision.drop - 0.05:
         return f"{lost}{drops}, {_percent(share)} of the country"
     return lost + drops
+
+
+def _lost(revision: IncidentRevision) -> str:
+    """Return what is lost now, or was on average, and at worst where that was clearly more."""
+    is_over, worst = revision.state in OVER, revision.drop
+    mean = worst if revision.mean_drop is None else revision.mean_drop
+    share = mean if is_over else worst * (1 - revision.back)
+    if worst - share < MATERIAL:
+        return f"{_percent(worst)} of normal lost"
+    return f"{_percent(share)} of normal lost{' on average' if is_over else ''}, {_percent(worst)} at worst"
 
 
 def _percent(share: float) -> str:

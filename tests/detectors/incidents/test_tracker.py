@@ -150,6 +150,19 @@ def test_the_course_of_an_incident() -> None:
     assert timeline.state.roots == {}
 
 
+def test_an_incident_knows_what_it_has_lost_on_average() -> None:
+    """Two thirds for an hour, then half for eleven; what came back before its end does not count."""
+    first = replace(down("asn/1", -0.1, drop=0.67), drop=0.67)
+    half = revised(first, 1, "open", drop=0.5)
+    back = revised(half, 12, "recovering", drop=0.02)
+    timeline = Timeline(coverage(IRAN)).run([first, half, back, revised(back, 16, drop=0.0)], until=18)
+    assert [(incident.drop, incident.mean_drop) for incident in timeline.revisions][1:] == [
+        (0.67, 0.67),
+        (0.67, 0.5142),
+        (0.67, 0.5142),
+    ]
+
+
 def test_an_incident_is_over_when_most_feeds_of_its_network_say_so() -> None:
     """Two of three feeds see it back: that is its end, and what the third says later is no incident of its own."""
     falls = [down("asn/1", 0, feed=feed) for feed in ("probing", "atlas", "bgp")]

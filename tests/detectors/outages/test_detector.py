@@ -31,13 +31,13 @@ def test_sums_do_not_depend_on_how_many_rows_fall() -> None:
 
 
 def test_state_per_row_is_bounded() -> None:
-    """Columns that change with each bin stay near 150 bytes a row, those of a day near 70, all state below 1.5 kB."""
+    """Columns that change with each bin stay near 155 bytes a row, those of a day near 83, all state below 1.5 kB."""
     detector = Detector(Rule("count", 300))
     detector.grow(10)
     daily = sum(detector.stored[name].nbytes for name in DAILY) / 10
     hot = sum(column.nbytes for column in detector.stored.values()) / 10 - daily
-    assert hot <= 152
-    assert daily <= 72
+    assert hot <= 156
+    assert daily <= 84
     assert hot + daily + detector.slots.nbytes / 10 <= 1_500
 
 

@@ -107,6 +107,16 @@ INCIDENT = replace(
             "from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; suspected by atlas and probing; not confirmed.",
         ),
         (
+            replace(INCIDENT, state="ended", ended_at=LAST, drop=0.67, mean_drop=0.514, severity="major"),
+            "The Internet was mostly down in AS43754 (Asiatech), Iran: 51 % of normal lost on average, 67 % at worst, "
+            "4 % of the country, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; shown by atlas and probing; over.",
+        ),
+        (
+            replace(INCIDENT, drop=0.67, mean_drop=0.6, back=0.19, severity="major"),
+            "The Internet is mostly down in AS43754 (Asiatech), Iran: 54 % of normal lost, 67 % at worst, "
+            "4 % of the country, since 2019-12-25 05:00 UTC; shown by atlas and probing; ongoing.",
+        ),
+        (
             replace(INCIDENT, state="expired", kinds=("service-block", "total"), facets=CALLS, is_wide=True),
             "Access to skype and whatsapp was down in Iran: 100 % of normal lost, 4 % of the country, "
             "from 2019-12-25 05:00 UTC on; shown by atlas and probing; its feeds stopped, so its end is unknown.",
