@@ -109,7 +109,8 @@ def _expected(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin
     depth, hours = float(c.depth[row]), int(c.usual_hours[row])
     short = _short_since(state.store.pattern, row, outage.started_at, seen.start)
     reached = int(_reach(np.array([hours], np.uint32), state.rule.width)[0])
-    deeper = outage.drop - depth > max(MATERIAL, 2 / math.sqrt(max(float(scored.precision[row]), EMPTY)))
+    sigma = float(scored.precision[row].clip(EMPTY, np.inf)) ** -0.5
+    deeper = outage.drop - depth > max(MATERIAL, 2 * sigma)
     if deeper or short & ~reached:
         return None
     return Suppression(
@@ -129,9 +130,9 @@ def _is_shaped(short: Bins, width: int) -> Flags:
     return np.asarray(slots - np.bitwise_count(short).astype(np.int64) >= max(1, LEAST // max(width, HOUR)))
 
 
-def _is_alike(one: Bins, other: Bins, width: int) -> Flags:
+def _is_alike(short: Bins, usual: Bins, width: int) -> Flags:
     """Return whether the hours of two days are the same, but for one earlier or later."""
-    return np.asarray((one & ~_reach(other, width) == 0) & (other & ~_reach(one, width) == 0))
+    return np.asarray((short & ~_reach(usual, width) == 0) & (usual & ~_reach(short, width) == 0))
 
 
 def _reach(hours: Bins, width: int) -> NDArray[np.uint32]:

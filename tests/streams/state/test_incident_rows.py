@@ -23,7 +23,7 @@ OUTAGE_KEYS = {
     *("reporter", "bins"),
 }
 INCIDENT_KEYS = {"root", "opened", "country", "fault", "refuted", "broad", "affected", "falls", "absorbed", "told"}
-NEWER_KEYS = {"confirmed_at"}
+NEWER_KEYS = {"confirmed_at", "loss"}
 
 
 def closing(number: int, outages: list[Outage]) -> BinReport:
