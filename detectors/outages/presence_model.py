@@ -6,10 +6,10 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints
 
-from . import feed_fault, member_churn, member_explanations, member_losses, members_away, recovery
+from . import feed_fault, member_churn, member_drains, member_explanations, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS, largest
-from .member_losses import FEWEST, MemberBin
+from .member_losses import FEWEST, LEAST, FeedChurn, MemberBin
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .recovery import CourseStep
@@ -31,6 +31,22 @@ def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: Scor
     rows, group = rows[stronger], group[stronger]
     falls.bins[rows] = store.members.group_age[rows, None] + 1
     nats[rows] = group
+    return nats
+
+
+def _drains(state: DetectorState, closed: MemberBin, churn: FeedChurn, scored: ScoredBin, nats: Floats) -> Floats:
+    """Return the evidence of all rows (nats), with that of members that have left over hours where it is more.
+
+    Less than an outage takes within half an hour is a suspicion at most.
+    """
+    store, c = state.store, state.store.members
+    lacking = np.maximum(c.recent_losses, c.away) >= LEAST * closed.before
+    nats = np.where(lacking, nats, np.minimum(nats, state.threshold - DOUBT))
+    rows, left, index = member_drains.advance(store, closed, churn, state.rule.width)
+    stronger = left > nats[rows]
+    rows = rows[stronger]
+    nats[rows], scored.rho_index[rows] = left[stronger], index[stronger]
+    store.falls.bins[rows] = c.drain_bins[rows, None]
     return nats
 
 
@@ -58,14 +74,14 @@ class PresenceModel:
     def score(self, state: DetectorState, seen: ClosedBin) -> ScoredBin:
         """Return the scores. A network of very few members never has enough evidence."""
         store, s, scored, width = state.store, state.scalars, ScoredBin(state.store.rows), state.rule.width
-        c, churn = store.members, member_losses.FeedChurn.of(s)
+        c, churn = store.members, FeedChurn.of(s)
         closed = MemberBin.of(c, seen, churn)
         gained, measured = member_losses.score(store, closed, churn, width), closed.measured
         returns = members_away.advance(store, closed, gained, FeedReturns.of(s), width)
         followed = store.phases.phase == FOLLOWED
         expected = _expected(c, closed, np.flatnonzero(followed))
         enough = measured & ~followed & (expected >= FEWEST) & (expected - seen.value >= FEWEST)
-        nats = _evidence(store, returns, width, scored)
+        nats = _drains(state, closed, churn, scored, _evidence(store, returns, width, scored))
         if state.watch:
             member_explanations.take(state.watch, store, closed, churn, returns, width)
         if returns.momentary:
@@ -117,7 +133,8 @@ class PresenceModel:
 
     def bins_falling(self, state: DetectorState, row: int, bins: int) -> int:
         """Return the bins in which members were lost; in the others they only stayed away."""
-        return int(state.store.members.group_span[row]) or bins
+        c = state.store.members
+        return bins if bins > c.group_age[row] + 1 else int(c.group_span[row]) or bins
 
     def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
         """Give nothing back, for no bin lowers the members expected up by much; and do not learn the fall's losses."""

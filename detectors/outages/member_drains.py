@@ -1,0 +1,103 @@
+"""Presence: members that leave over hours, in each half hour too few to be an outage of their own.
+
+Derived in docs/detection.md#members-that-leave-over-hours-member_drainspy. Arrays hold an element per row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.types import DAY, Flags, Floats, Ints, Singles
+
+from .evidence import largest
+from .member_losses import FEWEST, WITNESSES, FeedChurn, MemberBin, NormalLosses, evidence, strongest, usual
+from .members_away import longest
+from .series_state import MemberColumns, SeriesStore
+
+HOURS = 3 * 3600  # over which members leave: the level before them is the mean of so long
+LENGTH = 4  # bins that this mean takes at least, when bins are long
+LEAST = 0.1  # share of that level below which members that leave are no outage
+MEMORY = 3 * DAY  # how long the usual drops of a network are remembered, or LEARNT bins
+LEARNT = 24  # bins, or a day, before drops are judged: one evening must have been seen
+USUAL = 0.01  # root mean square of the drops of a network that has shown none yet
+PRIOR = 3600  # seconds of history that this counts for
+STEADIEST = 1e-4  # root mean square of the drops of any network, at least
+CLIP = 3.0  # times the usual drop, beyond which a drop teaches no more
+HELD = 2.0  # nats from which the level before does not follow the members that leave
+HEAVY = 5.0  # variance of a squared drop, in squares of its mean (of an exponential law)
+
+
+def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -> tuple[Ints, Floats, Ints]:
+    """Return the rows whose members have left over hours, the evidence of it (nats) and the index of its rho.
+
+    Take this bin into the level before, and into the usual drops of rows without a suspicion.
+    """
+    c, phase = store.members, store.phases.phase
+    free = closed.measured & (phase < 2)
+    drop = _drops(c.recent_up, closed.seen.value)
+    rows = np.flatnonzero((drop >= LEAST) & free & (c.bins_learnt >= _learnt(width)))
+    sums = _weighed(c, rows, drop, closed, churn, width)
+    nats = np.maximum(strongest(sums), 0) * (c.recent_up[rows] - closed.seen.value[rows] >= FEWEST)
+    held = np.zeros(store.rows, np.bool_)
+    held[rows] = (nats >= HELD) & (c.drain_bins[rows] < longest(width))
+    _learn(c, drop, free & (phase == 0) & ~held, width)
+    _follow(c, closed, drop, held, closed.measured & (phase >= 2), width)
+    return rows, nats, largest(sums.T)
+
+
+def _drops(before: Singles, up: Floats) -> Singles:
+    """Return the share of the members up before that is missing now (rows)."""
+    ratio = up / np.maximum(before, 1)
+    return np.maximum(1 - ratio, 0, dtype=np.float32, casting="same_kind") * (before >= 1)
+
+
+def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, churn: FeedChurn, width: int) -> Floats:
+    """Return the evidence of the drops of these rows (rows × RHOS, nats), against their usual ones.
+
+    Those are beta distributed with a deviation as large as their mean, and as members are lost together.
+    """
+    windows = np.minimum(c.bins_learnt[rows] * float(width), _memory(width)) / max(HOURS, LENGTH * width)
+    square = c.drop_square[rows] * (1 + 2 * np.sqrt(HEAVY / windows))
+    usually, before = np.sqrt(square), c.recent_up[rows].astype(np.float64)
+    tie = np.maximum(usual(c, rows, closed, churn).tie, usually)
+    mean = np.clip(usually + _common(c, rows, drop, closed), STEADIEST, 0.9)
+    missing = before * drop[rows]
+    return evidence(missing, before - missing, NormalLosses(mean, np.minimum(tie, 0.9)))
+
+
+def _common(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin) -> Floats:
+    """Return the share that the networks of other countries lost likewise; without enough of them, all others."""
+    members = np.where(closed.measured, c.recent_up, 0).astype(np.float64)
+    each, group = np.stack((members * drop, members)), closed.seen.group
+    home = np.stack([np.bincount(group, numbers) for numbers in each])[:, group[rows]]
+    whole = each.sum(axis=1)[:, None]
+    abroad = (group[rows] > 0) & (whole[1] - home[1] >= WITNESSES)
+    lost, there = np.maximum(whole - np.where(abroad, home, each[:, rows]), 0)
+    return np.asarray(lost / np.maximum(there, WITNESSES))
+
+
+def _learnt(width: int) -> int:
+    """Return the bins before drops are judged."""
+    return max(LEARNT, DAY // width)
+
+
+def _memory(width: int) -> int:
+    return max(MEMORY, LEARNT * width)
+
+
+def _learn(c: MemberColumns, drop: Singles, calm: Flags, width: int) -> None:
+    """Take the drops of calm rows into their usual ones; at first with the weight of what has been seen."""
+    square = np.where(c.drop_square > 0, c.drop_square, np.float32(USUAL**2))
+    gain = np.maximum(np.float32(width / _memory(width)), 1 / (c.bins_learnt + np.float32(1 + PRIOR / width)))
+    most = np.where(c.bins_learnt < _learnt(width), np.float32(1), np.float32(CLIP**2) * square)
+    square += gain * (np.minimum(drop * drop, most) - square) * calm
+    c.drop_square[:] = np.maximum(square, np.float32(STEADIEST**2))
+
+
+def _follow(c: MemberColumns, closed: MemberBin, drop: Singles, held: Flags, ongoing: Flags, width: int) -> None:
+    """Let the level before follow, but where it is held; an outage that is followed begins it anew."""
+    up = closed.seen.value
+    pace = np.where(ongoing | (c.recent_up < 1), 1, min(width / HOURS, 1 / LENGTH)) * (closed.measured & ~held)
+    c.recent_up += (pace * (up - c.recent_up)).astype(np.float32)
+    leaving = (drop * drop > c.drop_square) & ~ongoing
+    c.drain_bins[:] = np.where(leaving, c.drain_bins + 1, 0)
