@@ -45,7 +45,8 @@ class MemberExplanations(NamedTuple):
 
     `normal`: members are lost each for itself, as often as is usual. `joint`: and together, as often as the network's
     are. `shake`: and as those of other networks are in this bin; it is what the losses of late are worth. `away`: what
-    members lost together are worth that stay away, 0 where there are none. `together`: the evidence that decides.
+    members are worth that were lost together and stay away, or that left over hours; 0 where there are none.
+    `together`: the evidence that decides.
     """
 
     normal: float

@@ -5,6 +5,8 @@ Derived in docs/detection.md#members-that-leave-over-hours-member_drainspy. Arra
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from detectors.types import DAY, Flags, Floats, Ints, Singles
@@ -27,8 +29,16 @@ HELD = 2.0  # nats from which the level before does not follow the members that 
 HEAVY = 5.0  # variance of a squared drop, in squares of its mean (of an exponential law)
 
 
-def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -> tuple[Ints, Floats, Ints]:
-    """Return the rows whose members have left over hours, the evidence of it (nats) and the index of its rho.
+class Drains(NamedTuple):
+    """Rows whose members have left over hours: the evidence of it (nats) and the index of its rho."""
+
+    rows: Ints
+    nats: Floats
+    rho_index: Ints
+
+
+def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -> Drains:
+    """Return which members have left over hours.
 
     Take this bin into the level before, and into the usual drops of rows without a suspicion.
     """
@@ -42,7 +52,7 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     held[rows] = (nats >= HELD) & (c.drain_bins[rows] < longest(width))
     _learn(c, drop, free & (phase == 0) & ~held, width)
     _follow(c, closed, drop, held, closed.measured & (phase >= 2), width)
-    return rows, nats, largest(sums.T)
+    return Drains(rows, nats, largest(sums.T))
 
 
 def _drops(before: Singles, up: Floats) -> Singles:
@@ -57,23 +67,27 @@ def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, chu
     Those are beta distributed with a deviation as large as their mean, and as members are lost together.
     """
     windows = np.minimum(c.bins_learnt[rows] * float(width), _memory(width)) / max(HOURS, LENGTH * width)
-    square = c.drop_square[rows] * (1 + 2 * np.sqrt(HEAVY / windows))
-    usually, before = np.sqrt(square), c.recent_up[rows].astype(np.float64)
-    tie = np.maximum(usual(c, rows, closed, churn).tie, usually)
-    mean = np.clip(usually + _common(c, rows, drop, closed), STEADIEST, 0.9)
+    usually = np.sqrt(c.drop_square[rows] * (1 + 2 * np.sqrt(HEAVY / windows)))
+    calm = NormalLosses(np.zeros(len(rows)), np.zeros(len(rows)))
+    tie = np.maximum(usual(c, rows, closed, churn, calm).tie, usually)
+    mean = np.clip(usually + _common(c, rows, closed), STEADIEST, 0.9)
+    before = c.recent_up[rows].astype(np.float64)
     missing = before * drop[rows]
     return evidence(missing, before - missing, NormalLosses(mean, np.minimum(tie, 0.9)))
 
 
-def _common(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin) -> Floats:
-    """Return the share that the networks of other countries lost likewise; without enough of them, all others."""
+def _common(c: MemberColumns, rows: Ints, closed: MemberBin) -> Floats:
+    """Return the share that the networks of other countries lost likewise; without enough of them, all others.
+
+    Those are the members that left less those that came, and less a standard deviation of so many.
+    """
     members = np.where(closed.measured, c.recent_up, 0).astype(np.float64)
-    each, group = np.stack((members * drop, members)), closed.seen.group
+    each, group = np.stack((members - np.where(closed.measured, closed.seen.value, 0), members)), closed.seen.group
     home = np.stack([np.bincount(group, numbers) for numbers in each])[:, group[rows]]
     whole = each.sum(axis=1)[:, None]
     abroad = (group[rows] > 0) & (whole[1] - home[1] >= WITNESSES)
-    lost, there = np.maximum(whole - np.where(abroad, home, each[:, rows]), 0)
-    return np.asarray(lost / np.maximum(there, WITNESSES))
+    left, there = np.maximum(whole - np.where(abroad, home, each[:, rows]), 0)
+    return np.asarray(np.maximum(left - np.sqrt(left), 0) / np.maximum(there, WITNESSES))
 
 
 def _learnt(width: int) -> int:

@@ -10,6 +10,7 @@ from detectors.types import Floats, Singles
 
 from .evidence import RHOS
 from .explanations import MemberExplanations, Watch
+from .member_drains import Drains
 from .member_losses import FAINTEST, SPELL, FeedChurn, MemberBin, NormalLosses, relaxed, usual, weigh
 from .members_away import FeedReturns, worth
 from .series_state import SeriesStore
@@ -18,10 +19,21 @@ APART = 1e-4  # tie of members that are lost each for itself: the least that is 
 
 
 def take(
-    watch: Watch, store: SeriesStore, closed: MemberBin, churn: FeedChurn, returns: FeedReturns, width: int
+    watch: Watch,
+    store: SeriesStore,
+    closed: MemberBin,
+    churn: FeedChurn,
+    returns: FeedReturns,
+    left: Drains,
+    nats: Floats,
+    width: int,
 ) -> None:
-    """Explain the watched rows, after the sums that decide have taken the bin in. Bins are `width` seconds wide."""
+    """Explain the watched rows, after the sums that decide have taken the bin in. Bins are `width` seconds wide.
+
+    `nats`: the evidence that decides (rows).
+    """
     groups = dict(zip(*(column.tolist() for column in worth(store.members, returns, width)), strict=True))
+    slowly = dict(zip(left.rows.tolist(), left.nats.tolist(), strict=True))
     for row in watch.rows():
         watch.latest.pop(row, None)
         if store.phases.phase[row] > 1:
@@ -30,8 +42,8 @@ def take(
             sums = watch.members.get(row, np.zeros((2, len(RHOS)), np.float32))
             sums = watch.members[row] = _after(sums, store, row, closed, churn, width)
             normal, joint = sums.max(axis=1).tolist()
-            shake, away = float(store.falls.evidence[row].max()), groups.get(row, 0.0)
-            watch.latest[row] = MemberExplanations(normal, joint, shake, away, max(shake, away))
+            shake, away = float(store.falls.evidence[row].max()), max(groups.get(row, 0.0), slowly.get(row, 0.0))
+            watch.latest[row] = MemberExplanations(normal, joint, shake, away, float(nats[row]))
 
 
 def _after(sums: Singles, store: SeriesStore, row: int, closed: MemberBin, churn: FeedChurn, width: int) -> Singles:

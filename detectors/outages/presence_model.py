@@ -9,6 +9,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints
 from . import feed_fault, member_churn, member_drains, member_explanations, member_losses, members_away, recovery
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS, largest
+from .member_drains import Drains
 from .member_losses import FEWEST, LEAST, FeedChurn, MemberBin
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
@@ -34,7 +35,7 @@ def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: Scor
     return nats
 
 
-def _drains(state: DetectorState, closed: MemberBin, churn: FeedChurn, scored: ScoredBin, nats: Floats) -> Floats:
+def _decisive(state: DetectorState, closed: MemberBin, scored: ScoredBin, nats: Floats, left: Drains) -> Floats:
     """Return the evidence of all rows (nats), with that of members that have left over hours where it is more.
 
     Less than an outage takes within half an hour is a suspicion at most.
@@ -42,10 +43,9 @@ def _drains(state: DetectorState, closed: MemberBin, churn: FeedChurn, scored: S
     store, c = state.store, state.store.members
     lacking = np.maximum(c.recent_losses, c.away) >= LEAST * closed.before
     nats = np.where(lacking, nats, np.minimum(nats, state.threshold - DOUBT))
-    rows, left, index = member_drains.advance(store, closed, churn, state.rule.width)
-    stronger = left > nats[rows]
-    rows = rows[stronger]
-    nats[rows], scored.rho_index[rows] = left[stronger], index[stronger]
+    stronger = left.nats > nats[left.rows]
+    rows = left.rows[stronger]
+    nats[rows], scored.rho_index[rows] = left.nats[stronger], left.rho_index[stronger]
     store.falls.bins[rows] = c.drain_bins[rows, None]
     return nats
 
@@ -80,10 +80,12 @@ class PresenceModel:
         returns = members_away.advance(store, closed, gained, FeedReturns.of(s), width)
         followed = store.phases.phase == FOLLOWED
         expected = _expected(c, closed, np.flatnonzero(followed))
-        enough = measured & ~followed & (expected >= FEWEST) & (expected - seen.value >= FEWEST)
-        nats = _drains(state, closed, churn, scored, _evidence(store, returns, width, scored))
+        missing = np.maximum(expected - seen.value, c.away)  # those expected fade over a day, the others are counted
+        enough = measured & ~followed & (expected >= FEWEST) & (missing >= FEWEST)
+        left = member_drains.advance(store, closed, churn, width)
+        nats = _decisive(state, closed, scored, _evidence(store, returns, width, scored), left)
         if state.watch:
-            member_explanations.take(state.watch, store, closed, churn, returns, width)
+            member_explanations.take(state.watch, store, closed, churn, returns, left, nats, width)
         if returns.momentary:
             doubtful = ((c.group_age + 1.0) * width < BRIEF) & (seen.value > GONE * expected)
             nats = np.where(doubtful, np.minimum(nats, state.threshold - DOUBT), nats)
