@@ -13,6 +13,7 @@ from detectors.types import DAY, Flags, Floats, Ints, Singles
 
 from .evidence import largest
 from .member_losses import FEWEST, WITNESSES, FeedChurn, MemberBin, NormalLosses, evidence, strongest, usual
+from .member_losses import LEAST as AT_ONCE
 from .members_away import longest
 from .series_state import MemberColumns, SeriesStore
 
@@ -44,7 +45,8 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     """
     c, phase = store.members, store.phases.phase
     free = closed.measured & (phase < 2)
-    drop = _drops(c.recent_up, closed.seen.value)
+    _leave_out(c, closed)
+    drop = _drops(c, closed.seen.value)
     rows = np.flatnonzero((drop >= LEAST) & free & (c.bins_learnt >= _learnt(width)))
     sums = _weighed(c, rows, drop, closed, churn, width)
     nats = np.maximum(strongest(sums), 0) * (c.recent_up[rows] - closed.seen.value[rows] >= FEWEST)
@@ -55,10 +57,17 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     return Drains(rows, nats, largest(sums.T))
 
 
-def _drops(before: Singles, up: Floats) -> Singles:
-    """Return the share of the members up before that is missing now (rows)."""
-    ratio = up / np.maximum(before, 1)
-    return np.maximum(1 - ratio, 0, dtype=np.float32, casting="same_kind") * (before >= 1)
+def _leave_out(c: MemberColumns, closed: MemberBin) -> None:
+    """Take from the level before what a bin loses beyond an outage's least: the losses of half an hour judge that."""
+    rows = closed.losing
+    net = closed.seen.lost[rows] - closed.seen.back[rows]
+    c.recent_up[rows] -= np.maximum(net - AT_ONCE * c.usual_up[rows], 0).astype(np.float32)
+
+
+def _drops(c: MemberColumns, up: Floats) -> Singles:
+    """Return the share of the members expected up that has left since the level before (rows)."""
+    left = np.maximum(c.recent_up - up, 0)
+    return np.asarray(left / np.maximum(c.usual_up, 1), np.float32)
 
 
 def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, churn: FeedChurn, width: int) -> Floats:
@@ -71,15 +80,15 @@ def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, chu
     calm = NormalLosses(np.zeros(len(rows)), np.zeros(len(rows)))
     tie = np.maximum(usual(c, rows, closed, churn, calm).tie, usually)
     mean = np.clip(usually + _common(c, rows, closed), STEADIEST, 0.9)
-    before = c.recent_up[rows].astype(np.float64)
-    missing = before * drop[rows]
-    return evidence(missing, before - missing, NormalLosses(mean, np.minimum(tie, 0.9)))
+    members = c.usual_up[rows].astype(np.float64)
+    missing = members * drop[rows]
+    return evidence(missing, members - missing, NormalLosses(mean, np.minimum(tie, 0.9)))
 
 
 def _common(c: MemberColumns, rows: Ints, closed: MemberBin) -> Floats:
     """Return the share that the networks of other countries lost likewise; without enough of them, all others.
 
-    Those are the members that left less those that came, and less a standard deviation of so many.
+    Those are the members that left less those that came, and less two standard deviations of so many.
     """
     members = np.where(closed.measured, c.recent_up, 0).astype(np.float64)
     each, group = np.stack((members - np.where(closed.measured, closed.seen.value, 0), members)), closed.seen.group
@@ -87,7 +96,7 @@ def _common(c: MemberColumns, rows: Ints, closed: MemberBin) -> Floats:
     whole = each.sum(axis=1)[:, None]
     abroad = (group[rows] > 0) & (whole[1] - home[1] >= WITNESSES)
     left, there = np.maximum(whole - np.where(abroad, home, each[:, rows]), 0)
-    return np.asarray(np.maximum(left - np.sqrt(left), 0) / np.maximum(there, WITNESSES))
+    return np.asarray(np.maximum(left - 2 * np.sqrt(left), 0) / np.maximum(there, WITNESSES))
 
 
 def _learnt(width: int) -> int:

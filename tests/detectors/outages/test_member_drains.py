@@ -46,16 +46,16 @@ def test_a_steady_network_that_drips_for_hours_is_found(members: int, others: in
 
 @pytest.mark.parametrize("others", [0, 40])
 def test_evidence_stays_while_they_stay_away(others: int) -> None:
-    """An eighth of 200 members leaves within two hours and none comes back: the level before does not follow."""
+    """Of 200 members one leaves in each bin until a tenth is lost, and none comes back: the level before stays."""
     feed = copy.deepcopy(lived(200, others))
-    for _ in range(25):
+    while feed.nats <= 4 or feed.up[0] > 180:
         feed.close(1)
     nats = [feed.nats]
     for _ in range(72):
         feed.close()
         nats.append(feed.nats)
-    assert 2 < nats[0] < feed.detector.state.threshold
-    assert (np.diff(nats) >= 0).all()
+    assert not feed.detector.is_followed(0)
+    assert (np.diff(nats) >= -0.1).all()
 
 
 def test_what_all_networks_lose_is_no_outage_of_one() -> None:
@@ -96,7 +96,7 @@ def test_three_that_stay_away_are_not_forgotten() -> None:
     for _ in range(24):
         feed.close()
         nats.append(feed.nats)
-    assert 2 < min(nats)
+    assert min(nats) > 2
 
 
 @pytest.mark.parametrize("members", [1_000, 20_000, 100_000])
