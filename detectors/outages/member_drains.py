@@ -76,7 +76,8 @@ def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, chu
     Those are beta distributed with a deviation as large as their mean, and as members are lost together.
     """
     windows = np.minimum(c.bins_learnt[rows] * float(width), _memory(width)) / max(HOURS, LENGTH * width)
-    usually = np.sqrt(c.drop_square[rows] * (1 + 2 * np.sqrt(HEAVY / windows)))
+    square = np.where(c.drop_square[rows] > 0, c.drop_square[rows], USUAL**2)
+    usually = np.sqrt(square * (1 + 2 * np.sqrt(HEAVY / windows)))
     calm = NormalLosses(np.zeros(len(rows)), np.zeros(len(rows)))
     tie = np.maximum(usual(c, rows, closed, churn, calm).tie, usually)
     mean = np.clip(usually + _common(c, rows, closed), STEADIEST, 0.9)
@@ -114,7 +115,7 @@ def _learn(c: MemberColumns, drop: Singles, calm: Flags, width: int) -> None:
     gain = np.maximum(np.float32(width / _memory(width)), 1 / (c.bins_learnt + np.float32(1 + PRIOR / width)))
     most = np.where(c.bins_learnt < _learnt(width), np.float32(1), np.float32(CLIP**2) * square)
     square += gain * (np.minimum(drop * drop, most) - square) * calm
-    c.drop_square[:] = np.maximum(square, np.float32(STEADIEST**2))
+    np.maximum(square, np.float32(STEADIEST**2), out=c.drop_square, where=calm)
 
 
 def _follow(c: MemberColumns, closed: MemberBin, drop: Singles, held: Flags, ongoing: Flags, width: int) -> None:

@@ -67,7 +67,7 @@ def test_what_all_networks_lose_is_no_outage_of_one() -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_members_that_leave_each_evening_are_no_outage(seed: int) -> None:
-    """Up to half of the members, within hours of the evening, of which the first was seen; none on weekends."""
+    """Up to half of the members, within hours of the evening, of which the first was seen."""
     rng, rows, bins = np.random.default_rng(seed), 60, 9 * DAY // WIDTH
     size = (10 ** rng.uniform(1.3, 4, rows)).astype(np.int64)
     depth, spread, evening = rng.uniform(0.05, 0.5, rows), rng.uniform(0.7, 2.5, rows), rng.uniform(17, 23, rows)
