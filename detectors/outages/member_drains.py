@@ -26,7 +26,7 @@ USUAL = 0.01  # root mean square of the drops of a network that has shown none y
 PRIOR = 3600  # seconds of history that this counts for
 STEADIEST = 1e-4  # root mean square of the drops of any network, at least
 CLIP = 3.0  # times the usual drop, beyond which a drop teaches no more
-HELD = 2.0  # nats from which the level before does not follow the members that leave
+UNMOVED = 2.0  # nats from which the level before does not follow the members that leave
 HEAVY = 5.0  # variance of a squared drop, in squares of its mean (of an exponential law)
 
 
@@ -50,10 +50,10 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     rows = np.flatnonzero((drop >= LEAST) & free & (c.bins_learnt >= _learnt(width)))
     sums = _weighed(c, rows, drop, closed, churn, width)
     nats = np.maximum(strongest(sums), 0) * (c.recent_up[rows] - closed.seen.value[rows] >= FEWEST)
-    held = np.zeros(store.rows, np.bool_)
-    held[rows] = (nats >= HELD) & (c.drain_bins[rows] < longest(width))
-    _learn(c, drop, free & (phase == 0) & ~held, width)
-    _follow(c, closed, drop, held, closed.measured & (phase >= 2), width)
+    unmoved = np.zeros(store.rows, np.bool_)
+    unmoved[rows] = (nats >= UNMOVED) & (c.drain_bins[rows] < longest(width))
+    _learn(c, drop, free & (phase == 0) & ~unmoved, width)
+    _follow(c, closed, drop, unmoved, closed.measured & (phase >= 2), width)
     return Drains(rows, nats, largest(sums.T))
 
 
@@ -118,10 +118,10 @@ def _learn(c: MemberColumns, drop: Singles, calm: Flags, width: int) -> None:
     np.maximum(square, np.float32(STEADIEST**2), out=c.drop_square, where=calm)
 
 
-def _follow(c: MemberColumns, closed: MemberBin, drop: Singles, held: Flags, ongoing: Flags, width: int) -> None:
-    """Let the level before follow, but where it is held; an outage that is followed begins it anew."""
+def _follow(c: MemberColumns, closed: MemberBin, drop: Singles, unmoved: Flags, ongoing: Flags, width: int) -> None:
+    """Let the level before follow, but where it is unmoved; an outage that is followed begins it anew."""
     up = closed.seen.value
-    pace = np.where(ongoing | (c.recent_up < 1), 1, min(width / HOURS, 1 / LENGTH)) * (closed.measured & ~held)
+    pace = np.where(ongoing | (c.recent_up < 1), 1, min(width / HOURS, 1 / LENGTH)) * (closed.measured & ~unmoved)
     c.recent_up += (pace * (up - c.recent_up)).astype(np.float32)
     leaving = (drop * drop > c.drop_square) & ~ongoing
     c.drain_bins[:] = np.where(leaving, c.drain_bins + 1, 0)

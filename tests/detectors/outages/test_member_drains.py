@@ -81,9 +81,10 @@ def test_members_that_leave_each_evening_are_no_outage(seed: int) -> None:
         lost = rng.binomial(up, np.clip(-short / np.maximum(up, 1), 0, 1) / 2)
         back = rng.binomial(size - up, np.clip(short / np.maximum(size - up, 1), 0, 1) / 2)
         up = up + back - lost
-        numbers = (column.astype(float) for column in (up, size))
         group = np.arange(rows) % 4 + 1
-        seen = ClosedBin(at, *numbers, yes, yes, lost.astype(float), back.astype(float), group)
+        seen = ClosedBin(
+            at, up.astype(float), size.astype(float), yes, yes, lost.astype(float), back.astype(float), group
+        )
         found += [each for each in detector.close(seen) if at >= START + DAY]
     assert outages(found) == []
 
