@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from detectors.types import Flags, Ints, Share, Singles
+from detectors.types import DAY, Flags, Ints, Share, Singles
 
 from .evidence import EMPTY
 from .feed_spread import ECHO, FeedSpread, plausible_memory
 from .level_kinds import STEADY, LevelKind, shrunk
+from .local_days import HOUR
 from .neighbours import Neighbours
-from .season import Around, ProfileShape, shape
+from .season import Around, ProfileShape, shape, smoother
 from .series_state import LevelColumns
 from .time_scales import TimeScales
 
@@ -25,6 +27,9 @@ FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
 QUIET_WEEKEND = np.float32(0.1)  # share of its level that a weekend may leave where others rest as well
 OWN_REST = 0.75  # of what a holiday may lack, what stays open to a row that has one of its own: measured on law `mixed`
+SLOPE = np.float32(4)  # variances of an hour's mean: twice that of the difference of two
+FIRST_WEEKS = 28  # days in which hours of counts are not yet certain
+BEND = np.float32(3)  # the same: twice that of the difference from the mean of the two beside it
 LASTING = np.float32(0.98)  # what is longer is wander
 Witnesses = Callable[[Singles, Singles], Neighbours | None]
 """Given what is expected and its relative standard deviations (rows), the neighbours; None: too few."""
@@ -51,6 +56,14 @@ class Allowances:
         return lowest
 
 
+class Chance(NamedTuple):
+    """What counting does to the hours of the profile of some rows in their first weeks."""
+
+    rows: Ints
+    error: Singles  # relative variance of an hour's mean
+    part: Singles  # of what an hour differs from those beside it, how much is taken for chance: 0 to 1
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What a bin should hold and how far that may stray: an element per row, in the unit of the level or relative."""
@@ -74,6 +87,7 @@ class Prediction:
     weekend: Singles | None  # to how much of the level it may lower it; None where `unseen` is
     allowances: Allowances  # of which `lowest_plausible` is made
     alone: Allowances  # the same, were there no neighbours
+    alike: Singles | None  # hours of the profile that share an error; None: each has its own
     feed: FeedSpread | None  # how rows of the feed stray; None: nothing is known of that
 
 
@@ -93,8 +107,9 @@ def predict(
     `value`, `size`: of the bin (rows). `near`: the profile. `witnesses`: which rows tell what others may be. `feed`:
     how its rows stray.
     """
-    profile, level, unseen = shape(near, at, width), c.level, near.unseen
-    young = c.profile_mean <= 0
+    level, unseen, young = c.level, near.unseen, c.profile_mean <= 0
+    near, chance = _smoothed(kind, width, c, near, size)
+    profile = shape(near, at, width)
     hours = profile.day - 1
     trust = unit(c.hour_products / c.hour_squares.clip(EMPTY, np.inf))
     usual = 1 + trust * hours
@@ -110,7 +125,7 @@ def predict(
     sigma = np.sqrt(variance)
     blur = variance * np.float32(min(1.0, width / 3600))
     # What this weekday adds to the trusted hour moves with the clock as well.
-    clock = (trust + fine * (1 - trust)) * (profile.low - profile.day)
+    clock = (trust + fine * (1 - trust)) * _steep(profile.low - profile.day, chance)
     own = shrunk(weeks.clip(-np.inf, 0), blur)
     rest = np.minimum(own, _holiday(profile, usual, blur)) - finer
     weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
@@ -122,8 +137,41 @@ def predict(
     low, weekend = allowed.lowest(kind), allowed.weekend
     return Prediction(
         expected, low, counting, noise, 1 / variance, sigma, quantum_square, moved, factor, trust, hours, weeks, young,
-        unseen, weekend, allowed, alone, feed,
+        unseen, weekend, allowed, alone, _alike(chance, len(level)), feed,
     )  # fmt: skip
+
+
+def _smoothed(
+    kind: LevelKind, width: int, c: LevelColumns, near: Around, size: Singles
+) -> tuple[Around, Chance | None]:
+    """Return a profile whose hours bend no more than counting leaves certain; noise may last for hours, and stays."""
+    if not kind.counts or width > HOUR:
+        return near, None
+    rows = np.flatnonzero(c.bins_learnt < np.float32(FIRST_WEEKS * DAY / width))
+    if not rows.size:
+        return near, None
+    days = c.bins_learnt[rows] * np.float32(width / DAY)
+    counting = kind.counting(size[rows], c.level[rows])
+    error = np.asarray(counting * np.float32(width / HOUR) / days.clip(1, np.inf), np.float32)
+    bend = near.here[rows] - (near.before[rows] + near.after[rows]) / 2
+    part = np.minimum(BEND * error / (bend * bend).clip(EMPTY * EMPTY, np.inf), 1)
+    return smoother(near, rows, part * bend), Chance(rows, error, part)
+
+
+def _alike(chance: Chance | None, rows: int) -> Singles | None:
+    """Return how many hours share an error: three where all that they differ by is taken for chance."""
+    if chance is None:
+        return None
+    hours = np.ones(rows, np.float32)
+    hours[chance.rows] += 2 * chance.part
+    return hours
+
+
+def _steep(dip: Singles, chance: Chance | None) -> Singles:
+    """Return how much lower an hour beside is, as far as that is no chance."""
+    if chance is not None:
+        dip[chance.rows] = shrunk(dip[chance.rows], SLOPE * chance.error)
+    return dip
 
 
 def _left_open(alone: Allowances, own: Singles, unseen: Flags | None, others: Neighbours) -> Allowances:

@@ -162,5 +162,6 @@ def _profile_error(
     days = (c.levels.bins_learnt[rows] / np.float32(scales.day)).clip(1, PROFILE_DAYS)
     blur = prediction.trust[rows] ** 2 * _discount(hour, echo, echo, np.float32(0)) / hour / days
     bins = length.astype(np.float32)
-    error: Singles = blur * (bins * hour / (bins + hour))
+    alike = hour if prediction.alike is None else hour * prediction.alike[rows]  # bins that share an error
+    error: Singles = blur * (bins * hour / (bins + alike))
     return error

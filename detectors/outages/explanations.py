@@ -148,7 +148,8 @@ def _allowing(kind: LevelKind, prediction: Prediction, rows: Ints) -> Prediction
         weekend.append(np.ones(1, np.float32) if row.weekend is None or not allowed[-1] else row.weekend)
     taken = {name: getattr(prediction, name)[rows] for name in _ROWS}
     multiplied = None if prediction.weekend is None else np.concatenate(weekend)
-    return replace(prediction, **taken, lowest_plausible=np.concatenate(lowest), weekend=multiplied)
+    alike = None if prediction.alike is None else prediction.alike[rows]
+    return replace(prediction, **taken, lowest_plausible=np.concatenate(lowest), weekend=multiplied, alike=alike)
 
 
 _ROWS = ("noise", "precision", "sigma", "quantum_square", "trust", "young")  # of a prediction, what sums look at

@@ -61,6 +61,8 @@ def learn(
     if prediction.young.any():
         rise = np.where(prediction.young, np.maximum(1 / (learnt + 1), np.float32(1 / scales.recent)), rise)
         grown = (~prediction.young).astype(np.float32)
+        if not kind.counts_alike:
+            _note_counting(c, prediction.young, counting, learnt)
     calm = evidence < CALM
     use: Share = np.float32(1)
     if prediction.unseen is not None:
@@ -90,6 +92,11 @@ def _commit(column: Singles, pending: Singles, step: Singles, doubtful: Ints, le
     step[doubtful] = learnt = leak * waits
     pending[doubtful] = waits - learnt
     column += step
+
+
+def _note_counting(c: LevelColumns, young: Flags, counting: Share, learnt: Singles) -> None:
+    """Note the mean variance of counting of a first day."""
+    c.first_counting += young * (counting - c.first_counting) / (learnt + 1)
 
 
 def begin(kind: LevelKind, c: LevelColumns, first: Flags, value: Singles) -> None:
@@ -159,6 +166,7 @@ def _spread(
     moved = (value - c.last_value) / expected
     stepped = np.minimum(moved * moved / 2, most) - c.roughness
     stepped[np.flatnonzero(np.isnan(moved))] = 0
+    stepped[doubtful] = 0  # what is down strays less, which would look like a memory
     c.roughness += gain * stepped
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
     keep = np.float32(1 / scales.short)
@@ -299,12 +307,13 @@ def _graduate(
     trust = np.clip(1 - first.blur / np.maximum(vary, EMPTY), 0, 1)
     level = norm * c.long_level[rows]
     c.profile_mean[rows], c.level[rows], c.long_level[rows] = norm, level, level
-    noise = np.maximum(first.noise - kind.counted(level), QUIET)
+    counted = kind.counted(level) if kind.counts_alike else c.first_counting[rows]
+    noise = np.maximum(first.noise - counted, QUIET)
     # Where an hour is a bin the first day's noise is in part its season, and bounded by what new series are like.
     c.noise[rows] = noise if per_hour == 1 and kind.counts_alike else np.minimum(c.noise[rows], noise)
     c.roughness[rows] = first.roughness
-    echo = np.clip(1 - c.roughness[rows] / np.maximum(c.noise[rows] + kind.counted(level), EMPTY), 0, ECHO)
-    c.short_wander[rows] = (c.noise[rows] + kind.counted(level)) * echo / (scales.short - (scales.short - 1) * echo)
+    echo = np.clip(1 - c.roughness[rows] / np.maximum(c.noise[rows] + counted, EMPTY), 0, ECHO)
+    c.short_wander[rows] = (c.noise[rows] + counted) * echo / (scales.short - (scales.short - 1) * echo)
     c.hour_squares[rows] = 0.5 * scales.day * vary
     c.hour_products[rows] = trust * c.hour_squares[rows]
     c.weekday_products[rows] = c.weekday_squares[rows] = 0

@@ -10,7 +10,7 @@ lie side by side. A slot without a value yet holds -1. `Slots` are rows × 168, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ SLOTS = 168
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of those with a bin must be known
 WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
 NEXT = np.float32(0.95)  # and its Sunday as this share of its Saturday
+THIRDS = np.float32(2 / 3)  # of what an hour differs from the mean of those beside it, what the mean of all takes away
 SIGN = np.uint16(0x8000)
 UNKNOWN = np.uint16(0xFFFF)  # bits that are larger than all that are known
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
@@ -194,6 +195,15 @@ def relative(near: Around, norm: Singles) -> Around:
         part[unknown] = 1
     near.fresh[unknown] = False
     return near
+
+
+def smoother(near: Around, rows: Ints, bend: Singles) -> Around:
+    """Return a profile in which some rows have the mean of three hours where they bend by chance (rows), by so much."""
+    off = np.zeros(len(near.here), np.float32)
+    off[rows] = THIRDS * bend
+    here = near.here - off
+    low = np.minimum(np.minimum(near.before, near.after), here)
+    return replace(near, here=here, own=near.own - off, quiet=near.quiet - off, low=low)
 
 
 def shape(near: Around, at: int, width: int) -> ProfileShape:

@@ -116,6 +116,9 @@ class LevelColumns:
     hour_squares: Annotated[Singles, Column("fit", "1", "how well the hour of day predicts: squares", 1)]
     weekday_products: Annotated[Singles, Column("fit", "1", "how well the weekday predicts: products", 2)]
     weekday_squares: Annotated[Singles, Column("fit", "1", "how well the weekday predicts: squares", 3)]
+    first_counting: Annotated[
+        Singles, Column("fit", "expected²", "mean variance of counting, on the first day: then it has no weekdays", 3)
+    ]
     rest_day: Annotated[Bins, Column("rest", "weekday", "1 + the local weekday that is a day of rest, 0 for none")]
     hour_sum: Annotated[Singles, Column("filling", "profile", "sum of the bins of this hour")]
     hour_bins: Annotated[Bins, Column("filled", "bins", "bins in that sum")]
