@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.types import Singles
+from detectors.types import Share, Singles
 
 SEASON = 3  # hours of a day of wide bins that its mean and a harmonic take
 FEW = 8  # hours with a bin below which a day shows no smooth season
 TRIMMED = 12  # hours of a day for each of the largest squares that may be of an outage
 SHRUNK = np.float32(0.71)  # mean of the others against that of all, of normal noise: simulated, 20,000 days
-LASTS = np.float32(2.25)  # of what an hour's mean strays beyond its steps, the variance of a bin that memory hides
 FAR = 3  # hours over which noise with a memory strays more than from each to the next
 
 
@@ -27,10 +26,11 @@ class FirstDay(NamedTuple):
     roughness: Singles
 
 
-def first_day_spread(shares: Singles, roughness: Singles, per_hour: int) -> FirstDay:
+def first_day_spread(shares: Singles, roughness: Singles, counting: Share, per_hour: int) -> FirstDay:
     """Return how far bins strayed on a first day, given its hours as shares of their mean (rows × hours).
 
-    `roughness`: as measured from bin to bin (rows); `per_hour`: bins in an hour.
+    `roughness`: as measured from bin to bin (rows); `counting`: variance of a bin by counting, which has no memory;
+    `per_hour`: bins in an hour.
     """
     hours = shares.shape[1]
     if hours < FEW:
@@ -38,8 +38,8 @@ def first_day_spread(shares: Singles, roughness: Singles, per_hour: int) -> Firs
     near, far = (_spread(shares, _bend(hours, apart)) for apart in (1, FAR))
     blur = far + np.maximum(far - near, 0)
     if per_hour > 1:
-        remembered = (blur - roughness / np.float32(per_hour)).clip(0, np.inf)
-        return FirstDay(blur, roughness + LASTS * remembered, roughness)
+        lasting = (blur - counting / np.float32(per_hour)).clip(0, np.inf)
+        return FirstDay(blur, roughness + 2 * lasting, roughness)
     return FirstDay(blur, blur, _spread(shares, _step(hours)))
 
 

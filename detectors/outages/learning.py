@@ -166,7 +166,8 @@ def _spread(
     moved = (value - c.last_value) / expected
     stepped = np.minimum(moved * moved / 2, most) - c.roughness
     stepped[np.flatnonzero(np.isnan(moved))] = 0
-    stepped[doubtful] = 0  # what is down strays less, which would look like a memory
+    if kind.counts:
+        stepped[doubtful] = 0  # fewer events stray less, which would look like a memory
     c.roughness += gain * stepped
     # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
     keep = np.float32(1 / scales.short)
@@ -303,11 +304,11 @@ def _graduate(
     shares = np.ascontiguousarray(hourly[:, _hours(width)] / norm[:, None])  # a mean rounds as its numbers lie
     vary = ((shares - 1) ** 2).mean(axis=1)
     per_hour = max(1, 3600 // width)
-    first = first_day_spread(shares, c.roughness[rows], per_hour)
-    trust = np.clip(1 - first.blur / np.maximum(vary, EMPTY), 0, 1)
     level = norm * c.long_level[rows]
-    c.profile_mean[rows], c.level[rows], c.long_level[rows] = norm, level, level
     counted = kind.counted(level) if kind.counts_alike else c.first_counting[rows]
+    first = first_day_spread(shares, c.roughness[rows], counted, per_hour)
+    trust = np.clip(1 - first.blur / np.maximum(vary, EMPTY), 0, 1)
+    c.profile_mean[rows], c.level[rows], c.long_level[rows] = norm, level, level
     noise = np.maximum(first.noise - counted, QUIET)
     # Where an hour is a bin the first day's noise is in part its season, and bounded by what new series are like.
     c.noise[rows] = noise if per_hour == 1 and kind.counts_alike else np.minimum(c.noise[rows], noise)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors.outages.detector import Detector
 from detectors.outages.evidence import student
 from detectors.outages.feed_spread import FeedSpread, freedom, measure, plausible_memory, shared_freedom, underrated
 from detectors.outages.first_day import first_day_spread
 from detectors.outages.series_state import Bins
 from detectors.outages.time_scales import TimeScales
-from detectors.types import DAY, Kind, Singles
+from detectors.types import DAY, ClosedBin, Kind, Rule, Singles
 from tests.calibration.alarms import calibrate
 from tests.calibration.laws import NAMED
 
@@ -118,8 +119,30 @@ def test_a_first_day_of_few_bins_shows_as_much_noise_and_knows_it_less(hours: in
     """Of normal noise without a season: its mean is right, and one day in a thousand shows as little as so few can."""
     scales = TimeScales.of(DAY // hours)
     shares = (1 + 0.05 * np.random.default_rng(hours).standard_normal((20_000, hours))).astype(np.float32)
-    first = first_day_spread(shares, np.full(len(shares), 0.0025, np.float32), 1)
+    first = first_day_spread(shares, np.full(len(shares), 0.0025, np.float32), np.float32(0), 1)
     assert first.roughness.mean() == pytest.approx(0.0025, rel=0.1)
     degrees = float(freedom(scales, np.array([scales.day], np.uint32), np.float32(0))[0])
     drawn = np.random.default_rng(1).chisquare(degrees, len(shares)) / degrees
     assert np.quantile(first.noise, 0.001) >= np.quantile(drawn, 0.001) * 0.0025 / 2
+
+
+def test_counting_alone_leaves_a_first_day_no_noise() -> None:
+    """Counts of 5 a bin: the variance of a bin is that of counting, as far as the hours of a day can show."""
+    counts = np.random.default_rng(1).poisson(5, (4_000, 288)).astype(np.float32)
+    shares = (counts.reshape(-1, 24, 12).mean(axis=2) / 5).astype(np.float32)
+    roughness = ((np.diff(counts) / 5) ** 2 / 2).mean(axis=1).astype(np.float32)
+    first = first_day_spread(shares, roughness, np.float32(0.2), 12)
+    assert first.noise.mean() == pytest.approx(0.2, rel=0.06)
+
+
+def test_trials_are_no_noise() -> None:
+    """Ratios of 20 trials with day and night: after a day their noise is far below the variance of counting, 0.02."""
+    rng, width = np.random.default_rng(1), 300
+    detector, rows = Detector(Rule("ratio", width)), 40
+    detector.grow(rows)
+    every, zero, group = np.ones(rows, np.bool_), np.zeros(rows), np.zeros(rows, np.int64)
+    for at in range(300):
+        chance = 0.7 * (1 + 0.2 * np.sin(2 * np.pi * at / 288))
+        value = rng.binomial(20, chance, rows).astype(np.float64)
+        detector.close(ClosedBin(at * width, value, np.full(rows, 20.0), every, every, zero, zero, group))
+    assert np.median(detector.state.store.levels.noise) < 0.005

@@ -5,8 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
-from detectors.outages.season import SLOTS, Around, around, narrow, pool, quietest, relative, shape, slot_of, widen
+from detectors.outages.season import (
+    SLOTS,
+    Around,
+    around,
+    narrow,
+    pool,
+    quietest,
+    relative,
+    shape,
+    slot_of,
+    smoother,
+    widen,
+)
 from detectors.outages.series_state import SeriesStore
 
 MONDAY = 1_577_664_000  # 30 December 2019
@@ -130,3 +143,14 @@ def test_the_end_of_an_hour_changes_the_profile_beside_the_next() -> None:
         mine, fresh = (store.near(slice(0, 40), at, 3600) for store in (kept, other))
         assert all(np.array_equal(getattr(mine, name), getattr(fresh, name)) for name in Around.__slots__)
         kept.slots[:, slot_of(at)] = rng.random(40)
+
+
+def test_hours_that_bend_by_chance_become_the_mean_of_three() -> None:
+    """Where all of the bend is chance, the hour is the mean of three; a row that is not named keeps its own."""
+    slots = np.full((2, SLOTS), -1, np.float16)
+    for hour, share in ((5, 1.0), (6, 0.7), (7, 1.0)):
+        slots[:, 7 * hour] = share
+    near = around(slots, MONDAY + 6 * 3600, 3600, np.zeros(2, np.uint8))
+    smooth = smoother(near, np.array([0]), near.here[:1] - (near.before[:1] + near.after[:1]) / 2)
+    assert smooth.here.tolist() == pytest.approx([0.9, 0.7], abs=1e-3)
+    assert smooth.low.tolist() == pytest.approx([0.9, 0.7], abs=1e-3)
