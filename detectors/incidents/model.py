@@ -269,9 +269,9 @@ class LossSoFar:
         return LossSoFar(now, share, self.seconds + span, self.total + span * self.share)
 
     @property
-    def mean(self) -> float:
-        """The share lost on average while something was."""
-        return self.total / self.seconds if self.seconds else self.share
+    def mean(self) -> float | None:
+        """The share lost on average while something was; None where that was never seen."""
+        return self.total / self.seconds if self.seconds else self.share or None
 
 
 @dataclass(slots=True)

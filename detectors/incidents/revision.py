@@ -65,10 +65,16 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         is_refuted=incident.refuted,
         by_feed=_by_feed(members),
         incomplete=tuple(sorted({outage.feed for outage in members if outage.missing})),
-        mean_drop=round(min(incident.loss.mean, loss.drop), 4),
+        mean_drop=_mean_drop(incident, loss),
         **_times(incident, members, now, loss.back),
         **_scope(incident, members, coverage),
     )
+
+
+def _mean_drop(incident: TrackedIncident, loss: Loss) -> float | None:
+    """Return the share lost on average so far; None where the incident was over when it was first seen."""
+    mean = incident.loss.mean
+    return None if mean is None else round(min(mean, loss.drop), 4)
 
 
 def _by_feed(members: Sequence[OutageRevision]) -> tuple[tuple[str, float], ...]:

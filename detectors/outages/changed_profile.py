@@ -16,7 +16,7 @@ from .evidence import EMPTY
 from .local_days import HOUR
 from .outage_lifecycle import FOLLOWED, TOTAL, report, revise
 from .recovery import rest
-from .recurrence import ALL, HOURS, LEAST, filled
+from .recurrence import ALL, LEAST, filled, is_as_before, spells
 from .season import slot_of
 from .series_state import LevelColumns, PatternColumns, SeriesStore
 
@@ -50,7 +50,7 @@ def end_day(state: DetectorState) -> None:
 def ends(state: DetectorState, followed: Ints, seen: ClosedBin, scored: ScoredBin) -> list[Change]:
     """Return the ends of outages whose days have been alike for long enough; their season begins anew."""
     rows = followed[state.store.pattern.days_alike[followed] >= DAYS]
-    return [_end(state, row, seen, scored) for row in rows.tolist() if _is_sure(state, row, seen.start)]
+    return [_end(state, row, seen, scored) for row in rows.tolist() if _is_sure(state, row, seen, scored)]
 
 
 def _compare(c: PatternColumns, rows: Ints, least: int) -> None:
@@ -64,16 +64,17 @@ def _compare(c: PatternColumns, rows: Ints, least: int) -> None:
     c.whole_today[rows] = c.short_today[rows] = 0
 
 
-def _is_sure(state: DetectorState, row: int, now: int) -> bool:
-    """Return whether an outage is one of its series, not of a feed in doubt, and more than one a day.
+def _is_sure(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> bool:
+    """Return whether an outage is one of its series, not of a feed in doubt, not dark now, and more than one a day.
 
-    An outage that ends each day by itself is one a day; if it recurs, `recurrence` says so.
+    An outage that ends each day by itself is one a day; if it recurs, `recurrence` says so. A new one shows that the
+    profile goes on only as far as it is as before.
     """
     outage, short = state.ongoing.get(row), filled(int(state.store.pattern.short_before[row]), state.rule.width)
-    if outage is None or outage.suspected_fault:
+    if outage is None or outage.suspected_fault or outage.drop >= TOTAL:
         return False
-    spells = (short & ~(short << 1 | short >> HOURS - 1)).bit_count()
-    return spells > 1 or now - outage.opened >= (DAYS - 1) * DAY
+    lasts = seen.start - outage.opened >= (DAYS - 1) * DAY
+    return lasts or (spells(short) > 1 and is_as_before(state, row, seen, scored))
 
 
 def _end(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> Change:

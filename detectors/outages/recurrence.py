@@ -12,13 +12,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import DAY, Change, ClosedBin, Flags, Suppression
+from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Suppression
 
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, threshold
 from .local_days import HOUR
 from .outage_lifecycle import FOLLOWED, MATERIAL, TOTAL
-from .series_state import Bins, PatternColumns, SeriesStore
+from .series_state import Bins, PatternColumns, RecurrenceColumns, SeriesStore
 from .suppression import RECURRING, Ask
 
 HOURS = 24
@@ -62,16 +62,23 @@ def end_day(state: DetectorState) -> None:
     for row in state.ongoing.keys() & set(rows[store.phases.phase[rows] == FOLLOWED].tolist()):
         c.deepest_today[row] = max(float(c.deepest_today[row]), state.ongoing[row].max_drop)
     short, usual, deepest = pattern.short_today[rows], c.usual_hours[rows], c.deepest_today[rows]
-    lost, shaped = short > 0, _is_shaped(short, width) & (deepest < TOTAL)
-    alike = lost & shaped & _is_alike(short, usual, width) & (np.abs(deepest - c.depth[rows]) <= MATERIAL)
-    worth = np.float32(coincidence(width))
-    gained = np.where(alike, worth, np.where(lost, -worth, np.float32(-EXEMPT)))
-    total = np.minimum(c.evidence[rows] + gained, np.float32(enough(state) + FORGOTTEN * EXEMPT))
+    shaped = _is_shaped(short, width) & (deepest < TOTAL)
+    alike = (short > 0) & shaped & _is_alike(short, usual, width) & (np.abs(deepest - c.depth[rows]) <= MATERIAL)
+    follows = alike & (c.evidence[rows] < enough(state))  # once expected it stays: it may not creep
+    anew = _weigh(c, rows, alike, short > 0, coincidence(width), enough(state))
+    c.usual_hours[rows] = np.where(anew, np.where(shaped, short, 0), np.where(follows, short, usual))
+    c.depth[rows] = np.where(anew, deepest, np.where(follows, (c.depth[rows] + deepest) / 2, c.depth[rows]))
+    c.deepest_today[rows] = 0
+
+
+def _weigh(c: RecurrenceColumns, rows: Ints, alike: Flags, lost: Flags, worth: float, limit: float) -> Flags:
+    """Add what the day is worth (nats) to the evidence of rows; return which of them begin anew."""
+    most = np.float32(limit + (FORGOTTEN - 0.5) * EXEMPT)  # between two days, so that no rounding decides
+    gained = np.where(alike, np.float32(worth), np.where(lost, np.float32(-worth), np.float32(-EXEMPT)))
+    total = np.minimum(c.evidence[rows] + gained, most)
     anew = ~alike & (total <= 0)
     c.evidence[rows] = np.where(anew, 0, total)
-    c.usual_hours[rows] = np.where(anew, np.where(shaped, short, 0), np.where(alike, short, usual))
-    c.depth[rows] = np.where(anew, deepest, np.where(alike, (c.depth[rows] + deepest) / 2, c.depth[rows]))
-    c.deepest_today[rows] = 0
+    return anew
 
 
 def enough(state: DetectorState) -> float:
@@ -102,20 +109,38 @@ def asked(state: DetectorState, seen: ClosedBin, scored: ScoredBin, ask: Ask | N
 
 
 def _expected(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> Suppression | None:
-    """Return that the outage of a row recurs, if it is as deep as before at most, and at the hours of before."""
-    outage, c = state.ongoing.get(row), state.store.recurrence
+    """Return that the outage of a row recurs, if it is as before."""
+    if not is_as_before(state, row, seen, scored):
+        return None
+    c, width = state.store.recurrence, state.rule.width
+    hours, depth = _clock(int(c.usual_hours[row]), width), float(c.depth[row])
+    return Suppression(RECURRING, f"the daily profile has changed: {depth:.0%} below normal {hours}")
+
+
+def is_as_before(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> bool:
+    """Return whether the outage of a row is neither dark, nor deeper or longer than before, nor at other hours."""
+    outage, c, width = state.ongoing.get(row), state.store.recurrence, state.rule.width
     if outage is None or max(outage.drop, float(c.deepest_today[row])) >= TOTAL:
-        return None
-    depth, hours = float(c.depth[row]), int(c.usual_hours[row])
-    short = _short_since(state.store.pattern, row, outage.started_at, seen.start)
-    reached = int(_reach(np.array([hours], np.uint32), state.rule.width)[0])
+        return False
     sigma = float(scored.precision[row].clip(EMPTY, np.inf)) ** -0.5
-    deeper = outage.drop - depth > max(MATERIAL, 2 * sigma)
-    if deeper or short & ~reached:
-        return None
-    return Suppression(
-        RECURRING, f"the daily profile has changed: {depth:.0%} below normal {_clock(hours, state.rule.width)}"
+    if outage.drop - float(c.depth[row]) > max(MATERIAL, 2 * sigma):
+        return False
+    short = _short_since(state.store.pattern, row, outage.started_at, seen.start)
+    return _is_within(short, int(c.usual_hours[row]), width)
+
+
+def _is_within(short: int, hours: int, width: int) -> bool:
+    """Return whether hours are among usual ones, but for one (or a wider bin) earlier, later or longer a spell."""
+    usual = filled(hours, width)
+    longest = usual.bit_count() + spells(usual) * math.ceil(width / HOUR)
+    return (
+        not short & ~int(_reach(np.array([hours], np.uint32), width)[0]) and filled(short, width).bit_count() <= longest
     )
+
+
+def spells(hours: int) -> int:
+    """Return how often hours (bits) begin in a day."""
+    return (hours & ~(hours << 1 | hours >> HOURS - 1)).bit_count()
 
 
 def _short_since(c: PatternColumns, row: int, started: int, now: int) -> int:

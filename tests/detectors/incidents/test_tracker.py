@@ -163,6 +163,13 @@ def test_an_incident_knows_what_it_has_lost_on_average() -> None:
     ]
 
 
+def test_what_is_back_when_first_seen_has_no_average() -> None:
+    """As after a restart with the state of an older version: only its worst is known."""
+    back = revised(down("asn/1", 0, drop=0.67), 1, "recovering", drop=0.02)
+    timeline = Timeline(coverage(IRAN)).run([back, revised(back, 2, drop=0.0)], until=4)
+    assert {(incident.drop, incident.mean_drop) for incident in timeline.revisions} == {(0.67, None)}
+
+
 def test_an_incident_is_over_when_most_feeds_of_its_network_say_so() -> None:
     """Two of three feeds see it back: that is its end, and what the third says later is no incident of its own."""
     falls = [down("asn/1", 0, feed=feed) for feed in ("probing", "atlas", "bgp")]

@@ -22,7 +22,7 @@ def level(hours: list[int], left: float, width: int = HOUR, days: int = 21, rest
     return np.asarray(500 * daily(BEGINS + days, width, 0.3) * np.where(lower, left, 1))
 
 
-def lowered(values: Matrix, day: int, hours: tuple[int, int], left: float, width: int = HOUR) -> Matrix:
+def lowered(values: Matrix, day: int, hours: tuple[float, float], left: float, width: int = HOUR) -> Matrix:
     """The level with a loss more, so many days after the first of them."""
     at = np.arange(len(values)) * width - (BEGINS + day) * DAY
     return np.where((at >= hours[0] * HOUR) & (at < hours[1] * HOUR), values * left, values)
@@ -120,13 +120,42 @@ def test_losses_at_other_hours_each_day_are_not_expected() -> None:
     assert len(alerts(seen("gauge", values))) >= 19
 
 
-def test_a_timetable_is_forgotten() -> None:
-    """Ten days alike, two weeks without a loss: the next one alerts."""
+@pytest.mark.parametrize(("pause", "alerts_again"), [(2, False), (6, False), (7, True), (14, True)])
+def test_a_timetable_is_forgotten(pause: int, alerts_again: bool) -> None:
+    """Ten days alike, then days without a loss: after a week of them the next loss alerts."""
     values = level(WORK, 0.5, days=28)
     whole = level([], 1, days=28)
     at = np.arange(len(values)) // 24 - BEGINS
-    changes = seen("gauge", np.where((at >= 10) & (at < 24), whole, values))
-    assert 24 in alerts(changes)
+    changes = seen("gauge", np.where((at >= 10) & (at < 10 + pause), whole, values))
+    assert (10 + pause in alerts(changes)) == alerts_again
+
+
+@pytest.mark.parametrize(("deeper", "longer"), [(0.04, 0), (0, 1)])
+def test_a_loss_that_creeps_alerts_again(deeper: float, longer: int) -> None:
+    """A twenty-fifth deeper, or an hour longer, on each day: what was once expected does not follow."""
+    values = level([], 1)
+    for day in range(14):
+        values = lowered(values, day, (8, 10 + longer * day), 0.7 - deeper * day)
+    assert {*range(7, 11)} <= set(alerts(seen("gauge", values)))
+
+
+def test_three_hours_are_longer_than_half_an_hour() -> None:
+    """Half an hour at 3 h each day, and once from 2 to 5 h: it alerts."""
+    values = level([], 1, 600, days=12)
+    for day in range(12):
+        values = lowered(values, day, (2, 5) if day == 10 else (3, 3.5), 0.4, 600)
+    assert 10 in alerts(seen("gauge", values, 600)) and 9 not in alerts(seen("gauge", values, 600))
+
+
+@pytest.mark.parametrize("begins", [0, 2])
+def test_a_total_loss_is_no_changed_profile(begins: int) -> None:
+    """Two losses a day for a week, and then dark from before the first of them or from it on: that outage goes on."""
+    values = level([], 1, days=12)
+    for day in range(12):
+        values = lowered(lowered(values, day, (2, 4), 0.5), day, (7, 10), 0.5)
+    changes = seen("gauge", lowered(values, 7, (begins, begins + 30), 0.0))
+    dark = [c for c in changes if c.max_drop > 0.9]
+    assert 7 in alerts(dark) and all(c.state != "rebaselined" for c in dark)
 
 
 def test_alternate_two_hours_end_as_a_changed_profile() -> None:
