@@ -89,7 +89,7 @@ def test_a_new_loss_alerts_at_once(day: int, hours: tuple[int, int], left: float
     assert alert(seen("gauge", values), day) <= at
 
 
-@pytest.mark.parametrize("width", [600, 3_600, 7_200])
+@pytest.mark.parametrize("width", [1_200, 3_600, 7_200])
 def test_darkness_is_never_expected(width: int) -> None:
     """Off each night for three weeks: each alerts, also where the nights before lost a half."""
     values = level(NIGHT, 0.01, width)
