@@ -1,7 +1,7 @@
 """Losses that recur at the same hours of each day are expected from then on, until they are deeper or at other hours.
 
-Each is an outage as before, but one that alerts nobody. Nothing is learnt of it, and what is nearly dark is never
-expected. Derived in docs/detection.md#losses-that-recur-recurrencepy. Arrays hold an element per row.
+Each is an outage as before, but one that alerts nobody. Nothing is learnt of it, and what loses most of a network is
+never expected. Derived in docs/detection.md#losses-that-recur-recurrencepy. Arrays hold an element per row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Suppression
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, threshold
 from .local_days import HOUR
-from .outage_lifecycle import FOLLOWED, MATERIAL, TOTAL
+from .outage_lifecycle import FOLLOWED, MATERIAL
 from .series_state import Bins, PatternColumns, RecurrenceColumns, SeriesStore
 from .suppression import RECURRING, Ask
 
@@ -25,6 +25,7 @@ HOURS = 24
 ALL = np.uint64((1 << HOURS) - 1)
 LEAST = 3 * HOUR  # seconds of a day that must be whole; a changed profile has as many that are short
 EXEMPT = math.log(7 / 2)  # nats against a timetable by a day without a loss: two of a week's days may be exempt
+DEEPEST = 0.75  # share lost from which on a loss is always news
 SPELLS = 3  # of a day, that a note names
 FORGOTTEN = 7  # such days after which the best timetable is none any more
 
@@ -62,7 +63,7 @@ def end_day(state: DetectorState) -> None:
     for row in state.ongoing.keys() & set(rows[store.phases.phase[rows] == FOLLOWED].tolist()):
         c.deepest_today[row] = max(float(c.deepest_today[row]), state.ongoing[row].max_drop)
     short, usual, deepest = pattern.short_today[rows], c.usual_hours[rows], c.deepest_today[rows]
-    shaped = _is_shaped(short, width) & (deepest < TOTAL)
+    shaped = _is_shaped(short, width) & (deepest < DEEPEST)
     alike = (short > 0) & shaped & _is_alike(short, usual, width) & (np.abs(deepest - c.depth[rows]) <= MATERIAL)
     follows = alike & (c.evidence[rows] < enough(state))  # once expected it stays: it may not creep
     anew = _weigh(c, rows, alike, short > 0, coincidence(width), enough(state))
@@ -118,9 +119,9 @@ def _expected(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin
 
 
 def is_as_before(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> bool:
-    """Return whether the outage of a row is neither dark, nor deeper or longer than before, nor at other hours."""
+    """Return whether an outage is neither nearly dark, nor deeper or longer than before, nor at other hours."""
     outage, c, width = state.ongoing.get(row), state.store.recurrence, state.rule.width
-    if outage is None or max(outage.drop, float(c.deepest_today[row])) >= TOTAL:
+    if outage is None or max(outage.drop, float(c.deepest_today[row])) >= DEEPEST:
         return False
     sigma = float(scored.precision[row].clip(EMPTY, np.inf)) ** -0.5
     if outage.drop - float(c.depth[row]) > max(MATERIAL, 2 * sigma):

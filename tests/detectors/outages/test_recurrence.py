@@ -91,9 +91,10 @@ def test_a_new_loss_alerts_at_once(day: int, hours: tuple[int, int], left: float
 
 @pytest.mark.parametrize("width", [1_200, 3_600, 7_200])
 def test_darkness_is_never_expected(width: int) -> None:
-    """Off each night for three weeks: each alerts, also where the nights before lost a half."""
+    """Off, or nearly, each night for three weeks: each alerts, also where the nights before lost a half."""
     values = level(NIGHT, 0.01, width)
     assert len(alerts(seen("gauge", values, width))) >= 20
+    assert len(alerts(seen("gauge", level(NIGHT, 0.15, width), width))) >= 20
     half = np.where(np.arange(len(values)) * width < (BEGINS + 7) * DAY, level(NIGHT, 0.5, width), values)
     assert {*range(8, 20)} <= set(alerts(seen("gauge", half, width)))
 
