@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from detectors.types import Severity, State, Suppression
 
+from .loss_so_far import LossSoFar
+
 Facets: TypeAlias = tuple[tuple[str, str], ...]
 IncidentPhase: TypeAlias = Literal["suspected", "ongoing", "spreading", "recovering", "ended", "expired", "retracted"]
 IncidentKind: TypeAlias = Literal[
@@ -254,26 +256,6 @@ class IncidentRevision:
     mean_drop: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LossSoFar:
-    """What an incident has lost: the share of normal now, as of a time, and in all, in seconds times that share."""
-
-    at: float = 0.0
-    share: float = 0.0
-    seconds: float = 0.0
-    total: float = 0.0
-
-    def until(self, now: float, share: float) -> LossSoFar:
-        """Return it as of a later time, from which on a share of normal is lost; what is back does not count."""
-        span = max(now - self.at, 0.0) if self.share > 0 else 0.0
-        return LossSoFar(now, share, self.seconds + span, self.total + span * self.share)
-
-    @property
-    def mean(self) -> float | None:
-        """The share lost on average while something was; None where that was never seen."""
-        return self.total / self.seconds if self.seconds else self.share or None
-
-
 @dataclass(slots=True)
 class TrackedIncident:
     """An incident that is not over: the newest revision of each of its outages, and its own newest revision.
@@ -296,7 +278,7 @@ class TrackedIncident:
     absorbed: list[str] = field(default_factory=list)
     latest: IncidentRevision | None = None
     confirmed_at: float | None = None
-    loss: LossSoFar = LossSoFar()
+    loss: LossSoFar = field(default_factory=LossSoFar)
 
     @property
     def age(self) -> tuple[float, str]:

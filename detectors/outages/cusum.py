@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from detectors.types import Flags, Ints, Share, Singles
 
 from .baseline import QUIET_WEEKEND, Prediction, memory
+from .column_rows import taken
 from .evidence import RHOS, largest, student
 from .feed_spread import freedom, shared_freedom, underrated
 from .level_kinds import LevelKind
-from .series_state import Bins, Chunk, taken
+from .series_state import Bins, Chunk
 from .time_scales import TimeScales
 
 NEARLY_GONE = np.float32(0.1)

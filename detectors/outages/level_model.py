@@ -10,6 +10,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from . import changed_profile, feed_fault, first_weekend, recovery, slow_openings
 from .baseline import Prediction, predict
+from .column_rows import untouched
 from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
@@ -22,7 +23,7 @@ from .neighbours import Deviations, Neighbours
 from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
 from .recovery import CourseStep
 from .season import SLOTS, slot_of
-from .series_state import Bins, CourseColumns, untouched
+from .series_state import Bins, CourseColumns
 
 CHUNK = 32_768
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone

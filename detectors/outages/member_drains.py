@@ -17,7 +17,7 @@ from .member_losses import LEAST as AT_ONCE
 from .members_away import longest
 from .series_state import MemberColumns, SeriesStore
 
-HOURS = 3 * 3600  # over which members leave: the level before them is the mean of so long
+SPAN = 3 * 3600  # seconds over which members leave: the level before them is the mean of so long
 LENGTH = 4  # bins that this mean takes at least, when bins are long
 LEAST = 0.1  # share of that level below which members that leave are no outage
 MEMORY = 3 * DAY  # how long the usual drops of a network are remembered, or LEARNT bins
@@ -75,7 +75,7 @@ def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, chu
 
     Those are beta distributed with a deviation as large as their mean, and as members are lost together.
     """
-    windows = np.minimum(c.bins_learnt[rows] * float(width), _memory(width)) / max(HOURS, LENGTH * width)
+    windows = np.minimum(c.bins_learnt[rows] * float(width), _memory(width)) / max(SPAN, LENGTH * width)
     square = np.where(c.drop_square[rows] > 0, c.drop_square[rows], USUAL**2)
     usually = np.sqrt(square * (1 + 2 * np.sqrt(HEAVY / windows)))
     calm = NormalLosses(np.zeros(len(rows)), np.zeros(len(rows)))
@@ -89,8 +89,10 @@ def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, chu
 def _common(c: MemberColumns, rows: Ints, closed: MemberBin) -> Floats:
     """Return the share that the networks of other countries lost likewise; without enough of them, all others.
 
-    Those are the members that left less those that came, and less two standard deviations of so many.
+    It is what left less what came, and less two standard deviations of so many.
     """
+    if not rows.size:
+        return np.zeros(0)
     members = np.where(closed.measured, c.recent_up, 0).astype(np.float64)
     each, group = np.stack((members - np.where(closed.measured, closed.seen.value, 0), members)), closed.seen.group
     home = np.stack([np.bincount(group, numbers) for numbers in each])[:, group[rows]]
@@ -121,7 +123,7 @@ def _learn(c: MemberColumns, drop: Singles, calm: Flags, width: int) -> None:
 def _follow(c: MemberColumns, closed: MemberBin, drop: Singles, unmoved: Flags, ongoing: Flags, width: int) -> None:
     """Let the level before follow, but where it is unmoved; an outage that is followed begins it anew."""
     up = closed.seen.value
-    pace = np.where(ongoing | (c.recent_up < 1), 1, min(width / HOURS, 1 / LENGTH)) * (closed.measured & ~unmoved)
+    pace = np.where(ongoing | (c.recent_up < 1), 1, min(width / SPAN, 1 / LENGTH)) * (closed.measured & ~unmoved)
     c.recent_up += (pace * (up - c.recent_up)).astype(np.float32)
     leaving = (drop * drop > c.drop_square) & ~ongoing
     c.drain_bins[:] = np.where(leaving, c.drain_bins + 1, 0)

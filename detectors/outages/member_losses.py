@@ -13,8 +13,9 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
+from .column_rows import taken
 from .evidence import RHOS
-from .series_state import MemberColumns, SeriesStore, taken
+from .series_state import MemberColumns, SeriesStore
 
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up

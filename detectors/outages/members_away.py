@@ -15,9 +15,10 @@ import numpy as np
 
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
+from .column_rows import taken
 from .member_churn import FEW, NOTABLE
 from .member_losses import FEWEST, SPELL, MemberBin, blocks, log_gamma, strongest
-from .series_state import MemberColumns, SeriesStore, taken
+from .series_state import MemberColumns, SeriesStore
 
 BUCKETS = 8  # of age, each twice as long as the one before: returns are quick at first (to 11 hours)
 FIRST_BUCKET = 300  # seconds away below which age makes no difference

@@ -7,6 +7,7 @@ import numpy as np
 from detectors.types import ClosedBin, Flags, Floats, Ints
 
 from . import feed_fault, member_churn, member_drains, member_explanations, member_losses, members_away, recovery
+from .column_rows import taken
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS, largest
 from .member_drains import Drains
@@ -14,7 +15,7 @@ from .member_losses import FEWEST, LEAST, FeedChurn, MemberBin
 from .members_away import BRIEF, FeedReturns
 from .outage_lifecycle import FOLLOWED, Ongoing
 from .recovery import CourseStep
-from .series_state import CourseColumns, MemberColumns, SeriesStore, taken
+from .series_state import CourseColumns, MemberColumns, SeriesStore
 
 DOUBT = 2.0  # nats short of the threshold that evidence stays while a network may be cut off for a moment (hand-set)
 GONE = 0.1  # share of the members up below which nothing is left to doubt, as in the other kinds

@@ -24,7 +24,6 @@ from .local_days import HOUR, LocalDays
 from .season import SLOTS, Around, Slots, around, relative, unseen_weekend
 
 View = TypeVar("View")
-Number = TypeVar("Number", bound=np.generic)
 Bins = NDArray[np.unsignedinteger[Any]]
 StoredColumns = dict[str, NDArray[Any]]
 
@@ -382,24 +381,6 @@ class SeriesStore:
         self.falls, self.courses = over(FallColumns, self.stored), over(CourseColumns, self.stored)
         self.phases, self.slow = over(PhaseColumns, self.stored), over(SlowColumns, self.stored)
         self.pattern, self.recurrence = over(PatternColumns, self.stored), over(RecurrenceColumns, self.stored)
-
-
-def taken(columns: NDArray[Number], rows: Ints) -> NDArray[Number]:
-    """Return some rows of columns (rows × numbers), column by column: of all at once NumPy would copy every row."""
-    found = np.empty((columns.shape[1], len(rows)), columns.dtype)
-    for line, column in zip(found, columns.T, strict=True):
-        column.take(rows, out=line, mode="clip")
-    return found.T
-
-
-@contextmanager
-def untouched(view: LevelColumns | FallColumns, rows: Ints) -> Iterator[None]:
-    """Put rows of all columns of a view back as they were."""
-    columns = [getattr(view, name) for name in COLUMNS[type(view)]] if rows.size else []
-    before = [numbers[rows] for numbers in columns]
-    yield
-    for numbers, kept in zip(columns, before, strict=True):
-        numbers[rows] = kept
 
 
 def _fresh(name: str, rows: int) -> NDArray[Any]:

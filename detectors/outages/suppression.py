@@ -18,7 +18,6 @@ HOUR = 3600.0
 SHARE, LEAST, MOST = 0.25, HOUR / 2, 12 * HOUR  # of an entry's length, by which an outage may begin before it
 LATER = 2  # bins after an entry's end: so many a return takes to be seen
 RECURRING = "recurring"  # in place of an entry's id, where losses recur each day
-NEVER = Suppression("", "")
 FOREVER = ((float("-inf"), float("inf")),)
 GOING_ON = ("suspected", "open")  # and neither over nor on its way back
 
@@ -139,6 +138,7 @@ def _turned(now: DecidedBin, row: int, ask: Ask) -> Change | None:
 
 def _turn(found: Suppression | None, before: Suppression | None) -> str:
     """Return why an outage is expected now, or no longer is."""
-    if (found or before or NEVER).entry_id == RECURRING:
+    by = found or before
+    if by is not None and by.entry_id == RECURRING:
         return found.note if found else "deeper than on the days before, or at other hours"
     return "the calendar has it" if found else "the calendar no longer has it"

@@ -10,7 +10,7 @@ from detectors.types import DAY
 from .first_day import FEW, SEASON
 
 HOUR = 3600
-AFTER = 0.4  # of the bins of a first day, those that its season takes
+AFTER = 0.4  # share of the bins of a first day that its season takes
 
 
 @dataclass(frozen=True, slots=True)
