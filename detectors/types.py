@@ -21,7 +21,8 @@ Singles: TypeAlias = "NDArray[np.floating[Any]]"  # 32 bits in the state of a de
 Share: TypeAlias = "np.floating[Any] | Singles"
 
 FRIDAYS = 1_000  # least code of a country whose weekend begins on a Friday or before
-DAY = 86_400
+HOUR = 3_600
+DAY = 24 * HOUR
 WEEK = 7 * DAY
 
 

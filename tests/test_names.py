@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ EMPTY_WORDS = frozenset({"held", "told", "its", "some", "those", "one", "known",
 
 
 @cache
-def trees(*packages: str) -> tuple[tuple[Path, ast.Module], ...]:
-    """Return every module of these folders, parsed."""
-    files = sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+def trees(package: str) -> tuple[tuple[Path, ast.Module], ...]:
+    """Return every module of a folder, parsed."""
+    files = sorted((ROOT / package).rglob("*.py"))
     return tuple((path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))) for path in files)
 
 
@@ -41,7 +42,7 @@ def identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def test_no_public_class_name_occurs_twice() -> None:
     """A reader who searches for a class finds one, but for those listed with a reason."""
     places: dict[str, list[str]] = defaultdict(list)
-    for path, tree in trees(*PACKAGES):
+    for path, tree in chain.from_iterable(map(trees, PACKAGES)):
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path))

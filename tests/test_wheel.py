@@ -54,9 +54,10 @@ def _files(room: Path) -> list[Path]:
 @pytest.fixture
 def program(wheel: Path, tmp_path: Path) -> Path:
     """Install the wheel with the embedded broker into an environment that has nothing else."""
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([python, *PIP, "install", "--no-compile", f"{wheel}[embedded]"], check=True)
+    command = [sys.executable, *PIP, "--python", str(python), "install", "--no-compile", f"{wheel}[embedded]"]
+    subprocess.run(command, check=True)
     return python.with_name("ebbtide")
 
 

@@ -30,7 +30,8 @@ def pipeline() -> dashboard.Dashboard:
     """Return the dashboard."""
     text = "Throughput, lag, delays, dead letters, memory and recovery of the workers, alerts delivered, and sources."
     builder = board("ebbtide-pipeline", "Ebbtide pipeline", text, [datasource(), job()])
-    for content in (*_health(), *_processes(), feeds(7), *_flow(), *_state(), *_delivery(), *_sources(), *_services()):
+    workers = (*_health(), *_processes(), feeds(7), *_flow(), *_troubles(), *_state())
+    for content in (*workers, *_delivery(), *_sources(), *_services()):
         builder = builder.with_panel(content)
     return builder
 
@@ -83,35 +84,19 @@ def _processes() -> list[AnyPanel]:
     for ref, (expr, legend) in answers.items():
         good = good.with_target(over_time(expr, legend, ref))
     text = "What should be 0: refused partitions, a metadata file that cannot be read, and messages lost for good."
-    bad = graph("Faults", text, "short", (12, 9)).with_target(
-        over_time(f"max by (instance) (ebbtide_refusals{{{JOB}}})", "{{instance}} refuses", "refused")
-    )
-    bad = bad.with_target(
-        over_time(f"max by (instance) (ebbtide_metadata_broken{{{JOB}}})", "{{instance}} metadata broken", "metadata")
-    )
-    return [
-        good,
-        bad.with_target(
-            over_time(f"max by (instance) (ebbtide_lost_messages_total{{{JOB}}})", "{{instance}} lost", "lost")
-        ),
-    ]
+    bad = graph("Faults", text, "short", (12, 9))
+    faults = {
+        "refused": ("ebbtide_refusals", "{{instance}} refuses"),
+        "metadata": ("ebbtide_metadata_broken", "{{instance}} metadata broken"),
+        "lost": ("ebbtide_lost_messages_total", "{{instance}} lost"),
+    }
+    for ref, (name, legend) in faults.items():
+        bad = bad.with_target(over_time(f"max by (instance) ({name}{{{JOB}}})", legend, ref))
+    return [good, bad]
 
 
 def _flow() -> list[AnyPanel]:
-    late_rate = _rate("measurements_late", "feed")
-    misplaced = "Measurements in a partition to which the key of their network does not belong."
-    late = graph(
-        "Late and rejected", "Measurements of bins that had closed, and dead letters by reason.", "cps", (12, 8)
-    )
-    delays = (
-        "From the end of a bin to its outages, including the lateness of the feed and the wait in Kafka. "
-        "Each point is an outage: hover it for its page."
-    )
-    delay = graph("From the bin to the outage", delays, "s", (12, 8))
-    for share in (0.5, 0.99):
-        name = f"p{share * 100:g}"
-        query = over_time(_quantile(share, "bin_to_event_seconds", "feed"), f"{{{{feed}}}} {name}", name)
-        delay = delay.with_target(query.exemplar(share > 0.5))
+    """Return the panels of what is read, what of it counts, and how soon it is judged."""
     return [
         graph("Measurements", "Measurements read, and measurements put into bins in each feed.", "cps", (12, 8))
         .with_target(over_time(f"sum(rate(ebbtide_measurements_total{{{JOB}}}{EACH}))", "read", "read"))
@@ -119,46 +104,50 @@ def _flow() -> list[AnyPanel]:
         graph("Lag", "Messages not read yet, by partition.", "short", (12, 8)).with_target(
             over_time(f"sum by (partition) (ebbtide_partition_lag_messages{{{JOB}}})", "{{partition}}")
         ),
-        late.with_target(over_time(_rate("measurements_late", "feed"), "{{feed}} late", "late")).with_target(
-            over_time(_rate("dead_letters", "reason"), "dead: {{reason}}", "dead")
-        ),
-        delay,
-        graph(
-            "Late share",
-            "Share of the measurements of each feed that came after their bin had closed.",
-            "percentunit",
-            (12, 8),
-        )
+        graph("Late and rejected", "Measurements of bins that had closed, and dead letters by reason.", "cps", (12, 8))
+        .with_target(over_time(_rate("measurements_late", "feed"), "{{feed}} late", "late"))
+        .with_target(over_time(_rate("dead_letters", "reason"), "dead: {{reason}}", "dead")),
+        _delay(),
+    ]
+
+
+def _delay() -> AnyPanel:
+    """Return the panel of the delay of outages. Exemplars are of one target only, or each point would be twice."""
+    text = (
+        "From the end of a bin to its outages, including the lateness of the feed and the wait in Kafka. "
+        "Each point is an outage: hover it for its page."
+    )
+    delay = graph("From the bin to the outage", text, "s", (12, 8))
+    for share, exemplars in ((0.5, False), (0.99, True)):
+        name = f"p{share * 100:g}"
+        query = over_time(_quantile(share, "bin_to_event_seconds", "feed"), f"{{{{feed}}}} {name}", name)
+        delay = delay.with_target(query.exemplar(exemplars))
+    return delay
+
+
+def _troubles() -> list[AnyPanel]:
+    """Return the panels of what does not count, or waits."""
+    late = _rate("measurements_late", "feed")
+    too_late = "Share of the measurements of each feed that came after their bin had closed."
+    unreadable = (
+        "Records of the topics of outages and incidents that are neither, as each worker has met since its start."
+    )
+    misplaced = "Measurements in a partition to which the key of their network does not belong."
+    transaction = f"max by (partition) (ebbtide_transaction_open_seconds{{{JOB}}})"
+    waits = f"max by (feed, partition) (ebbtide_incidents_delay_seconds{{{JOB}}})"
+    return [
+        graph("Late share", too_late, "percentunit", (12, 8))
         .thresholds(steps((0, GREEN), (0.05, RED)))
-        .with_target(
-            over_time(f"{late_rate} / ({late_rate} + {_rate('measurements_binned', 'feed')} > 0)", "{{feed}}")
-        ),
-        graph(
-            "Unreadable events",
-            "Records of the topics of outages and incidents that are neither, as each worker has met since its start.",
-            "short",
-            (12, 8),
-        )
+        .with_target(over_time(f"{late} / ({late} + {_rate('measurements_binned', 'feed')} > 0)", "{{feed}}")),
+        graph("Unreadable events", unreadable, "short", (12, 8))
         .thresholds(steps((0, GREEN), (1, RED)))
         .with_target(over_time(f"max by (instance) (ebbtide_events_unreadable_total{{{JOB}}})", "{{instance}}")),
         graph("Misplaced", misplaced, "cps", (12, 8)).with_target(
             over_time(_rate("measurements_misplaced", "feed"), "{{feed}}")
         ),
         graph("Held up", "Open transactions of producers, and what incidents wait for.", "s", (12, 8))
-        .with_target(
-            over_time(
-                f"max by (partition) (ebbtide_transaction_open_seconds{{{JOB}}})",
-                "transaction in partition {{partition}}",
-                "transaction",
-            )
-        )
-        .with_target(
-            over_time(
-                f"max by (feed, partition) (ebbtide_incidents_delay_seconds{{{JOB}}})",
-                "incidents wait for {{feed}} in partition {{partition}}",
-                "incidents",
-            )
-        ),
+        .with_target(over_time(transaction, "transaction in partition {{partition}}", "transaction"))
+        .with_target(over_time(waits, "incidents wait for {{feed}} in partition {{partition}}", "incidents")),
     ]
 
 

@@ -8,7 +8,7 @@ from math import inf
 from statistics import fmean, median
 from typing import NamedTuple
 
-DAY = 86_400
+from detectors.types import DAY
 
 
 class Label(NamedTuple):

@@ -8,7 +8,6 @@ from collections.abc import Collection
 from detectors.types import DAY
 
 MONTH = 30 * DAY
-HOUR = 3600
 
 
 def incident_rate(starts: Collection[float], before: float, watched: float, members: int) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from detectors.outages.outage_lifecycle import material, severity
+from detectors.types import HOUR
 
-from .coincidence import HOUR
 from .model import (
     DOUBTED_FEED,
     FEED_FAULT,

@@ -5,15 +5,18 @@ Pure: the state is plain values, and the same doubts in the same order give the 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import NamedTuple
 
+from detectors.outages.detector import DOUBT
 from detectors.types import DAY
 
-from .fusion import Doubt, DoubtRun, JointEvidence, Ties, learn_tie, tie_of, together
-from .model import Coverage, IncidentState, OutageRevision
+from .doubt_rates import DoubtRates
+from .fusion import Doubt, DoubtRun, JointEvidence, together
+from .model import Coverage, IncidentState, MeasuredSeries, OutageRevision
 from .sums import summed_facets
 
 FADED = 0.25  # share of the threshold below which feeds no longer show an outage together, as a suspicion
@@ -23,12 +26,14 @@ Source = tuple[str, str]  # a reporter and a feed
 
 
 class EndedRun(NamedTuple):
-    """A run of doubt that was no outage, and the feeds that were in doubt meanwhile."""
+    """A run of doubt that was no outage: its bins, and those in which each other feed was in doubt too, or mute."""
 
     country: str | None
     entity: str
     feed: str
-    others: tuple[str, ...]
+    bins: int
+    common: tuple[tuple[str, int], ...]
+    mute: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -36,24 +41,30 @@ class DoubtState:
     """All that is known of doubts.
 
     `doubts`: by entity and source, of the newest bin of each. `runs`: by entity and feed. `ended`: of the `day` (Unix
-    days). `opened`: outages that several feeds show together, by entity.
+    days; 0 before the first). `closed`: bins of each feed since then that have measurements. `opened`: outages that
+    several feeds show together, by entity.
     """
 
     doubts: dict[str, dict[Source, list[Doubt]]] = field(default_factory=dict)
     runs: dict[str, dict[str, DoubtRun]] = field(default_factory=dict)
     ended: list[EndedRun] = field(default_factory=list)
+    closed: Counter[str] = field(default_factory=Counter)
     day: int = 0
-    ties: Ties = field(default_factory=dict)
+    habits: DoubtRates = field(default_factory=DoubtRates)
     opened: dict[str, list[OutageRevision]] = field(default_factory=dict)
 
 
 class Moment(NamedTuple):
-    """An instant: its time (Unix s), thresholds of the feeds (nats), coverage, and the entities with an outage."""
+    """An instant: its time (Unix s), thresholds of the feeds (nats), coverage, and the entities with an outage.
+
+    `newest`: end (Unix s) of the newest bin of each feed, which may come later than those of others; else `at`.
+    """
 
     at: float
     thresholds: Mapping[str, float]
     coverage: Coverage
     down: Collection[str]
+    newest: Mapping[str, float] = {}
 
 
 def down_by_feeds(state: IncidentState) -> set[str]:
@@ -65,12 +76,13 @@ def down_by_feeds(state: IncidentState) -> set[str]:
 def step(state: DoubtState, news: Mapping[Source, Sequence[Doubt]], now: Moment) -> Iterator[OutageRevision]:
     """Take in the doubts of the bins that closed, and yield revisions of outages that feeds show together."""
     if int(now.at // DAY) != state.day:
-        _learn_ties(state, now.coverage)
-        state.day = int(now.at // DAY)
+        _learn(state, int(now.at // DAY), now.coverage)
     for entity in sorted(_take_in(state, news) | state.opened.keys()):
-        shown = _strongest(state.doubts.get(entity, {}), state.opened.get(entity, ()), now)
-        _follow(state, entity, shown, now)
-        yield from _judge(state, entity, shown, now)
+        sources = state.doubts.get(entity, {})
+        shown = _strongest(sources, state.opened.get(entity, ()), now)
+        _follow(state, entity, shown, {feed for _, feed in sources.keys() & news.keys()}, now)
+        rated = {feed: doubt for feed, doubt in shown.items() if state.habits.is_rated(feed)}
+        yield from _judge(state, entity, rated, now)
 
 
 def _take_in(state: DoubtState, news: Mapping[Source, Sequence[Doubt]]) -> set[str]:
@@ -117,28 +129,40 @@ def _evidence(shown: Mapping[str, Doubt]) -> float:
     return sum(doubt.evidence for doubt in shown.values())
 
 
-def _follow(state: DoubtState, entity: str, shown: Mapping[str, Doubt], now: Moment) -> None:
-    """Begin, go on with and end the runs of an entity."""
+def _follow(state: DoubtState, entity: str, shown: Mapping[str, Doubt], closed: Collection[str], now: Moment) -> None:
+    """Begin, go on with and end the runs of an entity. `closed`: feeds of which a bin in doubt about it closed now."""
     runs = state.runs.setdefault(entity, {})
     for feed, doubt in shown.items():
-        runs.setdefault(feed, DoubtRun(doubt.country)).others |= shown.keys() - {feed}
+        run = runs.setdefault(feed, DoubtRun(doubt.country))
+        if feed in closed:
+            run.bins += 1
+            run.beyond += max(doubt.evidence - DOUBT, 0.0)
+            run.common |= {other: run.common.get(other, 0) + 1 for other in sorted(shown.keys() - {feed})}
+            run.mute |= {other: run.mute.get(other, 0) + 1 for other in sorted(now.coverage.mute)}
     is_down = entity in now.down or entity in state.opened
     for feed, run in sorted(runs.items()):
         run.outage |= is_down
         if feed not in shown:
-            del runs[feed]
-            if not run.outage and len(state.ended) < ENDED:
-                state.ended.append(EndedRun(run.country, entity, feed, tuple(sorted(run.others))))
+            _end(state, entity, feed, runs.pop(feed))
     if not runs:
         del state.runs[entity]
+
+
+def _end(state: DoubtState, entity: str, feed: str, run: DoubtRun) -> None:
+    """Keep what a run teaches that was no outage."""
+    if run.outage:
+        return
+    state.habits.note(feed, run)
+    if len(state.ended) < ENDED:
+        common, mute = (tuple(sorted(bins.items())) for bins in (run.common, run.mute))
+        state.ended.append(EndedRun(run.country, entity, feed, run.bins, common, mute))
 
 
 def _judge(state: DoubtState, entity: str, shown: Mapping[str, Doubt], now: Moment) -> Iterator[OutageRevision]:
     """Open an outage that feeds show together, or close it when they no longer do."""
     least = max((now.thresholds[feed] for feed in shown), default=0.0)
     opened = state.opened.get(entity)
-    may_open = len(shown) > 1 and _evidence(shown) >= least
-    if opened is None and (not may_open or entity in now.down):
+    if opened is None and (len(shown) < 2 or entity in now.down):
         return
     verdict = _verdict(state, entity, shown, now)
     if opened is None and verdict.nats >= least:
@@ -154,22 +178,30 @@ def _verdict(state: DoubtState, entity: str, shown: Mapping[str, Doubt], now: Mo
     if not shown:
         return JointEvidence(0.0, ())
     strongest = max(shown.values(), key=lambda doubt: (doubt.evidence, doubt.feed))
-    silent = _silent(entity, strongest, shown, now)
     evidence = {feed: doubt.evidence for feed, doubt in shown.items()}
-    return together(evidence, silent, lambda first, second: tie_of(state.ties, first, second))
+    series = [s for s in now.coverage.of(strongest.country) if s.entity == entity and s.feed not in now.coverage.mute]
+    return together(evidence, _due(strongest, series, now), state.habits)
 
 
-def _silent(entity: str, doubt: Doubt, shown: Collection[str], now: Moment) -> dict[str, float]:
-    """Return the feeds that measure the entity, or what holds the part in doubt, and the nats that they would show."""
+def _due(doubt: Doubt, measured: Sequence[MeasuredSeries], now: Moment) -> dict[str, float]:
+    """Return the feeds that measure the entity, or what holds the part in doubt, and the nats that they would show.
+
+    These are those of the strongest `doubt`, by how much more precisely each measures, and for how long it has.
+    """
+    of_doubt = [s for s in measured if (s.feed, s.facets) == (doubt.feed, doubt.facets)]
+    own = max((_gathered(series, doubt, now) for series in of_doubt), default=0.0)
     found: dict[str, float] = {}
-    for series in now.coverage.of(doubt.country):
-        if series.entity != entity or series.feed in shown or series.feed in now.coverage.mute:
-            continue
-        bins = (now.at - doubt.since) // now.coverage.feeds[series.feed]
-        if bins >= 1 and set(series.facets) <= set(doubt.facets) and series.spread > 0:
-            nats = bins * (doubt.drop * series.expected / series.spread) ** 2 / 2
+    for series in measured:
+        if set(series.facets) <= set(doubt.facets):
+            nats = doubt.evidence * _gathered(series, doubt, now) / own if own > 0 else 0.0
             found[series.feed] = max(nats, found.get(series.feed, 0.0))
     return found
+
+
+def _gathered(series: MeasuredSeries, doubt: Doubt, now: Moment) -> float:
+    """Return what a series has gathered since a doubt began: whole bins that have closed, by their precision."""
+    bins = (now.newest.get(series.feed, now.at) - doubt.since) // now.coverage.feeds[series.feed]
+    return bins * (series.expected / series.spread) ** 2 if series.spread > 0 else 0.0
 
 
 def _opened(doubt: Doubt, verdict: JointEvidence, now: Moment) -> OutageRevision:
@@ -197,15 +229,27 @@ def _opened(doubt: Doubt, verdict: JointEvidence, now: Moment) -> OutageRevision
     )
 
 
-def _learn_ties(state: DoubtState, coverage: Coverage) -> None:
-    """Learn from the runs of the day, of entities that several feeds measure."""
-    for country in sorted({run.country for run in state.ended}, key=str):
-        runs = [run for run in state.ended if run.country == country]
-        entities, feeds = {run.entity for run in runs}, dict[str, set[str]]()
-        for series in coverage.of(country):
-            if series.entity in entities:
-                feeds.setdefault(series.entity, set()).add(series.feed)
-        for run in runs:
-            for other in sorted(feeds.get(run.entity, set()) - {run.feed}):
-                learn_tie(state.ties, run.feed, other, shared=other in run.others)
+def _learn(state: DoubtState, day: int, coverage: Coverage) -> None:
+    """Learn from the runs since the last day, of entities that several feeds measure.
+
+    A feed is in no doubt while it sends nothing: such bins tell neither how rare its doubts are nor of a tie.
+    """
+    entities = _measured(coverage)
+    state.habits.learn(
+        (feed, float(state.closed[feed] * len(names) if state.day else 0)) for feed, names in sorted(entities.items())
+    )
+    for run in state.ended:
+        common, mute = dict(run.common), dict(run.mute)
+        for other in sorted(feed for feed, names in entities.items() if run.entity in names and feed != run.feed):
+            state.habits.learn_tie(run.feed, other, run.bins - mute.get(other, 0), common.get(other, 0))
     state.ended.clear()
+    state.closed.clear()
+    state.day = day
+
+
+def _measured(coverage: Coverage) -> dict[str, set[str]]:
+    """Return the entities that each feed measures."""
+    found: dict[str, set[str]] = {}
+    for series in chain.from_iterable(coverage.series.values()):
+        found.setdefault(series.feed, set()).add(series.entity)
+    return found

@@ -36,7 +36,7 @@ class OutageRevision:
     start of a gradual fall may be off. `by_feed`: of one that several feeds show together, what each gives.
     `drop`: the share lost now (None: all of `max_drop`). `summed`: facets that its series is summed over, with the
     values that the feed measures. `missing`: bins of which measurements were deleted unread. `reporter`: who found it,
-    empty where that is unknown. `bins`: those of its evidence.
+    empty where that is unknown. `bins`: those of its evidence. `is_young`: its series is on its first day.
     """
 
     outage_id: str
@@ -64,6 +64,7 @@ class OutageRevision:
     missing: int = 0
     reporter: str = ""
     bins: int = 1
+    is_young: bool = False
 
     @property
     def still_lost(self) -> float:
@@ -236,7 +237,6 @@ class IncidentRevision:
     ended_at: float | None
     drops: tuple[tuple[float, float], ...]
     spread: tuple[tuple[float, str], ...]
-    feeds: tuple[str, ...]
     outage_ids: tuple[str, ...]
     seen_by: tuple[str, ...]
     against: tuple[str, ...]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
 
 from detectors.outages.outage_lifecycle import severity
-from detectors.types import Suppression
+from detectors.types import HOUR, Suppression
 
 from .affected_share import weighted_share
-from .coincidence import HOUR
 from .corroboration import Loss, kinds_of, loss_of, witnesses_of
 from .model import (
+    DEEP_DROP,
     DOUBTED_FEED,
     OVER,
     Coverage,
@@ -54,7 +54,6 @@ def revision_of(incident: TrackedIncident, now: float, coverage: Coverage) -> In
         affected_share=_affected_share(incident, members, loss, coverage),
         drops=() if incident.fault else loss.drops,
         outage_ids=tuple(sorted(name for name, outage in incident.outages.items() if outage.is_announced)),
-        feeds=witnesses.seen_by,
         seen_by=witnesses.seen_by,
         against=witnesses.against,
         silent=witnesses.silent,
@@ -168,7 +167,8 @@ def phase_at(incident: TrackedIncident, now: float, back: float) -> IncidentPhas
 
 def over_at(incident: TrackedIncident) -> float | None:
     """Return when it is over unless a further outage joins it; None while most feeds of an entity show it down."""
-    ends = [_reported_end(feeds) for feeds in outages_by_entity(incident.outages.values())]
+    outages = list(incident.outages.values())
+    ends = [_reported_end(feeds) for feeds in outages_by_entity(outages if incident.fault else _deciding(outages))]
     last, confirmed = max(ends), incident.confirmed
     wait = QUIET if confirmed and not _is_lost(confirmed) else 0.0
     return None if last == inf else last + wait
@@ -196,6 +196,21 @@ def outages_by_entity(outages: Iterable[OutageRevision]) -> list[list[list[Outag
     return [list(by_feed.values()) for by_feed in found.values()]
 
 
+def _deciding(outages: Sequence[OutageRevision]) -> Sequence[OutageRevision]:
+    """Return the outages that say when an incident is over: not what is doubtful or small on the first day of a series.
+
+    Where an older series shows an entity down, one on its first day counts while it is confirmed and shows half lost.
+    """
+    sure = {outage.entity for outage in outages if outage.confirmed and not outage.is_young}
+    return [outage for outage in outages if not sure or not outage.is_young or _counts_though_young(outage, sure)]
+
+
+def _counts_though_young(outage: OutageRevision, sure: Collection[str]) -> bool:
+    """Whether an outage counts though its series is young. `sure`: entities that older series show down."""
+    small = outage.state == "open" and outage.still_lost < DEEP_DROP  # what recovers is about to say when it ended
+    return outage.confirmed and not (small and outage.entity in sure)
+
+
 def _reported_end(feeds: Sequence[Sequence[OutageRevision]]) -> float:
     """Return when more than half of an entity's feeds reported the end of its outages; infinite before that."""
     ends = sorted(
@@ -207,7 +222,7 @@ def _reported_end(feeds: Sequence[Sequence[OutageRevision]]) -> float:
 
 def _ended_at(edges: Sequence[OutageRevision]) -> float:
     """Return when the last entity was back: for each, when more than half of the feeds that showed it down agree."""
-    return max(_back_at(feeds) for feeds in outages_by_entity(edges))
+    return max(_back_at(feeds) for feeds in outages_by_entity(_deciding(edges)))
 
 
 def _back_at(feeds: Sequence[Sequence[OutageRevision]]) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 
-from .coincidence import HOUR, incident_rate, poisson_tail
+from detectors.types import HOUR
+
+from .coincidence import incident_rate, poisson_tail
 from .model import Coverage, Facets, IncidentState, OutageRevision, TrackedIncident
 from .sums import is_sum_of
 
@@ -72,7 +74,15 @@ def _repeats_or_within(inner: OutageRevision, outer: OutageRevision) -> bool:
     if inner.entity != outer.entity or inner.started_at < outer.started_at - CLOSE:
         return False
     is_same_series = (inner.feed, inner.facets) == (outer.feed, outer.facets)
-    return is_same_series or (outer.running and inner.is_within(outer))
+    return is_same_series or (outer.running and (inner.is_within(outer) or _outgrows(inner, outer)))
+
+
+def _outgrows(later: OutageRevision, earlier: OutageRevision) -> bool:
+    """Whether a network now shows more of what it has lost by a facet, other than a service.
+
+    Of a network that is half mobile, a feed of the whole may need hours to see what the mobile half shows at once.
+    """
+    return later.kind == "asn" and earlier.is_within(later) and not (earlier.is_service or later.is_service)
 
 
 def seconds_between(first: TrackedIncident, second: TrackedIncident) -> float:

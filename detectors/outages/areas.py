@@ -21,6 +21,7 @@ from .time_scales import TimeScales
 
 HOUR = 3600
 PATIENCE = DAY  # a cell that is missing for longer is no part of its areas until it is back
+HALF = 0.5  # of what a cell usually holds, below which it does not begin to take part
 COVERED = 0.5  # share of the weights that must be measured for the sum to be known
 
 
@@ -81,7 +82,8 @@ class Panel:
 
     def __init__(self, rule: Rule) -> None:
         self.rule, self.kind = rule, FEED_KINDS[rule.kind]
-        self.warm = TimeScales.of(rule.width).warm
+        scales = TimeScales.of(rule.width)
+        self.warm, self.day = scales.warm, scales.day
         self.hold = max(HOUR, 2 * rule.width)
         self.usual, self.trials, self.recent = np.zeros((3, 0))  # `recent`: value measured last, of a ratio as a share
         self.bins, self.last = np.zeros((2, 0), dtype=np.int64)
@@ -105,15 +107,46 @@ class Panel:
         if self.kind.tracks_members:
             return self._counted(seen, ok)
         was = self.part[:rows].copy()
-        self._learn(seen, ok & ~was)
+        back = ok & ~was & self._were_away(seen.start, rows)
+        self._learn(seen, ok & ~was & ~back)
         self.last[:rows][ok] = seen.start
         lately = seen.start - self.last[:rows] < PATIENCE
-        part = seen.alive & lately & ((self.bins[:rows] >= self.warm) | (first & (self.bins[:rows] > 0)))
+        settled = (self.bins[:rows] >= self.warm) | (first & (self.bins[:rows] > 0))
+        part = seen.alive & lately & settled & (was | back | self._as_usual(rows))
+        self._set_off(part & ~was & ~back & (self.bins[:rows] > self.warm))
         carried = part & ~ok & (seen.start - self.last[:rows] <= self.hold)
         sums = self._sums(seen, (part, part & ok, carried), (part & ~was, was & ~part))
-        self._learn(seen, ok & was)
+        self._learn(seen, ok & (was | back))
         self.part[:rows] = part
         return sums
+
+    def _were_away(self, start: int, rows: int) -> Flags:
+        """Return which of so many cells were known, and then missing for so long that they left: they join at once.
+
+        Their usual value is that of before: what they lack on their return is a fall of their area from that bin on.
+        """
+        return np.asarray((self.bins[:rows] >= self.warm) & (start - self.last[:rows] >= PATIENCE))
+
+    def _as_usual(self, rows: int) -> Flags:
+        """Return which of so many cells hold half of what is usual for them: what is dark adds no level to its area.
+
+        One that has waited holds all of it, until it has waited for a day.
+        """
+        bins = self.bins[:rows]
+        least = np.where((bins > self.warm) & (bins <= self.warm + self.day), 1.0, HALF)
+        return np.asarray(self._shown(slice(rows)) >= least * self.usual[:rows])
+
+    def _shown(self, rows: Ints | slice) -> Floats:
+        """Return what cells showed last, in the unit of their usual values."""
+        return np.asarray(self.recent[rows] * (self.trials[rows] if self.kind.has_trials else 1))
+
+    def _set_off(self, waited: Flags) -> None:
+        """Let cells that begin to take part after they `waited` in the dark count as what they show now.
+
+        A mean of times in the dark and before would make their area seem to fall or to grow.
+        """
+        rows = np.flatnonzero(waited)
+        self.usual[rows] = self._shown(rows)
 
     def _counted(self, seen: ClosedBin, ok: Flags) -> Sums:
         """Members are known one by one: nothing is missing, and those that are new are seen to come."""

@@ -5,6 +5,7 @@ Derived in docs/detection.md#baseline-baselinepy-seasonpy-learningpy. Arrays hol
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,11 +14,12 @@ import numpy as np
 
 from detectors.types import DAY, Flags, Ints, Share, Singles
 
+from .column_rows import computed
 from .evidence import EMPTY
 from .feed_spread import ECHO, FeedSpread, plausible_memory
 from .level_kinds import STEADY, LevelKind, shrunk
 from .local_days import HOUR
-from .neighbours import Neighbours
+from .neighbours import SURELY, Neighbours
 from .season import Around, ProfileShape, shape, smoother
 from .series_state import LevelColumns
 from .time_scales import TimeScales
@@ -28,10 +30,12 @@ SLIDE = np.float32(0.85)  # no fall below this share of the level of the last we
 QUIET_WEEKEND = np.float32(0.1)  # share of its level that a weekend may leave where others rest as well
 OWN_REST = 0.75  # of what a holiday may lack, what stays open to a row that has one of its own: measured on law `mixed`
 SLOPE = np.float32(4)  # variances of an hour's mean: twice that of the difference of two
-FIRST_WEEKS = 28  # days in which hours of counts are not yet certain
 BEND = np.float32(3)  # the same: twice that of the difference from the mean of the two beside it
+FIRST_WEEKS = 28  # days in which an hour of the profile is not yet certain
+OWN_NOISE = 3  # days after which the noise of a gauge is its own, and no season that it does not know yet
 LASTING = np.float32(0.98)  # what is longer is wander
-Witnesses = Callable[[Singles, Singles], Neighbours | None]
+LASTING_GAUGE = np.float32(0.8)  # the same of gauges: with more a sudden fall would be worth no more than a slow turn
+AskNeighbours = Callable[[Singles, Singles], Neighbours | None]
 """Given what is expected and its relative standard deviations (rows), the neighbours; None: too few."""
 
 
@@ -57,9 +61,9 @@ class Allowances:
 
 
 class Chance(NamedTuple):
-    """What counting does to the hours of the profile of some rows in their first weeks."""
+    """What chance does to the hours of the profile of some rows in their first weeks."""
 
-    rows: Ints
+    rows: Ints | slice
     error: Singles  # relative variance of an hour's mean
     part: Singles  # of what an hour differs from those beside it, how much is taken for chance: 0 to 1
 
@@ -83,7 +87,7 @@ class Prediction:
     young: Flags  # first day: no profile yet
     unseen: (
         Flags | None
-    )  # a day of the weekend never seen before, which lowers `lowest_plausible`; None where there is none
+    )  # a day of the weekend never seen before, which lowers `lowest_plausible`; None: no row has one
     weekend: Singles | None  # to how much of the level it may lower it; None where `unseen` is
     allowances: Allowances  # of which `lowest_plausible` is made
     alone: Allowances  # the same, were there no neighbours
@@ -99,7 +103,7 @@ def predict(
     at: int,
     value: Singles,
     size: Singles,
-    witnesses: Witnesses,
+    witnesses: AskNeighbours,
     feed: FeedSpread | None,
 ) -> Prediction:
     """Return level times season of the bin of `width` seconds that starts at `at`, with how far it may stray.
@@ -108,13 +112,14 @@ def predict(
     how its rows stray.
     """
     level, unseen, young = c.level, near.unseen, c.profile_mean <= 0
-    near, chance = _smoothed(kind, width, c, near, size)
+    usually = kind.counting(size, level)
+    near, chance = _smoothed(kind, width, c, near, usually)
     profile = shape(near, at, width)
     hours = profile.day - 1
     trust = unit(c.hour_products / c.hour_squares.clip(EMPTY, np.inf))
     usual = 1 + trust * hours
     weeks = profile.week - usual
-    fine = _finer(kind, c, size)
+    fine = _finer(c, usually)
     finer = fine * weeks
     factor = (usual + finer).clip(LEAST, np.inf)
     expected = kind.capped(level * factor)
@@ -123,7 +128,7 @@ def predict(
     counting = kind.counting(size, expected)
     variance = counting + noise
     sigma = np.sqrt(variance)
-    blur = variance * np.float32(min(1.0, width / 3600))
+    blur = variance * np.float32(min(1.0, width / 3600)) * usual * usual  # of shares of the mean
     # What this weekday adds to the trusted hour moves with the clock as well.
     clock = (trust + fine * (1 - trust)) * _steep(profile.low - profile.day, chance)
     own = shrunk(weeks.clip(-np.inf, 0), blur)
@@ -142,35 +147,59 @@ def predict(
 
 
 def _smoothed(
-    kind: LevelKind, width: int, c: LevelColumns, near: Around, size: Singles
+    kind: LevelKind, width: int, c: LevelColumns, near: Around, counting: Share
 ) -> tuple[Around, Chance | None]:
-    """Return a profile whose hours bend no more than counting leaves certain; noise may last for hours, and stays."""
-    if not kind.counts or width > HOUR:
+    """Return the profile without the bends of hours that chance may have made, and what chance does to it.
+
+    Chance is counting, or how far a gauge strays from bin to bin: what lasts for hours may be its season. None: the
+    profile is certain, and is returned as it is.
+    """
+    if width > HOUR:
         return near, None
-    rows = np.flatnonzero(c.bins_learnt < np.float32(FIRST_WEEKS * DAY / width))
-    if not rows.size:
+    early = c.bins_learnt < math.ceil(FIRST_WEEKS * DAY / width)
+    if not kind.counts:
+        early &= c.bins_learnt >= math.ceil(OWN_NOISE * DAY / width)
+        counting = np.minimum(c.noise, c.roughness)
+    if not early.any():
         return near, None
+    rows = computed(early)
     days = c.bins_learnt[rows] * np.float32(width / DAY)
-    counting = kind.counting(size[rows], c.level[rows])
-    error = np.asarray(counting * np.float32(width / HOUR) / days.clip(1, np.inf), np.float32)
-    bend = near.here[rows] - (near.before[rows] + near.after[rows]) / 2
-    part = np.minimum(BEND * error / (bend * bend).clip(EMPTY * EMPTY, np.inf), 1)
-    return smoother(near, rows, part * bend), Chance(rows, error, part)
+    days.clip(1, np.inf, out=days)
+    chance = np.asarray(counting)[rows] * np.float32(width / HOUR)
+    error = np.divide(chance, days, out=days).astype(np.float32)
+    error *= early[rows]
+    bend = near.before[rows] + near.after[rows]
+    bend /= 2
+    np.subtract(near.here[rows], bend, out=bend)
+    part = bend * bend
+    part.clip(EMPTY * EMPTY, np.inf, out=part)
+    np.divide(BEND * error, part, out=part)
+    part.clip(-np.inf, 1, out=part)
+    bend *= part
+    return smoother(near, rows, bend), Chance(rows, error, part)
 
 
 def _alike(chance: Chance | None, rows: int) -> Singles | None:
     """Return how many hours share an error: three where all that they differ by is taken for chance."""
     if chance is None:
         return None
+    more = 2 * chance.part
+    more += 1
+    if isinstance(chance.rows, slice):
+        return more
     hours = np.ones(rows, np.float32)
-    hours[chance.rows] += 2 * chance.part
+    hours[chance.rows] = more
     return hours
 
 
 def _steep(dip: Singles, chance: Chance | None) -> Singles:
     """Return how much lower an hour beside is, as far as that is no chance."""
-    if chance is not None:
-        dip[chance.rows] = shrunk(dip[chance.rows], SLOPE * chance.error)
+    if chance is None:
+        return dip
+    steep = shrunk(dip[chance.rows], SLOPE * chance.error)
+    if isinstance(chance.rows, slice):
+        return steep
+    dip[chance.rows] = steep
     return dip
 
 
@@ -188,8 +217,10 @@ def _left_open(alone: Allowances, own: Singles, unseen: Flags | None, others: Ne
     np.minimum(rest, own, out=rest)
     if weekend is not None and unseen is not None:
         together = unseen & others.rest_together(unseen, weekend - 1)
-        weekend = 1 - (1 - weekend) * others.left_open(others.of(weekend) - 1)[0]
-        weekend = np.where(together, QUIET_WEEKEND, weekend)
+        closed = 1 - (1 - weekend) * others.left_open(others.of(weekend) - 1)[0]
+        # A few that rest among many that do not, as offices among homes, are no outages of each.
+        few = unseen & others.rest_together(unseen, closed - 1, SURELY)
+        weekend = np.where(together, QUIET_WEEKEND, np.where(few, weekend, closed))
     return Allowances(alone.base, factor, clock, rest, weekend, alone.hidden)
 
 
@@ -199,10 +230,13 @@ def unit(share: Singles) -> Singles:
     return bounded
 
 
-def _finer(kind: LevelKind, c: LevelColumns, size: Singles) -> Singles:
-    """Return the trust in what the weekday adds, with a prior against it."""
-    noise: Share = c.noise.clip(STEADY, np.inf) + kind.counting(size, c.level)
-    return unit(c.weekday_products / (c.weekday_squares + 4 * noise))
+def _finer(c: LevelColumns, counting: Share) -> Singles:
+    """Return the trust in what the weekday adds, with a prior against it. `counting`: its variance in a usual bin."""
+    noise: Singles = c.noise.clip(STEADY, np.inf)
+    noise += counting
+    noise *= 4
+    noise += c.weekday_squares
+    return unit(np.divide(c.weekday_products, noise, out=noise))
 
 
 def memory(
@@ -217,7 +251,13 @@ def memory(
         echo = np.clip(kind.correlation(echo, scales), 0, ECHO)
     else:
         echo = plausible_memory(scales, prediction.feed, echo, c.bins_learnt[rows])
-    lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short), echo) if kind.counts else echo
+    if kind.counts and scales.hour > 1:  # what is counted has no memory; after a week a row's own bins tell it
+        share = prediction.noise[rows] * precision
+        echo = np.where(c.bins_learnt[rows] < scales.week, np.minimum(echo, share), echo)
+    lasting = echo
+    if kind.counts or scales.hour > 1:  # of gauges in wide bins, memory is drawn to the feed, and wander tells the rest
+        longest = LASTING if kind.counts else LASTING_GAUGE
+        lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short).clip(0, longest), echo)
     wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
     return echo, lasting, wander * precision + np.float32(0.5 / scales.day)
 
@@ -226,10 +266,11 @@ def _lasting(echo: Singles, swings: Singles, bins: int) -> Singles:
     """Return the ratio rho of correlations a rho^k over k bins, where a rho is `echo`.
 
     `swings`: the correlation of a bin with the exponential mean over `bins` before it, a g rho / (1 - (1 - g) rho) for
-    a gain g of 1 / bins. Counting adds noise without a memory, so that neighbours alone do not show how long it is.
+    a gain g of 1 / bins. Counting and errors of measurement add noise without a memory: neighbours alone do not show
+    how long it is.
     """
     gain = np.float32(1 / bins)
-    return np.asarray(np.clip((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain), 0, LASTING))
+    return np.asarray((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain))
 
 
 def _holiday(profile: ProfileShape, usual: Singles, blur: Singles) -> Singles:

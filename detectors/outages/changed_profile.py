@@ -10,15 +10,16 @@ import numpy as np
 
 from detectors.types import DAY, Change, ClosedBin, Ints, Singles
 
-from . import decide
+from . import decide, slow_openings
+from .column_rows import rows_of
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY
 from .local_days import HOUR
-from .outage_lifecycle import FOLLOWED, TOTAL, report, revise
+from .outage_lifecycle import FOLLOWED, MATERIAL, TOTAL, report, revise
 from .recovery import rest
-from .recurrence import ALL, LEAST, filled, is_as_before, spells
+from .recurrence import ALL, HOURS, LEAST, filled, is_as_before, spells
 from .season import slot_of
-from .series_state import LevelColumns, PatternColumns, SeriesStore
+from .series_state import PatternColumns, SeriesStore
 
 DAYS = 7  # that show the same hours whole and the same hours short: a week, so that it is no matter of weekdays
 STRAY = np.float32(3)  # standard deviations by which a whole bin may miss what is expected
@@ -40,7 +41,7 @@ def note(store: SeriesStore, rows: Ints, start: int, ratio: Singles, max_drop: S
 def end_day(state: DetectorState) -> None:
     """Count the days that were alike, of rows with short hours; in hours without an outage a row was whole."""
     c = state.store.pattern
-    rows = np.flatnonzero((c.short_today | c.short_before) > 0)
+    rows = rows_of((c.short_today | c.short_before) > 0)
     if rows.size:
         normal = rows[state.store.phases.phase[rows] < FOLLOWED]
         c.whole_today[normal] |= np.uint32(ALL) & ~c.short_today[normal]
@@ -49,6 +50,8 @@ def end_day(state: DetectorState) -> None:
 
 def ends(state: DetectorState, followed: Ints, seen: ClosedBin, scored: ScoredBin) -> list[Change]:
     """Return the ends of outages whose days have been alike for long enough; their season begins anew."""
+    if not followed.size:
+        return []
     rows = followed[state.store.pattern.days_alike[followed] >= DAYS]
     return [_end(state, row, seen, scored) for row in rows.tolist() if _is_sure(state, row, seen, scored)]
 
@@ -82,24 +85,48 @@ def _end(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin) -> 
     old, shown = state.ongoing.pop(row), decide.row_bin(state, row, seen, scored)
     state.store.end_course(row)
     state.store.phases.flaps[row] = 0
-    value = float(scored.value[row]) if scored.measured[row] else None
-    _begin_anew(state.store, row, state.scales.warm, value, old.max_drop)
+    recent = state.store.recurrence
+    _take_in(state, row, max(old.max_drop, float(recent.depth[row]), float(recent.deepest_today[row])))
     reason = f"whole at some hours of each day and short at others for {DAYS} days: the daily profile has changed"
     return report(revise(old, shown, "rebaselined", reason, old.drop), shown, shown.end)
 
 
-def _begin_anew(store: SeriesStore, row: int, warm: int, value: float | None, max_drop: float) -> None:
-    """Forget the season of a row; its level begins at the value, and strays as far as its hours have differed."""
-    c: LevelColumns = store.levels
-    store.slots[row] = -1
-    c.level[row] = c.level[row] if value is None else value
-    c.long_level[row] = max(float(c.level[row]), float(EMPTY))
-    for column in (c.profile_mean, c.hour_products, c.hour_squares, c.weekday_products, c.weekday_squares, c.hour_sum):
+def _take_in(state: DetectorState, row: int, max_drop: float) -> None:
+    """Lower the short hours of a row's profile to what was left in them; its level is that of the new mean."""
+    store, c = state.store, state.store.levels
+    if c.profile_mean[row] <= 0:  # its first day was no whole one
+        store.slots[row] = c.profile_mean[row] = 1
+        c.bins_learnt[row] = max(int(c.bins_learnt[row]), state.scales.day)
+    profile = store.slots[row].astype(np.float32).reshape(HOURS, -1)
+    lower = np.where(profile < 0, profile, profile * _left(store.pattern, row, max_drop)[:, None])
+    by = np.float32(lower[profile > 0].sum() / max(profile[profile > 0].sum(), EMPTY))
+    store.slots[row] = lower.ravel()
+    for column in (c.profile_mean, c.level, c.long_level):
+        column[row] *= by
+    slow_openings.rescale(store.slow, np.array([row]), np.array([by]))
+    c.hour_products[row] = c.hour_squares[row] = (max_drop / 2) ** 2 * 2 * state.scales.week  # trusted in full
+    for column in (c.noise, c.roughness):
+        column[row] *= _louder(float(c.noise[row]), max_drop)
+    for column in (c.pending_noise, c.pending_level, c.short_lean, c.lean, c.hour_sum):
         column[row] = 0
-    for column in (c.pending_noise, c.pending_level, c.short_lean, c.lean):
-        column[row] = 0
-    c.noise[row] = (max_drop / 2) ** 2  # of a day that lies as high for half of its hours and as low for the others
-    c.bins_learnt[row], c.hour_bins[row], c.rest_day[row] = warm, 0, 0
+    c.hour_bins[row] = 0
     for name in ("pattern", "deepest_today", "recurring", "recurring_hours"):
         store.stored[name][row] = 0
     store.forget_profiles()
+
+
+def _louder(noise: float, max_drop: float) -> float:
+    """Return by how much the relative noise grows: less is left, and days that differ by `MATERIAL` are alike.
+
+    To that of two levels at the most.
+    """
+    noise, left = max(noise, float(EMPTY)), max(1 - max_drop, float(EMPTY))
+    days = (MATERIAL / 2) ** 2
+    return float(max(min(max(noise, days) / left**2, (max_drop / 2) ** 2) / noise, 1.0))
+
+
+def _left(c: PatternColumns, row: int, max_drop: float) -> Singles:
+    """Return what is left of normal in each hour of the day: all, what a short bin leaves, or between (HOURS)."""
+    hours = np.arange(HOURS, dtype=np.uint32)
+    short, whole = (bits[row] >> hours & 1 for bits in (c.short_before, c.whole_before))
+    return np.asarray(1 - max_drop * (1 + short.astype(np.float32) - whole) / 2, np.float32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.types import Flags, Ints, Share, Singles
 
 from .baseline import QUIET_WEEKEND, Prediction, memory
-from .column_rows import taken
+from .column_rows import computed, rows_of, taken
 from .evidence import RHOS, largest, student
 from .feed_spread import freedom, shared_freedom, underrated
 from .level_kinds import LevelKind
@@ -54,7 +54,9 @@ def advance(
         # A bin that speaks against the fall leaves a sum of zero as it is.
         fell = value < kind.neutral[index] * low
         wanted = (before[index] > 0) | (fell & counted)
-        rows = _computed(wanted)
+        if not np.count_nonzero(wanted):
+            continue
+        rows = computed(wanted)
         x, n, m = value[rows], size[rows], (_full(kind, prediction, low) if index == LAST else low)[rows]
         # A bin beyond what is tested counts as much as the test expects: one outlier is undone by one normal bin.
         least = rho * m
@@ -64,7 +66,7 @@ def advance(
         _add(sums[index], runs[index], rows, step)
     _note_missing(c)
     top = sums.max(axis=0)
-    rows = np.flatnonzero(top >= FAINT)
+    rows = rows_of(top >= FAINT)
     evidence, rho_index = np.zeros((2, len(top)), np.float32)
     if rows.size:
         gone = value[rows] <= NEARLY_GONE * low[rows]
@@ -82,12 +84,6 @@ def _full(kind: LevelKind, prediction: Prediction, low: Singles) -> Singles:
     return kind.capped(low / np.where(prediction.weekend > QUIET_WEEKEND, prediction.weekend, 1))
 
 
-def _computed(wanted: Flags) -> Ints | slice:
-    """Return the rows to compute: all of them where gathering the wanted ones would cost more."""
-    many = 4 * np.count_nonzero(wanted) > wanted.size
-    return slice(None) if many else np.flatnonzero(wanted)
-
-
 def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Singles) -> None:
     """Add a step to a sum of some rows, and a bin to its run."""
     total, length = sums[rows], runs[rows]  # views of all rows, else copies
@@ -102,7 +98,9 @@ def _add(sums: Singles, runs: NDArray[np.uint16], rows: Ints | slice, step: Sing
 def _note_missing(c: Chunk) -> None:
     """Remember how many bins were missing just before a sum left zero."""
     falls, missing = c.falls, c.phases.missing
-    rows = np.flatnonzero(missing != falls.missing_before)
+    rows = rows_of(missing != falls.missing_before)
+    if not rows.size:
+        return
     begun = rows[(taken(falls.bins, rows) == 1).any(axis=1)]
     falls.missing_before[begun] = missing[begun]
 
@@ -160,7 +158,7 @@ def _profile_error(
     The hours of the profile are means of so many days; those of a run share the error of each hour.
     """
     hour = np.float32(scales.hour)
-    days = (c.levels.bins_learnt[rows] / np.float32(scales.day)).clip(1, PROFILE_DAYS)
+    days = (c.levels.bins_learnt[rows].astype(np.float32) / np.float32(scales.day)).clip(1, PROFILE_DAYS)
     blur = prediction.trust[rows] ** 2 * _discount(hour, echo, echo, np.float32(0)) / hour / days
     bins = length.astype(np.float32)
     alike = hour if prediction.alike is None else hour * prediction.alike[rows]  # bins that share an error

@@ -13,12 +13,14 @@ import numpy as np
 from detectors.types import Change, ClosedBin, Flags, Ints, State
 
 from . import fault_trial, recovery
+from .column_rows import rows_of
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, below, lost, plural, report, revise
 from .recovery import CourseStep
 from .series_state import CourseColumns
 
+RECENT = "recent level"  # the baseline of a series without a profile of the day
 FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
 
 
@@ -26,7 +28,7 @@ def openings(state: DetectorState, seen: ClosedBin, scored: ScoredBin, at_fault:
     """Return the changes of rows that are not followed yet: announce, open, suspect a fault or let go."""
     phase = state.store.phases.phase
     near = (phase < FOLLOWED) & scored.measured & (scored.evidence >= state.threshold - EARLY)
-    rows = np.flatnonzero(near | ((phase == ANNOUNCED) & scored.measured))
+    rows = rows_of(near | ((phase == ANNOUNCED) & scored.measured))
     changes = [_decide(state, row, seen, scored, at_fault) for row in rows.tolist()]
     return [change for change in changes if change]
 
@@ -37,7 +39,7 @@ def _decide(state: DetectorState, row: int, seen: ClosedBin, scored: ScoredBin, 
     if at_fault or evidence >= state.threshold:
         now = begin(state, row, old, shown, scored, "suspected" if at_fault else "open", at_fault)
         phase[row] = FOLLOWED
-        state.model.unlearn(state, row, now)
+        state.model.unlearn(state, row)
         recovery.start(state.store, row, 1 - now.drop)
     elif old is None:
         now = begin(state, row, None, shown, scored, "suspected", False)
@@ -117,7 +119,7 @@ def _shape(threshold: float, bins: int, per_bin: float) -> Shape:
 def _baseline(state: DetectorState, row: int) -> str:
     levels = state.store.levels
     if not state.model.has_season or levels.profile_mean[row] <= 0:
-        return "recent level"
+        return RECENT
     return "hour-of-week" if levels.bins_learnt[row] >= state.scales.week else "hour-of-day"
 
 
@@ -131,6 +133,8 @@ def course(state: DetectorState, rows: Ints, seen: ClosedBin, scored: ScoredBin,
 
     Outages under a suspected fault stay under it until the bins after the fault decide.
     """
+    if not rows.size:
+        return []
     recovery.skip(state.store.courses, rows[~scored.measured[rows]])
     rows = rows[scored.measured[rows]]
     if not rows.size:
@@ -144,7 +148,7 @@ def course(state: DetectorState, rows: Ints, seen: ClosedBin, scored: ScoredBin,
         busy |= np.array([bool(state.ongoing[row].suspected_fault) for row in rows.tolist()]) & ~on_trial
     return [
         _revise(state, int(rows[i]), i, now, bool(steady[i]), seen, scored, bool(on_trial[i]))
-        for i in np.flatnonzero(busy).tolist()
+        for i in rows_of(busy).tolist()
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
 from . import changed_profile, decide, first_weekend, recovery, recurrence, slow_openings, suppression, unread_bins
+from .column_rows import rows_of
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
 from .explanations import Watch
@@ -162,6 +163,10 @@ class Detector:
         """Return whether a row has no season yet, and will have one."""
         return self._state.model.has_season and bool(self._state.store.levels.profile_mean[row] <= 0)
 
+    def recurs(self, row: int) -> float:
+        """Return the nats that say that losses of a row recur at the same hours of each day."""
+        return float(self._state.store.recurrence.evidence[row]) if self._state.model.has_season else 0.0
+
     def deviations(self, rows: Ints | None = None) -> Deviation:
         """Return what the bin closed last showed, of these rows or of all.
 
@@ -169,7 +174,7 @@ class Detector:
         """
         s, chosen = self._scored, slice(self.scored) if rows is None else rows
         evidence = s.evidence[chosen].copy()
-        for at in np.flatnonzero(self._state.store.phases.phase[chosen] == FOLLOWED).tolist():
+        for at in rows_of(self._state.store.phases.phase[chosen] == FOLLOWED).tolist():
             evidence[at] = max(float(evidence[at]), self.ongoing[at if rows is None else int(rows[at])].evidence)
         spread = s.expected[chosen] / np.sqrt(s.precision[chosen])
         ready = s.ready[chosen] & s.measured[chosen]
@@ -212,7 +217,7 @@ class Detector:
         s, state = self._scored, self._state
         free = s.measured & (state.store.phases.phase[: self.scored] < FOLLOWED)
         doubt = free & (s.evidence >= DOUBT) & (not state.scalars["fault"] and not state.scalars["settling"])
-        rows = np.flatnonzero(doubt)
+        rows = rows_of(doubt)
         index = s.rho_index[rows]
         run = np.maximum(state.store.falls.bins[rows, index], 1).astype(np.int64)
         drop = 1 - np.array(RHOS, np.float64)[index]
@@ -236,7 +241,7 @@ class Detector:
     def close(self, seen: ClosedBin, ask: suppression.Ask | None = None) -> list[Change]:
         """Score, decide, then learn one bin; return the changes in row order. `ask`: what suppresses outages."""
         state, model = self._state, self._state.model
-        followed = np.flatnonzero(state.store.phases.phase == FOLLOWED)
+        followed = rows_of(state.store.phases.phase == FOLLOWED)
         scored = self._scored = model.score(state, seen)
         self._start = seen.start
         at_fault = model.is_at_fault(state, seen, scored)
@@ -256,7 +261,7 @@ class Detector:
     def _of_days(self, followed: Ints, changes: list[Change], seen: ClosedBin, at_fault: bool) -> list[Change]:
         """Return the changes that more than a day explains, and note what the `changes` of this bin say of its day."""
         state, scored = self._state, self._scored
-        self._dirty.update(first_weekend.forget(state, changes, seen))
+        self._dirty.update(first_weekend.settle(state, changes, seen))
         recurrence.note(state.store, changes, seen.start)
         ends_day, opened = slow_openings.is_last(seen.start, self.rule.width), []
         if ends_day:

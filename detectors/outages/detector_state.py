@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints, Rule
 from .evidence import threshold
 from .explanations import Watch
 from .feed_fault import Falls
-from .outage_lifecycle import Ongoing
+from .outage_lifecycle import NORMAL, Ongoing
 from .recovery import CourseStep
 from .series_state import CourseColumns, SeriesStore
 from .time_scales import TimeScales
@@ -46,7 +47,7 @@ class FeedModel(Protocol):
     def score(self, state: DetectorState, seen: ClosedBin) -> ScoredBin:
         """Return what a bin shows against what was learnt before it; rows that are plainly normal may be learnt."""
 
-    def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
+    def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> Iterable[int]:
         """Learn what is left to learn of a decided bin, and return the slots of the profile that changed."""
 
     def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
@@ -72,7 +73,7 @@ class FeedModel(Protocol):
     def bins_falling(self, state: DetectorState, row: int, bins: int) -> int:
         """Return in how many of the `bins` of evidence of a row it fell."""
 
-    def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
+    def unlearn(self, state: DetectorState, row: int) -> None:
         """Give back what the first bins of an outage that opens may have taken from the baseline."""
 
     def follow_shortfall(self, state: DetectorState, scored: ScoredBin, row: int, max_drop: float) -> float:
@@ -110,4 +111,4 @@ class DetectorState:
     def calm(self, scored: ScoredBin, measured: Flags) -> Flags:
         """Return which of the rows measured are normal and have too little evidence for a suspicion."""
         quiet = scored.evidence < self.threshold - EARLY
-        return np.asarray(measured & (self.store.phases.phase == 0) & quiet)
+        return np.asarray(measured & (self.store.phases.phase == NORMAL) & quiet)

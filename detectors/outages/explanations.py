@@ -17,6 +17,7 @@ from detectors.types import Flags, Ints, Singles
 from .baseline import Allowances, Prediction
 from .cusum import advance
 from .level_kinds import LevelKind
+from .outage_lifecycle import FOLLOWED
 from .series_state import Bins, Chunk, FallColumns, LevelColumns, PhaseColumns
 from .time_scales import TimeScales
 
@@ -89,7 +90,7 @@ class Watch:
                 self.latest.pop(row, None)
                 if now.counts[row - part.start]:
                     self._explain(row, row - part.start, now)
-                elif now.columns.phases.phase[row - part.start] > 1:
+                elif now.columns.phases.phase[row - part.start] == FOLLOWED:
                     self._falls.pop(row, None)
 
     def _explain(self, row: int, at: int, now: LevelBin) -> None:

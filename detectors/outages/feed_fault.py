@@ -13,6 +13,7 @@ import numpy as np
 
 from detectors.types import Flags, Floats, Ints, Singles
 
+from .column_rows import rows_of
 from .evidence import EMPTY
 
 LEAST = 10  # scored series below which a common fall says nothing about the feed
@@ -36,7 +37,7 @@ class Falls(NamedTuple):
     sigmas: int
 
 
-ByCountry = Mapping[Any, Falls]  # by the name or code of a country; empty or 0 where it is unknown
+FallsByCountry = Mapping[Any, Falls]  # by the name or code of a country; empty or 0 where it is unknown
 
 
 class CommonFall(NamedTuple):
@@ -63,9 +64,9 @@ def falls_by_country(
 
     No outlier counts for more than six. `by_chance`: probability that noise alone makes a row fall; None: none.
     """
-    down, low = np.flatnonzero(falling & scored), short.clip(-3, 0)
+    down, low = rows_of(falling & scored), short.clip(-3, 0)
     low[down] = short[down].clip(0, 6)
-    left_out = np.flatnonzero(~scored)
+    left_out = rows_of(~scored)
     low[left_out] = 0
     everything, lying_low = _counted(group, low)
     sigmas = np.rint(100 * lying_low).astype(np.int64)
@@ -105,7 +106,7 @@ def added(parts: Iterable[Falls]) -> Falls:
     return Falls(scored, fell, sigmas)
 
 
-def common_fall(falls: ByCountry) -> CommonFall:
+def common_fall(falls: FallsByCountry) -> CommonFall:
     """Return how many series fall in the bin."""
     everything, beside = added(falls.values()), _beside_worst(falls)
     sigmas = beside.sigmas / 100 / math.sqrt(max(beside.scored, 1))
@@ -117,7 +118,7 @@ def gather(before: float, fall: CommonFall) -> float:
     return min(max(before + fall.sigmas - PACE, 0.0), MOST) if fall.scored >= LEAST else 0.0
 
 
-def suspect(falls: ByCountry, going: bool = False, gathered: float = 0.0) -> bool:
+def suspect(falls: FallsByCountry, going: bool = False, gathered: float = 0.0) -> bool:
     """Return whether this bin looks like a fault: half the series fall, and not those of one country alone.
 
     What falls beside the country that is hit worst must be half of the series there, too, and more than noise: by
@@ -137,7 +138,7 @@ def _half_fell(falls: Falls, ease: float) -> bool:
     return falls.fell >= ease * SHARE * falls.scored
 
 
-def _beside_worst(falls: ByCountry) -> Falls:
+def _beside_worst(falls: FallsByCountry) -> Falls:
     """Return what falls outside the country with the most series down; all where no country is known."""
     located = [fall for country, fall in falls.items() if country]
     if not located:

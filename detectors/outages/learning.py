@@ -5,19 +5,22 @@ Derived in docs/detection.md#baseline-baselinepy-seasonpy-learningpy. Arrays hol
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.types import DAY, WEEK, ClosedBin, Flags, Ints, Share, Singles
 
 from .baseline import Prediction
+from .column_rows import rows_of
 from .evidence import EMPTY
 from .feed_spread import ECHO
 from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
 from .local_days import HOUR, LocalDays
 from .outage_lifecycle import NORMAL
-from .season import LOOKED, SIGN, Bits, Slots, narrow, quietest, slot_of, widen
+from .season import LOOKED, SIGN, Bits, Slots, narrow, quietest, slot_of, unseen_weekend, widen
 from .series_state import LevelColumns, SeriesStore
 from .time_scales import TimeScales
 
@@ -28,8 +31,25 @@ HALF = np.float32(0.5)
 CALM = 2  # nats of evidence from which on a bin says nothing about the season
 DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
 # Parts a day of what waits are learnt even so, for each of `RHOS`: a level that has changed is followed at last.
-LEAK = (4, 4, 1, 1, 1)  # wander and growth are shallow, a deep run is more like an outage
+LEAK = np.array([4, 4, 1, 1, 1], np.float32)  # wander and growth are shallow, a deep run is more like an outage
+HALF_GONE = np.float32(-0.5)  # mean deviation of the last hour below which a doubted first weekend teaches nothing
 DARK = np.float32(0.05)  # share of the level below which a first day shows darkness, and no night
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a normal bin teaches: an element per row, relative to what was expected unless it says otherwise."""
+
+    value: Singles  # of the bin, in the unit of the level
+    size: Singles  # trials of a ratio
+    expected: Singles  # in the unit of the level
+    deviation: Singles  # bounded
+    counting: Share  # variance of counting
+    learnt: Singles  # bins learnt before
+    use: Share  # 0: what a first weekend lacks is its own
+    grown: Share  # 0: on the first day nothing moves that lasts
+    doubtful: Ints  # rows whose level and noise wait
+    leak: Singles  # share of what waits that each of them learns even so
 
 
 def learn(
@@ -40,7 +60,7 @@ def learn(
     value: Singles,
     size: Singles,
     evidence: Singles,
-    rho_index: Singles,
+    rho_index: NDArray[np.int8],
 ) -> None:
     """Learn one bin into the columns of rows that are all normal now; what one with evidence (nats) teaches may wait.
 
@@ -54,29 +74,21 @@ def learn(
         expected = np.where(first, np.maximum(value, EMPTY), expected)
         counting = kind.counting(size, expected)
     surges, clipped = _clip(kind, scales, c, prediction, value, expected, learnt)
+    rise, grown = _pace(scales, prediction.young, learnt)
+    if not kind.counts_alike and prediction.young.any():
+        _note_counting(c, prediction.young, counting, learnt)
+    calm, use = _teaching(c, prediction, evidence)
+    doubtful = rows_of((evidence >= DOUBTFUL) & ~prediction.young)
+    leak = LEAK[rho_index[doubtful].astype(np.intp)] / np.float32(scales.day)
+    lesson = Lesson(value, size, expected, clipped, counting, learnt, use, grown, doubtful, leak)
+    _spread(kind, scales, c, prediction, lesson)
     kept = expected * (1 + clipped)
-    # The first day follows more quickly, and moves nothing that lasts.
-    rise: Share = np.float32(1 / scales.day)
-    grown: Share = np.float32(1)
-    if prediction.young.any():
-        rise = np.where(prediction.young, np.maximum(1 / (learnt + 1), np.float32(1 / scales.recent)), rise)
-        grown = (~prediction.young).astype(np.float32)
-        if not kind.counts_alike:
-            _note_counting(c, prediction.young, counting, learnt)
-    calm = evidence < CALM
-    use: Share = np.float32(1)
-    if prediction.unseen is not None:
-        # What a first weekend has lacked for hours is its own: no noise, no lower level, no fault of the profile.
-        use = (~(prediction.unseen & (c.lean < -HALF * prediction.sigma))).astype(np.float32)
-        calm &= ~prediction.unseen
-    doubtful = np.flatnonzero((evidence >= DOUBTFUL) & ~prediction.young)
-    leak = np.divide(LEAK, scales.day, dtype=np.float32)[rho_index[doubtful].astype(np.intp)]
-    _spread(kind, scales, c, prediction, value, size, expected, counting, clipped, use, learnt, grown, doubtful, leak)
     _season(scales, c, prediction, value, np.minimum(kept, np.maximum(value, prediction.lowest_plausible)), calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - prediction.factor * c.level
     missed /= prediction.factor.clip(1, np.inf)
     missed *= rise * use
+    np.maximum(missed, -(c.level + c.pending_level), out=missed)  # what has waited for long takes no level below 0
     _commit(c.level, c.pending_level, missed, doubtful, leak)
     c.long_level += (c.level - c.long_level) * (grown * np.float32(1 / scales.month))
     c.surge_share += np.float32(1 / scales.day) * (surges - c.surge_share)
@@ -84,13 +96,38 @@ def learn(
     c.bins_learnt += 1
 
 
+def _pace(scales: TimeScales, young: Flags, learnt: Singles) -> tuple[Share, Share]:
+    """Return which share of what it misses the level follows, and 0 for rows on their first day, 1 for others.
+
+    The first day follows more quickly, and moves nothing that lasts.
+    """
+    rise = np.float32(1 / scales.day)
+    if not young.any():
+        return rise, np.float32(1)
+    quick = np.maximum(1 / (learnt + 1), np.float32(1 / scales.recent))
+    return np.where(young, quick, rise), (~young).astype(np.float32)
+
+
+def _teaching(c: LevelColumns, prediction: Prediction, evidence: Singles) -> tuple[Flags, Share]:
+    """Return which bins say something about the profile, and 0 for bins that say nothing about level and spread.
+
+    What a first weekend has lacked for hours is its own: no noise, no lower level, no fault of the profile.
+    """
+    calm = evidence < CALM
+    if prediction.unseen is None:
+        return calm, np.float32(1)
+    use = (~(prediction.unseen & (c.lean < -HALF * prediction.sigma))).astype(np.float32)
+    return calm & ~prediction.unseen, use
+
+
 def _commit(column: Singles, pending: Singles, step: Singles, doubtful: Ints, leak: Singles) -> None:
     """Learn a step together with what waits; in doubtful rows what leaks, so that no outage teaches its own level."""
     step += pending
     pending[:] = 0
-    waits = step[doubtful]
-    step[doubtful] = learnt = leak * waits
-    pending[doubtful] = waits - learnt
+    if doubtful.size:
+        waits = step[doubtful]
+        step[doubtful] = learnt = leak * waits
+        pending[doubtful] = waits - learnt
     column += step
 
 
@@ -124,57 +161,52 @@ def _clip(
     surges = deviation > top
     if (c.surge_share > HALF).any():
         top = top * (np.float32(1) + 60 * np.maximum(c.surge_share - HALF, 0))
-    free = np.flatnonzero((learnt < scales.warm) | (expected <= 10 * EMPTY))
+    free = rows_of((learnt < scales.warm) | (expected <= 10 * EMPTY))
     clipped = np.minimum(np.maximum(deviation, -sigma), top)
     clipped[free] = deviation[free]
     return surges, clipped
 
 
-def _spread(
-    kind: LevelKind,
-    scales: TimeScales,
-    c: LevelColumns,
-    prediction: Prediction,
-    value: Singles,
-    size: Singles,
-    expected: Singles,
-    counting: Share,
-    clipped: Singles,
-    use: Share,
-    learnt: Singles,
-    grown: Share,
-    doubtful: Ints,
-    leak: Singles,
-) -> None:
+def _spread(kind: LevelKind, scales: TimeScales, c: LevelColumns, prediction: Prediction, lesson: Lesson) -> None:
     """Learn the noise of a bin, the roughness from bin to bin, and the wander over half a day."""
-    bins: Singles = learnt - np.float32(scales.season)
+    bins: Singles = lesson.learnt - np.float32(scales.season)
     if prediction.young.any():
-        bins = np.where(prediction.young, learnt + 8, bins)
-    gain: Share = use * _gain(scales, bins)
+        bins = np.where(prediction.young, lesson.learnt + 8, bins)
+    gain: Share = lesson.use * _gain(scales, bins)
     most: Singles = 9 * (prediction.sigma * prediction.sigma)
-    kind.learn_quantum(scales, c, value, prediction.moved)
-    gain, most = kind.weighed(gain, most, size, expected)
+    kind.learn_quantum(scales, c, lesson.value, prediction.moved)
+    gain, most = kind.weighed(gain, most, lesson.size, lesson.expected)
+    _learn_noise(c, lesson, gain, most)
+    moved = (lesson.value - c.last_value) / lesson.expected
+    stepped = np.minimum(moved * moved / 2, most) - c.roughness
+    stepped[rows_of(np.isnan(moved))] = 0
+    if kind.counts:
+        stepped[lesson.doubtful] = 0  # fewer events stray less, which would look like a memory
+    c.roughness += gain * stepped
+    _learn_wander(scales, c, lesson)
+
+
+def _learn_noise(c: LevelColumns, lesson: Lesson, gain: Share, most: Singles) -> None:
+    """Learn how far the bin strays beyond counting, up to a variance of `most`, by a share of `gain`."""
+    clipped, doubtful = lesson.deviation, lesson.doubtful
     strayed = np.minimum(clipped * clipped, most)
-    strayed -= counting
+    strayed -= lesson.counting
     strayed -= c.noise
     strayed *= gain
     # A bin above what is expected is no part of a fall: it teaches the noise of a doubtful run at once.
-    above = doubtful[clipped[doubtful] > 0]
-    c.noise[above] += strayed[above]
-    strayed[above] = 0
-    _commit(c.noise, c.pending_noise, strayed, doubtful, leak)
-    moved = (value - c.last_value) / expected
-    stepped = np.minimum(moved * moved / 2, most) - c.roughness
-    stepped[np.flatnonzero(np.isnan(moved))] = 0
-    if kind.counts:
-        stepped[doubtful] = 0  # fewer events stray less, which would look like a memory
-    c.roughness += gain * stepped
-    # Wander is symmetric: it is measured above the baseline and doubled, for below there are also falls.
-    keep = np.float32(1 / scales.short)
-    pace = grown * _gain(scales, learnt + 1)
-    twice = 2 * clipped
+    if doubtful.size:
+        above = doubtful[clipped[doubtful] > 0]
+        c.noise[above] += strayed[above]
+        strayed[above] = 0
+    _commit(c.noise, c.pending_noise, strayed, doubtful, lesson.leak)
+
+
+def _learn_wander(scales: TimeScales, c: LevelColumns, lesson: Lesson) -> None:
+    """Learn what lasts. It is symmetric: it is measured above the baseline and doubled, for below are also falls."""
+    grown, clipped, twice = lesson.grown, lesson.deviation, 2 * lesson.deviation
+    pace = grown * _gain(scales, lesson.learnt + 1)
     c.short_wander += pace * (twice * c.short_lean.clip(0, np.inf) - c.short_wander)
-    c.short_lean += grown * keep * (clipped - c.short_lean)
+    c.short_lean += grown * np.float32(1 / scales.short) * (clipped - c.short_lean)
     c.wander += pace * (twice * c.lean.clip(0, np.inf) - c.wander)
     c.lean += grown * np.float32(1 / scales.half) * (clipped - c.lean)
 
@@ -190,7 +222,7 @@ def _season(
 ) -> None:
     """Learn how well the profile predicted this bin, if `calm`, and the bin's part in its hour."""
     share = kept / c.level.clip(EMPTY, np.inf)
-    usual, doubted = prediction.trust * prediction.hours, np.flatnonzero(~calm)
+    usual, doubted = prediction.trust * prediction.hours, rows_of(~calm)
     keep = np.float32(1 - 0.5 / scales.week)
     for products, squares, part, rest in (
         (c.hour_products, c.hour_squares, prediction.hours, share - prediction.factor + usual),
@@ -231,7 +263,7 @@ def forget_first_day(scales: TimeScales, store: SeriesStore, rows: NDArray[np.in
     return bool(rows.size)
 
 
-def unlearn(scales: TimeScales, c: LevelColumns, row: int, bins: int, drop: float) -> None:
+def unlearn(c: LevelColumns, row: int) -> None:
     """Drop what level, noise and profile would have learnt of the first bins of an outage."""
     c.pending_noise[row], c.pending_level[row] = 0, 0
     c.hour_bins[row], c.hour_sum[row] = 0, 0
@@ -243,18 +275,22 @@ def end_hour(
     """Put the mean of the hour that ends with a bin into its slot; return whether a row has got its first profile.
 
     A row gets it when its first day is over. An hour that ends with `evidence` (rows, nats) may be the first of an
-    outage, and is left out. `width`: seconds a bin.
+    outage, and is left out, but for one of a first weekend that lacks no more than half. `width`: seconds a bin.
     """
     c, slots, at = store.levels, store.slots, seen.start
     for first in range(0, len(evidence), PIECE):
         part = slice(first, min(first + PIECE, len(evidence)))
-        piece = store.chunk(part).levels
-        _put_hour(piece, slots[part, slot_of(at)].view(np.uint16), evidence[part])
+        piece, slot = store.chunk(part).levels, slots[part, slot_of(at)].view(np.uint16)
+        days = LocalDays.of(seen, part, width)
+        # What a first weekend lacks may be its rest; left out, it would never be learnt.
+        unseen = unseen_weekend(slot >= SIGN, days)
+        doubt = evidence[part] if unseen is None else evidence[part] * ~(unseen & (piece.short_lean > HALF_GONE))
+        _put_hour(piece, slot, doubt)
         if _week_of(at) != _week_of(at + width):
-            _put_rest(width, piece, slots[part], LocalDays.of(seen, part, width))
+            _put_rest(width, piece, slots[part], days)
     c.hour_sum[:], c.hour_bins[:] = 0, 0
     ripe = (c.profile_mean <= 0) & (c.bins_learnt >= ALMOST * scales.day)
-    done = np.flatnonzero(ripe & (store.phases.phase == NORMAL))
+    done = rows_of(ripe & (store.phases.phase == NORMAL))
     for at_row in range(0, done.size, PART):
         _graduate(kind, width, scales, c, slots, done[at_row : at_row + PART])
     return bool(done.size)
@@ -269,9 +305,9 @@ def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles) -> None:
     moved = mean - old
     moved *= np.float32(0.35)
     moved += old
-    new = np.flatnonzero(slot >= SIGN)
+    new = rows_of(slot >= SIGN)
     moved[new] = mean[new]
-    bits, kept = narrow(moved), np.flatnonzero(~has_mean)
+    bits, kept = narrow(moved), rows_of(~has_mean)
     bits[kept] = slot[kept]
     slot[:] = bits
 

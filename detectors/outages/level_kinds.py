@@ -12,6 +12,7 @@ import numpy as np
 
 from detectors.types import Flags, Share, Singles
 
+from .column_rows import rows_of
 from .evidence import (
     EMPTY,
     MANY,
@@ -126,16 +127,17 @@ class Gauge:
     def moved(self, c: LevelColumns, value: Singles) -> Singles:
         """Return how far each level has gone; infinite where it has not moved."""
         moved: Singles = np.abs(value - c.last_value)
-        moved[np.flatnonzero(~(moved > 0))] = np.inf
+        moved[rows_of(~(moved > 0))] = np.inf
         return moved
 
     def noise(self, c: LevelColumns, expected: Singles, moved: Singles) -> tuple[Singles, Singles]:
         """Return the noise, at least that of rounding to the quantum, and the square of the relative quantum."""
         level = np.abs(expected).clip(EMPTY, np.inf)
         quantum = np.minimum(c.quantum, moved)
-        new = np.flatnonzero(c.quantum > np.abs(c.level))
-        steps = moved[new]
-        quantum[new] = np.where(steps > COARSE * level[new], 0, np.minimum(steps, FINE * level[new]))
+        new = rows_of(c.quantum > np.abs(c.level))
+        if new.size:
+            steps = moved[new]
+            quantum[new] = np.where(steps > COARSE * level[new], 0, np.minimum(steps, FINE * level[new]))
         quantum /= level
         square = quantum.clip(-np.inf, 1) ** 2
         return np.maximum(c.noise.clip(STEADY, np.inf), square / 12), square
@@ -159,11 +161,12 @@ class Gauge:
 
         A step above `FINE` counts where it lies on a scale below the level: a spike says nothing of one.
         """
-        rows = np.flatnonzero((moved > FINE * np.abs(c.level)) & (moved < np.inf))
+        rows = rows_of((moved > FINE * np.abs(c.level)) & (moved < np.inf))
         c.quantum *= np.float32(1 + 0.25 / scales.week)
-        wide = _widest(c.quantum[rows], c.level[rows], c.last_value[rows], value[rows])
+        wide = _widest(c.quantum[rows], c.level[rows], c.last_value[rows], value[rows]) if rows.size else None
         np.minimum(c.quantum, moved, out=c.quantum)
-        c.quantum[rows] = wide
+        if wide is not None:
+            c.quantum[rows] = wide
 
     def weighed(self, gain: Share, most: Singles, size: Singles, expected: Singles) -> tuple[Share, Singles]:
         """Return the gain; no square counts for more than the level itself."""

@@ -4,13 +4,15 @@ while their columns are in the cache.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from . import changed_profile, feed_fault, first_weekend, recovery, slow_openings
 from .baseline import Prediction, predict
-from .column_rows import untouched
+from .column_rows import rows_of, untouched
 from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
@@ -20,12 +22,12 @@ from .learning import CALM, end_hour, forget_first_day, learn, note_night, unlea
 from .level_kinds import LevelKind
 from .local_days import LocalDays
 from .neighbours import Deviations, Neighbours
-from .outage_lifecycle import FOLLOWED, NORMAL, Ongoing
+from .outage_lifecycle import FOLLOWED, NORMAL
 from .recovery import CourseStep
 from .season import SLOTS, slot_of
-from .series_state import Bins, CourseColumns
+from .series_state import Bins, Chunk, CourseColumns
 
-CHUNK = 32_768
+CHUNK = 65_536
 CAP = 0.5  # share of the threshold that one bin may give, unless nearly all is gone
 WEEKDAYS = 7  # slots of the first hour of the day
 FIRST = 0.75  # of a drop, what the bin in which it begins may show
@@ -35,6 +37,21 @@ LOGISTIC = 1.702  # slope with which a logistic law comes within 0.01 of a norma
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
 NIGHT = 16 * 3600  # seconds that a night may last; what stays lower for longer shows no season
 SETTLING = 3.0  # bins after a fault of the feed before suspected faults are decided: what a return needs, and one
+
+
+class ChunkBin(NamedTuple):
+    """A bin of a chunk of rows: `value` in the unit of the level and `size`, the trials, where it is `measured`.
+
+    `part`: the rows. `free`: those whose outage is not followed.
+    """
+
+    seen: ClosedBin
+    part: slice
+    columns: Chunk
+    value: Singles
+    size: Singles
+    measured: Flags
+    free: Flags
 
 
 class LevelModel:
@@ -59,29 +76,17 @@ class LevelModel:
         size = seen.size[part].astype(np.float32)
         measured = seen.present[part] & seen.alive[part] & (size > 0)
         value = seen.value[part].astype(np.float32)
-        missing = np.flatnonzero(~measured)
+        missing = rows_of(~measured)
         value[missing] = 0
         value = kind.value(value, size)
-        group, width = seen.group[part], state.rule.width
-        groups, days = state.store.groups(part, group), LocalDays.of(seen, part, width)
-        near, warm = state.store.near(part, seen.start, width, days), c.levels.bins_learnt >= scales.warm
-        profiled, free = measured & warm & (c.levels.profile_mean > 0), c.phases.phase < FOLLOWED
-
-        def witnesses(expected: Singles, sigma: Singles) -> Neighbours | None:
-            if groups is None:
-                return None
-            rows = groups.rows
-            now = Deviations(value[rows] / expected[rows].clip(EMPTY, np.inf) - 1, sigma[rows])
-            late = Deviations(c.levels.short_lean[rows], now.error * np.float32((2 * scales.short - 1) ** -0.5))
-            return Neighbours(groups, profiled, free, c.falls, now, late)
-
-        feed = FeedSpread.of(state.scalars)
-        prediction = predict(kind, width, c.levels, near, seen.start, value, size, witnesses, feed)
+        warm, free = c.levels.bins_learnt >= scales.warm, c.phases.phase < FOLLOWED
+        now = ChunkBin(seen, part, c, value, size, measured, free)
+        prediction = self._predict(state, now, measured & warm & (c.levels.profile_mean > 0))
         ready = warm & (prediction.lowest_plausible > kind.least)
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:
             state.watch.take(part, LevelBin(kind, scales, c, prediction, value, size, counts, cap))
-        followed = np.flatnonzero(~free)
+        followed = rows_of(~free)
         with untouched(c.falls, followed):
             evidence, rho_index = advance(kind, scales, c, prediction, value, size, counts, cap)
         evidence[followed] = 0
@@ -89,15 +94,38 @@ class LevelModel:
         slow_openings.count(c.slow, value, prediction.factor, measured & free, seen.alive[part])
         scored.rho_index[part], scored.measured[part], scored.ready[part] = rho_index, measured, ready
         _count_missing(c.phases.missing, missing, seen.alive[part])
-        normal = measured & (c.phases.phase == NORMAL) & (evidence < state.threshold - EARLY)
+        self._learn_chunk(state, now, scored, prediction)
+
+    def _predict(self, state: DetectorState, now: ChunkBin, profiled: Flags) -> Prediction:
+        """Return what the bin should hold. `profiled`: measured rows with a profile, which may be witnesses."""
+        scales, width, c, seen = state.scales, state.rule.width, now.columns, now.seen
+        groups, days = state.store.groups(now.part, seen.group[now.part]), LocalDays.of(seen, now.part, width)
+
+        def witnesses(expected: Singles, sigma: Singles) -> Neighbours | None:
+            if groups is None:
+                return None
+            rows = groups.rows
+            shown = Deviations(now.value[rows] / expected[rows].clip(EMPTY, np.inf) - 1, sigma[rows])
+            late = Deviations(c.levels.short_lean[rows], shown.error * np.float32((2 * scales.short - 1) ** -0.5))
+            return Neighbours(groups, profiled, now.free, c.falls, shown, late)
+
+        near, feed = state.store.near(now.part, seen.start, width, days), FeedSpread.of(state.scalars)
+        return predict(self.kind, width, c.levels, near, seen.start, now.value, now.size, witnesses, feed)
+
+    def _learn_chunk(self, state: DetectorState, now: ChunkBin, scored: ScoredBin, prediction: Prediction) -> None:
+        """Learn the rows that are plainly normal, and note what outages of a first day or weekend may be instead."""
+        part, c, value = now.part, now.columns, now.value
+        evidence, rho_index = scored.evidence[part], scored.rho_index[part]
+        normal = now.measured & (c.phases.phase == NORMAL) & (evidence < state.threshold - EARLY)
         if normal.any():
-            with untouched(c.levels, np.flatnonzero(~normal)):
-                learn(kind, scales, c.levels, prediction, value, size, evidence, rho_index)
-        doubted = measured & prediction.young & ready & ~normal
+            with untouched(c.levels, rows_of(~normal)):
+                learn(self.kind, state.scales, c.levels, prediction, value, now.size, evidence, rho_index)
+        doubted = now.measured & prediction.young & scored.ready[part] & ~normal
         if doubted.any():
             note_night(c.levels, value, doubted)
         if prediction.unseen is not None:
-            first_weekend.note(state, c.levels, part.start, value, seen, prediction.unseen & measured & ~free)
+            unseen = prediction.unseen & now.measured & ~now.free
+            first_weekend.note(state, c.levels, part.start, value, now.seen, unseen)
 
     def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
         """Learn the profile at the end of each hour, and return the slots that changed."""
@@ -126,8 +154,10 @@ class LevelModel:
         few = fell < feed_fault.STILL * feed_fault.SHARE * many
         by_chance = None if few else _by_chance(scored)  # so few are no fault whatever falls by chance
         scored.falls = feed_fault.falls_by_country(falling, active, seen.group, sigmas, by_chance)
-        gathered = feed_fault.gather(s.get("gathered", 0.0), feed_fault.common_fall(scored.falls))
-        now = seen.doubted or feed_fault.suspect(scored.falls, bool(s["fault"]), gathered)
+        gathered, now = 0.0, seen.doubted
+        if many >= feed_fault.LEAST:
+            gathered = feed_fault.gather(s.get("gathered", 0.0), feed_fault.common_fall(scored.falls))
+            now = now or feed_fault.suspect(scored.falls, bool(s["fault"]), gathered)
         if s["fault"] and not now:
             _clear(state, scored, s["fault"] + 1)
         s["gathered"] = gathered
@@ -187,9 +217,9 @@ class LevelModel:
         """Return all of them: each tells of the level."""
         return bins
 
-    def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
-        """Give back a part of what the level may have lost to the first bins of an outage, and drop this hour."""
-        unlearn(state.scales, state.store.levels, row, outage.bins, outage.drop)
+    def unlearn(self, state: DetectorState, row: int) -> None:
+        """Drop what the first bins of an outage would have taught: until now it has waited."""
+        unlearn(state.store.levels, row)
 
     def follow_shortfall(self, state: DetectorState, scored: ScoredBin, row: int, max_drop: float) -> float:
         """Lower the level by what a return has left out, where that is sure, and return that share of normal."""
@@ -250,7 +280,7 @@ def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
     normal = scored.measured[seen] & ~scored.young[seen] & (state.store.phases.phase[seen] == NORMAL)
     normal &= scored.evidence[seen] < CALM
     roughness, precision = levels.roughness[seen], scored.precision[seen]
-    rows = np.flatnonzero(normal & (precision > 0) & np.isfinite(roughness) & np.isfinite(precision))
+    rows = rows_of(normal & (precision > 0) & np.isfinite(roughness) & np.isfinite(precision))
     if rows.size >= LENDERS:
         spread = measure(state.scales, roughness[rows], precision[rows], learnt[rows])
         state.scalars.update(spread._asdict())
@@ -258,7 +288,7 @@ def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
 
 def _clear(state: DetectorState, scored: ScoredBin, bins: float) -> None:
     """Take the last bins, those of a fault and this one, out of the evidence: the share that they are of its run."""
-    falls, rows = state.store.falls, np.flatnonzero(state.store.phases.phase < FOLLOWED)
+    falls, rows = state.store.falls, rows_of(state.store.phases.phase < FOLLOWED)
     runs = np.maximum(falls.bins[rows].astype(np.float32), 1)
     kept = np.maximum(1 - np.float32(bins) / runs, 0)
     falls.evidence[rows] *= kept

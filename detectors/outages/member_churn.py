@@ -1,6 +1,6 @@
 """Presence: how often the members of a network and of a feed come and go, learnt from bins without a suspicion.
 
-Derived in docs/detection.md#presence-member_lossespy-member_churnpy-presencepy. Arrays hold an element per row.
+Derived in docs/presence.md#losses-in-a-bin-member_lossespy-member_churnpy-presencepy. Arrays hold an element per row.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ import math
 
 import numpy as np
 
-from detectors.types import DAY, ClosedBin, Flags, Floats
+from detectors.types import DAY, ClosedBin, Flags, Floats, Singles
 
-from .member_losses import SIZES, SPELL, FeedChurn, MemberBin, before, own_rate, size_class, together
-from .series_state import MemberColumns, PhaseColumns
+from .column_rows import member_parts
+from .member_fades import DARK, DOUBTED
+from .member_losses import FEWEST, SIZES, SPELL, FeedChurn, MemberBin, by_hour, own_rate, size_class, together
+from .outage_lifecycle import NORMAL
+from .series_state import MemberColumns, SeriesStore
 
 FEW = 8  # members below which a few comings and goings say little about how steady a network is
 HOURS = 2 * 3600
@@ -25,52 +28,96 @@ MOST = 10_000  # losses that the feed's tie is measured from, at most
 FRESH = 0.95  # more than this share is never taken to be hidden
 
 
-def learn(c: MemberColumns, phases: PhaseColumns, seen: ClosedBin, width: int) -> None:
+def learn(store: SeriesStore, seen: ClosedBin, width: int) -> None:
     """Learn the members expected up, at once upward and over a day downward, and how often they come and go."""
-    alive = seen.alive & seen.present
-    calm = alive & (phases.phase == 0)
-    top = np.maximum(c.usual_up, before(seen))
-    np.maximum(top, seen.value, out=top)
-    fade, stays = max(width / DAY, 1e-6), np.flatnonzero(~calm)
-    level = seen.value - top
+    for part, c in member_parts(store):
+        alive = seen.alive[part] & seen.present[part]
+        calm = alive & (store.phases.phase[part] == NORMAL)
+        _learn_up(c, seen, part, alive, calm, max(width / DAY, 1e-6))
+        _learn_turnover(c, seen, part, alive, min(width / HOURS, 1 / LENGTH))
+        c.bins_learnt += alive
+
+
+def _learn_up(c: MemberColumns, seen: ClosedBin, part: slice, alive: Flags, calm: Flags, fade: float) -> None:
+    """Learn the members expected up of a part of the rows."""
+    value, stays, unseen = seen.value[part], np.flatnonzero(~calm), np.flatnonzero(~alive)
+    top = value + seen.lost[part]
+    top -= seen.back[part]
+    np.maximum(top, c.usual_up, out=top)
+    np.maximum(top, value, out=top)
+    level = value - top
     level *= fade
     level += top
-    np.maximum(level, seen.value, out=level)
+    np.maximum(level, value, out=level)
     level[stays] = top[stays]
-    np.copyto(c.usual_up, level, where=alive, casting="same_kind")
-    moved = seen.lost + seen.back
-    moved /= seen.size + FEW
+    level[unseen] = c.usual_up[unseen]
+    c.usual_up[:] = level
+
+
+def _learn_turnover(c: MemberColumns, seen: ClosedBin, part: slice, alive: Flags, gain: float) -> None:
+    """Learn how often members of a part of the rows come and go, and how many there are."""
+    size, unseen = seen.size[part], np.flatnonzero(~alive)
+    moved = seen.lost[part] + seen.back[part]
+    moved /= size + FEW
     moved -= c.turnover
-    moved *= min(width / HOURS, 1 / LENGTH)
-    np.add(c.turnover, moved.astype(np.float32), out=c.turnover, where=alive)
-    np.copyto(c.named, seen.size, where=alive, casting="same_kind")
-    c.bins_learnt += alive
+    moved *= gain
+    moved[unseen] = 0
+    c.turnover += moved.astype(np.float32)
+    named = size.astype(np.float32)
+    named[unseen] = c.named[unseen]
+    c.named[:] = named
 
 
-def remember(c: MemberColumns, closed: MemberBin, weight: float, calm: Flags, width: int) -> None:
+def remember(store: SeriesStore, closed: MemberBin, weight: float, calm: Flags, width: int) -> None:
     """Learn the losses of the calm rows, and how many of them came together; their turnover, half an hour late.
 
     `weight`: of a loss of this bin. While members lost together may be the first of an outage, what they teach waits.
     """
-    rows = closed.losing[calm[closed.losing]]
+    c, rows = store.members, closed.losing[calm[closed.losing]]
     lost, up = closed.seen.lost[rows], closed.before[rows]
-    own = c.losses[rows] / np.maximum(c.member_bins[rows], 1)
-    c.member_bins += closed.before.astype(np.float32) * calm
+    own, joint = c.losses[rows] / np.maximum(c.member_bins[rows], 1), together(lost, up)
+    evening = by_hour(c, closed, rows, joint, own)
     c.losses[rows] += (weight * lost).astype(np.float32)
-    c.pending_joint[rows] += (weight * (together(lost, up) - lost * own)).astype(np.float32)
-    keep = np.where(calm, np.float32(math.exp(-width / MEMORY)), np.float32(1))
+    usually = lost * c.joint_losses[rows] / np.maximum(c.losses[rows], 1)
+    pairs = (1 - evening) * joint - lost * own + evening * usually
+    c.pending_joint[rows] += (weight * pairs).astype(np.float32)
+    for part, columns in member_parts(store):
+        _remember(columns, closed.before[part].astype(np.float32), calm[part], width)
+
+
+def _remember(c: MemberColumns, up: Singles, calm: Flags, width: int) -> None:
+    """Let what a part of the rows has lost fade, and learn what is on trial no more. `up`: members before the bin."""
+    keep, doubted = np.full(len(up), np.float32(math.exp(-width / MEMORY))), np.flatnonzero(~calm)
+    keep[doubted] = 1
+    up[doubted] = 0
+    c.member_bins += up
     for column in (c.member_bins, c.losses, c.joint_losses):
         column *= keep
     trial = on_trial(c, width)
     learnt = np.flatnonzero((c.pending_joint != 0) & calm & ~trial)
     c.joint_losses[learnt] += c.pending_joint[learnt]
     c.pending_joint[learnt] = 0
-    c.late_turnover += np.float32(min(width / SPELL, 1.0)) * (c.turnover - c.late_turnover) * ~trial
+    moved = c.turnover - c.late_turnover
+    moved *= np.float32(min(width / SPELL, 1.0))
+    moved[np.flatnonzero(trial)] = 0
+    c.late_turnover += moved
+
+
+def note_hour(c: MemberColumns, closed: MemberBin, calm: Flags, width: int) -> None:
+    """Note the share that rows lose in this bin, and, after their first day, that it may be an outage's; no darkness.
+
+    `calm`: rows without a suspicion.
+    """
+    rows = closed.losing
+    lost = closed.seen.lost[rows] * (closed.seen.value[rows] > DARK * c.usual_up[rows])
+    share = np.where(lost >= FEWEST, lost / np.maximum(closed.before[rows], 1), 0)
+    share += DOUBTED * ((share > 0) & ~calm[rows] & (c.bins_learnt[rows] * float(width) >= DAY))
+    c.hour_loss[rows] = np.maximum(c.hour_loss[rows], share.astype(np.float32))
 
 
 def on_trial(c: MemberColumns, width: int) -> Flags:
     """Return the rows whose members were lost together within the last half hour, more than is usual."""
-    return np.asarray((c.group_evidence >= NOTABLE) & (c.group_age * float(width) <= SPELL))
+    return np.asarray((c.group_evidence >= NOTABLE) & (c.group_age <= SPELL // width))
 
 
 def feed_after(
@@ -83,7 +130,7 @@ def feed_after(
     seen, losing = closed.seen, closed.losing
     use = closed.measured & calm
     here = use[losing]
-    lost, named = closed.lost, c.named[use]
+    lost = closed.lost
     new = np.minimum(lost, np.maximum(seen.size[losing] - c.named[losing], 0))
     total, members, unseen = float(lost[here].sum()), float(closed.likely[use].sum()), float(new[here].sum())
     weight = min((3 * (churn.rate * members) + 5) / max(total, 1), 1.0)
@@ -91,7 +138,7 @@ def feed_after(
         return churn, weight
     pace = min(width / HOURS, members / STEADY, 1.0)
     fresh = churn.fresh + min(1.0, total * 0.02) * ((unseen / total if total else 0.0) - churn.fresh)
-    if not named.any():
+    if not (use & (c.named > 0)).any():
         fresh = unseen / max(float(seen.size[use].sum()), 1)  # a feed that names its members at once hides none
     ties = _ties_after(churn, c, closed, use & (closed.before >= 2), weight)
     rate = churn.rate + pace * (total / members - churn.rate)
@@ -104,8 +151,9 @@ def _ties_after(
     """Return ties and the losses that they are from, of all networks and of large ones, after the rows of `two`."""
     losing, lost = closed.losing, closed.lost
     own = own_rate(c.losses[losing], c.member_bins[losing], churn.rate)
-    pairs, weighed = weight * (closed.joint - lost * own), weight * lost
-    tie, losses = _tie_after(churn.tie, churn.losses, closed.spread(pairs)[two].sum(), weight * lost[two[losing]].sum())
+    left = 1 - by_hour(c, closed, losing, closed.joint, own)
+    pairs, weighed = weight * (left * closed.joint - lost * own), weight * left * lost
+    tie, losses = _tie_after(churn.tie, churn.losses, closed.spread(pairs)[two].sum(), weighed[two[losing]].sum())
     size = np.where(two[losing], size_class(closed.before[losing]), -1) + 1
     sums = [
         np.bincount(size, weights=each, minlength=len(SIZES) + 1)[1:].astype(np.float64) for each in (pairs, weighed)

@@ -1,6 +1,6 @@
 """Presence: members that leave over hours, in each half hour too few to be an outage of their own.
 
-Derived in docs/detection.md#members-that-leave-over-hours-member_drainspy. Arrays hold an element per row.
+Derived in docs/presence.md#members-that-leave-over-hours-member_drainspy. Arrays hold an element per row.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import numpy as np
 
 from detectors.types import DAY, Flags, Floats, Ints, Singles
 
-from .evidence import largest
+from .column_rows import member_parts
+from .evidence import RHOS, largest
 from .member_losses import FEWEST, WITNESSES, FeedChurn, MemberBin, NormalLosses, evidence, strongest, usual
 from .member_losses import LEAST as AT_ONCE
+from .member_weekends import floor
 from .members_away import longest
+from .outage_lifecycle import FOLLOWED
 from .series_state import MemberColumns, SeriesStore
 
 SPAN = 3 * 3600  # seconds over which members leave: the level before them is the mean of so long
@@ -44,16 +47,23 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     Take this bin into the level before, and into the usual drops of rows without a suspicion.
     """
     c, phase = store.members, store.phases.phase
-    free = closed.measured & (phase < 2)
+    free = closed.measured & (phase < FOLLOWED)
     _leave_out(c, closed)
-    drop = _drops(c, closed.seen.value)
-    rows = np.flatnonzero((drop >= LEAST) & free & (c.bins_learnt >= _learnt(width)))
-    sums = _weighed(c, rows, drop, closed, churn, width)
+    drop = np.empty(store.rows, np.float32)
+    for part, columns in member_parts(store):
+        _drops(columns, closed.seen.value[part], closed.seen.size[part], drop[part])
+    rows = np.flatnonzero((drop >= LEAST) & free)
+    rows = rows[c.bins_learnt[rows] >= _learnt(width)]
+    sums = _weighed(c, rows, drop, closed, churn, width) if rows.size else np.zeros((0, len(RHOS)))
     nats = np.maximum(strongest(sums), 0) * (c.recent_up[rows] - closed.seen.value[rows] >= FEWEST)
     unmoved = np.zeros(store.rows, np.bool_)
     unmoved[rows] = (nats >= UNMOVED) & (c.drain_bins[rows] < longest(width))
-    _learn(c, drop, free & (phase == 0) & ~unmoved, width)
-    _follow(c, closed, drop, unmoved, closed.measured & (phase >= 2), width)
+    for part, columns in member_parts(store):
+        measured, moves, now = closed.measured[part], ~unmoved[part], phase[part]
+        young = columns.bins_learnt < _learnt(width)  # whose first evening must be seen, as an outage too
+        _learn(columns, drop[part], measured & (young | moves & (now == 0)), width)
+        ongoing = measured & (now >= 2) & ~young
+        _follow(columns, closed.seen.value[part], drop[part], measured & moves, ongoing, width)
     return Drains(rows, nats, largest(sums.T))
 
 
@@ -64,10 +74,15 @@ def _leave_out(c: MemberColumns, closed: MemberBin) -> None:
     c.recent_up[rows] -= np.maximum(net - AT_ONCE * c.usual_up[rows], 0).astype(np.float32)
 
 
-def _drops(c: MemberColumns, up: Floats) -> Singles:
-    """Return the share of the members expected up that has left since the level before (rows)."""
-    left = np.maximum(c.recent_up - up, 0)
-    return np.asarray(left / np.maximum(c.usual_up, 1), np.float32)
+def _drops(c: MemberColumns, up: Floats, size: Floats, drop: Singles) -> None:
+    """Set the share of the members expected up that has left since the level before, but for a weekend (rows)."""
+    left = c.recent_up - up
+    resting = np.flatnonzero(c.rest_share < np.inf)
+    if resting.size:
+        left[resting] = np.minimum(left[resting], floor(c, resting, size[resting]) - up[resting])
+    left.clip(0, np.inf, out=left)
+    left /= c.usual_up.clip(1, np.inf)
+    drop[:] = left
 
 
 def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, churn: FeedChurn, width: int) -> Floats:
@@ -80,25 +95,27 @@ def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, chu
     usually = np.sqrt(square * (1 + 2 * np.sqrt(HEAVY / windows)))
     calm = NormalLosses(np.zeros(len(rows)), np.zeros(len(rows)))
     tie = np.maximum(usual(c, rows, closed, churn, calm).tie, usually)
-    mean = np.clip(usually + _common(c, rows, closed), STEADIEST, 0.9)
+    mean = np.clip(usually + in_common(c.recent_up.astype(np.float64), rows, closed), STEADIEST, 0.9)
     members = c.usual_up[rows].astype(np.float64)
     missing = members * drop[rows]
     return evidence(missing, members - missing, NormalLosses(mean, np.minimum(tie, 0.9)))
 
 
-def _common(c: MemberColumns, rows: Ints, closed: MemberBin) -> Floats:
-    """Return the share that the networks of other countries lost likewise; without enough of them, all others.
+def in_common(level: Floats, rows: Ints, closed: MemberBin) -> Floats:
+    """Return the share that the networks of other countries lack likewise; without enough of them, all others.
 
-    It is what left less what came, and less two standard deviations of so many.
+    It is what they have less than `level` (of all rows, NaN where unknown), and less two standard deviations of so
+    many.
     """
-    if not rows.size:
-        return np.zeros(0)
-    members = np.where(closed.measured, c.recent_up, 0).astype(np.float64)
-    each, group = np.stack((members - np.where(closed.measured, closed.seen.value, 0), members)), closed.seen.group
-    home = np.stack([np.bincount(group, numbers) for numbers in each])[:, group[rows]]
-    whole = each.sum(axis=1)[:, None]
-    abroad = (group[rows] > 0) & (whole[1] - home[1] >= WITNESSES)
-    left, there = np.maximum(whole - np.where(abroad, home, each[:, rows]), 0)
+    members, left_out = level.copy(), np.flatnonzero(~closed.measured | ~(level >= 0))
+    members[left_out] = 0
+    each, group = np.stack((members - closed.seen.value, members)), closed.seen.group
+    each[0, left_out] = 0
+    whole, besides = each.sum(axis=1)[:, None], each[:, rows]
+    if not closed.in_one_country:
+        home = np.stack([np.bincount(group, numbers) for numbers in each])[:, group[rows]]
+        besides = np.where((group[rows] > 0) & (whole[1] - home[1] >= WITNESSES), home, besides)
+    left, there = np.maximum(whole - besides, 0)
     return np.asarray(np.maximum(left - 2 * np.sqrt(left), 0) / np.maximum(there, WITNESSES))
 
 
@@ -113,17 +130,32 @@ def _memory(width: int) -> int:
 
 def _learn(c: MemberColumns, drop: Singles, calm: Flags, width: int) -> None:
     """Take the drops of calm rows into their usual ones; at first with the weight of what has been seen."""
-    square = np.where(c.drop_square > 0, c.drop_square, np.float32(USUAL**2))
-    gain = np.maximum(np.float32(width / _memory(width)), 1 / (c.bins_learnt + np.float32(1 + PRIOR / width)))
-    most = np.where(c.bins_learnt < _learnt(width), np.float32(1), np.float32(CLIP**2) * square)
-    square += gain * (np.minimum(drop * drop, most) - square) * calm
-    np.maximum(square, np.float32(STEADIEST**2), out=c.drop_square, where=calm)
+    square, stays = c.drop_square.copy(), np.flatnonzero(~calm)
+    square[np.flatnonzero(~(square > 0))] = np.float32(USUAL**2)
+    gain = c.bins_learnt + np.float32(1 + PRIOR / width)
+    np.divide(1, gain, out=gain)
+    gain.clip(np.float32(width / _memory(width)), np.inf, out=gain)
+    most = np.float32(CLIP**2) * square
+    most[np.flatnonzero(c.bins_learnt < _learnt(width))] = 1
+    step = drop * drop
+    np.minimum(step, most, out=step)
+    step -= square
+    gain *= step
+    square += gain
+    square.clip(np.float32(STEADIEST**2), np.inf, out=square)
+    square[stays] = c.drop_square[stays]
+    c.drop_square[:] = square
 
 
-def _follow(c: MemberColumns, closed: MemberBin, drop: Singles, unmoved: Flags, ongoing: Flags, width: int) -> None:
-    """Let the level before follow, but where it is unmoved; an outage that is followed begins it anew."""
-    up = closed.seen.value
-    pace = np.where(ongoing | (c.recent_up < 1), 1, min(width / SPAN, 1 / LENGTH)) * (closed.measured & ~unmoved)
-    c.recent_up += (pace * (up - c.recent_up)).astype(np.float32)
+def _follow(c: MemberColumns, up: Floats, drop: Singles, moves: Flags, ongoing: Flags, width: int) -> None:
+    """Let the level before follow where it `moves`; an outage that is followed begins it anew."""
+    anew, stays = np.flatnonzero(ongoing | (c.recent_up < 1)), np.flatnonzero(~moves)
+    missed = up - c.recent_up
+    begun = missed[anew]
+    missed *= min(width / SPAN, 1 / LENGTH)
+    missed[anew] = begun
+    missed[stays] = 0
+    c.recent_up += missed.astype(np.float32)
     leaving = (drop * drop > c.drop_square) & ~ongoing
-    c.drain_bins[:] = np.where(leaving, c.drain_bins + 1, 0)
+    c.drain_bins += 1
+    c.drain_bins *= leaving

@@ -1,6 +1,6 @@
 """Presence: evidence from members that are lost at the same time, kept while they stay away.
 
-Derived in docs/detection.md#presence-member_lossespy-member_churnpy-presencepy. Arrays hold an element per row.
+Derived in docs/presence.md#losses-in-a-bin-member_lossespy-member_churnpy-presencepy. Arrays hold an element per row.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
-from .column_rows import taken
+from .column_rows import AT_A_TIME, taken
 from .evidence import RHOS
-from .series_state import MemberColumns, SeriesStore
+from .member_fades import Fades
+from .outage_lifecycle import FOLLOWED
+from .series_state import Bins, MemberColumns, SeriesStore
 
 FEWEST = 3  # members that a network must have and lose: less is the members' own business
 SPELL = 1800  # members of one outage are lost within about this time: losses further apart do not add up
@@ -24,8 +26,9 @@ SIZES = np.array([1.5, 2.5, 3.5])  # classes of large networks: the powers of te
 SITE = 0.3  # members lost along with one, of a large network, before any is seen (two days of RIPE Atlas: 0.1 to 0.9)
 SPREAD = 4.0  # weight of the beta law of the share that a fall takes around each 1 - rho: nearly flat over [0, 1]
 LEAST = 1 - float(RHOS[0])  # share of the members whose loss within SPELL is an outage's, at least
+LONGEST = np.uint16(65_000)  # bins that a run counts up to
 FAINTEST = 0.05  # nats below which evidence is gone, and members below which their loss is
-BLOCK = 1024  # rows that caches hold with all that is computed from them
+BLOCK = 4096  # rows that caches hold with all that is computed from them
 SHAKEN = 0.3  # share of the feed's members above whose losses this bin's tie counts more than the usual one
 
 
@@ -81,16 +84,26 @@ class NormalLosses:
 
 def log_gamma(x: Floats) -> Floats:
     """Return the logarithm of the gamma function: Stirling with two terms, shifted by 6 for an error below 1e-6."""
-    y, step = x + 6, x + 1
-    shift = x * step
-    for k in range(2, 6):
-        shift *= np.add(x, k, out=step)
-    found = (y - 0.5) * np.log(y)
+    # x (x + 1) … (x + 5), where x (x + 5), (x + 1) (x + 4) and (x + 2) (x + 3) differ by 4 and 2.
+    shift = x + 5
+    shift *= x
+    y = shift + 4
+    y *= shift
+    shift += 6
+    shift *= y
+    np.log(shift, out=shift)
+    np.add(x, 6, out=y)
+    found = np.divide(1, y)
+    tail = found * found
+    tail *= -1 / 360
+    tail += 1 / 12
+    tail *= found
+    np.log(y, out=found)
+    found *= y - 0.5
     found -= y
     found += 0.5 * math.log(2 * math.pi)
-    found += 1 / (12 * y)
-    found -= 1 / (360 * (y * y * y))
-    found -= np.log(shift)
+    found += tail
+    found -= shift
     return found
 
 
@@ -141,6 +154,8 @@ class MemberBin:
 
     `before`: members up at its start, with those that its losses revealed; `likely`: with those never named as well.
     `losing`: the rows that were measured and lost members; `lost`: how many; `joint`: each counted as in `together`.
+    `in_one_country`: all rows have the same code, so that nobody is abroad. `fades`: what usually leaves at this hour
+    of the day, where that is looked at.
     """
 
     seen: ClosedBin
@@ -150,15 +165,17 @@ class MemberBin:
     losing: Ints
     lost: Floats
     joint: Floats
+    in_one_country: bool
+    fades: Fades | None = None
 
     @classmethod
-    def of(cls, c: MemberColumns, seen: ClosedBin, churn: FeedChurn) -> MemberBin:
+    def of(cls, c: MemberColumns, seen: ClosedBin, churn: FeedChurn, fades: Fades | None = None) -> MemberBin:
         """Return what follows from a bin."""
         measured, up = seen.alive & seen.present, before(seen)
         likely = up + (c.named + 1) * churn.fresh / (1 - churn.fresh)
         losing = np.flatnonzero(measured & (seen.lost > 0))
-        lost = seen.lost[losing]
-        return cls(seen, measured, up, likely, losing, lost, together(lost, likely[losing]))
+        lost, alike = seen.lost[losing], bool((seen.group == seen.group[:1]).all())
+        return cls(seen, measured, up, likely, losing, lost, together(lost, likely[losing]), alike, fades)
 
     def spread(self, numbers: Floats) -> Floats:
         """Return numbers of the losing rows as those of all rows: 0 where none was lost."""
@@ -194,22 +211,42 @@ def usual(
     shake = shake or others(rows, closed, churn, site)
     pairs = site / churn.tie + np.maximum(joint, 0)
     tie = (pairs + np.sqrt(pairs) / 2) / (1 / churn.tie + losses)
-    chance = np.maximum(np.maximum(shake.chance, late / 2), own_rate(losses, member_bins, churn.rate))
-    return NormalLosses(np.clip(chance, 1e-4, 0.9), np.clip(np.maximum(tie, shake.tie), 1e-4, 0.9))
+    own = own_rate(losses, member_bins, churn.rate)
+    chance, tie = np.maximum(np.maximum(shake.chance, late / 2), own), np.maximum(tie, shake.tie)
+    if closed.fades:
+        usually, scatter = closed.fades.usual(rows, c, closed.seen.value[rows], own)
+        chance, tie = np.maximum(chance, usually), np.maximum(tie, scatter)
+    return NormalLosses(np.clip(chance, 1e-4, 0.9), np.clip(tie, 1e-4, 0.9))
+
+
+def by_hour(c: MemberColumns, closed: MemberBin, rows: Ints, joint: Floats, own: Floats) -> Floats:
+    """Return the part of what these losing rows lost that usually leaves at this hour, and tells nothing of their tie.
+
+    It is what is lost together (`joint`) beyond the `own` rate, up to what the hour explains on average.
+    """
+    if not closed.fades:
+        return np.zeros(len(rows))
+    share = joint / closed.seen.lost[rows]
+    usually, scatter = closed.fades.usual(rows, c, closed.seen.value[rows], own)
+    explained = np.minimum(share, usually + (1 - usually) * scatter)
+    return np.asarray(np.maximum(explained - own, 0) / np.maximum(share, 1e-9))
 
 
 def others(rows: Ints, closed: MemberBin, churn: FeedChurn, site: Floats) -> NormalLosses:
-    """Return what the networks of other countries lose in this bin; without enough of them, all other networks.
+    """Return what networks of other countries than these losing rows lose in this bin; without enough, all others.
 
     Their tie is what they lose together beyond what chance puts together in a bin that loses as many. `site`: the usual
     tie of networks of the rows' sizes.
     """
-    each = closed.spread(closed.lost), np.where(closed.measured, closed.likely, 0), closed.spread(closed.joint)
-    whole = np.array([[numbers.sum()] for numbers in each])
-    own, group_of = np.stack([numbers[rows] for numbers in each]), closed.seen.group[rows]
-    home = _by_group(closed, each[1])[:, group_of]
-    abroad = (group_of > 0) & (whole[1] - home[1] >= WITNESSES)
-    lost, there, pairs = np.maximum(whole - np.where(abroad, home, own), 0)
+    likely, joint = closed.likely.copy(), closed.spread(closed.joint)
+    likely[np.flatnonzero(~closed.measured)] = 0
+    whole = np.array([[numbers.sum()] for numbers in (closed.lost, likely, joint)])
+    besides = np.stack((closed.seen.lost[rows], likely[rows], joint[rows]))
+    if not closed.in_one_country:
+        group_of = closed.seen.group[rows]
+        home = _by_group(closed, likely)[:, group_of]
+        besides = np.where((group_of > 0) & (whole[1] - home[1] >= WITNESSES), home, besides)
+    lost, there, pairs = np.maximum(whole - besides, 0)
     chance = lost / (there + 20)
     tie = (pairs - lost * (churn.tie + chance)) / (lost + SHAKEN * there + 20)
     return NormalLosses(chance, tie + site)
@@ -233,14 +270,12 @@ def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -
     Bins are `width` seconds wide.
     """
     sums, runs, gained = store.falls.evidence, store.falls.bins, np.zeros(len(closed.before))
-    free = closed.measured & (store.phases.phase < 2)
+    free = closed.measured & (store.phases.phase < FOLLOWED)
     touched = free & any_evidence(sums)
     there, fade = np.flatnonzero(touched), np.float32(math.exp(-width / SPELL))
     _fade_losses(store.members, closed, fade)
-    if there.size:
-        left = relaxed(taken(sums, there), there, store.members, closed) * fade
-        left[left < FAINTEST] = 0
-        sums.T[:, there] = left.T
+    for part in blocks(there.size, AT_A_TIME):
+        _fade_sums(sums, there[part], store.members, closed, fade)
     rows = closed.losing[free[closed.losing]]
     if rows.size:
         normal = usual(store.members, rows, closed, churn)
@@ -249,9 +284,30 @@ def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -
         sums.T[:, rows], gained[rows] = np.maximum(taken(sums, rows) + found, 0).T, np.maximum(strongest(found), 0)
     touched[rows] = True
     changed = np.flatnonzero(touched)
-    bins = np.minimum(taken(runs, changed), 65_000) + 1
-    runs.T[:, changed] = (bins * (taken(sums, changed) > 0)).T
+    for part in blocks(changed.size, AT_A_TIME):
+        _count_bins(sums, runs, changed[part])
     return gained
+
+
+def _fade_sums(sums: Singles, rows: Ints, c: MemberColumns, closed: MemberBin, fade: np.float32) -> None:
+    """Let the evidence of these rows fade, and without the part that members bring back with them."""
+    share = _left(rows, c, closed)
+    for column in sums.T:
+        left = column.take(rows)
+        left *= share
+        left *= fade
+        left *= left >= FAINTEST
+        column[rows] = left
+
+
+def _count_bins(sums: Singles, runs: Bins, rows: Ints) -> None:
+    """Count a bin in the sums of these rows; those of zero have none."""
+    for column, run in zip(sums.T, runs.T, strict=True):
+        bins = run.take(rows)
+        np.minimum(bins, LONGEST, out=bins)
+        bins += 1
+        bins *= column.take(rows) > 0
+        run[rows] = bins
 
 
 def _fade_losses(c: MemberColumns, closed: MemberBin, fade: np.float32) -> None:
@@ -294,9 +350,9 @@ def weigh(
     return np.concatenate([_weighed(churn.fresh, *(column[part] for column in columns)) for part in blocks(len(rows))])
 
 
-def blocks(rows: int) -> Iterator[slice]:
+def blocks(rows: int, size: int = BLOCK) -> Iterator[slice]:
     """Return so many rows in blocks, which caches hold; no rows are a block as well."""
-    return (slice(begin, begin + BLOCK) for begin in range(0, max(rows, 1), BLOCK))
+    return (slice(begin, begin + size) for begin in range(0, max(rows, 1), size))
 
 
 def _weighed(

@@ -1,6 +1,6 @@
 """Presence: members that were lost together weigh more the longer they stay away.
 
-Derived in docs/detection.md#members-that-stay-away-members_awaypy. Arrays hold an element per row, `BUCKETS` an element
+Derived in docs/presence.md#members-that-stay-away-members_awaypy. Arrays hold an element per row, `BUCKETS` an element
 per bucket of age. A group is the members that a network lost together and that have not all come back.
 """
 
@@ -15,10 +15,11 @@ import numpy as np
 
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
-from .column_rows import taken
+from .column_rows import AT_A_TIME, taken
 from .member_churn import FEW, NOTABLE
 from .member_losses import FEWEST, SPELL, MemberBin, blocks, log_gamma, strongest
-from .series_state import MemberColumns, SeriesStore
+from .outage_lifecycle import FOLLOWED, NORMAL
+from .series_state import Bins, MemberColumns, SeriesStore
 
 BUCKETS = 8  # of age, each twice as long as the one before: returns are quick at first (to 11 hours)
 FIRST_BUCKET = 300  # seconds away below which age makes no difference
@@ -33,6 +34,7 @@ BRIEF = 600  # seconds within which networks that are cut off for a moment recon
 NEARLY = (
     0.8  # share of a group that must stay away for its loss to count in full: an outage is over when so many are back
 )
+TABLE = 65_536  # numbers whose factorials are kept, half a megabyte: of more members they are computed
 ALIEN = 0.25  # usual returns a member lost together, up to which a group's own returns stand out from them
 PART = 0.25  # share of a network whose loss together tells whether the feed has such moments
 
@@ -104,19 +106,19 @@ def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedRet
     `gained`: evidence of this bin's losses (nats, rows), 0 where they are usual.
     """
     c, phase = store.members, store.phases.phase
-    followed = phase >= 2
+    followed = phase >= FOLLOWED
     free = closed.measured & ~followed
     there = np.flatnonzero(free & (c.away > 0))
-    feed = _return(c, there, closed, phase[there] == 0, feed, width)
+    feed = _return(c, there, closed, phase[there] == NORMAL, feed, width)
     losing = closed.losing[~followed[closed.losing]]
     summed = np.maximum(strongest(taken(store.falls.evidence, losing)), 0)
-    begin = _begins(c, losing, gained[losing], summed, phase[losing] == 0, feed, width)
+    begin = _begins(c, losing, gained[losing], summed, phase[losing] == NORMAL, feed, width)
     over = np.zeros(len(c.away), np.bool_)
     over[losing[begin]] = True
     there = there[c.away[there] > 0]
     over[there[(c.away[there] < 0.5) | (c.group_age[there] >= longest(width))]] = True
     _forget(c, closed.measured, width)
-    _remember(c, np.flatnonzero(over & (phase == 0) & (c.group_evidence >= NOTABLE)), feed, width)
+    _remember(c, np.flatnonzero(over & (phase == NORMAL) & (c.group_evidence >= NOTABLE)), feed, width)
     _clear(c, np.flatnonzero(over | followed))
     _lose(c, losing, begin, closed.seen, gained, summed, width)
     return feed
@@ -124,26 +126,45 @@ def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedRet
 
 def _return(c: MemberColumns, rows: Ints, closed: MemberBin, calm: Flags, feed: FeedReturns, width: int) -> FeedReturns:
     """Take the members that came back from their groups, but for those that always do; teach feed and networks."""
-    away, seen, age = c.away[rows].astype(np.float64), closed.seen, c.group_age[rows]
-    back = np.flatnonzero(seen.back[rows] > 0)
-    returned = _returned(c, rows[back], closed, away[back])
-    left = np.maximum(seen.size[rows] - seen.value[rows] - seen.lost[rows], 0)  # down before the bin and after it
-    down = np.maximum(c.usual_up[rows[back]] - seen.value[rows[back]], 0)
-    np.minimum(left, away, out=left)
-    left[back] = np.minimum(np.minimum(away[back] - returned, down), left[back])
-    c.away[rows] = left
-    c.group_age[rows] = age + 1
-    weighed, pace = calm / (1 + feed.tie * np.maximum(away - 1, 0)), feed.rates()
-    common = np.flatnonzero(c.group_evidence[rows] < NOTABLE)
-    at, fade, weighed_back = buckets(width)[age], math.exp(-width / MEMORY), weighed[back] * returned
-    exposed = weighed * away
-    c.expected_back[rows[common]] += (exposed[common] * pace[at[common]]).astype(np.float32)
-    usual = c.group_evidence[rows[back]] < NOTABLE
-    c.returned[rows[back[usual]]] += weighed_back[usual].astype(np.float32)
-    sums = np.bincount(at, exposed, BUCKETS), np.bincount(at[back], weighed_back, BUCKETS)
+    age, fade, moment, rates = c.group_age[rows], math.exp(-width / MEMORY), -(-BRIEF // width), feed.rates()
+    at = buckets(width)[age]
+    shown = [
+        _take_back(c, rows[part], closed, at[part], age[part], calm[part], feed.tie, rates)
+        for part in blocks(len(rows), AT_A_TIME)
+    ]
+    exposed, at_back, weighed_back = (np.concatenate(column) for column in zip(*shown, strict=True))
+    sums = np.bincount(at, exposed, BUCKETS), np.bincount(at_back, weighed_back, BUCKETS)
     feed = replace(feed, away=fade * (feed.away + sums[0]), back=fade * (feed.back + sums[1]))
-    moment = -(-BRIEF // width)
     return _teach(c, rows[calm & (age < moment)], closed, feed, fade, moment, width)
+
+
+def _take_back(
+    c: MemberColumns, rows: Ints, closed: MemberBin, at: Ints, age: Bins, calm: Flags, tie: float, rates: Floats
+) -> tuple[Floats, Ints, Floats]:
+    """Take the members that came back from the groups of these rows, of an `age` in bins and its bucket (`at`).
+
+    Return the members × bins away of each, and the bucket and returns of those with returns, as independent ones.
+    """
+    away, seen, value = c.away[rows].astype(np.float64), closed.seen, closed.seen.value[rows]
+    back = np.flatnonzero(seen.back[rows] > 0)
+    with_back, away_back = rows[back], away[back]
+    returned = _returned(c, with_back, closed, away_back)
+    left = seen.size[rows]
+    left -= value
+    left -= seen.lost[rows]  # down before the bin and after it
+    left.clip(0, np.inf, out=left)
+    down = np.maximum(c.usual_up[with_back] - value[back], 0)
+    np.minimum(left, away, out=left)
+    left[back] = np.minimum(np.minimum(away_back - returned, down), left[back])
+    c.away[rows], c.group_age[rows] = left, age + 1
+    weighed = calm / (1 + tie * (away - 1).clip(0, np.inf))
+    exposed, weighed_back, faint = weighed * away, weighed[back] * returned, c.group_evidence[rows] < NOTABLE
+    expected = exposed * rates.take(at)
+    expected[np.flatnonzero(~faint)] = 0
+    c.expected_back[rows] += expected.astype(np.float32)
+    usual = faint[back]
+    c.returned[with_back[usual]] += weighed_back[usual].astype(np.float32)
+    return exposed, at[back], weighed_back
 
 
 def _returned(c: MemberColumns, rows: Ints, closed: MemberBin, away: Floats) -> Floats:
@@ -257,6 +278,8 @@ def worth(c: MemberColumns, feed: FeedReturns, width: int) -> tuple[Ints, Floats
     reconnecting, which those that have returned speak against.
     """
     rows = np.flatnonzero((c.group_evidence >= NOTABLE) & (c.away >= FEWEST))
+    if not rows.size:
+        return rows, np.zeros(0)
     hazard = feed.hazard(width)
     return rows, np.concatenate([_worth(c, rows[part], feed.tie, hazard) for part in blocks(len(rows))])
 
@@ -295,26 +318,31 @@ def _beta(share: Floats, tie: float) -> tuple[Floats, Floats]:
 
 def _stay(away: Floats, back: Floats) -> Floats:
     """Return the log-likelihood of so many away and back when `STAY` of 20 stay, in a beta law (whole numbers)."""
-    left, returned = away.astype(np.int64), back.astype(np.int64)
-    table = log_factorials(int((left + returned).max(initial=0)).bit_length())
     of_stay, of_both = int(STAY) - 1, int(STAY)  # Γ(n) is (n − 1)!
-    over = table[left + of_stay] + table[returned] + table[of_both]
-    return np.asarray(over - (table[left + returned + of_both] + table[of_stay] + table[0]))
+    over = log_factorial(away + of_stay) + log_factorial(back) + log_factorial(np.array([of_both]))
+    return np.asarray(over - (log_factorial(away + back + of_both) + log_factorial(np.array([of_stay, 0])).sum()))
 
 
 def _loose(away: Floats, back: Floats, share: Floats) -> Floats:
     """Return the log-likelihood of so many away and back in a beta law of `LOOSE` (whole numbers)."""
     first, second = _beta(share, LOOSE)
     gammas = log_gamma(np.stack((first + away, second + back, first, second)))
-    weight, members = round(1 / LOOSE) - 2, (away + back).astype(np.int64)  # Γ(n) is (n − 1)!
-    table = log_factorials(int(members.max(initial=0) + weight).bit_length())
-    return np.asarray(gammas[0] + gammas[1] + table[weight] - (table[members + weight] + gammas[2] + gammas[3]))
+    weight = round(1 / LOOSE) - 2  # Γ(n) is (n − 1)!
+    both = log_factorial(np.array([weight])) - log_factorial(away + back + weight)
+    return np.asarray(gammas[0] + gammas[1] + both - (gammas[2] + gammas[3]))
+
+
+def log_factorial(numbers: Floats | Ints) -> Floats:
+    """Return the logarithms of the factorials of whole numbers: of small ones from a table, which is sooner."""
+    if numbers.max(initial=0) >= TABLE:
+        return log_gamma(np.asarray(numbers + 1.0, np.float64))
+    return np.asarray(log_factorials()[numbers.astype(np.int64)])
 
 
 @cache
-def log_factorials(bits: int) -> Floats:
-    """Return the logarithms of the factorials of the numbers below that power of two, and twenty more."""
-    return log_gamma(np.arange(1.0, 2**bits + STAY + 2))
+def log_factorials() -> Floats:
+    """Return the logarithms of the factorials of the numbers below `TABLE`."""
+    return log_gamma(np.arange(1.0, TABLE + 1))
 
 
 def _beta_binomial(away: Floats, back: Floats, first: Floats, second: Floats) -> Floats:

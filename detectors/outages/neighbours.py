@@ -21,6 +21,7 @@ TOGETHER = 3  # rows that fall on a day of the weekend never seen, from which on
 CROWD = 0.05  # share of the rows that these must be
 DARK = -0.9  # deviation below which a row is dark, whatever day it is
 BEYOND = 1.0  # standard deviations beyond its allowance from which on a row has fallen, whatever moves the others
+SURELY = 3.0  # standard deviations beyond what others leave open, from which on a row falls with a few of them
 
 
 Number = TypeVar("Number", bound=np.generic)
@@ -67,22 +68,23 @@ class Neighbours:
     def _fences(self, shown: Deviations, allowed: Singles) -> Singles:
         return _fence(self.witness, self.groups.least, shown.mean / allowed, shown.error / -allowed)
 
-    def rest_together(self, unseen: Flags, allowance: Singles) -> Flags:
+    def rest_together(self, unseen: Flags, allowance: Singles, beyond: float = BEYOND) -> Flags:
         """Return the rows in whose country, or in all of whose countries, some fall together beyond an allowance.
 
-        `unseen`: rows on a day of the weekend that they have never seen. Dark rows do not rest, and where more go dark
-        than half as many as fall, nobody does: it is a shutdown. Rows without a country may lie anywhere: they tell
-        nothing.
+        `unseen`: rows on a day of the weekend that they have never seen. `beyond`: standard deviations. Dark rows do
+        not rest, and where more go dark than half as many as fall, nobody does: it is a shutdown. Rows without a
+        country may lie anywhere: they tell nothing.
         """
         counts, mean = self.present & self.of(unseen) & self.groups.named[:, None], self.now.mean
         # In this bin or of late: where bins are short, few are precise enough in each to agree from bin to bin.
-        now, late = (each.mean < self.of(allowance) - BEYOND * each.error for each in (self.now, self.late))
+        now, late = (each.mean < self.of(allowance) - beyond * each.error for each in (self.now, self.late))
         fell = counts & (now | late)
         lit, gone = fell & (mean > DARK), fell & (mean <= DARK)
         # An empty bin of a few events is no darkness: it must tell a tenth of the level from none.
         dark = (gone & (self.now.error**2 <= 1 + DARK)).sum(axis=1)
-        lines = _crowded(lit.sum(axis=1), counts.sum(axis=1)) | _crowded(lit.sum(), counts.sum())
-        lines = lines & (2 * dark <= lit.sum(axis=1))
+        fell_lit, of_all = lit.sum(axis=1), counts.sum(axis=1)
+        lines = _crowded(fell_lit, of_all) | _crowded(self.groups.of_blocks(fell_lit), self.groups.of_blocks(of_all))
+        lines = lines & (2 * dark <= fell_lit)
         return np.asarray((lines & self.groups.named)[self.groups.line])
 
 

@@ -6,14 +6,27 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints
 
-from . import feed_fault, member_churn, member_drains, member_explanations, member_losses, members_away, recovery
+from . import (
+    feed_fault,
+    member_churn,
+    member_drains,
+    member_explanations,
+    member_fades,
+    member_hours,
+    member_losses,
+    member_weekends,
+    members_away,
+    recovery,
+)
 from .column_rows import taken
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS, largest
 from .member_drains import Drains
+from .member_fades import Fades
+from .member_hours import Absences
 from .member_losses import FEWEST, LEAST, FeedChurn, MemberBin
 from .members_away import BRIEF, FeedReturns
-from .outage_lifecycle import FOLLOWED, Ongoing
+from .outage_lifecycle import FOLLOWED, NORMAL
 from .recovery import CourseStep
 from .series_state import CourseColumns, MemberColumns, SeriesStore
 
@@ -36,18 +49,30 @@ def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: Scor
     return nats
 
 
-def _decisive(state: DetectorState, closed: MemberBin, scored: ScoredBin, nats: Floats, left: Drains) -> Floats:
-    """Return the evidence of all rows (nats), with that of members that have left over hours where it is more.
+def _decisive(
+    state: DetectorState, closed: MemberBin, scored: ScoredBin, nats: Floats, left: Drains, absent: Absences
+) -> Floats:
+    """Return the evidence of all rows (nats), with that of members that left over hours, or lack, where it is more.
 
     Less than an outage takes within half an hour is a suspicion at most.
     """
     store, c = state.store, state.store.members
     lacking = np.maximum(c.recent_losses, c.away) >= LEAST * closed.before
     nats = np.where(lacking, nats, np.minimum(nats, state.threshold - DOUBT))
-    stronger = left.nats > nats[left.rows]
-    rows = left.rows[stronger]
-    nats[rows], scored.rho_index[rows] = left.nats[stronger], left.rho_index[stronger]
-    store.falls.bins[rows] = c.drain_bins[rows, None]
+    for found, bins in ((left, c.drain_bins), (absent, c.bins_missing)):
+        stronger = found.nats > nats[found.rows]
+        rows = found.rows[stronger]
+        nats[rows], scored.rho_index[rows] = found.nats[stronger], found.rho_index[stronger]
+        store.falls.bins[rows] = bins[rows, None]
+    return nats
+
+
+def _kept(c: MemberColumns, closed: MemberBin, nats: Floats, followed: Flags) -> Floats:
+    """Return evidence (nats, rows) that is no weaker than in the bin before where more members go than come back."""
+    rows = closed.losing[(closed.seen.lost > closed.seen.back)[closed.losing]]
+    rows = rows[~followed[rows]]
+    nats[rows] = np.maximum(nats[rows], c.last_evidence[rows])
+    c.last_evidence[:] = nats
     return nats
 
 
@@ -76,34 +101,43 @@ class PresenceModel:
         """Return the scores. A network of very few members never has enough evidence."""
         store, s, scored, width = state.store, state.scalars, ScoredBin(state.store.rows), state.rule.width
         c, churn = store.members, FeedChurn.of(s)
-        closed = MemberBin.of(c, seen, churn)
+        member_hours.begin_hour(c, store.slots, seen, width)
+        seen = member_weekends.excused(store, seen)
+        closed = MemberBin.of(c, seen, churn, Fades(store.slots, seen.start, width))
         gained, measured = member_losses.score(store, closed, churn, width), closed.measured
         returns = members_away.advance(store, closed, gained, FeedReturns.of(s), width)
         followed = store.phases.phase == FOLLOWED
         expected = _expected(c, closed, np.flatnonzero(followed))
         missing = np.maximum(expected - seen.value, c.away)  # those expected fade over a day, the others are counted
-        enough = measured & ~followed & (expected >= FEWEST) & (missing >= FEWEST)
         left = member_drains.advance(store, closed, churn, width)
-        nats = _decisive(state, closed, scored, _evidence(store, returns, width, scored), left)
+        absent = member_hours.advance(store, closed, churn, width)
+        missing[absent.rows] = np.inf
+        expected[absent.rows] = np.maximum(expected[absent.rows], c.usual_up[absent.rows])
+        enough = measured & ~followed & (expected >= FEWEST) & (missing >= FEWEST)
+        nats = _decisive(state, closed, scored, _evidence(store, returns, width, scored), left, absent)
         if state.watch:
-            member_explanations.take(state.watch, store, closed, churn, returns, left, nats, width)
+            member_explanations.take(state.watch, store, closed, churn, returns, (left, absent), nats, width)
         if returns.momentary:
             doubtful = ((c.group_age + 1.0) * width < BRIEF) & (seen.value > GONE * expected)
             nats = np.where(doubtful, np.minimum(nats, state.threshold - DOUBT), nats)
-        scored.evidence[:] = np.where(enough, nats, 0)
+        scored.evidence[:] = _kept(c, closed, np.where(enough, nats, 0), followed)
         scored.value[:], scored.expected[:], scored.lowest_plausible[:] = seen.value, expected, expected
         scored.precision[:], scored.noise[:] = CERTAIN, 0
         scored.measured[:], scored.ready[:] = measured, measured
         calm = state.calm(scored, measured)
         after, weight = member_churn.feed_after(churn, c, closed, calm, width)
-        member_churn.remember(c, closed, weight, calm, width)
+        member_churn.note_hour(c, closed, calm, width)
+        member_churn.remember(store, closed, weight, calm, width)
         s.update(after.scalars() | returns.scalars())
         return scored
 
-    def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> range:
-        """Learn the members expected up; there is no profile."""
-        member_churn.learn(state.store.members, state.store.phases, seen, state.rule.width)
-        return range(0)
+    def learn(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> tuple[int, ...]:
+        """Learn the members expected up, and what leaves in each hour of the day."""
+        store, width = state.store, state.rule.width
+        member_churn.learn(store, seen, width)
+        c, slots, calm = store.members, store.slots, store.phases.phase == NORMAL
+        faded = member_fades.end_hour(c, slots, seen.start, width, calm)
+        return (*faded, *member_hours.end_hour(c, slots, seen, width, calm))
 
     def is_at_fault(self, state: DetectorState, seen: ClosedBin, scored: ScoredBin) -> bool:
         """Count how long the feed is at fault, and return False: what all lose together is no evidence against any."""
@@ -139,7 +173,7 @@ class PresenceModel:
         c = state.store.members
         return bins if bins > c.group_age[row] + 1 else int(c.group_span[row]) or bins
 
-    def unlearn(self, state: DetectorState, row: int, outage: Ongoing) -> None:
+    def unlearn(self, state: DetectorState, row: int) -> None:
         """Give nothing back, for no bin lowers the members expected up by much; and do not learn the fall's losses."""
         state.store.members.pending_joint[row] = 0
 

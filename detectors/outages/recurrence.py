@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Suppression
 
+from .column_rows import rows_of
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, threshold
 from .local_days import HOUR
@@ -57,7 +58,7 @@ def end_day(state: DetectorState) -> None:
     """Add a day to the evidence that losses recur: it is the same as that of the day before, none, or another."""
     store, width = state.store, state.rule.width
     c, pattern = store.recurrence, store.pattern
-    rows = np.flatnonzero((pattern.short_today > 0) | (c.usual_hours > 0))
+    rows = rows_of((pattern.short_today > 0) | (c.usual_hours > 0))
     if not rows.size:
         return
     for row in state.ongoing.keys() & set(rows[store.phases.phase[rows] == FOLLOWED].tolist()):
@@ -97,6 +98,8 @@ def coincidence(width: int) -> float:
 
 def asked(state: DetectorState, seen: ClosedBin, scored: ScoredBin, ask: Ask | None) -> Ask | None:
     """Return what asks a calendar and then the recurrence of a row; None where neither can answer."""
+    if not state.ongoing:
+        return ask
     limit, evidence = enough(state), state.store.recurrence.evidence
     rows = np.fromiter(state.ongoing, np.intp, len(state.ongoing))
     if not (evidence[rows] >= limit).any():

@@ -10,6 +10,7 @@ lie side by side. A slot without a value yet holds -1. `Slots` are rows × 168, 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,10 +45,11 @@ class Around:
 
     `before`, `here`, `after`: pooled over weekdays; `own`: of this weekday, `fresh` where that was never seen and is
     taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
-    of the three hours; `ahead`: what the hour after is pooled from, -1 where unknown, always in the profile's unit;
-    `weekend`: to what share of its level a first day of the weekend may fall; `rests`: `quiet` is of one day, and not
-    the lowest of several, which is so by chance too; `unseen`: rows that have not seen this day of the weekend, None
-    where there are none.
+    that a bin of more than an hour may hold when its pattern comes an hour early or late, None for others; `farther`:
+    two hours before and after, None for bins of an hour and more; `pooled`: the hours beside by their number since
+    1970, -1 where unknown, always in the profile's unit; `weekend`: to what share of its level a first day of the
+    weekend may fall; `rests`: `quiet` is of one day, and not the lowest of several, which is so by chance too;
+    `unseen`: rows that have not seen this day of the weekend, None where there are none.
     """
 
     before: Singles
@@ -55,9 +57,10 @@ class Around:
     after: Singles
     own: Singles
     quiet: Singles
-    low: Singles
+    low: Singles | None
+    farther: tuple[Singles, Singles] | None
     fresh: Flags
-    ahead: Singles
+    pooled: dict[int, Singles]
     weekend: Singles | np.float32
     rests: Flags
     unseen: Flags | None = None
@@ -67,10 +70,9 @@ class Around:
 class ProfileShape:
     """Profile at one time, per row, in the unit of what it was made from.
 
-    `day`: pooled over weekdays, -1 where unknown; `week`: of this weekday; `low`: the lowest pooled hour from one
-    before to one after, so that a pattern that comes an hour early or late (daylight saving) is not a fall; `quiet`:
-    of the quietest weekday, so that a holiday is not a fall; `fresh`: this weekday's hour was never seen; `rests`: as
-    above.
+    `day`: pooled over weekdays, -1 where unknown; `week`: of this weekday; `low`: the lowest from an hour before to an
+    hour after, so that a pattern that comes an hour early or late (daylight saving) is not a fall; `quiet`: of the
+    quietest weekday, so that a holiday is not a fall; `fresh`: this weekday's hour was never seen; `rests`: as above.
     """
 
     day: Singles
@@ -82,32 +84,49 @@ class ProfileShape:
 
 
 def around(
-    slots: Slots, at: int, width: int, rest: Days, pooled: Singles | None = None, days: LocalDays | None = None
+    slots: Slots,
+    at: int,
+    width: int,
+    rest: Days,
+    pooled: Mapping[int, Singles] | None = None,
+    days: LocalDays | None = None,
 ) -> Around:
     """Return the profile around the hour of a time (Unix s), or around the bin of more than an hour that begins there.
 
-    `width`: of the bin (s). `rest`: 1 + the local weekday of rest, 0 where there is none. `pooled`: the hour itself,
-    where it has been pooled already. `days`: the local days, None where they are those of UTC.
+    `width`: of the bin (s). `rest`: 1 + the local weekday of rest, 0 where there is none. `pooled`: hours that have
+    been pooled already. `days`: the local days, None where they are those of UTC.
     """
     bits, weekday, beside = slots.T.view(np.uint16), slot_of(at) % 7, max(width, HOUR)
-    blocks = [_hour(bits, at + steps * beside) for steps in (-1, 0, 1)]
-    before, after = pool(blocks[0]), pool(blocks[2])
-    here, ahead = pool(blocks[1]) if pooled is None else pooled, after.copy()
+    block, hours = _hour(bits, at), _pooled(bits, at, width, pooled or {})
+    here, before, after = (hours.pop(at // HOUR), *(hours[(at + side) // HOUR].copy() for side in (-beside, beside)))
     for side in (before, after):
         _fill(here, np.flatnonzero(here < 0), side)
     for side in (before, after):
         _fill(side, np.flatnonzero(side < 0), here)
-    own, fresh = widen(blocks[1][weekday]), blocks[1][weekday] >= SIGN
+    own, fresh = widen(block[weekday]), block[weekday] >= SIGN
     _fill(own, np.flatnonzero(fresh), here)
     rests = rest > 0 if days is None else (rest > 0) & days.are_single()
-    quiet, low = widen(_resting(blocks[1], rest, days)), here.clip(0, np.inf)
-    np.minimum(quiet, low, out=quiet)
-    np.minimum(before, after, out=low)
-    np.minimum(low, here, out=low)
-    if width > HOUR:
-        low = _an_hour_away(bits, at, width, before, here, after)
+    quiet = widen(_resting(block, rest, days))
+    np.minimum(quiet, here.clip(0, np.inf), out=quiet)
+    low = _an_hour_away(bits, at, width, before, here, after) if width > HOUR else None
+    farther = _farther(hours, at, before, after) if width < HOUR else None
     weekend = _first_weekend(bits, weekday, fresh, days)
-    return Around(before, here, after, own, quiet, low, fresh, ahead, weekend, rests)
+    return Around(before, here, after, own, quiet, low, farther, fresh, hours, weekend, rests)
+
+
+def _pooled(bits: Bits, at: int, width: int, pooled: Mapping[int, Singles]) -> dict[int, Singles]:
+    """Return the hour of a time and those beside it pooled, by number since 1970; of narrow bins two on each side."""
+    beside, reach = max(width, HOUR), 2 if width < HOUR else 1
+    times = [at + steps * beside for steps in range(-reach, reach + 1)]
+    return {time // HOUR: pooled[time // HOUR] if time // HOUR in pooled else pool(_hour(bits, time)) for time in times}
+
+
+def _farther(hours: Mapping[int, Singles], at: int, before: Singles, after: Singles) -> tuple[Singles, Singles]:
+    """Return two hours before and after, what is not known of them as the hour between."""
+    earlier, later = (hours[(at + side) // HOUR].copy() for side in (-2 * HOUR, 2 * HOUR))
+    for side, between in ((earlier, before), (later, after)):
+        _fill(side, np.flatnonzero(side < 0), between)
+    return earlier, later
 
 
 def _first_weekend(bits: Bits, weekday: int, fresh: Flags, days: LocalDays | None) -> Singles | np.float32:
@@ -190,32 +209,51 @@ def relative(near: Around, norm: Singles) -> Around:
     scale = norm.copy()
     scale[unknown] = 1
     np.divide(1, scale, out=scale)
-    for part in (near.before, near.here, near.after, near.own, near.quiet, near.low):
+    lows = () if near.low is None else (near.low,)
+    for part in (near.before, near.here, near.after, near.own, near.quiet, *lows, *(near.farther or ())):
         part *= scale
         part[unknown] = 1
     near.fresh[unknown] = False
     return near
 
 
-def smoother(near: Around, rows: Ints, bend: Singles) -> Around:
+def smoother(near: Around, rows: Ints | slice, bend: Singles) -> Around:
     """Return a profile in which some rows have the mean of three hours where they bend by chance (rows), by so much."""
-    off = np.zeros(len(near.here), np.float32)
-    off[rows] = THIRDS * bend
-    here = near.here - off
-    low = np.minimum(np.minimum(near.before, near.after), here)
-    return replace(near, here=here, own=near.own - off, quiet=near.quiet - off, low=low)
+    off = THIRDS * bend
+    if not isinstance(rows, slice):
+        gathered, off = off, np.zeros(len(near.here), np.float32)
+        off[rows] = gathered
+    return replace(near, here=near.here - off, own=near.own - off, quiet=near.quiet - off)
 
 
 def shape(near: Around, at: int, width: int) -> ProfileShape:
     """Return the profile of the bin of `width` s that starts at `at`, on the line between the middles of the hours."""
     ahead = _ahead_of_middle(at, width)
+    low = _lowest_an_hour_off(near, ahead) if near.low is None else near.low
     if not ahead:
-        return ProfileShape(near.here, near.own, near.low, near.quiet, near.fresh, near.rests)
+        return ProfileShape(near.here, near.own, low, near.quiet, near.fresh, near.rests)
     shift = np.float32(abs(ahead)) * ((near.after if ahead > 0 else near.before) - near.here)
     day = near.here + shift
     week = np.maximum(near.own + shift, day.clip(-np.inf, 0))
     quiet = np.minimum((near.quiet + shift).clip(0, np.inf), day)
-    return ProfileShape(day, week, near.low, quiet, near.fresh, near.rests)
+    return ProfileShape(day, week, low, quiet, near.fresh, near.rests)
+
+
+def _lowest_an_hour_off(near: Around, ahead: float) -> Singles:
+    """Return the lowest of the line from an hour before a bin to an hour after it, `ahead` hours from its own hour."""
+    if not ahead or near.farther is None:
+        low = np.minimum(near.before, near.after)
+        return np.asarray(np.minimum(low, near.here, out=low))
+    toward, away, beyond = near.after, near.before, near.farther[1]
+    if ahead < 0:
+        toward, away, beyond = near.before, near.after, near.farther[0]
+    past, short = beyond - toward, near.here - away
+    for line, start in ((past, toward), (short, away)):
+        line *= np.float32(abs(ahead))
+        line += start
+    low = np.minimum(near.here, toward)
+    np.minimum(low, past, out=low)
+    return np.asarray(np.minimum(low, short, out=low))
 
 
 def _ahead_of_middle(at: int, width: int) -> float:

@@ -140,6 +140,12 @@ class MemberColumns:
     recent_up: Annotated[Singles, Column("echo", "members", "members up, on average over the last hours", 1)]
     drop_square: Annotated[Singles, Column("pending", "1", "mean square of the share below that", 0)]
     drain_bins: Annotated[Singles, Column("pending", "bins", "bins since it has been less than it is now", 1)]
+    hour_loss: Annotated[Singles, Column("today", "1", "largest share lost in a bin of this hour", 0)]
+    last_evidence: Annotated[Singles, Column("today", "nats", "evidence of the bin before, 0 if not measured", 1)]
+    most_missing: Annotated[Singles, Column("today", "members", "most missing in a bin of this hour", 2)]
+    least_share: Annotated[Singles, Column("last", "1", "least share up about this hour in the last week; NaN unknown")]
+    rest_share: Annotated[Singles, Column("quantum", "1", "the same on a usual weekend; infinite where none is known")]
+    bins_missing: Annotated[Singles, Column("deepest_today", "bins", "bins in which more were missing than that")]
     away: Annotated[Singles, Column("rough", "members", "members lost together that are still away")]
     lost_together: Annotated[Singles, Column("lean", "members", "members lost together, with those back by now")]
     group_evidence: Annotated[Singles, Column("above", "nats", "evidence of their loss")]
@@ -283,7 +289,7 @@ class SeriesStore:
         self._buffers: StoredColumns = {name: _fresh(name, 0) for name in LAYOUT}
         self._profiles = _no_profiles(0)
         self._near: dict[tuple[int, int], Around] = {}  # by chunk; of the current hour, never part of the state
-        self._ahead: dict[tuple[int, int], Singles] = {}  # that hour pooled, as it was the hour before
+        self._pooled: dict[tuple[int, int], dict[int, Singles]] = {}  # hours pooled in the hour before
         self._chunks: dict[tuple[int, int], Chunk] = {}
         self._groups: dict[tuple[int, int], Groups] = {}
         self._hour = -1
@@ -330,11 +336,11 @@ class SeriesStore:
         """
         hour = at // HOUR
         if self._hour != hour:
-            self._ahead = {key: near.ahead for key, near in self._near.items()} if self._hour == hour - 1 else {}
+            self._pooled = {key: near.pooled for key, near in self._near.items()} if self._hour == hour - 1 else {}
             self._near, self._hour = {}, hour
         key = (part.start, part.stop)
         if key not in self._near:
-            near = around(self.slots[part], at, width, self.levels.rest_day[part], self._ahead.pop(key, None), days)
+            near = around(self.slots[part], at, width, self.levels.rest_day[part], self._pooled.pop(key, None), days)
             near = relative(near, self.levels.profile_mean[part])
             self._near[key] = near if days is None else replace(near, unseen=unseen_weekend(near.fresh, days))
         return self._near[key]
@@ -350,7 +356,7 @@ class SeriesStore:
 
     def forget_profiles(self) -> None:
         """Drop what is kept of the profiles: they have changed, other than by an hour that ended."""
-        self._near, self._ahead = {}, {}
+        self._near, self._pooled = {}, {}
 
     def grow(self, rows: int) -> None:
         """Append rows in warm-up."""

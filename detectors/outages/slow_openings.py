@@ -10,6 +10,7 @@ import numpy as np
 from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Singles
 
 from . import decide, recovery, slow_losses
+from .column_rows import rows_of
 from .detector_state import DetectorState, ScoredBin
 from .evidence import threshold
 from .outage_lifecycle import FOLLOWED, Ongoing, RowBin, below, report
@@ -22,7 +23,7 @@ BASELINE = "weeks and neighbours"
 
 def count(c: SlowColumns, value: Singles, factor: Singles, measured: Flags, alive: Flags) -> None:
     """Add a bin to the day of each row, of some rows. `factor`: the season, 1 on average."""
-    left_out = np.flatnonzero(~measured)  # few: all are added, and these put back
+    left_out = rows_of(~measured)  # few: all are added, and these put back
     for column, step in ((c.day_value, value), (c.day_factor, factor)):
         before = column[left_out]
         column += step

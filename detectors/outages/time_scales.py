@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from detectors.types import DAY
+from detectors.types import DAY, HOUR
 
 from .first_day import FEW, SEASON
 
-HOUR = 3600
 AFTER = 0.4  # share of the bins of a first day that its season takes
 
 

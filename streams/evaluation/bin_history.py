@@ -14,7 +14,7 @@ from detectors.outages.explanations import Explanations, MemberExplanations
 from detectors.outages.feed_fault import CommonFall, common_fall
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.time_scales import TimeScales
-from detectors.types import Change, ClosedBin, Rule, State
+from detectors.types import Change, ClosedBin, Rule, State, Suppression
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.feed import Feed
 
@@ -30,6 +30,7 @@ class HistoryBin(NamedTuple):
     `evidence` (nats): None while an outage is followed, too. `state`: of the outage, after the bin. `why`: what the
     bin did, or what kept it from firing. `learnt`: normal bins learnt so far. `first_day`: no season is known yet.
     `explanations`: what else may explain the bin, None where there is no evidence. `common`: the fall of the feed.
+    `suppressed_by`: what expects the outage. `recurs`: nats that say that losses recur at the same hours of each day.
     """
 
     start: int
@@ -44,14 +45,20 @@ class HistoryBin(NamedTuple):
     changes: tuple[Change, ...]
     explanations: Explanations | MemberExplanations | None = None
     common: CommonFall | None = None
+    suppressed_by: Suppression | None = None
+    recurs: float = 0.0
 
 
 class OutageSpan(NamedTuple):
-    """One outage of a series. `end` (Unix seconds): None while it lasts. `certain`: it was more than suspected."""
+    """One outage of a series. `end` (Unix seconds): None while it lasts. `certain`: it was more than suspected.
+
+    `expected`: it alerts nobody.
+    """
 
     start: int
     end: int | None
     certain: bool
+    expected: bool = False
 
 
 @dataclass(slots=True)
@@ -76,7 +83,8 @@ class History:
 def _span(changes: list[Change]) -> OutageSpan:
     last = changes[-1]
     over = last.updated_at if last.state in ("retracted", "expired") else None
-    return OutageSpan(last.started_at, last.ended_at or over, any(change.state in CERTAIN for change in changes))
+    certain = any(change.state in CERTAIN for change in changes)
+    return OutageSpan(last.started_at, last.ended_at or over, certain, last.suppressed_by is not None)
 
 
 class HistoryRecorder:
@@ -141,6 +149,8 @@ class HistoryRecorder:
             learnt=detector.bins_learnt(row),
             first_day=detector.on_first_day(row),
             changes=changes,
+            suppressed_by=ongoing.suppressed_by if ongoing else changes[-1].suppressed_by if changes else None,
+            recurs=detector.recurs(row),
         )
         doubted = bool(self._feed.detector.scalars["fault"]) and not history.followed and not (presence and ongoing)
         suspected_fault = bool(ongoing and ongoing.suspected_fault) or doubted

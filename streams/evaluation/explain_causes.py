@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from detectors.outages.cusum import FAINT
 from detectors.outages.explanations import Explanations, MemberExplanations
+from detectors.outages.suppression import RECURRING
+from detectors.types import Suppression
 from streams.evaluation.bin_history import HistoryBin
 from streams.evaluation.explain_clock import UNKNOWN, clock
 
@@ -21,16 +23,22 @@ MEMBER_CAUSES = {"normal": "normal", "joint": "usual joint losses", "shake": "ot
 INTRODUCTION = (
     "Other explanations: the evidence of an outage (nats) were only this one allowed for. Below 2 it explains the bin."
 )
+MEMBER_INTRODUCTION = (
+    "Other explanations of what was just lost: the evidence (nats) were only this one allowed for. Below 2 "
+    "it is explained."
+)
 HEADING = (
-    f"    {'bin (UTC)':19}  {'normal':>8}  {'clock change':>12}  {'holiday':>8}  {'first weekend':>13}  "
+    f"    {'bin (UTC)':16}  {'normal':>7}  {'clock':>7}  {'holiday':>7}  {'weekend':>7}  "
     f"{'all these':>9}  {'neighbours':>10}  {'evidence':>8}  {'feed fell':>13}  explained by"
 )
 MEMBER_HEADING = (
-    f"    {'bin (UTC)':19}  {'normal':>8}  {'usual joint losses':>18}  {'others lose too':>15}  {'stay away':>9}  "
-    f"{'evidence':>8}  {'feed fell':>13}  explained by"
+    f"    {'bin (UTC)':16}  {'normal':>7}  {'usual joint losses':>18}  {'others lose too':>15}  {'stay away':>9}  "
+    f"{'evidence':>8}  {'feed fell':>11}  explained by"
 )
 OUTAGE, DOUBT, TOGETHER, FAULT = "outage", "in doubt", "these together", "feed fault"
+RECURS, CALENDAR = "recurring loss", "calendar"
 BACK = "few are missing"
+EXPLAINED = (*list(CAUSES.values())[1:], TOGETHER, *list(MEMBER_CAUSES.values())[1:], BACK)
 
 
 def explained_by(closed: HistoryBin, threshold: float) -> str | None:
@@ -41,13 +49,23 @@ def explained_by(closed: HistoryBin, threshold: float) -> str | None:
     if parts is None:
         return None
     if parts.together >= threshold:
-        return OUTAGE
+        return _expected_as(closed.suppressed_by)
     if isinstance(parts, MemberExplanations):
         return _members_explained_by(parts)
     if parts.normal < FAINT:
         return CAUSES["normal"]
     nats, cause = min((nats, cause) for cause in CAUSES if (nats := getattr(parts, cause)) is not None)
     return CAUSES[cause] if nats < FAINT else TOGETHER if parts.together < FAINT else DOUBT
+
+
+def _expected_as(by: Suppression | None) -> str:
+    """Return what an outage is, by what expects it."""
+    return OUTAGE if by is None else RECURS if by.entry_id == RECURRING else CALENDAR
+
+
+def is_explained(closed: HistoryBin, threshold: float) -> bool:
+    """Return whether another cause than noise explains a bin, so that it is no evidence of an outage."""
+    return explained_by(closed, threshold) in EXPLAINED
 
 
 def _members_explained_by(parts: MemberExplanations) -> str:
@@ -61,9 +79,8 @@ def causes_table(bins: Sequence[HistoryBin], threshold: float) -> Iterator[str]:
     """Yield a line for each bin that noise alone does not explain, under a heading; nothing where there is none."""
     rows = [closed for closed in bins if closed.explanations and explained_by(closed, threshold) != CAUSES["normal"]]
     if rows:
-        yield INTRODUCTION
         members = any(isinstance(closed.explanations, MemberExplanations) for closed in rows)
-        yield MEMBER_HEADING if members else HEADING
+        yield from (MEMBER_INTRODUCTION, MEMBER_HEADING) if members else (INTRODUCTION, HEADING)
         yield from (_row(closed, threshold) for closed in rows)
 
 
@@ -71,15 +88,16 @@ def _row(closed: HistoryBin, threshold: float) -> str:
     common = closed.common
     fell = UNKNOWN if common is None else f"{common.fell} of {common.scored}"
     cells = "  ".join(f"{_nats(nats):>{width}}" for nats, width in _cells(closed.explanations))
-    return f"    {clock(closed.start):19}  {cells}  {fell:>13}  {explained_by(closed, threshold)}"
+    last = 11 if isinstance(closed.explanations, MemberExplanations) else 13
+    return f"    {clock(closed.start):16}  {cells}  {fell:>{last}}  {explained_by(closed, threshold)}"
 
 
 def _cells(parts: Explanations | MemberExplanations | None) -> Iterator[tuple[float | None, int]]:
     """Return the numbers of a row, and how wide each is written."""
     if isinstance(parts, MemberExplanations):
-        return zip(parts, (8, 18, 15, 9, 8), strict=True)
+        return zip(parts, (7, 18, 15, 9, 8), strict=True)
     shown = (None,) * 7 if parts is None else (*parts[:5], neighbours(parts), parts.together)
-    return zip(shown, (8, 12, 8, 13, 9, 10, 8), strict=True)
+    return zip(shown, (7, 7, 7, 7, 9, 10, 8), strict=True)
 
 
 def _nats(nats: float | None) -> str:
@@ -93,7 +111,7 @@ def neighbours(parts: Explanations | None) -> float | None:
 
 def causes_sentences(bins: Sequence[HistoryBin], threshold: float) -> Iterator[str]:
     """Yield which cause explains how many bins, and the evidence that they would give without it."""
-    for cause in (*list(CAUSES.values())[1:], TOGETHER, *list(MEMBER_CAUSES.values())[1:], BACK):
+    for cause in EXPLAINED:
         alike = [closed for closed in bins if explained_by(closed, threshold) == cause]
         most = max((closed.explanations.normal for closed in alike if closed.explanations), default=0.0)
         if alike:
@@ -107,7 +125,7 @@ def _named(cause: str) -> str:
 
 _NAMED = {
     TOGETHER: "clock change, holiday and first weekend together",
-    MEMBER_CAUSES["joint"]: "members of the network that are lost together as usual",
+    MEMBER_CAUSES["joint"]: "members of the network that are lost together as usual, or leave at this hour of each day",
     MEMBER_CAUSES["shake"]: "what other networks of the feed lose as well",
     BACK: "members that are back, so that too few are missing",
 }
@@ -126,4 +144,6 @@ def causes_json(closed: HistoryBin, threshold: float) -> dict[str, object]:
         "explanations": _parts_json(parts),
         "feed_fall": None if common is None else {**common._asdict(), "nats": common.nats},
         "explained_by": explained_by(closed, threshold),
+        "recurs": closed.recurs,
+        "suppressed_by": closed.suppressed_by.entry_id if closed.suppressed_by else None,
     }

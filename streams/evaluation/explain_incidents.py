@@ -10,11 +10,15 @@ from schemas.incident import OVER, Incident
 from schemas.rejections import one_line
 from schemas.times import parse_time
 from streams.evaluation.explain_clock import clock
+from streams.pipeline.incidents.incident_messages import LEAST
 
 TOGETHER = (
-    "Several feeds together opened it before any of them did by itself. "
-    "Each gives, less what it shares with the others:"
+    "Several feeds together opened it before any of them did by itself.",
+    "Each gives, less what it shares with the others and what it costs to have chosen these:",
 )
+
+UNABLE = "nothing then: it had measured too little of the fall, or its noise would hide it"
+SILENT = "it says nothing: it is silent, measures less than half of this, or its noise would hide it"
 
 
 def of_entity(incidents: Iterable[Incident], entity: str, feed: str | None) -> list[Incident]:
@@ -50,25 +54,33 @@ def incident_sentences(incident: Incident) -> Iterator[str]:
     """Yield the lines about an incident: its state, and the feeds for and against it."""
     since = f"since {clock(parse_time(incident.started_at))}"
     until = f" until {clock(parse_time(incident.ended_at))}" if incident.ended_at else ""
-    yield f"Incident {incident.incident_id} ({incident.state}, {since}{until}): {one_line(incident.headline)}"
+    found = f", found {clock(parse_time(incident.detected_at))}"
+    yield f"Incident {incident.incident_id} ({incident.state}, {since}{until}{found}): {one_line(incident.headline)}"
     nats, confidence = _nats(incident), incident.confidence
     if nats:
-        yield TOGETHER
+        yield from TOGETHER
     else:
         yield f"Evidence {confidence.evidence:.1f} nats; shown by {_names(confidence.seen_by)}."
-    yield from (f"  {one_line(feed)}: {_given(given)}" for feed, given in nats.items())
+    shown = confidence.seen_by
+    yield from (f"  {one_line(feed)}: {_given(given, shows=feed in shown)}" for feed, given in nats.items())
+    if nats:
+        yield f"  together: {sum(nats.values()):.1f} nats"
     for feed in confidence.against:
         if feed not in nats:
             yield f"  {one_line(feed)}: it could have seen the fall and shows none"
     for feed in confidence.silent:
         if feed not in nats:
-            yield f"  {one_line(feed)}: it sent no measurements, or cannot see this entity"
+            yield f"  {one_line(feed)}: {SILENT}"
 
 
-def _given(nats: float) -> str:
+def _given(nats: float, *, shows: bool) -> str:
+    """Return what a feed gave when the incident opened. `shows`: it has shown an outage since."""
     if nats >= 0:
         return f"{nats:.1f} nats for an outage"
-    return f"{-nats:.1f} nats against an outage: it could have seen the fall and shows none"
+    if nats > -LEAST:
+        return UNABLE
+    none = "showed none then" if shows else "shows none"
+    return f"{-nats:.1f} nats against an outage: it could have seen the fall and {none}"
 
 
 def _names(feeds: Iterable[str]) -> str:

@@ -5,39 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
+from detectors.outages.evidence import threshold
 from detectors.outages.member_losses import FEWEST
 from detectors.outages.suppression import RECURRING
 from detectors.outages.time_scales import TimeScales
-from detectors.types import Change, Suppression
-from streams.evaluation.bin_history import History, HistoryBin, Why
+from detectors.types import DAY, Change, Suppression
+from streams.evaluation.bin_history import CERTAIN, History, HistoryBin, Why
+from streams.evaluation.explain_causes import causes_sentences, is_explained
 from streams.evaluation.explain_clock import UNKNOWN, clock
 
 LONG = 60  # lines from which on the dull middle of an outage is left out
 COLUMNS = f"  {'bin (UTC)':19}  {'value':>9}  {'expected':>9}  {'±':>9}  {'evidence':>9}  {'threshold':>9}  outage"
 
 
-def table(bins: Sequence[HistoryBin], threshold: float, at: float | None, width: int) -> Iterator[str]:
+def table(bins: Sequence[HistoryBin], limit: float, at: float | None, width: int) -> Iterator[str]:
     """Yield a heading and a line per bin, the one at `at` marked; a long outage is shortened when no time was asked."""
     yield COLUMNS
-    for dull, run in groupby(bins, lambda closed: at is None and len(bins) > LONG and _dull(closed)):
-        lines = [_row(closed, threshold, marked=_holds(closed, at, width)) for closed in run]
+    for dull, run in groupby(bins, lambda closed: _dull(closed) if at is None and len(bins) > LONG else ""):
+        lines = [_row(closed, limit, marked=_holds(closed, at, width)) for closed in run]
         if dull and len(lines) > 5:
-            lines[2:-2] = [f"  … {len(lines) - 4} more bins of the same outage"]
+            lines[2:-2] = [f"  … {len(lines) - 4} more bins {dull}"]
         yield from lines
 
 
-def _dull(closed: HistoryBin) -> bool:
-    return closed.why == "followed" and not closed.changes
+def _dull(closed: HistoryBin) -> str:
+    """Return what many bins in a row have in common of which a few are enough; empty for others."""
+    if closed.changes:
+        return ""
+    if closed.why == "followed":
+        return "of the same outage"
+    return "without evidence" if closed.why == "below" and not closed.evidence else ""
 
 
 def _holds(closed: HistoryBin, at: float | None, width: int) -> bool:
     return at is not None and closed.start <= at < closed.start + width
 
 
-def _row(closed: HistoryBin, threshold: float, *, marked: bool) -> str:
-    numbers = (closed.value, closed.expected, closed.spread, closed.evidence, threshold)
+def _row(closed: HistoryBin, limit: float, *, marked: bool) -> str:
+    numbers = (closed.value, closed.expected, closed.spread, closed.evidence, limit)
     cells = "  ".join(f"{_number(number):>9}" for number in numbers)
-    return f"{'>' if marked else ' '} {clock(closed.start):19}  {cells}  {closed.state or UNKNOWN}"
+    return f"{'>' if marked else ' '} {clock(closed.start):19}  {cells}  {_state(closed)}"
+
+
+def _state(closed: HistoryBin) -> str:
+    return f"{closed.state}, expected" if closed.state and closed.suppressed_by else closed.state or UNKNOWN
 
 
 def _number(number: float | None) -> str:
@@ -47,18 +58,23 @@ def _number(number: float | None) -> str:
 def sentences(history: History, bins: Sequence[HistoryBin], at: float | None) -> Iterator[str]:
     """Yield what the bin at `at` did, each revision of an outage, and why the other bins fired nothing."""
     there = [closed for closed in bins if _holds(closed, at, history.rule.width)]
-    yield from (f"{clock(closed.start)}: {_because(closed.why, [closed], history)}." for closed in there)
+    plain = [closed for closed in there if not is_explained(closed, history.threshold)]
+    yield from (f"{clock(closed.start)}: {_because(closed.why, [closed], history)}." for closed in plain)
+    yield from causes_sentences([closed for closed in there if closed not in plain], history.threshold)
     if at is not None and not there:
         yield f"{clock(at)}: no bin of this series has closed there."
     yield from (f"{clock(closed.start)}: {_feed_fell(closed)}" for closed in there if closed.why == "fault")
+    yield from _opening(history, bins)
     for closed in bins:
         yield from (_revision(change) for change in closed.changes)
     whys: dict[Why, list[HistoryBin]] = {}
     for closed in bins:
-        whys.setdefault(closed.why, []).append(closed)
+        if not is_explained(closed, history.threshold):
+            whys.setdefault(closed.why, []).append(closed)
     for why, alike in whys.items():
         if alike != there:
             yield f"{_count(alike)}: {_because(why, alike, history)}."
+    yield from _recurrence(bins, history.rule.budget)
     if any(closed.first_day and closed.evidence is not None for closed in bins):
         yield "On the first day of a series its season is not known: only falls to 30 % of normal or less count."
     if history.rule.kind == "presence" and any(_revealed(*pair) for pair in pairwise(bins)):
@@ -89,11 +105,56 @@ def _revision(change: Change) -> str:
     return f"{clock(change.updated_at)} {change.state} (revision {change.revision}, {since}): {reason}"
 
 
+def _opening(history: History, bins: Sequence[HistoryBin]) -> Iterator[str]:
+    """Yield how the outage opened that was open before these bins."""
+    if bins[0].why != "followed":
+        return
+    before = (change for closed in history.bins if closed.start < bins[0].start for change in closed.changes)
+    opened = [change for change in before if change.state == "open" and change.detected_at == change.updated_at]
+    yield from (_revision(change) for change in opened[-1:])
+
+
+def _recurrence(bins: Sequence[HistoryBin], budget: float) -> Iterator[str]:
+    """Yield whether the outages of these bins are expected since they recur, and what that is worth.
+
+    Says nothing of suspicions, nor of what a calendar expects.
+    """
+    down = [closed for closed in bins if closed.state in CERTAIN and closed.recurs > 0]
+    expected = [closed for closed in down if closed.suppressed_by and closed.suppressed_by.entry_id == RECURRING]
+    alerting, limit = [closed for closed in down if not closed.suppressed_by], threshold(budget, DAY)
+    so_far = [closed for closed in alerting if closed.recurs < limit]
+    unlike = [closed for closed in alerting if closed.recurs >= limit]
+    said = [(why, alike) for why, alike in ((_no_alert, expected), (_so_far, so_far), (_unlike, unlike)) if alike]
+    for why, alike in said:
+        yield why(alike[-1], f" in {_count(alike)}" if len(said) > 1 else "", limit)
+
+
+def _no_alert(last: HistoryBin, where: str, limit: float) -> str:
+    note = last.suppressed_by.note if last.suppressed_by else ""
+    return f"No alert{where}: {note}. That days are alike is worth {last.recurs:.1f} nats; {limit:.1f} are enough."
+
+
+def _so_far(last: HistoryBin, where: str, limit: float) -> str:
+    worth = f"that losses recur at these hours is worth {last.recurs:.1f} nats so far"
+    return f"It alerts{where}: {worth}; {limit:.1f} are enough."
+
+
+def _unlike(last: HistoryBin, where: str, limit: float) -> str:
+    return (
+        f"It alerts{where}: that losses recur each day is worth {last.recurs:.1f} nats, and {limit:.1f} are enough, "
+        "but this one is nearly total, or deeper, longer or at other hours than they are."
+    )
+
+
 def _expected(by: Suppression | None) -> str:
     """Return a sentence that says why an outage alerts nobody; nothing where it does."""
     if by is None:
         return ""
-    return f" It recurs: {by.note}." if by.entry_id == RECURRING else f" The calendar expects it: {by.entry_id}."
+    return (
+        " It recurs, so it alerts nobody."
+        if by.entry_id == RECURRING
+        else f" The calendar expects it: {by.note or by.entry_id}."
+    )
 
 
 def _because(why: Why, bins: Sequence[HistoryBin], history: History) -> str:

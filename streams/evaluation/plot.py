@@ -25,7 +25,11 @@ MEASURED, EXPECTED, EVIDENCE, OUTAGE = "#0b5394", "#e69138", "#674ea7", "#cc0000
 CAUSE_COLORS = {"normal": "#666666", "clock": "#3d85c6", "holiday": "#38761d", "weekend": "#b45f06"}
 CAUSE_COLORS |= {"joint": "#3d85c6", "shake": "#38761d"}
 NAMES = CAUSES | MEMBER_CAUSES
-FEED_FAULT = "#a64d79"
+DASHES = {"normal": "-", "clock": "--", "holiday": ":", "weekend": "-.", "joint": "--", "shake": ":"}  # without colours
+FEED_FAULT, FEED_FAULT_LINES = "#ecd9e2", "#a64d79"
+HATCHES = {"outage": "/", "expected outage": "..", "suspicion": ""}  # that a picture without colours can be read
+SHADES = {"outage": "#f9dbdb", "expected outage": "#fcefef", "suspicion": "#fdf3f3"}
+LINES = "#d98080"
 STYLE = {"svg.hashsalt": "ebbtide", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25}
 
 
@@ -99,7 +103,14 @@ def _draw_level(view: View, axes: Axes, entity: str, number: int) -> None:
     label = f"± {SIGMAS} spreads"
     axes.stairs(high, edges, baseline=low, fill=True, color=EXPECTED, alpha=0.25, linewidth=0, label=label)
     axes.stairs(
-        expected, edges, baseline=None, color=EXPECTED, linewidth=1.2, label="expected", gid=f"expected-{number}"
+        expected,
+        edges,
+        baseline=None,
+        color=EXPECTED,
+        linewidth=1.2,
+        linestyle="--",
+        label="expected",
+        gid=f"expected-{number}",
     )
     axes.stairs(value, edges, baseline=None, color=MEASURED, linewidth=1.4, label="measured", gid=f"measured-{number}")
     axes.set_title(view.title(entity), loc="left", fontweight="bold")
@@ -123,7 +134,7 @@ def _draw_evidence(view: View, axes: Axes, number: int) -> None:
     _shade_feed_faults(view, axes, number)
     if most > 2 * threshold:
         _compress_above(axes, threshold)
-    axes.set_ylim(0, 1.3 * max(threshold, most))
+    axes.set_ylim(-0.04 * threshold, 1.3 * max(threshold, most))  # a line at 0 is seen
     axes.set_ylabel("evidence (nats)")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderaxespad=0.2, fontsize=8)
 
@@ -145,7 +156,8 @@ def _draw_cause(view: View, axes: Axes, cause: str, number: int) -> float:
     if np.isnan(nats).all():
         return 0.0
     label, color = f"only {NAMES[cause]}", CAUSE_COLORS[cause]
-    axes.stairs(nats, _edges(view), baseline=None, color=color, linewidth=1, label=label, gid=f"{cause}-{number}")
+    gid, dashes = f"{cause}-{number}", DASHES[cause]
+    axes.stairs(nats, _edges(view), baseline=None, color=color, linewidth=1.4, linestyle=dashes, label=label, gid=gid)
     return float(np.nanmax(nats))
 
 
@@ -156,23 +168,27 @@ def _shade_feed_faults(view: View, axes: Axes, number: int) -> None:
         if closed.why == "fault":
             edges = np.array([closed.start, closed.start + width]).astype("datetime64[s]")
             gid = f"feed-fault-{number}-{closed.start}"
-            axes.axvspan(*edges, color=FEED_FAULT, alpha=0.2, linewidth=0, label=label, gid=gid)
+            face, line = FEED_FAULT, FEED_FAULT_LINES
+            axes.axvspan(
+                *edges, facecolor=face, edgecolor=line, hatch="xx", linewidth=0, label=label, gid=gid, zorder=0
+            )
             label = "_"
 
 
 def _shade(view: View, axes: Axes, number: int, *, named: bool) -> None:
     """Shade each outage in the view, named once in the legend; what was only suspected is paler."""
     first, last = _edges(view)[[0, -1]].astype(np.int64).tolist()
-    unnamed = {"outage", "suspicion"} if named else set()
+    unnamed = set(HATCHES) if named else set()
     for span in view.history.spans():
         start, end = max(span.start, first), last if span.end is None else min(span.end, last)
         if start >= end:
             continue
-        sort, alpha = ("outage", 0.14) if span.certain else ("suspicion", 0.06)
+        sort = ("expected outage" if span.expected else "outage") if span.certain else "suspicion"
         label, pane = sort if sort in unnamed else "_", "level" if named else "evidence"
         edges = np.array([start, end]).astype("datetime64[s]")
-        gid = f"{sort}-{number}-{pane}-{span.start}"
-        axes.axvspan(*edges, color=OUTAGE, alpha=alpha, linewidth=0, label=label, gid=gid)
+        gid = f"{sort.replace(' ', '-')}-{number}-{pane}-{span.start}"
+        face, hatch = SHADES[sort], HATCHES[sort]
+        axes.axvspan(*edges, facecolor=face, edgecolor=LINES, hatch=hatch, linewidth=0, label=label, gid=gid, zorder=0)
         unnamed.discard(sort)
 
 

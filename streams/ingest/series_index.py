@@ -14,7 +14,7 @@ import numpy as np
 from babel import Locale, UnknownLocaleError
 
 from detectors.bins import padded
-from detectors.types import FRIDAYS, Flags, Ints, Zones
+from detectors.types import FRIDAYS, HOUR, Flags, Ints, Zones
 from schemas.measurement import FACETS, Measurement, entity_of
 from streams.ingest.code_table import CodeTable
 from streams.ingest.country_moves import CountryMoves
@@ -27,7 +27,6 @@ ASN_KEY = attrgetter("asn", "access", "direction", "service")  # a place is no p
 NEVER = np.iinfo(np.int64).max
 SPARE = 65_536  # keys and codes beyond four a series that are kept: a series has as many as countries are named with it
 FRIDAY = 4
-HOUR = 3600
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 
 
@@ -65,7 +64,6 @@ class SeriesIndex:
         self.moves = CountryMoves()
         self.free: list[int] = []
         self.changed: set[int] = set()  # rows given or freed since the last snapshot
-        self.edition = 0  # grows when rows are given or freed
         self.born: Ints = np.zeros(0, dtype=np.int64)
         self.last_seen: Ints = np.zeros(0, dtype=np.int64)
         self._zones: tuple[int, int, Zones] | None = None  # of an hour, and of so many countries
@@ -143,7 +141,6 @@ class SeriesIndex:
             series = self.rows[row]
             if series is not None and code != self.group[row]:
                 self.rows[row], self.group[row] = series._replace(country=names[code]), code
-                self.edition += 1
                 self.changed.add(row)
 
     def zones(self, start: int) -> Zones:
@@ -180,7 +177,6 @@ class SeriesIndex:
     def forget(self, rows: Ints) -> None:
         """Free rows for other series."""
         gone = set(rows.tolist())
-        self.edition += 1
         self._count([self.rows[row] for row in gone], -1)
         self.codes.forget(rows)
         self.moves.forget(gone)
@@ -250,7 +246,6 @@ class SeriesIndex:
     def _start(self, first: int, many: list[Series | None]) -> None:
         """Begin with nothing in these rows."""
         rows = slice(first, first + len(many))
-        self.edition += 1
         self.changed.update(range(rows.start, rows.stop))
         self.born[rows], self.last_seen[rows] = NEVER, 0
         self.group[rows] = [0 if series is None else self._code(series.country) for series in many]

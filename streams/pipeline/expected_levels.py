@@ -10,12 +10,11 @@ import numpy as np
 
 from detectors.incidents.model import Facets, MeasuredSeries
 from detectors.outages.detector import Detector
-from detectors.types import Floats
+from detectors.types import HOUR, Floats
 from schemas.bin_report import Levels
 from schemas.measurement import FACETS
 from streams.ingest.series_index import SeriesIndex
 
-HOUR = 3600
 DIGITS = 4  # significant ones, so that the last bits of arithmetic do not reach the wire
 _decoder = msgspec.json.Decoder(Levels)
 Source = tuple[str, str]  # a reporter and a feed

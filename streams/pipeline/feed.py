@@ -14,7 +14,7 @@ from detectors.outages.bin_columns import bin_columns
 from detectors.outages.detector import Detector
 from detectors.outages.presence import Members
 from detectors.rewound import NEVER, Rewound
-from detectors.types import DAY, Change, ClosedBin, Flags, Ints, Rule
+from detectors.types import DAY, HOUR, Change, ClosedBin, Flags, Ints, Rule
 from detectors.watermark import TimeRule, Watermark
 from schemas.bin_report import CountryFalls, Doubts, Levels
 from streams.config.area_spec import Combination
@@ -32,7 +32,6 @@ from streams.pipeline.gap import Gap
 from streams.pipeline.room import Level, LimitName, Room, SliceInOrder
 from streams.pipeline.setback import Setback, put_back
 
-HOUR = 3600  # seconds; at the end of each hour room is made for new series
 FEW = 5  # with fewer series than this, silence of all is no sign of a broken feed
 
 
@@ -94,7 +93,7 @@ class Feed:
         self.silent_since: int | None = None
         self.closings = 0  # bins closed since the last snapshot
         self.forgot = False  # whether rows were freed since then
-        self.spoke: set[int] = set()  # starts of bins with a measurement since `pop_spoke` was called last
+        self.active_bins: set[int] = set()  # starts of bins with a measurement since `pop_active_bins` was called last
         self.gap = Gap()
         self.rewound = NEVER
         self.cells = Cells(rules.detector, rules.areas, lot) if rules.areas else None
@@ -118,11 +117,11 @@ class Feed:
         """Whether columns suffice of most measurements, so that they need not become objects."""
         return self.kind.is_plain and self.cells is None
 
-    def pop_spoke(self) -> set[int]:
+    def pop_active_bins(self) -> set[int]:
         """Return the starts of bins with a measurement since the last call; a bin ahead of event time waits for it."""
-        newest, spoke = self.watermark.newest, self.spoke
-        self.spoke = {start for start in spoke if newest is None or start > newest}
-        return spoke - self.spoke
+        newest, active = self.watermark.newest, self.active_bins
+        self.active_bins = {start for start in active if newest is None or start > newest}
+        return active - self.active_bins
 
     def process(self, part: MeasurementSlice, batch: Batch) -> Step:
         """Bin measurements in order of arrival, and close the bins that are due."""
@@ -169,18 +168,18 @@ class Feed:
                 binned, late = binned + advance.part.size - missed - len(refused), late + missed
         return Step(closed, rejected, binned, late)
 
-    def advance(self, newest: float, spoke: Collection[int] | None = None) -> Step:
+    def advance(self, newest: float, active: Collection[int] | None = None) -> Step:
         """Follow the clock of the feed and close the bins that are due; positions mean nothing here.
 
-        `newest`: event time reached elsewhere (Unix seconds). `spoke`: starts of the bins in which the feed has
+        `newest`: event time reached elsewhere (Unix seconds). `active`: starts of the bins in which the feed has
         measurements elsewhere, where silence here is real (None: all).
         """
         confirmed, refused = self.admission.follow_clock(newest), list[Rejected]()
         if confirmed.size:
             zeros = np.zeros(confirmed.size, dtype=np.int64)
             refused = self._take(Advance(confirmed, zeros, zeros > 0), None)
-        due = self._closable(self.watermark.due(), spoke)
-        closed = [self._close(0, start, elsewhere=spoke is None or start in spoke) for start in due]
+        due = self._closable(self.watermark.due(), active)
+        closed = [self._close(0, start, elsewhere=active is None or start in active) for start in due]
         return Step(closed, refused, confirmed.size - len(refused), 0)
 
     @property
@@ -235,7 +234,7 @@ class Feed:
         self.index.note_countries(part.columns.code, part.select, rows, starts)
         if self.gap.is_open:
             self.gap = self.gap.closed(self._last_bin_missed(float(part.columns.ts[0])))
-        self.spoke.update(distinct(starts))
+        self.active_bins.update(distinct(starts))
         arrivals = arrivals_of(self.kind, rows, part)
         self.bins.add(starts, arrivals, len(self.index))
         if self.kind.tracks_members:
@@ -317,16 +316,16 @@ class Feed:
                 for row in sorted(set(level.members.since).difference(busy)):
                     level.members.forget_down(row, int(end - self.rules.limits.idle))
 
-    def _closable(self, due: range, spoke: Collection[int] | None) -> Iterator[int]:
+    def _closable(self, due: range, active: Collection[int] | None) -> Iterator[int]:
         """Yield the starts of the due bins whose closing can change anything, each once the bin before has closed.
 
-        While a silent feed is given up, empty bins change nothing unless the feed has measurements elsewhere (`spoke`;
+        While a silent feed is given up, empty bins change nothing unless the feed has measurements elsewhere (`active`;
         None: in all bins). Skipping them keeps a single clock that stands in 1970 from blocking all others.
         """
         start = due.start
         while start < due.stop:
-            if spoke is not None and self._is_given_up(start):
-                start = min((near for near in (*self.bins.bins, *spoke) if start <= near < due.stop), default=due.stop)
+            if active is not None and self._is_given_up(start):
+                start = min((near for near in (*self.bins.bins, *active) if start <= near < due.stop), default=due.stop)
             if start < due.stop:
                 yield start
             start += due.step
@@ -354,9 +353,9 @@ class Feed:
         side, zones = self.index.side[:rows], self.index.zones(start)
         return ClosedBin(start, *columns, group, side=side, unread=start in self.gap, zones=zones)
 
-    def _expired(self, start: int, spoke: bool) -> list[Change]:
+    def _expired(self, start: int, is_active: bool) -> list[Change]:
         """Return the open outages as expired once the whole feed has been silent for too long: unknown, not over."""
-        if spoke:
+        if is_active:
             self.silent_since = None
             return []
         self.silent_since = start if self.silent_since is None else self.silent_since

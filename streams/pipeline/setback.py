@@ -63,7 +63,7 @@ def put_back(feed: Feed) -> tuple[Setback, list[Change], list[Rejected]]:
     feed.rewound = Rewound(feed.rewound.times + 1, max(feed.rewound.until, mark.next_close), false_from)
     feed.gap = Gap(start, int(rule.bin_of(np.array([lead.front]))[0]))
     mark.newest, mark.front, mark.is_founding = lead.reached, lead.reached, False
-    mark.next_close, feed.silent_since, feed.spoke = start, None, set()
+    mark.next_close, feed.silent_since, feed.active_bins = start, None, set()
     feed.admission.leap_guard.restore([])
     feed.admission.believed.agreement = None  # what was agreed is the time that was false
     _forget_ahead(feed.index, feed.bins, feed.members, lead, start)

@@ -150,15 +150,15 @@ class Shard:
         refused = [Rejected(batch.origin(at), "wrong-partition", text(entity_of(stray))) for at, stray in pairs]
         return part.where(~astray), refused
 
-    def advance(self, feed: str, newest: float, spoke: Collection[int] | None = None) -> Emitted:
+    def advance(self, feed: str, newest: float, active: Collection[int] | None = None) -> Emitted:
         """Advance the watermark of a feed to its newest event time elsewhere; return reports of the bins that close.
 
         Dead letters are of measurements that waited for it and have no room. The caller knows that this partition has
-        no unread measurements. `spoke`: starts of the bins in which the feed was measured elsewhere (None: all).
+        no unread measurements. `active`: starts of the bins in which the feed was measured elsewhere (None: all).
         """
         if feed not in self.feeds:
             return Emitted()
-        step, counts = self.feeds[feed].advance(newest, spoke), self.counts[feed]
+        step, counts = self.feeds[feed].advance(newest, active), self.counts[feed]
         counts.binned += step.binned
         counts.rejected += len(step.rejected)
         return Emitted(bin_reports=[self._report(feed, closing) for closing in step.closed], dead_letters=step.rejected)
@@ -195,8 +195,8 @@ class Shard:
         """
         found = {}
         for name, newest in self.newest().items():
-            if (spoke := self.feeds[name].pop_spoke()) or name in moved:
-                found[name] = FeedActivity(spoke, newest)
+            if (bins := self.feeds[name].pop_active_bins()) or name in moved:
+                found[name] = FeedActivity(bins, newest)
         return found
 
     def pending(self) -> int:

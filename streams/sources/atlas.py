@@ -19,7 +19,7 @@ from streams.sources.atlas_events import (
     page_of,
 )
 from streams.sources.in_order import InOrder
-from streams.sources.link import ConnectionLostError, Link, Stream
+from streams.sources.link import ConnectionLostError, Link, Stream, beside
 from streams.sources.part_clock import Position, oldest_of
 from streams.sources.records import Arrival, Gap, RecordChunk, Remarks
 
@@ -74,12 +74,8 @@ class AtlasReader:
             except ConnectionLostError as error:
                 await waiting.put(error)
 
-        task = asyncio.create_task(pump())
-        try:
+        async with beside(pump()):
             yield waiting
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _next(self, waiting: asyncio.Queue[ProbeEvent | bytes | ConnectionLostError]) -> ProbeEvent | bytes:
         found = await waiting.get()

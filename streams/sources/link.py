@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -152,6 +152,17 @@ class Stream:
         if message.type is aiohttp.WSMsgType.ERROR:
             raise ConnectionLostError("garbage", f"{self._place}: no websocket any more: {_plain(message.data)}")
         raise ConnectionLostError("closed", f"{self._place}: the connection was closed")
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run what pumps a stream while the block runs, and no longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _body(url: str, answer: aiohttp.ClientResponse) -> bytes:

@@ -14,7 +14,7 @@ from schemas.times import format_time
 from streams.config.ris_source import RisSource
 from streams.sources.beacons import BeaconWatch
 from streams.sources.bgp_update import RouteChange
-from streams.sources.link import ConnectionLostError, Link, Stream
+from streams.sources.link import ConnectionLostError, Link, Stream, beside
 from streams.sources.mrt import BrokenRecord
 from streams.sources.part_clock import Position, oldest_of
 from streams.sources.records import Arrival
@@ -124,12 +124,8 @@ class RisReader:
                 waiting.get_nowait()
                 await waiting.put(ConnectionLostError("slow", f"{self._source.stream}: {WAITING} messages wait"))
 
-        task = asyncio.create_task(pump())
-        try:
+        async with beside(pump()):
             yield waiting
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     def _message(self, text: str) -> LiveChange | BrokenRecord | None:
         found = message_of(text)

@@ -86,6 +86,8 @@ class KafkaSender:
             await self._transact(batch)
         except ProducerFenced:
             raise RefusedError(f"another process runs the source {self._name}: this one ends") from None
+        except AssertionError as error:  # aiokafka asserts the state of a producer that has failed since the last batch
+            raise KafkaError(f"the producer has failed: {error}") from error
 
     async def _transact(self, batch: SourceBatch) -> None:
         await self._producer.begin_transaction()
@@ -100,7 +102,7 @@ class KafkaSender:
         except ProducerFenced:
             raise
         except BaseException:
-            with suppress(KafkaError):
+            with suppress(KafkaError, AssertionError):  # after a failure of the producer nothing is left to abort
                 await self._producer.abort_transaction()
             raise
         await self._producer.commit_transaction()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec import convert, to_builtins
 
+from detectors.incidents.doubt_rates import DoubtRate, DoubtRates
 from detectors.incidents.doubts import DoubtState, EndedRun
 from detectors.incidents.fusion import Doubt, DoubtRun
 from detectors.incidents.model import OutageRevision, TrackedIncident
@@ -187,7 +188,7 @@ def _book(grouping: Grouping) -> bytes:
 def _together(state: DoubtState) -> dict[str, Any]:
     """Return what is known of doubts as lists, in the order of names."""
     runs = [
-        [entity, feed, run.country, sorted(run.others), run.outage]
+        [entity, feed, *_run(run)]
         for entity, by_feed in sorted(state.runs.items())
         for feed, run in sorted(by_feed.items())
     ]
@@ -195,20 +196,39 @@ def _together(state: DoubtState) -> dict[str, Any]:
         [*source, found] for _, sources in sorted(state.doubts.items()) for source, found in sorted(sources.items())
     ]
     opened = [[entity, _outages(outages)] for entity, outages in sorted(state.opened.items())]
-    ties = [[*pair, *counts] for pair, counts in sorted(state.ties.items())]
-    plain = {"doubts": to_builtins(doubts), "ended": to_builtins(state.ended)}
-    return {**plain, "runs": runs, "day": state.day, "ties": ties, "opened": opened}
+    plain = {"doubts": to_builtins(doubts), "ended_runs": to_builtins(state.ended)}
+    since = {"day": state.day, "closed": sorted(state.closed.items())}
+    return {**plain, **since, "doubt_runs": runs, "opened": opened, **_habits(state.habits)}
+
+
+def _run(run: DoubtRun) -> list[Any]:
+    common, mute = sorted(run.common.items()), sorted(run.mute.items())
+    return [run.country, run.bins, run.beyond, common, run.outage, mute]
+
+
+def _habits(habits: DoubtRates) -> dict[str, Any]:
+    return {
+        "rates": [[feed, *rate] for feed, rate in sorted(habits.rates.items())],
+        "today": [[feed, *rate] for feed, rate in sorted(habits.today.items())],
+        "bin_ties": [[*pair, *counts] for pair, counts in sorted(habits.ties.items())],
+    }
 
 
 def _restore_together(state: DoubtState, values: Mapping[str, Any]) -> None:
+    """Restore doubts; versions before this one counted runs in place of bins, so that what they learnt begins anew."""
     for reporter, feed, found in values["doubts"]:
         for doubt in convert(found, list[Doubt]):
             state.doubts.setdefault(doubt.entity, {}).setdefault((reporter, feed), []).append(doubt)
-    for entity, feed, country, others, outage in values["runs"]:
-        state.runs.setdefault(entity, {})[feed] = DoubtRun(country, set(others), outage)
-    state.ended.extend(convert(values["ended"], list[EndedRun]))
-    state.day = values["day"]
-    state.ties.update({(first, second): (tried, shared) for first, second, tried, shared in values["ties"]})
+    for entity, feed, country, bins, beyond, common, outage, *mute in values.get("doubt_runs", []):
+        run = DoubtRun(country, bins, beyond, dict(common), outage, *map(dict, mute))
+        state.runs.setdefault(entity, {})[feed] = run
+    state.ended.extend(convert(values.get("ended_runs", []), list[EndedRun]))
+    state.day = values["day"] if "rates" in values else 0
+    state.closed.update(dict(values.get("closed", [])))
+    habits = state.habits
+    habits.rates.update({feed: DoubtRate(*rate) for feed, *rate in values.get("rates", [])})
+    habits.today.update({feed: DoubtRate(*rate) for feed, *rate in values.get("today", [])})
+    habits.ties.update({(a, b): (tried, common) for a, b, tried, common in values.get("bin_ties", [])})
     for entity, outages in values["opened"]:
         state.opened[entity] = [_loaded(outage, OUTAGE_KEYS, OutageRevision) for outage in outages]
 

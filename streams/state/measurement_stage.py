@@ -239,8 +239,8 @@ class MeasurementStage(Stage):
 
     def _head(self) -> dict[str, Any]:
         tally = {"received": self.tally.received, "skipped": self.tally.skipped, "dead": dict(self.tally.dead)}
-        spoke = {feed: sorted(starts) for feed, starts in self.active_bins.items()}
-        clock = {"heard": self.clock, "spoke": spoke, "told": self.absence.announced}
+        active = {feed: sorted(starts) for feed, starts in self.active_bins.items()}
+        clock = {"heard": self.clock, "spoke": active, "told": self.absence.announced}
         return {"tally": tally, **clock, **shard_rows.heads(self.shard)}
 
     def _restore(self, loaded: Loaded) -> None:
@@ -248,8 +248,8 @@ class MeasurementStage(Stage):
         self._lines = changes(self.shard, loaded.values["feeds"])
         self.open_outages.restore(loaded.rows["running"], self._can_end)
         self.clock.update(self._of_feeds(loaded.values.get("heard", {})))
-        spoke = self._of_feeds(loaded.values.get("spoke", {}))
-        self.active_bins.update({feed: set(starts) for feed, starts in spoke.items()})
+        active = self._of_feeds(loaded.values.get("spoke", {}))
+        self.active_bins.update({feed: set(starts) for feed, starts in active.items()})
         self.absence.announced.update(self._of_feeds(loaded.values.get("told", {})))
         tally = loaded.values["tally"]
         self.tally.received, self.tally.skipped = tally["received"], tally["skipped"]

@@ -61,10 +61,10 @@ def _budgets(arguments: argparse.Namespace, console: Console) -> None:
     a = arguments
     asked = pieces(a.laws, a.kinds, a.widths, a.budgets, a.series, a.days, a.lots)
     found = list(campaign(asked, a.jobs, a.file))
-    for number, width in itertools.product(a.feeds, a.widths):
+    for number, width, budget, lot in itertools.product(a.feeds, a.widths, a.budgets, range(a.lots)):
         counts = (separately, together)[:number]
         days = a.days or usual_days(width)
-        found += [calibrate_feeds(number, width, days, count, series=a.series) for count in counts]
+        found += [calibrate_feeds(number, width, days, count, lot, a.series, budget) for count in counts]
     console.print(
         "False alarms on quiet series; the budget is per 1,000 series and month of 30 days.\n"
         "`over`, `far below`: the exact 95 % Poisson interval of the share lies above 1, below 0.1."

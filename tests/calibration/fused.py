@@ -36,6 +36,7 @@ def fused(drawn: Sequence[FeedBins]) -> tuple[dict[str, float], dict[str, float]
             detector.close(seen)
         end = float(bins[0].start + drawn[0].rule.width)
         coverage = _covered(feeds, measured=True) if end % DAY == 0 else coverage
+        state.closed.update(list(feeds))
         down = {entity for detector in feeds.values() for entity in _down(detector)}
         for entity in down:
             alone.setdefault(entity, end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -80,6 +81,7 @@ def test_the_links_of_an_alert_lead_somewhere(name: str) -> None:
     assert set(re.findall(r"var-(\w+)=", parts.query)) <= variables
 
 
+@cache
 def dashboards() -> dict[str, set[str]]:
     """Return the variables of each dashboard in deploy/grafana, by its uid."""
     found = [rules.read(path) for path in (rules.ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")]

@@ -82,6 +82,15 @@ def networks(count: int, first: int = 1) -> list[str]:
     return [f"asn/{number}" for number in range(first, first + count)]
 
 
+IRAN = networks(17)
+APART = 0.375
+
+
+def country_falls() -> list[OutageRevision]:
+    """Seventeen networks, one after another, `APART` hours apart."""
+    return [down(entity, number * APART) for number, entity in enumerate(IRAN)]
+
+
 @dataclass
 class Timeline:
     """The state of grouping, and all revisions of incidents that came of it."""

@@ -14,6 +14,7 @@ from detectors.incidents.doubts import DoubtState, Moment, Source, down_by_feeds
 from detectors.incidents.fusion import Doubt
 from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision, SeriesKey
 from detectors.incidents.tracker import advance, apply_revisions
+from detectors.kinds import FEED_KINDS
 from detectors.outages.evidence import threshold
 from schemas.bin_report import BinReport
 from schemas.incident import Incident
@@ -108,7 +109,8 @@ class Grouping:
         """Add a bin report. A repeated one changes nothing. Raises ValueError for an outage that cannot be grouped."""
         by_itself = not report.falls and report.reporter in self.watermarks.expected.shards  # an older version
         reporter = "" if by_itself else report.reporter
-        outages = [outage_revision_of(outage, reporter) for outage in report.outages]
+        has_season = self._has_season(report.feed)
+        outages = [outage_revision_of(outage, reporter, has_season=has_season) for outage in report.outages]
         if self.watermarks.goes_back(report):
             outages += self._ends_after(report)
             self._go_back(report)
@@ -130,6 +132,11 @@ class Grouping:
         instant.doubts.setdefault((report.reporter, feed), []).extend(doubts_in(feed, report.doubts))
         if report.levels is not None:
             self.levels.put((report.reporter, feed), turn.due, report.end, report.levels)
+
+    def _has_season(self, name: str) -> bool:
+        """Return whether a feed learns a profile of the day; no feed of members does."""
+        feed = self.settings.feeds.get(name)
+        return feed is not None and not FEED_KINDS[feed.kind].tracks_members
 
     def settle(self) -> list[Incident]:
         """Return the new revisions of incidents that no report can change any more."""
@@ -248,7 +255,8 @@ class Grouping:
         if not any(instant.doubts.values()) and not self.doubts.doubts and not self.doubts.opened:
             return []
         down = {outage.entity for outage in instant.outages if outage.confirmed} | down_by_feeds(self.state)
-        return list(step(self.doubts, instant.doubts, Moment(at, self.thresholds, self._covered(), down)))
+        moment = Moment(at, self.thresholds, self._covered(), down, self.newest)
+        return list(step(self.doubts, instant.doubts, moment))
 
     def _advance(self, now: float) -> list[IncidentRevision]:
         return advance(self.state, now, self._covered()) if self.state.incidents else []
@@ -258,7 +266,9 @@ class Grouping:
         self.due, self.at = due, at
         for feed, bins in instant.bins.items():
             ends = [end for end, status in bins.items() if not status.empty or not is_steady(feed, self.settings)]
-            self.newest[feed] = max([*ends, self.newest.get(feed, 0)])
+            before = self.newest.get(feed, 0)
+            self.doubts.closed[feed] += sum(end > before for end in ends)
+            self.newest[feed] = max([*ends, before])
         if self.levels.pass_to(due):
             self._coverage = None
 

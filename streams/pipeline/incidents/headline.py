@@ -86,7 +86,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _fault(revision: IncidentRevision) -> str:
-    feed, is_over = _safe(revision.feeds[0]), revision.ended_at is not None
+    feed, is_over = _safe(revision.seen_by[0]), revision.ended_at is not None
     if not revision.outage_ids and not revision.is_doubted:
         return f"Nothing {'came' if is_over else 'comes'} from the feed {feed}, {_when(revision)}; no outage."
     many = _count(len(revision.outage_ids), "series") if revision.outage_ids else "most"

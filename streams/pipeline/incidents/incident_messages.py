@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import UNSET
 
 from detectors.incidents.model import IncidentRevision, OutageRevision
+from detectors.outages.decide import RECENT
 from schemas.calendar import demand_entity
 from schemas.incident import Confidence, Incident, Joined, Scope, incident_id
 from schemas.measurement import FACETS
@@ -16,11 +17,13 @@ from schemas.times import format_time, parse_time
 from streams.pipeline.incidents.headline import headline
 from streams.pipeline.outage_messages import suppression_of
 
+LEAST = 0.05  # nats that a feed gives or takes which are written as more than none
 
-def outage_revision_of(outage: Outage, reporter: str = "") -> OutageRevision:
+
+def outage_revision_of(outage: Outage, reporter: str = "", *, has_season: bool = False) -> OutageRevision:
     """Return the fields of an outage that grouping needs. Raises ValueError for an impossible entity or time.
 
-    `reporter`: who found it; empty where that does not matter.
+    `reporter`: who found it; empty where that does not matter. `has_season`: its feed learns a profile of the day.
     """
     demand_entity(outage.entity)
     return OutageRevision(
@@ -46,6 +49,7 @@ def outage_revision_of(outage: Outage, reporter: str = "") -> OutageRevision:
         missing=outage.missing_bins or 0,
         reporter=reporter,
         bins=max(int(outage.explain.get("bins", 1)), 1),
+        is_young=has_season and outage.explain.get("baseline") == RECENT,
         dated_within=_dated_within(outage) if outage.shape == "gradual" else 0.0,
     )
 
@@ -78,7 +82,7 @@ def incident_of(revision: IncidentRevision, names: Mapping[str, str]) -> Inciden
         ended_at=None if revision.ended_at is None else format_time(revision.ended_at),
         drops=[Drop(format_time(at), rounded(drop)) for at, drop in revision.drops],
         spread=[Joined(format_time(at), entity) for at, entity in revision.spread],
-        feeds=list(revision.feeds),
+        feeds=list(revision.seen_by),
         outage_ids=list(revision.outage_ids),
         confidence=_confidence(revision),
         suppressed_by=revision.suppressed_by.entry_id if revision.suppressed_by else None,
@@ -101,7 +105,7 @@ def _confidence(revision: IncidentRevision) -> Confidence:
 
 def _together(revision: IncidentRevision) -> str | None:
     """Return which feed gave how much to an outage that none of them shows by itself."""
-    given = [f"{one_line(feed)} {nats:.1f}" for feed, nats in revision.by_feed]
+    given = [f"{one_line(feed)} {nats:.1f}" for feed, nats in revision.by_feed if abs(nats) >= LEAST]
     return f"together: {', '.join(given)} nats" if given else None
 
 

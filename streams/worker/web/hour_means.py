@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-HOUR: Final = 3600  # seconds
+from detectors.types import HOUR
+
 HOURS: Final = 24  # hours that are kept
 Means: TypeAlias = NDArray[np.float32]  # value and expected level, shape (2, rows); NaN where unknown
 _Counts: TypeAlias = NDArray[np.uint16]

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rewound import NEVER, Rewound
-from detectors.types import DAY, Change, ClosedBin, Ints
+from detectors.types import DAY, HOUR, Change, ClosedBin, Ints
 from schemas.measurement import FACETS
 from schemas.outage import Outage, outage_id
 from streams.ingest.series_index import Series
 from streams.pipeline.areas.area_sums import Summed
 from streams.pipeline.feed import Feed
-from streams.worker.web.hour_means import HOUR, HOURS, HourMeans
+from streams.worker.web.hour_means import HOURS, HourMeans
 
 MAX_ENDED = 200  # ended outages whose bins are kept
 OVER = ("closed", "rebaselined", "expired")  # not "retracted": such an outage was none
@@ -217,7 +217,7 @@ class RecentBins:
         return _longest(_found(entity, facets, self._by_name()[feed]))
 
     def rows_of(self, entity: str) -> list[EntityRows]:
-        """Return where the bins of all series of an entity are, quickly; `histories_of` reads them."""
+        """Return where the bins of all series of an entity are, quickly; `EntityRows` reads them."""
         return [feed.rows_of(entity) for feed in self._all()]
 
     def _of_outage(self, outage: Outage, by_name: _ByName) -> ReadHistory:

@@ -1,4 +1,4 @@
-"""Which outages are one incident and which are two, and an incident's phases from the first sign to its end."""
+"""Which outages are one incident and which are two."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ import pytest
 from detectors.incidents import rules, tracker
 from detectors.incidents.model import Coverage, IncidentRevision, IncidentState, OutageRevision
 from detectors.types import Suppression
-from tests.detectors.timeline import BIN, DAY, HOUR, MINUTE, MOBILE, START, Timeline, coverage, down, networks, revised
-
-IRAN = networks(17)
-APART = 0.375
-
-
-def country_falls() -> list[OutageRevision]:
-    """Seventeen networks, one after another, `APART` hours apart."""
-    return [down(entity, number * APART) for number, entity in enumerate(IRAN)]
+from tests.detectors.timeline import (
+    BIN,
+    DAY,
+    FIXED,
+    HOUR,
+    IRAN,
+    MOBILE,
+    START,
+    Timeline,
+    country_falls,
+    coverage,
+    down,
+    networks,
+    revised,
+)
 
 
 def test_a_country_that_falls_network_by_network_is_one_incident() -> None:
@@ -136,102 +142,23 @@ def test_a_network_that_falls_again_in_a_long_incident_belongs_to_it() -> None:
     assert again.outage_id in timeline.last[0].outage_ids
 
 
-def test_the_course_of_an_incident() -> None:
-    """Suspected, ongoing, recovering, and ended once it was quiet for a while; it ended when its last outage did."""
-    first = down("asn/1", 0, "suspected")
-    falls = [first, revised(first, 1, "open"), revised(first, 5, "recovering"), last_revision(first, 6)]
-    timeline = Timeline(coverage(IRAN)).run(falls, until=8)
-    assert timeline.states(first.outage_id) == ["suspected", "ongoing", "recovering", "ended"]
-    assert (timeline.last[0].ended_at, timeline.last[0].updated_at) == (
-        START + 6 * HOUR,
-        START + 6 * HOUR + 30 * MINUTE,
-    )
-    assert timeline.state.incidents == {}
-    assert timeline.state.roots == {}
+def test_what_a_network_loses_while_a_part_of_it_is_down_belongs_to_that() -> None:
+    """A feed of the whole network shows hours later what its mobile side shows at once: one incident.
 
-
-def test_an_incident_knows_what_it_has_lost_on_average() -> None:
-    """Two thirds for an hour, then half for eleven; what came back before its end does not count."""
-    first = replace(down("asn/1", -0.1, drop=0.67), drop=0.67)
-    half = revised(first, 1, "open", drop=0.5)
-    back = revised(half, 12, "recovering", drop=0.02)
-    timeline = Timeline(coverage(IRAN)).run([first, half, back, revised(back, 16, drop=0.0)], until=18)
-    assert [(incident.drop, incident.mean_drop) for incident in timeline.revisions][1:] == [
-        (0.67, 0.67),
-        (0.67, 0.5142),
-        (0.67, 0.5142),
-    ]
-
-
-def test_what_is_back_when_first_seen_has_no_average() -> None:
-    """As after a restart with the state of an older version: only its worst is known."""
-    back = revised(down("asn/1", 0, drop=0.67), 1, "recovering", drop=0.02)
-    timeline = Timeline(coverage(IRAN)).run([back, revised(back, 2, drop=0.0)], until=4)
-    assert {(incident.drop, incident.mean_drop) for incident in timeline.revisions} == {(0.67, None)}
-
-
-def test_an_incident_is_over_when_most_feeds_of_its_network_say_so() -> None:
-    """Two of three feeds see it back: that is its end, and what the third says later is no incident of its own."""
-    falls = [down("asn/1", 0, feed=feed) for feed in ("probing", "atlas", "bgp")]
-    ends = [revised(outage, 4, drops=outage.drops) for outage in falls[:2]]
-    late = revised(falls[2], 30, "open", max_drop=0.9)
-    timeline = Timeline(coverage(IRAN, feeds=("probing", "atlas", "bgp"))).run([*falls, *ends, late], until=40)
-    assert [(incident.state, incident.ended_at) for incident in timeline.last] == [("ended", START + 4 * HOUR)]
-    timeline.run([revised(late, 50)])
-    assert (len(timeline.last), timeline.state.incidents, timeline.state.roots) == (1, {}, {})
-
-
-def last_revision(first: OutageRevision, at: float) -> OutageRevision:
-    """The last revision of an outage that had two more."""
-    return revised(first, at, revision=4)
-
-
-def test_spreading_ends_two_hours_after_the_newest_network_fell() -> None:
-    """Time alone ends it, at its own instant, whenever somebody looks."""
-    timeline = Timeline(coverage(IRAN)).run(country_falls(), until=12)
-    root = timeline.last[0].root
-    assert timeline.states(root) == ["ongoing", "spreading", "ongoing"]
-    assert timeline.last[0].updated_at == START + (16 * APART + 2) * HOUR
-
-
-def test_a_suspicion_that_fades() -> None:
-    """It is retracted at once and was never confirmed."""
-    first = down("asn/1", 0, "suspected")
-    timeline = Timeline(coverage(IRAN)).run([first, revised(first, 1, "retracted")])
-    assert [(incident.state, incident.is_sure, incident.confirmed_at) for incident in timeline.last] == [
-        ("retracted", False, None)
-    ]
-
-
-def test_a_suspicion_that_is_confirmed_says_when() -> None:
-    """It is null until then, and stays as it is to the end, also when the incident is merged."""
-    first = down("asn/1", 0, "suspected")
-    falls = [first, revised(first, 1, "open"), revised(first, 5, "recovering"), last_revision(first, 6)]
-    timeline = Timeline(coverage(IRAN)).run(falls, until=8)
-    confirmed = [(incident.state, incident.confirmed_at) for incident in timeline.revisions]
-    at = START + HOUR
-    assert confirmed == [("suspected", None), ("ongoing", at), ("recovering", at), ("ended", at)]
-    old, young = down("region/IR-30", 0, "suspected"), down("asn/1", 0.5)
-    timeline = Timeline(coverage([*IRAN, "region/IR-30"])).run([old, young, revised(old, 0.7, "open")])
-    (whole,) = (incident for incident in timeline.last if not incident.merged_into)
-    assert (whole.regions, whole.confirmed_at) == (("IR-30",), young.detected_at)
-
-
-def test_an_incident_whose_feed_stops_expires() -> None:
-    """Unknown is not recovered: it has no end."""
-    first = down("asn/1", 0)
-    timeline = Timeline(coverage(IRAN)).run([first, revised(first, 30, "expired")], until=31)
-    assert [(incident.state, incident.ended_at) for incident in timeline.revisions] == [
-        ("ongoing", None),
-        ("expired", None),
-    ]
+    Its fixed side, which falls by itself, is another one, and so is the network once its mobile side is back.
+    """
+    mobile, whole = down("asn/1", 0, facets=MOBILE, feed="atlas"), down("asn/1", 10, drop=0.3)
+    fixed = down("asn/1", 10, facets=FIXED, feed="atlas")
+    covered = coverage(IRAN, feeds=("probing", "atlas"), facets=((), MOBILE, FIXED))
+    cases = [([mobile, whole], 1), ([mobile, fixed], 2), ([mobile, revised(mobile, 1), whole], 2)]
+    assert [len(Timeline(covered).run(outages, until=20).last) for outages, _ in cases] == [count for _, count in cases]
 
 
 def test_a_feed_at_fault_is_an_incident_without_a_place() -> None:
     """Outages under a suspected fault of their feed are one incident; an outage that is real leaves it."""
     suspected = [down(entity, 0, "suspected", feed="bgp", suspected_fault=True) for entity in IRAN[:5]]
     timeline = Timeline(coverage(IRAN, feeds=("bgp", "probing"))).run(suspected)
-    assert [(incident.kinds, incident.feeds, incident.countries, incident.asns) for incident in timeline.last] == [
+    assert [(incident.kinds, incident.seen_by, incident.countries, incident.asns) for incident in timeline.last] == [
         (("feed-fault",), ("bgp",), (), ())
     ]
     timeline.run(
@@ -273,7 +200,7 @@ def test_a_feed_that_another_agrees_with_is_not_at_fault() -> None:
     assert [incident.kinds for incident in timeline.last] == [("feed-fault",)]
     timeline.run(second)
     course = {
-        incident.countries or incident.feeds: (incident.state, incident.is_refuted, incident.seen_by)
+        incident.countries or incident.seen_by: (incident.state, incident.is_refuted, incident.seen_by)
         for incident in timeline.last
     }
     assert course == {
@@ -310,7 +237,7 @@ def test_what_fell_long_before_refutes_no_fault() -> None:
     """Three networks that are down in another feed since yesterday say nothing of a feed that falls today."""
     old = [down(entity, -24, feed="probing") for entity in networks(3)]
     timeline = Timeline(two_lands()).run([*old, *doubted("bgp", 0, 4)])
-    assert [incident.is_refuted for incident in timeline.last if incident.feeds == ("bgp",)] == [False]
+    assert [incident.is_refuted for incident in timeline.last if incident.seen_by == ("bgp",)] == [False]
 
 
 def test_a_blocked_service_is_not_part_of_a_later_outage() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import get_args
@@ -24,21 +24,7 @@ MEMBERS = 80
 KINDS: tuple[Kind, ...] = get_args(Kind)
 WARM_UP: dict[Kind, int] = {"gauge": 6, "count": 6, "distinct": 6, "ratio": 6, "presence": 0}  # bins
 PER_ROW = ("value", "size", "present", "alive", "lost", "back", "group")
-Contract = Callable[[Kind], None]
-CONTRACTS: list[Contract] = []
-
-
-def contract(check: Contract) -> Contract:
-    """Add a check to the contract."""
-    CONTRACTS.append(check)
-    return check
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("check", CONTRACTS, ids=lambda check: check.__name__)
-def test_contract(check: Contract, kind: Kind) -> None:
-    """Every check of this module holds of every kind."""
-    check(kind)
+of_every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def story(kind: Kind, *, dark: bool = True, seed: int = 1) -> list[ClosedBin]:
@@ -110,8 +96,8 @@ def assert_same(first: Detector, other: Detector, rows: Ints | slice = slice(Non
     assert np.array_equal(first.slots[rows], other.slots)
 
 
-@contract
-def finds_a_total_loss_and_nothing_else(kind: Kind) -> None:
+@of_every_kind
+def test_finds_a_total_loss_and_nothing_else(kind: Kind) -> None:
     """One outage, in the dark row, with both ends exact and reported as total."""
     (outage,) = outages(lived(kind, story(kind))[1])
     assert (outage.row, outage.state, outage.severity) == (ROW, "closed", "total")
@@ -119,14 +105,14 @@ def finds_a_total_loss_and_nothing_else(kind: Kind) -> None:
     assert outage.detected_at <= START + (DARK + 3) * HOUR
 
 
-@contract
-def quiet_series_stay_quiet(kind: Kind) -> None:
+@of_every_kind
+def test_quiet_series_stay_quiet(kind: Kind) -> None:
     """Nothing falls, and nothing is reported as more than a suspicion."""
     assert outages(lived(kind, story(kind, dark=False))[1]) == []
 
 
-@contract
-def has_no_baseline_before_the_warm_up_ends(kind: Kind) -> None:
+@of_every_kind
+def test_has_no_baseline_before_the_warm_up_ends(kind: Kind) -> None:
     """Deviations are NaN for as many bins as the kind needs, then finite wherever something was measured."""
     detector = Detector(Rule(kind, HOUR))
     assert detector.scored == 0
@@ -139,8 +125,8 @@ def has_no_baseline_before_the_warm_up_ends(kind: Kind) -> None:
             assert np.isfinite(expected[seen.present]).all()
 
 
-@contract
-def scores_a_bin_before_it_learns_it(kind: Kind) -> None:
+@of_every_kind
+def test_scores_a_bin_before_it_learns_it(kind: Kind) -> None:
     """What a bin is expected to hold does not depend on what it holds."""
     seen = story(kind)[:60]
     fewer = np.floor(seen[-1].value / 2)
@@ -151,8 +137,8 @@ def scores_a_bin_before_it_learns_it(kind: Kind) -> None:
     assert not np.array_equal(first.deviations().value, other.deviations().value, equal_nan=True)
 
 
-@contract
-def the_same_bins_give_the_same_bytes(kind: Kind) -> None:
+@of_every_kind
+def test_the_same_bins_give_the_same_bytes(kind: Kind) -> None:
     """Two detectors that are shown the same are the same, and report the same."""
     (first, changes), (other, again) = (lived(kind, story(kind)) for _ in range(2))
     assert changes == again
@@ -160,8 +146,8 @@ def the_same_bins_give_the_same_bytes(kind: Kind) -> None:
     assert first.scalars == other.scalars
 
 
-@contract
-def leaves_its_input_alone(kind: Kind) -> None:
+@of_every_kind
+def test_leaves_its_input_alone(kind: Kind) -> None:
     """The bins that a detector is shown stay as they were."""
     local = Zones(np.full(1, -5 * HOUR), np.full(1, 9 * HOUR))
     seen = [replace(bin_, zones=local) for bin_ in story(kind)]
@@ -171,8 +157,8 @@ def leaves_its_input_alone(kind: Kind) -> None:
         assert all(np.array_equal(value, old[name], equal_nan=True) for name, value in asdict(bin_).items())
 
 
-@contract
-def a_row_is_not_changed_by_its_neighbours(kind: Kind) -> None:
+@of_every_kind
+def test_a_row_is_not_changed_by_its_neighbours(kind: Kind) -> None:
     """A row alone reports what it reports among those of other countries. A network is weighed against the others'
     losses in this bin, so that of presence the outage is the same and its evidence may differ.
     """
@@ -187,8 +173,8 @@ def a_row_is_not_changed_by_its_neighbours(kind: Kind) -> None:
         assert_same(whole, alone, np.array([ROW]))
 
 
-@contract
-def rows_in_another_order_are_the_same_rows(kind: Kind) -> None:
+@of_every_kind
+def test_rows_in_another_order_are_the_same_rows(kind: Kind) -> None:
     """Permuting the rows permutes changes and state; of members, sums over the feed may differ in a last bit."""
     order = np.random.default_rng(2).permutation(ROWS)
     seen = story(kind)
@@ -202,8 +188,8 @@ def rows_in_another_order_are_the_same_rows(kind: Kind) -> None:
         assert same(column[order], moved.stored[name], equal_nan=True), name
 
 
-@contract
-def a_row_that_does_not_exist_yet_is_left_alone(kind: Kind) -> None:
+@of_every_kind
+def test_a_row_that_does_not_exist_yet_is_left_alone(kind: Kind) -> None:
     """Bins before the first measurement of a series change nothing of it."""
     detector, fresh = Detector(Rule(kind, HOUR)), Detector(Rule(kind, HOUR))
     fresh.grow(1)
@@ -215,16 +201,16 @@ def a_row_that_does_not_exist_yet_is_left_alone(kind: Kind) -> None:
     assert_same(detector, fresh, np.array([5]))
 
 
-@contract
-def a_feed_without_a_series_is_quiet(kind: Kind) -> None:
+@of_every_kind
+def test_a_feed_without_a_series_is_quiet(kind: Kind) -> None:
     """Bins of no row, as areas close them before they have networks, change nothing, at any hour of the week."""
     nothing = chosen(story(kind)[0], np.arange(0))
     week = [replace(nothing, start=START + hour * HOUR) for hour in range(170)]
     assert lived(kind, week)[1] == []
 
 
-@contract
-def a_bin_without_a_measurement_teaches_nothing(kind: Kind) -> None:
+@of_every_kind
+def test_a_bin_without_a_measurement_teaches_nothing(kind: Kind) -> None:
     """The level, or the members expected up, stay what they were, and so does how many bins were learnt."""
     detector, _ = lived(kind, story(kind)[:50])
     before = {name: detector.stored[name].copy() for name in ("level", "anchor", "noise", "seen", "last")}
@@ -234,8 +220,8 @@ def a_bin_without_a_measurement_teaches_nothing(kind: Kind) -> None:
         assert np.array_equal(detector.stored[name], column, equal_nan=True), name
 
 
-@contract
-def state_copied_in_mid_outage_continues_with_the_same_bytes(kind: Kind) -> None:
+@of_every_kind
+def test_state_copied_in_mid_outage_continues_with_the_same_bytes(kind: Kind) -> None:
     """Columns, profiles, outages and scalars are all the state there is."""
     seen = story(kind)
     whole, _ = lived(kind, seen[: DARK + 10])
@@ -246,8 +232,8 @@ def state_copied_in_mid_outage_continues_with_the_same_bytes(kind: Kind) -> None
     assert whole.scalars == other.scalars
 
 
-@contract
-def a_reset_row_is_new_and_the_others_are_not(kind: Kind) -> None:
+@of_every_kind
+def test_a_reset_row_is_new_and_the_others_are_not(kind: Kind) -> None:
     """A row that was forgotten starts again in warm-up."""
     detector, _ = lived(kind, story(kind)[:50])
     kept = {name: column[1:].copy() for name, column in detector.stored.items()}
@@ -259,8 +245,8 @@ def a_reset_row_is_new_and_the_others_are_not(kind: Kind) -> None:
     assert (detector.slots[0] == -1).all()
 
 
-@contract
-def series_that_come_later_change_nothing_of_those_before(kind: Kind) -> None:
+@of_every_kind
+def test_series_that_come_later_change_nothing_of_those_before(kind: Kind) -> None:
     """Columns that grow keep what they hold."""
     seen = story(kind)
     first, other = lived(kind, seen[:50])[0], lived(kind, seen[:50])[0]
@@ -268,8 +254,8 @@ def series_that_come_later_change_nothing_of_those_before(kind: Kind) -> None:
     assert_same(other, first, slice(0, ROWS))
 
 
-@contract
-def a_feed_that_stops_leaves_no_outage_open(kind: Kind) -> None:
+@of_every_kind
+def test_a_feed_that_stops_leaves_no_outage_open(kind: Kind) -> None:
     """Unknown is not recovered: what was open is expired, without an end."""
     detector, _ = lived(kind, story(kind)[: DARK + 10])
     ends = detector.expire(START + (DARK + 30) * HOUR)
@@ -289,13 +275,12 @@ def test_every_column_says_what_it_is(view: type) -> None:
 
 
 def test_modules_link_sections_that_exist() -> None:
-    """Each section of the page on detection that a module names is a heading of that page."""
+    """Each section of the pages on detection and presence that a module names is a heading of that page."""
     root = Path(__file__).parents[3]
-    page = (root / "docs/detection.md").read_text()
-    headings = {
-        re.sub(r"[^\w -]", "", line[3:].lower()).replace(" ", "-") for line in page.splitlines() if line[:3] == "## "
-    }
     sources = [path.read_text() for path in (root / "detectors/outages").glob("*.py")]
-    links = {link for source in sources for link in re.findall(r"docs/detection\.md#([\w-]+)", source)}
-    assert len(links) >= 6
-    assert links <= headings
+    for name in ("detection", "presence"):
+        lines = (root / f"docs/{name}.md").read_text().splitlines()
+        headings = {re.sub(r"[^\w -]", "", line[3:].lower()).replace(" ", "-") for line in lines if line[:3] == "## "}
+        links = {link for source in sources for link in re.findall(rf"docs/{name}\.md#([\w-]+)", source)}
+        assert len(links) >= 6
+        assert links <= headings

@@ -14,6 +14,7 @@ from detectors.outages.time_scales import TimeScales
 from detectors.types import DAY, ClosedBin, Kind, Rule, Singles
 from tests.calibration.alarms import calibrate
 from tests.calibration.laws import NAMED
+from tests.detectors.series import bins, outages, run
 
 HOURLY = TimeScales.of(3_600)
 DAYS = np.array([1, 3, 14, 60], np.uint32) * 24
@@ -146,3 +147,14 @@ def test_trials_are_no_noise() -> None:
         value = rng.binomial(20, chance, rows).astype(np.float64)
         detector.close(ClosedBin(at * width, value, np.full(rows, 20.0), every, every, zero, zero, group))
     assert np.median(detector.state.store.levels.noise) < 0.005
+
+
+def test_young_counts_of_few_events_remember_what_their_feed_tells() -> None:
+    """Noise of 30 % that remembers 0.8: what a first day shows of it is far too little to bound its memory by."""
+    rng, phase = np.random.default_rng(6), np.random.default_rng(7).uniform(0, 1, 1000)
+    noise, values = rng.standard_normal(1000), np.zeros((96, 1000))
+    for hour in range(len(values)):
+        noise = 0.8 * noise + 0.6 * rng.standard_normal(1000)
+        season = 1 + 0.3 * np.sin(2 * np.pi * (hour / 24 + phase))
+        values[hour] = rng.poisson(10 * season * np.clip(1 + 0.3 * noise, 0.01, None))
+    assert len(outages(run(Detector(Rule("count", 3600)), bins(values, 3600, group=7)))) <= 12

@@ -108,6 +108,19 @@ def test_evidence_does_not_weaken_while_more_members_go(more: int) -> None:
     assert (np.diff(nats) >= 0).all()
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_evidence_never_falls_in_a_bin_in_which_more_members_go_than_come_back(seed: int) -> None:
+    """Random networks, with and without churn, alone and not: some leave at once, then others in some later bins."""
+    rng = np.random.default_rng([seed, 5])
+    members, churn, others = round(10 ** rng.uniform(1, 2)), float(rng.choice([0.001, 0.01])), int(rng.choice([0, 40]))
+    feed = Feed([members, *[20] * others], churn, float(rng.choice([0.05, 0.3])), seed, int(rng.choice([300, 1_800])))
+    feed.live(144).close(max(3, round(members * rng.uniform(0.05, 0.4))))
+    for _ in range(24):
+        before, up = feed.nats, feed.up[0]
+        feed.close(int(rng.integers(0, 3)))
+        assert feed.detector.is_followed(0) or feed.up[0] >= up or feed.nats >= before
+
+
 def test_members_that_stay_away_open_an_outage() -> None:
     """Four of twelve, in a feed whose members are back within a quarter of an hour: at first no more than suspected."""
     feed = lived([12, *[12] * 60], 0.003, 0.3, 288)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors.outages import groups, level_model
 from detectors.outages.detector import Detector
 from detectors.types import Change, Kind, Rule
 from tests.detectors.series import Matrix, bins, outages, run
@@ -40,6 +41,25 @@ def test_what_all_do_stays_open() -> None:
     values = season(2 * WEEKS, 12)
     values[-24 * WEEKS :] = values[-24 * WEEKS - 1 : -1]
     assert opened(values, 7) == []
+
+
+def state_of(values: Matrix, group: Matrix, chunk: int, patch: pytest.MonkeyPatch) -> bytes:
+    """Return what a detector knows that scores so many rows at a time, of blocks of ten."""
+    patch.setattr(groups, "BLOCK", 10)
+    patch.setattr(level_model, "CHUNK", chunk)
+    detector = Detector(Rule("gauge", HOUR))
+    run(detector, bins(values, HOUR, group=group))
+    return b"".join(column.tobytes() for column in detector.stored.values())
+
+
+def test_how_many_rows_are_scored_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neighbours are those of a block: here some of one rest on their first weekend, and a row of another falls."""
+    values, group = season(9, 30), np.arange(30) % 10 // 9 + 1
+    values[5 * 24 : 7 * 24, :5] *= 0.4
+    values[5 * 24 + 9 :, 12] *= 0.5
+    alone, two, all_ = (state_of(values, group, chunk, monkeypatch) for chunk in (10, 20, 40))
+    assert two == alone
+    assert all_ == alone
 
 
 def test_a_first_sunday_is_as_its_saturday() -> None:

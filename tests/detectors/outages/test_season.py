@@ -26,6 +26,14 @@ MONDAY = 1_577_664_000  # 30 December 2019
 NONE = np.zeros(1, np.uint8)  # no day of rest is known
 
 
+def same(first: Around, second: Around) -> bool:
+    """Return whether two profiles are the same in all that a bin is judged by."""
+    beside = zip(first.farther or (), second.farther or (), strict=True)
+    columns = [name for name in Around.__slots__ if name not in {"farther", "pooled"}]
+    pairs = [(getattr(first, name), getattr(second, name)) for name in columns]
+    return all(np.array_equal(*pair) for pair in (*pairs, *beside))
+
+
 def test_slots_are_hours_of_the_week_ordered_by_hour() -> None:
     """Every hour of a week has a slot of its own, and it is the one that its date says."""
     times = [MONDAY + 3600 * hour for hour in range(SLOTS)]
@@ -96,7 +104,8 @@ def test_shares_of_a_profile_are_one_where_nothing_is_known() -> None:
     slots = np.full((3, SLOTS), 2.0, np.float16)
     slots[1] = -1
     seen = relative(around(slots, MONDAY, 3600, np.zeros(3, np.uint8)), np.array([0, 4, 4], np.float32))
-    assert seen.here.tolist() == seen.own.tolist() == seen.low.tolist() == [1.0, 1.0, 0.5]
+    low = shape(seen, MONDAY, 3600).low
+    assert seen.here.tolist() == seen.own.tolist() == low.tolist() == [1.0, 1.0, 0.5]
     assert not seen.fresh.any()
 
 
@@ -116,17 +125,29 @@ def test_a_holiday_is_expected_like_the_day_of_rest() -> None:
     assert [around(slots, MONDAY, 3600, np.array([day], np.uint8)).quiet[0] for day in (0, 6)] == [1.0, 1.5]
 
 
-def test_an_hour_is_pooled_once() -> None:
-    """What an hour kept of the next one serves there as well as pooling it again, whatever is known."""
+@pytest.mark.parametrize("width", [300, 3600])
+def test_an_hour_is_pooled_once(width: int) -> None:
+    """What an hour kept of those beside it serves the next as well as pooling them again, whatever is known."""
     rng = np.random.default_rng(1)
     slots = rng.random((168, 500)).astype(np.float16).T
     slots[rng.random(slots.shape) < rng.random((500, 1))] = -1
     rest = rng.integers(0, 8, 500).astype(np.uint8)
     for hour in (5, 23):
-        ahead = around(slots, MONDAY + hour * 3600, 3600, rest).ahead
+        kept = around(slots, MONDAY + hour * 3600, width, rest).pooled
         after = MONDAY + (hour + 1) * 3600
-        once, again = around(slots, after, 3600, rest, ahead), around(slots, after, 3600, rest)
-        assert all(np.array_equal(getattr(once, name), getattr(again, name)) for name in Around.__slots__)
+        once, again = around(slots, after, width, rest, kept), around(slots, after, width, rest)
+        assert same(once, again)
+        assert once.pooled.keys() == again.pooled.keys()
+
+
+def test_a_clock_that_moves_takes_a_bin_an_hour_along_the_line() -> None:
+    """At 06:45 of a falling day a pattern an hour early shows 07:45, and of a rising one an hour late 05:45."""
+    slots = np.full((3, SLOTS), -1, np.float16)
+    for hour, levels in enumerate(zip((8, 7, 5, 2, 1), (1, 2, 5, 7, 8), (9, 9, 1, 9, 9), strict=True), 4):
+        slots[:, 7 * hour : 7 * hour + 7] = np.array(levels)[:, None]
+    at = MONDAY + 6 * 3600 + 1800
+    low = shape(around(slots, at, 1800, np.zeros(3, np.uint8)), at, 1800).low
+    assert low.tolist() == [1.75, 2.75, 1.0]
 
 
 def test_the_end_of_an_hour_changes_the_profile_beside_the_next() -> None:
@@ -141,7 +162,7 @@ def test_the_end_of_an_hour_changes_the_profile_beside_the_next() -> None:
         other.grow(40)
         other.levels.profile_mean[:], other.slots[:] = 1, kept.slots
         mine, fresh = (store.near(slice(0, 40), at, 3600) for store in (kept, other))
-        assert all(np.array_equal(getattr(mine, name), getattr(fresh, name)) for name in Around.__slots__)
+        assert same(mine, fresh)
         kept.slots[:, slot_of(at)] = rng.random(40)
 
 
@@ -153,4 +174,4 @@ def test_hours_that_bend_by_chance_become_the_mean_of_three() -> None:
     near = around(slots, MONDAY + 6 * 3600, 3600, np.zeros(2, np.uint8))
     smooth = smoother(near, np.array([0]), near.here[:1] - (near.before[:1] + near.after[:1]) / 2)
     assert smooth.here.tolist() == pytest.approx([0.9, 0.7], abs=1e-3)
-    assert smooth.low.tolist() == pytest.approx([0.9, 0.7], abs=1e-3)
+    assert shape(smooth, MONDAY + 6 * 3600, 3600).low.tolist() == pytest.approx([0.9, 0.7], abs=1e-3)

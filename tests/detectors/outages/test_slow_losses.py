@@ -25,12 +25,12 @@ class Found(NamedTuple):
     drop: Floats
 
 
-def watch(levels: Floats, budget: float = 1.0, country: int = COUNTRY) -> Found:
+def watch(levels: Floats, budget: float = 1.0, country: int = COUNTRY, sides: tuple[int, ...] = SIDES) -> Found:
     """Judge days of countries of five series; a row that alarmed has its lower level as its own from then on."""
     days, rows = levels.shape
     store = SeriesStore()
     store.grow(rows)
-    group, side = np.arange(rows) // country + 1, np.resize(SIDES, rows)
+    group, side = np.arange(rows) // country + 1, np.resize(sides, rows)
     found = Found(np.full(rows, -1), np.zeros(rows))
     for at in range(days):
         day = Day(levels[at].astype(np.float32), at % 7, group, side, np.ones(rows, np.bool_))
@@ -117,6 +117,19 @@ def test_a_loss_in_steps_is_found_and_the_others_gain_nothing(
     shown = found.drop[mobile & (found.first > 0)]
     assert (shown >= 0.05).all()
     assert np.median(shown) == pytest.approx(lost[int(np.median(found.first[mobile & (found.first > 0)]))], abs=0.03)
+
+
+@pytest.mark.parametrize(("steps", "share"), [((0.04, 0.09, 0.15), 0.85), ((0.03, 0.06, 0.09), 0.8)])
+def test_steps_of_two_mobile_networks_beside_a_single_fixed_one(steps: tuple[float, ...], share: float) -> None:
+    """Week by week after four weeks: found within two days of the second step, and the fixed one gains nothing."""
+    rng, countries, sides = np.random.default_rng(4), 40, (1, 1, 2)
+    levels = rng.normal(0, 0.004, (49, 3 * countries)) + np.repeat(rng.normal(0, 0.03, (49, countries)), 3, axis=1)
+    lost = np.array([0, *steps])[np.clip((np.arange(49) - 28) // 7 + 1, 0, 3)]
+    mobile = np.tile(sides, countries) == 1
+    found = watch(levels + np.where(mobile, np.log1p(-lost)[:, None], 0), country=3, sides=sides)
+    soon = (found.first >= 28) & (found.first <= 37)
+    assert soon[mobile].reshape(-1, 2).any(axis=1).mean() >= share
+    assert (found.first[~mobile] < 0).all()
 
 
 def test_neighbours_are_the_other_access_of_a_small_country_and_the_median_of_a_large() -> None:

@@ -82,7 +82,7 @@ def test_a_clock_shift_moves_a_wide_bin_by_a_part_of_the_way() -> None:
         slots[0, 7 * hour : 7 * hour + 7] = 1 + hour / 16
     at = START + 12 * HOUR
     assert shape(around(slots, at, 2 * HOUR, np.zeros(1, np.uint8)), at, 2 * HOUR).low[0] == 1.75 - 0.125 / 2
-    assert around(slots, at, DAY, np.zeros(1, np.uint8)).low[0] == 1.75
+    assert shape(around(slots, at, DAY, np.zeros(1, np.uint8)), at, DAY).low[0] == 1.75
 
 
 def test_a_bin_lies_where_the_bins_of_its_hour_do() -> None:

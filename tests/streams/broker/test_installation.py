@@ -172,5 +172,9 @@ def test_changed_feeds_are_said_once() -> None:
 
 def test_a_cluster_without_topics_is_free() -> None:
     """Nothing is read where nothing is."""
-    with patch.object(installation, "existing", lambda _: {"measurements": 4}):
-        installation.demand_own(installation.of_workers(settings(bootstrap_servers=("127.0.0.1:1",))))
+    with (
+        patch.object(installation, "existing", return_value={"measurements": 4}),
+        patch.object(installation, "read_parts", return_value={}) as asked,
+    ):
+        installation.demand_own(installation.of_workers(settings()))
+    assert asked.call_args.args[1] == []

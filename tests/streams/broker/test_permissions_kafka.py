@@ -65,8 +65,8 @@ def authorized(directory: Path) -> SecureKafka:
     return SecureKafka(directory, AUTHORIZER, SUPER_USERS, user="broker", password="broker")
 
 
-def await_refusal(kafka: KafkaSettings, line: str, act: Callable[[KafkaSettings], object]) -> None:
-    """Wait until an action fails with a line, empty for one that succeeds: a broker learns of permissions later."""
+def assert_comes_to(kafka: KafkaSettings, line: str, act: Callable[[KafkaSettings], object]) -> None:
+    """In the end an action fails with a line, empty for one that succeeds: a broker learns of permissions later."""
     wait_for(line or "all permissions", lambda: _refusal(kafka, act) == line)
 
 
@@ -90,20 +90,20 @@ def test_each_missing_permission_is_named(tmp_path: Path) -> None:
     with secure as broker, broker.admin() as admin:
         kafka = load(None, _variables(secure)).kafka
         at = f"at {broker.address}: the user {USER} lacks the permission"
-        await_refusal(kafka, f"topic measurements {at} Describe", start)
+        assert_comes_to(kafka, f"topic measurements {at} Describe", start)
         for topic in topics.all_of(kafka):
             allow(admin, ResourceType.TOPIC, topic.name, ACLOperation.DESCRIBE)
-        await_refusal(kafka, f"topic measurements {at} Create", topics.create)
+        assert_comes_to(kafka, f"topic measurements {at} Create", topics.create)
         admin.create_topics(topics._new(topics.all_of(kafka), 1), wait_for_metadata=True)
-        await_refusal(kafka, f"topic measurements {at} Read", start)
+        assert_comes_to(kafka, f"topic measurements {at} Read", start)
         for topic in topics.wanted(kafka):
             allow(admin, ResourceType.TOPIC, topic.name, ACLOperation.READ)
-        await_refusal(kafka, f"topic clock {at} Write", start)
+        assert_comes_to(kafka, f"topic clock {at} Write", start)
         for topic in topics.wanted(kafka):
             allow(admin, ResourceType.TOPIC, topic.name, ACLOperation.WRITE)
-        await_refusal(kafka, f"group ebbtide {at} Read", start)
+        assert_comes_to(kafka, f"group ebbtide {at} Read", start)
         allow(admin, ResourceType.GROUP, kafka.app_id, ACLOperation.READ)
-        await_refusal(kafka, "", start)
+        assert_comes_to(kafka, "", start)
 
 
 def test_permissions_by_prefix(tmp_path: Path) -> None:

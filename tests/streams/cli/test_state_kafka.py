@@ -69,6 +69,13 @@ def refused_under_a_worker(cluster: Cluster, *arguments: object) -> str:
         return refused(cluster, *arguments)
 
 
+def exported(cluster: Cluster) -> tuple[bytes, dict[int, int]]:
+    """Return the state that an export writes now, and what the group has committed."""
+    file = cluster.directory / "again.state"
+    state(cluster, "export", file)
+    return file.read_bytes(), cluster.committed()
+
+
 def import_behind_another(cluster: Cluster, file: Path) -> None:
     """Import while another import is cut off, and a worker has added a row to the changelog since."""
     topic = changelog(cluster.kafka)
@@ -103,58 +110,65 @@ def limited(cluster: Cluster, size: int) -> Iterator[None]:
 
 
 def test_export_reset_import_is_as_if_it_never_stopped(cluster: Cluster) -> None:
-    """Half the recording, stop, export, reset, import, the other half: the bytes of `detect`; nothing is read twice.
-
-    What a broker refuses of a reset or an import changes nothing.
-    """
+    """Half the recording, stop, export, reset, import, the other half: the bytes of `detect`; nothing is read twice."""
     detected = ebbtide("detect", "--settings", FEEDS, MEASUREMENTS).stdout.splitlines()
     head, tail = halves(cluster.directory)
-    first, again = cluster.directory / "first.state", cluster.directory / "again.state"
+    file, last = cluster.directory / "first.state", len(head.read_bytes().splitlines()) - 1
     none = f"group {cluster.kafka.app_id} has no state"
-    assert none in refused(cluster, "export", first)
-
+    assert none in refused(cluster, "export", file)
     worker = cluster.worker()
     assert cluster.run("replay", head).returncode == 0
-    last = len(head.read_bytes().splitlines()) - 1
     worker.wait_applied({0: last})
     assert "has workers (Stable): stop them first" in refused(cluster, "reset", "--yes")
-    wait_for("an export from under a worker", lambda: run(cluster, "export", first)[0] == 0)
+    wait_for("an export from under a worker", lambda: run(cluster, "export", file)[0] == 0)
     assert worker.stop() == 0
 
-    assert f"partition 0 to offset {last}\n" in state(cluster, "export", first)
-    assert "--force replaces it" in refused(cluster, "import", first)
-    unchanged = f"nothing of topic {changelog(cluster.kafka)} was changed: "
-    with limited(cluster, 100):  # one batch of the names of fifteen rows is longer
-        assert unchanged in refused(cluster, "reset", "--yes")
-        state(cluster, "export", again)
-    assert (again.read_bytes(), cluster.committed()) == (first.read_bytes(), {0: last + 1})
+    assert f"partition 0 to offset {last}\n" in state(cluster, "export", file)
+    whole = exported(cluster)
+    assert whole == (file.read_bytes(), {0: last + 1})
+    assert "--force replaces it" in refused(cluster, "import", file)
     assert state(cluster, "reset", "--yes").startswith("deleted ")
-    with limited(cluster, 1000):  # many rows are shorter, so that the broker has them
-        assert unchanged in refused(cluster, "import", first)
     assert cluster.committed() == {}
-    assert none in refused(cluster, "export", again)
-
-    state(cluster, "import", first)
-    assert cluster.committed() == {0: last + 1}
-    state(cluster, "export", again)
-    assert again.read_bytes() == first.read_bytes()
-    for words in (("reset", "--yes"), ("reset", "--yes", "--feed", "atlas"), ("import", "--force", first)):
-        assert "a worker has started" in refused_under_a_worker(cluster, *words)
-        state(cluster, "export", again)
-        assert (again.read_bytes(), cluster.committed()) == (first.read_bytes(), {0: last + 1})
-    with pytest.raises(BrokerError, match=unchanged):
-        import_behind_another(cluster, first)
-    assert not read(cluster.kafka, 1, lambda _: None)[0].keys() & {b"0/a/A", b"0/b/A"}
-    state(cluster, "export", again)
-    assert again.read_bytes() == first.read_bytes()
+    assert none in refused(cluster, "export", file)
+    state(cluster, "import", file)
+    assert exported(cluster) == whole
 
     second = cluster.worker()
     assert cluster.run("replay", tail).returncode == 0
     counts = second.wait_applied({0: 10_549})[0]
     assert (counts["received"], counts["skipped"], counts["binned"]) == (10_550, 0, 10_550)
-    assert "has workers (Stable)" in refused(cluster, "import", first, "--force")
+    assert "has workers (Stable)" in refused(cluster, "import", file, "--force")
     assert second.stop() == 0
     assert [record.value for record in cluster.records(cluster.kafka.outages)] == detected
+
+
+def test_what_is_refused_changes_nothing(cluster: Cluster) -> None:
+    """By a broker that takes no long rows, by a worker that has started meanwhile, behind an import that is cut off."""
+    file, unchanged = cluster.directory / "whole.state", f"nothing of topic {changelog(cluster.kafka)} was changed: "
+    worker = cluster.worker()
+    assert cluster.run("replay", MEASUREMENTS).returncode == 0
+    worker.wait_applied({0: 10_549})
+    assert worker.stop() == 0
+    state(cluster, "export", file)
+    whole = (file.read_bytes(), {0: 10_550})
+
+    with limited(cluster, 100):  # one batch of the names of fifteen rows is longer
+        assert unchanged in refused(cluster, "reset", "--yes")
+        assert exported(cluster) == whole
+    state(cluster, "reset", "--yes")
+    with limited(cluster, 1000):  # many rows are shorter, so that the broker has them
+        assert unchanged in refused(cluster, "import", file)
+    assert cluster.committed() == {}
+    assert "has no state" in refused(cluster, "export", file)
+
+    state(cluster, "import", file)
+    for words in (("reset", "--yes"), ("reset", "--yes", "--feed", "atlas"), ("import", "--force", file)):
+        assert "a worker has started" in refused_under_a_worker(cluster, *words)
+        assert exported(cluster) == whole
+    with pytest.raises(BrokerError, match=unchanged):
+        import_behind_another(cluster, file)
+    assert not read(cluster.kafka, 1, lambda _: None)[0].keys() & {b"0/a/A", b"0/b/A"}
+    assert exported(cluster)[0] == whole[0]
 
 
 def test_a_file_fits_its_topic_under_any_group_and_no_other_topic(cluster: Cluster) -> None:

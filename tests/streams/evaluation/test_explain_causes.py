@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -62,7 +63,16 @@ def outage() -> tuple[Matrix, int]:
     return values, DAY * 25 + 6
 
 
+def recurring() -> tuple[Matrix, int]:
+    """Return levels of which the first loses the same five hours of each night, and an hour of the last one."""
+    values = levels(26)
+    for night in range(12, 26):
+        values[DAY * night + 1 : DAY * night + 6, 0] *= 0.5
+    return values, DAY * 25 + 2
+
+
 CASES = {
+    "recurring loss": recurring(),
     "clock change": clock_change(),
     "holiday": holiday(),
     "first weekend": first_weekend(),
@@ -105,7 +115,7 @@ def test_the_table_says_what_explains_the_bin(case: tuple[str, Shown]) -> None:
     parts = moment.explanations
     assert isinstance(parts, Explanations)
     assert parts.normal > 12, "noise alone does not explain it"
-    if name in ("outage", "feed fault"):
+    if name in ("outage", "feed fault", "recurring loss"):
         assert min(parts.normal, parts.clock or 0, parts.holiday or 0, parts.together) > 12
     else:
         cause = {"clock change": parts.clock, "holiday": parts.holiday, "first weekend": parts.weekend}[name]
@@ -147,5 +157,26 @@ def test_json_has_the_same(case: tuple[str, Shown]) -> None:
     assert set(first["explanations"]) == {
         "normal", "clock", "holiday", "weekend", "series", "together", "neighbours"
     }  # fmt: skip
-    assert [row["type"] for row in rows if row not in bins] == ["incident"] * (name == "outage")
+    assert [row["type"] for row in rows if row not in bins] == ["incident"] * (name in ("outage", "recurring loss"))
     assert orjson.dumps(rows)
+
+
+def test_tables_fit_a_page_and_no_bin_is_said_to_be_two_things(case: tuple[str, Shown]) -> None:
+    """Lines of tables have 120 columns at most; a bin that a cause explains is not among those without evidence."""
+    _, shown = case
+    rows = [line for line in shown.text.splitlines() if line.startswith(("  ", "> "))]
+    assert max(map(len, rows)) <= 120
+    counted = [int(number) for number in re.findall(r"^(\d+) bins?(?: \([^)]*\))?: ", shown.text, re.M)]
+    assert sum(counted) <= len(shown.answer.views[0].bins) + 1, "the bin asked for has a line of its own"
+
+
+def test_what_recurs_says_why_it_alerts_nobody(case: tuple[str, Shown]) -> None:
+    """The state says that it is expected, and a sentence what the days are worth."""
+    name, shown = case
+    expected = re.search(
+        r"^No alert: (.*)\. That days are alike is worth (\S+) nats; (\S+) are enough\.$", shown.text, re.M
+    )
+    assert (expected is not None) == (name == "recurring loss") == ("open, expected" in shown.text)
+    if expected:
+        assert expected[1].endswith("from 01:00 to 06:00 UTC each day")
+        assert float(expected[2]) >= float(expected[3]) == 9.3

@@ -53,6 +53,20 @@ def test_a_feed_that_could_have_seen_it_is_named(answer: ExplainAnswer) -> None:
     assert sum("four" in line for line in lines) == 1
 
 
+def test_a_feed_that_could_not_have_seen_it_or_has_seen_it_since_is_not_said_to_be_against_it(
+    answer: ExplainAnswer,
+) -> None:
+    """One had closed no bin, the other shows the outage by now."""
+    given = {"one": 16.25, "two": -1.5, "late": -0.0045}
+    confidence = msgspec.structs.replace(doubtful(answer).confidence, by_feed=given, against=[], silent=["late"])
+    lines = list(incident_sentences(msgspec.structs.replace(doubtful(answer), confidence=confidence)))
+    assert "two" in confidence.seen_by
+    assert [line for line in lines if line.startswith(("  two", "  late"))] == [
+        "  two: 1.5 nats against an outage: it could have seen the fall and showed none then",
+        "  late: nothing then: it had measured too little of the fall, or its noise would hide it",
+    ]
+
+
 def test_a_worker_says_the_same(answer: ExplainAnswer, capsys: pytest.CaptureFixture[str]) -> None:
     """Lines and JSON of an incident are those of files; no outage of the entity is needed for it."""
     incident = msgspec.to_builtins(doubtful(answer))

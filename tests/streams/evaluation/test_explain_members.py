@@ -86,6 +86,7 @@ def test_what_explains_lost_members(case: Case, tmp_path: Path) -> None:
     assert f"{parts.normal:.2f}" in row
     assert row.endswith(f"  {case.explained}")
     assert "usual joint losses  others lose too  stay away  evidence" in text
+    assert "Other explanations of what was just lost" in text, "members that stay away may be another test's"
     sentence = "explained by what other networks of the feed lose as well; for noise alone the evidence would reach"
     assert (sentence in text) == (case.others > 0)
 

@@ -165,8 +165,9 @@ def test_kills_change_no_measurement(made: SourceCluster) -> None:
     size = len(sent) // (KILLS + 1)
     made.start()
     for at in range(0, len(sent), size):
-        made.send(*sent[at : at + size])
+        # Counted before the flows are sent: a quick source would have measured all of them, and no more would come.
         enough = len(measured_sums(made.measurements())) + 1
+        made.send(*sent[at : at + size])
         if at + size < len(sent):
             wait_for("measurements before a kill", lambda: len(measured_sums(made.measurements())) >= enough)  # noqa: B023
             made.processes[-1].kill()

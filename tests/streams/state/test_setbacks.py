@@ -182,6 +182,12 @@ def right() -> Group:
     return run(None, FEEDS, 600)
 
 
+@pytest.fixture(scope="module")
+def whole() -> Group:
+    """Return a group with wrong clocks that is never killed."""
+    return run(WRONG, FEEDS, 560)
+
+
 @pytest.mark.parametrize(
     ("feeds", "brokers"),
     [(FEEDS, (0, 1)), (FEEDS[:1], (0, 1)), (FEEDS, (0,)), (FEEDS, (1,))],
@@ -217,9 +223,9 @@ def test_areas_and_incidents_go_back_with_their_feed(
 
 
 @pytest.mark.parametrize("restart", [399, 416, 428, 430, 433])
-def test_a_kill_on_the_way_back_changes_nothing(restart: int) -> None:
+def test_a_kill_on_the_way_back_changes_nothing(restart: int, whole: Group) -> None:
     """What is sent again after a restart, of before and behind the way back, has the same ids and revisions."""
-    whole, killed = run(WRONG, FEEDS, 560), run(WRONG, FEEDS, 560, restart)
+    killed = run(WRONG, FEEDS, 560, restart)
     assert killed.outages == whole.outages
     for ours, theirs in zip(killed.measuring, whole.measuring, strict=True):
         assert helpers.same(ours.shard, theirs.shard)

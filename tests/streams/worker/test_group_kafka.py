@@ -60,7 +60,7 @@ def test_two_workers_of_one_name(cluster: Cluster) -> None:
 
 
 def test_any_free_port(cluster: Cluster) -> None:
-    """With `web.port = 0` a worker says where its pages are."""
+    """With `web.port = 0` a worker says where its pages are, and answers there."""
     cluster.environment["EBBTIDE_KAFKA_INSTANCE"] = "south"
     worker = cluster.worker(port=0)
     line = wait_for(
@@ -68,6 +68,7 @@ def test_any_free_port(cluster: Cluster) -> None:
     )
     worker.url = line[1]
     worker.wait_ready()
+    assert worker.get("/healthz")[0] == 200
 
 
 def lines_of(worker: Worker) -> list[str]:

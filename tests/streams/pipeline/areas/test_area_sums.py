@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from detectors.outages.areas import Sums
 from schemas.outage import decode_outage, outage_id
+from schemas.times import format_time
 from streams.config.area_spec import combination
 from streams.evaluation.explain import Question, explain
 from streams.pipeline.shard import Shard
@@ -185,6 +186,20 @@ def test_a_network_that_stays_is_part_of_its_country() -> None:
     assert found[0].state == "open"
     assert found[0].expected == pytest.approx(200, rel=0.02)
     assert found[0].drop == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_network_that_returns_with_a_third_lowers_its_country_at_once_and_a_fall_of_all_is_found() -> None:
+    """Away for a day and a half: a country of ten lacks its part from the return on; later all of them fall by half."""
+    away, back, dark = 8 * 24, 8 * 24 + 36, 8 * 24 + 60
+    names = {(asn, "IR-30"): [*level(60, dark, asn), *level(30, 12, asn)] for asn in range(2, 11)}
+    returned = [*level(260, away), *[None] * 36, *level(78, 24, 2), *level(39, 12, 3)]
+    done = run(area_helpers.settings(("country",), ("gauge",)), gauges({(1, "IR-30"): returned, **names}))
+    found = [outage for outage in map(decode_outage, done.outages) if outage.entity == "country/IR"]
+    assert [(outage.started_at, outage.state) for outage in found[:1]] == [(format_time(START + back * HOUR), "open")]
+    before = [outage for outage in found if outage.updated_at <= format_time(START + dark * HOUR)]
+    assert before[-1].max_drop == pytest.approx(182 / 800, abs=0.02)
+    assert found[-1].max_drop == pytest.approx(1 - (39 + 270) / 800, abs=0.02)
+    assert {outage.outage_id for outage in found} == {found[0].outage_id}
 
 
 def test_an_area_that_is_measured_itself_is_not_derived() -> None:

@@ -12,6 +12,7 @@ from hypothesis import settings as example
 from hypothesis import strategies as st
 
 from schemas.partial import decode_partial
+from schemas.times import format_time
 from tests.streams import divided
 from tests.streams.divided import NETWORKS, Divided, Values, alone, split, traffic
 from tests.streams.helpers import HOUR, KINDS, START, message
@@ -51,6 +52,22 @@ def test_what_is_compared_is_something() -> None:
         name.endswith(".low") for sent in done.partials for message in sent for name in decode_partial(message).sums
     )
     assert all(done.partials)
+
+
+@pytest.mark.parametrize("every", [170, 100_000])
+def test_a_network_that_returns_after_a_day_is_the_same_in_partitions(every: int) -> None:
+    """The largest of eight returns with a third: its country falls then, whoever sums it, from a snapshot or not."""
+    settings, messages = divided.settings(2, ("gauge",)), list[tuple[int, bytes]]()
+    for asn, value in traffic(8, ("gauge",), 100, range(0)):
+        fields = orjson.loads(value)
+        hour = (fields["ts"] - START) // HOUR
+        left = 1 / 3 if asn == NETWORKS and hour >= 86 else 1
+        if asn != NETWORKS or hour < 60 or hour >= 86:
+            messages.append((asn, orjson.dumps({**fields, "value": fields["value"] * left})))
+    found = alone(settings, messages)
+    assert {outage["entity"] for outage in map(orjson.loads, found)} >= {"country/KZ"}
+    assert min(orjson.loads(outage)["started_at"] for outage in found) == format_time(START + 86 * HOUR)
+    assert sorted(Divided(settings, split(messages, TWO, 2)).run(every).sent) == sorted(found)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

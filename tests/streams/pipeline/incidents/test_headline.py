@@ -35,7 +35,6 @@ MOBILE = IncidentRevision(
     ended_at=None,
     drops=((FIRST, 0.42), (FIRST + 6000, 0.88)),
     spread=(),
-    feeds=("reach",),
     outage_ids=("4e423aff2ba6c822",),
     seen_by=("reach",),
     against=("bgp",),
@@ -146,16 +145,16 @@ INCIDENT = replace(
             "since 2019-12-25 05:00 UTC; shown by atlas and probing; spreading.",
         ),
         (
-            replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=("a", "b")),
+            replace(INCIDENT, kinds=("feed-fault",), seen_by=("bgp",), countries=(), outage_ids=("a", "b")),
             "The feed bgp is at fault, since 2019-12-25 05:00 UTC: 2 series of it fell at once; no outage.",
         ),
         (
-            replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=(), ended_at=LAST, is_refuted=True),
+            replace(INCIDENT, kinds=("feed-fault",), seen_by=("bgp",), countries=(), ended_at=LAST, is_refuted=True),
             "The feed bgp was suspected of a fault, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC: 1 series of it fell "
             "at once; others show the same, so it was none.",
         ),
         (
-            replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=(), outage_ids=(), ended_at=LAST),
+            replace(INCIDENT, kinds=("feed-fault",), seen_by=("bgp",), countries=(), outage_ids=(), ended_at=LAST),
             "Nothing came from the feed bgp, from 2019-12-25 05:00 to 2019-12-26 09:30 UTC; no outage.",
         ),
     ],
@@ -250,7 +249,7 @@ def test_what_recovers_or_is_a_fault_is_given_up_too() -> None:
         "The Internet was coming back in AS43754 (It is down in the sea), Iran: 100 % of normal lost at worst, "
         "from 2019-12-25 05:00 UTC on; shown by atlas and probing; given up."
     )
-    fault = replace(INCIDENT, kinds=("feed-fault",), feeds=("bgp",), countries=())
+    fault = replace(INCIDENT, kinds=("feed-fault",), seen_by=("bgp",), countries=())
     assert given_up(headline(fault, {}), "given up") == (
         "The feed bgp was at fault, from 2019-12-25 05:00 UTC on: 1 series of it fell at once; no outage; given up."
     )

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from detectors.incidents.doubts import Source
 from schemas.bin_report import BinReport
@@ -103,6 +104,20 @@ def test_a_feed_that_is_deleted_says_nothing_any_more(reports: list[BinReport]) 
     assert {"one", "two"} <= {feed for _, feed in before}
     group.forget("one")
     assert _sources(group) == {source for source in before if source[1] != "one"}
+
+
+def test_empty_bins_of_a_feed_do_not_count(reports: list[BinReport]) -> None:
+    """They tell nothing of how rare its doubts are: of two days one feed sends nothing for ten hours."""
+    day = 12 * 24  # no series is in doubt: nothing has been learnt since the start
+    silent = range(START + day * HOUR, START + (day + 10) * HOUR)
+    group = grouping(SETTINGS, SHARDS)
+    for report in reports:
+        if report.end <= START + 13 * 24 * HOUR:
+            empty = report.feed == "two" and report.end in silent
+            group.add(replace(report, empty=empty, doubts=[]))
+            group.settle()
+    group.finish()
+    assert group.doubts.closed == {"one": 13 * 24, "two": 13 * 24 - 10, "three": 13 * 24}
 
 
 def _sources(group: Grouping) -> set[Source]:

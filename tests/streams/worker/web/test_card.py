@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from schemas.incident import Incident, decode_incident
+from schemas.incident import decode_incident
 from schemas.times import parse_time
 from streams.worker.web import card
 from streams.worker.web.card import HEIGHT, WIDTH, card_png, card_svg, wrapped
@@ -127,8 +127,3 @@ async def test_pages_of_cards(found: Any, monkeypatch: pytest.MonkeyPatch) -> No
         assert missing.status == 501
         assert "pip install" in (await missing.json())["detail"]
         assert "card.png" not in await (await client.get(path)).text()
-
-
-def test_an_incident_of_the_story_is_one(found: Any) -> None:  # noqa: ANN401
-    """The worker of these tests has incidents."""
-    assert isinstance(found.incidents()[0], Incident)

@@ -46,7 +46,7 @@ def test_the_page_of_an_outage_is_complete() -> None:
     outage = next(found for found in VIEW.outages() if (found.entity, found.feed) == ("asn/1", "traffic"))
     shown = page(VIEW, f"/outages/{outage.outage_id}", "/outages/{id}", id=outage.outage_id)
     assert outage.explain["reason"] in shown.text
-    assert "97 % lost: 1.57 measured, 52.6 Mbit/s expected" in shown.text
+    assert "97 % lost: 1.57 measured, 52.5 Mbit/s expected" in shown.text
     assert "9 networks of Iran" in shown.text
     assert [tag for tag, _ in shown.tags].count("tr") == 1 + 48
     assert f"../api/v1/outages/{outage.outage_id}" in shown.links
