@@ -52,15 +52,18 @@ def settle(state: DetectorState, changes: Iterable[Change], seen: ClosedBin) -> 
 def _due(state: DetectorState, change: Change, seen: ClosedBin) -> tuple[list[int], float]:
     """Return the hours (Unix s) to be settled after a change, and which share of other weekdays they get, -1: none."""
     row, slots = change.row, state.store.slots[change.row]
-    if change.max_drop >= 1 - DARK:  # darkness is not noted: the hours before it opened are few
-        return [], -1
+    dark = change.max_drop >= 1 - DARK
     if row in state.ongoing:
+        if dark:  # the hours before it opened are few
+            return [], -1
         # What its hours seemed to hold while they were in doubt, it was no less than a weekend may.
         opens = change.state == "open" and change.updated_at == change.detected_at
         unseen = opens and state.store.levels.profile_mean[row] > 0 and slots[slot_of(seen.start)] < 0
         return _hours(change, change.opened, seen) if unseen else [], -1
     lasted = _hours(change, (change.ended_at or change.updated_at) - HOUR, seen)
-    if _is_in_first_week(state, row) and not _is_weekend(change, seen):
+    if dark:
+        lasted = [at for at in lasted if at >= change.opened]
+    if _is_in_first_week(state, row) and (dark or not _is_weekend(change, seen)):
         return lasted, -1
     return _completed(slots, lasted, _hours(change, change.opened, seen))
 
