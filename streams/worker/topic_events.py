@@ -15,6 +15,7 @@ from msgspec import DecodeError
 from schemas.incident import OVER, decode_incident
 from schemas.outage import RUNNING, decode_outage
 from schemas.rejections import one_line
+from streams.broker import topics
 from streams.broker.clients import reading
 from streams.broker.remark_topic import OperatorRemarks
 from streams.config.errors import BrokerError, EbbtideError
@@ -193,7 +194,7 @@ class TopicEvents:
                     self.put(batch)
                 self.is_whole = self.is_whole or all(consumer.position(tp) >= ends[tp] for tp in parts)
                 if time.monotonic() - asked > PROBE_SECONDS:
-                    _ends(self._kafka, consumer, parts[:1])
+                    _probe(self._kafka, consumer, parts[:1])
                     asked = time.monotonic()
                     yield
 
@@ -215,3 +216,15 @@ def _ends(kafka: KafkaSettings, consumer: Any, parts: list[TopicPartition]) -> d
         return dict(consumer.end_offsets(parts, timeout_ms=PROBE_MS))
     except KafkaError as error:
         raise BrokerError(f"kafka.bootstrap_servers {kafka.address}: no Kafka broker answers: {error}") from None
+
+
+def _probe(kafka: KafkaSettings, consumer: Any, parts: list[TopicPartition]) -> None:  # noqa: ANN401
+    """Ask a broker for the end of partitions. Raises BrokerError if none answers.
+
+    A deleted topic has no end; the worker's partitions are refused when they write to it, and say why.
+    """
+    try:
+        _ends(kafka, consumer, parts)
+    except BrokerError:
+        if any(tp.topic in topics.existing(kafka) for tp in parts):
+            raise

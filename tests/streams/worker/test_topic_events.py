@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import msgspec
 import pytest
+from kafka import TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from schemas.outage import Outage, encode
+from streams.config.errors import BrokerError
 from streams.config.settings import KafkaSettings
-from streams.worker.topic_events import SILENT_SECONDS, TopicEvents
+from streams.worker.topic_events import SILENT_SECONDS, TopicEvents, _probe
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.scrape import outage
 
@@ -99,3 +103,13 @@ def test_topics_that_are_no_longer_followed() -> None:
     assert events.trouble is None
     now[0] += 60
     assert events.trouble == "outages and incidents have not been followed for 2 min"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_broker_whose_topic_was_deleted_answers(exists: bool) -> None:
+    """The end of a deleted topic is no question that a broker answers in time; it is no sign that none is there."""
+    consumer = SimpleNamespace(end_offsets=Mock(side_effect=KafkaTimeoutError("in 5000 ms")))
+    there = {KAFKA.outages: 1} if exists else {}
+    silent = pytest.raises(BrokerError, match="no Kafka broker answers: KafkaTimeoutError: in 5000 ms")
+    with patch("streams.broker.topics.existing", return_value=there), silent if exists else nullcontext():
+        _probe(KAFKA, consumer, [TopicPartition(KAFKA.outages, 0)])
