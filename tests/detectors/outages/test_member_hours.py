@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from detectors.outages.detector import Detector
 from detectors.outages.member_fades import HOURS
 from detectors.outages.member_places import END
 from detectors.types import DAY, Change, ClosedBin, Rule
+from tests.detectors.outages.test_contract import copied
 from tests.detectors.series import START, outages
 
 WIDTH, HOUR = 600, 3_600
@@ -23,21 +25,41 @@ def night(at: float) -> float:
 
 
 def lived(
-    members: int, away: Away, days: float, detector: Detector | None = None, since: float = 0, churn: float = 0.0
+    members: int,
+    away: Away,
+    days: float,
+    detector: Detector | None = None,
+    since: float = 0,
+    churn: float = 0.0,
+    width: int = WIDTH,
 ) -> tuple[Detector, list[Change]]:
     """A detector after days in which so large a share is away, from a day on, and all its changes."""
     rng, yes = np.random.default_rng([members, round(1e6 * churn)]), np.ones(1, np.bool_)
     if detector is None:
-        detector = Detector(Rule("presence", WIDTH))
+        detector = Detector(Rule("presence", width))
         detector.grow(1)
     found, up = list[Change](), members * (1 - away(24 * since - 0.01))
-    for index in range(round(since * DAY / WIDTH), round(days * DAY / WIDTH)):
-        now = round(members * (1 - away(index * WIDTH / HOUR)))
+    for index in range(round(since * DAY / width), round(days * DAY / width)):
+        now = round(members * (1 - away(index * width / HOUR)))
         now -= rng.binomial(now, churn)
         lost, back = np.array([max(up - now, 0.0)]), np.array([max(now - up, 0.0)])
         size, up = np.array([float(members)]), float(now)
-        found += detector.close(ClosedBin(START + index * WIDTH, np.array([up]), size, yes, yes, lost, back, yes * 1))
+        found += detector.close(ClosedBin(START + index * width, np.array([up]), size, yes, yes, lost, back, yes * 1))
     return detector, found
+
+
+@cache
+def _nights(members: int, days: int, churn: float) -> tuple[Detector, list[Change]]:
+    return lived(members, night, days, churn=churn)
+
+
+def after_nights(
+    members: int, away: Away, since: int, days: float, churn: float = 0.0
+) -> tuple[Detector, list[Change]]:
+    """The same after usual nights until a day, which are drawn once."""
+    detector, before = _nights(members, since, churn)
+    now, found = lived(members, away, days, copied(detector), since, churn)
+    return now, before + found
 
 
 def stays_away(day: float, share: float) -> Away:
@@ -52,7 +74,7 @@ def test_half_that_left_in_the_evening_and_stays_away_is_found_in_the_morning(
     members: int, day: int, churn: float
 ) -> None:
     """On a Wednesday of the first week, or of the fourth: at seven in the next morning."""
-    _, found = lived(members, stays_away(day, 0.5), day + 2, churn=churn)
+    _, found = after_nights(members, stays_away(day, 0.5), day, day + 2, churn)
     late = [each for each in outages(found) if each.opened >= START + 2 * DAY]
     assert [(each.opened - START) // HOUR - 24 * day for each in late] == [31]
 
@@ -61,7 +83,7 @@ def test_half_that_left_in_the_evening_and_stays_away_is_found_in_the_morning(
 @pytest.mark.parametrize(("share", "day"), [(0.12, 22), (0.2, 22), (0.35, 2), (0.35, 22)])
 def test_a_part_that_does_not_come_back_is_found(members: int, share: float, day: int) -> None:
     """Of the members that leave each evening, which alone is no news."""
-    _, found = lived(members, stays_away(day, share), day + 2)
+    _, found = after_nights(members, stays_away(day, share), day, day + 2)
     late = [each for each in outages(found) if each.opened >= START + 2 * DAY]
     assert [(each.opened - START) // HOUR - 24 * day in (31, 32, 33) for each in late] == [True]
 
@@ -70,7 +92,7 @@ def test_evidence_grows_with_the_members_that_are_missing() -> None:
     """At nine in the morning of the fourth Wednesday, of the members that leave each evening."""
     nats = []
     for share in (0.05, 0.1, 0.12, 0.15, 0.2, 0.3, 0.4, 0.5):
-        detector, _ = lived(200, stays_away(22, share), 23 + 7.5 / 24)
+        detector, _ = after_nights(200, stays_away(22, share), 22, 23 + 7.5 / 24)
         nats.append(float(detector.deviations().evidence[0]))
     assert nats == sorted(nats)
     assert nats[0] < 2 < nats[3]
@@ -93,7 +115,7 @@ def test_weekends_that_differ_are_no_outage(members: int, away: str) -> None:
             return 0
         return night(at)
 
-    _, found = lived(members, share, 21, churn=0.01)
+    _, found = lived(members, share, 21, churn=0.01, width=1_800)
     assert [each for each in outages(found) if each.opened >= START + DAY] == []
 
 
