@@ -16,13 +16,12 @@ from detectors.types import DAY, Flags, Ints, Share, Singles
 
 from .column_rows import computed
 from .evidence import EMPTY
-from .feed_spread import ECHO, FeedSpread, plausible_memory
+from .feed_spread import FeedSpread
 from .level_kinds import STEADY, LevelKind, shrunk
 from .local_days import HOUR
 from .neighbours import SURELY, Neighbours
 from .season import Around, ProfileShape, shape, smoother
 from .series_state import LevelColumns
-from .time_scales import TimeScales
 
 LEAST = np.float32(0.01)  # of a seasonal factor
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
@@ -33,8 +32,6 @@ SLOPE = np.float32(4)  # variances of an hour's mean: twice that of the differen
 BEND = np.float32(3)  # the same: twice that of the difference from the mean of the two beside it
 FIRST_WEEKS = 28  # days in which an hour of the profile is not yet certain
 OWN_NOISE = 3  # days after which the noise of a gauge is its own, and no season that it does not know yet
-LASTING = np.float32(0.98)  # what is longer is wander
-LASTING_GAUGE = np.float32(0.8)  # the same of gauges: with more a sudden fall would be worth no more than a slow turn
 AskNeighbours = Callable[[Singles, Singles], Neighbours | None]
 """Given what is expected and its relative standard deviations (rows), the neighbours; None: too few."""
 
@@ -237,40 +234,6 @@ def _finer(c: LevelColumns, counting: Share) -> Singles:
     noise *= 4
     noise += c.weekday_squares
     return unit(np.divide(c.weekday_products, noise, out=noise))
-
-
-def memory(
-    kind: LevelKind, scales: TimeScales, c: LevelColumns, prediction: Prediction, rows: Ints
-) -> tuple[Singles, Singles, Singles]:
-    """Return the correlation of neighbouring bins of these rows, the share of it that each further bin keeps, and the
-    part of a bin's variance that does not average out over the bins of a run.
-    """
-    roughness, precision = c.roughness[rows], prediction.precision[rows]
-    echo: Singles = 1 - roughness * precision
-    if prediction.feed is None or scales.hour > 1:  # shorter bins show more memory than there is, on the safe side
-        echo = np.clip(kind.correlation(echo, scales), 0, ECHO)
-    else:
-        echo = plausible_memory(scales, prediction.feed, echo, c.bins_learnt[rows])
-    if kind.counts and scales.hour > 1:  # what is counted has no memory; after a week a row's own bins tell it
-        share = prediction.noise[rows] * precision
-        echo = np.where(c.bins_learnt[rows] < scales.week, np.minimum(echo, share), echo)
-    lasting = echo
-    if kind.counts or scales.hour > 1:  # of gauges in wide bins, memory is drawn to the feed, and wander tells the rest
-        longest = LASTING if kind.counts else LASTING_GAUGE
-        lasting = np.maximum(_lasting(echo, c.short_wander[rows] * precision, scales.short).clip(0, longest), echo)
-    wander = np.maximum(c.wander[rows], 0) + np.where(prediction.young[rows], FIRST_DAY, np.float32(0))
-    return echo, lasting, wander * precision + np.float32(0.5 / scales.day)
-
-
-def _lasting(echo: Singles, swings: Singles, bins: int) -> Singles:
-    """Return the ratio rho of correlations a rho^k over k bins, where a rho is `echo`.
-
-    `swings`: the correlation of a bin with the exponential mean over `bins` before it, a g rho / (1 - (1 - g) rho) for
-    a gain g of 1 / bins. Counting and errors of measurement add noise without a memory: neighbours alone do not show
-    how long it is.
-    """
-    gain = np.float32(1 / bins)
-    return np.asarray((1 - gain * echo / swings.clip(EMPTY, np.inf)) / (1 - gain))
 
 
 def _holiday(profile: ProfileShape, usual: Singles, blur: Singles) -> Singles:

@@ -105,8 +105,9 @@ def _take_in(state: DetectorState, row: int, max_drop: float) -> None:
         column[row] *= by
     slow_openings.rescale(store.slow, np.array([row]), np.array([by]))
     c.hour_products[row] = c.hour_squares[row] = (max_drop / 2) ** 2 * 2 * state.scales.week  # trusted in full
-    for column in (c.noise, c.roughness):
-        column[row] *= _louder(float(c.noise[row]), max_drop)
+    louder = _louder(float(c.noise[row]), max_drop)
+    for column in (c.noise, c.roughness, *([] if state.rule.kind == "gauge" else [c.covariance])):
+        column[row] *= louder
     for column in (c.pending_noise, c.pending_level, c.short_lean, c.lean, c.hour_sum):
         column[row] = 0
     c.hour_bins[row] = 0

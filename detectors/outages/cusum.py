@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from detectors.types import Flags, Ints, Share, Singles
 
-from .baseline import QUIET_WEEKEND, Prediction, memory
+from .baseline import QUIET_WEEKEND, Prediction
+from .bin_memory import memory
 from .column_rows import computed, rows_of, taken
 from .evidence import RHOS, largest, student
 from .feed_spread import freedom, shared_freedom, underrated

@@ -136,8 +136,10 @@ class Detector:
         Their evidence is kept.
         """
         levels, factor = self._state.store.levels, by.astype(np.float32)
-        for column in (levels.level, levels.long_level, levels.last_value, levels.quantum, levels.pending_level):
+        for column in (levels.level, levels.long_level, levels.last_value, levels.pending_level):
             column[rows] *= factor
+        if self.rule.kind == "gauge":  # of what counts, a share lies there
+            levels.quantum[rows] *= factor
         slow_openings.rescale(self._state.store.slow, rows, factor)
         self._day_ended = True
 

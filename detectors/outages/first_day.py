@@ -19,11 +19,15 @@ FAR = 3  # hours over which noise with a memory strays more than from each to th
 
 
 class FirstDay(NamedTuple):
-    """Relative variances (rows): `blur` of an hour's mean, `noise` of a bin, `roughness` half that of its steps."""
+    """Relative variances (rows): `blur` of an hour's mean, `noise` of a bin, `roughness` half that of its steps.
+
+    `covariance` of neighbouring bins: unlike `noise`, that of hours does not err on the safe side.
+    """
 
     blur: Singles
     noise: Singles
     roughness: Singles
+    covariance: Singles
 
 
 def first_day_spread(shares: Singles, roughness: Singles, counting: Share, per_hour: int) -> FirstDay:
@@ -34,13 +38,15 @@ def first_day_spread(shares: Singles, roughness: Singles, counting: Share, per_h
     """
     hours = shares.shape[1]
     if hours < FEW:
-        return FirstDay(roughness, 3 * roughness, roughness)
+        return FirstDay(roughness, 3 * roughness, roughness, np.zeros_like(roughness))
     near, far = (_spread(shares, _bend(hours, apart)) for apart in (1, FAR))
-    blur = far + np.maximum(far - near, 0)
+    farther = far - near  # noise with a memory shows more of itself the farther hours lie apart
+    blur = far + np.maximum(farther, 0)
     if per_hour > 1:
         lasting = (blur - counting / np.float32(per_hour)).clip(0, np.inf)
-        return FirstDay(blur, roughness + 2 * lasting, roughness)
-    return FirstDay(blur, blur, _spread(shares, _step(hours)))
+        return FirstDay(blur, roughness + 2 * lasting, roughness, lasting)
+    step = _spread(shares, _step(hours))
+    return FirstDay(blur, blur, step, far + farther - step)
 
 
 def _spread(shares: Singles, filter_: Singles) -> Singles:

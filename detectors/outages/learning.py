@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from detectors.types import DAY, WEEK, ClosedBin, Flags, Ints, Share, Singles
 
 from .baseline import Prediction
+from .bin_memory import begin_memory, has_covariance, learn_covariance
 from .column_rows import rows_of
 from .evidence import EMPTY
-from .feed_spread import ECHO
 from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
 from .local_days import HOUR, LocalDays
@@ -142,6 +142,8 @@ def begin(kind: LevelKind, c: LevelColumns, first: Flags, value: Singles) -> Non
     c.long_level[first] = np.where(value[first] > 0, value[first], 1)
     c.noise[first] = kind.prior
     c.roughness[first] = kind.prior
+    if kind.counts:
+        c.covariance[first] = 0
 
 
 def _clip(
@@ -182,6 +184,8 @@ def _spread(kind: LevelKind, scales: TimeScales, c: LevelColumns, prediction: Pr
     stepped[rows_of(np.isnan(moved))] = 0
     if kind.counts:
         stepped[lesson.doubtful] = 0  # fewer events stray less, which would look like a memory
+    if has_covariance(kind, scales):
+        learn_covariance(c, lesson.deviation, lesson.deviation - moved, lesson.counting, gain, most)
     c.roughness += gain * stepped
     _learn_wander(scales, c, lesson)
 
@@ -349,8 +353,7 @@ def _graduate(
     # Where an hour is a bin the first day's noise is in part its season, and bounded by what new series are like.
     c.noise[rows] = noise if per_hour == 1 and kind.counts_alike else np.minimum(c.noise[rows], noise)
     c.roughness[rows] = first.roughness
-    echo = np.clip(1 - c.roughness[rows] / np.maximum(c.noise[rows] + counted, EMPTY), 0, ECHO)
-    c.short_wander[rows] = (c.noise[rows] + counted) * echo / (scales.short - (scales.short - 1) * echo)
+    begin_memory(kind, scales, c, rows, c.noise[rows] + counted, first.covariance)
     c.hour_squares[rows] = 0.5 * scales.day * vary
     c.hour_products[rows] = trust * c.hour_squares[rows]
     c.weekday_products[rows] = c.weekday_squares[rows] = 0

@@ -12,6 +12,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from . import changed_profile, feed_fault, first_weekend, recovery, slow_openings
 from .baseline import Prediction, predict
+from .bin_memory import shows
 from .column_rows import rows_of, untouched
 from .cusum import NEARLY_GONE, advance
 from .detector_state import EARLY, DetectorState, ScoredBin
@@ -133,7 +134,7 @@ class LevelModel:
         if slot == slot_of(seen.start + width):
             return range(0)
         if state.alike:
-            _learn_feed(state, seen.start, scored)
+            _learn_feed(self.kind, state, seen.start, scored)
         long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
         if forgot | end_hour(self.kind, width, state.scales, state.store, seen, scored.evidence):
@@ -268,7 +269,7 @@ def _put(scored: ScoredBin, part: slice, value: Singles, prediction: Prediction,
     scored.precision[part], scored.young[part] = prediction.precision, prediction.young
 
 
-def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
+def _learn_feed(kind: LevelKind, state: DetectorState, start: int, scored: ScoredBin) -> None:
     """Learn how rows of the feed stray: each hour, after a week each day, of normal ones with a season and no doubt.
 
     Where few are left, what was learnt stays.
@@ -282,8 +283,8 @@ def _learn_feed(state: DetectorState, start: int, scored: ScoredBin) -> None:
     roughness, precision = levels.roughness[seen], scored.precision[seen]
     rows = rows_of(normal & (precision > 0) & np.isfinite(roughness) & np.isfinite(precision))
     if rows.size >= LENDERS:
-        spread = measure(state.scales, roughness[rows], precision[rows], learnt[rows])
-        state.scalars.update(spread._asdict())
+        _, shown = shows(kind, state.scales, levels, rows * (seen.step or 1), precision[rows], scored.noise[seen][rows])
+        state.scalars.update(measure(state.scales, shown, precision[rows], learnt[rows])._asdict())
 
 
 def _clear(state: DetectorState, scored: ScoredBin, bins: float) -> None:

@@ -7,7 +7,16 @@ import pytest
 
 from detectors.outages.detector import Detector
 from detectors.outages.evidence import student
-from detectors.outages.feed_spread import FeedSpread, freedom, measure, plausible_memory, shared_freedom, underrated
+from detectors.outages.feed_spread import (
+    FeedSpread,
+    Shown,
+    error_of_gauges,
+    freedom,
+    measure,
+    plausible_memory,
+    shared_freedom,
+    underrated,
+)
 from detectors.outages.first_day import first_day_spread
 from detectors.outages.series_state import Bins
 from detectors.outages.time_scales import TimeScales
@@ -26,7 +35,13 @@ def _feed(apart: float, rows: int = 500, memory: float = 0.0) -> FeedSpread:
     own = freedom(HOURLY, np.full(rows, 24, np.uint32), np.float32(memory))
     variance = 0.01 * np.exp(2 * apart * rng.standard_normal(rows)) * rng.chisquare(own) / own
     precision = (1 / variance).astype(np.float32)
-    return measure(HOURLY, ((1 - memory) / precision).astype(np.float32), precision, np.full(rows, 24, np.uint32))
+    learnt = np.full(rows, 24, np.uint32)
+    return measure(HOURLY, _shown(np.full(rows, memory, np.float32), learnt), precision, learnt)
+
+
+def _shown(memory: Singles, learnt: Bins) -> Shown:
+    """Return what gauges show of a memory, and nothing of how long it is."""
+    return Shown(memory, np.zeros_like(memory), error_of_gauges(HOURLY, memory, learnt))
 
 
 def test_rows_that_are_alike_know_their_noise_from_all() -> None:
@@ -63,7 +78,7 @@ def test_a_quiet_row_among_many_noisy_ones_that_are_alike_keeps_its_own_noise(ti
 
 def _remembering(memory: float, differing: float = 0.0) -> FeedSpread:
     """Return the spread of a feed whose rows have this mean memory, and differ by this variance of it."""
-    return FeedSpread(memory, differing, 0.01, 10.0)
+    return FeedSpread(memory, differing, 0.01, 10.0, 0.0)
 
 
 def test_the_memory_of_a_young_row_is_what_its_feed_leaves_open() -> None:
@@ -71,32 +86,32 @@ def test_the_memory_of_a_young_row_is_what_its_feed_leaves_open() -> None:
 
     The longer it shows none, the less.
     """
-    none = plausible_memory(HOURLY, _remembering(0.0), np.zeros(4, np.float32), DAYS)
-    remembering = plausible_memory(HOURLY, _remembering(0.45, 0.075), np.zeros(4, np.float32), DAYS)
+    none = plausible_memory(_remembering(0.0), _shown(np.zeros(4, np.float32), DAYS))[0]
+    remembering = plausible_memory(_remembering(0.45, 0.075), _shown(np.zeros(4, np.float32), DAYS))[0]
     assert (none == 0).all()
     assert remembering[0] > 0.35 and remembering[-1] < 0.1 and list(remembering) == sorted(remembering, reverse=True)
 
 
 def test_a_row_that_remembers_among_many_that_do_not_keeps_its_memory() -> None:
     """Two weeks of a memory of 0.7 are no chance, whatever the others show."""
-    lone = plausible_memory(HOURLY, _remembering(0.0), np.full(4, 0.7, np.float32), DAYS)
+    lone = plausible_memory(_remembering(0.0), _shown(np.full(4, 0.7, np.float32), DAYS))[0]
     assert (lone[2:] > 0.65).all() and lone[0] > 0.3
 
 
 def test_the_order_of_rows_changes_no_bit() -> None:
     """Sums over 5,000 rows are the same in another order."""
     rng = np.random.default_rng(3)
-    rough, precision = rng.uniform(0.001, 0.1, (2, 5_000)).astype(np.float32)
+    memory, variance = rng.uniform(0.001, 0.1, (2, 5_000)).astype(np.float32)
     learnt, order = rng.integers(24, 900, 5_000).astype(np.uint32), rng.permutation(5_000)
-    assert measure(HOURLY, rough, 1 / precision, learnt) == measure(
-        HOURLY, rough[order], 1 / precision[order], learnt[order]
+    assert measure(HOURLY, _shown(memory, learnt), 1 / variance, learnt) == measure(
+        HOURLY, _shown(memory[order], learnt[order]), 1 / variance[order], learnt[order]
     )
 
 
 def test_a_feed_of_one_row_tells_little() -> None:
     """It moves neither memory nor variance of that row by much."""
     lone = np.full(1, 100, np.float32)
-    feed = measure(HOURLY, 1 / lone, lone, DAYS[:1])
+    feed = measure(HOURLY, _shown(np.zeros(1, np.float32), DAYS[:1]), lone, DAYS[:1])
     assert feed.memory == pytest.approx(0.25, abs=0.05) and feed.freedom < 5
     assert _by(feed, lone, DAYS[:1])[0] < 1.5
 
