@@ -239,7 +239,7 @@ def expired(state: DetectorState, at: int, rows: list[int], why: str = "the feed
         old, shown = state.ongoing.pop(row), RowBin(row, at, at, None, state.model.usual(state, row))
         end: State = "retracted" if old.state == "suspected" else "expired"
         changes.append(report(revise(old, shown, end, why), shown))
-    state.store.end_course(rows)
+    _cut(state, rows)
     return changes
 
 
@@ -248,5 +248,11 @@ def withdrawn(state: DetectorState, at: int, rows: list[int]) -> list[Change]:
     shown = [RowBin(row, at, at, None, state.model.usual(state, row)) for row in rows]
     why = "the time of the feed was ahead: the bin of the opening was not over"
     changes = [report(revise(state.ongoing.pop(seen.row), seen, "retracted", why), seen) for seen in shown]
-    state.store.end_course(rows)
+    _cut(state, rows)
     return changes
+
+
+def _cut(state: DetectorState, rows: list[int]) -> None:
+    """End the course of rows of which nobody knows how it went on; their hour, which is not over, teaches nothing."""
+    state.store.end_course(rows)
+    state.store.levels.hour_sum[rows] = state.store.levels.hour_bins[rows] = 0

@@ -274,6 +274,7 @@ class Detector:
         self._day_ended |= ends_day or bool(changed)
         if ends_day:
             opened = slow_openings.end_day(state, seen, scored, at_fault)
+            self._dirty.update(first_weekend.settle(state, opened, seen))
         return changed + opened
 
     def expire(self, at: int, rows: Iterable[int] | None = None) -> list[Change]:

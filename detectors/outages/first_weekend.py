@@ -1,7 +1,8 @@
 """An outage that begins and ends with the first weekend of a series is how its weekends are: the next is no outage.
 
 A firm that rests seems to lose half of its level on its first Saturday. While the outage lasts, its hours are noted in
-the profile; when it ends with the weekend they stay, else they are forgotten. What two weekends show stays as well.
+the profile, where they count as unknown; when it ends with the weekend they are believed, else they are forgotten. What
+two weekends show is believed as well.
 Derived in docs/detection.md#first-weekends-neighbourspy-first_weekendpy.
 """
 
@@ -14,66 +15,104 @@ import numpy as np
 
 from detectors.types import DAY, FRIDAYS, WEEK, Change, ClosedBin, Flags, Ints, Singles
 
+from .column_rows import rows_of
 from .detector_state import DetectorState
 from .evidence import EMPTY
 from .learning import DARK
 from .local_days import FRIDAY, HOUR, SATURDAY, LocalDays, ahead_of_utc
-from .season import SLOTS, Slots, pool, slot_of
+from .outage_lifecycle import FOLLOWED, TOTAL
+from .season import SLOTS, Slots, is_noted, pool, slot_of
 from .series_state import LevelColumns
 
 BEFORE, AFTER = 14 * HOUR, 12 * HOUR  # around local midnight; of UTC, a day begins somewhere within them
 EVENING = 6 * HOUR  # before the midnight that ends a weekend, where local time is known
 LENGTH = 2 * DAY  # of a weekend
+ALIKE = 1.5  # times what an hour holds, up to which the same hour of the day before was one of rest, too
 
 
 def note(state: DetectorState, c: LevelColumns, first: int, value: Singles, seen: ClosedBin, rows: Flags) -> None:
-    """Note a bin of rows whose outage began on their weekend, unless it is dark, in the profile.
+    """Note a bin of rows whose outage began on their weekend, unless it is dark, in the hour that it is part of.
 
     `c`, `value`, `rows`: of the rows from `first` on.
     """
     at = [i for i in np.flatnonzero(rows).tolist() if _on_weekend(state.ongoing[first + i].started_at, first + i, seen)]
     at = [i for i in at if value[i] >= DARK * c.level[i]]
-    c.hour_sum[at] += value[at] / c.level[at].clip(EMPTY, np.inf) * c.profile_mean[at]
-    c.hour_bins[at] += 1
+    share = value[at] / c.level[at].clip(EMPTY, np.inf) * c.profile_mean[at]
+    rests = [_rests(state, first + i, seen.start, float(part)) for i, part in zip(at, share, strict=True)]
+    c.hour_sum[at] += np.where(rests, share, 0)
+    c.hour_bins[at] += np.array(rests, np.bool_)
+
+
+def _rests(state: DetectorState, row: int, at: int, share: float) -> bool:
+    """Return whether a share of an hour may be rest; an outage that was there a day before on no weekend is daily.
+
+    One that has gone on since then is none of these.
+    """
+    hours, hour, yesterday = int(state.store.pattern.short_before[row]), at // HOUR % 24, at - DAY
+    was_short = any(hours >> beside % 24 & 1 for beside in (hour - 1, hour, hour + 1))
+    if not was_short or yesterday >= state.ongoing[row].started_at - HOUR:
+        return True
+    before = state.store.slots[row][slot_of(yesterday)]
+    return bool(before != -1 and abs(before) <= ALIKE * share)
 
 
 def settle(state: DetectorState, changes: Iterable[Change], seen: ClosedBin) -> range:
-    """Forget what outages that began on a weekend have noted, or keep it whole; return the slots that changed."""
-    changed = False
-    for change in (each for each in changes if _on_weekend(each.started_at, each.row, seen)):
-        hours, share = _due(state, change, seen)
-        _put(state.store.slots[change.row], hours, share)
-        changed |= bool(hours)
-    if changed:
+    """Believe or forget what outages that began on a weekend have noted; return the slots that changed.
+
+    `changes`: of outages that began, went on or ended in this bin.
+    """
+    begun_or_ended = [each for each in changes if each.row not in state.ongoing or _begins(state, each)]
+    settled = [each for each in begun_or_ended if _on_weekend(each.started_at, each.row, seen)]
+    for change in settled:
+        if change.row in state.ongoing:
+            _begin(state, change, seen)
+        else:
+            _end(state, change, seen)
+    if settled:
         state.store.forget_profiles()
-    return range(SLOTS if changed else 0)
+    return range(SLOTS if settled else 0)
 
 
-def _due(state: DetectorState, change: Change, seen: ClosedBin) -> tuple[list[int], float]:
-    """Return the hours (Unix s) to be settled after a change, and which share of other weekdays they get, -1: none."""
-    row, slots = change.row, state.store.slots[change.row]
-    dark = change.max_drop >= 1 - DARK
-    if row in state.ongoing:
-        if dark:  # the hours before it opened are few
-            return [], -1
-        # What its hours seemed to hold while they were in doubt, it was no less than a weekend may.
-        opens = change.state == "open" and change.updated_at == change.detected_at
-        unseen = opens and state.store.levels.profile_mean[row] > 0 and slots[slot_of(seen.start)] < 0
-        return _hours(change, change.opened, seen) if unseen else [], -1
-    lasted = _hours(change, (change.ended_at or change.updated_at) - HOUR, seen)
-    if dark:
-        lasted = [at for at in lasted if at >= change.opened]
-    if _is_in_first_week(state, row) and (dark or not _is_weekend(change, seen)):
-        return lasted, -1
-    return _completed(slots, lasted, _hours(change, change.opened, seen))
+def _begins(state: DetectorState, change: Change) -> bool:
+    """Return whether an outage is followed from this change on, as one of its series or as a fault of the feed."""
+    followed = state.store.phases.phase[change.row] == FOLLOWED and change.updated_at == change.detected_at
+    return bool(followed and state.store.levels.profile_mean[change.row] > 0)
 
 
-def _completed(slots: Slots, lasted: list[int], doubted: list[int]) -> tuple[list[int], float]:
-    """Return the hours before an outage opened, if they are unknown, and the mean share of those after them."""
+def _begin(state: DetectorState, change: Change, seen: ClosedBin) -> None:
+    """Forget what the hours of a row seemed to hold while they were in doubt: it was no less than a weekend may.
+
+    Of an outage that is dark they are few. What an earlier outage has noted and nobody believed is no more.
+    """
+    slots = state.store.slots[change.row]
+    forgotten = rows_of(is_noted(slots.view(np.uint16)))
+    slots[forgotten] = -1
+    if change.max_drop < TOTAL and slots[slot_of(seen.start)] < 0:
+        slots[[slot_of(at) for at in _hours(change, change.opened, seen)]] = -1
+
+
+def _end(state: DetectorState, change: Change, seen: ClosedBin) -> None:
+    """Believe what an outage that has ended has noted, or forget it but for the hours of the return."""
+    row, slots, ended = change.row, state.store.slots[change.row], (change.ended_at or change.updated_at) - 1
+    dark, first = change.max_drop >= TOTAL, _is_in_first_week(state, row)
+    is_believed = not dark and (_is_weekend(change, seen) or not first)
+    hours = _hours(change, seen.start, seen)
+    for at in (at for at in hours if is_noted(slots[slot_of(at)].view(np.uint16))):
+        slots[slot_of(at)] = -slots[slot_of(at)] if is_believed or at > ended else -1
+    if not is_believed and ended >= seen.start - seen.start % HOUR:
+        state.store.levels.hour_sum[row] = state.store.levels.hour_bins[row] = 0
+    if is_believed and not first:
+        _complete(slots, [at for at in hours if at <= ended], _hours(change, change.opened, seen))
+
+
+def _complete(slots: Slots, lasted: list[int], doubted: list[int]) -> None:
+    """Put the mean share of the hours (Unix s) after an outage opened into those before, if they are unknown."""
     if not doubted or slots[slot_of(doubted[0])] >= 0:
-        return [], -1
+        return
     shares = [share for share in (_share(slots, at) for at in lasted[len(doubted) :]) if share >= 0]
-    return (doubted, float(np.mean(shares))) if shares else ([], -1)
+    for at in doubted if shares else ():
+        others = _others(slots, at)
+        slots[slot_of(at)] = np.mean(shares) * others if others >= 0 else -1
 
 
 def _hours(change: Change, until: int, seen: ClosedBin) -> list[int]:
@@ -82,13 +121,6 @@ def _hours(change: Change, until: int, seen: ClosedBin) -> list[int]:
     longest = LENGTH + DAY + BEFORE  # Friday to Sunday where it begins on a Friday, and the hours before
     hours = range(start, min(until, start + longest) + 1, HOUR)
     return [at for at in hours if _on_weekend(at, change.row, seen)]
-
-
-def _put(slots: Slots, hours: Iterable[int], share: float) -> None:
-    """Put a share of the other weekdays into some hours of a row, or -1 for unknown."""
-    for at in hours:
-        others = _others(slots, at)
-        slots[slot_of(at)] = share * others if share >= 0 and others >= 0 else -1
 
 
 def _share(slots: Slots, at: int) -> float:

@@ -15,12 +15,13 @@ from detectors.types import DAY, WEEK, ClosedBin, Flags, Ints, Share, Singles
 from .baseline import Prediction
 from .bin_memory import begin_memory, has_covariance, learn_covariance
 from .column_rows import rows_of
+from .detector_state import ScoredBin
 from .evidence import EMPTY
 from .first_day import first_day_spread
 from .level_kinds import QUIET, LevelKind
 from .local_days import HOUR, LocalDays
-from .outage_lifecycle import NORMAL
-from .season import LOOKED, SIGN, Bits, Slots, narrow, quietest, slot_of, unseen_weekend, widen
+from .outage_lifecycle import FOLLOWED, NORMAL
+from .season import LOOKED, SIGN, Bits, Slots, narrow, noted, quietest, slot_of, unseen_weekend, widen
 from .series_state import LevelColumns, SeriesStore
 from .time_scales import TimeScales
 
@@ -32,7 +33,9 @@ CALM = 2  # nats of evidence from which on a bin says nothing about the season
 DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
 # Parts a day of what waits are learnt even so, for each of `RHOS`: a level that has changed is followed at last.
 LEAK = np.array([4, 4, 1, 1, 1], np.float32)  # wander and growth are shallow, a deep run is more like an outage
-HALF_GONE = np.float32(-0.5)  # mean deviation of the last hour below which a doubted first weekend teaches nothing
+HALF_GONE = np.float32(
+    -0.5
+)  # mean deviation of the last hour (or four bins) below which a doubted first weekend teaches nothing
 DARK = np.float32(0.05)  # share of the level below which a first day shows darkness, and no night
 
 
@@ -274,22 +277,25 @@ def unlearn(c: LevelColumns, row: int) -> None:
 
 
 def end_hour(
-    kind: LevelKind, width: int, scales: TimeScales, store: SeriesStore, seen: ClosedBin, evidence: Singles
+    kind: LevelKind, width: int, scales: TimeScales, store: SeriesStore, seen: ClosedBin, scored: ScoredBin
 ) -> bool:
     """Put the mean of the hour that ends with a bin into its slot; return whether a row has got its first profile.
 
-    A row gets it when its first day is over. An hour that ends with `evidence` (rows, nats) may be the first of an
-    outage, and is left out, but for one of a first weekend that lacks no more than half. `width`: seconds a bin.
+    A row gets it when its first day is over. An hour that ends with evidence may be the first of an outage, and is left
+    out, but for one of a first weekend that lacks no more than half. `width`: seconds a bin.
     """
     c, slots, at = store.levels, store.slots, seen.start
-    for first in range(0, len(evidence), PIECE):
-        part = slice(first, min(first + PIECE, len(evidence)))
+    for first in range(0, len(scored.evidence), PIECE):
+        part = slice(first, min(first + PIECE, len(scored.evidence)))
         piece, slot = store.chunk(part).levels, slots[part, slot_of(at)].view(np.uint16)
-        days = LocalDays.of(seen, part, width)
-        # What a first weekend lacks may be its rest; left out, it would never be learnt.
+        days, doubt = LocalDays.of(seen, part, width), scored.evidence[part]
         unseen = unseen_weekend(slot >= SIGN, days)
-        doubt = evidence[part] if unseen is None else evidence[part] * ~(unseen & (piece.short_lean > HALF_GONE))
-        _put_hour(piece, slot, doubt)
+        if unseen is not None:  # what it lacks may be its rest; left out, it would never be learnt
+            rests = unseen & (piece.short_lean > HALF_GONE)
+            if width >= HOUR:
+                rests &= scored.value[part] > HALF * scored.expected[part]
+            doubt = doubt * ~rests
+        _put_hour(piece, slot, doubt, store.phases.phase[part] == FOLLOWED)
         if _week_of(at) != _week_of(at + width):
             _put_rest(width, piece, slots[part], days)
     c.hour_sum[:], c.hour_bins[:] = 0, 0
@@ -300,8 +306,11 @@ def end_hour(
     return bool(done.size)
 
 
-def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles) -> None:
-    """Put the mean of the hour into its slot, a third of the way from what it was, where the hour has a mean."""
+def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles, followed: Flags) -> None:
+    """Put the mean of the hour into its slot, a third of the way from what it was, where the hour has a mean.
+
+    What is not known of rows with an outage is noted only.
+    """
     has_mean = (c.hour_bins > 0) & ~((evidence >= CALM) & (c.profile_mean > 0))
     mean = c.hour_sum / np.maximum(c.hour_bins, 1)
     mean.clip(-np.inf, np.float32(6e4), out=mean)
@@ -311,7 +320,8 @@ def _put_hour(c: LevelColumns, slot: Bits, evidence: Singles) -> None:
     moved += old
     new = rows_of(slot >= SIGN)
     moved[new] = mean[new]
-    bits, kept = narrow(moved), rows_of(~has_mean)
+    bits, kept, doubted = narrow(moved), rows_of(~has_mean), new[followed[new] & (c.profile_mean[new] > 0)]
+    bits[doubted] = noted(bits[doubted])
     bits[kept] = slot[kept]
     slot[:] = bits
 

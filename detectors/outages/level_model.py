@@ -137,7 +137,7 @@ class LevelModel:
             _learn_feed(self.kind, state, seen.start, scored)
         long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
-        if forgot | end_hour(self.kind, width, state.scales, state.store, seen, scored.evidence):
+        if forgot | end_hour(self.kind, width, state.scales, state.store, seen, scored):
             state.store.forget_profiles()
             return range(SLOTS)
         return range(slot, slot + 1)

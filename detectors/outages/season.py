@@ -3,7 +3,8 @@
 Derived in docs/detection.md#baseline-baselinepy-seasonpy-learningpy.
 
 A row has 168 slots, ordered by hour of day first: slot `7 * hour + weekday`, so that the seven weekdays of one hour
-lie side by side. A slot without a value yet holds -1. `Slots` are rows × 168, `Bits` the bits of such numbers, and
+lie side by side. A slot without a value yet holds -1, and one of which a value is noted, but not believed yet, less
+than 0 as well. `Slots` are rows × 168, `Bits` the bits of such numbers, and
 `Singles` an element per row unless a function says otherwise.
 """
 
@@ -26,6 +27,7 @@ WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as th
 NEXT = np.float32(0.95)  # and its Sunday as this share of its Saturday
 THIRDS = np.float32(2 / 3)  # of what an hour differs from the mean of those beside it, what the mean of all takes away
 SIGN = np.uint16(0x8000)
+NOTHING = np.uint16(0xBC00)  # bits of -1
 UNKNOWN = np.uint16(0xFFFF)  # bits that are larger than all that are known
 EXPONENT = np.float32(2.0**112)  # what the exponents of 16-bit and 32-bit numbers differ by
 NORMAL = np.float32(2.0**-14)  # the least 16-bit number with all its digits
@@ -295,6 +297,18 @@ def narrow(numbers: Singles) -> Bits:
     odd = np.flatnonzero(~(numbers >= NORMAL))
     bits[odd] = numbers[odd].astype(np.float16).view(np.uint16)
     return bits
+
+
+def noted(bits: Bits) -> Bits:
+    """Return the bits of 16-bit numbers that are not negative as those of hours that count as unknown (any shape)."""
+    negative: Bits = np.maximum(bits, np.uint16(1)) | SIGN
+    negative += negative == NOTHING
+    return negative
+
+
+def is_noted(bits: Bits) -> Flags:
+    """Return which hours are `noted`, given the bits of slots (any shape)."""
+    return np.asarray((bits >= SIGN) & (bits != NOTHING))
 
 
 def pool(bits: Bits) -> Singles:

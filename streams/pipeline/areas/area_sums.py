@@ -101,6 +101,7 @@ class Summed:
 
     def withdraw(self, at: int, false_from: int) -> SeriesChanges:
         """Withdraw the outages that opened in bins which a shard had closed before they were over."""
+        self.closings += 1
         return self._named(self.detector.withdraw(at, false_from))
 
     def expire(self, start: int) -> SeriesChanges:

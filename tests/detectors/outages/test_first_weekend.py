@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.outages.detector import Detector
-from detectors.types import DAY, FRIDAYS, Change, Rule
+from detectors.types import DAY, FRIDAYS, Change, Kind, Rule
 from tests.detectors.series import START, Matrix, bins, outages, run
 
 HOUR = 3600
@@ -160,3 +160,63 @@ def test_a_firm_of_few_events_is_no_outage_on_its_later_weekends() -> None:
     values = np.random.default_rng(0).poisson(means, (len(at), 60)).astype(np.float64)
     found = outages(run(Detector(Rule("count", 600)), bins(values, 600)))
     assert len([change for change in found if change.opened > START + 8 * DAY]) <= 1
+
+
+def test_an_outage_that_expires_on_a_first_sunday_hides_none_of_a_weekday() -> None:
+    """Two fifths are left from six on, and at four the feed stops until Monday; on Thursday it loses as much again."""
+    values = level(1, 12)
+    for day in (SUNDAY, SATURDAY + 5):
+        values[24 * day + 6 : 24 * day + 16, 0] *= 0.4
+    detector, seen = Detector(Rule("gauge", HOUR)), list(bins(values, HOUR, start=START + 2 * DAY, group=COUNTRY))
+    stopped, resumed = 24 * SUNDAY + 16, 24 * MONDAY
+    changes = run(detector, iter(seen[:stopped]))
+    (end,) = detector.expire(seen[resumed].start)
+    found = outages([*changes, end, *run(detector, iter(seen[resumed:]))])
+    assert [change.state for change in found] == ["expired", "closed"]
+    assert found[1].started_at == START + (2 + SATURDAY + 5) * DAY + 6 * HOUR
+
+
+@pytest.mark.parametrize("false_from", [-1, 1])
+def test_an_outage_of_a_false_first_sunday_hides_none_of_a_weekday(false_from: int) -> None:
+    """Two fifths are left on a Sunday of which time goes back to Saturday night, and for the same hours of Thursday."""
+    values = level(1, 12)
+    for day in (SUNDAY, SATURDAY + 5):
+        values[24 * day + 6 : 24 * day + 16, 0] *= 0.4
+    detector, seen = Detector(Rule("gauge", HOUR)), list(bins(values, HOUR, start=START + 2 * DAY, group=COUNTRY))
+    front, back = 24 * SUNDAY + 16, 24 * SUNDAY
+    run(detector, iter(seen[:front]))
+    ends = detector.go_back(seen[back].start, seen[back].start + false_from * DAY)
+    assert [change.state for change in ends] == ["retracted" if false_from < 0 else "expired"]
+    values[24 * SUNDAY : 24 * MONDAY] = 100
+    seen = list(bins(values, HOUR, start=START + 2 * DAY, group=COUNTRY))
+    (found,) = outages(run(detector, iter(seen[back:])))
+    assert found.started_at == START + (2 + SATURDAY + 5) * DAY + 6 * HOUR
+
+
+@pytest.mark.parametrize("share", [0.07, 0.3])
+@pytest.mark.parametrize(("first", "begin", "lasts"), [(1, 19, 3), (1, 2, 4), (3, 12, 12), (SATURDAY, 9, 6)])
+@pytest.mark.parametrize(("kind", "weekday"), [("count", 0), ("count", 5), ("ratio", 3)])
+def test_what_is_lost_each_day_is_no_rest(
+    kind: Kind, weekday: int, first: int, begin: int, lasts: int, share: float
+) -> None:
+    """At the same hours of each day, for three weeks: the hours of weekends, though never seen, do not explain it."""
+    days = range(first, first + 21)
+    means = np.full((24 * (days.stop + 1), 1), 400.0)
+    for day in days:
+        means[24 * day + begin : 24 * day + begin + lasts] *= share
+    rng, size = np.random.default_rng(3), np.full(means.shape, 800)
+    values = rng.poisson(means) if kind == "count" else rng.binomial(size, means / size)
+    seen = bins(values.astype(np.float64), HOUR, size if kind == "ratio" else None, START + weekday * DAY)
+    found = outages(run(Detector(Rule(kind, HOUR)), seen))
+    starts = {(change.started_at - START) // DAY - weekday for change in found}
+    assert starts == set(days)
+
+
+def test_an_hour_of_a_first_weekend_that_loses_most_teaches_nothing() -> None:
+    """A share of trials loses two thirds at the same four hours of each day, in bins of two: each day but one."""
+    rng, size = np.random.default_rng(1), np.full((12 * 14, 1), 100)
+    mean = np.full((12 * 14, 1), 0.6)
+    for day in range(3, 14):
+        mean[12 * day + 2 : 12 * day + 4] *= 1 / 3
+    seen = bins(rng.binomial(size, mean).astype(np.float64), 2 * HOUR, size, START + DAY)
+    assert len(outages(run(Detector(Rule("ratio", 2 * HOUR)), seen))) >= 10
