@@ -95,7 +95,7 @@ def _end(state: DetectorState, change: Change, seen: ClosedBin) -> None:
     """Believe what an outage that has ended has noted, or forget it but for the hours of the return."""
     row, slots, ended = change.row, state.store.slots[change.row], (change.ended_at or change.updated_at) - 1
     dark, first = change.max_drop >= TOTAL, _is_in_first_week(state, row)
-    is_believed = not dark and (_is_weekend(change, seen) or not first)
+    is_believed = not dark and change.state != "rebaselined" and (_is_weekend(change, seen) or not first)
     hours = _hours(change, seen.start, seen)
     for at in (at for at in hours if is_noted(slots[slot_of(at)].view(np.uint16))):
         slots[slot_of(at)] = -slots[slot_of(at)] if is_believed or at > ended else -1

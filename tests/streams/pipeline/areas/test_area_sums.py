@@ -19,7 +19,7 @@ from streams.config.area_spec import combination
 from streams.evaluation.explain import Question, explain
 from streams.pipeline.shard import Shard
 from streams.state.shard_restore import restore
-from streams.state.shard_rows import dump, heads
+from streams.state.shard_rows import dump, heads, summed_rows
 from tests.streams import area_helpers, helpers
 from tests.streams.area_helpers import gauges, placed, revisions, sums_of
 from tests.streams.helpers import DAY, HOUR, KINDS, START, interrupted, message, run, same
@@ -285,6 +285,16 @@ def test_areas_of_a_feed_that_stops_expire() -> None:
     done = run(area_helpers.settings(("region",), ("gauge",), max_ahead=30 * DAY), values)
     done.take([message("gauge", START + (DAYS + 40) * HOUR, 2, region="IR-12", value=90)])
     assert revisions(done.outages, "expired") == [("asn/1",), ("region/IR-30",)]
+
+
+def test_a_withdrawn_outage_of_an_area_does_not_come_back_from_a_snapshot() -> None:
+    """What ends between two bins is in the snapshot before the next bin closes."""
+    values = gauges({(1, "IR-30"): [*level(60), *[0.0] * 4], (2, "IR-12"): level(90, DAYS + 4)})
+    (areas,) = run(area_helpers.settings(("region",), ("gauge",)), values).shard.areas.values()
+    (summed,) = areas.summed.values()
+    list(summed_rows(summed))
+    assert [change.state for _, change in areas.withdraw(START + (DAYS + 4) * HOUR, START)] == ["retracted"]
+    assert "ongoing" in dict(summed_rows(summed))
 
 
 def test_an_area_without_cells_is_forgotten() -> None:
