@@ -61,16 +61,19 @@ def settle(state: DetectorState, changes: Iterable[Change], seen: ClosedBin) -> 
 
     `changes`: of outages that began, went on or ended in this bin.
     """
-    begun_or_ended = [each for each in changes if each.row not in state.ongoing or _begins(state, each)]
-    settled = [each for each in begun_or_ended if _on_weekend(each.started_at, each.row, seen)]
-    for change in settled:
-        if change.row in state.ongoing:
-            _begin(state, change, seen)
-        else:
-            _end(state, change, seen)
-    if settled:
+    ends = [each for each in changes if each.row not in state.ongoing or _begins(state, each)]
+    changed = [_settle(state, each, seen) for each in ends if _on_weekend(each.started_at, each.row, seen)]
+    if any(changed):
         state.store.forget_profiles()
-    return range(SLOTS if settled else 0)
+    return range(SLOTS if any(changed) else 0)
+
+
+def _settle(state: DetectorState, change: Change, seen: ClosedBin) -> bool:
+    """Settle what the hours of a row hold as its outage begins or ends; return whether that changed any."""
+    bits = state.store.slots[change.row].view(np.uint16)
+    before = bits.copy()
+    (_begin if change.row in state.ongoing else _end)(state, change, seen)
+    return bool((bits != before).any())
 
 
 def _begins(state: DetectorState, change: Change) -> bool:
