@@ -102,7 +102,7 @@ def _end(state: DetectorState, change: Change, seen: ClosedBin) -> None:
     hours = _hours(change, seen.start, seen)
     for at in (at for at in hours if is_noted(slots[slot_of(at)].view(np.uint16))):
         slots[slot_of(at)] = -slots[slot_of(at)] if is_believed or at > ended else -1
-    if not is_believed and ended >= seen.start - seen.start % HOUR:
+    if not is_believed and not dark and ended >= seen.start - seen.start % HOUR:
         state.store.levels.hour_sum[row] = state.store.levels.hour_bins[row] = 0
     if is_believed and not first:
         _complete(slots, [at for at in hours if at <= ended], _hours(change, change.opened, seen))
