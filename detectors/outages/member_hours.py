@@ -52,17 +52,25 @@ def begin_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int) -> N
         return
     member_weekends.begin_hour(c, slots, seen, width)
     times = beside(start, width)
-    today = {slot_of(times[0]), *([slot_of(start)] if start % PLACE >= HOUR and width <= HOUR else [])}
-    places = sorted({at % DAY // PLACE for at in times})
-    enough = np.min([_days_known(slots, place) for place in places], axis=0) >= ENOUGH
-    columns = {HOURS + day * PLACES + place for day in range(WEEK) for place in places} - today
-    most = np.where(enough, _usual(slots, columns, times, seen), np.float16(-1))
+    enough = np.min([_days_known(slots, place) for place in _places(times)], axis=0) >= ENOUGH
+    most = np.where(enough, _usual(slots, _columns(start, width), times, seen), np.float16(-1))
     if weekday_of(start) in REST_DAYS:
         later = slot_of(start + PLACE - HOUR)  # not yet of today, in the second hour of a place
         fresh = np.flatnonzero((slots[:, later] < 0) & (most >= 0))
         most[fresh] = slots[fresh, HOURS:END].max(axis=1)  # a first weekend may be as any night
     share = 1 - most.astype(np.float32)
     c.least_share[:] = np.where(most < 0, np.float32(np.nan), np.minimum(share, c.rest_share))
+
+
+def _places(times: list[int]) -> list[int]:
+    return sorted({at % DAY // PLACE for at in times})
+
+
+def _columns(start: int, width: int) -> set[int]:
+    """Return the slots of the hour (or bin) of a time, and of those beside, on all days but today."""
+    times = beside(start, width)
+    today = {slot_of(times[0]), *([slot_of(start)] if start % PLACE >= HOUR and width <= HOUR else [])}
+    return {HOURS + day * PLACES + place for day in range(WEEK) for place in _places(times)} - today
 
 
 def _usual(slots: Slots, columns: set[int], times: list[int], seen: ClosedBin) -> Slots:
@@ -171,7 +179,7 @@ def end_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int, calm: 
         doubted |= before <= -DOUBTED
         np.maximum(share, np.where(before <= -DOUBTED, -DOUBTED - before, before), out=share)
     sure = np.flatnonzero(~doubted & seen.alive)
-    _learn_strays(c, slots, sure, share, place, width)
+    _learn_strays(c, slots, sure, share, start, width)
     noted = np.where(doubted, -DOUBTED - share, np.where(share > 1 - DARK, -1, share))
     slots[:, slot] = np.where(seen.alive, noted, slots[:, slot])
     c.most_missing[:] = 0
@@ -199,9 +207,19 @@ def _settle(slots: Slots, rows: Ints, seen: ClosedBin, step: int) -> tuple[int, 
     return (*columns, *changed)
 
 
-def _learn_strays(c: MemberColumns, slots: Slots, rows: Ints, share: Singles, place: int, width: int) -> None:
-    """Take what these rows lacked beyond the days before, as a `share` of all, into how far a day strays."""
+def _least(c: MemberColumns, slots: Slots, rows: Ints, start: int, width: int) -> Singles:
+    """Return the least share up on the days before of these rows; on a second day of work, that of the first."""
     least = c.least_share[rows]
+    if weekday_of(start) not in REST_DAYS:
+        young = np.flatnonzero(np.isnan(least))
+        known = slots[np.ix_(rows[young], sorted(_columns(start, width)))].view(np.int16).max(axis=1).view(np.float16)
+        least[young] = np.where(known < 0, np.float32(np.nan), 1 - known.astype(np.float32))
+    return least
+
+
+def _learn_strays(c: MemberColumns, slots: Slots, rows: Ints, share: Singles, start: int, width: int) -> None:
+    """Take what these rows lacked beyond the days before, as a `share` of all, into how far a day strays."""
+    least, place = _least(c, slots, rows, start, width), start % DAY // PLACE
     beyond = np.clip((share[rows] - (1 - least)) / np.maximum(least, np.float32(USUAL)), 0, 1)
     seen = np.clip(c.bins_learnt[rows].astype(np.float32) * np.float32(width / DAY) - 1, 0, MOST)
     learnt = slots[rows, END + place].astype(np.float32)
