@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
-from . import member_weekends
+from . import member_holidays, member_weekends
 from .column_rows import member_parts
 from .evidence import RHOS, largest
 from .local_days import HOUR, weekday_of
@@ -110,6 +110,9 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     c.most_missing[doubted] = np.maximum(c.most_missing[doubted], most)
     level = (seen.size[doubted] * c.least_share[doubted]).astype(np.float32)
     c.usual_up[doubted] = np.maximum(c.usual_up[doubted], level)  # they fell while members were away at night
+    if doubted.size:
+        left = ~member_holidays.resting(store, closed, width)[rows]
+        rows, nats, sums = rows[left], nats[left], sums[left]
     return Absences(rows, nats, largest(sums.T))
 
 

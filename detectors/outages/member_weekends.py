@@ -34,7 +34,7 @@ def begin_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int) -> N
     times = beside(seen.start, width)
     late, early = ({_column(at, first) for at in times} - {0} for first in (FRIDAY, THURSDAY))
     if late or early:
-        most = _of_country(slots, late, early, seen.group)
+        most = of_country(slots, late, early, seen.group)
         rows = np.flatnonzero(most >= LEAST)
         c.rest_share[rows] = 1 - most[rows].astype(np.float32)
 
@@ -112,7 +112,7 @@ def _learn(slots: Slots, rows: Ints, seen: ClosedBin, at: int) -> list[int]:
     return changed
 
 
-def _of_country(slots: Slots, late: set[int], early: set[int], group: Ints) -> Slots:
+def of_country(slots: Slots, late: set[int], early: set[int], group: Ints) -> Slots:
     """Return the largest of some slots, less than 0 where none is known (rows).
 
     They are those `late` of rows whose weekend begins on a Saturday, else those `early`.
