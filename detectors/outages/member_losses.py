@@ -67,9 +67,21 @@ class FeedChurn:
         numbers |= {f"tie{k}": float(tie) for k, tie in enumerate(self.large_ties)}
         return numbers | {f"heard{k}": float(losses) for k, losses in enumerate(self.large_losses)}
 
+    def _of_large(self) -> Floats:
+        """Return the ties of networks of SIZES; what is not learnt is no less than the smaller ones show.
+
+        As many members of a site are lost with one, however large the network.
+        """
+        ties = self.large_ties.copy()
+        assumed = np.minimum(10**SIZES / np.maximum(self.large_losses, 1), 1)
+        for k in range(1, len(SIZES)):
+            ties[k] += assumed[k] * max(ties[k - 1] * 10 ** (SIZES[k - 1] - SIZES[k]) - SITE / 10 ** SIZES[k], 0)
+        return ties
+
     def tie_of(self, members: Floats) -> Floats:
         """Return the tie of networks of so many members (rows): between sizes along a power law."""
-        sizes, ties = np.array([1, *SIZES, 6]), np.array([self.tie, *self.large_ties, self.large_ties[-1] / 10**2.5])
+        large = self._of_large()
+        sizes, ties = np.array([1, *SIZES, 6]), np.array([self.tie, *large, large[-1] / 10**2.5])
         found = np.exp(np.interp(np.log10(np.maximum(members, 1)), sizes, np.log(ties)))
         return np.asarray(np.minimum(found, self.tie))
 

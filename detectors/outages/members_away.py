@@ -308,6 +308,11 @@ def stayed(away: Floats, back: Floats, share: Floats, tie: float, loss: Singles)
     reconnect[open_] = np.maximum(tied, reconnect[open_])
     gain = most - reconnect
     gain[none] = np.maximum(gain[none], 0)
+    returning = np.flatnonzero((gain > 0) & (back > 0))
+    if returning.size:  # members that come back never speak for an outage
+        whole = (away + back)[returning]
+        alone = stayed(whole, 0 * whole, share[returning], tie, loss[returning])
+        gain[returning] = np.minimum(gain[returning], alone)
     return gain
 
 
