@@ -1,73 +1,67 @@
-"""Presence: offices of a country whose members stay away on a day of work, all of them or a single one.
+"""Presence: offices of a country whose members stay away on a Monday, half of the offices or a single one.
 
-Weeks are lines as in `test_member_weekends`: tenths of the members that are away in each six hours.
+Lines are days, each in four parts of six hours (UTC): tenths of the members that are away, `a` for all of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
 
 from detectors.outages.detector import Detector
 from detectors.types import ClosedBin, Rule
-from tests.detectors.outages.test_member_weekends import bins
+from tests.detectors.outages.test_contract import copied
 from tests.detectors.series import START, outages, run
 
-PART = 6 * 3_600
+WIDTH, PART = 1_800, 6 * 3_600
 OFFICE = "5000 0000 0000 0000 0005 5555 5555"  # nobody leaves at night
 NIGHTS = "5005 5005 5005 5005 5005 5555 5555"
 HOME = "0000 0000 0000 0000 0000 0000 0000"
-COLUMNS = ("value", "size", "present", "alive", "lost", "back", "group")
+GROUPS = np.array(7 * [1] + 2 * [2] + 4 * [0] + 3 * [9])  # offices of two countries and of none, and homes
+MANY, TWO, NOWHERE = range(7), range(7, 9), range(9, 13)
+MEMBERS = 200 + 50 * np.arange(16) + 1_000 * (GROUPS == 9)
 
 
-def beside(*networks: list[ClosedBin]) -> list[ClosedBin]:
-    """The bins of several networks as those of one feed."""
-    return [
-        replace(rows[0], **{name: np.concatenate([getattr(seen, name) for seen in rows]) for name in COLUMNS})
-        for rows in zip(*networks, strict=True)
-    ]
+def bins(days: list[str], since: int, before: np.ndarray) -> Iterator[ClosedBin]:
+    """Bins of all networks from a part on; one member of a hundred is away for half an hour by chance."""
+    parts = np.array([[int(mark, 11) for mark in line.replace(" ", "")] for line in days])
+    rng, yes = np.random.default_rng(since), np.ones(16, np.bool_)
+    for index in range(parts.shape[1] * PART // WIDTH):
+        up = rng.binomial(MEMBERS - MEMBERS * parts[:, index * WIDTH // PART] // 10, 0.99).astype(float)
+        lost, back = np.maximum(before - up, 0), np.maximum(up - before, 0)
+        start, before = START + since * PART + index * WIDTH, up
+        yield ClosedBin(start, up, MEMBERS.astype(float), yes, yes, lost, back, GROUPS)
 
 
-def opened(usual: str, last: list[str], group: int = 1) -> list[tuple[int, int]]:
-    """Network and part of the last week of each outage that opens in it, after two weeks as `usual`.
-
-    A network lives each of the `last` weeks, and another country has no day of rest.
-    """
-    networks = [list(bins(2 * usual + week, 200 + 50 * i, group, None)) for i, week in enumerate(last)]
-    networks += [list(bins(3 * HOME, 1_000 + i, 9, None)) for i in range(3)]
-    detector = Detector(Rule("presence", 1_800))
-    found = outages(run(detector, iter(beside(*networks))))
-    return [(each.row, (each.opened - START) // PART - 56) for each in found if each.opened >= START + 56 * PART]
+@cache
+def history(usual: str) -> tuple[Detector, np.ndarray]:
+    """A detector after two weeks as usual, and who is up then."""
+    detector = Detector(Rule("presence", WIDTH))
+    seen = list(bins(13 * [2 * usual] + 3 * [2 * HOME], 0, np.zeros(16)))
+    run(detector, iter(seen))
+    return detector, seen[-1].value
 
 
-MONDAY = "5555 5000 0000 0000 0005 5555 5555"
+def opened(usual: str, monday: str, rows: range) -> set[int]:
+    """The networks with an outage after two weeks as usual and a Monday on which these rows are otherwise."""
+    detector, up = history(usual)
+    days = [monday if row in rows else usual.replace(" ", "")[:4] for row in range(13)] + 3 * [HOME[:4]]
+    return {each.row for each in outages(run(copied(detector), bins(days, 56, up))) if each.opened >= START + 56 * PART}
 
 
 @pytest.mark.parametrize("usual", [OFFICE, NIGHTS])
-def test_a_monday_on_which_half_of_the_country_rests_is_no_outage(usual: str) -> None:
-    """Nobody comes back after the weekend. Networks that rest alone, or of no country, are news."""
-    holiday = "5555 5" + usual[6:]
-    assert opened(usual, 3 * [holiday] + 3 * [usual]) == []
-    assert opened(usual, 2 * [holiday] + 2 * [usual]) == [(0, 1), (1, 1)]
-    assert len(opened(usual, 3 * [holiday] + 4 * [usual])) == 3
-    assert len(opened(usual, 4 * [holiday], group=0)) == 4
+def test_a_monday_on_which_half_of_a_country_rests_is_no_outage(usual: str) -> None:
+    """Half of a network does not come back after the weekend. Fewer networks that rest, or of no country, are news."""
+    assert opened(usual, "5555", MANY[:4]) == opened(usual, "5555", MANY) == set()
+    assert opened(usual, "5555", MANY[:3]) == {0, 1, 2}
+    assert opened(usual, "5555", TWO) == {7, 8}
+    assert opened(usual, "5555", NOWHERE) == {9, 10, 11, 12}
 
 
-def test_a_country_that_lacks_more_than_on_weekends_is_an_outage() -> None:
-    """Seven in ten of each network, or nearly all, do not come back on a Monday."""
-    for away in "79":
-        found = opened(OFFICE, 4 * ["5" + 3 * away + OFFICE[4:]])
-        assert {row for row, part in found if part in (0, 1)} == {0, 1, 2, 3}
-
-
-def test_losses_at_once_are_outages_in_all_of_a_country() -> None:
-    """Half of each network at noon of a day of work, which no weekend explains."""
-    found = opened(OFFICE, 4 * ["5000 0055 0000 0000 0005 5555 5555"])
-    assert {row for row, part in found if part in (5, 6)} == {0, 1, 2, 3}
-
-
-def test_a_network_that_is_dark_on_a_holiday_is_an_outage() -> None:
-    """While the others rest."""
-    assert {row for row, _ in opened(OFFICE, 5 * [MONDAY] + ["5a" + MONDAY[2:]])} == {5}
+@pytest.mark.parametrize("monday", ["5777", "5aaa", "5055"])
+def test_what_no_day_of_rest_explains_is_an_outage_in_all_of_a_country(monday: str) -> None:
+    """Seven in ten, or nearly all, stay away after a weekend without a half; a half is lost at noon."""
+    assert opened(OFFICE, monday, MANY) == set(MANY)
