@@ -54,16 +54,20 @@ def worth_in_full(c: MemberColumns, feed: FeedReturns, width: int) -> Floats:
     whole, hazard = c.lost_together.astype(np.float64), feed.hazard(width)
     back = np.rint(whole - c.away)
     share = members_away._still_away(c, np.arange(ROWS), hazard[np.minimum(c.group_age, len(hazard) - 1)])
-    tied, loose = (
-        law(whole - back, back, share * (1 / tie - 1), (1 - share) * (1 / tie - 1)) for tie in (feed.tie, LOOSE)
-    )
-    most = law(whole - back, back, np.full(ROWS, STAY), np.ones(ROWS))
-    gain = np.logaddexp(most, np.where(back == 0, 0.0, -np.inf)) - TWO - np.maximum(tied, loose)
-    gain = np.where(back == 0, np.maximum(gain, 0), gain) * (c.group_age > 0)
+    none = np.zeros(ROWS)
+    gain = np.where(back == 0, np.inf, against(whole - back, back, share, feed.tie))
+    gain = np.minimum(gain, np.maximum(against(whole, none, share, feed.tie), 0)) * (c.group_age > 0)
     with np.errstate(invalid="ignore"):
         left = np.minimum(c.away / (NEARLY * c.lost_together), 1)
     away = (c.group_evidence >= NOTABLE) & (c.away >= FEWEST)
     return np.where(away, np.maximum(c.group_evidence * left + gain, 0), 0)
+
+
+def against(away: Floats, back: Floats, share: Floats, tie: float) -> Floats:
+    """Evidence that an outage's members stay away, all or nearly all of them, against returns that are tied or not."""
+    laws = (law(away, back, share * (1 / each - 1), (1 - share) * (1 / each - 1)) for each in (tie, LOOSE))
+    most = law(away, back, np.full(ROWS, STAY), np.ones(ROWS))
+    return np.logaddexp(most, np.where(back == 0, 0.0, -np.inf)) - TWO - np.maximum(*laws)
 
 
 def law(away: Floats, back: Floats, first: Floats, second: Floats) -> Floats:
