@@ -33,9 +33,7 @@ CALM = 2  # nats of evidence from which on a bin says nothing about the season
 DOUBTFUL = 1  # nats of evidence from which on level and noise wait for the run to end before they learn it
 # Parts a day of what waits are learnt even so, for each of `RHOS`: a level that has changed is followed at last.
 LEAK = np.array([4, 4, 1, 1, 1], np.float32)  # wander and growth are shallow, a deep run is more like an outage
-HALF_GONE = np.float32(
-    -0.5
-)  # mean deviation of the last hour (or four bins) below which a doubted first weekend teaches nothing
+HALF_GONE = np.float32(-0.5)  # mean deviation of the last hour below which a doubted first weekend teaches nothing
 DARK = np.float32(0.05)  # share of the level below which a first day shows darkness, and no night
 
 
