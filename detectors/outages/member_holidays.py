@@ -29,9 +29,9 @@ def resting(store: SeriesStore, closed: MemberBin, width: int) -> Flags:
     """
     seen, most = closed.seen, _on_weekends(store.slots, closed.seen, width)
     missing = 1 - seen.value / np.maximum(seen.size, 1)
-    known = closed.measured & (seen.group > 0) & (most >= LEAST)
-    rests = known & (missing >= ALIKE * most) & (missing <= most + STRAYS * np.minimum(most, 1 - most))
-    there, at_rest = (np.bincount(seen.group, flags) for flags in (known, rests))
+    usual = closed.measured & (seen.group > 0) & (most >= LEAST)
+    rests = usual & (missing >= ALIKE * most) & (missing <= most + STRAYS * np.minimum(most, 1 - most))
+    there, at_rest = (np.bincount(seen.group, flags) for flags in (usual, rests))
     common = (at_rest >= MANY) & (2 * at_rest >= there)
     return np.asarray(rests & (missing < 1 - DARK) & common[seen.group])
 

@@ -216,8 +216,8 @@ def _least(c: MemberColumns, slots: Slots, rows: Ints, start: int, width: int) -
     if weekday_of(start) not in REST_DAYS:
         young = np.flatnonzero(np.isnan(least))
         columns = np.array(sorted(_columns(start, width)))
-        known = slots[rows[young][:, None], columns].view(np.int16).max(axis=1).view(np.float16)
-        least[young] = np.where(known < 0, np.float32(np.nan), 1 - known.astype(np.float32))
+        most = slots[rows[young][:, None], columns].view(np.int16).max(axis=1).view(np.float16)
+        least[young] = np.where(most < 0, np.float32(np.nan), 1 - most.astype(np.float32))
     return least
 
 

@@ -14,7 +14,7 @@ CONNECTION = re.compile(
     r"update metadata|No node available|disconnected|[Cc]oordinator dead|not started or not valid|"
     r"Bootstrap |Request timed out|Connection (?:lost|failed)|Abort \(|is overlapping|"
     r"Connection reset|Broken pipe|Metadata refresh|member_id was not recognized|UnknownMemberIdError|"
-    r"not found in cluster metadata|UnknownTopicOrPartition"
+    r"not found in cluster metadata|UnknownTopicOrPartition|NotLeaderForPartition|No broker metadata found"
 )
 REPORT_SECONDS, MANY = 60.0, 20  # a few lines a minute are the usual reconnects
 log = logging.getLogger(__name__)

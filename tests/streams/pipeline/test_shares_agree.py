@@ -36,11 +36,15 @@ def revisions(kind: Kind, seed: int) -> tuple[Outage, ...]:
     """Return all revisions of outages of a feed whose series fall by random shares in two steps, and come back."""
     rng = random.Random(f"{kind} {seed}")
     width = rng.choice(WIDTHS)
-    bins, series = 60, [(asn, rng.choice(FACETS), rng.uniform(0.3, 1), rng.uniform(0.3, 1)) for asn in range(1, 5)]
+    last = 16 if kind == "presence" else 4  # where most members are lost at once, their network is not the cause
+    bins, series = (
+        60,
+        [(asn, rng.choice(FACETS), rng.uniform(0.3, 1), rng.uniform(0.3, 1)) for asn in range(1, last + 1)],
+    )
     timed: list[tuple[float, bytes]] = []
     for number in range(bins):
         for asn, facets, first, second in series:
-            gone = 0.0 if asn == 4 or number < 40 or number >= 54 else first if number < 47 else second
+            gone = 0.0 if asn > 3 or number < 40 or number >= 54 else first if number < 47 else second
             at = START + number * width + rng.randrange(width)
             timed += [(at, value) for value in _measured(rng, kind, at, asn, gone, facets)]
     found = run(settings([kind], width=width, lateness=0), [value for _, value in sorted(timed, key=itemgetter(0))])

@@ -83,6 +83,7 @@ def test_lines_about_connections_are_counted(caplog: pytest.LogCaptureFixture) -
     lines.report()
     lines.emit(logging.makeLogRecord({"msg": "Marking the coordinator dead", "levelno": 30}))
     lines.emit(logging.makeLogRecord({"msg": "Topic outages not found in cluster metadata", "levelno": 40}))
+    lines.emit(logging.makeLogRecord({"msg": "Failed fetch offsets: NotLeaderForPartitionError", "levelno": 40}))
     lines.report()
     such = "25 errors of connections to Kafka in 60 s, such as: Unable connect to node with id 24"
     logged = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]

@@ -115,7 +115,7 @@ def snapshots(cluster: Cluster) -> list[bytes]:
 def is_quiet(cluster: Cluster) -> bool:
     """Whether no snapshot is written for a while: one follows a second after bins have closed."""
     before = snapshots(cluster)
-    time.sleep(2)
+    time.sleep(4)
     return snapshots(cluster) == before
 
 

@@ -72,7 +72,7 @@ def test_several_feeds_open_an_incident_and_say_what_each_gives(reports: list[Bi
     assert set(shares) == set(sure["confidence"]["for"]) == set(FEEDS)
     assert max(shares.values()) < sum(shares.values())
     assert all(nats > 0 for nats in shares.values())
-    assert sure["confidence"]["note"].startswith("together: one ")
+    assert sure["confidence"]["note"].startswith(f"together: {max(shares, key=shares.__getitem__)} ")
     assert mine[-1]["state"] == "ended"
     assert all(len(outage_id) == 16 for outage_id in mine[-1]["outage_ids"])
 
