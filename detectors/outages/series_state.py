@@ -103,9 +103,7 @@ class LevelColumns:
     lean: Annotated[Singles, Column("lean", "expected", "mean deviation of the last half day")]
     last_value: Annotated[Singles, Column("last", "value", "value of the last normal bin; NaN before the first")]
     quantum: Annotated[Singles, Column("quantum", "value", "smallest step of a gauge; infinite before the first")]
-    covariance: Annotated[
-        Singles, Column("quantum", "expected²", "covariance of neighbouring bins of what is counted; infinite: unknown")
-    ]
+    covariance: Annotated[Singles, Column("quantum", "expected²", "of neighbouring bins of counts; infinite: unknown")]
     short_lean: Annotated[Singles, Column("echo", "expected", "mean deviation of the last hour, or of four bins", 0)]
     short_wander: Annotated[Singles, Column("echo", "expected²", "covariance of a deviation with that before it", 1)]
     pending_noise: Annotated[
