@@ -14,6 +14,7 @@ from . import decide, slow_openings
 from .column_rows import rows_of
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY
+from .learning import unlearn
 from .local_days import HOUR
 from .outage_lifecycle import FOLLOWED, MATERIAL, TOTAL, report, revise
 from .recovery import rest
@@ -108,9 +109,8 @@ def _take_in(state: DetectorState, row: int, max_drop: float) -> None:
     louder = _louder(float(c.noise[row]), max_drop)
     for column in (c.noise, c.roughness, *([] if state.rule.kind == "gauge" else [c.covariance])):
         column[row] *= louder
-    for column in (c.pending_noise, c.pending_level, c.short_lean, c.lean, c.hour_sum):
-        column[row] = 0
-    c.hour_bins[row] = 0
+    unlearn(c, row)
+    c.short_lean[row] = c.lean[row] = 0
     for name in ("pattern", "deepest_today", "recurring", "recurring_hours"):
         store.stored[name][row] = 0
     store.forget_profiles()

@@ -16,6 +16,7 @@ from . import fault_trial, recovery
 from .column_rows import rows_of
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
+from .learning import forget_hour
 from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, below, lost, plural, report, revise
 from .recovery import CourseStep
 from .series_state import CourseColumns
@@ -255,4 +256,5 @@ def withdrawn(state: DetectorState, at: int, rows: list[int]) -> list[Change]:
 def _cut(state: DetectorState, rows: list[int]) -> None:
     """End the course of rows of which nobody knows how it went on; their hour, which is not over, teaches nothing."""
     state.store.end_course(rows)
-    state.store.levels.hour_sum[rows] = state.store.levels.hour_bins[rows] = 0
+    if state.model.has_season:
+        forget_hour(state.store.levels, rows)

@@ -18,7 +18,7 @@ from detectors.types import DAY, FRIDAYS, WEEK, Change, ClosedBin, Flags, Ints, 
 from .column_rows import rows_of
 from .detector_state import DetectorState
 from .evidence import EMPTY
-from .learning import DARK
+from .learning import DARK, forget_hour
 from .local_days import FRIDAY, HOUR, SATURDAY, LocalDays, ahead_of_utc
 from .outage_lifecycle import FOLLOWED, TOTAL
 from .season import SLOTS, Slots, is_noted, pool, slot_of
@@ -44,9 +44,9 @@ def note(state: DetectorState, c: LevelColumns, first: int, value: Singles, seen
 
 
 def _rests(state: DetectorState, row: int, at: int, share: float) -> bool:
-    """Return whether a share of an hour may be rest; an outage that was there a day before on no weekend is daily.
+    """Return whether what an hour holds, a share, may be rest.
 
-    One that has gone on since then is none of these.
+    It is none where the row was as short a day before, unless that was rest, too, or a part of the same outage.
     """
     hours, hour, yesterday = int(state.store.pattern.short_before[row]), at // HOUR % 24, at - DAY
     was_short = any(hours >> beside % 24 & 1 for beside in (hour - 1, hour, hour + 1))
@@ -85,7 +85,7 @@ def _begins(state: DetectorState, change: Change) -> bool:
 def _begin(state: DetectorState, change: Change, seen: ClosedBin) -> None:
     """Forget what the hours of a row seemed to hold while they were in doubt: it was no less than a weekend may.
 
-    Of an outage that is dark they are few. What an earlier outage has noted and nobody believed is no more.
+    Of an outage that is dark they are few. Values that an earlier outage noted, and that were never believed, go too.
     """
     slots = state.store.slots[change.row]
     forgotten = rows_of(is_noted(slots.view(np.uint16)))
@@ -103,7 +103,7 @@ def _end(state: DetectorState, change: Change, seen: ClosedBin) -> None:
     for at in (at for at in hours if is_noted(slots[slot_of(at)].view(np.uint16))):
         slots[slot_of(at)] = -slots[slot_of(at)] if is_believed or at > ended else -1
     if not is_believed and not dark and ended >= seen.start - seen.start % HOUR:
-        state.store.levels.hour_sum[row] = state.store.levels.hour_bins[row] = 0
+        forget_hour(state.store.levels, row)
     if is_believed and not first:
         _complete(slots, [at for at in hours if at <= ended], _hours(change, change.opened, seen))
 

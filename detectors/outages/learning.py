@@ -271,7 +271,12 @@ def forget_first_day(scales: TimeScales, store: SeriesStore, rows: NDArray[np.in
 def unlearn(c: LevelColumns, row: int) -> None:
     """Drop what level, noise and profile would have learnt of the first bins of an outage."""
     c.pending_noise[row], c.pending_level[row] = 0, 0
-    c.hour_bins[row], c.hour_sum[row] = 0, 0
+    forget_hour(c, row)
+
+
+def forget_hour(c: LevelColumns, rows: int | list[int]) -> None:
+    """Drop what this hour, which is not over, would teach the profile of rows."""
+    c.hour_bins[rows], c.hour_sum[rows] = 0, 0
 
 
 def end_hour(

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.types import DAY, ClosedBin, Flags
+from detectors.types import ClosedBin, Flags
 
 from .local_days import FRIDAY, SATURDAY, SUNDAY
 from .member_fades import DARK, HOURS
 from .member_losses import MemberBin
-from .member_places import PLACE, PLACES, REST, beside
+from .member_places import PLACES, REST, beside, places_of
 from .member_weekends import LEAST, STRAYS, of_country
 from .season import Slots
 from .series_state import SeriesStore
 
 ALIKE = 0.5  # of what is missing on weekends, from which on a network rests
 MANY = 3  # networks of a country that rest before a holiday is believed
-DAYS_OF_REST = (1, 2)  # days of a weekend, of those that its slots hold
+DAYS_OF_REST = (1, 2)  # days of a weekend, which its slots hold beside the day before and after it
 
 
 def resting(store: SeriesStore, closed: MemberBin, width: int) -> Flags:
@@ -41,7 +41,7 @@ def _on_weekends(slots: Slots, seen: ClosedBin, width: int) -> Slots:
 
     Nights of the week hide a weekend of members that leave each evening, so that only the last one is kept.
     """
-    places = {at % DAY // PLACE for at in beside(seen.start, width)}
+    places = places_of(beside(seen.start, width))
     usual = {REST + day * PLACES + place for day in DAYS_OF_REST for place in places}
     last = [{HOURS + day * PLACES + place for place in places} for day in (FRIDAY, SATURDAY, SUNDAY)]
     return of_country(slots, usual | last[1] | last[2], usual | last[0] | last[1], seen.group)

@@ -20,7 +20,7 @@ from .local_days import HOUR, weekday_of
 from .member_drains import HEAVY, LEAST, STEADIEST, UNMOVED, USUAL, in_common
 from .member_fades import DARK, DOUBTED, HOURS, WIDEST
 from .member_losses import FEWEST, FeedChurn, MemberBin, NormalLosses, evidence, strongest, usual
-from .member_places import END, PLACE, PLACES, WEEK, beside, largest_of, slot_of
+from .member_places import END, PLACE, PLACES, WEEK, beside, largest_of, places_of, slot_of
 from .outage_lifecycle import FOLLOWED
 from .season import Slots
 from .series_state import MemberColumns, SeriesStore
@@ -52,7 +52,7 @@ def begin_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int) -> N
         return
     member_weekends.begin_hour(c, slots, seen, width)
     times = beside(start, width)
-    enough = np.min([_days_known(slots, place) for place in _places(times)], axis=0) >= ENOUGH
+    enough = np.min([_days_known(slots, place) for place in places_of(times)], axis=0) >= ENOUGH
     most = np.where(enough, _usual(slots, _columns(start, width), times, seen), np.float16(-1))
     if weekday_of(start) in REST_DAYS:
         later = slot_of(start + PLACE - HOUR)  # not yet of today, in the second hour of a place
@@ -62,15 +62,11 @@ def begin_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int) -> N
     c.least_share[:] = np.where(most < 0, np.float32(np.nan), np.minimum(share, c.rest_share))
 
 
-def _places(times: list[int]) -> list[int]:
-    return sorted({at % DAY // PLACE for at in times})
-
-
 def _columns(start: int, width: int) -> set[int]:
     """Return the slots of the hour (or bin) of a time, and of those beside, on all days but today."""
     times = beside(start, width)
     today = {slot_of(times[0]), *([slot_of(start)] if start % PLACE >= HOUR and width <= HOUR else [])}
-    return {HOURS + day * PLACES + place for day in range(WEEK) for place in _places(times)} - today
+    return {HOURS + day * PLACES + place for day in range(WEEK) for place in places_of(times)} - today
 
 
 def _usual(slots: Slots, columns: set[int], times: list[int], seen: ClosedBin) -> Slots:

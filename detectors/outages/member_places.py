@@ -33,6 +33,11 @@ def beside(start: int, width: int) -> list[int]:
     return [start + k * step for k in (-1, 0, 1)]
 
 
+def places_of(times: Iterable[int]) -> set[int]:
+    """Return the places of the day of some times (s)."""
+    return {at % DAY // PLACE for at in times}
+
+
 def largest_of(slots: Slots, columns: Iterable[int]) -> Slots:
     """Return the largest of some columns of each row, less than 0 where none is known."""
     found = np.full(len(slots), -1, np.float16).view(np.int16)  # 16 bits order as whole numbers do, but below 0

@@ -246,3 +246,15 @@ def test_a_feed_that_an_older_version_stored_has_no_returns_yet() -> None:
     assert (old.away == np.zeros(BUCKETS)).all()
     assert old.hazard(WIDTH).max() == 0
     assert FeedReturns.of(old.scalars()).scalars() == old.scalars()
+
+
+def test_an_outage_that_expires_takes_nothing_that_was_learnt_of_returns() -> None:
+    """Nor does one that is withdrawn: what a profile would drop of its hour has another meaning here."""
+    for end in ("expire", "withdraw"):
+        feed = lived([200] * 40, 0.01, 0.1, 600)
+        feed.close(lose=100)
+        assert feed.detector.is_followed(0)
+        before = {name: column.copy() for name, column in feed.detector.stored.items()}
+        assert before["filling"][0] > 0
+        getattr(feed.detector, end)(*([feed.at] if end == "expire" else [feed.at, 0]))
+        assert (feed.detector.stored["filling"] == before["filling"]).all()
