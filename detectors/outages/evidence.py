@@ -40,6 +40,8 @@ def student(evidence: Singles, freedom: Singles) -> Singles:
 
 def largest(numbers: Singles) -> Ints:
     """Return the index of the largest number of each column, the first of equals: `argmax` is slow along columns."""
+    if not numbers.size:
+        return np.zeros(0, np.int64)
     best, index = numbers[0].copy(), np.zeros(numbers.shape[1], np.int8)
     for at, line in enumerate(numbers[1:], 1):
         index += (line > best) * (np.int8(at) - index)

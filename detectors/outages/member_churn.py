@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from detectors.types import DAY, ClosedBin, Flags, Floats, Singles
+from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
-from .column_rows import member_parts
+from .column_rows import member_parts, rows_of
 from .member_fades import DARK, DOUBTED
 from .member_losses import FEWEST, SIZES, SPELL, FeedChurn, MemberBin, by_hour, own_rate, size_class, together
 from .outage_lifecycle import NORMAL
@@ -40,7 +40,7 @@ def learn(store: SeriesStore, seen: ClosedBin, width: int) -> None:
 
 def _learn_up(c: MemberColumns, seen: ClosedBin, part: slice, alive: Flags, calm: Flags, fade: float) -> None:
     """Learn the members expected up of a part of the rows."""
-    value, stays, unseen = seen.value[part], np.flatnonzero(~calm), np.flatnonzero(~alive)
+    value, stays, unseen = seen.value[part], rows_of(~calm), rows_of(~alive)
     top = value + seen.lost[part]
     top -= seen.back[part]
     np.maximum(top, c.usual_up, out=top)
@@ -56,7 +56,7 @@ def _learn_up(c: MemberColumns, seen: ClosedBin, part: slice, alive: Flags, calm
 
 def _learn_turnover(c: MemberColumns, seen: ClosedBin, part: slice, alive: Flags, gain: float) -> None:
     """Learn how often members of a part of the rows come and go, and how many there are."""
-    size, unseen = seen.size[part], np.flatnonzero(~alive)
+    size, unseen = seen.size[part], rows_of(~alive)
     moved = seen.lost[part] + seen.back[part]
     moved /= size + FEW
     moved -= c.turnover
@@ -73,7 +73,15 @@ def remember(store: SeriesStore, closed: MemberBin, weight: float, calm: Flags, 
 
     `weight`: of a loss of this bin. While members lost together may be the first of an outage, what they teach waits.
     """
-    c, rows = store.members, closed.losing[calm[closed.losing]]
+    rows = closed.losing[calm[closed.losing]]
+    if rows.size:
+        _remember_losses(store.members, closed, rows, weight)
+    for part, columns in member_parts(store):
+        _remember(columns, closed.before[part].astype(np.float32), calm[part], width)
+
+
+def _remember_losses(c: MemberColumns, closed: MemberBin, rows: Ints, weight: float) -> None:
+    """Add the losses of these rows to their own, and those that came together to what waits."""
     lost, up = closed.seen.lost[rows], closed.before[rows]
     own, joint = c.losses[rows] / np.maximum(c.member_bins[rows], 1), together(lost, up)
     evening = by_hour(c, closed, rows, joint, own)
@@ -81,25 +89,23 @@ def remember(store: SeriesStore, closed: MemberBin, weight: float, calm: Flags, 
     usually = lost * c.joint_losses[rows] / np.maximum(c.losses[rows], 1)
     pairs = (1 - evening) * joint - lost * own + evening * usually
     c.pending_joint[rows] += (weight * pairs).astype(np.float32)
-    for part, columns in member_parts(store):
-        _remember(columns, closed.before[part].astype(np.float32), calm[part], width)
 
 
 def _remember(c: MemberColumns, up: Singles, calm: Flags, width: int) -> None:
     """Let what a part of the rows has lost fade, and learn what is on trial no more. `up`: members before the bin."""
-    keep, doubted = np.full(len(up), np.float32(math.exp(-width / MEMORY))), np.flatnonzero(~calm)
+    keep, doubted = np.full(len(up), np.float32(math.exp(-width / MEMORY))), rows_of(~calm)
     keep[doubted] = 1
     up[doubted] = 0
     c.member_bins += up
     for column in (c.member_bins, c.losses, c.joint_losses):
         column *= keep
     trial = on_trial(c, width)
-    learnt = np.flatnonzero((c.pending_joint != 0) & calm & ~trial)
+    learnt = rows_of((c.pending_joint != 0) & calm & ~trial)
     c.joint_losses[learnt] += c.pending_joint[learnt]
     c.pending_joint[learnt] = 0
     moved = c.turnover - c.late_turnover
     moved *= np.float32(min(width / SPELL, 1.0))
-    moved[np.flatnonzero(trial)] = 0
+    moved[rows_of(trial)] = 0
     c.late_turnover += moved
 
 
@@ -109,6 +115,8 @@ def note_hour(c: MemberColumns, closed: MemberBin, calm: Flags, width: int) -> N
     `calm`: rows without a suspicion.
     """
     rows = closed.losing
+    if not rows.size:
+        return
     lost = closed.seen.lost[rows] * (closed.seen.value[rows] > DARK * c.usual_up[rows])
     share = np.where(lost >= FEWEST, lost / np.maximum(closed.before[rows], 1), 0)
     share += DOUBTED * ((share > 0) & ~calm[rows] & (c.bins_learnt[rows] * float(width) >= DAY))

@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.types import DAY, Flags, Floats, Ints, Singles
 
-from .column_rows import member_parts
+from .column_rows import member_parts, rows_of
 from .evidence import RHOS, largest
 from .member_losses import FEWEST, WITNESSES, FeedChurn, MemberBin, NormalLosses, evidence, strongest, usual
 from .member_losses import LEAST as AT_ONCE
@@ -52,7 +52,7 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     drop = np.empty(store.rows, np.float32)
     for part, columns in member_parts(store):
         _drops(columns, closed.seen.value[part], closed.seen.size[part], drop[part])
-    rows = np.flatnonzero((drop >= LEAST) & free)
+    rows = rows_of((drop >= LEAST) & free)
     rows = rows[c.bins_learnt[rows] >= _learnt(width)]
     sums = _weighed(c, rows, drop, closed, churn, width) if rows.size else np.zeros((0, len(RHOS)))
     nats = np.maximum(strongest(sums), 0) * (c.recent_up[rows] - closed.seen.value[rows] >= FEWEST)
@@ -70,6 +70,8 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
 def _leave_out(c: MemberColumns, closed: MemberBin) -> None:
     """Take from the level before what a bin loses beyond an outage's least: the losses of half an hour judge that."""
     rows = closed.losing
+    if not rows.size:
+        return
     net = closed.seen.lost[rows] - closed.seen.back[rows]
     c.recent_up[rows] -= np.maximum(net - AT_ONCE * c.usual_up[rows], 0).astype(np.float32)
 
@@ -77,7 +79,7 @@ def _leave_out(c: MemberColumns, closed: MemberBin) -> None:
 def _drops(c: MemberColumns, up: Floats, size: Floats, drop: Singles) -> None:
     """Set the share of the members expected up that has left since the level before, but for a weekend (rows)."""
     left = c.recent_up - up
-    resting = np.flatnonzero(c.rest_share < np.inf)
+    resting = rows_of(c.rest_share < np.inf)
     if resting.size:
         left[resting] = np.minimum(left[resting], floor(c, resting, size[resting]) - up[resting])
     left.clip(0, np.inf, out=left)
@@ -107,7 +109,7 @@ def in_common(level: Floats, rows: Ints, closed: MemberBin) -> Floats:
     It is what they have less than `level` (of all rows, NaN where unknown), and less two standard deviations of so
     many.
     """
-    members, left_out = level.copy(), np.flatnonzero(~closed.measured | ~(level >= 0))
+    members, left_out = level.copy(), rows_of(~closed.measured | ~(level >= 0))
     members[left_out] = 0
     each, group = np.stack((members - closed.seen.value, members)), closed.seen.group
     each[0, left_out] = 0
@@ -130,13 +132,13 @@ def _memory(width: int) -> int:
 
 def _learn(c: MemberColumns, drop: Singles, calm: Flags, width: int) -> None:
     """Take the drops of calm rows into their usual ones; at first with the weight of what has been seen."""
-    square, stays = c.drop_square.copy(), np.flatnonzero(~calm)
-    square[np.flatnonzero(~(square > 0))] = np.float32(USUAL**2)
+    square, stays = c.drop_square.copy(), rows_of(~calm)
+    square[rows_of(~(square > 0))] = np.float32(USUAL**2)
     gain = c.bins_learnt + np.float32(1 + PRIOR / width)
     np.divide(1, gain, out=gain)
     gain.clip(np.float32(width / _memory(width)), np.inf, out=gain)
     most = np.float32(CLIP**2) * square
-    most[np.flatnonzero(c.bins_learnt < _learnt(width))] = 1
+    most[rows_of(c.bins_learnt < _learnt(width))] = 1
     step = drop * drop
     np.minimum(step, most, out=step)
     step -= square
@@ -149,7 +151,7 @@ def _learn(c: MemberColumns, drop: Singles, calm: Flags, width: int) -> None:
 
 def _follow(c: MemberColumns, up: Floats, drop: Singles, moves: Flags, ongoing: Flags, width: int) -> None:
     """Let the level before follow where it `moves`; an outage that is followed begins it anew."""
-    anew, stays = np.flatnonzero(ongoing | (c.recent_up < 1)), np.flatnonzero(~moves)
+    anew, stays = rows_of(ongoing | (c.recent_up < 1)), rows_of(~moves)
     missed = up - c.recent_up
     begun = missed[anew]
     missed *= min(width / SPAN, 1 / LENGTH)

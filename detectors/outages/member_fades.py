@@ -11,6 +11,7 @@ import numpy as np
 
 from detectors.types import DAY, Flags, Floats, Ints, Singles
 
+from .column_rows import rows_of
 from .local_days import HOUR
 from .season import Slots
 from .series_state import MemberColumns
@@ -61,7 +62,7 @@ def end_hour(c: MemberColumns, slots: Slots, start: int, width: int, calm: Flags
         return range(0)
     hour = start // HOUR % HOURS
     days = np.ceil(c.bins_learnt * (width / DAY))
-    rows = np.flatnonzero((c.bins_learnt > 0) & (calm | (c.hour_loss >= DOUBTED) | (days <= 1)))
+    rows = rows_of((c.bins_learnt > 0) & (calm | (c.hour_loss >= DOUBTED) | (days <= 1)))
     slots[rows, hour] = _after(slots[rows, hour].astype(np.float32), c.hour_loss[rows], days[rows])
     c.hour_loss[:] = 0
     return range(hour, hour + 1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
 from . import member_holidays, member_weekends
-from .column_rows import member_parts
+from .column_rows import member_parts, rows_of
 from .evidence import RHOS, largest
 from .local_days import HOUR, weekday_of
 from .member_drains import HEAVY, LEAST, STEADIEST, UNMOVED, USUAL, in_common
@@ -56,7 +56,7 @@ def begin_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int) -> N
     most = np.where(enough, _usual(slots, _columns(start, width), times, seen), np.float16(-1))
     if weekday_of(start) in REST_DAYS:
         later = slot_of(start + PLACE - HOUR)  # not yet of today, in the second hour of a place
-        fresh = np.flatnonzero((slots[:, later] < 0) & (most >= 0))
+        fresh = rows_of((slots[:, later] < 0) & (most >= 0))
         most[fresh] = slots[fresh, HOURS:END].max(axis=1)  # a first weekend may be as any night
     share = 1 - most.astype(np.float32)
     c.least_share[:] = np.where(most < 0, np.float32(np.nan), np.minimum(share, c.rest_share))
@@ -96,7 +96,7 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     short = np.empty(store.rows, np.bool_)
     for part, columns in member_parts(store):
         short[part] = _note(columns, seen.size[part].astype(np.float32), seen.value[part].astype(np.float32))
-    rows = np.flatnonzero(short)
+    rows = rows_of(short)
     rows = rows[closed.measured[rows] & (store.phases.phase[rows] < FOLLOWED)]
     rows = rows[seen.size[rows] * c.least_share[rows] - seen.value[rows] >= FEWEST]
     sums = _weighed(store, rows, closed, churn, width) if rows.size else np.zeros((0, len(RHOS)))
@@ -114,7 +114,7 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
 
 def _note(c: MemberColumns, size: Singles, up: Singles) -> Flags:
     """Note how many of all members are missing in a bin, and return where they are more than is usual (rows)."""
-    fewer = np.flatnonzero(size < c.named)
+    fewer = rows_of(size < c.named)
     if fewer.size:
         _forget(c, fewer, size[fewer])
     np.maximum(c.most_missing, size - up, out=c.most_missing)
@@ -146,7 +146,7 @@ def _weighed(store: SeriesStore, rows: Ints, closed: MemberBin, churn: FeedChurn
     up = seen.value[rows]
     missing = (1 - most) * seen.size[rows] - up
     sums = evidence(missing, up, NormalLosses(np.clip(strays, STEADIEST, 0.9), tie))
-    alone = np.flatnonzero(strongest(sums) >= UNMOVED)  # the others need no sums of all rows
+    alone = rows_of(strongest(sums) >= UNMOVED)  # the others need no sums of all rows
     if alone.size:
         chance = np.clip(strays[alone] + in_common(seen.size * c.least_share, rows[alone], closed), STEADIEST, 0.9)
         sums[alone] = evidence(missing[alone], up[alone], NormalLosses(chance, tie[alone]))
@@ -177,7 +177,7 @@ def end_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int, calm: 
         before = slots[:, slot].astype(np.float32)
         doubted |= before <= -DOUBTED
         np.maximum(share, np.where(before <= -DOUBTED, -DOUBTED - before, before), out=share)
-    sure = np.flatnonzero(~doubted & seen.alive)
+    sure = rows_of(~doubted & seen.alive)
     _learn_strays(c, slots, sure, share, start, width)
     noted = np.where(doubted, -DOUBTED - share, np.where(share > 1 - DARK, -1, share))
     slots[:, slot] = np.where(seen.alive, noted, slots[:, slot])
@@ -210,7 +210,7 @@ def _least(c: MemberColumns, slots: Slots, rows: Ints, start: int, width: int) -
     """Return the least share up on the days before of these rows; on a second day of work, that of the first."""
     least = c.least_share[rows]
     if weekday_of(start) not in REST_DAYS:
-        young = np.flatnonzero(np.isnan(least))
+        young = rows_of(np.isnan(least))
         columns = np.array(sorted(_columns(start, width)))
         most = slots[rows[young][:, None], columns].view(np.int16).max(axis=1).view(np.float16)
         least[young] = np.where(most < 0, np.float32(np.nan), 1 - most.astype(np.float32))

@@ -13,7 +13,7 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
-from .column_rows import AT_A_TIME, taken
+from .column_rows import AT_A_TIME, rows_of, taken
 from .evidence import RHOS
 from .member_fades import Fades
 from .outage_lifecycle import FOLLOWED
@@ -185,7 +185,7 @@ class MemberBin:
         """Return what follows from a bin."""
         measured, up = seen.alive & seen.present, before(seen)
         likely = up + (c.named + 1) * churn.fresh / (1 - churn.fresh)
-        losing = np.flatnonzero(measured & (seen.lost > 0))
+        losing = rows_of(measured & (seen.lost > 0))
         lost, alike = seen.lost[losing], bool((seen.group == seen.group[:1]).all())
         return cls(seen, measured, up, likely, losing, lost, together(lost, likely[losing]), alike, fades)
 
@@ -236,7 +236,7 @@ def by_hour(c: MemberColumns, closed: MemberBin, rows: Ints, joint: Floats, own:
 
     It is what is lost together (`joint`) beyond the `own` rate, up to what the hour explains on average.
     """
-    if not closed.fades:
+    if not closed.fades or not rows.size:
         return np.zeros(len(rows))
     share = joint / closed.seen.lost[rows]
     usually, scatter = closed.fades.usual(rows, c, closed.seen.value[rows], own)
@@ -251,7 +251,7 @@ def others(rows: Ints, closed: MemberBin, churn: FeedChurn, site: Floats) -> Nor
     tie of networks of the rows' sizes.
     """
     likely, joint = closed.likely.copy(), closed.spread(closed.joint)
-    likely[np.flatnonzero(~closed.measured)] = 0
+    likely[rows_of(~closed.measured)] = 0
     whole = np.array([[numbers.sum()] for numbers in (closed.lost, likely, joint)])
     besides = np.stack((closed.seen.lost[rows], likely[rows], joint[rows]))
     if not closed.in_one_country:
@@ -284,7 +284,7 @@ def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -
     sums, runs, gained = store.falls.evidence, store.falls.bins, np.zeros(len(closed.before))
     free = closed.measured & (store.phases.phase < FOLLOWED)
     touched = free & any_evidence(sums)
-    there, fade = np.flatnonzero(touched), np.float32(math.exp(-width / SPELL))
+    there, fade = rows_of(touched), np.float32(math.exp(-width / SPELL))
     _fade_losses(store.members, closed, fade)
     for part in blocks(there.size, AT_A_TIME):
         _fade_sums(sums, there[part], store.members, closed, fade)
@@ -295,7 +295,7 @@ def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -
         found = weigh(store.members, rows, closed, churn, normal)
         sums.T[:, rows], gained[rows] = np.maximum(taken(sums, rows) + found, 0).T, np.maximum(strongest(found), 0)
     touched[rows] = True
-    changed = np.flatnonzero(touched)
+    changed = rows_of(touched)
     for part in blocks(changed.size, AT_A_TIME):
         _count_bins(sums, runs, changed[part])
     return gained
@@ -303,6 +303,8 @@ def score(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int) -
 
 def _fade_sums(sums: Singles, rows: Ints, c: MemberColumns, closed: MemberBin, fade: np.float32) -> None:
     """Let the evidence of these rows fade, and without the part that members bring back with them."""
+    if not rows.size:
+        return
     share = _left(rows, c, closed)
     for column in sums.T:
         left = column.take(rows)
@@ -314,6 +316,8 @@ def _fade_sums(sums: Singles, rows: Ints, c: MemberColumns, closed: MemberBin, f
 
 def _count_bins(sums: Singles, runs: Bins, rows: Ints) -> None:
     """Count a bin in the sums of these rows; those of zero have none."""
+    if not rows.size:
+        return
     for column, run in zip(sums.T, runs.T, strict=True):
         bins = run.take(rows)
         np.minimum(bins, LONGEST, out=bins)
@@ -325,8 +329,9 @@ def _count_bins(sums: Singles, runs: Bins, rows: Ints) -> None:
 def _fade_losses(c: MemberColumns, closed: MemberBin, fade: np.float32) -> None:
     """Let the losses of late fade as evidence does, and without the part that members bring back with them."""
     c.recent_losses *= fade * (c.recent_losses > FAINTEST)
-    rows = np.flatnonzero((closed.seen.back > 0) & (c.recent_losses > 0))
-    c.recent_losses[rows] *= _left(rows, c, closed)
+    rows = rows_of((closed.seen.back > 0) & (c.recent_losses > 0))
+    if rows.size:
+        c.recent_losses[rows] *= _left(rows, c, closed)
 
 
 def _add_losses(c: MemberColumns, rows: Ints, closed: MemberBin, normal: NormalLosses) -> None:

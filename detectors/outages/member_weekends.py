@@ -11,6 +11,7 @@ import numpy as np
 
 from detectors.types import DAY, FRIDAYS, ClosedBin, Flags, Floats, Ints, Singles
 
+from .column_rows import rows_of
 from .first_weekend import LENGTH, begins_about
 from .local_days import FRIDAY, HOUR, SATURDAY, SUNDAY, LocalDays, weekday_of
 from .member_fades import DARK, DOUBTED
@@ -35,14 +36,14 @@ def begin_hour(c: MemberColumns, slots: Slots, seen: ClosedBin, width: int) -> N
     late, early = ({_column(at, first) for at in times} - {0} for first in (FRIDAY, THURSDAY))
     if late or early:
         most = of_country(slots, late, early, seen.group)
-        rows = np.flatnonzero(most >= LEAST)
+        rows = rows_of(most >= LEAST)
         c.rest_share[rows] = 1 - most[rows].astype(np.float32)
 
 
 def excused(store: SeriesStore, seen: ClosedBin) -> ClosedBin:
     """Return a bin without what leaves for a usual weekend, for which no members of those are expected up."""
     c = store.members
-    rows = np.flatnonzero(c.rest_share < np.inf)
+    rows = rows_of(c.rest_share < np.inf)
     rows = rows[(store.phases.phase[rows] < FOLLOWED) & seen.alive[rows] & seen.present[rows]]
     if not rows.size:
         return seen

@@ -15,7 +15,7 @@ import numpy as np
 
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
-from .column_rows import AT_A_TIME, taken
+from .column_rows import AT_A_TIME, rows_of, taken
 from .member_churn import FEW, NOTABLE
 from .member_losses import FEWEST, SPELL, MemberBin, blocks, log_gamma, strongest
 from .outage_lifecycle import FOLLOWED, NORMAL
@@ -69,6 +69,12 @@ class FeedReturns:
         rest = {"excess": self.excess, "chance": self.chance, "brief": self.brief, "lasting": self.lasting}
         return ages | {f"returns_{name}": number for name, number in rest.items()}
 
+    def faded(self, width: int) -> FeedReturns:
+        """Return what is left of it after a bin of `width` seconds in which no members are away."""
+        fade = math.exp(-width / MEMORY)
+        ages = (fade * self.away, fade * self.back)
+        return FeedReturns(*ages, fade * self.excess, fade * self.chance, fade * self.brief, fade * self.lasting)
+
     @property
     def tie(self) -> float:
         """Correlation of the returns of a group."""
@@ -108,8 +114,8 @@ def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedRet
     c, phase = store.members, store.phases.phase
     followed = phase >= FOLLOWED
     free = closed.measured & ~followed
-    there = np.flatnonzero(free & (c.away > 0))
-    feed = _return(c, there, closed, phase[there] == NORMAL, feed, width)
+    there = rows_of(free & (c.away > 0))
+    feed = _return(c, there, closed, phase[there] == NORMAL, feed, width) if there.size else feed.faded(width)
     losing = closed.losing[~followed[closed.losing]]
     summed = np.maximum(strongest(taken(store.falls.evidence, losing)), 0)
     begin = _begins(c, losing, gained[losing], summed, phase[losing] == NORMAL, feed, width)
@@ -118,8 +124,8 @@ def advance(store: SeriesStore, closed: MemberBin, gained: Floats, feed: FeedRet
     there = there[c.away[there] > 0]
     over[there[(c.away[there] < 0.5) | (c.group_age[there] >= longest(width))]] = True
     _forget(c, closed.measured, width)
-    _remember(c, np.flatnonzero(over & (phase == NORMAL) & (c.group_evidence >= NOTABLE)), feed, width)
-    _clear(c, np.flatnonzero(over | followed))
+    _remember(c, rows_of(over & (phase == NORMAL) & (c.group_evidence >= NOTABLE)), feed, width)
+    _clear(c, rows_of(over | followed))
     _lose(c, losing, begin, closed.seen, gained, summed, width)
     return feed
 
@@ -146,7 +152,7 @@ def _take_back(
     Return the members × bins away of each, and the bucket and returns of those with returns, as independent ones.
     """
     away, seen, value = c.away[rows].astype(np.float64), closed.seen, closed.seen.value[rows]
-    back = np.flatnonzero(seen.back[rows] > 0)
+    back = rows_of(seen.back[rows] > 0)
     with_back, away_back = rows[back], away[back]
     returned = _returned(c, with_back, closed, away_back)
     left = seen.size[rows]
@@ -160,7 +166,7 @@ def _take_back(
     weighed = calm / (1 + tie * (away - 1).clip(0, np.inf))
     exposed, weighed_back, faint = weighed * away, weighed[back] * returned, c.group_evidence[rows] < NOTABLE
     expected = exposed * rates.take(at)
-    expected[np.flatnonzero(~faint)] = 0
+    expected[rows_of(~faint)] = 0
     c.expected_back[rows] += expected.astype(np.float32)
     usual = faint[back]
     c.returned[with_back[usual]] += weighed_back[usual].astype(np.float32)
@@ -232,8 +238,10 @@ def _begins(
 
     What all losses of late are worth must exceed what the group is, for as long as it is away.
     """
+    if not rows.size:
+        return np.zeros(0, np.bool_)
     older, notable = c.group_age[rows] * float(width) > SPELL, c.group_evidence[rows] >= NOTABLE
-    larger, tried = calm & ~notable, np.flatnonzero(older & (summed > c.group_evidence[rows]))
+    larger, tried = calm & ~notable, rows_of(older & (summed > c.group_evidence[rows]))
     larger[tried] |= summed[tried] > _worth(c, rows[tried], feed.tie, feed.hazard(width))
     return np.asarray((c.away[rows] <= 0) | (~notable & (gained >= NOTABLE)) | (larger & older))
 
@@ -246,6 +254,8 @@ def _forget(c: MemberColumns, measured: Flags, width: int) -> None:
 
 def _remember(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> None:
     """Add a group that is over to what its network's returns are known from: none on trial is its own witness."""
+    if not rows.size:
+        return
     whole, away, hazard = c.lost_together[rows].astype(np.float64), c.away[rows].astype(np.float64), feed.hazard(width)
     weight = 1 / (1 + feed.tie * np.maximum(whole - 1, 0))
     c.returned[rows] += (weight * (whole - away)).astype(np.float32)
@@ -254,6 +264,8 @@ def _remember(c: MemberColumns, rows: Ints, feed: FeedReturns, width: int) -> No
 
 
 def _clear(c: MemberColumns, rows: Ints) -> None:
+    if not rows.size:
+        return
     for column in (c.away, c.lost_together, c.group_evidence, c.group_age, c.group_span):
         column[rows] = 0
 
@@ -262,6 +274,8 @@ def _lose(
     c: MemberColumns, rows: Ints, begin: Flags, seen: ClosedBin, gained: Floats, summed: Floats, width: int
 ) -> None:
     """Add the members lost in this bin to the groups that they begin or join."""
+    if not rows.size:
+        return
     joins = begin | (c.group_age[rows] * float(width) <= SPELL)
     rows, summed = rows[joins], summed[joins]
     for column in (c.away, c.lost_together):
@@ -277,7 +291,7 @@ def worth(c: MemberColumns, feed: FeedReturns, width: int) -> tuple[Ints, Floats
     What the loss of those still away was worth, and the likelihood of staying away in an outage over that of
     reconnecting, which those that have returned speak against.
     """
-    rows = np.flatnonzero((c.group_evidence >= NOTABLE) & (c.away >= FEWEST))
+    rows = rows_of((c.group_evidence >= NOTABLE) & (c.away >= FEWEST))
     if not rows.size:
         return rows, np.zeros(0)
     hazard = feed.hazard(width)
@@ -299,16 +313,16 @@ def stayed(away: Floats, back: Floats, share: Floats, tie: float, loss: Singles)
     second alone outweighs what the `loss` was worth (nats), the first is not looked at: the ratio is too large then,
     and leaves no evidence all the same.
     """
-    most, none = _stay(away, back), np.flatnonzero(back == 0)
+    most, none = _stay(away, back), rows_of(back == 0)
     most[none] = np.logaddexp(most[none], 0.0)
     most -= TWO
     reconnect = _loose(away, back, share)
-    open_ = np.flatnonzero(loss + (most - reconnect) >= 0)
+    open_ = rows_of(loss + (most - reconnect) >= 0)
     tied = _beta_binomial(away[open_], back[open_], *_beta(share[open_], tie))
     reconnect[open_] = np.maximum(tied, reconnect[open_])
     gain = most - reconnect
     gain[none] = np.maximum(gain[none], 0)
-    returning = np.flatnonzero((gain > 0) & (back > 0))
+    returning = rows_of((gain > 0) & (back > 0))
     if returning.size:  # members that come back never speak for an outage
         whole = (away + back)[returning]
         alone = stayed(whole, 0 * whole, share[returning], tie, loss[returning])

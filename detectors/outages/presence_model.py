@@ -18,7 +18,7 @@ from . import (
     members_away,
     recovery,
 )
-from .column_rows import taken
+from .column_rows import rows_of, taken
 from .detector_state import DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS, largest
 from .member_drains import Drains
@@ -38,9 +38,10 @@ CERTAIN = 1e4  # precision: that members are up is a fact, no noise
 def _evidence(store: SeriesStore, returns: FeedReturns, width: int, scored: ScoredBin) -> Floats:
     """Return the evidence of all rows (nats): of members lost of late, or of a group that stays away."""
     falls, nats = store.falls, np.zeros(store.rows)
-    fallen = np.flatnonzero(member_losses.any_evidence(falls.evidence))
-    sums = taken(falls.evidence, fallen)
-    nats[fallen], scored.rho_index[fallen] = member_losses.strongest(sums), largest(sums.T)
+    fallen = rows_of(member_losses.any_evidence(falls.evidence))
+    if fallen.size:
+        sums = taken(falls.evidence, fallen)
+        nats[fallen], scored.rho_index[fallen] = member_losses.strongest(sums), largest(sums.T)
     rows, group = members_away.worth(store.members, returns, width)
     stronger = (group >= nats[rows]) & (group > 0)
     rows, group = rows[stronger], group[stronger]
@@ -107,7 +108,7 @@ class PresenceModel:
         gained, measured = member_losses.score(store, closed, churn, width), closed.measured
         returns = members_away.advance(store, closed, gained, FeedReturns.of(s), width)
         followed = store.phases.phase == FOLLOWED
-        expected = _expected(c, closed, np.flatnonzero(followed))
+        expected = _expected(c, closed, rows_of(followed))
         missing = np.maximum(expected - seen.value, c.away)  # those expected fade over a day, the others are counted
         left = member_drains.advance(store, closed, churn, width)
         absent = member_hours.advance(store, closed, churn, width)
