@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.outages.detector import Detector
+from detectors.outages.feed_fault import LEAST
+from detectors.outages.feed_spread import LENDERS
+from detectors.outages.groups import ANYWHERE
 from detectors.types import Change, ClosedBin, Kind, Rule
 
 Matrix = NDArray[Any]
+ALONE = min(LEAST, ANYWHERE, LENDERS) - 1  # series of no country, of which none tells anything of another
 START = 1_577_664_000  # Monday 30 December 2019, midnight
 
 
@@ -60,6 +65,24 @@ def watch(kind: Kind, width: int, values: Matrix, rebaseline_after: int | None =
     """Every revision that a detector tells of some series."""
     rule = Rule(kind, width, rebaseline_after=rebaseline_after)
     return run(Detector(rule), bins(values, width, group=group))
+
+
+def watch_each(kind: Kind, width: int, histories: Iterable[Matrix]) -> list[list[Change]]:
+    """Every revision of each of some series of no country, as if it were alone; a bin of all costs little more.
+
+    A detector has so few of them that none says anything of the feed, or of another.
+    """
+    found: list[list[Change]] = []
+    for few in batched(histories, ALONE):
+        changes = watch(kind, width, np.column_stack(few))
+        found += ([replace(change, row=0) for change in changes if change.row == row] for row in range(len(few)))
+    return found
+
+
+def batched(histories: Iterable[Matrix], size: int) -> Iterator[list[Matrix]]:
+    """So many at a time."""
+    left = list(histories)
+    return (left[first : first + size] for first in range(0, len(left), size))
 
 
 def run(detector: Detector, seen: Iterator[ClosedBin]) -> list[Change]:
