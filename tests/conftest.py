@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Collection, Generator, Iterator
@@ -76,6 +77,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long, starting = (_marked(items, names) for names in (("long",), STARTING))
     longest = {item.path for item in items if item.path.relative_to(ROOT).as_posix() in LONGEST}
     items.sort(key=lambda item: (item.path not in longest, item.path not in long, item.path not in starting))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage as a worker does: to look through all tests and modules again and again takes time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _marked(items: list[pytest.Item], names: Collection[str]) -> set[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -103,8 +104,17 @@ def parser(commands: Collection[str] = COMMANDS.keys()) -> ArgumentParser:
             name, help=text, description=text, epilog=epilog(name), formatter_class=RawDescriptionHelpFormatter
         )
         if name in commands:
-            _complete(subparser, cast(Command, import_module(f"streams.cli.{name}")))
+            _complete(subparser, _imported(name))
     return whole
+
+
+def _imported(name: str) -> Command:
+    """Return the module of a command. Imports leave no garbage, and to look for some takes a tenth of their time."""
+    gc.disable()
+    try:
+        return cast(Command, import_module(f"streams.cli.{name}"))
+    finally:
+        gc.enable()
 
 
 def _complete(subparser: ArgumentParser, command: Command) -> None:

@@ -15,7 +15,7 @@ from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import Ongoing
 from detectors.outages.series_state import COLUMNS, VIEWS
 from detectors.types import Change, ClosedBin, Ints, Kind, Rule, Zones
-from tests.detectors.series import START, bins, daily, outages, run
+from tests.detectors.series import ALONE, START, bins, daily, outages, run, watch, watch_each
 
 HOUR = 3_600
 BINS, ROWS = 24 * 6, 12
@@ -171,6 +171,17 @@ def test_a_row_is_not_changed_by_its_neighbours(kind: Kind) -> None:
     else:
         assert [replace(change, row=ROW) for change in own] == [change for change in changes if change.row == ROW]
         assert_same(whole, alone, np.array([ROW]))
+
+
+def test_few_series_of_no_country_are_as_if_alone() -> None:
+    """As many as `watch_each` puts together, which fall together: too few to say that the feed is at fault."""
+    rng = np.random.default_rng(3)
+    values = 100 * (1 + 0.03 * rng.standard_normal((96, ALONE)))
+    values[80:90] *= np.linspace(0, 0.9, ALONE)
+    series = [column[:, None] for column in values.T]
+    each = watch_each("gauge", 3600, series)
+    assert each == [watch("gauge", 3600, history) for history in series]
+    assert all(outages(changes) for changes in each[:5])
 
 
 @of_every_kind
