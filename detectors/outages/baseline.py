@@ -44,7 +44,7 @@ class Allowances:
     factor: Singles  # season, 1 on average
     clock: Singles  # what a pattern that comes an hour early or late adds to the factor
     rest: Singles  # what a holiday adds to it
-    weekend: Singles | None  # what a day of the weekend never seen before multiplies the level by; None: it is none
+    weekend: Singles | None  # what a first weekend or workday multiplies the level by; None: it is none
     hidden: Share  # what rounding hides, in the unit of the level
 
     def lowest(self, kind: LevelKind, clock: bool = True, rest: bool = True, weekend: bool = True) -> Singles:
@@ -82,10 +82,8 @@ class Prediction:
     hours: Singles  # what the hour of the day adds to 1, before trust
     weeks: Singles  # what this weekday adds to the trusted hour
     young: Flags  # first day: no profile yet
-    unseen: (
-        Flags | None
-    )  # a day of the weekend never seen before, which lowers `lowest_plausible`; None: no row has one
-    weekend: Singles | None  # to how much of the level it may lower it; None where `unseen` is
+    unseen: Flags | None  # a day of the weekend never seen before; None: no row has one
+    weekend: Singles | None  # to how much of the level it or a first workday may lower `lowest_plausible`; None: no row
     allowances: Allowances  # of which `lowest_plausible` is made
     alone: Allowances  # the same, were there no neighbours
     alike: Singles | None  # hours of the profile that share an error; None: each has its own
@@ -130,9 +128,8 @@ def predict(
     clock = (trust + fine * (1 - trust)) * _steep(profile.low - profile.day, chance)
     own = shrunk(weeks.clip(-np.inf, 0), blur)
     rest = np.minimum(own, _holiday(profile, usual, blur)) - finer
-    weekend = None if unseen is None else np.where(unseen, near.weekend, np.float32(1))
     base = np.maximum(level, SLIDE * (c.long_level * ~young if young.any() else c.long_level))
-    alone = allowed = Allowances(base, factor, clock, rest, weekend, kind.hidden(c, expected, quantum_square))
+    alone = allowed = Allowances(base, factor, clock, rest, near.first, kind.hidden(c, expected, quantum_square))
     others = witnesses(expected, sigma)
     if others is not None:
         allowed = _left_open(alone, own - finer, unseen, others)
@@ -212,13 +209,21 @@ def _left_open(alone: Allowances, own: Singles, unseen: Flags | None, others: Ne
     rest.clip(OWN_REST, 1, out=rest)
     rest *= alone.rest.clip(-np.inf, 0)
     np.minimum(rest, own, out=rest)
-    if weekend is not None and unseen is not None:
-        together = unseen & others.rest_together(unseen, weekend - 1)
+    if weekend is not None:
         closed = 1 - (1 - weekend) * others.left_open(others.of(weekend) - 1)[0]
-        # A few that rest among many that do not, as offices among homes, are no outages of each.
-        few = unseen & others.rest_together(unseen, closed - 1, SURELY)
-        weekend = np.where(together, QUIET_WEEKEND, np.where(few, weekend, closed))
+        weekend = closed if unseen is None else _resting(weekend, closed, unseen, others)
     return Allowances(alone.base, factor, clock, rest, weekend, alone.hidden)
+
+
+def _resting(weekend: Singles, closed: Singles, unseen: Flags, others: Neighbours) -> Singles:
+    """Return what a first weekend leaves of the level where others may rest as well.
+
+    `weekend`: of a row alone; `closed`: as its neighbours show it.
+    """
+    together = unseen & others.rest_together(unseen, weekend - 1)
+    # A few that rest among many that do not, as offices among homes, are no outages of each.
+    few = unseen & others.rest_together(unseen, closed - 1, SURELY)
+    return np.where(together, QUIET_WEEKEND, np.where(few, weekend, closed))
 
 
 def unit(share: Singles) -> Singles:

@@ -100,7 +100,8 @@ class Watch:
         falls = [*(others or [begun] * (len(CAUSES) - 1)), begun]
         evidence, after = competing(now, at, falls)
         normal, clock, holiday, weekend, series, together = evidence.tolist()
-        seen = weekend if now.prediction.unseen is not None and now.prediction.unseen[at] else None
+        first = now.prediction.alone.weekend
+        seen = weekend if first is not None and first[at] < 1 else None
         self.latest[row] = Explanations(normal, clock, holiday, seen, series, together)
         self._falls[row] = after[:-1]
         if not low:

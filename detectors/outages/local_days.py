@@ -5,6 +5,7 @@ Derived in docs/detection.md#local-days-local_dayspy. Arrays hold an element per
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -64,12 +65,19 @@ class LocalDays:
 
     def may_be_weekend(self) -> Flags:
         """Return which rows may be in a day of their weekend."""
+        return self._may_be(lambda day, fridays: fridays if day == FRIDAY else np.full_like(fridays, day >= SATURDAY))
+
+    def may_be_workday(self) -> Flags:
+        """Return which rows may be in a day of work."""
+        return self._may_be(is_workday)
+
+    def _may_be(self, is_day: Callable[[int, Flags], Flags]) -> Flags:
+        """Return which rows may be in a day, given a weekday and which countries have weekends on Friday."""
         countries = self._countries()
         may, (first, last) = np.zeros(len(countries.group), np.bool_), countries.ahead()
         for ahead in AHEAD:
-            day = (weekday_of(self.at) + ahead) % 7
-            weekend = countries.group >= FRIDAYS if day == FRIDAY else day >= SATURDAY
-            may |= (first <= ahead) & (ahead <= last) & weekend
+            day = is_day((weekday_of(self.at) + ahead) % 7, countries.group >= FRIDAYS)
+            may |= (first <= ahead) & (ahead <= last) & day
         return np.asarray(may[self.group])
 
     def is_sunday(self) -> Flags:
@@ -95,6 +103,13 @@ class LocalDays:
 
 
 _EARLIER = {ahead: np.array([0, *((day - ahead) % 7 + 1 for day in range(7))], np.uint8) for ahead in AHEAD}
+
+
+def is_workday(day: int, fridays: Flags) -> Flags:
+    """Return whether a weekday is a day of work, given which rows have their weekend on Friday and Saturday."""
+    if day in (FRIDAY, SUNDAY):
+        return fridays if day == SUNDAY else ~fridays
+    return np.full_like(fridays, day < FRIDAY)
 
 
 def weekday_of(at: Times) -> Times:

@@ -18,6 +18,8 @@ from .series_state import FallColumns
 FENCE = 1.5  # interquartile ranges beyond the quartile (Tukey 1977)
 SUSPECTED = 2  # nats of a sum from which on a row is no witness of what is normal
 TOGETHER = 3  # rows that fall on a day of the weekend never seen, from which on it is a quiet weekend of some
+COUNTRIES = 2  # countries in which rows fall so at once, from which on it is one as well
+CLEARLY = 2.0  # standard deviations beyond its allowance from which on a row is one of these
 CROWD = 0.05  # share of the rows that these must be
 DARK = -0.9  # deviation below which a row is dark, whatever day it is
 BEYOND = 1.0  # standard deviations beyond its allowance from which on a row has fallen, whatever moves the others
@@ -32,6 +34,10 @@ class Deviations(NamedTuple):
 
     mean: Singles
     error: Singles
+
+    def is_below(self, allowed: Singles, beyond: float) -> Flags:
+        """Return which rows lie below what is allowed, by more than some standard deviations."""
+        return np.asarray(self.mean < allowed - beyond * self.error)
 
 
 class Neighbours:
@@ -77,15 +83,22 @@ class Neighbours:
         """
         counts, mean = self.present & self.of(unseen) & self.groups.named[:, None], self.now.mean
         # In this bin or of late: where bins are short, few are precise enough in each to agree from bin to bin.
-        now, late = (each.mean < self.of(allowance) - beyond * each.error for each in (self.now, self.late))
-        fell = counts & (now | late)
+        allowed = self.of(allowance)
+        fell = counts & (self.now.is_below(allowed, beyond) | self.late.is_below(allowed, beyond))
         lit, gone = fell & (mean > DARK), fell & (mean <= DARK)
         # An empty bin of a few events is no darkness: it must tell a tenth of the level from none.
         dark = (gone & (self.now.error**2 <= 1 + DARK)).sum(axis=1)
         fell_lit, of_all = lit.sum(axis=1), counts.sum(axis=1)
+        clearly = lit & (self.now.is_below(allowed, CLEARLY) | self.late.is_below(allowed, CLEARLY))
         lines = _crowded(fell_lit, of_all) | _crowded(self.groups.of_blocks(fell_lit), self.groups.of_blocks(of_all))
+        lines |= self._rest_abroad(clearly.sum(axis=1), of_all)
         lines = lines & (2 * dark <= fell_lit)
         return np.asarray((lines & self.groups.named)[self.groups.line])
+
+    def _rest_abroad(self, fell: NDArray[np.int64], rows: NDArray[np.int64]) -> Flags:
+        """Return whether in several countries rows fall at once, more than a few outages (lines)."""
+        countries, of_all = self.groups.of_blocks((fell > 0).astype(np.int64)), self.groups.of_blocks(rows)
+        return np.asarray((countries >= COUNTRIES) & (self.groups.of_blocks(fell) >= CROWD * of_all))
 
 
 def _crowded(fell: NDArray[np.int64], rows: NDArray[np.int64]) -> Flags:

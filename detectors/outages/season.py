@@ -17,14 +17,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.types import DAY, Flags, Ints, Singles
+from detectors.types import DAY, FRIDAYS, Flags, Ints, Singles
 
-from .local_days import HOUR, SUNDAY, Days, LocalDays, by_local_day
+from .local_days import HOUR, SUNDAY, Days, LocalDays, by_local_day, is_workday
 
 SLOTS = 168
 LOOKED = 12  # hours of a weekday that tell whether it is a day of rest, and half of those with a bin must be known
 WEEKEND = np.float32(0.7)  # the first weekend of a series may be as quiet as this
 NEXT = np.float32(0.95)  # and its Sunday as this share of its Saturday
+WORKDAY = np.float32(0.85)  # the first workday of a series begun on a weekend, as this share of what it has seen
 THIRDS = np.float32(2 / 3)  # of what an hour differs from the mean of those beside it, what the mean of all takes away
 SIGN = np.uint16(0x8000)
 NOTHING = np.uint16(0xBC00)  # bits of -1
@@ -49,9 +50,9 @@ class Around:
     taken from `here`; `quiet`: of the day of rest, or where none is known of the quietest weekday; `low`: the least
     that a bin of more than an hour may hold when its pattern comes an hour early or late, None for others; `farther`:
     two hours before and after, None for bins of an hour and more; `pooled`: the hours beside by their number since
-    1970, -1 where unknown, always in the profile's unit; `weekend`: to what share of its level a first day of the
-    weekend may fall; `rests`: `quiet` is of one day, and not the lowest of several, which is so by chance too;
-    `unseen`: rows that have not seen this day of the weekend, None where there are none.
+    1970, -1 where unknown, always in the profile's unit; `rests`: `quiet` is of one day, and not the lowest of several,
+    which is so by chance too; `unseen`: rows that have not seen this day of the weekend, None where there are none;
+    `first`: to what share of its level a first weekend or workday may lower a row, None where it is none for any.
     """
 
     before: Singles
@@ -63,9 +64,9 @@ class Around:
     farther: tuple[Singles, Singles] | None
     fresh: Flags
     pooled: dict[int, Singles]
-    weekend: Singles | np.float32
     rests: Flags
     unseen: Flags | None = None
+    first: Singles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,7 @@ def around(
     np.minimum(quiet, here.clip(0, np.inf), out=quiet)
     low = _an_hour_away(bits, at, width, before, here, after) if width > HOUR else None
     farther = _farther(hours, at, before, after) if width < HOUR else None
-    weekend = _first_weekend(bits, weekday, fresh, days)
-    return Around(before, here, after, own, quiet, low, farther, fresh, hours, weekend, rests)
+    return Around(before, here, after, own, quiet, low, farther, fresh, hours, rests)
 
 
 def _pooled(bits: Bits, at: int, width: int, pooled: Mapping[int, Singles]) -> dict[int, Singles]:
@@ -131,21 +131,47 @@ def _farther(hours: Mapping[int, Singles], at: int, before: Singles, after: Sing
     return earlier, later
 
 
-def _first_weekend(bits: Bits, weekday: int, fresh: Flags, days: LocalDays | None) -> Singles | np.float32:
+def first_days(near: Around, slots: Slots, at: int, width: int, days: LocalDays) -> Around:
+    """Return a profile that tells which rows are in a first weekend, and how low it or a first workday may be.
+
+    `slots`, `at`, `width`, `days`: as of `around`.
+    """
+    if not near.fresh.any():
+        return near
+    bits, unseen = slots.T.view(np.uint16), unseen_weekend(near.fresh, days)
+    workday = near.fresh & days.may_be_workday() & ~_has_worked(bits, at, width, days)
+    if unseen is None and not workday.any():
+        return near
+    first = np.where(workday, WORKDAY, np.float32(1))
+    if unseen is not None:
+        np.minimum(first, _first_weekend(bits, near.fresh, days), out=first, where=unseen)
+    return replace(near, unseen=unseen, first=first)
+
+
+def _has_worked(bits: Bits, at: int, width: int, days: LocalDays) -> Flags:
+    """Return which rows have seen this hour on a workday; of rows without a country nobody knows the weekend."""
+    seen = _local(_hour(bits, at), at // HOUR % 24, width, days.middle()) < SIGN
+    fridays = days.group >= FRIDAYS
+    worked: Flags = days.group == 0
+    for day, hour in enumerate(seen):
+        worked |= hour & is_workday(day, fridays)
+    return worked
+
+
+def _first_weekend(bits: Bits, fresh: Flags, days: LocalDays) -> Singles:
     """Return to how much of its level a day of the weekend never seen before may fall.
 
     On a Sunday the row has just seen a Saturday, and tells.
     """
-    sunday = weekday == SUNDAY if days is None else fresh.any() and days.is_sunday()
-    rows = np.flatnonzero(fresh & sunday)
+    quiet = np.full(bits.shape[1], WEEKEND)
+    rows = np.flatnonzero(fresh & days.is_sunday())
     if not rows.size:
-        return WEEKEND
+        return quiet
     hours = bits[:, rows].reshape(24, 7, rows.size)
-    usual, middle = np.stack([pool(hour) for hour in hours]), 0 if days is None else days.middle()[rows]
+    usual, middle = np.stack([pool(hour) for hour in hours]), days.middle()[rows]
     day = np.stack([_local(block, hour, HOUR, middle)[SUNDAY - 1] for hour, block in enumerate(hours)])
     both = (day < SIGN) & (usual > 0)
     share = np.where(both, widen(day), 0).sum(axis=0) / np.where(both, usual, 0).sum(axis=0).clip(1e-6, np.inf)
-    quiet = np.full(bits.shape[1], WEEKEND)
     quiet[rows] = np.where(2 * both.sum(axis=0) > (usual > 0).sum(axis=0), (NEXT * share).clip(WEEKEND, 1), WEEKEND)
     return quiet
 

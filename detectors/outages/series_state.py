@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
@@ -21,7 +21,7 @@ from detectors.types import Ints, Singles
 from .evidence import RHOS
 from .groups import Groups
 from .local_days import HOUR, LocalDays
-from .season import SLOTS, Around, Slots, around, relative, unseen_weekend
+from .season import SLOTS, Around, Slots, around, first_days, relative
 
 View = TypeVar("View")
 Bins = NDArray[np.unsignedinteger[Any]]
@@ -343,7 +343,7 @@ class SeriesStore:
         if key not in self._near:
             near = around(self.slots[part], at, width, self.levels.rest_day[part], self._pooled.pop(key, None), days)
             near = relative(near, self.levels.profile_mean[part])
-            self._near[key] = near if days is None else replace(near, unseen=unseen_weekend(near.fresh, days))
+            self._near[key] = near if days is None else first_days(near, self.slots[part], at, width, days)
         return self._near[key]
 
     def groups(self, part: slice, group: Ints) -> Groups | None:

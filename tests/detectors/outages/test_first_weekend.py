@@ -234,3 +234,39 @@ def test_an_hour_of_a_first_weekend_that_loses_most_teaches_nothing(seed: int) -
         mean[12 * day + 2 : 12 * day + 4] *= 0.4
     seen = bins(rng.binomial(size, mean).astype(np.float64), 2 * HOUR, size, START + DAY)
     assert len(outages(run(Detector(Rule("ratio", 2 * HOUR)), seen))) >= 8
+
+
+def homes(days: int, first: int) -> tuple[Matrix, Matrix]:
+    """Return hours of eight homes in each of two countries from a day on, and their countries: busier on weekends."""
+    values, country = level(16, days + first)[24 * first :], np.repeat([COUNTRY, COUNTRY + 1], 8)
+    weekend = (np.arange(len(values)) // 24 + first) % 7 - SATURDAY < 2
+    weekend &= (np.arange(len(values)) // 24 + first) % 7 >= SATURDAY
+    values[weekend] *= np.linspace(1, 1.15, 16)
+    return values, country
+
+
+def in_countries(values: Matrix, country: Matrix, first: int = 0) -> list[Change]:
+    """Return the outages of hourly gauges of several countries, from a day on."""
+    seen = bins(values, HOUR, start=START + (2 + first) * DAY, group=country)
+    return outages(run(Detector(Rule("gauge", HOUR)), seen))
+
+
+def test_two_firms_of_two_countries_rest_on_a_first_weekend() -> None:
+    """One firm in each of two countries rests from Saturday on: no outage; one that falls without the other is."""
+    both, country = homes(8, 0)
+    for row in (0, 8):
+        rest(both, row, 0.4)
+    alone, _ = homes(8, 0)
+    rest(alone, 0, 0.4)
+    assert in_countries(both, country) == []
+    assert [change.row for change in in_countries(alone, country)] == [0]
+
+
+@pytest.mark.parametrize("first", [SATURDAY, SUNDAY])
+def test_a_first_workday_after_a_weekend_is_no_outage(first: int) -> None:
+    """A feed begins on a weekend, on which homes are busier: their Monday is none; a third lost on it is."""
+    values, country = homes(8, first)
+    lost = values.copy()
+    lost[24 * (MONDAY - first) + 9 :, 15] *= 0.65
+    assert in_countries(values, country, first) == []
+    assert [change.row for change in in_countries(lost, country, first)] == [15]
