@@ -79,11 +79,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path not in longest, item.path not in long, item.path not in starting))
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Collect garbage as a worker does: to look through all tests and modules again and again takes time."""
+    gc.disable()
+    result = yield
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
+    return result
 
 
 def _marked(items: list[pytest.Item], names: Collection[str]) -> set[Path]:

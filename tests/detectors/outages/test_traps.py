@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import product
+
 import numpy as np
 import pytest
 
 from detectors.outages import recovery
+from detectors.outages.detector import Detector
 from detectors.outages.level_kinds import Ratio
 from detectors.outages.series_state import CourseColumns, StoredColumns, over
-from tests.detectors.series import START, daily, outages, watch
+from detectors.types import Change, Rule
+from tests.detectors.outages.test_contract import copied
+from tests.detectors.series import START, Matrix, bins, daily, outages, run, watch, watch_each
 
 DAY = 86_400
 HOUR = 3_600
@@ -203,31 +209,49 @@ def test_an_index_that_never_moved_and_then_moves_by_one_step() -> None:
     assert outages(watch("gauge", HOUR, values)) == []
 
 
-@pytest.mark.parametrize("spike", [40.0, 35.0, 30.0, 25.0, 12.0, 10.0])
-@pytest.mark.parametrize("bins", [1, 5])
-@pytest.mark.parametrize("scale", [0.01, 1.0, 50.0])
-def test_a_spike_is_no_quantum(spike: float, bins: int, scale: float) -> None:
+SPIKES = tuple(product((40.0, 35.0, 30.0, 25.0, 12.0, 10.0), (1, 5), (0.01, 1.0, 50.0)))  # height, bins, unit
+
+
+@cache
+def dark_after_a_spike() -> list[list[Change]]:
+    """Return the outages of constant gauges of which each once shows a spike, and which go dark two weeks later."""
+    series = []
+    for spike, lasts, scale in SPIKES:
+        values = np.full((28 * 24 + 24, 1), 20.0)
+        values[14 * 24 : 14 * 24 + lasts] = spike
+        values[28 * 24 :] = 0
+        series.append(values * scale)
+    return [outages(changes) for changes in watch_each("gauge", HOUR, series)]
+
+
+@pytest.mark.parametrize("spike", SPIKES, ids=str)
+def test_a_spike_is_no_quantum(spike: tuple[float, int, float]) -> None:
     """A constant gauge that once showed something else goes dark two weeks later: open within two bins."""
-    values = np.full((28 * 24 + 24, 1), 20.0)
-    values[14 * 24 : 14 * 24 + bins] = spike
-    values[28 * 24 :] = 0
-    found = outages(watch("gauge", HOUR, values * scale))
+    found = dark_after_a_spike()[SPIKES.index(spike)]
     assert found[-1].detected_at - (START + 28 * DAY) <= 2 * HOUR
+
+
+@cache
+def spiked(width: int) -> tuple[Detector, list[Change], Matrix]:
+    """Return constant gauges after nine days with spikes of a height each, or one dip; what was found, and levels."""
+    rng, day = np.random.default_rng(20), DAY // width
+    levels = np.repeat([0.02, 3.0, 20.0, 1500.0], 10)
+    values = np.tile(levels, (9 * day, 1))
+    for row, height in enumerate([1.15, 1.2, 1.25, 1.5, 1.7, 2.0, 3.0, 10.0, 0.5, 0.7] * 4):
+        values[rng.choice(np.arange(day, 9 * day - 5), 8 if height > 1 else 1), row] *= height
+    detector = Detector(Rule("gauge", width))
+    return detector, run(detector, bins(values, width, group=7)), levels
 
 
 @pytest.mark.parametrize("width", [300, HOUR])
 @pytest.mark.parametrize("left", [0.0, 0.5, 2 / 3])
 def test_many_spikes_are_no_quantum(width: int, left: float) -> None:
     """Constant gauges with spikes of a height each, or one dip, fall: each is open within two bins, and no other."""
-    rng, day = np.random.default_rng(20), DAY // width
-    levels = np.repeat([0.02, 3.0, 20.0, 1500.0], 10)
-    values = np.tile(levels, (10 * day, 1))
-    for row, height in enumerate([1.15, 1.2, 1.25, 1.5, 1.7, 2.0, 3.0, 10.0, 0.5, 0.7] * 4):
-        values[rng.choice(np.arange(day, 9 * day - 5), 8 if height > 1 else 1), row] *= height
-    values[9 * day :] *= left
-    found = outages(watch("gauge", width, values, group=7))
+    detector, before, levels = spiked(width)
+    fallen = bins(np.tile(left * levels, (DAY // width, 1)), width, start=START + 9 * DAY, group=7)
+    found = outages([*before, *run(copied(detector), fallen)])
     assert sorted(o.row for o in found) == list(range(40))
-    assert {(o.started_at - START) // width for o in found} == {9 * day}
+    assert {(o.started_at - START) // width for o in found} == {9 * DAY // width}
     assert max(o.detected_at for o in found) <= START + 9 * DAY + 2 * width
 
 
