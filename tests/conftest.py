@@ -81,12 +81,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect garbage as a worker does: to look through all tests and modules again and again takes time."""
+    """Collect garbage seldom, as a worker does: to look through all tests and modules again and again takes time."""
     gc.disable()
     result = yield
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(50_000)
     gc.enable()
     return result
 
