@@ -5,9 +5,11 @@ Derived in docs/presence.md#holidays-of-a-country-member_holidayspy. Arrays hold
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from detectors.types import ClosedBin, Flags
+from detectors.types import ClosedBin, Flags, Singles
 
 from .local_days import FRIDAY, SATURDAY, SUNDAY
 from .member_fades import DARK, HOURS
@@ -22,7 +24,17 @@ MANY = 3  # networks of a country that rest before a holiday is believed
 DAYS_OF_REST = (1, 2)  # days of a weekend, which its slots hold beside the day before and after it
 
 
-def resting(store: SeriesStore, closed: MemberBin, width: int) -> Flags:
+class CommonRest(NamedTuple):
+    """What holidays of countries say of networks with a usual weekend (rows): whether they rest, and the share up.
+
+    `least`: the least share up on weekends where the country rests; infinite elsewhere.
+    """
+
+    rests: Flags
+    least: Singles
+
+
+def of_countries(store: SeriesStore, closed: MemberBin, width: int) -> CommonRest:
     """Return which networks rest: they lack about what they do on weekends, and so does half of those of their country.
 
     Only networks with a usual weekend are looked at, and none of which a tenth or less is left.
@@ -32,8 +44,9 @@ def resting(store: SeriesStore, closed: MemberBin, width: int) -> Flags:
     usual = closed.measured & (seen.group > 0) & (most >= LEAST)
     rests = usual & (missing >= ALIKE * most) & (missing <= most + STRAYS * np.minimum(most, 1 - most))
     there, at_rest = (np.bincount(seen.group, flags) for flags in (usual, rests))
-    common = (at_rest >= MANY) & (2 * at_rest >= there)
-    return np.asarray(rests & (missing < 1 - DARK) & common[seen.group])
+    common = ((at_rest >= MANY) & (2 * at_rest >= there))[seen.group]
+    least = np.where(usual & common, 1 - most.astype(np.float32), np.float32(np.inf))
+    return CommonRest(np.asarray(rests & (missing < 1 - DARK) & common), least)
 
 
 def _on_weekends(slots: Slots, seen: ClosedBin, width: int) -> Slots:

@@ -100,16 +100,39 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
     rows = rows[closed.measured[rows] & (store.phases.phase[rows] < FOLLOWED)]
     rows = rows[seen.size[rows] * c.least_share[rows] - seen.value[rows] >= FEWEST]
     sums = _weighed(store, rows, closed, churn, width) if rows.size else np.zeros((0, len(RHOS)))
+    if (strongest(sums) >= UNMOVED).any():
+        rows, sums = _on_holidays(store, rows, sums, closed, churn, width)
     nats = np.maximum(strongest(sums), 0)
     doubted = rows[nats >= UNMOVED]
-    most = ((1 + DOUBTED) * seen.size[doubted] - seen.value[doubted]).astype(np.float32)
-    c.most_missing[doubted] = np.maximum(c.most_missing[doubted], most)
+    _doubt(c, doubted, seen)
     level = (seen.size[doubted] * c.least_share[doubted]).astype(np.float32)
     c.usual_up[doubted] = np.maximum(c.usual_up[doubted], level)  # they fell while members were away at night
-    if doubted.size:
-        left = ~member_holidays.resting(store, closed, width)[rows]
-        rows, nats, sums = rows[left], nats[left], sums[left]
     return Absences(rows, nats, largest(sums.T))
+
+
+def _on_holidays(
+    store: SeriesStore, rows: Ints, sums: Floats, closed: MemberBin, churn: FeedChurn, width: int
+) -> tuple[Ints, Floats]:
+    """Return the rows that no holiday excuses, and their evidence (rows × RHOS): of a country that rests, for weekends.
+
+    An hour in which networks rest is in doubt, but they are not expected to be as on a day of work.
+    """
+    c, holiday = store.members, member_holidays.of_countries(store, closed, width)
+    _doubt(c, rows[(strongest(sums) >= UNMOVED) & holiday.rests[rows]], closed.seen)
+    c.bins_missing[holiday.rests] = 0
+    left = ~holiday.rests[rows]
+    rows, sums = rows[left], sums[left]
+    lower = rows_of(holiday.least[rows] < c.least_share[rows])
+    if lower.size:
+        c.least_share[rows[lower]] = holiday.least[rows[lower]]
+        sums[lower] = _weighed(store, rows[lower], closed, churn, width)
+    return rows, sums
+
+
+def _doubt(c: MemberColumns, rows: Ints, seen: ClosedBin) -> None:
+    """Note that this hour is in doubt in these rows."""
+    most = ((1 + DOUBTED) * seen.size[rows] - seen.value[rows]).astype(np.float32)
+    c.most_missing[rows] = np.maximum(c.most_missing[rows], most)
 
 
 def _note(c: MemberColumns, size: Singles, up: Singles) -> Flags:

@@ -65,3 +65,13 @@ def test_a_monday_on_which_half_of_a_country_rests_is_no_outage(usual: str) -> N
 def test_what_no_day_of_rest_explains_is_an_outage_in_all_of_a_country(monday: str) -> None:
     """Seven in ten, or nearly all, stay away after a weekend without a half; a half is lost at noon."""
     assert opened(OFFICE, monday, MANY) == set(MANY)
+
+
+def test_an_outage_on_a_holiday_is_over_when_the_members_of_a_holiday_are_back() -> None:
+    """Half of all offices rest; one loses the rest from noon to six, and the others return on Tuesday only."""
+    detector, up = history(OFFICE)
+    days = ["55a5" if row == 0 else "5555" if row in MANY else "0000" for row in range(16)]
+    found = outages(run(copied(detector), bins([day + "0000" for day in days], 56, up)))
+    dark = next(each for each in found if each.row == 0 and each.opened >= START + 56 * PART)
+    assert (dark.started_at, dark.ended_at) == (START + 58 * PART, START + 59 * PART)
+    assert dark.expected <= 0.6 * MEMBERS[0]
