@@ -129,7 +129,9 @@ def predict(
     own = shrunk(weeks.clip(-np.inf, 0), blur)
     rest = np.minimum(own, _holiday(profile, usual, blur)) - finer
     base = np.maximum(level, SLIDE * (c.long_level * ~young if young.any() else c.long_level))
-    alone = allowed = Allowances(base, factor, clock, rest, near.first, kind.hidden(c, expected, quantum_square))
+    alone = allowed = Allowances(
+        base, factor, clock, rest, _first_days(near, trust), kind.hidden(c, expected, quantum_square)
+    )
     others = witnesses(expected, sigma)
     if others is not None:
         allowed = _left_open(alone, own - finer, unseen, others)
@@ -138,6 +140,17 @@ def predict(
         expected, low, counting, noise, 1 / variance, sigma, quantum_square, moved, factor, trust, hours, weeks, young,
         unseen, weekend, allowed, alone, _alike(chance, len(level)), feed,
     )  # fmt: skip
+
+
+def _first_days(near: Around, trust: Singles) -> Singles | None:
+    """Return to what share of its level a first weekend or workday may lower a row.
+
+    What is the same by day and by night is so on weekends and workdays.
+    """
+    if near.first is None:
+        return None
+    workday = 1 - trust * (1 - near.first)
+    return workday if near.unseen is None else np.where(near.unseen, near.first, workday)
 
 
 def _smoothed(

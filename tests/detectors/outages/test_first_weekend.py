@@ -238,11 +238,10 @@ def test_an_hour_of_a_first_weekend_that_loses_most_teaches_nothing(seed: int) -
 
 def homes(days: int, first: int) -> tuple[Matrix, Matrix]:
     """Return hours of eight homes in each of two countries from a day on, and their countries: busier on weekends."""
-    values, country = level(16, days + first)[24 * first :], np.repeat([COUNTRY, COUNTRY + 1], 8)
-    weekend = (np.arange(len(values)) // 24 + first) % 7 - SATURDAY < 2
-    weekend &= (np.arange(len(values)) // 24 + first) % 7 >= SATURDAY
-    values[weekend] *= np.linspace(1, 1.15, 16)
-    return values, country
+    values, hour = level(16, days + first)[24 * first :], 24 * first + np.arange(24 * days)
+    values *= (1 + 0.3 * np.sin(2 * np.pi * hour / 24))[:, None]
+    values[np.isin(hour // 24 % 7, (SATURDAY, SUNDAY))] *= np.linspace(1, 1.15, 16)
+    return values, np.repeat([COUNTRY, COUNTRY + 1], 8)
 
 
 def in_countries(values: Matrix, country: Matrix, first: int = 0) -> list[Change]:
