@@ -24,6 +24,7 @@ from .season import Around, ProfileShape, shape, smoother
 from .series_state import LevelColumns
 
 LEAST = np.float32(0.01)  # of a seasonal factor
+BLANK = np.float32(0.03)  # of a seasonal factor, up to which it says too little: trust is never quite whole
 FIRST_DAY = np.float32(0.02)  # wander of a level whose season is not known
 SLIDE = np.float32(0.85)  # no fall below this share of the level of the last weeks is followed without saying so
 QUIET_WEEKEND = np.float32(0.1)  # share of its level that a weekend may leave where others rest as well
@@ -55,6 +56,12 @@ class Allowances:
             low = self.weekend * low
         lowest: Singles = (kind.capped(low) - self.hidden).clip(EMPTY, np.inf)
         return lowest
+
+    def are_blank(self) -> Flags:
+        """Return the rows that may hold next to nothing: no bin says that they have fallen."""
+        lower = self.factor + self.clock
+        lower += self.rest
+        return np.asarray(np.minimum(lower, self.factor, out=lower) <= BLANK)
 
 
 class Chance(NamedTuple):

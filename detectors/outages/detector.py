@@ -9,7 +9,17 @@ import numpy as np
 
 from detectors.types import Change, ClosedBin, Flags, Floats, Ints, Rule
 
-from . import changed_profile, decide, first_weekend, recovery, recurrence, slow_openings, suppression, unread_bins
+from . import (
+    changed_profile,
+    dark_nights,
+    decide,
+    first_weekend,
+    recovery,
+    recurrence,
+    slow_openings,
+    suppression,
+    unread_bins,
+)
 from .column_rows import rows_of
 from .detector_state import DetectorState, ScoredBin
 from .evidence import RHOS
@@ -263,6 +273,7 @@ class Detector:
     def _of_days(self, followed: Ints, changes: list[Change], seen: ClosedBin, at_fault: bool) -> list[Change]:
         """Return the changes that more than a day explains, and note what the `changes` of this bin say of its day."""
         state, scored = self._state, self._scored
+        self._dirty.update(range(SLOTS if dark_nights.settle(state, changes) else 0))
         self._dirty.update(first_weekend.settle(state, changes, seen))
         recurrence.note(state.store, changes, seen.start)
         ends_day, opened = slow_openings.is_last(seen.start, self.rule.width), []
@@ -283,6 +294,7 @@ class Detector:
         Suspicions are withdrawn.
         """
         chosen = self.ongoing if rows is None else self.ongoing.keys() & set(rows)
+        self._forget_nights(chosen)
         return decide.expired(self._state, at, sorted(chosen))
 
     def go_back(self, start: int, false_from: int) -> list[Change]:
@@ -291,6 +303,7 @@ class Detector:
         Outages of the bin that starts at `false_from`, or of later ones, are withdrawn: see `withdraw`.
         """
         changes = self.withdraw(start, false_from)
+        self._forget_nights(self.ongoing)
         changes += decide.expired(self._state, start, sorted(self.ongoing), "the time of the feed was ahead")
         self._state.store.end_course(list(range(self.rows)))
         return sorted(changes, key=lambda change: change.row)
@@ -301,7 +314,13 @@ class Detector:
         These bins closed before they were over.
         """
         false = [row for row, outage in self.ongoing.items() if outage.opened >= false_from]
+        self._forget_nights(false)
         return decide.withdrawn(self._state, at, sorted(false))
+
+    def _forget_nights(self, rows: Iterable[int]) -> None:
+        """Forget the dark hours of outages of which nobody knows how they went on."""
+        if self._state.model.has_season:
+            self._dirty.update(range(SLOTS if dark_nights.forget(self._state, rows) else 0))
 
 
 def _nothing(row: int, began: int) -> None:

@@ -11,10 +11,14 @@ import numpy as np
 
 from detectors.types import Share, Singles
 
+from .evidence import EMPTY
+
 SEASON = 3  # hours of a day of wide bins that its mean and a harmonic take
 FEW = 8  # hours with a bin below which a day shows no smooth season
 TRIMMED = 12  # hours of a day for each of the largest squares that may be of an outage
 SHRUNK = np.float32(0.71)  # mean of the others against that of all, of normal noise: simulated, 20,000 days
+SHARP = np.float32(0.3)  # of its upper quartile, below which an hour of a day is of another level: a night with edges
+EDGE = np.float32(0.6)  # of it, up to which an hour holds an edge of such a night; there are two
 FAR = 3  # hours over which noise with a memory strays more than from each to the next
 
 
@@ -39,14 +43,32 @@ def first_day_spread(shares: Singles, roughness: Singles, counting: Share, per_h
     hours = shares.shape[1]
     if hours < FEW:
         return FirstDay(roughness, 3 * roughness, roughness, np.zeros_like(roughness))
-    near, far = (_spread(shares, _bend(hours, apart)) for apart in (1, FAR))
+    shares, of_lit = _lit(shares)
+    near, far = (of_lit * _spread(shares, _bend(hours, apart)) for apart in (1, FAR))
     farther = far - near  # noise with a memory shows more of itself the farther hours lie apart
     blur = far + np.maximum(farther, 0)
     if per_hour > 1:
         lasting = (blur - counting / np.float32(per_hour)).clip(0, np.inf)
         return FirstDay(blur, roughness + 2 * lasting, roughness, lasting)
-    step = _spread(shares, _step(hours))
+    step = of_lit * _spread(shares, _step(hours))
     return FirstDay(blur, blur, step, far + farther - step)
+
+
+def _lit(shares: Singles) -> tuple[Singles, Singles]:
+    """Return the hours of days, of those with a night of sharp edges as shares of the day's level and 1 by night.
+
+    A night is no noise of the day. Also return by how much the variance of such a day is larger than that of its hours
+    with a night (rows).
+    """
+    upper = np.sort(shares, axis=1)[:, [shares.shape[1] * 3 // 4]]
+    night, edge = shares < SHARP * upper, shares < EDGE * upper
+    edge &= ~night
+    sharp = night.any(axis=1) & (edge.sum(axis=1) <= 2)
+    dark = (night | edge) & sharp[:, None]
+    lit = np.maximum((~dark).sum(axis=1), 1).astype(np.float32)
+    mean = np.where(dark, 0, shares).sum(axis=1) / lit
+    level = np.where(sharp, np.maximum(mean, EMPTY), 1)[:, None]
+    return np.where(dark, 1, shares / level).astype(np.float32), np.float32(shares.shape[1]) / lit
 
 
 def _spread(shares: Singles, filter_: Singles) -> Singles:

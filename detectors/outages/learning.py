@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.types import DAY, WEEK, ClosedBin, Flags, Ints, Share, Singles
 
-from .baseline import Prediction
+from .baseline import BLANK, Prediction
 from .bin_memory import begin_memory, has_covariance, learn_covariance
 from .column_rows import rows_of
 from .detector_state import ScoredBin
@@ -79,12 +79,18 @@ def learn(
     if not kind.counts_alike and prediction.young.any():
         _note_counting(c, prediction.young, counting, learnt)
     calm, use = _teaching(c, prediction, evidence)
+    blank = rows_of(prediction.factor <= BLANK)  # next to nothing is expected: what comes says nothing of the level
+    if blank.size:
+        clipped[blank] = 0
+        use = np.where(prediction.factor <= BLANK, 0, use)
     doubtful = rows_of((evidence >= DOUBTFUL) & ~prediction.young)
     leak = LEAK[rho_index[doubtful].astype(np.intp)] / np.float32(scales.day)
     lesson = Lesson(value, size, expected, clipped, counting, learnt, use, grown, doubtful, leak)
     _spread(kind, scales, c, prediction, lesson)
     kept = expected * (1 + clipped)
-    _season(scales, c, prediction, value, np.minimum(kept, np.maximum(value, prediction.lowest_plausible)), calm)
+    seasonal = np.minimum(kept, np.maximum(value, prediction.lowest_plausible))
+    seasonal[blank] = value[blank]
+    _season(scales, c, prediction, value, seasonal, calm)
     # A quiet hour knows less of the level: what it misses is not scaled up.
     missed = kept - prediction.factor * c.level
     missed /= prediction.factor.clip(1, np.inf)

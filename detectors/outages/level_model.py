@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
-from . import changed_profile, feed_fault, first_weekend, recovery, slow_openings
+from . import changed_profile, dark_nights, feed_fault, first_weekend, recovery, slow_openings
 from .baseline import Prediction, predict
 from .bin_memory import shows
 from .column_rows import rows_of, untouched
@@ -36,7 +36,6 @@ FALLEN, FALLEN_YOUNG = 0.1, 0.8  # of the lowest plausible, what a row that fall
 LOW = 1.0  # standard deviations below the lowest plausible, from which a row falls with others
 LOGISTIC = 1.702  # slope with which a logistic law comes within 0.01 of a normal one (Haley 1952)
 PLAIN = 10  # least precision of a bin that shows that a part of it is gone
-NIGHT = 16 * 3600  # seconds that a night may last; what stays lower for longer shows no season
 SETTLING = 3.0  # bins after a fault of the feed before suspected faults are decided: what a return needs, and one
 
 
@@ -83,7 +82,7 @@ class LevelModel:
         warm, free = c.levels.bins_learnt >= scales.warm, c.phases.phase < FOLLOWED
         now = ChunkBin(seen, part, c, value, size, measured, free)
         prediction = self._predict(state, now, measured & warm & (c.levels.profile_mean > 0))
-        ready = warm & (prediction.lowest_plausible > kind.least)
+        ready = warm & (prediction.lowest_plausible > kind.least) & ~prediction.allowances.are_blank()
         counts, cap = measured & ready & free, CAP * state.threshold
         if state.watch:
             state.watch.take(part, LevelBin(kind, scales, c, prediction, value, size, counts, cap))
@@ -135,9 +134,11 @@ class LevelModel:
             return range(0)
         if state.alike:
             _learn_feed(self.kind, state, seen.start, scored)
-        long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
+        long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= dark_nights.NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
-        if forgot | end_hour(self.kind, width, state.scales, state.store, seen, scored):
+        ripe = end_hour(self.kind, width, state.scales, state.store, seen, scored)
+        dark_nights.note(state, seen.start, scored)
+        if forgot | ripe:
             state.store.forget_profiles()
             return range(SLOTS)
         return range(slot, slot + 1)
