@@ -97,7 +97,7 @@ def _begin(state: DetectorState, change: Change, seen: ClosedBin) -> None:
 def _end(state: DetectorState, change: Change, seen: ClosedBin) -> None:
     """Believe what an outage that has ended has noted, or forget it but for the hours of the return."""
     row, slots, ended = change.row, state.store.slots[change.row], (change.ended_at or change.updated_at) - 1
-    dark, first = change.max_drop >= TOTAL, _is_in_first_week(state, row)
+    dark, first = change.max_drop >= TOTAL, _is_in_first_week(state, row) or not _has_seen_rest(slots, ended, row, seen)
     is_believed = not dark and change.state != "rebaselined" and (_is_weekend(change, seen) or not first)
     hours = _hours(change, seen.start, seen)
     for at in (at for at in hours if is_noted(slots[slot_of(at)].view(np.uint16))):
@@ -143,6 +143,15 @@ def _is_in_first_week(state: DetectorState, row: int) -> bool:
     return bool(levels.profile_mean[row] > 0 and levels.bins_learnt[row] < state.scales.week)
 
 
+def _has_seen_rest(slots: Slots, ended: int, row: int, seen: ClosedBin) -> bool:
+    """Return whether the hours of a weekend that are left when an outage ends are known, from an earlier weekend.
+
+    Of a weekend that ends with the outage nobody can tell.
+    """
+    left = [at for at in range(ended + HOUR, ended + LENGTH + DAY, HOUR) if _may_rest(at, row, seen)]
+    return not left or any(slots[slot_of(at)] >= 0 for at in left if at > seen.start)
+
+
 def _is_weekend(change: Change, seen: ClosedBin) -> bool:
     """Return whether an outage began and ended with the weekend of its row."""
     before = BEFORE if seen.zones is None or not seen.group[change.row] else EVENING
@@ -152,8 +161,11 @@ def _is_weekend(change: Change, seen: ClosedBin) -> bool:
 
 def _on_weekend(at: int, row: int, seen: ClosedBin) -> bool:
     """Return whether a time (Unix s) may be in the weekend of a row, or about the local midnight in which it begins."""
-    if _is_at(at, row, seen):
-        return True
+    return _is_at(at, row, seen) or _may_rest(at, row, seen)
+
+
+def _may_rest(at: int, row: int, seen: ClosedBin) -> bool:
+    """Return whether a time (Unix s) may be on a day of the weekend of a row."""
     return bool(replace(LocalDays.of(seen, slice(row, row + 1), 0), at=at).may_be_weekend()[0])
 
 

@@ -269,3 +269,16 @@ def test_a_first_workday_after_a_weekend_is_no_outage(first: int) -> None:
     lost[24 * (MONDAY - first) + 9 :, 15] *= 0.65
     assert in_countries(values, country, first) == []
     assert [change.row for change in in_countries(lost, country, first)] == [15]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_without_a_first_weekend_the_next_teaches_no_loss(share: float) -> None:
+    """Nothing is measured on the first weekend: a loss on the second Saturday and one on the third are outages."""
+    values = level(1)
+    values[24 * SATURDAY - 4 : 24 * MONDAY + 2] = np.nan
+    for week in (1, 2):
+        first = 24 * (SATURDAY + 7 * week) + 10
+        values[first : first + 6] *= share
+    assert [change.started_at for change in opened(values, COUNTRY)] == [
+        START + (2 + SATURDAY + 7 * week) * DAY + 10 * HOUR for week in (1, 2)
+    ]
