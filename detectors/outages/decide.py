@@ -193,7 +193,8 @@ def _revise(
 def _still_down(old: Ongoing, shown: RowBin, drop: float, moving: int, on_trial: bool) -> Ongoing:
     """Return the next revision of an ongoing outage; it is real once it is no longer on trial."""
     relapse = old.state == "recovering"
-    refine = moving == 0 and not relapse
+    never = moving * (shown.end - shown.at) >= shown.end - old.detected_at  # no bin has shown the level of the opening
+    refine = not relapse and (moving == 0 or never)
     state: State = "suspected" if on_trial else "open"
     after = revise(old, shown, state, _moved(relapse, drop), drop, 1 if relapse else moving, refine)
     return after if on_trial else replace(after, suspected_fault="", since_fault=())
