@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from .series_state import CourseColumns
 
 RECENT = "recent level"  # the baseline of a series without a profile of the day
 FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
+BETWEEN = 1.0, *(float(high + low) / 2 for high, low in pairwise(RHOS)), 0.0  # halfway between neighbours of `RHOS`
 
 
 def openings(state: DetectorState, seen: ClosedBin, scored: ScoredBin, at_fault: bool) -> list[Change]:
@@ -79,7 +81,7 @@ def begin(
     width, evidence, precision = state.rule.width, float(scored.evidence[row]), float(scored.precision[row])
     index = int(scored.rho_index[row])
     bins = max(int(state.store.falls.bins[row, index]), 1)
-    drop = _drop(float(scored.value[row] / max(scored.expected[row], EMPTY)), float(RHOS[index]), precision)
+    drop = _drop(float(scored.value[row] / max(scored.expected[row], EMPTY)), index, precision)
     falling = state.model.bins_falling(state, row, bins)
     shape = _shape(state.threshold, falling, precision * drop * drop / 2)
     start = shown.at - (state.model.bins_down(state, scored, row, drop, shape == "gradual") - 1) * width
@@ -106,10 +108,13 @@ def begin(
     )
 
 
-def _drop(ratio: float, rho: float, precision: float) -> float:
-    """Return the share lost: as measured where a bin is precise, else more and more the rho that explains the run."""
-    weight = min(1.0, precision / 400)
-    return min(max(1 - weight * ratio - (1 - weight) * min(ratio, rho), 0.01), 1.0)
+def _drop(ratio: float, index: int, precision: float) -> float:
+    """Return the share lost: as measured where a bin is precise, else more and more what the run allows of that.
+
+    `index`: of the rho that explains the run best; up to halfway to those beside it, it would be no other.
+    """
+    weight, (highest, lowest) = min(1.0, precision / 400), BETWEEN[index : index + 2]
+    return min(max(1 - weight * ratio - (1 - weight) * min(max(ratio, lowest), highest), 0.01), 1.0)
 
 
 def _shape(threshold: float, bins: int, per_bin: float) -> Shape:
