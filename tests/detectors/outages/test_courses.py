@@ -6,13 +6,14 @@ from itertools import groupby, pairwise
 from operator import attrgetter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.outages.detector import Detector
 from detectors.outages.outage_lifecycle import severity
 from detectors.types import Change, Kind, Rule
-from tests.detectors.series import START, bins, run
+from tests.detectors.series import START, bins, run, watch
 
 HOUR = 3_600
 AFTER = {
@@ -71,3 +72,16 @@ def sane(change: Change) -> None:
     assert max(change.drop, *(drop.drop for drop in change.drops)) <= change.max_drop <= 1
     assert change.severity == severity(change.max_drop)
     assert change.shape != "stepwise" or len(change.drops) >= 3
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("left", [0.0, 0.16, 0.4])
+def test_no_revision_says_that_more_is_lost_than_the_bins_show(left: float, noise: float) -> None:
+    """A part is lost for two days, beside noise: each revision's depth lies within three standard deviations of a bin."""
+    rng = np.random.default_rng([round(100 * left), round(100 * noise)])
+    values = 400 * np.maximum(1 + noise * rng.standard_normal((24 * 12, 6)), 0)
+    values[24 * 9 : 24 * 11] *= left
+    found = watch("gauge", HOUR, values)
+    lost = [change for change in found if change.state == "open"]
+    assert {change.row for change in lost} == set(range(6))
+    assert all(change.max_drop <= 1 - left + 0.02 + 3 * noise * left for change in lost)
