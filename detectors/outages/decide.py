@@ -18,13 +18,13 @@ from .column_rows import rows_of
 from .detector_state import EARLY, DetectorState, ScoredBin
 from .evidence import EMPTY, RHOS
 from .learning import forget_hour
-from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, below, lost, plural, report, revise
+from .outage_lifecycle import ANNOUNCED, FOLLOWED, Ongoing, RowBin, Shape, below, lost, material, plural, report, revise
 from .recovery import CourseStep
 from .series_state import CourseColumns
 
 RECENT = "recent level"  # the baseline of a series without a profile of the day
+HALFWAY = (1.0, *((float(a) + float(b)) / 2 for a, b in pairwise(RHOS)), 0.0)  # ratios nearest to each of RHOS
 FADED = 0.25  # share of the threshold below which a suspicion is withdrawn
-BETWEEN = 1.0, *(float(high + low) / 2 for high, low in pairwise(RHOS)), 0.0  # halfway between neighbours of `RHOS`
 
 
 def openings(state: DetectorState, seen: ClosedBin, scored: ScoredBin, at_fault: bool) -> list[Change]:
@@ -84,6 +84,8 @@ def begin(
     drop = _drop(float(scored.value[row] / max(scored.expected[row], EMPTY)), index, precision)
     falling = state.model.bins_falling(state, row, bins)
     shape = _shape(state.threshold, falling, precision * drop * drop / 2)
+    if old and old.shape == "sudden" and drop < old.drop + material(drop):
+        shape = "sudden"  # it was as deep when it was suspected: the bins since then confirm it
     start = shown.at - (state.model.bins_down(state, scored, row, drop, shape == "gradual") - 1) * width
     return Ongoing(
         opened=old.opened if old else shown.at,
@@ -109,12 +111,10 @@ def begin(
 
 
 def _drop(ratio: float, index: int, precision: float) -> float:
-    """Return the share lost: as measured where a bin is precise, else more and more what the run allows of that.
-
-    `index`: of the rho that explains the run best; up to halfway to those beside it, it would be no other.
-    """
-    weight, (highest, lowest) = min(1.0, precision / 400), BETWEEN[index : index + 2]
-    return min(max(1 - weight * ratio - (1 - weight) * min(max(ratio, lowest), highest), 0.01), 1.0)
+    """Return the share lost: as measured where a bin is precise, else within what the rho of the run stands for."""
+    weight = min(1.0, precision / 400)
+    nearest = min(max(ratio, HALFWAY[index + 1]), HALFWAY[index])
+    return min(max(1 - weight * ratio - (1 - weight) * nearest, 0.01), 1.0)
 
 
 def _shape(threshold: float, bins: int, per_bin: float) -> Shape:
@@ -198,8 +198,7 @@ def _revise(
 def _still_down(old: Ongoing, shown: RowBin, drop: float, moving: int, on_trial: bool) -> Ongoing:
     """Return the next revision of an ongoing outage; it is real once it is no longer on trial."""
     relapse = old.state == "recovering"
-    never = moving * (shown.end - shown.at) >= shown.end - old.detected_at  # no bin has shown the level of the opening
-    refine = not relapse and (moving == 0 or never)
+    refine = moving == 0 and not relapse
     state: State = "suspected" if on_trial else "open"
     after = revise(old, shown, state, _moved(relapse, drop), drop, 1 if relapse else moving, refine)
     return after if on_trial else replace(after, suspected_fault="", since_fault=())

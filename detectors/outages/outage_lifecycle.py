@@ -126,7 +126,7 @@ def _drops(
 ) -> tuple[tuple[int, float], ...]:
     """Return the steps of the fall with one more, or with the last one as it is measured now."""
     (last, depth), width = old.drops[-1], seen.end - seen.at
-    if refine:
+    if refine or _corrects(old, seen, state, share, moving):
         return (*old.drops[:-1], (last, share)) if round(old.drop, 4) == depth else old.drops
     before = min(old.drop, depth)
     fell = share >= before + material(before)
@@ -135,6 +135,14 @@ def _drops(
         return (*old.drops[:-1], (last, share))
     again = old.state == "recovering" and state == "open"
     return (*old.drops, (at, share)) if fell or again else old.drops
+
+
+def _corrects(old: Ongoing, seen: RowBin, state: State, share: float, moving: int) -> bool:
+    """Tell whether no bin since the opening showed its depth, which was no surer than the correction is large."""
+    since_opened = moving * (seen.end - seen.at) >= seen.end - old.detected_at
+    rise = old.drops[-1][1] - share
+    unsure = 0 < rise * seen.expected <= old.spread
+    return old.state == state == "open" and len(old.drops) == 1 and since_opened and unsure
 
 
 def report(now: Ongoing, seen: RowBin, ended_at: int | None = None) -> Change:

@@ -68,8 +68,8 @@ def test_a_scaled_constant_is_scaled_where_it_is_imported_and_derived_from() -> 
 
 def test_a_number_in_a_function_is_scaled_there() -> None:
     """A drop is weighed by the precision of a bin over 400."""
-    show = "from detectors.outages.decide import _drop; print(_drop(0.5, 0.3, 400.0), _drop(0.5, 0.3, 100.0))"
-    assert _printed("outages.decide._drop:400", 0.5, show) == pytest.approx([0.5, 0.6])
+    show = "from detectors.outages.decide import _drop; print(_drop(0.5, 3, 400.0), _drop(0.5, 3, 100.0))"
+    assert _printed("outages.decide._drop:400", 0.5, show) == pytest.approx([0.5, 0.525])
 
 
 def _printed(name: str, factor: float, show: str) -> list[float]:

@@ -25,6 +25,7 @@ _STATES = "|".join(["at fault", "coming back in", *(f"{severity.predicate} in" f
 _PRESENT = re.compile(rf" (?:is|may be) (?=(?:{_STATES})\b)|^Nothing comes(?= from the feed )")
 _SINCE = re.compile(r", since ([-0-9: ]+) UTC")
 _GOES_ON = re.compile(r"; ongoing|; spreading(?:, [0-9,]+ (?:regions|networks) by now)?")
+ROUNDS_TO_NOTHING = 0.005  # share that is 0 in whole per cent
 HALF = 0.5  # share of a country from which the country is named in place of its regions
 
 
@@ -164,7 +165,10 @@ def _lost(revision: IncidentRevision) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    """Return a share in words that say neither all nor nothing where it is not."""
+    if 0 < share <= ROUNDS_TO_NOTHING:
+        return "less than 1 %"
+    return "more than 99 %" if 1 - ROUNDS_TO_NOTHING <= share < 1 else f"{100 * share:.0f} %"
 
 
 def _when(revision: IncidentRevision) -> str:

@@ -77,7 +77,7 @@ def sane(change: Change) -> None:
 @pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
 @pytest.mark.parametrize("left", [0.0, 0.16, 0.4])
 def test_no_revision_says_that_more_is_lost_than_the_bins_show(left: float, noise: float) -> None:
-    """A part is lost for two days, beside noise: each revision's depth lies within three standard deviations of a bin."""
+    """A part is lost for two days beside noise: each depth lies within three standard deviations of a bin."""
     rng = np.random.default_rng([round(100 * left), round(100 * noise)])
     values = 400 * np.maximum(1 + noise * rng.standard_normal((24 * 12, 6)), 0)
     values[24 * 9 : 24 * 11] *= left

@@ -263,3 +263,18 @@ def test_measurements_that_were_deleted_unread_are_named() -> None:
     assert headline(revision, {}).endswith("; ongoing; measurements of atlas and bgp are missing.")
     assert incident_of(revision, {}).incomplete_feeds == ["atlas", "bgp"]
     assert b"incomplete_feeds" not in encode(incident_of(INCIDENT, {}))
+
+
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [(1.0, "100 %"), (0.996, "more than 99 %"), (0.995, "more than 99 %"), (0.99, "99 %"), (0.004, "less than 1 %")],
+)
+def test_a_share_is_all_or_nothing_only_where_it_is(drop: float, words: str) -> None:
+    """What rounds to 100 % may leave something, and what rounds to 0 % is not nothing."""
+    assert f": {words} of normal lost" in headline(replace(MOBILE, drop=drop, drops=((FIRST, drop),)), {})
+
+
+def test_a_trace_of_the_loss_that_is_back_is_less_than_a_hundredth() -> None:
+    """A revision that recovers says how much is back, never "0 %"."""
+    said = headline(replace(MOBILE, state="recovering", back=0.003), {})
+    assert "less than 1 % of the loss is back, 88 % of normal lost at worst" in said
