@@ -134,6 +134,13 @@ def suspect(falls: FallsByCountry, going: bool = False, gathered: float = 0.0) -
     return together and (many or not located)
 
 
+def shows_faults(scored: Flags, group: Ints) -> bool:
+    """Return whether a fault would be seen in so many series: in ten, of two countries or of none."""
+    countries = group[scored & (group > 0)]
+    alike = bool(countries.size) and bool(countries.min() == countries.max())
+    return int(np.count_nonzero(scored)) >= LEAST and not alike
+
+
 def _half_fell(falls: Falls, ease: float) -> bool:
     return falls.fell >= ease * SHARE * falls.scored
 

@@ -13,6 +13,7 @@ from detectors.types import DAY, Flags, Floats, Ints, Singles
 
 from .column_rows import member_parts, rows_of
 from .evidence import RHOS, largest
+from .member_fades import DARK
 from .member_losses import FEWEST, WITNESSES, FeedChurn, MemberBin, NormalLosses, evidence, strongest, usual
 from .member_losses import LEAST as AT_ONCE
 from .member_weekends import floor
@@ -97,7 +98,9 @@ def _weighed(c: MemberColumns, rows: Ints, drop: Singles, closed: MemberBin, chu
     usually = np.sqrt(square * (1 + 2 * np.sqrt(HEAVY / windows)))
     calm = NormalLosses(np.zeros(len(rows)), np.zeros(len(rows)))
     tie = np.maximum(usual(c, rows, closed, churn, calm).tie, usually)
-    mean = np.clip(usually + in_common(c.recent_up.astype(np.float64), rows, closed), STEADIEST, 0.9)
+    common = in_common(c.recent_up.astype(np.float64), rows, closed)
+    common *= closed.shows_faults | (closed.seen.value[rows] > DARK * c.usual_up[rows])
+    mean = np.clip(usually + common, STEADIEST, 0.9)
     members = c.usual_up[rows].astype(np.float64)
     missing = members * drop[rows]
     return evidence(missing, members - missing, NormalLosses(mean, np.minimum(tie, 0.9)))

@@ -104,7 +104,7 @@ def advance(store: SeriesStore, closed: MemberBin, churn: FeedChurn, width: int)
         rows, sums = _on_holidays(store, rows, sums, closed, churn, width)
     nats = np.maximum(strongest(sums), 0)
     doubted = rows[nats >= UNMOVED]
-    _doubt(c, doubted, seen)
+    doubt(c, doubted, seen)
     level = (seen.size[doubted] * c.least_share[doubted]).astype(np.float32)
     c.usual_up[doubted] = np.maximum(c.usual_up[doubted], level)  # they fell while members were away at night
     return Absences(rows, nats, largest(sums.T))
@@ -118,7 +118,7 @@ def _on_holidays(
     An hour in which networks rest is in doubt, but they are not expected to be as on a day of work.
     """
     c, holiday = store.members, member_holidays.of_countries(store, closed, width)
-    _doubt(c, rows[(strongest(sums) >= UNMOVED) & holiday.rests[rows]], closed.seen)
+    doubt(c, rows[(strongest(sums) >= UNMOVED) & holiday.rests[rows]], closed.seen)
     c.bins_missing[holiday.rests] = 0
     left = ~holiday.rests[rows]
     rows, sums = rows[left], sums[left]
@@ -129,7 +129,7 @@ def _on_holidays(
     return rows, sums
 
 
-def _doubt(c: MemberColumns, rows: Ints, seen: ClosedBin) -> None:
+def doubt(c: MemberColumns, rows: Ints, seen: ClosedBin) -> None:
     """Note that this hour is in doubt in these rows."""
     most = ((1 + DOUBTED) * seen.size[rows] - seen.value[rows]).astype(np.float32)
     c.most_missing[rows] = np.maximum(c.most_missing[rows], most)

@@ -15,6 +15,8 @@ from detectors.types import ClosedBin, Flags, Floats, Ints, Singles
 
 from .column_rows import AT_A_TIME, rows_of, taken
 from .evidence import RHOS
+from .feed_fault import shows_faults
+from .log_gamma import log_gamma
 from .member_fades import Fades
 from .outage_lifecycle import FOLLOWED
 from .series_state import Bins, MemberColumns, SeriesStore
@@ -94,31 +96,6 @@ class NormalLosses:
     tie: Floats
 
 
-def log_gamma(x: Floats) -> Floats:
-    """Return the logarithm of the gamma function: Stirling with two terms, shifted by 6 for an error below 1e-6."""
-    # x (x + 1) … (x + 5), where x (x + 5), (x + 1) (x + 4) and (x + 2) (x + 3) differ by 4 and 2.
-    shift = x + 5
-    shift *= x
-    y = shift + 4
-    y *= shift
-    shift += 6
-    shift *= y
-    np.log(shift, out=shift)
-    np.add(x, 6, out=y)
-    found = np.divide(1, y)
-    tail = found * found
-    tail *= -1 / 360
-    tail += 1 / 12
-    tail *= found
-    np.log(y, out=found)
-    found *= y - 0.5
-    found -= y
-    found += 0.5 * math.log(2 * math.pi)
-    found += tail
-    found -= shift
-    return found
-
-
 FALL_LOST = SPREAD * (1 - np.asarray(RHOS, np.float64))  # of the beta law of a fall's share
 FALL_STAYED = SPREAD - FALL_LOST
 FALL_SCALE = log_gamma(FALL_LOST) + log_gamma(FALL_STAYED) - log_gamma(np.array([SPREAD]))
@@ -166,8 +143,8 @@ class MemberBin:
 
     `before`: members up at its start, with those that its losses revealed; `likely`: with those never named as well.
     `losing`: the rows that were measured and lost members; `lost`: how many; `joint`: each counted as in `together`.
-    `in_one_country`: all rows have the same code, so that nobody is abroad. `fades`: what usually leaves at this hour
-    of the day, where that is looked at.
+    `in_one_country`: all rows have the same code, so that nobody is abroad. `shows_faults`: a fault of the feed would
+    be seen. `fades`: what usually leaves at this hour of the day, where that is looked at.
     """
 
     seen: ClosedBin
@@ -178,6 +155,7 @@ class MemberBin:
     lost: Floats
     joint: Floats
     in_one_country: bool
+    shows_faults: bool
     fades: Fades | None = None
 
     @classmethod
@@ -187,7 +165,8 @@ class MemberBin:
         likely = up + (c.named + 1) * churn.fresh / (1 - churn.fresh)
         losing = rows_of(measured & (seen.lost > 0))
         lost, alike = seen.lost[losing], bool((seen.group == seen.group[:1]).all())
-        return cls(seen, measured, up, likely, losing, lost, together(lost, likely[losing]), alike, fades)
+        faults = shows_faults(measured & (np.maximum(up, c.usual_up) >= FEWEST), seen.group)
+        return cls(seen, measured, up, likely, losing, lost, together(lost, likely[losing]), alike, faults, fades)
 
     def spread(self, numbers: Floats) -> Floats:
         """Return numbers of the losing rows as those of all rows: 0 where none was lost."""

@@ -16,8 +16,9 @@ import numpy as np
 from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 
 from .column_rows import AT_A_TIME, rows_of, taken
+from .log_gamma import log_gamma
 from .member_churn import FEW, NOTABLE
-from .member_losses import FEWEST, SPELL, MemberBin, blocks, log_gamma, strongest
+from .member_losses import FEWEST, SPELL, MemberBin, blocks, strongest
 from .outage_lifecycle import FOLLOWED, NORMAL
 from .series_state import Bins, MemberColumns, SeriesStore
 

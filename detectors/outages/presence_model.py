@@ -8,6 +8,7 @@ from detectors.types import ClosedBin, Flags, Floats, Ints
 
 from . import (
     feed_fault,
+    joint_losses,
     member_churn,
     member_drains,
     member_explanations,
@@ -107,11 +108,13 @@ class PresenceModel:
         closed = MemberBin.of(c, seen, churn, Fades(store.slots, seen.start, width))
         gained, measured = member_losses.score(store, closed, churn, width), closed.measured
         returns = members_away.advance(store, closed, gained, FeedReturns.of(s), width)
+        shared = joint_losses.believe(store, closed, churn, width)
         followed = store.phases.phase == FOLLOWED
         expected = _expected(c, closed, rows_of(followed))
         missing = np.maximum(expected - seen.value, c.away)  # those expected fade over a day, the others are counted
         left = member_drains.advance(store, closed, churn, width)
         absent = member_hours.advance(store, closed, churn, width)
+        member_hours.doubt(c, rows_of(shared), seen)
         missing[absent.rows] = np.inf
         expected[absent.rows] = np.maximum(expected[absent.rows], c.usual_up[absent.rows])
         enough = measured & ~followed & (expected >= FEWEST) & (missing >= FEWEST)
@@ -127,7 +130,7 @@ class PresenceModel:
         scored.measured[:], scored.ready[:] = measured, measured
         calm = state.calm(scored, measured)
         after, weight = member_churn.feed_after(churn, c, closed, calm, width)
-        member_churn.note_hour(c, closed, calm, width)
+        member_churn.note_hour(c, closed, calm & ~shared, width)
         member_churn.remember(store, closed, weight, calm, width)
         s.update(after.scalars() | returns.scalars())
         return scored

@@ -10,13 +10,13 @@ import pytest
 
 from detectors.outages import recovery
 from detectors.outages.detector import Detector
+from detectors.outages.log_gamma import log_gamma
 from detectors.outages.member_losses import (
     FeedChurn,
     MemberBin,
     NormalLosses,
     evidence,
     hidden,
-    log_gamma,
     others,
     shallow,
     usual,

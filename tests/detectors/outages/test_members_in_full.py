@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.outages import members_away
+from detectors.outages.log_gamma import log_gamma
 from detectors.outages.member_churn import NOTABLE
 from detectors.outages.member_losses import (
     BLOCK,
@@ -13,7 +14,6 @@ from detectors.outages.member_losses import (
     FeedChurn,
     MemberBin,
     any_evidence,
-    log_gamma,
     others,
     strongest,
     together,
