@@ -45,7 +45,8 @@ def settle(state: DetectorState, changes: Iterable[Change]) -> bool:
 
 def forget(state: DetectorState, rows: Iterable[int]) -> bool:
     """Forget what dark hours of rows have noted: they were those of no night; return whether there were such."""
-    return any([_forget(state, row) for row in rows])  # noqa: C419 each of them
+    forgotten = [_forget(state, row) for row in rows]
+    return any(forgotten)
 
 
 def _settle(state: DetectorState, row: int, lasted: int) -> bool:
