@@ -55,7 +55,7 @@ def first_day_spread(shares: Singles, roughness: Singles, counting: Share, per_h
 
 
 def _lit(shares: Singles) -> tuple[Singles, Singles]:
-    """Return the hours of days, of those with a night of sharp edges as shares of the day's level and 1 by night.
+    """Return the hours of days, of those with one night of sharp edges as shares of the day's level and 1 by night.
 
     A night is no noise of the day. Also return by how much the variance of such a day is larger than that of its hours
     with a night (rows).
@@ -63,8 +63,9 @@ def _lit(shares: Singles) -> tuple[Singles, Singles]:
     upper = np.sort(shares, axis=1)[:, [shares.shape[1] * 3 // 4]]
     night, edge = shares < SHARP * upper, shares < EDGE * upper
     edge &= ~night
-    sharp = night.any(axis=1) & (edge.sum(axis=1) <= 2)
-    dark = (night | edge) & sharp[:, None]
+    dark = night | edge
+    sharp = ((dark != np.roll(dark, 1, axis=1)).sum(axis=1) == 2) & (edge.sum(axis=1) <= 2)
+    dark &= sharp[:, None]
     lit = np.maximum((~dark).sum(axis=1), 1).astype(np.float32)
     mean = np.where(dark, 0, shares).sum(axis=1) / lit
     level = np.where(sharp, np.maximum(mean, EMPTY), 1)[:, None]

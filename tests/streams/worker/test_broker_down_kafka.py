@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from contextlib import ExitStack, closing
 from functools import partial
@@ -33,8 +32,8 @@ def test_a_broker_that_goes_and_comes_back(own_kafka: ApacheKafka, tmp_path: Pat
             wait_for("a worker that misses it", lambda: worker.get("/readyz")[0] == 503)
         wait_for("a broker that is back", lambda: worker.get("/readyz")[0] == 200)
         own_kafka._end(kill=True)
-        wait_for("a worker that misses it again", lambda: worker.get("/readyz")[0] == 503)
-        assert json.loads(worker.get("/readyz")[1])["reason"] == "no Kafka broker answers"
+        missing = b"no Kafka broker answers"  # until it is missed, its partitions may be behind
+        wait_for("a worker that misses it again", lambda: missing in worker.get("/readyz")[1])
         assert b"This worker is not ready: no Kafka broker answers." in worker.get("/")[1]
         listed = cluster.run("outages", "--worker", worker.url)
         assert listed.returncode == 0
