@@ -92,10 +92,7 @@ class KafkaSender:
     async def _transact(self, batch: SourceBatch) -> None:
         await self._producer.begin_transaction()
         try:
-            deliveries = [
-                await self._producer.send(topic, value, key, partition, headers=headers)
-                for topic, key, value, partition, headers in self._messages(batch)
-            ]
+            deliveries = [await self._deliver(*message) for message in self._messages(batch)]
             for failed in await asyncio.gather(*deliveries, return_exceptions=True):
                 if isinstance(failed, BaseException):
                     raise failed
@@ -106,6 +103,14 @@ class KafkaSender:
                 await self._producer.abort_transaction()
             raise
         await self._producer.commit_transaction()
+
+    async def _deliver(
+        self, topic: str, key: bytes | None, value: bytes | None, partition: int | None, headers: Headers
+    ) -> asyncio.Future[Any]:
+        """Hand a message to the producer; what its delivery fails of is no surprise where a later one failed first."""
+        delivery: asyncio.Future[Any] = await self._producer.send(topic, value, key, partition, headers=headers)
+        delivery.add_done_callback(_retrieve)
+        return delivery
 
     def _messages(self, batch: SourceBatch) -> Iterator[tuple[str, bytes | None, bytes | None, int | None, Headers]]:
         kafka = self._kafka
@@ -119,6 +124,12 @@ class KafkaSender:
             yield kafka.sources_state, row, saved, 0, []
         if batch.report is not None:
             yield kafka.sources_state, *encode_report(self._name, batch.report), 0, []
+
+
+def _retrieve(delivery: asyncio.Future[Any]) -> None:
+    """Take the error of a delivery, so that none is logged as never retrieved."""
+    if not delivery.cancelled():
+        delivery.exception()
 
 
 def arrays(measurements: Sequence[Measurement], partition_of: Any) -> Iterator[tuple[int, bytes, bytes]]:  # noqa: ANN401
