@@ -64,7 +64,8 @@ def _lit(shares: Singles) -> tuple[Singles, Singles]:
     night, edge = shares < SHARP * upper, shares < EDGE * upper
     edge &= ~night
     dark = night | edge
-    sharp = ((dark != np.roll(dark, 1, axis=1)).sum(axis=1) == 2) & (edge.sum(axis=1) <= 2)
+    is_one = (dark != np.roll(dark, 1, axis=1)).sum(axis=1) == 2
+    sharp = is_one & night.any(axis=1) & (edge.sum(axis=1) <= 2)
     dark &= sharp[:, None]
     lit = np.maximum((~dark).sum(axis=1), 1).astype(np.float32)
     mean = np.where(dark, 0, shares).sum(axis=1) / lit
