@@ -15,12 +15,11 @@ from detectors.types import Change, Flags
 
 from .detector_state import DetectorState, ScoredBin
 from .learning import DARK
-from .local_days import HOUR
-from .season import NOTHING, SIGN, Bits, is_noted, noted, slot_of
+from .local_days import NIGHT
+from .recurrence import HOURS
+from .season import NOTHING, SIGN, SLOTS, Bits, hour_of, is_noted, noted, slot_of
 
-NIGHT = 16 * HOUR  # seconds that a night may last; what stays lower for longer shows no season
 NIGHTS = 3  # days on which an hour must have been dark
-WEEKDAYS, HOURS = 7, 24
 TRUSTED = 0.25  # variance of the hours of a day, half of which is dark: how sure the night is
 NO_LIGHT = noted(np.zeros(1, np.uint16)).view(np.float16)[0]
 
@@ -29,24 +28,23 @@ def note(state: DetectorState, start: int, scored: ScoredBin) -> None:
     """Note the hour that ends with the bin at `start` (Unix s), of rows that are dark in an outage, and were always."""
     rows = np.fromiter(state.ongoing, np.intp, len(state.ongoing))
     rows = rows[scored.measured[rows] & (scored.value[rows] < DARK * state.store.levels.level[rows])]
-    hour = slot_of(start) // WEEKDAYS * WEEKDAYS
-    bits = state.store.slots[rows, hour : hour + WEEKDAYS].view(np.uint16)
-    state.store.slots[rows[~_is_lit(bits)], slot_of(start)] = NO_LIGHT
+    lit = _is_lit(hour_of(state.store.slots.T.view(np.uint16), start)[:, rows].T)
+    state.store.slots[rows[~lit], slot_of(start)] = NO_LIGHT
 
 
-def settle(state: DetectorState, changes: Iterable[Change]) -> bool:
-    """Expect the nights of rows whose outage has ended; return whether a profile has changed."""
+def settle(state: DetectorState, changes: Iterable[Change]) -> range:
+    """Expect the nights of rows whose outage has ended; return the slots that changed."""
     ended = [(each.row, each.ended_at - each.started_at) for each in changes if each.ended_at is not None]
     changed = [_settle(state, row, lasted) for row, lasted in ended if row not in state.ongoing]
     if any(changed):
         state.store.forget_profiles()
-    return any(changed)
+    return range(SLOTS if any(changed) else 0)
 
 
-def forget(state: DetectorState, rows: Iterable[int]) -> bool:
-    """Forget what dark hours of rows have noted: they were those of no night; return whether there were such."""
-    forgotten = [_forget(state, row) for row in rows]
-    return any(forgotten)
+def forget(state: DetectorState, rows: Iterable[int]) -> range:
+    """Forget the dark hours that rows have noted, as nobody saw a night end; return the slots that changed."""
+    changed = [_forget(state, row) for row in rows]
+    return range(SLOTS if any(changed) else 0)
 
 
 def _settle(state: DetectorState, row: int, lasted: int) -> bool:
@@ -77,7 +75,7 @@ def _marks(hours: Bits) -> Flags:
 def _hours(state: DetectorState, row: int) -> Bits:
     """Return the bits of the slots of a row, to be changed (hours × weekdays)."""
     bits: Bits = state.store.slots[row].view(np.uint16)
-    return bits.reshape(HOURS, WEEKDAYS)
+    return bits.reshape(HOURS, -1)
 
 
 def _is_lit(hours: Bits) -> Flags:

@@ -273,7 +273,7 @@ class Detector:
     def _of_days(self, followed: Ints, changes: list[Change], seen: ClosedBin, at_fault: bool) -> list[Change]:
         """Return the changes that more than a day explains, and note what the `changes` of this bin say of its day."""
         state, scored = self._state, self._scored
-        self._dirty.update(range(SLOTS if dark_nights.settle(state, changes) else 0))
+        self._dirty.update(dark_nights.settle(state, changes))
         self._dirty.update(first_weekend.settle(state, changes, seen))
         recurrence.note(state.store, changes, seen.start)
         ends_day, opened = slow_openings.is_last(seen.start, self.rule.width), []
@@ -320,7 +320,7 @@ class Detector:
     def _forget_nights(self, rows: Iterable[int]) -> None:
         """Forget the dark hours of outages of which nobody knows how they went on."""
         if self._state.model.has_season:
-            self._dirty.update(range(SLOTS if dark_nights.forget(self._state, rows) else 0))
+            self._dirty.update(dark_nights.forget(self._state, rows))
 
 
 def _nothing(row: int, began: int) -> None:

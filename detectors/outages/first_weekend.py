@@ -144,12 +144,14 @@ def _is_in_first_week(state: DetectorState, row: int) -> bool:
 
 
 def _has_seen_rest(slots: Slots, ended: int, row: int, seen: ClosedBin) -> bool:
-    """Return whether the hours of a weekend that are left when an outage ends are known, from an earlier weekend.
+    """Return whether an hour that is left of the weekend in which an outage ended is known, from an earlier weekend.
 
-    Of a weekend that ends with the outage nobody can tell.
+    Where none is left, nobody can tell.
     """
-    left = [at for at in range(ended + HOUR, ended + LENGTH + DAY, HOUR) if _may_rest(at, row, seen)]
-    return not left or any(slots[slot_of(at)] >= 0 for at in left if at > seen.start)
+    left = range(seen.start + HOUR, ended + LENGTH + DAY, HOUR)
+    if any(slots[slot_of(at)] >= 0 and _may_rest(at, row, seen) for at in left):
+        return True
+    return not any(_may_rest(at, row, seen) for at in left)
 
 
 def _is_weekend(change: Change, seen: ClosedBin) -> bool:

@@ -79,10 +79,11 @@ def learn(
     if not kind.counts_alike and prediction.young.any():
         _note_counting(c, prediction.young, counting, learnt)
     calm, use = _teaching(c, prediction, evidence)
-    blank = rows_of(prediction.factor <= BLANK)  # next to nothing is expected: what comes says nothing of the level
+    is_blank = prediction.factor <= BLANK  # next to nothing is expected: what comes says nothing of the level
+    blank = rows_of(is_blank)
     if blank.size:
         clipped[blank] = 0
-        use = np.where(prediction.factor <= BLANK, 0, use)
+        use = use * ~is_blank
     doubtful = rows_of((evidence >= DOUBTFUL) & ~prediction.young)
     leak = LEAK[rho_index[doubtful].astype(np.intp)] / np.float32(scales.day)
     lesson = Lesson(value, size, expected, clipped, counting, learnt, use, grown, doubtful, leak)

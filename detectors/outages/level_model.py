@@ -21,7 +21,7 @@ from .explanations import LevelBin
 from .feed_spread import LENDERS, LOOKED_AT, FeedSpread, measure
 from .learning import CALM, end_hour, forget_first_day, learn, note_night, unlearn
 from .level_kinds import LevelKind
-from .local_days import LocalDays
+from .local_days import NIGHT, LocalDays
 from .neighbours import Deviations, Neighbours
 from .outage_lifecycle import FOLLOWED, NORMAL
 from .recovery import CourseStep
@@ -134,7 +134,7 @@ class LevelModel:
             return range(0)
         if state.alike:
             _learn_feed(self.kind, state, seen.start, scored)
-        long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= dark_nights.NIGHT]
+        long = [row for row, outage in state.ongoing.items() if seen.start - outage.opened >= NIGHT]
         forgot = forget_first_day(state.scales, state.store, np.array(long, np.intp))
         ripe = end_hour(self.kind, width, state.scales, state.store, seen, scored)
         dark_nights.note(state, seen.start, scored)

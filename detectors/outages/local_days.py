@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detectors.types import DAY, FRIDAYS, ClosedBin, Flags, Ints, Zones
 
 HOUR = 3600
+NIGHT = 16 * HOUR  # seconds that a night may last; what stays lower for longer shows no season
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 AHEAD = (-1, 0, 1)  # days that the local day may be ahead of that of UTC
 Days = NDArray[np.uint8]

@@ -81,7 +81,7 @@ def remember(store: SeriesStore, closed: MemberBin, weight: float, calm: Flags, 
 
 
 def _remember_losses(c: MemberColumns, closed: MemberBin, rows: Ints, weight: float) -> None:
-    """Add the losses of these rows to their own, and those that came together to what waits."""
+    """Add the losses of these rows to their own; joint losses wait before they are learnt."""
     lost, up = closed.seen.lost[rows], closed.before[rows]
     own, joint = c.losses[rows] / np.maximum(c.member_bins[rows], 1), together(lost, up)
     evening = by_hour(c, closed, rows, joint, own)

@@ -16,7 +16,7 @@ from detectors.types import DAY, ClosedBin, Flags, Floats, Ints, Singles
 from . import member_holidays, member_weekends
 from .column_rows import member_parts, rows_of
 from .evidence import RHOS, largest
-from .local_days import HOUR, weekday_of
+from .local_days import HOUR, NIGHT, weekday_of
 from .member_drains import HEAVY, LEAST, STEADIEST, UNMOVED, USUAL, in_common
 from .member_fades import DARK, DOUBTED, HOURS, WIDEST
 from .member_losses import FEWEST, FeedChurn, MemberBin, NormalLosses, evidence, strongest, usual
@@ -28,7 +28,6 @@ from .series_state import MemberColumns, SeriesStore
 MOST = 4 * WEEK  # days over which the deviation of a place is a mean, at most
 NIGHTS = 0.25  # of what is usually missing, how far a night may go beyond, before any is seen
 PRIOR = 2.0  # bins of an hour that these count for
-NIGHT = 16 * HOUR  # seconds beyond which what is missing is no night, as on the first day of other kinds
 WORK = 3  # days of a possible weekend that a day of work counts for
 ENOUGH = 4  # of such days before an hour is judged: two days, of which one is no weekend's
 REST_DAYS = (4, 5, 6)  # weekdays of UTC on which a weekend may lie

@@ -100,7 +100,7 @@ def around(
     been pooled already. `days`: the local days, None where they are those of UTC.
     """
     bits, weekday, beside = slots.T.view(np.uint16), slot_of(at) % 7, max(width, HOUR)
-    block, hours = _hour(bits, at), _pooled(bits, at, width, pooled or {})
+    block, hours = hour_of(bits, at), _pooled(bits, at, width, pooled or {})
     here, before, after = (hours.pop(at // HOUR), *(hours[(at + side) // HOUR].copy() for side in (-beside, beside)))
     for side in (before, after):
         _fill(here, np.flatnonzero(here < 0), side)
@@ -120,7 +120,9 @@ def _pooled(bits: Bits, at: int, width: int, pooled: Mapping[int, Singles]) -> d
     """Return the hour of a time and those beside it pooled, by number since 1970; of narrow bins two on each side."""
     beside, reach = max(width, HOUR), 2 if width < HOUR else 1
     times = [at + steps * beside for steps in range(-reach, reach + 1)]
-    return {time // HOUR: pooled[time // HOUR] if time // HOUR in pooled else pool(_hour(bits, time)) for time in times}
+    return {
+        time // HOUR: pooled[time // HOUR] if time // HOUR in pooled else pool(hour_of(bits, time)) for time in times
+    }
 
 
 def _farther(hours: Mapping[int, Singles], at: int, before: Singles, after: Singles) -> tuple[Singles, Singles]:
@@ -150,7 +152,7 @@ def first_days(near: Around, slots: Slots, at: int, width: int, days: LocalDays)
 
 def _has_worked(bits: Bits, at: int, width: int, days: LocalDays) -> Flags:
     """Return which rows have seen this hour on a workday; of rows without a country nobody knows the weekend."""
-    seen = _local(_hour(bits, at), at // HOUR % 24, width, days.middle()) < SIGN
+    seen = _local(hour_of(bits, at), at // HOUR % 24, width, days.middle()) < SIGN
     fridays = days.group >= FRIDAYS
     worked: Flags = days.group == 0
     for day, hour in enumerate(seen):
@@ -185,7 +187,7 @@ def _local(block: Bits, hour: int, width: int, middle: Ints | int) -> Bits:
     return by_local_day(block, ahead)
 
 
-def _hour(bits: Bits, at: int) -> Bits:
+def hour_of(bits: Bits, at: int) -> Bits:
     """The hour of the day of a time, on all weekdays."""
     first = 7 * (at // HOUR % 24)
     return bits[first : first + 7]
@@ -205,7 +207,7 @@ def _an_hour_away(bits: Bits, at: int, width: int, before: Singles, here: Single
 
 def _third_difference(bits: Bits, at: int, width: int, before: Singles, here: Singles, after: Singles) -> Singles:
     """Return the larger third difference of the bins around this one, 0 where they are not all known."""
-    first, last = (pool(_hour(bits, at + steps * width)) for steps in (-2, 2))
+    first, last = (pool(hour_of(bits, at + steps * width)) for steps in (-2, 2))
     middle = 3 * (here - after), 3 * (before - here)
     larger = np.maximum(np.abs(last - before + middle[0]), np.abs(after - first + middle[1]))
     larger[np.flatnonzero((first < 0) | (last < 0))] = 0

@@ -50,7 +50,7 @@ def test_an_outage_within_a_first_weekend_teaches_nothing() -> None:
     assert len(opened(values, COUNTRY)) == 2
 
 
-@pytest.mark.parametrize("hours", [(0, 24), (0, 18), (8, 18)])
+@pytest.mark.parametrize("hours", [(0, 24), (0, 23), (0, 18), (8, 18)])
 @pytest.mark.parametrize("days", [(SATURDAY,), (SUNDAY,), (SATURDAY, SUNDAY)], ids=str)
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6])
 def test_what_two_weekends_show_is_how_weekends_are(
